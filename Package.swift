@@ -1,0 +1,56 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+let tests: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+// The kernels choose their instruction set per function, at run time; the package sets no flag for it.
+let optimised: [CSetting] = [
+  .unsafeFlags(["-O3", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off"])
+]
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+  name: "imrec",
+  products: [
+    .executable(name: "imrec", targets: ["imrec"]),
+    .executable(name: "im2rec", targets: ["im2rec"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+  ],
+  targets: [
+    .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
+    .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .target(name: "CImaging", dependencies: ["CJPEG", "CPNG"], cSettings: optimised),
+    .target(name: "CKernels", cSettings: optimised),
+
+    .target(name: "Files", swiftSettings: strict),
+    .target(name: "Records", dependencies: ["Files"], swiftSettings: strict),
+    .target(name: "Imaging", dependencies: ["CImaging", "CKernels"], swiftSettings: strict),
+    .target(name: "Pipelines", dependencies: ["Files", "Records", "Imaging"], swiftSettings: strict),
+    .executableTarget(
+      name: "imrec", dependencies: ["Files", "Records", "Imaging", "Pipelines", argumentParser],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "im2rec", dependencies: ["Files", "Records", "Imaging", "Pipelines"],
+      swiftSettings: strict),
+
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: tests),
+    .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"], swiftSettings: tests),
+    .testTarget(name: "RecordsTests", dependencies: ["Records", "TestSupport"], swiftSettings: tests),
+    .testTarget(
+      name: "ImagingTests", dependencies: ["Imaging", "CKernels", "TestSupport"],
+      exclude: ["Goldens"], swiftSettings: tests),
+    .testTarget(
+      name: "PipelinesTests", dependencies: ["Pipelines", "Records", "Imaging", "TestSupport"],
+      swiftSettings: tests),
+    .testTarget(
+      name: "CommandTests", dependencies: ["imrec", "im2rec", "TestSupport"], swiftSettings: tests),
+  ]
+)

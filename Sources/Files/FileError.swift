@@ -1,0 +1,58 @@
+import Glibc
+
+/// What went wrong with a file, and with which one.
+///
+/// The description is a sentence for the user: what was tried, and what the system answered.
+public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
+  public enum Reason: Hashable, Sendable {
+    /// A system call failed with `errno` = `code`.
+    case system(call: String, code: Int32)
+    /// The path names something that cannot be read as a file, for example "a FIFO".
+    case notRegular(String)
+    /// The file was written to while it was read; what was read is of no one version of it.
+    case changed
+    /// The file has `byteCount` bytes, more than the `limit` the caller accepts.
+    case tooLarge(byteCount: Int, limit: Int)
+    /// Another process is writing the same output.
+    case inUse
+  }
+  public let reason: Reason
+  public let path: String
+
+  public init(_ reason: Reason, path: String) {
+    self.reason = reason
+    self.path = path
+  }
+
+  public var description: String { "\(path): \(sentence)" }
+
+  /// The reason alone, without the path.
+  public var sentence: String {
+    switch reason {
+    case .system(let call, let code):
+      switch code {
+      case ENOENT: "there is no such file or folder"
+      case EACCES, EPERM: "permission to \(call) it is denied"
+      case ENOSPC: "the disk is full"
+      case EDQUOT: "the disk quota is used up"
+      case EISDIR: "this is a folder, not a file"
+      case ENOTDIR: "a part of this path is a file, not a folder"
+      case ELOOP: "this link leads back to itself"
+      default: "\(call) failed: \(unsafe String(cString: strerror(code)))"
+      }
+    case .notRegular(let kind): "this is \(kind), not a file"
+    case .changed: "it was changed while it was being read"
+    case .tooLarge(let byteCount, let limit): "it has \(byteCount) bytes, more than the \(limit) allowed here"
+    case .inUse: "another process is writing it now"
+    }
+  }
+
+  /// Whether the file or folder is simply not there.
+  public var isMissing: Bool {
+    if case .system(_, let code) = reason { code == ENOENT || code == ENOTDIR } else { false }
+  }
+
+  static func last(_ call: String, _ path: String) -> FileError {
+    FileError(.system(call: call, code: errno), path: path)
+  }
+}

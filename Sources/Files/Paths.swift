@@ -1,0 +1,44 @@
+import Glibc
+
+/// The part of `path` before its last component: "." where there is none.
+public func folderName(_ path: String) -> String {
+  guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+  return slash == path.startIndex ? "/" : String(path[..<slash])
+}
+
+/// The last component of `path`.
+public func baseName(_ path: String) -> String {
+  guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return path }
+  return String(path[path.utf8.index(after: slash)...])
+}
+
+/// `path` split before its last dot, as Python's `os.path.splitext`: leading dots belong to the name.
+public func splitExtension(_ path: String) -> (stem: String, suffix: String) {
+  let name = baseName(path)
+  let body = name.utf8.drop { $0 == UInt8(ascii: ".") }
+  guard let dot = body.lastIndex(of: UInt8(ascii: ".")) else { return (path, "") }
+  let suffix = String(name[dot...])
+  return (String(path.utf8.dropLast(suffix.utf8.count)) ?? path, suffix)
+}
+
+/// `path` below `folder`, as Python's `os.path.join`: an absolute path stands for itself.
+public func join(_ folder: String, _ path: String) -> String {
+  if path.utf8.first == UInt8(ascii: "/") || folder.isEmpty { return path }
+  return folder.utf8.last == UInt8(ascii: "/") ? folder + path : folder + "/" + path
+}
+
+/// Whether `path` names a folder, links followed.
+public func isFolder(_ path: String) -> Bool {
+  var info = stat()
+  return unsafe stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR
+}
+
+/// Makes the folder and those above it; one that is there already is fine.
+public func makeFolder(_ path: String) throws(FileError) {
+  if isFolder(path) { return }
+  let parent = folderName(path)
+  if parent != path && parent != "." { try makeFolder(parent) }
+  guard unsafe mkdir(path, 0o777) == 0 || (errno == EEXIST && isFolder(path)) else {
+    throw FileError.last("make", path)
+  }
+}

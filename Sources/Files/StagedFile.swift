@@ -1,0 +1,155 @@
+import Glibc
+
+/// A file that is written beside its final name, as `<name>.partial`, and gets that name only when whole.
+///
+/// Whatever happens in between (an error, a signal, `kill -9`, a full disk), the final name holds the former
+/// file or the new one, never a part. The partial file is locked: a second writer of the same name is refused.
+/// It stays behind when the value is dropped without `publish` or `discard`, so that a later run can resume.
+public struct StagedFile: ~Copyable {
+  public let finalPath: String
+  public let partialPath: String
+  private let descriptor: Int32
+  private var buffer: [UInt8] = []
+  /// Bytes already handed to the system.
+  private var writtenByteCount: Int
+  private static let bufferByteCount = 1 << 20
+
+  /// Opens `<finalPath>.partial`, making it where there is none.
+  /// - Parameter keepingContents: go on after what the partial file holds; otherwise it is emptied.
+  /// - Throws: `.inUse` if another process writes it.
+  public init(_ finalPath: String, keepingContents: Bool = false) throws(FileError) {
+    self.finalPath = finalPath
+    partialPath = finalPath + ".partial"
+    var isFolder = stat()
+    if unsafe stat(finalPath, &isFolder) == 0, let kind = describeSpecial(isFolder.st_mode) {
+      throw FileError(.notRegular(kind), path: finalPath)
+    }
+    while true {
+      let descriptor = unsafe open(partialPath, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
+      guard descriptor >= 0 else { throw FileError.last("write", partialPath) }
+      guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        close(descriptor)
+        throw FileError(.inUse, path: finalPath)
+      }
+      // The former owner may have given the file its final name between our open and our lock.
+      var opened = stat()
+      var named = stat()
+      if unsafe fstat(descriptor, &opened) == 0, unsafe stat(partialPath, &named) == 0,
+        opened.st_ino == named.st_ino, opened.st_dev == named.st_dev
+      {
+        self.descriptor = descriptor
+        writtenByteCount = Int(opened.st_size)
+        break
+      }
+      close(descriptor)
+    }
+    buffer.reserveCapacity(Self.bufferByteCount)
+    if !keepingContents { try truncate(to: 0) }
+  }
+
+  deinit { close(descriptor) }
+
+  /// Length of the file so far, what is still buffered included.
+  public var byteCount: Int { writtenByteCount + buffer.count }
+
+  public mutating func append(_ bytes: Span<UInt8>) throws(FileError) {
+    if buffer.count + bytes.count > Self.bufferByteCount { try flush() }
+    if bytes.count >= Self.bufferByteCount {
+      try write(bytes, at: writtenByteCount)
+      writtenByteCount += bytes.count
+    } else {
+      unsafe bytes.withUnsafeBufferPointer { unsafe buffer.append(contentsOf: $0) }
+    }
+  }
+
+  public mutating func append(_ text: String) throws(FileError) {
+    try append(Array(text.utf8).span)
+  }
+
+  /// Writes over bytes that were appended before, for example a header whose counts are known only at the end.
+  public mutating func overwrite(_ bytes: Span<UInt8>, at offset: Int) throws(FileError) {
+    try flush()
+    precondition(offset >= 0 && offset + bytes.count <= writtenByteCount, "overwrite stays inside the file")
+    try write(bytes, at: offset)
+  }
+
+  /// Drops everything from `offset` on.
+  public mutating func truncate(to offset: Int) throws(FileError) {
+    try flush()
+    guard ftruncate(descriptor, off_t(offset)) == 0 else { throw FileError.last("write", partialPath) }
+    writtenByteCount = offset
+  }
+
+  /// Hands what is buffered to the system.
+  public mutating func flush() throws(FileError) {
+    guard !buffer.isEmpty else { return }
+    try write(buffer.span, at: writtenByteCount)
+    writtenByteCount += buffer.count
+    buffer.removeAll(keepingCapacity: true)
+  }
+
+  /// Flushes, and waits until the disk has it.
+  public mutating func sync() throws(FileError) {
+    try flush()
+    guard fsync(descriptor) == 0 else { throw FileError.last("write", partialPath) }
+  }
+
+  /// Reads back up to `buffer.byteCount` bytes of what was flushed.
+  public func read(at offset: Int, into buffer: inout MutableRawSpan) throws(FileError) -> Int {
+    let wanted = buffer.byteCount
+    let got = unsafe buffer.withUnsafeMutableBytes {
+      unsafe pread(descriptor, $0.baseAddress, wanted, off_t(offset))
+    }
+    guard got >= 0 else { throw FileError.last("read", partialPath) }
+    return got
+  }
+
+  /// Syncs, gives the file its final name, and syncs the folder.
+  public consuming func publish() throws(FileError) {
+    try sync()
+    guard unsafe rename(partialPath, finalPath) == 0 else { throw FileError.last("rename", finalPath) }
+    try syncFolder(of: finalPath)
+  }
+
+  /// Removes the partial file.
+  public consuming func discard() {
+    unsafe unlink(partialPath)
+  }
+
+  private func write(_ bytes: Span<UInt8>, at offset: Int) throws(FileError) {
+    var done = 0
+    while done < bytes.count {
+      let got = unsafe bytes.withUnsafeBytes {
+        unsafe pwrite(
+          descriptor, $0.baseAddress.map { unsafe $0 + done }, $0.count - done, off_t(offset + done))
+      }
+      if got < 0 {
+        if errno == EINTR { continue }
+        throw FileError.last("write", partialPath)
+      }
+      done += got
+    }
+  }
+}
+
+/// Writes a small file whole or not at all, as `StagedFile` does.
+public func writeFile(_ path: String, _ text: String) throws(FileError) {
+  var file = try StagedFile(path)
+  do {
+    try file.append(text)
+  } catch {
+    file.discard()
+    throw error
+  }
+  try file.publish()
+}
+
+/// Waits until the disk has the folder's entries: without it a rename may be lost with the power.
+func syncFolder(of path: String) throws(FileError) {
+  let folder = folderName(path)
+  let descriptor = unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+  guard descriptor >= 0 else { throw FileError.last("open", folder) }
+  defer { close(descriptor) }
+  // Some file systems cannot sync a folder and say so with EINVAL; there is nothing more to do there.
+  guard fsync(descriptor) == 0 || errno == EINVAL else { throw FileError.last("sync", folder) }
+}

@@ -1,0 +1,44 @@
+/// Why an image could not be read or written, and at which byte of the file that was noticed.
+///
+/// The description is a sentence for the user, without the path: the caller knows it.
+public struct ImageError: Error, Hashable, Sendable, CustomStringConvertible {
+  public enum Reason: Hashable, Sendable {
+    /// The file has no bytes.
+    case empty
+    /// Neither JPEG nor PNG; says what it looks like, for example "a GIF image".
+    case unknownFormat(String)
+    /// A JPEG or PNG of a kind that is not decoded here, for example "a lossless JPEG".
+    case unsupported(String)
+    /// The file ends before the picture does.
+    case truncated
+    /// The compressed data contradict themselves; the decoder's own words.
+    case damaged(String)
+    /// More pixels than the limit; nothing was allocated for them.
+    case tooLarge(width: Int, height: Int, limit: Int)
+    /// The pixels cannot be written in the format asked for; says why.
+    case cannotEncode(String)
+    case outOfMemory
+  }
+  public let reason: Reason
+  /// The byte of the file at which the decoder stood; 0 where no file is involved.
+  public let offset: Int
+
+  public init(_ reason: Reason, offset: Int = 0) {
+    self.reason = reason
+    self.offset = offset
+  }
+
+  public var description: String {
+    switch reason {
+    case .empty: "the file is empty"
+    case .unknownFormat(let looks): "this is \(looks); JPEG or PNG is expected"
+    case .unsupported(let kind): "this is \(kind), which is not supported; save it as an ordinary JPEG or PNG"
+    case .truncated: "the image is cut short: the file ends at byte \(offset)"
+    case .damaged(let words): "the image is damaged near byte \(offset): \(words)"
+    case .tooLarge(let width, let height, let limit):
+      "the image has \(width)x\(height) pixels, more than the \(limit) that --max-pixels allows"
+    case .cannotEncode(let why): why
+    case .outOfMemory: "there is not enough memory for this image"
+    }
+  }
+}

@@ -18,10 +18,20 @@ public struct StagedFile: ~Copyable {
   /// - Parameter keepingContents: go on after what the partial file holds; otherwise it is emptied.
   /// - Throws: `.inUse` if another process writes it.
   public init(_ finalPath: String, keepingContents: Bool = false) throws(FileError) {
+    let partialPath = finalPath + ".partial"
+    let opened = try Self.openLocked(partialPath, for: finalPath, emptied: !keepingContents)
     self.finalPath = finalPath
-    partialPath = finalPath + ".partial"
-    var isFolder = stat()
-    if unsafe stat(finalPath, &isFolder) == 0, let kind = describeSpecial(isFolder.st_mode) {
+    self.partialPath = partialPath
+    descriptor = opened.descriptor
+    writtenByteCount = opened.byteCount
+    buffer.reserveCapacity(Self.bufferByteCount)
+  }
+
+  private static func openLocked(_ partialPath: String, for finalPath: String, emptied: Bool)
+    throws(FileError) -> (descriptor: Int32, byteCount: Int)
+  {
+    var final = stat()
+    if unsafe stat(finalPath, &final) == 0, let kind = describeSpecial(final.st_mode) {
       throw FileError(.notRegular(kind), path: finalPath)
     }
     while true {
@@ -34,17 +44,19 @@ public struct StagedFile: ~Copyable {
       // The former owner may have given the file its final name between our open and our lock.
       var opened = stat()
       var named = stat()
-      if unsafe fstat(descriptor, &opened) == 0, unsafe stat(partialPath, &named) == 0,
+      guard unsafe fstat(descriptor, &opened) == 0, unsafe stat(partialPath, &named) == 0,
         opened.st_ino == named.st_ino, opened.st_dev == named.st_dev
-      {
-        self.descriptor = descriptor
-        writtenByteCount = Int(opened.st_size)
-        break
+      else {
+        close(descriptor)
+        continue
       }
-      close(descriptor)
+      if emptied && ftruncate(descriptor, 0) != 0 {
+        let error = FileError.last("write", partialPath)
+        close(descriptor)
+        throw error
+      }
+      return (descriptor, emptied ? 0 : Int(opened.st_size))
     }
-    buffer.reserveCapacity(Self.bufferByteCount)
-    if !keepingContents { try truncate(to: 0) }
   }
 
   deinit { close(descriptor) }

@@ -1,0 +1,53 @@
+/// Which channels come out, as the flag of OpenCV's `imread`.
+public enum ColorMode: String, CaseIterable, Sendable {
+  /// 3 channels, 8 bits, upright, alpha dropped without blending: flag 1.
+  case rgb
+  /// 1 channel, 8 bits, upright: flag 0.
+  case gray
+  /// As stored, not turned by EXIF: grey 1 channel, all else 3, with transparency 4; PNG keeps 16 bits.
+  /// Grey with alpha comes as 4 channels, CMYK as 3: flag -1.
+  case unchanged
+}
+
+/// How a file becomes pixels. The defaults are those of `im2rec.py`, but a damaged picture is an error.
+public struct DecodeOptions: Hashable, Sendable {
+  public var color: ColorMode = .rgb
+  /// Takes what libjpeg makes of a cut or corrupt JPEG, missing parts grey, as OpenCV does without a word.
+  /// A damaged PNG is an error all the same, as in OpenCV.
+  public var keepDamaged = false
+  /// Pictures of more pixels are refused before memory is taken. The default is Pillow's bomb limit.
+  public var maximumPixelCount = 178_956_970
+
+  public init(color: ColorMode = .rgb, keepDamaged: Bool = false, maximumPixelCount: Int = 178_956_970) {
+    self.color = color
+    self.keepDamaged = keepDamaged
+    self.maximumPixelCount = maximumPixelCount
+  }
+}
+
+/// A rectangle of the upright picture, in pixels from its top left corner.
+public struct Window: Hashable, Sendable {
+  public var x: Int, y: Int, width: Int, height: Int
+
+  public init(x: Int, y: Int, width: Int, height: Int) {
+    self.x = x
+    self.y = y
+    self.width = width
+    self.height = height
+  }
+}
+
+/// A part of a picture, and where in the whole its top left corner is.
+public struct PlacedPixels: ~Copyable, Sendable {
+  public let pixels: Pixels
+  public let x: Int, y: Int
+
+  init(pixels: consuming Pixels, x: Int, y: Int) {
+    self.pixels = pixels
+    self.x = x
+    self.y = y
+  }
+
+  /// The pixels alone.
+  public consuming func take() -> Pixels { pixels }
+}

@@ -1,1 +1,92 @@
 #pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#pragma clang assume_nonnull begin
+
+/// The inner loops of resizing and of making tensors, one table of them per instruction set.
+///
+/// Every function is pure (its outputs depend on its inputs only), allocates nothing, allows n == 0 and any
+/// alignment, and gives the same bits in every table. Outputs never overlap inputs. `n` counts pixels unless it
+/// says samples. Functions that take `at` may read up to `k_slack` bytes from the start of a pixel, so up to that
+/// much after the last one; the others read exactly what they are given.
+enum { k_slack = 64 };
+
+typedef struct k_set {
+  const char *name;
+
+  // --- OpenCV's INTER_LINEAR for 8 bits ----------------------------------------------------------------------
+  // Across a row: pixel i is (p0 * weights[2i] + p1 * weights[2i+1]) >> 4 for the pixel p0 at byte `at[i]` of the
+  // row and the next one, p1. Weights are 0...2048 and the two sum to at most 2049. One channel gives one number a
+  // pixel, three and four channels give four (of three channels, the last is 0).
+  void (*linear_across_1)(int16_t *out, const uint8_t *row, const int32_t *at, const int16_t *weights, size_t n);
+  void (*linear_across_3)(int16_t *out, const uint8_t *row, const int32_t *at, const int16_t *weights, size_t n);
+  void (*linear_across_4)(int16_t *out, const uint8_t *row, const int32_t *at, const int16_t *weights, size_t n);
+  // Between two such rows: (((upper * w0) >> 16) + ((lower * w1) >> 16) + 2) >> 2, for n samples.
+  void (*linear_down)(uint8_t *out, const int16_t *upper, const int16_t *lower, int w0, int w1, size_t n);
+  // The same of four numbers a pixel, of which the first three are stored.
+  void (*linear_down_3)(uint8_t *out, const int16_t *upper, const int16_t *lower, int w0, int w1, size_t n);
+  // The same, then (sample - mean) * factor, one plane a channel.
+  void (*linear_planes_1)(float *out, const int16_t *upper, const int16_t *lower, int w0, int w1, size_t n,
+                          float mean, float factor);
+  void (*linear_planes_3)(float *red, float *green, float *blue, const int16_t *upper, const int16_t *lower, int w0,
+                          int w1, size_t n, const float *mean, const float *factor);
+
+  // --- from interleaved samples to planes --------------------------------------------------------------------
+  void (*planes_1)(float *out, const uint8_t *row, size_t n, float mean, float factor);
+  void (*planes_3)(float *red, float *green, float *blue, const uint8_t *row, size_t n, const float *mean,
+                   const float *factor);
+  void (*split_3)(uint8_t *red, uint8_t *green, uint8_t *blue, const uint8_t *row, size_t n);
+
+  // --- the half in both directions: (a + b + c + d + 2) >> 2 of each 2x2 block ---------------------------------
+  void (*halve_1)(uint8_t *out, const uint8_t *upper, const uint8_t *lower, size_t n);
+  void (*halve_3)(uint8_t *out, const uint8_t *upper, const uint8_t *lower, size_t n);
+  void (*halve_4)(uint8_t *out, const uint8_t *upper, const uint8_t *lower, size_t n);
+
+  // --- any number of taps: cubic, Lanczos, and all of 16 bits --------------------------------------------------
+  // Across: sample c of pixel i is the sum over t of row[at[i] + t * channels + c] * weights[i * taps + t], summed in
+  // the order of t. `at` counts samples here.
+  void (*taps_across_8)(int32_t *out, const uint8_t *row, const int32_t *at, const int16_t *weights, int taps,
+                        int channels, size_t n);
+  void (*taps_across_16)(float *out, const uint16_t *row, const int32_t *at, const float *weights, int taps,
+                         int channels, size_t n);
+  // Down: n samples of `taps` rows. 8 bits: (sum + 2^21) >> 22, clamped. 16 bits: rounded half to even, clamped.
+  void (*taps_down_8)(uint8_t *out, const int32_t *_Nonnull const *_Nonnull rows, const int16_t *weights, int taps, size_t n);
+  void (*taps_down_16)(uint16_t *out, const float *_Nonnull const *_Nonnull rows, const float *weights, int taps, size_t n);
+  // Down with four taps as OpenCV's vector code does it, in single precision: the last product first, each weight
+  // divided by 2^22 beforehand where the samples have 8 bits; rounded half to even, clamped.
+  void (*cubic_down_8)(uint8_t *out, const int32_t *_Nonnull const *_Nonnull rows, const float *weights, size_t n);
+  void (*cubic_down_16)(uint16_t *out, const float *_Nonnull const *_Nonnull rows, const float *weights, size_t n);
+
+  // --- areas ----------------------------------------------------------------------------------------------------
+  // sum += row * weight over n samples
+  void (*add_weighted)(float *sum, const float *row, float weight, size_t n);
+  // Rounded half to even, clamped; n samples.
+  void (*round_8)(uint8_t *out, const float *in, size_t n);
+  void (*round_16)(uint16_t *out, const float *in, size_t n);
+} k_set;
+
+// --- without a vector form: the same for every table ------------------------------------------------------------
+
+/// Pixel i is the `size` bytes at `at[i]`.
+void k_pick(uint8_t *out, const uint8_t *row, const int32_t *at, size_t size, size_t n);
+/// Pixel i is the sum of the samples from pixel `first[i]` of the row on, with the weights from `start[i]` up to
+/// `start[i + 1]`, added in that order.
+void k_area_across_8(float *out, const uint8_t *row, const int32_t *first, const int32_t *start,
+                     const float *weights, int channels, size_t n);
+void k_area_across_16(float *out, const uint16_t *row, const int32_t *first, const int32_t *start,
+                      const float *weights, int channels, size_t n);
+/// The mean of each block of `across` x `down` pixels; `stride` counts samples from row to row. 2x2 blocks are
+/// (sum + 2) >> 2, others sum * (1 / count) in single precision, rounded half to even.
+void k_blocks_8(uint8_t *out, const uint8_t *in, size_t stride, int across, int down, int channels, size_t n);
+void k_blocks_16(uint16_t *out, const uint16_t *in, size_t stride, int across, int down, int channels, size_t n);
+
+// --- the tables ---------------------------------------------------------------------------------------------------
+
+/// Plain C: the oracle of the others, and what remains where they are lacking.
+const k_set *k_portable(void);
+/// NULL where the processor or the system lacks it.
+const k_set *_Nullable k_avx2(void);
+const k_set *_Nullable k_avx512(void);
+
+#pragma clang assume_nonnull end

@@ -1,0 +1,146 @@
+#pragma once
+// The plain form of every kernel. Each table compiles these for its own instruction set (the compiler's vectors), and
+// replaces those that gain from hand-written ones; those also use them for what is left at the end of a row.
+#include <math.h>
+
+#include "include/kernels.h"
+
+#define BODY static inline __attribute__((always_inline)) void
+
+// A float that is not NaN to the nearest whole number, halves to even, clamped: independent of the rounding mode's
+// library call, which would keep the compiler from using vectors. Adding 1.5 * 2^23 leaves the integer in the low bits.
+static inline __attribute__((always_inline)) int32_t whole_within(float x, float most) {
+  float clamped = x < 0.0f ? 0.0f : x > most ? most : x;
+  return (int32_t)((clamped + 12582912.0f) - 12582912.0f);
+}
+
+BODY body_linear_across(int16_t *out, const uint8_t *row, const int32_t *at, const int16_t *weights, size_t n,
+                        size_t channels) {
+  size_t step = channels == 1 ? 1 : 4;
+  for (size_t i = 0; i < n; i++) {
+    const uint8_t *pixel = row + at[i];
+    for (size_t c = 0; c < channels; c++)
+      out[i * step + c] = (int16_t)((pixel[c] * weights[2 * i] + pixel[c + channels] * weights[2 * i + 1]) >> 4);
+    if (channels == 3) out[4 * i + 3] = 0;
+  }
+}
+
+static inline __attribute__((always_inline)) uint8_t between(int16_t upper, int16_t lower, int w0, int w1) {
+  return (uint8_t)((((upper * w0) >> 16) + ((lower * w1) >> 16) + 2) >> 2);
+}
+
+BODY body_linear_down(uint8_t *out, const int16_t *upper, const int16_t *lower, int w0, int w1, size_t n) {
+  for (size_t i = 0; i < n; i++) out[i] = between(upper[i], lower[i], w0, w1);
+}
+
+BODY body_linear_down_3(uint8_t *out, const int16_t *upper, const int16_t *lower, int w0, int w1, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    for (size_t c = 0; c < 3; c++) out[3 * i + c] = between(upper[4 * i + c], lower[4 * i + c], w0, w1);
+}
+
+BODY body_linear_planes_1(float *out, const int16_t *upper, const int16_t *lower, int w0, int w1, size_t n,
+                          float mean, float factor) {
+  for (size_t i = 0; i < n; i++) out[i] = ((float)between(upper[i], lower[i], w0, w1) - mean) * factor;
+}
+
+BODY body_linear_planes_3(float *red, float *green, float *blue, const int16_t *upper, const int16_t *lower, int w0,
+                          int w1, size_t n, const float *mean, const float *factor) {
+  for (size_t i = 0; i < n; i++) {
+    red[i] = ((float)between(upper[4 * i], lower[4 * i], w0, w1) - mean[0]) * factor[0];
+    green[i] = ((float)between(upper[4 * i + 1], lower[4 * i + 1], w0, w1) - mean[1]) * factor[1];
+    blue[i] = ((float)between(upper[4 * i + 2], lower[4 * i + 2], w0, w1) - mean[2]) * factor[2];
+  }
+}
+
+BODY body_planes_1(float *out, const uint8_t *row, size_t n, float mean, float factor) {
+  for (size_t i = 0; i < n; i++) out[i] = ((float)row[i] - mean) * factor;
+}
+
+BODY body_planes_3(float *red, float *green, float *blue, const uint8_t *row, size_t n, const float *mean,
+                   const float *factor) {
+  for (size_t i = 0; i < n; i++) {
+    red[i] = ((float)row[3 * i] - mean[0]) * factor[0];
+    green[i] = ((float)row[3 * i + 1] - mean[1]) * factor[1];
+    blue[i] = ((float)row[3 * i + 2] - mean[2]) * factor[2];
+  }
+}
+
+BODY body_split_3(uint8_t *red, uint8_t *green, uint8_t *blue, const uint8_t *row, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    red[i] = row[3 * i];
+    green[i] = row[3 * i + 1];
+    blue[i] = row[3 * i + 2];
+  }
+}
+
+BODY body_halve(uint8_t *out, const uint8_t *upper, const uint8_t *lower, size_t n, size_t channels) {
+  for (size_t i = 0; i < n; i++)
+    for (size_t c = 0; c < channels; c++) {
+      size_t a = 2 * i * channels + c, b = a + channels;
+      out[i * channels + c] = (uint8_t)((upper[a] + upper[b] + lower[a] + lower[b] + 2) >> 2);
+    }
+}
+
+BODY body_taps_across_8(int32_t *out, const uint8_t *row, const int32_t *at, const int16_t *weights, size_t taps,
+                        size_t channels, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    for (size_t c = 0; c < channels; c++) {
+      int32_t sum = 0;
+      for (size_t t = 0; t < taps; t++) sum += row[(size_t)at[i] + t * channels + c] * weights[i * taps + t];
+      out[i * channels + c] = sum;
+    }
+}
+
+BODY body_taps_across_16(float *out, const uint16_t *row, const int32_t *at, const float *weights, size_t taps,
+                         size_t channels, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    for (size_t c = 0; c < channels; c++) {
+      float sum = row[(size_t)at[i] + c] * weights[i * taps];
+      for (size_t t = 1; t < taps; t++) sum += row[(size_t)at[i] + t * channels + c] * weights[i * taps + t];
+      out[i * channels + c] = sum;
+    }
+}
+
+BODY body_taps_down_8(uint8_t *out, const int32_t *const *rows, const int16_t *weights, size_t taps, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    // Unsigned, so that what cannot happen with weights that sum to 2048 is not undefined either.
+    uint32_t sum = 1u << 21;
+    for (size_t t = 0; t < taps; t++) sum += (uint32_t)rows[t][i] * (uint32_t)(int32_t)weights[t];
+    int32_t value = (int32_t)sum >> 22;
+    out[i] = (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
+  }
+}
+
+BODY body_taps_down_16(uint16_t *out, const float *const *rows, const float *weights, size_t taps, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    float sum = rows[0][i] * weights[0];
+    for (size_t t = 1; t < taps; t++) sum += rows[t][i] * weights[t];
+    out[i] = (uint16_t)whole_within(sum, 65535.0f);
+  }
+}
+
+// OpenCV's vectors add the last product first; its plain loop, the first.
+#define CUBIC_DOWN(bits, sum_t, most)                                                                            \
+  BODY body_cubic_down_##bits(uint##bits##_t *out, const sum_t *const *rows, const float *weights, size_t n) {  \
+    for (size_t i = 0; i < n; i++) {                                                                             \
+      float sum = (float)rows[3][i] * weights[3];                                                                \
+      sum = (float)rows[2][i] * weights[2] + sum;                                                                \
+      sum = (float)rows[1][i] * weights[1] + sum;                                                                \
+      sum = (float)rows[0][i] * weights[0] + sum;                                                                \
+      out[i] = (uint##bits##_t)whole_within(sum, most);                                                          \
+    }                                                                                                            \
+  }
+CUBIC_DOWN(8, int32_t, 255.0f)
+CUBIC_DOWN(16, float, 65535.0f)
+
+BODY body_add_weighted(float *sum, const float *row, float weight, size_t n) {
+  for (size_t i = 0; i < n; i++) sum[i] += row[i] * weight;
+}
+
+BODY body_round_8(uint8_t *out, const float *in, size_t n) {
+  for (size_t i = 0; i < n; i++) out[i] = (uint8_t)whole_within(in[i], 255.0f);
+}
+
+BODY body_round_16(uint16_t *out, const float *in, size_t n) {
+  for (size_t i = 0; i < n; i++) out[i] = (uint16_t)whole_within(in[i], 65535.0f);
+}

@@ -1,0 +1,87 @@
+#define K_TARGET
+#include "plain.h"
+
+static const k_set portable = {
+    .name = "portable",
+    .linear_across_1 = plain_linear_across_1,
+    .linear_across_3 = plain_linear_across_3,
+    .linear_across_4 = plain_linear_across_4,
+    .linear_down = plain_linear_down,
+    .linear_down_3 = plain_linear_down_3,
+    .linear_planes_1 = plain_linear_planes_1,
+    .linear_planes_3 = plain_linear_planes_3,
+    .planes_1 = plain_planes_1,
+    .planes_3 = plain_planes_3,
+    .split_3 = plain_split_3,
+    .halve_1 = plain_halve_1,
+    .halve_3 = plain_halve_3,
+    .halve_4 = plain_halve_4,
+    .taps_across_8 = plain_taps_across_8,
+    .taps_across_16 = plain_taps_across_16,
+    .taps_down_8 = plain_taps_down_8,
+    .taps_down_16 = plain_taps_down_16,
+    .cubic_down_8 = plain_cubic_down_8,
+    .cubic_down_16 = plain_cubic_down_16,
+    .add_weighted = plain_add_weighted,
+    .round_8 = plain_round_8,
+    .round_16 = plain_round_16,
+};
+
+const k_set *k_portable(void) { return &portable; }
+
+void k_pick(uint8_t *out, const uint8_t *row, const int32_t *at, size_t size, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    for (size_t b = 0; b < size; b++) out[i * size + b] = row[(size_t)at[i] + b];
+}
+
+#define AREA_ACROSS(bits)                                                                                        \
+  void k_area_across_##bits(float *out, const uint##bits##_t *row, const int32_t *first, const int32_t *start,  \
+                            const float *weights, int channels, size_t n) {                                      \
+    size_t step = (size_t)channels;                                                                              \
+    for (size_t i = 0; i < n; i++)                                                                               \
+      for (size_t c = 0; c < step; c++) {                                                                        \
+        const uint##bits##_t *sample = row + (size_t)first[i] * step + c;                                        \
+        float sum = 0.0f;                                                                                        \
+        for (int32_t k = start[i]; k < start[i + 1]; k++, sample += step) sum += *sample * weights[k];           \
+        out[i * step + c] = sum;                                                                                 \
+      }                                                                                                          \
+  }
+AREA_ACROSS(8)
+AREA_ACROSS(16)
+
+void k_blocks_8(uint8_t *out, const uint8_t *in, size_t stride, int across, int down, int channels, size_t n) {
+  size_t step = (size_t)channels, wide = (size_t)across * step;
+  float factor = 1.0f / (float)((int64_t)across * down);
+  for (size_t i = 0; i < n; i++)
+    for (size_t c = 0; c < step; c++) {
+      const uint8_t *corner = in + i * wide + c;
+      int64_t sum = 0;
+      for (int y = 0; y < down; y++)
+        for (size_t x = 0; x < wide; x += step) sum += corner[(size_t)y * stride + x];
+      out[i * step + c] = across == 2 && down == 2 ? (uint8_t)((sum + 2) >> 2)
+                                                   : (uint8_t)whole_within((float)sum * factor, 255.0f);
+    }
+}
+
+void k_blocks_16(uint16_t *out, const uint16_t *in, size_t stride, int across, int down, int channels, size_t n) {
+  size_t step = (size_t)channels, area = (size_t)across * (size_t)down;
+  float factor = 1.0f / (float)area;
+  for (size_t i = 0; i < n; i++)
+    for (size_t c = 0; c < step; c++) {
+      const uint16_t *corner = in + i * (size_t)across * step + c;
+      // OpenCV adds four samples at a time to a float, then the remaining ones singly.
+      float sum = 0.0f;
+      int32_t four = 0;
+      for (size_t k = 0; k < area; k++) {
+        int32_t sample = corner[k / (size_t)across * stride + k % (size_t)across * step];
+        if (k < area / 4 * 4) {
+          four += sample;
+          if (k % 4 == 3) sum += (float)four, four = 0;
+        } else {
+          sum += (float)sample;
+        }
+      }
+      out[i * step + c] = across == 2 && down == 2 ? (uint16_t)(((int32_t)sum + 2) >> 2)
+                                                   : (uint16_t)whole_within(sum * factor, 65535.0f);
+    }
+}

@@ -1,0 +1,171 @@
+internal import Glibc
+
+/// How a resized sample is made of the samples round it: the methods of OpenCV's `cv2.resize`, by its arithmetic.
+public enum Filter: String, CaseIterable, Codable, Sendable {
+  /// INTER_LINEAR: between the two nearest samples each way; does not average when it shrinks. Equal to OpenCV, bit
+  /// for bit.
+  case linear
+  /// INTER_AREA: the mean over the area that becomes one sample; a kind of `linear` where a side grows.
+  case area
+  /// INTER_CUBIC: four samples each way, with a = -0.75.
+  case cubic
+  /// INTER_LANCZOS4: eight samples each way.
+  case lanczos
+  /// INTER_NEAREST: one sample, that at or before the exact place.
+  case nearest
+}
+
+/// One side of a picture on its way from one length to another.
+struct Axis: Hashable {
+  /// In samples, at least 1.
+  let source: Int, destination: Int
+
+  /// OpenCV knows the length of the destination in units of the source, and inverts that: the last bit matters.
+  private var inverse: Double { Double(destination) / Double(source) }
+  /// Source samples for one destination sample.
+  var scale: Double { 1 / inverse }
+
+  /// The scale where it is a whole number by OpenCV's measure, which rounding of `scale` can miss.
+  var wholeScale: Int? {
+    let whole = scale.rounded(.toNearestOrEven)
+    return whole >= 1 && abs(scale - whole) < 0x1p-52 ? Int(exactly: whole) : nil
+  }
+
+  /// Which direction: OpenCV treats the ends of a row and of a column differently when the filter is linear.
+  enum Direction { case across, down }
+
+  /// The samples `first[i] ..< first[i] + count` that make destination sample `range.lowerBound + i`, with their
+  /// weights, `count` for each. Indices outside the source mean the sample at that end.
+  struct Taps {
+    var count: Int
+    var first: [Int] = []
+    var weights: [Float] = []
+
+    /// OpenCV's 11-bit fixed point.
+    var fixedWeights: [Int16] { weights.map { Int16(($0 * 2048).rounded(.toNearestOrEven)) } }
+
+    /// The source samples that have a say, of a source of `length` samples.
+    func span(of length: Int) -> Range<Int> {
+      guard let low = first.min(), let high = first.max() else { return 0..<0 }
+      return min(max(low, 0), length - 1)..<min(max(high + count, 1), length)
+    }
+  }
+
+  func taps(of filter: Filter, for range: Range<Int>, _ direction: Direction) -> Taps {
+    var taps = Taps(count: filter == .cubic ? 4 : filter == .lanczos ? 8 : 2)
+    taps.first.reserveCapacity(range.count)
+    taps.weights.reserveCapacity(range.count * taps.count)
+    let scale = self.scale
+    let inverse = self.inverse
+    for index in range {
+      var (start, fraction): (Int, Float)
+      if filter == .area {
+        start = whole((Double(index) * scale).rounded(.down))
+        fraction = Float(Double(index + 1) - Double(start + 1) * inverse)
+        fraction = fraction <= 0 ? 0 : fraction - fraction.rounded(.down)
+      } else {
+        let place = Float((Double(index) + 0.5) * scale - 0.5)
+        start = whole(Double(place.rounded(.down)))
+        fraction = place - place.rounded(.down)
+      }
+      switch filter {
+      case .cubic:
+        taps.first.append(start - 1)
+        appendCubic(fraction, to: &taps.weights)
+      case .lanczos:
+        taps.first.append(start - 3)
+        appendLanczos(fraction, to: &taps.weights)
+      case .linear, .area, .nearest:
+        if direction == .across, start < 0 { (start, fraction) = (0, 0) }
+        if direction == .across, start >= source - 1 { (start, fraction) = (source - 1, 0) }
+        taps.first.append(start)
+        taps.weights.append(1 - fraction)
+        taps.weights.append(fraction)
+      }
+    }
+    return taps
+  }
+
+  /// The source sample of each destination sample.
+  func nearest(for range: Range<Int>) -> [Int] {
+    let scale = self.scale
+    return range.map { min(whole((Double($0) * scale).rounded(.down)), source - 1) }
+  }
+
+  /// The samples `first[i] ..< first[i] + (start[i + 1] - start[i])` whose weighted sum is destination sample
+  /// `range.lowerBound + i` when the side shrinks; their weights begin at `start[i]`.
+  struct Areas {
+    var first: [Int] = []
+    var start: [Int] = [0]
+    var weights: [Float] = []
+
+    /// The source samples that have a say.
+    var span: Range<Int> {
+      guard let low = first.first, let last = first.last else { return 0..<0 }
+      return low..<last + start[first.count] - start[first.count - 1]
+    }
+  }
+
+  func areas(for range: Range<Int>) -> Areas {
+    var areas = Areas()
+    let scale = self.scale
+    for index in range {
+      let low = Double(index) * scale
+      let high = low + scale
+      let width = min(scale, Double(source) - low)
+      let end = min(whole(high.rounded(.down)), source - 1)
+      let begin = min(whole(low.rounded(.up)), end)
+      var first = begin
+      if Double(begin) - low > 1e-3 {
+        first = begin - 1
+        areas.weights.append(Float((Double(begin) - low) / width))
+      }
+      for _ in begin..<end { areas.weights.append(Float(1 / width)) }
+      if high - Double(end) > 1e-3 {
+        areas.weights.append(Float(min(min(high - Double(end), 1), width) / width))
+      }
+      areas.first.append(first)
+      areas.start.append(areas.weights.count)
+    }
+    return areas
+  }
+
+  /// `value` is a whole number that lies within the source or a sample beside it, so it fits.
+  private func whole(_ value: Double) -> Int { Int(exactly: value) ?? 0 }
+}
+
+/// Keys' kernel with a = -0.75 at the distances 1 + x, x, 1 - x, 2 - x; the last so that the sum is 1.
+private func appendCubic(_ x: Float, to weights: inout [Float]) {
+  let a: Float = -0.75
+  let y = x + 1
+  let far = ((a * y - 5 * a) * y + 8 * a) * y - 4 * a
+  let near = ((a + 2) * x - (a + 3)) * x * x + 1
+  let z = 1 - x
+  let next = ((a + 2) * z - (a + 3)) * z * z + 1
+  weights += [far, near, next, 1 - far - near - next]
+}
+
+/// sinc(d) * sinc(d / 4) at the eight distances d = x + 3 ... x - 4, normalised to the sum 1. The numerator is the sine of
+/// a quarter turn's multiple more, so one sine and one cosine serve all eight.
+private func appendLanczos(_ x: Float, to weights: inout [Float]) {
+  let half = 0.70710678118654752440084436210485
+  let turns: [(Double, Double)] = [
+    (1, 0), (-half, -half), (0, 1), (half, -half), (-1, 0), (half, half), (0, -1), (-half, half),
+  ]
+  let angle = -Double(x + 3) * Double.pi * 0.25
+  let (sine, cosine) = (sin(angle), cos(angle))
+  var values: [Float] = []
+  var sum: Float = 0
+  for (index, turn) in turns.enumerated() {
+    let distance = x + 3 - Float(index)
+    var value: Float = 1e30  // at the sample itself: outweighs all others
+    if abs(distance) >= 1e-6 {
+      let turned = -Double(distance) * Double.pi * 0.25
+      value = Float((turn.0 * sine + turn.1 * cosine) / (turned * turned))
+    }
+    values.append(value)
+    sum += value
+  }
+  let factor = 1 / sum
+  weights += values.map { $0 * factor }
+}

@@ -1,0 +1,21 @@
+internal import CKernels
+
+/// The inner loops for one instruction set; all sets give the same bits.
+@safe struct KernelSet: @unchecked Sendable {  // a table of pure C functions that is never written
+  let table: k_set
+
+  private init?(_ table: UnsafePointer<k_set>?) {
+    guard let table = unsafe table else { return nil }
+    unsafe self.table = table.pointee
+  }
+
+  var name: String { unsafe String(cString: table.name) }
+
+  /// What this processor can run, the plainest first; the first one is portable C.
+  static let available: [KernelSet] = unsafe [
+    KernelSet(k_portable()), KernelSet(k_avx2()), KernelSet(k_avx512()),
+  ].compactMap { $0 }
+
+  /// The widest vectors this processor has.
+  static let best = available[available.count - 1]
+}

@@ -1,0 +1,95 @@
+/// The size that im2rec's `--resize` gives: the shorter side becomes `edge`, the longer `floor(long * edge / short)`.
+///
+/// - Throws: `.tooLarge` where the longer side does not fit an `Int`. Any other size is returned, however large: a
+///   picture of 1 x 400 at 256 becomes 256 x 102400.
+public func shortEdgeSize(
+  width: Int, height: Int, edge: Int
+) throws(ImageError) -> (width: Int, height: Int) {
+  precondition(width > 0 && height > 0 && edge > 0, "sizes are at least 1")
+  let (product, overflow) = max(width, height).multipliedReportingOverflow(by: edge)
+  guard !overflow else {
+    throw ImageError(.tooLarge(width: width, height: height, limit: Int.max / edge))
+  }
+  let long = product / min(width, height)
+  return height > width ? (edge, long) : (long, edge)
+}
+
+extension Pixels {
+  /// OpenCV's `cv2.resize` of the part inside `window`.
+  ///
+  /// `linear` and `nearest` are equal to OpenCV bit for bit, as is everything but `cubic` of its plain C++ code; where
+  /// OpenCV was built with Intel's IPP, its `cubic`, and `linear` of 16 bits, differ from that by at most one level.
+  ///
+  /// - Parameters:
+  ///   - window: what is outside it has no influence; all of the picture by default.
+  ///   - limit: pixels the result may have.
+  /// - Throws: `.tooLarge` before anything is allocated; `.outOfMemory`.
+  /// - Precondition: the window has pixels and lies within the picture; width and height are at least 1.
+  /// - Complexity: O(pixels of the result * samples the filter takes + pixels of the window).
+  public borrowing func resized(
+    width: Int, height: Int, filter: Filter = .linear, from window: Window? = nil, limit: Int = 178_956_970
+  ) throws(ImageError) -> Pixels {
+    let window = window ?? bounds
+    precondition(bounds.contains(window), "the window lies within the picture")
+    precondition(width > 0 && height > 0, "a picture has pixels")
+    let (count, overflow) = width.multipliedReportingOverflow(by: height)
+    guard !overflow, count <= limit else {
+      throw ImageError(.tooLarge(width: width, height: height, limit: limit))
+    }
+    let scaling = Scaling(
+      .init(width: window.width, height: window.height), to: .init(width: width, height: height), filter,
+      kept: Window(x: 0, y: 0, width: width, height: height))
+    return try scaled(by: scaling, at: Offset(x: -window.x, y: -window.y))
+  }
+
+  /// The part of the resized picture that `scaling` keeps.
+  ///
+  /// - Parameter origin: where this picture's first pixel lies in the source of `scaling`; negative where this picture
+  ///   has more to the left or above.
+  borrowing func scaled(
+    by scaling: Scaling, at origin: Offset, _ set: KernelSet = .best
+  ) throws(ImageError) -> Pixels {
+    let needed = scaling.needed
+    let local = Window(
+      x: needed.x - origin.x, y: needed.y - origin.y, width: needed.width, height: needed.height)
+    precondition(bounds.contains(local), "the picture covers what the resize needs")
+    // Kernels count the bytes of a row in 32 bits.
+    guard rowByteCount <= Int(Int32.max) - Pixels.slackByteCount else {
+      throw ImageError(
+        .tooLarge(width: width, height: height, limit: Int(Int32.max) / (channels * depth.rawValue)))
+    }
+    if case .copy = scaling.method { return try cropped(to: local) }
+    let result = try Pixels(
+      width: scaling.kept.width, height: scaling.kept.height, channels: channels, depth: depth)
+    switch scaling.method {
+    case .copy: break
+    case .nearest(let columns, let rows): pick(columns, rows, from: origin, into: result)
+    case .blocks(let across, let down): average(across, down, scaling.kept, from: origin, into: result, set)
+    case .areas(let columns, let rows): try average(columns, rows, from: origin, into: result, set)
+    case .taps(let columns, let rows):
+      if depth == .eight, columns.count == 2 {
+        try interpolate(columns, rows, scaling.source, from: origin, into: result, set)
+      } else {
+        // OpenCV's vectors take eight samples of a row at a time and treat what is left at its end differently.
+        let inVectors = scaling.destination.width * channels / 8 * 8 - scaling.kept.x * channels
+        try convolve(
+          columns, rows, scaling.source, from: origin, into: result,
+          inVectors: min(max(inVectors, 0), result.width * channels), set)
+      }
+    }
+    return result
+  }
+}
+
+/// Where a picture's first pixel lies in the picture it is a part of.
+struct Offset {
+  var x: Int, y: Int
+}
+
+extension Pixels {
+  /// The samples of a row, 8 or 16 bits each.
+  @unsafe func row<Sample: BitwiseCopyable>(_ y: Int, of: Sample.Type) -> UnsafeMutablePointer<Sample> {
+    // malloc's memory is never nil, and aligned for any sample.
+    unsafe (bytes.baseAddress.unsafelyUnwrapped + y * rowByteCount).assumingMemoryBound(to: Sample.self)
+  }
+}

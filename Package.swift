@@ -20,6 +20,9 @@ let package = Package(
   products: [
     .executable(name: "imrec", targets: ["imrec"]),
     .executable(name: "im2rec", targets: ["im2rec"]),
+    // For the fuzz targets, a package of their own in tools/fuzz.
+    .library(name: "Records", targets: ["Records"]),
+    .library(name: "Imaging", targets: ["Imaging"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")

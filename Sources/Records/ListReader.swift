@@ -1,0 +1,145 @@
+public import Files
+
+/// Reads the lines of a `.lst` file one after the other; memory does not depend on the file.
+///
+/// Lines end with LF, CRLF or CR, as for Python's `open`. A byte order mark at the start is passed over. A line of
+/// more than 64 KiB is a bad line, of which no more is held.
+public struct ListReader: ~Copyable {
+  static let maximumLineByteCount = 1 << 16
+
+  private let file: InputFile
+  private let range: Range<Int>
+  /// `buffer[cursor...]` is the file from `position` on.
+  private var buffer: [UInt8] = []
+  private var cursor = 0
+  private var position: Int
+  private var line: Int
+
+  /// - Parameter part: only these lines; `nil` for all. Line numbers are those of the whole file.
+  /// - Complexity: O(1); with a part, O(bytes before it), which are read to count the lines.
+  public init(_ path: String, part: ListPart? = nil) throws(FileError) {
+    let file = try InputFile(path)
+    let range = try part?.range(in: file) ?? 0..<file.byteCount
+    line = try Self.countLines(before: range.lowerBound, of: file)
+    position = range.lowerBound
+    self.range = range
+    self.file = file
+  }
+
+  public var path: String { file.path }
+
+  /// Size of the file, or of the part of it that is read.
+  public var byteCount: Int { range.count }
+
+  /// How many of `byteCount` bytes the lines read so far have.
+  public var doneByteCount: Int { position - range.lowerBound }
+
+  /// The next line; `nil` at the end.
+  ///
+  /// - Throws: `.changed` if somebody wrote to the file meanwhile; where the system cannot read it.
+  /// - Complexity: O(line); reads of 64 KiB.
+  public mutating func next() throws(FileError) -> ListLine? {
+    if position == 0 { try skipByteOrderMark() }
+    guard let end = try findLineEnd() else {
+      if file.isUnchanged() { return nil }
+      throw FileError(.changed, path: path)
+    }
+    line += 1
+    defer { advance(by: end.contentByteCount + end.endByteCount) }
+    if end.isTooLong {
+      let text = printable(buffer[cursor...].prefix(end.contentByteCount), limit: ListLine.shownByteCount)
+      return .bad(
+        reason: "the line is longer than \(Self.maximumLineByteCount) bytes", line: line, text: text)
+    }
+    return ListLine(
+      parsing: buffer.span.extracting(cursor..<(cursor + end.contentByteCount)), line: line)
+  }
+
+  private struct LineEnd {
+    var contentByteCount: Int
+    var endByteCount: Int
+    var isTooLong: Bool
+  }
+
+  /// Loads the next line; its content then starts at `cursor`. Of a line that is too long only the start stays.
+  private mutating func findLineEnd() throws(FileError) -> LineEnd? {
+    var searched = 0
+    var isTooLong = false
+    while true {
+      if let found = lineEnd(from: cursor + searched) {
+        // Whether a CR is half of a CRLF is only known with the byte behind it.
+        if buffer[found] != UInt8(ascii: "\r") || found + 1 < buffer.count || isAllLoaded {
+          let isPair =
+            buffer[found] == UInt8(ascii: "\r") && found + 1 < buffer.count
+            && buffer[found + 1] == UInt8(ascii: "\n")
+          let count = found - cursor
+          return LineEnd(
+            contentByteCount: count, endByteCount: isPair ? 2 : 1,
+            isTooLong: isTooLong || count > Self.maximumLineByteCount)
+        }
+        searched = found - cursor
+      } else {
+        searched = buffer.count - cursor
+      }
+      if searched > Self.maximumLineByteCount {
+        // Keep what a message shows, and a CR that may be half of a line end.
+        isTooLong = true
+        let dropped = searched - ListLine.shownByteCount
+        buffer.removeSubrange((cursor + ListLine.shownByteCount)..<(cursor + searched))
+        position += dropped
+        searched = ListLine.shownByteCount
+      }
+      if try !load() {
+        guard searched > 0 || isTooLong else { return nil }
+        return LineEnd(
+          contentByteCount: searched, endByteCount: 0,
+          isTooLong: isTooLong || searched > Self.maximumLineByteCount)
+      }
+    }
+  }
+
+  private func lineEnd(from index: Int) -> Int? {
+    let bytes = buffer.span
+    var index = index
+    while index < bytes.count {
+      if bytes[index] == UInt8(ascii: "\n") || bytes[index] == UInt8(ascii: "\r") { return index }
+      index += 1
+    }
+    return nil
+  }
+
+  private var isAllLoaded: Bool { position + (buffer.count - cursor) == range.upperBound }
+
+  /// Reads on behind what is loaded; `false` where there is no more.
+  private mutating func load() throws(FileError) -> Bool {
+    buffer.removeSubrange(..<cursor)
+    cursor = 0
+    let offset = position + buffer.count
+    let block = try readBlock(of: file, at: offset).prefix(range.upperBound - offset)
+    buffer += block
+    return !block.isEmpty
+  }
+
+  private mutating func advance(by count: Int) {
+    cursor += count
+    position += count
+  }
+
+  private mutating func skipByteOrderMark() throws(FileError) {
+    if buffer.isEmpty { _ = try load() }
+    if buffer.starts(with: [0xef, 0xbb, 0xbf]) { advance(by: 3) }
+  }
+
+  private static func countLines(before end: Int, of file: borrowing InputFile) throws(FileError) -> Int {
+    var (count, position) = (0, 0)
+    var isAfterCR = false
+    while position < end {
+      for byte in try readBlock(of: file, at: position).prefix(end - position) {
+        if byte == UInt8(ascii: "\r") || (byte == UInt8(ascii: "\n") && !isAfterCR) { count += 1 }
+        isAfterCR = byte == UInt8(ascii: "\r")
+        position += 1
+      }
+    }
+    return count
+  }
+}

@@ -1,0 +1,185 @@
+import Files
+
+/// Reads the records of a `.rec` file, in order or by offset.
+///
+/// Only what a writer can have written is accepted: framing a record's payload again gives the very bytes of the
+/// file. A changed bit in a head or in the padding is therefore seen; one in the payload is not, for the format
+/// has no checksum. The one exception: a length that grew into its own zero padding.
+///
+/// Memory: one window of 1 MiB, and the record. No length is believed before it is compared with the file's size.
+public struct RecordReader: ~Copyable {
+  private let file: InputFile
+  private var window = Window(capacity: 1 << 20)
+  /// The first byte of the record that `next` reads; stays there when `next` throws.
+  public private(set) var offset = 0
+
+  /// - Throws: `.file` where the path names no readable regular file.
+  public init(_ path: String) throws(RecordError) {
+    do throws(FileError) {
+      file = try InputFile(path)
+    } catch {
+      throw RecordError(.file(error), path: path, offset: 0)
+    }
+  }
+
+  public var path: String { file.path }
+
+  /// Size of the file when it was opened.
+  public var byteCount: Int { file.byteCount }
+
+  /// The record at `offset`, which then moves behind it; `nil` at the end of the file.
+  ///
+  /// - Throws: what is wrong with the record; the same again until `resynchronise`. `.file(.changed)` at the end
+  ///   if somebody wrote to the file meanwhile.
+  /// - Complexity: O(record); reads of 1 MiB.
+  public mutating func next() throws(RecordError) -> Record? {
+    guard offset < file.byteCount else {
+      if file.isUnchanged() { return nil }
+      throw RecordError(.file(FileError(.changed, path: path)), path: path, offset: offset)
+    }
+    let record = try Self.record(at: offset, in: file, through: &window)
+    offset += record.frameByteCount
+    return record
+  }
+
+  /// The record whose first byte is at `offset` of the file, as an index says; `next` is not affected.
+  ///
+  /// - Throws: what is wrong with the record; `.truncated` for an offset outside the file.
+  /// - Complexity: O(record); two system calls.
+  public func read(at offset: Int) throws(RecordError) -> Record {
+    guard offset >= 0 && offset < file.byteCount else {
+      let left = offset < 0 ? 0 : max(0, file.byteCount - offset)
+      throw RecordError(
+        .truncated(wanted: RecordLayout.headByteCount, left: left), path: path, offset: offset)
+    }
+    var window = Window(capacity: 4096)
+    return try Self.record(at: offset, in: file, through: &window)
+  }
+
+  /// Moves past the record that `next` refused, to the next head.
+  ///
+  /// A head is the magic followed by part flag 0 or 1, at a multiple of 4 bytes from the refused record (dmlc's
+  /// `SeekRecordBegin`). Where bytes were lost or added the records behind stand elsewhere: such a head is taken if
+  /// its part ends at another head or at the end of the file.
+  ///
+  /// - Returns: the new `offset`; `nil` if there is none, `offset` then is `byteCount`.
+  /// - Complexity: O(distance).
+  public mutating func resynchronise() throws(RecordError) -> Int? {
+    let faulty = offset
+    var position = faulty + 1
+    while position + RecordLayout.headByteCount <= file.byteCount {
+      let count = min(window.capacity, file.byteCount - position)
+      do throws(FileError) {
+        try window.load(count, at: position, of: file)
+      } catch {
+        throw RecordError(.file(error), path: path, offset: faulty)
+      }
+      let last = position + count - RecordLayout.headByteCount
+      while let head = window.nextHead(from: position, through: last) {
+        let isAligned = (head.position - faulty) % RecordLayout.alignment == 0
+        guard try isAligned ? true : endsWell(head) else {
+          position = head.position + 1
+          continue
+        }
+        offset = head.position
+        return head.position
+      }
+      position = last + 1
+    }
+    offset = file.byteCount
+    return nil
+  }
+
+  /// Whether the part behind an unaligned head ends where a part can end.
+  private func endsWell(_ head: Window.Head) throws(RecordError) -> Bool {
+    let end =
+      head.position + RecordLayout.headByteCount
+      + RecordLayout.padded(RecordLayout.byteCount(head.lengthWord))
+    if end == file.byteCount { return RecordLayout.flag(head.lengthWord) == 0 }
+    guard end + RecordLayout.headByteCount <= file.byteCount else { return false }
+    var look = Window(capacity: RecordLayout.headByteCount)
+    do throws(FileError) {
+      return try look.head(at: end, of: file).magic == RecordLayout.magic
+    } catch {
+      throw RecordError(.file(error), path: path, offset: head.position)
+    }
+  }
+
+  /// Reads and checks the parts from `offset` on; there is at least one byte.
+  private static func record(at offset: Int, in file: borrowing InputFile, through window: inout Window)
+    throws(RecordError) -> Record
+  {
+    let path = file.path
+    var position = offset
+    var payload: [UInt8] = []
+    do throws(RecordFault) {
+      while true {
+        let isFirst = position == offset
+        let part = try part(at: position, isFirst: isFirst, in: file, through: &window)
+        let total = payload.count + (isFirst ? 0 : 4) + part.byteCount
+        guard total <= RecordLayout.maximumPayloadByteCount else {
+          throw .format(.tooLarge(byteCount: total))
+        }
+        let start = position + RecordLayout.headByteCount
+        let bytes = try window.payload(part.byteCount, at: start, of: file)
+        if let inside = firstMagic(in: bytes.span, from: 0) {
+          throw RecordFault.format(.headInside(at: start + inside))
+        }
+        if isFirst {
+          payload = bytes
+        } else {
+          appendWord(RecordLayout.magic, to: &payload)
+          payload.append(contentsOf: bytes)
+        }
+        position = start + RecordLayout.padded(part.byteCount)
+        if part.isLast { break }
+      }
+    } catch {
+      throw RecordError(error.reason, path: path, offset: offset)
+    }
+    return Record(offset: offset, frameByteCount: position - offset, payload: payload, path: path)
+  }
+
+  /// Checks one head against what may stand there and against the size of the file.
+  private static func part(
+    at position: Int, isFirst: Bool, in file: borrowing InputFile, through window: inout Window
+  ) throws(RecordFault) -> (byteCount: Int, isLast: Bool) {
+    let left = file.byteCount - position - RecordLayout.headByteCount
+    guard left >= 0 else {
+      throw .format(.truncated(wanted: RecordLayout.headByteCount, left: file.byteCount - position))
+    }
+    let head: (magic: UInt32, lengthWord: UInt32)
+    do throws(FileError) {
+      head = try window.head(at: position, of: file)
+    } catch {
+      throw .file(error)
+    }
+    guard head.magic == RecordLayout.magic else {
+      throw .format(isFirst ? .badMagic(head.magic) : .missingPart(at: position))
+    }
+    let flag = RecordLayout.flag(head.lengthWord)
+    guard let part = RecordLayout.Part(rawValue: flag),
+      (part == .whole || part == .first) == isFirst
+    else { throw .format(isFirst ? .badPart(flag: flag) : .missingPart(at: position)) }
+    let byteCount = RecordLayout.byteCount(head.lengthWord)
+    guard RecordLayout.padded(byteCount) <= left else {
+      throw .format(.truncated(wanted: RecordLayout.padded(byteCount), left: left))
+    }
+    let isLast = part == .whole || part == .last
+    guard isLast || byteCount % 4 == 0 else { throw .format(.unalignedPart(byteCount: byteCount)) }
+    return (byteCount, isLast)
+  }
+}
+
+/// A fault without its place: the place is added once, where the record's offset is known.
+enum RecordFault: Error {
+  case format(RecordError.Reason)
+  case file(FileError)
+
+  var reason: RecordError.Reason {
+    switch self {
+    case .format(let reason): reason
+    case .file(let error): .file(error)
+    }
+  }
+}

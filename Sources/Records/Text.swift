@@ -1,0 +1,91 @@
+/// The unsigned decimal number the bytes spell; `nil` for anything else, and beyond 64 bits.
+func wholeNumber(_ digits: some Sequence<UInt8>) -> UInt64? {
+  var value: UInt64?
+  for byte in digits {
+    let digit = byte &- UInt8(ascii: "0")
+    guard digit <= 9 else { return nil }
+    let (tens, overflow) = (value ?? 0).multipliedReportingOverflow(by: 10)
+    let (sum, carry) = tens.addingReportingOverflow(UInt64(digit))
+    guard !overflow && !carry else { return nil }
+    value = sum
+  }
+  return value
+}
+
+/// The ASCII part of what Python's `str.strip` takes away.
+func isBlank(_ byte: UInt8) -> Bool {
+  byte == 0x20 || (0x09...0x0d).contains(byte) || (0x1c...0x1f).contains(byte)
+}
+
+/// `range` of `bytes` without the blanks at both ends, as Python's `str.strip`: Unicode's blanks too.
+func stripped(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Range<Int> {
+  var (start, end) = (range.lowerBound, range.upperBound)
+  while start < end, let width = blankWidth(bytes, at: start, before: end) { start += width }
+  while start < end {
+    if isBlank(bytes[end - 1]) {
+      end -= 1
+    } else if end - start >= 2, blankWidth(bytes, at: end - 2, before: end) == 2 {
+      end -= 2
+    } else if end - start >= 3, blankWidth(bytes, at: end - 3, before: end) == 3 {
+      end -= 3
+    } else {
+      break
+    }
+  }
+  return start..<end
+}
+
+/// How many bytes the blank at `index` has in UTF-8; `nil` where there is none.
+private func blankWidth(_ bytes: Span<UInt8>, at index: Int, before end: Int) -> Int? {
+  let first = bytes[index]
+  if first < 0x80 { return isBlank(first) ? 1 : nil }
+  guard index + 1 < end else { return nil }
+  let second = bytes[index + 1]
+  if first == 0xc2 { return second == 0x85 || second == 0xa0 ? 2 : nil }
+  guard index + 2 < end else { return nil }
+  let third = bytes[index + 2]
+  let isWide =
+    switch (first, second) {
+    case (0xe1, 0x9a), (0xe3, 0x80): third == 0x80  // U+1680, U+3000
+    case (0xe2, 0x80): (0x80...0x8a).contains(third) || [0xa8, 0xa9, 0xaf].contains(third)
+    case (0xe2, 0x81): third == 0x9f
+    default: false
+    }
+  return isWide ? 3 : nil
+}
+
+/// The bytes as text for a message: what is no UTF-8 as `\xNN`, control characters escaped.
+/// - Parameter limit: longer texts are cut there and end in "...".
+func printable(_ bytes: some Collection<UInt8>, limit: Int = .max) -> String {
+  let shown = bytes.prefix(limit)
+  var text = ""
+  var decoder = UTF8()
+  var iterator = shown.makeIterator()
+  var isWhole = true
+  decoding: while true {
+    switch decoder.decode(&iterator) {
+    case .scalarValue(let scalar): text += escaped(scalar)
+    case .emptyInput: break decoding
+    case .error:
+      isWhole = false
+      break decoding
+    }
+  }
+  if !isWhole {
+    text = shown.map { $0 < 0x80 ? escaped(Unicode.Scalar($0)) : "\\x" + String($0, radix: 16) }.joined()
+  }
+  return shown.count < bytes.count ? text + "..." : text
+}
+
+private func escaped(_ scalar: Unicode.Scalar) -> String {
+  switch scalar.properties.generalCategory {
+  case .control, .lineSeparator, .paragraphSeparator: scalar.escaped(asASCII: true)
+  default: String(scalar)
+  }
+}
+
+/// Whether `left` stands before `right` by code point, Python's order, which is that of the UTF-8 bytes.
+/// (`String`'s own `<` takes NFC and NFD spellings for equal.)
+func precedes(_ left: String, _ right: String) -> Bool {
+  left.utf8.lexicographicallyPrecedes(right.utf8)
+}

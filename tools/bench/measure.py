@@ -1,0 +1,78 @@
+"""Runs programs and takes their figures: wall-clock seconds, processor seconds, and the largest resident memory."""
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+
+class Failed(Exception):
+    pass
+
+
+def run(words, scratch, folder=None):
+    """Runs a program to its end. Its stdout is in `out`; the memory is that of its largest process, in bytes."""
+    out_path, error_path = scratch / "stdout", scratch / "stderr"
+    load = os.getloadavg()[0]
+    with open(out_path, "wb") as out, open(error_path, "wb") as error:
+        begun = time.monotonic()
+        child = subprocess.Popen([os.fspath(word) for word in words], cwd=folder, stdout=out, stderr=error,
+                                 stdin=subprocess.DEVNULL)
+        _, status, used = os.wait4(child.pid, 0)
+        seconds = time.monotonic() - begun
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode != 0:
+        last = error_path.read_text(errors="replace").strip().splitlines()[-3:]
+        raise Failed(f"{' '.join(map(str, words))}: exit {child.returncode}: {' / '.join(last)}")
+    return {"seconds": seconds, "cpu_seconds": used.ru_utime + used.ru_stime, "peak_bytes": used.ru_maxrss * 1024,
+            "load_before": load, "out": out_path.read_text(errors="replace")}
+
+
+class Case:
+    """One program at one task: how it is run, and what each run gave. A figure is images a second."""
+
+    def __init__(self, name, words, images, figure=None, folder=None, before=None):
+        self.name, self.words, self.images, self.folder = name, [os.fspath(word) for word in words], images, folder
+        self.figure = figure or (lambda result: images / result["seconds"])
+        self.before = before or (lambda: None)
+        self.runs, self.out = [], ""
+
+    def once(self, scratch, keep):
+        self.before()
+        result = run(self.words, scratch, self.folder)
+        self.out = result.pop("out")
+        result["images_per_second"] = self.figure({**result, "out": self.out})
+        if keep:
+            self.runs.append(result)
+
+    def median(self, what="images_per_second"):
+        return statistics.median(run[what] for run in self.runs)
+
+    def record(self):
+        return {"name": self.name, "command": self.words, "images": self.images, "runs": self.runs,
+                "median": {what: self.median(what) for what in self.runs[0]} if self.runs else {}}
+
+
+def alternate(cases, runs, scratch, warm_up=True):
+    """Runs A B C A B C ..., so that a change of the machine meets all alike; the first round is not counted."""
+    for number in range(0 if warm_up else 1, runs + 1):
+        for case in cases:
+            case.once(scratch, keep=number > 0)
+            shown = case.runs[-1]["images_per_second"] if case.runs else None
+            print(f"  {case.name}: " + ("warm-up" if shown is None else f"run {number}: {shown:,.0f} a second"),
+                  file=sys.stderr, flush=True)
+
+
+def json_figure(key="images_per_second"):
+    """Takes the figure from the JSON document that the program printed."""
+    def figure(result):
+        return json.loads(result["out"].strip().splitlines()[-1] if key == "loop" else result["out"])[key]
+    return figure
+
+
+def text_of(words, fallback="unknown"):
+    try:
+        return subprocess.run(words, capture_output=True, text=True, timeout=60).stdout.strip() or fallback
+    except (OSError, subprocess.SubprocessError):
+        return fallback

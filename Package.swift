@@ -30,18 +30,20 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "CImaging", dependencies: ["CJPEG", "CPNG"], cSettings: optimised),
     .target(name: "CKernels", cSettings: optimised),
 
     .target(name: "Files", swiftSettings: strict),
     .target(name: "Records", dependencies: ["Files"], swiftSettings: strict),
     .target(name: "Imaging", dependencies: ["CImaging", "CKernels"], swiftSettings: strict),
-    .target(name: "Pipelines", dependencies: ["Files", "Records", "Imaging"], swiftSettings: strict),
+    .target(name: "Pipelines", dependencies: ["CZlib", "Files", "Records", "Imaging"], swiftSettings: strict),
+    .target(name: "Terminal", swiftSettings: strict),
     .executableTarget(
-      name: "imrec", dependencies: ["Files", "Records", "Imaging", "Pipelines", argumentParser],
+      name: "imrec", dependencies: ["Files", "Records", "Imaging", "Pipelines", "Terminal", argumentParser],
       swiftSettings: strict),
     .executableTarget(
-      name: "im2rec", dependencies: ["Files", "Records", "Imaging", "Pipelines"],
+      name: "im2rec", dependencies: ["Files", "Records", "Imaging", "Pipelines", "Terminal"],
       swiftSettings: strict),
 
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: tests),

@@ -42,3 +42,12 @@ public func makeFolder(_ path: String) throws(FileError) {
     throw FileError.last("make", path)
   }
 }
+
+/// Whether nothing is in the folder, hidden files counted.
+public func isEmptyFolder(_ path: String) throws(FileError) -> Bool {
+  guard let folder = unsafe opendir(path) else { throw FileError.last("open", path) }
+  defer { unsafe closedir(folder) }
+  var count = 0
+  while unsafe readdir(folder) != nil { count += 1 }
+  return count <= 2  // "." and ".."
+}

@@ -117,10 +117,12 @@ public struct StagedFile: ~Copyable {
   }
 
   /// Syncs, gives the file its final name, and syncs the folder.
-  public consuming func publish() throws(FileError) {
-    try sync()
+  /// - Parameter durably: `false` leaves out the waiting for the disk, where thousands of small files are written
+  ///   and can be written again.
+  public consuming func publish(durably: Bool = true) throws(FileError) {
+    if durably { try sync() } else { try flush() }
     guard unsafe rename(partialPath, finalPath) == 0 else { throw FileError.last("rename", finalPath) }
-    try syncFolder(of: finalPath)
+    if durably { try syncFolder(of: finalPath) }
   }
 
   /// Removes the partial file.

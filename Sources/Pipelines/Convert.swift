@@ -1,0 +1,195 @@
+import Files
+import FoundationEssentials
+public import Records
+
+public struct ListingOptions: Sendable {
+  /// `nil`: one list of everything.
+  public var split: Split?
+  public var seed = 100
+  /// Globs of class folders or images to leave out.
+  public var excluding: [String] = []
+  /// A file of `path<TAB>group` lines: images of a group stay on one side.
+  public var groups: String?
+  public var extensions: Set<String> = [".jpeg", ".jpg", ".png"]
+  /// Stop at the first thing that would be left out.
+  public var strict = false
+  public init() {}
+}
+
+/// The lists of a folder of class folders, not yet written.
+public struct Listing: Sendable {
+  public struct Part: Sendable {
+    /// What the split calls it: "train", "val", "fold0-train", ...; "all" without a split.
+    public let key: String
+    /// Of the `.lst`.
+    public let path: String
+    public let entries: [ListEntry]
+    /// Images of each class, by label.
+    public let counts: [Int]
+  }
+  public let classes: [String]
+  /// Images of each class, by label; an image counts once, also where folds list it often.
+  public let totalCounts: [Int]
+  public let parts: [Part]
+  /// What lies in the folder and is in no list.
+  public let skipped: [Skip]
+  public let warnings: [String]
+  public let imageCount: Int
+}
+
+/// Scans `root` and divides its images.
+///
+/// Every folder directly in `root` is a class; its label is its place in code-point order, whether it has images or
+/// not. Ids count from 0 in each list, in the order of the walk, and the lines are shuffled as im2rec.py shuffles
+/// them, so that a list equals im2rec.py's for a tree of just its images.
+public func makeLists(root: String, prefix: String, options: ListingOptions) throws -> Listing {
+  let scan = try FolderScan(
+    root: root, layout: .classFolders, extensions: options.extensions, excluding: options.excluding)
+  let skipped = scan.problems.map { Skip(path: $0.path, reason: $0.reason) }
+  if options.strict, let first = skipped.first { throw PipelineError(.strict(first)) }
+  guard !scan.images.isEmpty else {
+    throw PipelineError(
+      .nothing(
+        "\(root): no image found in \(scan.classes.count) class folders; looked for "
+          + options.extensions.sorted().joined(separator: ", ")))
+  }
+  var warnings = scanWarnings(scan)
+  var parts = [SplitPart.everything(in: scan)]
+  if let rule = options.split {
+    let groups = try options.groups.map { try ImageGroups(path: $0) }
+    let plan = try split(scan, by: rule, seed: options.seed, groups: groups)
+    parts = plan.parts
+    warnings += plan.warnings.map(\.description)
+  }
+  return Listing(
+    classes: scan.classes, totalCounts: scan.imageCounts,
+    parts: parts.map { part in
+      var counts = [Int](repeating: 0, count: scan.classes.count)
+      for image in part.images { counts[scan.images[image].classIndex] += 1 }
+      return Listing.Part(
+        key: key(of: part.name, options.split),
+        path: prefix + (part.name.isEmpty ? "" : "-" + part.name) + ".lst",
+        entries: listEntries(of: part, in: scan), counts: counts)
+    }, skipped: skipped, warnings: warnings, imageCount: scan.images.count)
+}
+
+private func scanWarnings(_ scan: FolderScan) -> [String] {
+  var sentences = scan.emptyClasses.map { "\($0): the class folder has no image; it keeps its label" }
+  if scan.nestedImageCount > 0 {
+    sentences.append(
+      "\(scan.nestedImageCount) images in nested folders belong to the class folder above them")
+  }
+  if scan.hiddenFolderCount > 0 {
+    sentences.append("\(scan.hiddenFolderCount) folders whose names begin with a dot were passed over")
+  }
+  sentences += scan.unmatchedPatterns.map { "--exclude \($0): nothing matches it" }
+  return sentences
+}
+
+/// "60-train" is the file's name; the split is called "train".
+private func key(of name: String, _ split: Split?) -> String {
+  if name.isEmpty { return "all" }
+  if case .perClass(let count, _) = split, name.hasPrefix("\(count)-") {
+    return String(name.dropFirst("\(count)-".count))
+  }
+  return name
+}
+
+/// Writes the lists, all or none.
+public func writeLists(_ listing: Listing) throws {
+  let staged = StagedSet()
+  do {
+    for part in listing.parts { try staged.add(part.path, lines: part.entries.lazy.map(\.line)) }
+    try staged.publish()
+  } catch {
+    staged.discard()
+    throw error
+  }
+}
+
+/// What `convert` made.
+public struct ConvertSummary: Codable, Sendable {
+  public struct Split: Codable, Sendable {
+    public var list: String
+    public var rec: String
+    public var idx: String
+    public var records: Int
+    public var bytes: Int
+    public var seconds: Double?
+    public var skipped: [Skip]
+    public var resumed: Int?
+  }
+  public struct Class: Codable, Sendable {
+    public var label: Int
+    public var name: String
+    /// Listed images, by split.
+    public var images: [String: Int]
+  }
+  public var version = 1
+  public var root: String
+  public var seed: Int
+  public var splits: [String: Split] = [:]
+  public var classes: [Class] = []
+  /// What lies in the folder and is in no list.
+  public var skipped: [Skip] = []
+  public var warnings: [String] = []
+  public var report: String?
+
+  public var skippedCount: Int { skipped.count + splits.values.reduce(0) { $0 + $1.skipped.count } }
+}
+
+/// The main job: lists, records, index, class names and a report, from a folder of class folders.
+///
+/// All files are made beside their final names first and get them together, at the end.
+public func convert(
+  root: String, prefix: String, listing options: ListingOptions, packing: PackOptions,
+  listed: (Listing) -> Void = { _ in }, progress: (String, Progress) -> Void = { _, _ in }
+) async throws -> ConvertSummary {
+  let listing = try makeLists(root: root, prefix: prefix, options: options)
+  listed(listing)
+  var summary = ConvertSummary(root: root, seed: options.seed)
+  summary.skipped = listing.skipped
+  summary.warnings = listing.warnings
+  summary.classes = listing.classes.indices.map { label in
+    ConvertSummary.Class(
+      label: label, name: listing.classes[label],
+      images: Dictionary(uniqueKeysWithValues: listing.parts.map { ($0.key, $0.counts[label]) }))
+  }
+  let texts = StagedSet()
+  var records: [StagedRecords] = []
+  do {
+    for part in listing.parts {
+      let list = try texts.add(part.path, lines: part.entries.lazy.map(\.line))
+      let stem = splitExtension(part.path).stem
+      let (staged, packed) = try await stagePack(
+        list: list, root: root, output: stem + ".rec", options: packing, progress: { progress(part.key, $0) })
+      records.append(staged)
+      summary.warnings += packed.warnings.map { "\(part.key): \($0)" }
+      summary.splits[part.key] = ConvertSummary.Split(
+        list: part.path, rec: stem + ".rec", idx: stem + ".idx", records: packed.records, bytes: packed.bytes,
+        seconds: packed.seconds, skipped: packed.skipped, resumed: packed.resumed)
+    }
+    try texts.add(prefix + "-classes.txt", lines: listing.classes.lazy.map { $0 + "\n" })
+    try texts.add(prefix + "-report.json", lines: [report(summary)])
+    for staged in records { try staged.publish() }
+    try texts.publish()
+  } catch {
+    texts.discard()
+    throw error
+  }
+  for staged in records { staged.removeJournal() }
+  summary.report = prefix + "-report.json"
+  return summary
+}
+
+/// The summary as it stands in the report file: without what differs from run to run.
+private func report(_ summary: ConvertSummary) throws -> String {
+  var stable = summary
+  for key in stable.splits.keys {
+    stable.splits[key]?.seconds = nil
+    stable.splits[key]?.resumed = nil
+  }
+  let encoder = JSONEncoder()
+  encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+  return String(decoding: try encoder.encode(stable), as: UTF8.self) + "\n"
+}

@@ -1,0 +1,88 @@
+import Files
+import Records
+
+/// What `merge` made.
+public struct Merged: Codable, Sendable {
+  public var records = 0
+  public var bytes = 0
+  public var parts = 0
+  public var seconds = 0.0
+}
+
+/// Joins `.rec` files, in the order given, into one with one index.
+///
+/// A record's key is that of its part's `.idx`, or its id where there is none.
+/// - Parameter renumbers: give the records the ids and keys 0, 1, 2, ... instead of their own.
+/// - Throws: `PipelineError` where two parts have the same key; `RecordError` at a damaged record: nothing is left
+///   out silently.
+public func merge(
+  _ parts: [String], into output: String, renumbers: Bool = false, progress: (Progress) -> Void = { _ in }
+) throws -> Merged {
+  let start = ContinuousClock.now
+  guard !parts.contains(output) else {
+    throw PipelineError(.contradiction("\(output): the output is also one of the parts"))
+  }
+  let byteCounts = try parts.map { try InputFile($0).byteCount }
+  let total = byteCounts.reduce(0, +)
+  var merging = Merging(output: try RecordOutput(output), renumbers: renumbers)
+  do {
+    for (part, before) in zip(parts, byteCounts.indices.map { byteCounts[..<$0].reduce(0, +) }) {
+      try merging.add(part) { done, byte in
+        progress(Progress(done: done, skipped: 0, byte: before + byte, of: total))
+      }
+    }
+  } catch {
+    merging.output.discard()
+    throw error
+  }
+  var result = Merged()
+  result.records = merging.output.recordCount
+  result.bytes = merging.output.byteCount
+  result.parts = parts.count
+  try merging.output.publish()
+  result.seconds = (ContinuousClock.now - start) / .seconds(1)
+  return result
+}
+
+private struct Merging: ~Copyable {
+  var output: RecordOutput
+  let renumbers: Bool
+  private var ids = IDSet()
+
+  init(output: consuming RecordOutput, renumbers: Bool) {
+    self.output = output
+    self.renumbers = renumbers
+  }
+
+  mutating func add(_ part: String, progress: (Int, Int) -> Void) throws {
+    var reader = try RecordReader(part)
+    let keys = try keysByOffset(part)
+    while let record = try reader.next() {
+      try Task.checkCancellation()
+      let (header, imageStart) = try record.parse()
+      let key = renumbers ? UInt64(output.recordCount) : keys?[record.offset] ?? header.id
+      guard ids.insert(key) else {
+        throw PipelineError(
+          .contradiction("\(part): byte \(record.offset): an earlier record has the id \(key) too"))
+      }
+      if renumbers {
+        var header = header
+        header.id = key
+        var frame: [UInt8] = []
+        try appendRecord(
+          header, image: record.payload.span.extracting(imageStart..<record.payload.count), to: &frame)
+        try output.append(frame: frame.span, key: key)
+      } else {
+        try output.append(record, key: key)
+      }
+      progress(output.recordCount, reader.offset)
+    }
+  }
+
+  private func keysByOffset(_ part: String) throws -> [Int: UInt64]? {
+    let path = splitExtension(part).stem + ".idx"
+    guard FileStamp(path: path) != nil else { return nil }
+    let index = try RecordIndex(path: path)
+    return Dictionary(index.entries.map { ($0.offset, $0.key) }) { first, _ in first }
+  }
+}

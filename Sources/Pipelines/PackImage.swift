@@ -1,0 +1,94 @@
+import Files
+import Imaging
+import Records
+
+/// What became of one list entry.
+enum Packed: Sendable {
+  /// The framed record, ready to be appended.
+  case record([UInt8])
+  case skipped(reason: String)
+}
+
+/// Makes the record of one list entry: reads the file, decodes, crops, resizes, encodes and frames.
+///
+/// Follows `image_encode` of MXNet's im2rec.py: the square is cut before resizing, the short edge is resized also
+/// when that enlarges, one label is stored unless all are asked for.
+func packImage(_ entry: ListEntry, root: String, options: PackOptions) -> (packed: Packed, source: FileStamp?)
+{
+  do throws(FileError) {
+    // A record holds less than 2^29 bytes; a pass-through of a larger file cannot succeed.
+    let file = try readFile(locate(entry.path, root: root), limit: maximumFileByteCount)
+    return (pack(file.bytes, as: entry, options), file.stamp)
+  } catch {
+    return (.skipped(reason: error.sentence), nil)
+  }
+}
+
+private func pack(_ file: [UInt8], as entry: ListEntry, _ options: PackOptions) -> Packed {
+  do {
+    var frame: [UInt8] = []
+    let header = header(of: entry, options: options)
+    if options.passThrough {
+      if !options.keepDamaged { try checkStructure(file.span, options.decoding) }
+      try appendRecord(header, image: file.span, to: &frame)
+    } else {
+      let image = try reencode(file.span, options: options)
+      try appendRecord(header, image: image.span, to: &frame)
+    }
+    return .record(frame)
+  } catch let error as ImageError {
+    return .skipped(reason: error.description)
+  } catch let error as RecordError {
+    return .skipped(reason: error.sentence)
+  } catch {
+    return .skipped(reason: "\(error)")
+  }
+}
+
+let maximumFileByteCount = 1 << 30
+/// A record of the largest payload, split into parts at every fourth byte, is no longer than this.
+let maximumFrameByteCount = 1 << 31
+
+/// The path of a list entry's file. The field is taken as it is written; where no such file is there, the blanks
+/// round it are dropped, as MXNet's reader does.
+func locate(_ path: String, root: String) -> String {
+  let full = join(root, path)
+  guard let first = path.utf8.first, first == 0x20 || first == 0x09, FileStamp(path: full) == nil else {
+    return full
+  }
+  return join(root, String(path.drop { $0 == " " || $0 == "\t" }))
+}
+
+private func header(of entry: ListEntry, options: PackOptions) -> ImageHeader {
+  if options.packLabel && entry.labels.count > 1 {
+    return ImageHeader(labels: entry.labels.map { Float($0) }, id: entry.id)
+  }
+  return ImageHeader(label: Float(entry.labels.first ?? 0), id: entry.id)
+}
+
+private func reencode(_ file: Span<UInt8>, options: PackOptions) throws(ImageError) -> [UInt8] {
+  let pixels = try decode(file, options.decoding)
+  let encoding: Encoding =
+    switch options.encoding {
+    case .jpg: .jpeg(quality: options.quality)
+    case .png: .png(level: options.quality)
+    }
+  let window = options.centerCrop ? pixels.centralSquare : nil
+  if let edge = options.resize {
+    let size = try shortEdgeSize(
+      width: window?.width ?? pixels.width, height: window?.height ?? pixels.height, edge: edge)
+    let limit = 65_500
+    if options.encoding == .jpg && max(size.width, size.height) > limit {
+      throw ImageError(
+        .cannotEncode(
+          "with its short edge at \(edge) it would become \(size.width)x\(size.height), and a JPEG has at most "
+            + "\(limit) pixels a side"))
+    }
+    let resized = try pixels.resized(
+      width: size.width, height: size.height, filter: options.filter, from: window,
+      limit: options.maximumPixelCount)
+    return try encode(resized, as: encoding)
+  }
+  if let window { return try encode(pixels.cropped(to: window), as: encoding) }
+  return try encode(pixels, as: encoding)
+}

@@ -1,0 +1,23 @@
+/// How far a run is: for progress displays.
+public struct Progress: Sendable {
+  public let done: Int
+  /// Not known before the end when the input is a stream of records.
+  public let total: Int?
+  public let skipped: Int
+  /// 0...1, of the items or, where their number is not known, of the input's bytes.
+  public let fraction: Double
+
+  init(done: Int, total: Int, skipped: Int) {
+    self.done = done
+    self.total = total
+    self.skipped = skipped
+    fraction = total > 0 ? Double(done) / Double(total) : 1
+  }
+
+  init(done: Int, skipped: Int, byte: Int, of byteCount: Int) {
+    self.done = done
+    total = nil
+    self.skipped = skipped
+    fraction = byteCount > 0 ? Double(byte) / Double(byteCount) : 1
+  }
+}

@@ -1,0 +1,46 @@
+import Files
+import Records
+
+/// A `.rec` and its `.idx` being written record by record, without a journal.
+struct RecordOutput: ~Copyable {
+  private var rec: StagedFile
+  private var idx: StagedFile
+  private(set) var recordCount = 0
+
+  /// - Parameter path: of the `.rec`.
+  init(_ path: String) throws(FileError) {
+    let rec = try StagedFile(path)
+    do {
+      idx = try StagedFile(splitExtension(path).stem + ".idx")
+    } catch {
+      rec.discard()
+      throw error
+    }
+    self.rec = rec
+  }
+
+  var byteCount: Int { rec.byteCount }
+
+  mutating func append(_ record: Record, key: UInt64) throws {
+    var frame: [UInt8] = []
+    try appendFrame(record.payload.span, to: &frame)
+    try append(frame: frame.span, key: key)
+  }
+
+  /// - Parameter frame: one record as it stands in the file.
+  mutating func append(frame: Span<UInt8>, key: UInt64) throws(FileError) {
+    try idx.append(RecordIndex.line(key: key, offset: rec.byteCount))
+    try rec.append(frame)
+    recordCount += 1
+  }
+
+  consuming func publish() throws(FileError) {
+    try idx.publish()
+    try rec.publish()
+  }
+
+  consuming func discard() {
+    rec.discard()
+    idx.discard()
+  }
+}

@@ -1,0 +1,260 @@
+import Files
+import Records
+
+/// The `.rec` and `.idx` of one run while they are made, and the journal that lets an interrupted run go on.
+///
+/// The journal holds a line for each list entry that is done: the checksum of its record, or why it was skipped,
+/// and the stamp of its file. A later run believes none of it: it goes on after the last record whose bytes have
+/// their checksum and whose source is unchanged.
+final class StagedRecords {
+  let output: String
+  private var rec: StagedFile?
+  private var idx: StagedFile?
+  private var journal: StagedFile?
+  private(set) var byteCount = 0
+  private var unflushed = 0
+  /// An earlier run was interrupted between giving the `.rec` its final name and the end: it is whole.
+  private var alreadyPublished = false
+
+  /// - Parameter output: the final path of the `.rec`; the `.idx` stands beside it.
+  init(output: String, key: String, resume: Bool) throws(FileError) {
+    self.output = output
+    let (stem, _) = splitExtension(output)
+    rec = try StagedFile(output, keepingContents: resume)
+    idx = try StagedFile(stem + ".idx")
+    journal = try StagedFile(output + ".journal", keepingContents: resume)
+    header = "imrec journal 1\t\(key)\n"
+  }
+
+  private let header: String
+
+  /// Starts from nothing.
+  func begin() throws(FileError) {
+    try rec?.truncate(to: 0)
+    try idx?.truncate(to: 0)
+    try journal?.truncate(to: 0)
+    try journal?.append(header)
+    byteCount = 0
+  }
+
+  func append(frame: Span<UInt8>, id: UInt64, source: FileStamp?) throws(FileError) {
+    try rec?.append(frame)
+    try idx?.append(RecordIndex.line(key: id, offset: byteCount))
+    try journal?.append(
+      JournalLine.record(byteCount: frame.count, checksum: checksum(frame), source: source).text)
+    byteCount += frame.count
+    try checkpoint(every: 64)
+  }
+
+  func skip(reason: String, source: FileStamp?) throws(FileError) {
+    try journal?.append(JournalLine.skip(reason: reason, source: source).text)
+    try checkpoint(every: 64)
+  }
+
+  /// Data go to the system before the journal speaks of them.
+  private func checkpoint(every count: Int) throws(FileError) {
+    unflushed += 1
+    guard unflushed >= count else { return }
+    unflushed = 0
+    try rec?.flush()
+    try journal?.flush()
+  }
+
+  /// Finds how much of an earlier run still holds, and stands behind it; from nothing where none of it does.
+  ///
+  /// - Parameter next: the list's entries from the first, with the paths of their files.
+  /// - Returns: what became of the first entries, in the list's order.
+  func resume(next: () throws -> (id: UInt64, path: String)?) throws -> [Resumed] {
+    var lines = JournalReader(try wholeJournal())
+    guard lines.next() == Substring(header.dropLast()) else {
+      try begin()
+      return []
+    }
+    // An earlier run may have been interrupted after the renaming: then the records stand in the final file.
+    let published = rec?.byteCount == 0 ? try? InputFile(output) : nil
+    var done: [Resumed] = []
+    var journalByteCount = header.utf8.count
+    var isComplete = false
+    while let text = lines.next(), let line = JournalLine(text) {
+      if case .end(byteCount) = line {
+        isComplete = true
+        break
+      }
+      guard let entry = try next(), let resumed = try check(line, entry.id, entry.path, published) else {
+        break
+      }
+      done.append(resumed)
+      journalByteCount += text.utf8.count + 1
+    }
+    if let publishedByteCount = published?.byteCount {
+      let isAllThere = try isComplete && publishedByteCount == byteCount && next() == nil
+      guard isAllThere else {
+        try begin()
+        return []
+      }
+      alreadyPublished = true
+    } else {
+      try self.rec?.truncate(to: byteCount)
+    }
+    try journal?.truncate(to: journalByteCount)
+    return done
+  }
+
+  /// Whether an entry is still as its journal line has it; then its record counts as written.
+  private func check(_ line: JournalLine, _ id: UInt64, _ path: String, _ published: borrowing InputFile?)
+    throws
+    -> Resumed?
+  {
+    switch line {
+    case .record(let count, let expected, let source):
+      guard source != nil, FileStamp(path: path) == source, count <= maximumFrameByteCount else {
+        return nil
+      }
+      let frame = try readBack(count, published)
+      guard frame.count == count, checksum(frame.span) == expected else { return nil }
+      try idx?.append(RecordIndex.line(key: id, offset: byteCount))
+      byteCount += count
+      return .record
+    case .skip(let reason, let source):
+      return FileStamp(path: path) == source ? .skipped(reason: reason) : nil
+    case .end: return nil
+    }
+  }
+
+  private func readBack(_ count: Int, _ published: borrowing InputFile?) throws(FileError) -> [UInt8] {
+    var frame = [UInt8](repeating: 0, count: count)
+    var bytes = frame.mutableSpan
+    var raw = unsafe bytes.mutableBytes
+    let got: Int
+    switch published {
+    case .some(let file): got = try file.read(at: byteCount, into: &raw)
+    case .none: got = try rec?.read(at: byteCount, into: &raw) ?? 0
+    }
+    frame.removeLast(count - got)
+    return frame
+  }
+
+  private func wholeJournal() throws(FileError) -> [UInt8] {
+    var text = [UInt8](repeating: 0, count: journal?.byteCount ?? 0)
+    var bytes = text.mutableSpan
+    var raw = unsafe bytes.mutableBytes
+    let got = try journal?.read(at: 0, into: &raw) ?? 0
+    text.removeLast(text.count - got)
+    return text
+  }
+
+  /// Everything is written: waits for the disk, and notes that only the renaming is left.
+  func seal() throws(FileError) {
+    try rec?.sync()
+    try idx?.sync()
+    try journal?.append(JournalLine.end(byteCount: byteCount).text)
+    try journal?.sync()
+  }
+
+  /// Gives both files their final names. Interrupted in between, `resume` finishes it.
+  func publish() throws(FileError) {
+    try idx.take()?.publish()
+    if !alreadyPublished { try rec.take()?.publish() }
+    if alreadyPublished { rec.take()?.discard() }
+  }
+
+  /// Once all outputs of a run have their names.
+  func removeJournal() {
+    journal.take()?.discard()
+  }
+
+  /// Leaves what is written for a run with `resume`.
+  func keepForLater() {
+    try? rec?.flush()
+    try? journal?.flush()
+  }
+
+  /// Removes everything: nothing worth going on from was made.
+  func discard() {
+    rec.take()?.discard()
+    idx.take()?.discard()
+    journal.take()?.discard()
+  }
+}
+
+/// What became of a list entry in an earlier run.
+enum Resumed {
+  case record
+  case skipped(reason: String)
+}
+
+/// The whole lines of a journal; a last line without its end was being written and does not count.
+private struct JournalReader {
+  private let text: [UInt8]
+  private var start = 0
+
+  init(_ text: [UInt8]) { self.text = text }
+
+  mutating func next() -> Substring? {
+    guard let end = text[start...].firstIndex(of: UInt8(ascii: "\n")) else { return nil }
+    defer { start = end + 1 }
+    return Substring(decoding: text[start..<end], as: UTF8.self)
+  }
+}
+
+/// One line of the journal.
+enum JournalLine: Hashable {
+  case record(byteCount: Int, checksum: UInt32, source: FileStamp?)
+  case skip(reason: String, source: FileStamp?)
+  case end(byteCount: Int)
+
+  var text: String {
+    switch self {
+    case .record(let byteCount, let checksum, let source):
+      "+\t\(byteCount)\t\(checksum)\t\(Self.text(source))\n"
+    case .skip(let reason, let source): "-\t\(Self.text(source))\t\(Self.escaped(reason))\n"
+    case .end(let byteCount): "=\t\(byteCount)\n"
+    }
+  }
+
+  init?(_ line: some StringProtocol) {
+    let fields = line.split(separator: "\t", omittingEmptySubsequences: false)
+    switch (fields.first, fields.count) {
+    case ("+", 5):
+      guard let byteCount = Int(fields[1]), byteCount > 0, let checksum = UInt32(fields[2]) else {
+        return nil
+      }
+      self = .record(byteCount: byteCount, checksum: checksum, source: Self.stamp(fields[3], fields[4]))
+    case ("-", 4):
+      self = .skip(reason: Self.unescaped(fields[3]), source: Self.stamp(fields[1], fields[2]))
+    case ("=", 2):
+      guard let byteCount = Int(fields[1]) else { return nil }
+      self = .end(byteCount: byteCount)
+    default: return nil
+    }
+  }
+
+  private static func text(_ stamp: FileStamp?) -> String {
+    stamp.map { "\($0.byteCount)\t\($0.modifiedNanoseconds)" } ?? "-\t-"
+  }
+
+  private static func stamp(_ size: some StringProtocol, _ modified: some StringProtocol) -> FileStamp? {
+    guard let size = Int(size), let modified = Int(modified) else { return nil }
+    return FileStamp(byteCount: size, modifiedNanoseconds: modified)
+  }
+
+  private static func escaped(_ reason: String) -> String {
+    reason.replacing("\\", with: "\\\\").replacing("\n", with: "\\n").replacing("\t", with: "\\t")
+  }
+
+  private static func unescaped(_ text: some StringProtocol) -> String {
+    var result = ""
+    var afterBackslash = false
+    for character in text {
+      if afterBackslash {
+        result.append(character == "n" ? "\n" : character == "t" ? "\t" : character)
+        afterBackslash = false
+      } else if character == "\\" {
+        afterBackslash = true
+      } else {
+        result.append(character)
+      }
+    }
+    return result
+  }
+}

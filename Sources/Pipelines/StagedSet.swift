@@ -1,0 +1,30 @@
+import Files
+
+/// Several small files that get their final names together.
+final class StagedSet {
+  /// A box, since arrays hold no noncopyable values.
+  private final class Member {
+    var file: StagedFile?
+    init(_ file: consuming StagedFile) { self.file = consume file }
+  }
+  private var members: [Member] = []
+
+  /// - Returns: the path under which the contents can be read until they are published.
+  @discardableResult
+  func add(_ path: String, lines: some Sequence<String>) throws(FileError) -> String {
+    let member = Member(try StagedFile(path))
+    members.append(member)
+    for line in lines { try member.file?.append(line) }
+    try member.file?.flush()
+    return path + ".partial"
+  }
+
+  func publish() throws(FileError) {
+    for member in members { try member.file?.sync() }
+    for member in members { try member.file.take()?.publish() }
+  }
+
+  func discard() {
+    for member in members { member.file.take()?.discard() }
+  }
+}

@@ -1,0 +1,58 @@
+import Glibc
+
+/// What the program says to the person at the terminal. Words go to stderr, so that stdout holds only data.
+public struct Words: Sendable {
+  private let isQuiet: Bool
+
+  public init(quiet: Bool) { isQuiet = quiet }
+
+  /// Something worth knowing; not said with `--quiet`.
+  public func note(_ sentence: String) {
+    if !isQuiet { writeLine(sentence) }
+  }
+
+  /// Something lost or odd; always said.
+  public func warn(_ sentence: String) { writeLine("warning: \(sentence)") }
+
+  /// The inputs that were left out: the first ones one by one, then how many more.
+  public func skipped(_ items: [(path: String, reason: String)], listing limit: Int = 50) {
+    for item in items.prefix(limit) { writeLine("skipped: \(printable(item.path)): \(item.reason)") }
+    if items.count > limit { writeLine("skipped: \(items.count - limit) more; --json lists them all") }
+  }
+
+  private func writeLine(_ line: String) { writeToErrorOutput(line + "\n") }
+}
+
+/// Text as it can be shown: control characters and what turns the direction of writing are escaped.
+public func printable(_ text: String) -> String {
+  var result = ""
+  for scalar in text.unicodeScalars {
+    switch scalar.value {
+    case 0x0A: result += "\\n"
+    case 0x0D: result += "\\r"
+    case 0x09: result += "\\t"
+    case 0..<0x20, 0x7F..<0xA0, 0x200E...0x200F, 0x202A...0x202E, 0x2066...0x2069:
+      result += "\\u{\(String(scalar.value, radix: 16))}"
+    default: result.unicodeScalars.append(scalar)
+    }
+  }
+  return result
+}
+
+/// Data for the next program, or for the eye.
+/// - Returns: whether it could be written: the reader may be gone.
+@discardableResult
+public func writeToOutput(_ text: String) -> Bool { write(text, to: STDOUT_FILENO) }
+
+public func writeToErrorOutput(_ text: String) { _ = write(text, to: STDERR_FILENO) }
+
+private func write(_ text: String, to descriptor: Int32) -> Bool {
+  var rest = Array(text.utf8)[...]
+  while !rest.isEmpty {
+    let count = unsafe rest.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
+    if count < 0 && errno == EINTR { continue }
+    if count <= 0 { return false }
+    rest = rest.dropFirst(count)
+  }
+  return true
+}

@@ -1,0 +1,39 @@
+import ArgumentParser
+import Pipelines
+import Terminal
+
+struct BenchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench", abstract: "Measure how fast this machine is.",
+    subcommands: [BenchDecodeCommand.self])
+}
+
+struct BenchDecodeCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "decode",
+    abstract: "Images per second from records to tensors.",
+    discussion: "EXAMPLE: imrec bench decode train.rec --shape 3,224,224 --resize 256")
+
+  @Argument(help: "A .rec file.")
+  var file: String
+  @OptionGroup(title: "Tensor") var tensor: TensorShapeOptions
+  @Option(
+    help: ArgumentHelp("Passes over the file that count.", valueName: "count"),
+    transform: wholeNumber(1...1000))
+  var runs = 5
+  @OptionGroup(title: "Running") var jobs: JobOptions
+  @OptionGroup(title: "Output") var output: OutputOptions
+
+  func run() async throws {
+    var options = TensorOptions(preset: try tensor.preset())
+    options.jobs = jobs.jobs
+    options.maximumPixelCount = jobs.maximumPixelCount
+    let display = ProgressDisplay(unit: "runs", quiet: output.quiet)
+    let result = try await benchmarkDecoding(file, options: options, runs: runs) { display.update($0) }
+    display.finish()
+    try output.finish(result, skippedCount: result.skipped) {
+      "\(rounded(result.images_per_second)) images/s (best \(rounded(result.best_images_per_second))), "
+        + "\(result.images) images, \(result.runs.count) runs, \(result.jobs) jobs, \(result.kernels) kernels\n"
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import ArgumentParser
+import Files
+import Pipelines
+import Terminal
+
+struct ExtractCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "extract",
+    abstract: "Write the images of a RecordIO file back to files, one folder a label.",
+    discussion: """
+      Writes DIR/<label>/<id>.jpg (or .png) and a list that packs them again.
+      EXAMPLE: imrec extract train.rec images/ --classes caltech-classes.txt
+      """)
+
+  @Argument(help: "A .rec file.")
+  var file: String
+  @Argument(help: "An empty or new folder.")
+  var folder: String
+  @Option(help: ArgumentHelp("Name the folders by these lines: label 0 is the first.", valueName: "file"))
+  var classes: String?
+  @Flag(help: "Write into a folder that is not empty, over files of the same name.")
+  var overwrite = false
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let names = try classes.map { try readClassNames($0) } ?? []
+    let display = ProgressDisplay(unit: "images", quiet: output.quiet)
+    let result = try extract(file, to: folder, classes: names, overwrite: overwrite) { display.update($0) }
+    display.finish()
+    output.words.skipped(result.skipped)
+    try output.finish(result, skippedCount: result.skipped.count) {
+      var text = "\(folder): \(result.images) images in \(result.folders) folders, \(byteText(result.bytes))"
+      if result.label_records > 0 { text += "; \(result.label_records) records have labels and no image" }
+      return text + "\nlist: \(result.list)\n"
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import ArgumentParser
+import Glibc
+import Terminal
+
+@main
+struct Imrec: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "From image folders to accuracy reports, on one machine.",
+    discussion: """
+      EXAMPLE: imrec convert photos/ caltech --resize 256
+      EXIT STATUS: 0 all done · 1 failed · 2 done, some inputs skipped · 64 wrong usage
+      """,
+    version: "0.1.0",
+    groupedSubcommands: [
+      CommandGroup(
+        name: "Data",
+        subcommands: [
+          ConvertCommand.self, ListCommand.self, PackCommand.self, InfoCommand.self, VerifyCommand.self,
+          ExtractCommand.self, MergeCommand.self, TensorsCommand.self,
+        ]),
+      CommandGroup(name: "Tools", subcommands: [BenchCommand.self]),
+    ])
+
+  static func main() async {
+    Glibc.exit(await runCancellably { await runOnce() })
+  }
+
+  private static func runOnce() async -> Int32 {
+    do {
+      var command = try parseAsRoot()
+      if var command = command as? any AsyncParsableCommand {
+        try await command.run()
+      } else {
+        try command.run()
+      }
+      return ExitStatus.done
+    } catch let code as ExitCode {
+      return code.rawValue
+    } catch {
+      return report(error)
+    }
+  }
+
+  /// Says what went wrong and, where there is one, the remedy.
+  private static func report(_ error: any Error) -> Int32 {
+    let usage = exitCode(for: error)
+    // Everything of the parser's own: help, version, wrong usage.
+    if usage == .success || usage == .validationFailure {
+      let text = fullMessage(for: error)
+      if usage == .success { writeToOutput(text + "\n") } else { writeToErrorOutput(text + "\n") }
+      return usage.rawValue
+    }
+    let failure = Failure(error)
+    writeToErrorOutput("imrec: \(printable(failure.sentence))\n")
+    if let remedy = failure.remedy { writeToErrorOutput("  \(remedy)\n") }
+    return ExitStatus.failed
+  }
+}

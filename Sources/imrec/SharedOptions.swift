@@ -1,0 +1,87 @@
+public import ArgumentParser
+import FoundationEssentials
+import Glibc
+public import Imaging
+public import Pipelines
+import Terminal
+
+struct OutputOptions: ParsableArguments {
+  @Flag(help: "Print one JSON document on stdout.")
+  var json = false
+  @Flag(help: "No progress and no notes; warnings are still printed.")
+  var quiet = false
+
+  var words: Words { Words(quiet: quiet) }
+
+  /// The result: as JSON where that is asked for, else as text for people. Exits 2 where inputs were skipped.
+  func finish(_ result: some Encodable, skippedCount: Int, text: () -> String) throws {
+    if json {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+      // JSON has no number for these; a result that holds one says so instead of failing.
+      encoder.nonConformingFloatEncodingStrategy = .convertToString(
+        positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+      try emit(String(decoding: encoder.encode(result), as: UTF8.self) + "\n")
+    } else {
+      try emit(text())
+    }
+    if skippedCount > 0 { throw ExitCode(ExitStatus.someSkipped) }
+  }
+
+  private func emit(_ text: String) throws {
+    guard writeToOutput(text) else { throw OutputClosed() }
+  }
+}
+
+/// The reader of stdout is gone, or the disk under it is full.
+struct OutputClosed: Error, CustomStringConvertible {
+  var description: String { "the result could not be written to stdout" }
+}
+
+struct JobOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp("Images in work at once; the output does not depend on it.", valueName: "count"),
+    transform: wholeNumber(1...4096))
+  var jobs = Imrec.coreCount
+  @Option(
+    name: .customLong("max-pixels"),
+    help: ArgumentHelp("Refuse larger images before memory is taken.", valueName: "count"),
+    transform: wholeNumber(1...1 << 40))
+  var maximumPixelCount = 178_956_970
+}
+
+extension Imrec {
+  static let coreCount = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+}
+
+/// Reads a whole number of a range, or says what is expected.
+func wholeNumber(_ range: ClosedRange<Int>) -> @Sendable (String) throws -> Int {
+  { text in
+    guard let value = Int(text), range.contains(value) else {
+      throw ValidationError("'\(text)' is not a whole number from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return value
+  }
+}
+
+extension Filter: ExpressibleByArgument {}
+extension ColorMode: ExpressibleByArgument {}
+extension PackOptions.Encoding: ExpressibleByArgument {}
+extension TensorType: ExpressibleByArgument {}
+
+/// "18.1 MB"
+func byteText(_ count: Int) -> String {
+  var value = Double(count)
+  for unit in ["bytes", "kB", "MB", "GB"] {
+    if value < 1000 || unit == "GB" {
+      return "\(unit == "bytes" ? rounded(value) : oneDecimal(value)) \(unit)"
+    }
+    value /= 1000
+  }
+  return "\(count) bytes"
+}
+
+func oneDecimal(_ value: Double) -> String {
+  let tenths = Int64(exactly: (value * 10).rounded()) ?? 0
+  return "\(tenths / 10).\(abs(tenths % 10))"
+}

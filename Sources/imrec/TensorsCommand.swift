@@ -1,0 +1,97 @@
+import ArgumentParser
+import Imaging
+import Pipelines
+import Terminal
+
+/// What turns an image into a tensor: the options that `tensors` and `bench decode` share.
+struct TensorShapeOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Channels, height, width.", valueName: "c,h,w"), transform: numbers(3))
+  var shape: [Int] = [3, 224, 224]
+  @Option(
+    help: ArgumentHelp("First scale the shorter side to this. (default: keep the size)", valueName: "pixels"),
+    transform: wholeNumber(1...65_535))
+  var resize: Int?
+  @Option(
+    help: ArgumentHelp("Subtracted from each channel (0-255).", valueName: "r,g,b"), transform: decimals)
+  var mean: [Float] = [0, 0, 0]
+  @Option(help: ArgumentHelp("Each channel is divided by this.", valueName: "r,g,b"), transform: decimals)
+  var std: [Float] = [1, 1, 1]
+  @Flag(help: "Scale to the shape without cropping, whatever the aspect.")
+  var squash = false
+
+  func preset() throws -> Preset {
+    do {
+      return try Preset(
+        mode: squash ? .squash : .crop, resize: resize, shape: shape, mean: mean, std: std, filter: .linear)
+    } catch {
+      throw ValidationError("\(error)")
+    }
+  }
+}
+
+struct TensorsCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tensors",
+    abstract: "Decode records to NumPy arrays, as MXNet's ImageRecordIter does.",
+    discussion: """
+      Writes X.npy, of shape (N, C, H, W), and X-labels.npy.
+      EXAMPLE: imrec tensors val.rec -o val.npy --resize 256 --mean 123.68,116.779,103.939
+      """)
+
+  @Argument(help: "A .rec file.")
+  var file: String
+  @Option(
+    name: [.short, .customLong("output")], help: ArgumentHelp("The array of images.", valueName: "X.npy"))
+  var output: String
+  @OptionGroup(title: "Tensor") var tensor: TensorShapeOptions
+  @Option(help: "uint8 keeps the pixels and takes no mean or std.")
+  var dtype = TensorType.float32
+  @Flag(help: "Take damaged JPEGs as far as they decode, as MXNet does.")
+  var keepDamaged = false
+  @OptionGroup(title: "Running") var jobs: JobOptions
+  @OptionGroup(title: "Output") var results: OutputOptions
+
+  func validate() throws {
+    if dtype == .uint8 && (tensor.mean != [0, 0, 0] || tensor.std != [1, 1, 1]) {
+      throw ValidationError("--dtype uint8 keeps the pixels: --mean and --std do not go with it")
+    }
+    if output == file { throw ValidationError("the output has the name of the input") }
+  }
+
+  func run() async throws {
+    var options = TensorOptions(preset: try tensor.preset())
+    options.type = dtype
+    options.keepDamaged = keepDamaged
+    options.jobs = jobs.jobs
+    options.maximumPixelCount = jobs.maximumPixelCount
+    let display = ProgressDisplay(unit: "images", quiet: results.quiet)
+    let summary = try await writeTensors(file, to: output, options: options) { display.update($0) }
+    display.finish()
+    results.words.skipped(summary.skipped)
+    try results.finish(summary, skippedCount: summary.skipped.count) {
+      let shape = summary.shape.map { "\($0)" }.joined(separator: ", ")
+      return "\(summary.images): \(dtype.rawValue) (\(shape))\n\(summary.labels)\n"
+    }
+  }
+}
+
+/// Reads so many whole numbers with commas between them.
+func numbers(_ count: Int) -> @Sendable (String) throws -> [Int] {
+  { text in
+    let values = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+    guard values.count == count, !values.contains(where: { ($0 ?? 0) < 1 }) else {
+      throw ValidationError("'\(text)' is not \(count) whole numbers above 0 with commas between them")
+    }
+    return values.compactMap { $0 }
+  }
+}
+
+/// Reads one number, or three with commas between them: one stands for all channels.
+@Sendable func decimals(_ text: String) throws -> [Float] {
+  let values = text.split(separator: ",", omittingEmptySubsequences: false).map { Float($0) }
+  guard values.count == 1 || values.count == 3, values.allSatisfy({ $0?.isFinite ?? false }) else {
+    throw ValidationError("'\(text)' is not one number or three with commas between them")
+  }
+  let found = values.compactMap { $0 }
+  return found.count == 1 ? [found[0], found[0], found[0]] : found
+}

@@ -1,0 +1,55 @@
+import ArgumentParser
+import Pipelines
+import Terminal
+
+struct VerifyCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "verify",
+    abstract: "Check every frame, header, index entry and image of a RecordIO file.",
+    discussion: """
+      Every image is decoded in full. Exits 2 if anything is bad.
+      EXAMPLE: imrec verify train.rec --salvage train-whole.rec
+      """)
+
+  @Argument(help: "A .rec file; the .idx beside it is checked too, if there is one.")
+  var file: String
+  @Option(help: ArgumentHelp("Write the records that are whole here, with an .idx.", valueName: "out.rec"))
+  var salvage: String?
+  @Flag(name: .customLong("index"), help: "Write the .idx anew from the records.")
+  var rebuildsIndex = false
+  @OptionGroup(title: "Running") var jobs: JobOptions
+  @OptionGroup(title: "Output") var output: OutputOptions
+
+  func validate() throws {
+    if salvage == file { throw ValidationError("--salvage needs another name than the file it reads") }
+  }
+
+  func run() async throws {
+    var options = VerifyOptions()
+    options.jobs = jobs.jobs
+    options.maximumPixelCount = jobs.maximumPixelCount
+    options.salvage = salvage
+    options.rebuildsIndex = rebuildsIndex
+    let display = ProgressDisplay(unit: "records", quiet: output.quiet)
+    let result = try await verify(file, options: options) { display.update($0) }
+    display.finish()
+    try output.finish(result, skippedCount: result.bad.count) { text(result) }
+  }
+
+  private func text(_ result: Verification) -> String {
+    var lines = result.bad.prefix(200).map { bad in
+      "bad: byte \(bad.offset)\(bad.id.map { ", id \($0)" } ?? ""): \(bad.reason)"
+    }
+    if result.bad.count > lines.count {
+      lines.append("bad: \(result.bad.count - lines.count) more; --json lists them")
+    }
+    var last = "\(file): \(result.records) records, \(result.ok) whole, \(result.bad.count) bad"
+    if result.label_records > 0 { last += ", \(result.label_records) with labels and no image" }
+    last +=
+      result.index_entries.map { ", \($0) index entries" }
+      ?? (rebuildsIndex ? ", index rebuilt" : ", no index")
+    lines.append(last)
+    if let salvage { lines.append("\(salvage): the \(result.ok) whole records") }
+    return lines.joined(separator: "\n") + "\n"
+  }
+}

@@ -53,7 +53,7 @@ let package = Package(
       name: "ImagingTests", dependencies: ["Imaging", "CKernels", "TestSupport"],
       exclude: ["Goldens"], swiftSettings: tests),
     .testTarget(
-      name: "PipelinesTests", dependencies: ["Pipelines", "Records", "Imaging", "TestSupport"],
+      name: "PipelinesTests", dependencies: ["Pipelines", "Files", "Records", "Imaging", "TestSupport"],
       swiftSettings: tests),
     .testTarget(
       name: "CommandTests", dependencies: ["imrec", "im2rec", "TestSupport"], swiftSettings: tests),

@@ -1,0 +1,102 @@
+import Files
+import Foundation
+import Glibc
+import Records
+import TestSupport
+import Testing
+
+@testable import Pipelines
+
+@Suite("Converting a folder of class folders")
+struct ConvertTests {
+  private func options(_ split: Split?) -> ListingOptions {
+    var options = ListingOptions()
+    options.split = split
+    return options
+  }
+
+  @Test("names the outputs as the notebook does, and keeps the label of a class without images")
+  func outputs() async throws {
+    try await withScratchFolder { folder in
+      let set = try makeDataSet(in: folder, classes: ["001.ak47", "003.backpack"], count: 8)
+      mkdir(set.root + "/002.american-flag", 0o777)
+      writeScratchFile(set.root + "/stray.jpg", try smallImage(1))
+      let summary = try await convert(
+        root: set.root, prefix: folder + "/caltech", listing: options(.perClass(6, allowSmallClasses: false)),
+        packing: PackOptions())
+      let names = try FileManager.default.contentsOfDirectory(atPath: folder).filter {
+        $0.hasPrefix("caltech")
+      }.sorted()
+      #expect(
+        names
+          == [
+            "caltech-60-train.idx", "caltech-60-train.lst", "caltech-60-train.rec", "caltech-60-val.idx",
+            "caltech-60-val.lst", "caltech-60-val.rec", "caltech-classes.txt", "caltech-report.json",
+          ].map { $0.replacing("60", with: "6") })
+      #expect(
+        try String(contentsOfFile: folder + "/caltech-classes.txt", encoding: .utf8)
+          == "001.ak47\n002.american-flag\n003.backpack\n")
+      #expect(summary.splits["train"]?.records == 12)
+      #expect(summary.splits["val"]?.records == 4)
+      #expect(try info(folder + "/caltech-6-train.rec").labels == ["0": 6, "2": 6])
+      #expect(summary.warnings.contains { $0.contains("002.american-flag") })
+      #expect(summary.skipped.map(\.path) == ["stray.jpg"])
+      #expect(summary.skippedCount == 1)
+    }
+  }
+
+  @Test("gives the same files again, the report included, and leaves the old ones where it fails")
+  func again() async throws {
+    try await withScratchFolder { folder in
+      let set = try makeDataSet(in: folder)
+      func run() async throws {
+        _ = try await convert(
+          root: set.root, prefix: folder + "/x", listing: options(.perClass(6, allowSmallClasses: false)),
+          packing: PackOptions())
+      }
+      func files() throws -> [String: [UInt8]?] {
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasPrefix("x-") }
+        return Dictionary(uniqueKeysWithValues: names.map { ($0, contents(folder + "/" + $0)) })
+      }
+      try await run()
+      let first = try files()
+      try await run()
+      #expect(try files() == first)
+      await #expect(throws: SplitError.self) {
+        _ = try await convert(
+          root: set.root, prefix: folder + "/x", listing: options(.perClass(10, allowSmallClasses: false)),
+          packing: PackOptions())
+      }
+      #expect(try files() == first)
+    }
+  }
+
+  @Test("refuses a folder without images, without class folders, and one that is not there")
+  func nothing() async {
+    await withScratchFolder { folder in
+      mkdir(folder + "/empty", 0o777)
+      mkdir(folder + "/classes", 0o777)
+      mkdir(folder + "/classes/a", 0o777)
+      for root in ["empty", "classes", "none"] {
+        await #expect(throws: (any Error).self, "\(root)") {
+          _ = try await convert(
+            root: folder + "/" + root, prefix: folder + "/x", listing: options(nil), packing: PackOptions())
+        }
+      }
+    }
+  }
+
+  @Test("lists without a split are those of everything; folds validate each image once")
+  func lists() throws {
+    try withScratchFolder { folder in
+      let set = try makeDataSet(in: folder)
+      let all = try makeLists(root: set.root, prefix: folder + "/x", options: options(nil))
+      #expect(all.parts.map(\.path) == [folder + "/x.lst"])
+      #expect(all.parts[0].entries.count == 20)
+      let folds = try makeLists(root: set.root, prefix: folder + "/x", options: options(.folds(3)))
+      #expect(folds.parts.count == 6)
+      let validated = folds.parts.filter { $0.key.hasSuffix("val") }.flatMap { $0.entries.map(\.path) }
+      #expect(validated.sorted() == all.parts[0].entries.map(\.path).sorted())
+    }
+  }
+}

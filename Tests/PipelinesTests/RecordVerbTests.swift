@@ -1,0 +1,189 @@
+import Files
+import Imaging
+import Records
+import TestSupport
+import Testing
+
+@testable import Pipelines
+
+@Suite("Verifying")
+struct VerifyTests {
+  @Test("finds nothing wrong with what pack made")
+  func sound() async throws {
+    try await withScratchFolder { folder in
+      let path = try await packed(in: folder)
+      let result = try await verify(path, options: VerifyOptions())
+      #expect(result.records == 20)
+      #expect(result.ok == 20)
+      #expect(result.bad.isEmpty)
+      #expect(result.index_entries == 20)
+    }
+  }
+
+  @Test("names offset and id of each damaged record, and salvages the others")
+  func damaged() async throws {
+    try await withScratchFolder { folder in
+      let path = try await packed(in: folder)
+      let index = try RecordIndex(path: folder + "/x.idx")
+      var bytes = try #require(contents(path))
+      // The magic of record 3, the image header of record 7 and the last bytes of the file.
+      bytes[index.entries[3].offset] ^= 0xFF
+      for place in 0..<8 { bytes[index.entries[7].offset + 8 + 24 + place] = 0 }
+      writeScratchFile(path, bytes.dropLast(4))
+      var options = VerifyOptions()
+      options.salvage = folder + "/whole.rec"
+      options.jobs = 3
+      let result = try await verify(path, options: options)
+      #expect(result.records == 20)
+      #expect(result.ok == 17)
+      let offsets = Set(result.bad.filter { !$0.reason.contains(".idx") }.map(\.offset))
+      #expect(offsets == Set([3, 7, 19].map { index.entries[$0].offset }))
+      #expect(result.bad.contains { $0.id == index.entries[7].key })
+      let salvaged = try await verify(folder + "/whole.rec", options: VerifyOptions())
+      #expect(salvaged.ok == 17)
+      #expect(salvaged.bad.isEmpty)
+    }
+  }
+
+  @Test("compares the index with the records, and writes it anew")
+  func index() async throws {
+    try await withScratchFolder { folder in
+      let path = try await packed(in: folder)
+      let whole = try #require(contents(folder + "/x.idx"))
+      let lines = whole.split(separator: UInt8(ascii: "\n"))
+      let changed = lines.dropFirst().map { $0 + [10] }.joined() + Array("77\t2\n".utf8)
+      writeScratchFile(folder + "/x.idx", changed)
+      let result = try await verify(path, options: VerifyOptions())
+      #expect(result.ok == 20)
+      #expect(result.bad.count == 2)
+      #expect(result.bad.contains { $0.reason.contains("no entry for this record") })
+      #expect(result.bad.contains { $0.reason.contains("no whole record begins") && $0.offset == 2 })
+      var options = VerifyOptions()
+      options.rebuildsIndex = true
+      let again = try await verify(path, options: options)
+      #expect(again.bad.isEmpty)
+      #expect(contents(folder + "/x.idx") == whole)
+    }
+  }
+}
+
+@Suite("Extracting and packing again")
+struct ExtractTests {
+  @Test("gives the same records, packed labels included", arguments: [true, false])
+  func roundTrip(packLabel: Bool) async throws {
+    try await withScratchFolder { folder in
+      let set = try makeDataSet(in: folder)
+      if packLabel {
+        let text = String(decoding: try #require(contents(set.list)), as: UTF8.self)
+        writeScratchFile(set.list, text.replacing(".000000\t", with: ".000000\t0.25\t").utf8)
+      }
+      var options = PackOptions()
+      options.packLabel = packLabel
+      _ = try await pack(list: set.list, root: set.root, output: folder + "/x.rec", options: options)
+      let result = try extract(folder + "/x.rec", to: folder + "/out")
+      #expect(result.images == 20)
+      #expect(result.folders == 2)
+      options.passThrough = true
+      _ = try await pack(
+        list: result.list, root: folder + "/out", output: folder + "/y.rec", options: options)
+      #expect(contents(folder + "/y.rec") == contents(folder + "/x.rec"))
+      #expect(contents(folder + "/y.idx") == contents(folder + "/x.idx"))
+      #expect(throws: PipelineError.self) { _ = try extract(folder + "/x.rec", to: folder + "/out") }
+    }
+  }
+
+  @Test("names folders by class, and keeps images of one id apart")
+  func names() throws {
+    try withScratchFolder { folder in
+      var file: [UInt8] = []
+      let jpeg = try smallImage(1)
+      let png = try smallImage(2, as: .png(level: 1))
+      for _ in 0..<2 { try appendRecord(ImageHeader(label: 1, id: 5), image: jpeg.span, to: &file) }
+      try appendRecord(ImageHeader(label: 0.5, id: 6), image: png.span, to: &file)
+      writeScratchFile(folder + "/x.rec", file)
+      let result = try extract(folder + "/x.rec", to: folder + "/out", classes: ["cat", "dog"])
+      #expect(result.images == 3)
+      #expect(contents(folder + "/out/dog/5.jpg") != nil)
+      #expect(contents(folder + "/out/dog/5-2.jpg") != nil)
+      #expect(contents(folder + "/out/0.5/6.png") != nil)
+    }
+  }
+}
+
+@Suite("Face sets, whose record 0 and identity records carry labels and no image")
+struct FaceSetTests {
+  private func faceSet(in folder: String) throws -> String {
+    var file: [UInt8] = []
+    let none: [UInt8] = []
+    try appendRecord(ImageHeader(labels: [5, 7], id: 0), image: none.span, to: &file)
+    for id in 1..<5 {
+      let image = try smallImage(id)
+      try appendRecord(ImageHeader(labels: [Float(id / 3), 1], id: UInt64(id)), image: image.span, to: &file)
+    }
+    try appendRecord(ImageHeader(labels: [1, 3], id: 5), image: none.span, to: &file)
+    try appendRecord(ImageHeader(labels: [3, 5], id: 6), image: none.span, to: &file)
+    writeScratchFile(folder + "/train.rec", file)
+    return folder + "/train.rec"
+  }
+
+  @Test("are sound to verify, counted by info, and extracted into one folder a label")
+  func whole() async throws {
+    try await withScratchFolder { folder in
+      let path = try faceSet(in: folder)
+      let checked = try await verify(path, options: VerifyOptions())
+      #expect(checked.ok == 7)
+      #expect(checked.bad.isEmpty)
+      #expect(checked.label_records == 3)
+      let found = try info(path)
+      #expect(found.records == 7)
+      #expect(found.label_records == 3)
+      #expect(found.labels == ["0": 2, "1": 2])
+      #expect(found.label_width == 2)
+      #expect(found.encodings == ["jpeg": 4])
+      let result = try extract(path, to: folder + "/out")
+      #expect(result.images == 4)
+      #expect(result.label_records == 3)
+      #expect(result.skipped.isEmpty)
+      #expect(contents(folder + "/out/1/4.jpg") != nil)
+    }
+  }
+}
+
+@Suite("Merging")
+struct MergeTests {
+  @Test("refuses two records of one id, and renumbers where asked")
+  func ids() async throws {
+    try await withScratchFolder { folder in
+      let path = try await packed(in: folder)
+      writeScratchFile(folder + "/y.rec", try #require(contents(path)))
+      #expect(throws: PipelineError.self) {
+        _ = try merge([path, folder + "/y.rec"], into: folder + "/z.rec")
+      }
+      #expect(contents(folder + "/z.rec") == nil)
+      let merged = try merge([path, folder + "/y.rec"], into: folder + "/z.rec", renumbers: true)
+      #expect(merged.records == 40)
+      let index = try RecordIndex(path: folder + "/z.idx")
+      #expect(index.entries.map(\.key) == Array(0..<40))
+      let checked = try await verify(folder + "/z.rec", options: VerifyOptions())
+      #expect(checked.bad.isEmpty)
+      #expect(throws: PipelineError.self) { _ = try merge([path], into: path) }
+    }
+  }
+
+  @Test("stops at a damaged record")
+  func damage() async throws {
+    try await withScratchFolder { folder in
+      let path = try await packed(in: folder)
+      writeScratchFile(path, try #require(contents(path)).dropLast(4))
+      #expect(throws: RecordError.self) { _ = try merge([path], into: folder + "/z.rec") }
+      #expect(contents(folder + "/z.rec") == nil)
+    }
+  }
+}
+
+/// Twenty records with their index.
+func packed(in folder: String) async throws -> String {
+  let set = try makeDataSet(in: folder)
+  _ = try await pack(list: set.list, root: set.root, output: folder + "/x.rec", options: PackOptions())
+  return folder + "/x.rec"
+}

@@ -1,4 +1,4 @@
-#include "include/kernels.h"
+#include "vectors.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -9,13 +9,7 @@
 #define FAST static K_TARGET void
 #define INLINE static inline K_TARGET __attribute__((always_inline))
 
-// A block that does not fit any more is moved back to end with the row: its first part is computed twice, to the same
-// values. Rows shorter than one block go the plain way.
-#define FOR_BLOCKS(i, block, n) \
-  for (size_t i = 0; i < (n) && (i = (n) - i < (block) ? (n) - (block) : i, 1); i += (block))
-
-// Serves here too: it is bound by inserting pairs of bytes, not by the width of vectors.
-void k_avx2_linear_across_1(int16_t *out, const uint8_t *row, const int32_t *at, const int16_t *weights, size_t n);
+#define BLOCKS(i, block, n, first) (size_t i = 0; i < (n); i = block_after(i, block, n, first))
 
 INLINE __m512i load_four(const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d) {
   __m512i four = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)a));
@@ -29,7 +23,7 @@ INLINE void across(int16_t *out, const uint8_t *row, const int32_t *at, const in
                    __m512i pairs) {
   const __m512i even = _mm512_setr_epi32(0, 0, 0, 0, 2, 2, 2, 2, 4, 4, 4, 4, 6, 6, 6, 6);
   const __m512i odd = _mm512_setr_epi32(1, 1, 1, 1, 3, 3, 3, 3, 5, 5, 5, 5, 7, 7, 7, 7);
-  FOR_BLOCKS(i, 8, n) {
+  for BLOCKS(i, 8, n, 0) {
     __m512i weight = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)(weights + 2 * i)));
     __m512i evens = load_four(row + at[i], row + at[i + 2], row + at[i + 4], row + at[i + 6]);
     __m512i odds = load_four(row + at[i + 1], row + at[i + 3], row + at[i + 5], row + at[i + 7]);
@@ -67,7 +61,7 @@ INLINE __m512i bytes_between(const int16_t *upper, const int16_t *lower, __m512i
 FAST linear_down(uint8_t *out, const int16_t *upper, const int16_t *lower, int w0, int w1, size_t n) {
   if (n < 64) return plain_linear_down(out, upper, lower, w0, w1, n);
   const __m512i weight0 = _mm512_set1_epi16((int16_t)w0), weight1 = _mm512_set1_epi16((int16_t)w1);
-  FOR_BLOCKS(i, 64, n) {
+  for BLOCKS(i, 64, n, 0) {
     _mm512_storeu_si512(out + i, bytes_between(upper + i, lower + i, weight0, weight1));
   }
 }
@@ -78,7 +72,7 @@ FAST linear_down_3(uint8_t *out, const int16_t *upper, const int16_t *lower, int
   const __m512i first_three =
       _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
   const __m512i together = _mm512_setr_epi32(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 3, 7, 11, 15);
-  FOR_BLOCKS(i, 16, n) {
+  for BLOCKS(i, 16, n, 0) {
     __m512i pixels = bytes_between(upper + 4 * i, lower + 4 * i, weight0, weight1);
     pixels = _mm512_permutexvar_epi32(together, _mm512_shuffle_epi8(pixels, first_three));
     _mm512_mask_storeu_epi32(out + 3 * i, 0x0fff, pixels);
@@ -104,7 +98,7 @@ FAST linear_planes_3(float *red, float *green, float *blue, const int16_t *upper
   const __m512i weight0 = _mm512_set1_epi16((int16_t)w0), weight1 = _mm512_set1_epi16((int16_t)w1);
   const __m512 means[] = {_mm512_set1_ps(mean[0]), _mm512_set1_ps(mean[1]), _mm512_set1_ps(mean[2])};
   const __m512 factors[] = {_mm512_set1_ps(factor[0]), _mm512_set1_ps(factor[1]), _mm512_set1_ps(factor[2])};
-  FOR_BLOCKS(i, 16, n) {
+  for BLOCKS(i, 16, n, floats_to_line(red) % 16) {
     __m512i pixels = bytes_between(upper + 4 * i, lower + 4 * i, weight0, weight1);
     store_planes(red + i, green + i, blue + i, pixels, means, factors);
   }
@@ -119,7 +113,7 @@ FAST planes_3(float *red, float *green, float *blue, const uint8_t *row, size_t 
   // The last lane begins four bytes early, so that it ends with its last pixel.
   const __m128i back = _mm_setr_epi8(4, 5, 6, -1, 7, 8, 9, -1, 10, 11, 12, -1, 13, 14, 15, -1);
   const __m512i spread = _mm512_inserti32x4(_mm512_broadcast_i32x4(front), back, 3);
-  FOR_BLOCKS(i, 16, n) {
+  for BLOCKS(i, 16, n, floats_to_line(red) % 16) {
     const uint8_t *from = row + 3 * i;
     __m512i pixels = _mm512_shuffle_epi8(load_four(from, from + 12, from + 24, from + 32), spread);
     store_planes(red + i, green + i, blue + i, pixels, means, factors);
@@ -139,9 +133,9 @@ static const k_set avx512 = {
     .planes_3 = planes_3,
     .split_3 = plain_split_3,
     .halve_1 = plain_halve_1,
-    .halve_3 = plain_halve_3,
-    .halve_4 = plain_halve_4,
-    .taps_across_8 = plain_taps_across_8,
+    .halve_3 = k_avx2_halve_3,
+    .halve_4 = k_avx2_halve_4,
+    .taps_across_8 = k_avx2_taps_across_8,
     .taps_across_16 = plain_taps_across_16,
     .taps_down_8 = plain_taps_down_8,
     .taps_down_16 = plain_taps_down_16,

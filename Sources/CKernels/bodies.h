@@ -7,6 +7,18 @@
 
 #define BODY static inline __attribute__((always_inline)) void
 
+// The start of the vector block after the one at i, or n after the last. A block that does not fit any more is moved
+// back to end with the row: its first part is computed twice, to the same values. `first`, where it is not 0, is where
+// the second block starts, so that it and all later ones are stored to whole cache lines. n is at least `block`.
+static inline __attribute__((always_inline)) size_t block_after(size_t i, size_t block, size_t n, size_t first) {
+  size_t next = i == 0 && first != 0 ? first : i + block;
+  return n - i <= block ? n : n - next < block ? n - block : next;
+}
+
+static inline __attribute__((always_inline)) size_t floats_to_line(const float *start) {
+  return (64 - (uintptr_t)start % 64) % 64 / sizeof(float);
+}
+
 // A float that is not NaN to the nearest whole number, halves to even, clamped: independent of the rounding mode's
 // library call, which would keep the compiler from using vectors. Adding 1.5 * 2^23 leaves the integer in the low bits.
 static inline __attribute__((always_inline)) int32_t whole_within(float x, float most) {
@@ -14,7 +26,7 @@ static inline __attribute__((always_inline)) int32_t whole_within(float x, float
   return (int32_t)((clamped + 12582912.0f) - 12582912.0f);
 }
 
-BODY body_linear_across(int16_t *out, const uint8_t *row, const int32_t *at, const int16_t *weights, size_t n,
+BODY body_linear_across(int16_t *restrict out, const uint8_t *row, const int32_t *at, const int16_t *weights, size_t n,
                         size_t channels) {
   size_t step = channels == 1 ? 1 : 4;
   for (size_t i = 0; i < n; i++) {
@@ -29,21 +41,21 @@ static inline __attribute__((always_inline)) uint8_t between(int16_t upper, int1
   return (uint8_t)((((upper * w0) >> 16) + ((lower * w1) >> 16) + 2) >> 2);
 }
 
-BODY body_linear_down(uint8_t *out, const int16_t *upper, const int16_t *lower, int w0, int w1, size_t n) {
+BODY body_linear_down(uint8_t *restrict out, const int16_t *upper, const int16_t *lower, int w0, int w1, size_t n) {
   for (size_t i = 0; i < n; i++) out[i] = between(upper[i], lower[i], w0, w1);
 }
 
-BODY body_linear_down_3(uint8_t *out, const int16_t *upper, const int16_t *lower, int w0, int w1, size_t n) {
+BODY body_linear_down_3(uint8_t *restrict out, const int16_t *upper, const int16_t *lower, int w0, int w1, size_t n) {
   for (size_t i = 0; i < n; i++)
     for (size_t c = 0; c < 3; c++) out[3 * i + c] = between(upper[4 * i + c], lower[4 * i + c], w0, w1);
 }
 
-BODY body_linear_planes_1(float *out, const int16_t *upper, const int16_t *lower, int w0, int w1, size_t n,
+BODY body_linear_planes_1(float *restrict out, const int16_t *upper, const int16_t *lower, int w0, int w1, size_t n,
                           float mean, float factor) {
   for (size_t i = 0; i < n; i++) out[i] = ((float)between(upper[i], lower[i], w0, w1) - mean) * factor;
 }
 
-BODY body_linear_planes_3(float *red, float *green, float *blue, const int16_t *upper, const int16_t *lower, int w0,
+BODY body_linear_planes_3(float *restrict red, float *restrict green, float *restrict blue, const int16_t *upper, const int16_t *lower, int w0,
                           int w1, size_t n, const float *mean, const float *factor) {
   for (size_t i = 0; i < n; i++) {
     red[i] = ((float)between(upper[4 * i], lower[4 * i], w0, w1) - mean[0]) * factor[0];
@@ -52,11 +64,11 @@ BODY body_linear_planes_3(float *red, float *green, float *blue, const int16_t *
   }
 }
 
-BODY body_planes_1(float *out, const uint8_t *row, size_t n, float mean, float factor) {
+BODY body_planes_1(float *restrict out, const uint8_t *row, size_t n, float mean, float factor) {
   for (size_t i = 0; i < n; i++) out[i] = ((float)row[i] - mean) * factor;
 }
 
-BODY body_planes_3(float *red, float *green, float *blue, const uint8_t *row, size_t n, const float *mean,
+BODY body_planes_3(float *restrict red, float *restrict green, float *restrict blue, const uint8_t *row, size_t n, const float *mean,
                    const float *factor) {
   for (size_t i = 0; i < n; i++) {
     red[i] = ((float)row[3 * i] - mean[0]) * factor[0];
@@ -65,7 +77,7 @@ BODY body_planes_3(float *red, float *green, float *blue, const uint8_t *row, si
   }
 }
 
-BODY body_split_3(uint8_t *red, uint8_t *green, uint8_t *blue, const uint8_t *row, size_t n) {
+BODY body_split_3(uint8_t *restrict red, uint8_t *restrict green, uint8_t *restrict blue, const uint8_t *row, size_t n) {
   for (size_t i = 0; i < n; i++) {
     red[i] = row[3 * i];
     green[i] = row[3 * i + 1];
@@ -73,7 +85,7 @@ BODY body_split_3(uint8_t *red, uint8_t *green, uint8_t *blue, const uint8_t *ro
   }
 }
 
-BODY body_halve(uint8_t *out, const uint8_t *upper, const uint8_t *lower, size_t n, size_t channels) {
+BODY body_halve(uint8_t *restrict out, const uint8_t *upper, const uint8_t *lower, size_t n, size_t channels) {
   for (size_t i = 0; i < n; i++)
     for (size_t c = 0; c < channels; c++) {
       size_t a = 2 * i * channels + c, b = a + channels;
@@ -81,8 +93,10 @@ BODY body_halve(uint8_t *out, const uint8_t *upper, const uint8_t *lower, size_t
     }
 }
 
-BODY body_taps_across_8(int32_t *out, const uint8_t *row, const int32_t *at, const int16_t *weights, size_t taps,
+BODY body_taps_across_8(int32_t *restrict out, const uint8_t *row, const int32_t *at, const int16_t *weights, size_t taps,
                         size_t channels, size_t n) {
+  // The compiler's vectors would gather single bytes, which takes longer.
+#pragma clang loop vectorize(disable)
   for (size_t i = 0; i < n; i++)
     for (size_t c = 0; c < channels; c++) {
       int32_t sum = 0;
@@ -91,8 +105,9 @@ BODY body_taps_across_8(int32_t *out, const uint8_t *row, const int32_t *at, con
     }
 }
 
-BODY body_taps_across_16(float *out, const uint16_t *row, const int32_t *at, const float *weights, size_t taps,
+BODY body_taps_across_16(float *restrict out, const uint16_t *row, const int32_t *at, const float *weights, size_t taps,
                          size_t channels, size_t n) {
+#pragma clang loop vectorize(disable)
   for (size_t i = 0; i < n; i++)
     for (size_t c = 0; c < channels; c++) {
       float sum = row[(size_t)at[i] + c] * weights[i * taps];
@@ -101,7 +116,7 @@ BODY body_taps_across_16(float *out, const uint16_t *row, const int32_t *at, con
     }
 }
 
-BODY body_taps_down_8(uint8_t *out, const int32_t *const *rows, const int16_t *weights, size_t taps, size_t n) {
+BODY body_taps_down_8(uint8_t *restrict out, const int32_t *const *rows, const int16_t *weights, size_t taps, size_t n) {
   for (size_t i = 0; i < n; i++) {
     // Unsigned, so that what cannot happen with weights that sum to 2048 is not undefined either.
     uint32_t sum = 1u << 21;
@@ -111,7 +126,7 @@ BODY body_taps_down_8(uint8_t *out, const int32_t *const *rows, const int16_t *w
   }
 }
 
-BODY body_taps_down_16(uint16_t *out, const float *const *rows, const float *weights, size_t taps, size_t n) {
+BODY body_taps_down_16(uint16_t *restrict out, const float *const *rows, const float *weights, size_t taps, size_t n) {
   for (size_t i = 0; i < n; i++) {
     float sum = rows[0][i] * weights[0];
     for (size_t t = 1; t < taps; t++) sum += rows[t][i] * weights[t];
@@ -121,7 +136,7 @@ BODY body_taps_down_16(uint16_t *out, const float *const *rows, const float *wei
 
 // OpenCV's vectors add the last product first; its plain loop, the first.
 #define CUBIC_DOWN(bits, sum_t, most)                                                                            \
-  BODY body_cubic_down_##bits(uint##bits##_t *out, const sum_t *const *rows, const float *weights, size_t n) {  \
+  BODY body_cubic_down_##bits(uint##bits##_t *restrict out, const sum_t *const *rows, const float *weights, size_t n) {  \
     for (size_t i = 0; i < n; i++) {                                                                             \
       float sum = (float)rows[3][i] * weights[3];                                                                \
       sum = (float)rows[2][i] * weights[2] + sum;                                                                \
@@ -133,14 +148,14 @@ BODY body_taps_down_16(uint16_t *out, const float *const *rows, const float *wei
 CUBIC_DOWN(8, int32_t, 255.0f)
 CUBIC_DOWN(16, float, 65535.0f)
 
-BODY body_add_weighted(float *sum, const float *row, float weight, size_t n) {
+BODY body_add_weighted(float *restrict sum, const float *row, float weight, size_t n) {
   for (size_t i = 0; i < n; i++) sum[i] += row[i] * weight;
 }
 
-BODY body_round_8(uint8_t *out, const float *in, size_t n) {
+BODY body_round_8(uint8_t *restrict out, const float *in, size_t n) {
   for (size_t i = 0; i < n; i++) out[i] = (uint8_t)whole_within(in[i], 255.0f);
 }
 
-BODY body_round_16(uint16_t *out, const float *in, size_t n) {
+BODY body_round_16(uint16_t *restrict out, const float *in, size_t n) {
   for (size_t i = 0; i < n; i++) out[i] = (uint16_t)whole_within(in[i], 65535.0f);
 }

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #define K_TARGET
 #include "plain.h"
 
@@ -29,9 +31,17 @@ static const k_set portable = {
 
 const k_set *k_portable(void) { return &portable; }
 
+BODY pick(uint8_t *restrict out, const uint8_t *row, const int32_t *at, size_t size, size_t n) {
+  for (size_t i = 0; i < n; i++) memcpy(out + i * size, row + (size_t)at[i], size);
+}
+
 void k_pick(uint8_t *out, const uint8_t *row, const int32_t *at, size_t size, size_t n) {
-  for (size_t i = 0; i < n; i++)
-    for (size_t b = 0; b < size; b++) out[i * size + b] = row[(size_t)at[i] + b];
+  switch (size) {
+    case 1: return pick(out, row, at, 1, n);
+    case 3: return pick(out, row, at, 3, n);
+    case 4: return pick(out, row, at, 4, n);
+    default: return pick(out, row, at, size, n);
+  }
 }
 
 #define AREA_ACROSS(bits)                                                                                        \

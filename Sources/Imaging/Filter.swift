@@ -41,12 +41,15 @@ struct Axis: Hashable {
     var first: [Int] = []
     var weights: [Float] = []
 
-    /// OpenCV's 11-bit fixed point.
-    var fixedWeights: [Int16] { weights.map { Int16(($0 * 2048).rounded(.toNearestOrEven)) } }
+    /// OpenCV's 11-bit fixed point, halves rounded to even.
+    var fixedWeights: [Int16] {
+      // Adding 1.5 * 2^23 rounds, and leaves the integer in the lowest bits.
+      weights.map { Int16(truncatingIfNeeded: Int32(bitPattern: ($0 * 2048 + 0x1.8p23).bitPattern)) }
+    }
 
     /// The source samples that have a say, of a source of `length` samples.
     func span(of length: Int) -> Range<Int> {
-      guard let low = first.min(), let high = first.max() else { return 0..<0 }
+      guard let low = first.first, let high = first.last else { return 0..<0 }  // they ascend
       return min(max(low, 0), length - 1)..<min(max(high + count, 1), length)
     }
   }
@@ -65,8 +68,9 @@ struct Axis: Hashable {
         fraction = fraction <= 0 ? 0 : fraction - fraction.rounded(.down)
       } else {
         let place = Float((Double(index) + 0.5) * scale - 0.5)
-        start = whole(Double(place.rounded(.down)))
-        fraction = place - place.rounded(.down)
+        let floor = place.rounded(.down)
+        start = whole(Double(floor))
+        fraction = place - floor
       }
       switch filter {
       case .cubic:
@@ -142,30 +146,33 @@ private func appendCubic(_ x: Float, to weights: inout [Float]) {
   let near = ((a + 2) * x - (a + 3)) * x * x + 1
   let z = 1 - x
   let next = ((a + 2) * z - (a + 3)) * z * z + 1
-  weights += [far, near, next, 1 - far - near - next]
+  weights.append(far)
+  weights.append(near)
+  weights.append(next)
+  weights.append(1 - far - near - next)
 }
 
 /// sinc(d) * sinc(d / 4) at the eight distances d = x + 3 ... x - 4, normalised to the sum 1. The numerator is the sine of
 /// a quarter turn's multiple more, so one sine and one cosine serve all eight.
 private func appendLanczos(_ x: Float, to weights: inout [Float]) {
   let half = 0.70710678118654752440084436210485
-  let turns: [(Double, Double)] = [
+  let turns: [8 of (Double, Double)] = [
     (1, 0), (-half, -half), (0, 1), (half, -half), (-1, 0), (half, half), (0, -1), (-half, half),
   ]
   let angle = -Double(x + 3) * Double.pi * 0.25
   let (sine, cosine) = (sin(angle), cos(angle))
-  var values: [Float] = []
+  let start = weights.count
   var sum: Float = 0
-  for (index, turn) in turns.enumerated() {
+  for index in turns.indices {
     let distance = x + 3 - Float(index)
     var value: Float = 1e30  // at the sample itself: outweighs all others
     if abs(distance) >= 1e-6 {
       let turned = -Double(distance) * Double.pi * 0.25
-      value = Float((turn.0 * sine + turn.1 * cosine) / (turned * turned))
+      value = Float((turns[index].0 * sine + turns[index].1 * cosine) / (turned * turned))
     }
-    values.append(value)
+    weights.append(value)
     sum += value
   }
   let factor = 1 / sum
-  weights += values.map { $0 * factor }
+  for index in start..<weights.count { weights[index] *= factor }
 }

@@ -25,7 +25,8 @@ extension Pixels {
     let at = columns.first.map { Int32(truncatingIfNeeded: ($0 - origin.x) * channels) }
     let weights = columns.fixedWeights
     let down = rows.fixedWeights
-    let rowLength = width * (channels == 1 ? 1 : 4)
+    // A whole number of cache lines.
+    let rowLength = (width * (channels == 1 ? 1 : 4) + 31) / 32 * 32
     let scratch = try Scratch<Int16>(count: 2 * rowLength)
     // The source row that each half of the scratch holds.
     var held = (-1, -1)

@@ -16,6 +16,7 @@ extension Pixels {
     if depth == .eight {
       let across = columns.fixedWeights
       let down = rows.fixedWeights
+      let scaledDown = vectors > 0 ? down.map { Float($0) * 0x1p-22 } : []
       try unsafe convolve(columns, rows, source, from: origin, of: UInt8.self) {
         (out: UnsafeMutablePointer<Int32>, row, at) in
         unsafe set.table.taps_across_8(out, row, at, across, taps, samples, width)
@@ -23,7 +24,9 @@ extension Pixels {
         let weights = Array(down[y * rows.count..<(y + 1) * rows.count])
         let out = unsafe result.row(y, of: UInt8.self)
         if vectors > 0 {
-          unsafe set.table.cubic_down_8(out, lines, weights.map { Float($0) * 0x1p-22 }, vectors)
+          unsafe set.table.cubic_down_8(
+            out, lines, Array(scaledDown[y * rows.count..<(y + 1) * rows.count]), vectors)
+          if vectors == count { return }
         }
         let rest = unsafe lines.map { unsafe $0 + vectors }
         unsafe set.table.taps_down_8(out + vectors, rest, weights, taps, count - vectors)
@@ -36,7 +39,10 @@ extension Pixels {
       } down: { y, lines in
         let weights = Array(rows.weights[y * rows.count..<(y + 1) * rows.count])
         let out = unsafe result.row(y, of: UInt16.self)
-        if vectors > 0 { unsafe set.table.cubic_down_16(out, lines, weights, vectors) }
+        if vectors > 0 {
+          unsafe set.table.cubic_down_16(out, lines, weights, vectors)
+          if vectors == count { return }
+        }
         let rest = unsafe lines.map { unsafe $0 + vectors }
         unsafe set.table.taps_down_16(out + vectors, rest, weights, taps, count - vectors)
       }

@@ -5,9 +5,10 @@ public struct ImageGroups: Hashable, Sendable {
   /// Paths and names are kept as bytes: as strings, different spellings of an accent would be one key.
   private(set) var groupOfPath: [[UInt8]: [UInt8]] = [:]
 
-  /// - Parameter pairs: a path relative to the root, and the name of its group. Of a repeated path the last counts.
-  public init(_ pairs: some Sequence<(path: String, group: String)>) {
-    for pair in pairs { groupOfPath[Array(pair.path.utf8)] = Array(pair.group.utf8) }
+  /// - Parameter pairs: paths relative to the root, each with the name of its group. Of a repeated path the last
+  ///   counts.
+  public init(_ pairs: some Sequence<(String, String)>) {
+    for (path, group) in pairs { groupOfPath[Array(path.utf8)] = Array(group.utf8) }
   }
 
   /// Reads a file of lines `path TAB group`. Blank lines and CRLF are no error.

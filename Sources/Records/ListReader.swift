@@ -84,10 +84,10 @@ public struct ListReader: ~Copyable {
       if searched > Self.maximumLineByteCount {
         // Keep what a message shows, and a CR that may be half of a line end.
         isTooLong = true
-        let dropped = searched - ListLine.shownByteCount
-        buffer.removeSubrange((cursor + ListLine.shownByteCount)..<(cursor + searched))
-        position += dropped
-        searched = ListLine.shownByteCount
+        let kept = ListLine.shownByteCount + 1
+        buffer.removeSubrange((cursor + kept)..<(cursor + searched))
+        position += searched - kept
+        searched = kept
       }
       if try !load() {
         guard searched > 0 || isTooLong else { return nil }

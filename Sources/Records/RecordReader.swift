@@ -3,8 +3,9 @@ import Files
 /// Reads the records of a `.rec` file, in order or by offset.
 ///
 /// Only what a writer can have written is accepted: framing a record's payload again gives the very bytes of the
-/// file. A changed bit in a head or in the padding is therefore seen; one in the payload is not, for the format
-/// has no checksum. The one exception: a length that grew into its own zero padding.
+/// file. The format has no checksum: a bit changed in a payload is not seen here, nor a length that grew into its
+/// own zero padding; a length that became smaller shows where the next record should start. All other damage to
+/// heads and padding is an error at the record's own offset.
 ///
 /// Memory: one window of 1 MiB, and the record. No length is believed before it is compared with the file's size.
 public struct RecordReader: ~Copyable {

@@ -15,8 +15,7 @@ import pictures
 NFC, NFD = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
 CLASSES = ["Zebra", "apple", "a", "a/sub", "a-b", "with space", NFC, NFD, "it's", 'say "hi"', "10", "2", "deep/er/est"]
 NAMES = ["1.jpg", "10.jpg", "2.jpg", "B.jpg", "a.jpg", "_.jpg", "é.jpg", "\U0001F600.jpg", "～.jpg", "two words.jpg"]
-SIZES = [(1, 40), (40, 1), (100, 64), (224, 224), (300, 200), (199, 301), (256, 256), (512, 512), (640, 480), (481, 640),
-         (1, 400)]  # width, height
+SIZES = [(1, 40), (40, 1), (100, 64), (224, 224), (300, 200), (199, 301), (256, 256), (512, 512), (640, 480), (481, 640)]  # width, height
 DAMAGED = {"no-end.jpg", "no-tables.jpg", "rubbish-before-end.jpg"}
 
 
@@ -68,6 +67,7 @@ def broken(folder):
     for name, content in {"empty.jpg": b"", "text.jpg": b"this is no image\n", "header-only.jpg": whole[:20],
                           "empty.png": b"", "signature.png": png[:8]}.items():
         write(folder / "unreadable" / name, content)
+    write(folder / "long" / "1x400.jpg", pictures.jpeg(pictures.photo(1, 400)))
     write(folder / "truncated" / "half.jpg", whole[:len(whole) // 2])
     write(folder / "truncated" / "no-end.jpg", whole[:-2])
     write(folder / "z-last" / "after.jpg", whole)

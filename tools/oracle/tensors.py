@@ -82,7 +82,7 @@ def compare(found, comparison, prefix, count, shape, resize=None, dtype="float32
 
 def main():
     found = arguments(__doc__)
-    images = list(images_of(found.images / "good")) + list(images_of(found.images / "deep"))
+    images = [image for part in ("good", "deep", "broken/long") for image in images_of(found.images / part)]
     prefix = str(found.scratch / "images")
     count = pack(prefix, images)
     with Comparison("tensors/shapes and resize") as comparison:

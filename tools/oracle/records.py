@@ -91,8 +91,8 @@ def contents(prefix):
     return found
 
 
-def same_pixels(mine, theirs):
-    """Whether two .rec files hold the same headers and the same pixels."""
+def same_pixels(mine, theirs, tolerance=0):
+    """Whether two .rec files hold the same headers and the same pixels, or pixels at most `tolerance` apart."""
     ours, peers = contents(mine), contents(theirs)
     if len(ours) != len(peers):
         return False, f"{len(ours)} and {len(peers)} records"
@@ -100,10 +100,11 @@ def same_pixels(mine, theirs):
         if not (our_header.id == peer_header.id and np.array_equal(our_header.label, peer_header.label)):
             return False, f"header {our_header} and {peer_header}"
         a, b = (cv2.imdecode(np.frombuffer(image, np.uint8), -1) for image in (our_image, peer_image))
-        if a is None or a.shape != b.shape or a.dtype != b.dtype or not np.array_equal(a, b):
-            shapes = f"{None if a is None else (a.shape, a.dtype)} and {(b.shape, b.dtype)}"
-            apart = np.abs(a.astype(int) - b).max() if a is not None and a.shape == b.shape else "-"
-            return False, f"id {our_header.id}: {shapes}, apart by {apart}"
+        if a is None or a.shape != b.shape or a.dtype != b.dtype:
+            return False, f"id {our_header.id}: {None if a is None else (a.shape, a.dtype)} and {(b.shape, b.dtype)}"
+        apart = int(np.abs(a.astype(int) - b).max())
+        if apart > tolerance:
+            return False, f"id {our_header.id}: apart by {apart}"
     return True, ""
 
 
@@ -157,7 +158,10 @@ def grids(found, good):
         sixteen.compare(comparison, ["--color", "-1"])
         sixteen.compare(comparison, ["--color", "-1", "--resize", "30"])
         sixteen.compare(comparison, ["--color", "-1", "--encoding", ".png"], same=same_pixels)
-        sixteen.compare(comparison, ["--color", "-1", "--encoding", ".png", "--resize", "30"], same=same_pixels)
+    with Comparison("records/16-bit PNG resized, within 1 of 65535") as comparison:
+        # OpenCV's wheel resizes 16 bits with Intel's IPP; without it (OPENCV_IPP=disabled) the pixels are the same.
+        sixteen.compare(comparison, ["--color", "-1", "--encoding", ".png", "--resize", "30"],
+                        same=lambda mine, theirs: same_pixels(mine, theirs, tolerance=1))
 
 
 def odd_lists(found, good):

@@ -1,10 +1,12 @@
 """Runs programs and takes their figures: wall-clock seconds, processor seconds, and the largest resident memory."""
 import json
 import os
+import pathlib
 import statistics
 import subprocess
 import sys
-import time
+
+LAUNCHER = pathlib.Path(__file__).with_name("launch.py")
 
 
 class Failed(Exception):
@@ -13,20 +15,17 @@ class Failed(Exception):
 
 def run(words, scratch, folder=None):
     """Runs a program to its end. Its stdout is in `out`; the memory is that of its largest process, in bytes."""
-    out_path, error_path = scratch / "stdout", scratch / "stderr"
+    out_path, error_path, figures = scratch / "stdout", scratch / "stderr", scratch / "figures"
     load = os.getloadavg()[0]
+    words = [os.fspath(word) for word in words]
     with open(out_path, "wb") as out, open(error_path, "wb") as error:
-        begun = time.monotonic()
-        child = subprocess.Popen([os.fspath(word) for word in words], cwd=folder, stdout=out, stderr=error,
-                                 stdin=subprocess.DEVNULL)
-        _, status, used = os.wait4(child.pid, 0)
-        seconds = time.monotonic() - begun
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode != 0:
+        launch = [sys.executable, "-S", "-E", LAUNCHER, figures, *words]
+        subprocess.run(launch, cwd=folder, stdout=out, stderr=error, stdin=subprocess.DEVNULL, check=True)
+    found = json.loads(figures.read_text())
+    if found.pop("status") != 0:
         last = error_path.read_text(errors="replace").strip().splitlines()[-3:]
-        raise Failed(f"{' '.join(map(str, words))}: exit {child.returncode}: {' / '.join(last)}")
-    return {"seconds": seconds, "cpu_seconds": used.ru_utime + used.ru_stime, "peak_bytes": used.ru_maxrss * 1024,
-            "load_before": load, "out": out_path.read_text(errors="replace")}
+        raise Failed(f"{' '.join(words)}: it failed: {' / '.join(last)}")
+    return {**found, "load_before": load, "out": out_path.read_text(errors="replace")}
 
 
 class Case:

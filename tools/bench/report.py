@@ -102,7 +102,7 @@ def readme(facts, cases, records, judged, medians):
                          f"{case.median('seconds'):.2f}", f"{case.median('cpu_seconds'):.2f}",
                          f"{case.median('peak_bytes') / MIB:.0f}"))
     lines += table(["case", "images/s", "lowest to highest", "runs", "seconds", "processor seconds", "peak MiB"], rows)
-    lines += ["", "- Peak memory is that of the largest process; im2rec.py runs several.",
+    lines += ["", "- Peak memory is that of the largest process; im2rec.py runs several. Below some 10 MiB it is the launcher's own.",
               "- The bare loop is `tools/bench/codec_loop.c`: libjpeg-turbo and the kernels of `Sources/CKernels`. For re-encoding it "
               "reads each file and writes nothing; for decoding it has the files in memory.",
               "- ImageRecordIter was asked for as many threads; MXNet itself lowers that to half the cores less one, at least one "

@@ -6,7 +6,7 @@ import shutil
 from comparison import Comparison, arguments, content, finish, run, said
 from peer import im2rec_py
 
-EXTENSIONS = [[], ["--exts", ".png", "--"], ["--exts", ".jpg", ".jpeg", "--"]]
+EXTENSIONS = [[], ["--exts", ".jpg", ".jpeg", "--"]]
 RATIOS = [[], ["--train-ratio", "0.6", "--test-ratio", "0.2"], ["--train-ratio", "0.75"],
           ["--train-ratio", "1.0", "--test-ratio", "0.5"], ["--train-ratio", "0.5", "--test-ratio", "0.5"],
           ["--train-ratio", "0.9", "--test-ratio", "0.3"], ["--train-ratio", "0", "--test-ratio", "0.1"],

@@ -22,7 +22,7 @@ def class_tree(found):
     shutil.rmtree(root, ignore_errors=True)
     good = sorted(path for path in (found.images / "good").rglob("*.jpg")
                   if path.is_file() and not path.is_symlink() and b"\xff\xd8" == path.read_bytes()[:2])
-    for i, path in enumerate(good[:40]):
+    for i, path in enumerate(good[::len(good) // 40][:40]):
         target = root / f"{i % 5 + 1:03}.kind {i % 5}" / f"{i:03}.jpg"
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)

@@ -43,7 +43,7 @@ def main():
             with Comparison(f"resize/{name}, {color}, within {tolerance}") as comparison:
                 for size in SIZES:
                     result = run(found.imrec, "pack", "set.lst", ".", "-o", "set.rec", "--resize", str(size), "--filter", name,
-                                 "--encoding", "png", "--color", color, "--quiet", folder=found.scratch)
+                                 "--encoding", "png", "--quality", "1", "--color", color, "--quiet", folder=found.scratch)
                     if not comparison.check(f"{size}: status", result[0] == 0, said(result)):
                         continue
                     for source, (_, packed) in zip(sources, contents(found.scratch / "set")):

@@ -6,8 +6,8 @@ import Synchronization
 /// How fast records become tensors on this machine.
 public struct DecodeBenchmark: Codable, Sendable {
   /// Median over the runs.
-  public var images_per_second = 0.0
-  public var best_images_per_second = 0.0
+  public var imagesPerSecond = 0.0
+  public var bestImagesPerSecond = 0.0
   public var runs: [Double] = []
   /// Records decoded in a run.
   public var images = 0
@@ -39,8 +39,8 @@ public func benchmarkDecoding(
     progress(Progress(done: run + 1, total: max(1, runs) + 1, skipped: skipped))
   }
   let sorted = result.runs.sorted()
-  result.images_per_second = (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
-  result.best_images_per_second = sorted.last ?? 0
+  result.imagesPerSecond = (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
+  result.bestImagesPerSecond = sorted.last ?? 0
   return result
 }
 

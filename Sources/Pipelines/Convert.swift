@@ -1,5 +1,4 @@
 import Files
-import FoundationEssentials
 public import Records
 
 public struct ListingOptions: Sendable {
@@ -189,7 +188,5 @@ private func report(_ summary: ConvertSummary) throws -> String {
     stable.splits[key]?.seconds = nil
     stable.splits[key]?.resumed = nil
   }
-  let encoder = JSONEncoder()
-  encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-  return String(decoding: try encoder.encode(stable), as: UTF8.self) + "\n"
+  return try jsonDocument(stable)
 }

@@ -11,7 +11,7 @@ public struct Extraction: Codable, Sendable {
   public var list = ""
   public var bytes = 0
   /// Records with labels and no image.
-  public var label_records = 0
+  public var labelRecords = 0
   public var skipped: [Skip] = []
   public var seconds = 0.0
 }
@@ -50,7 +50,7 @@ public func extract(
         continue
       }
       if content.isLabelRecord {
-        result.label_records += 1
+        result.labelRecords += 1
         continue
       }
       let name = try writer.write(content)

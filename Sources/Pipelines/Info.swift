@@ -14,7 +14,7 @@ public struct RecordInfo: Codable, Sendable {
   /// Of the file.
   public var bytes = 0
   /// Labels of an image: 1 unless labels are packed. The most where records differ.
-  public var label_width = 0
+  public var labelWidth = 0
   /// Images of each (first) label.
   public var labels: [String: Int] = [:]
   /// Images by format: "jpeg", "png", "other".
@@ -22,13 +22,13 @@ public struct RecordInfo: Codable, Sendable {
   /// Images whose EXIF orientation is not upright.
   public var orientations = 0
   /// Records that carry labels and no image, as InsightFace's face sets have.
-  public var label_records = 0
+  public var labelRecords = 0
   /// Images by the length of their short edge.
-  public var short_edges: [Bin] = []
+  public var shortEdges: [Bin] = []
   public var smallest: [Int]?
   public var largest: [Int]?
   /// Bytes of the encoded images.
-  public var mean_image_bytes = 0
+  public var meanImageBytes = 0
   public var warnings: [String] = []
 }
 
@@ -49,12 +49,12 @@ public func info(_ path: String, progress: (Progress) -> Void = { _ in }) throws
     progress(Progress(done: result.records, skipped: 0, byte: reader.offset, of: reader.byteCount))
     let content = try ImageRecord(record)
     guard !content.isLabelRecord else {
-      result.label_records += 1
+      result.labelRecords += 1
       continue
     }
     imageCount += 1
     imageByteCount += content.imageByteCount
-    result.label_width = max(result.label_width, content.header.allLabels.count)
+    result.labelWidth = max(result.labelWidth, content.header.allLabels.count)
     result.labels[content.labelName, default: 0] += 1
     guard let image = try? content.withImage({ try probe($0) }) else {
       result.encodings["other", default: 0] += 1
@@ -68,8 +68,8 @@ public func info(_ path: String, progress: (Progress) -> Void = { _ in }) throws
     if result.smallest.map({ area(size) < area($0) }) ?? true { result.smallest = size }
     if result.largest.map({ area(size) > area($0) }) ?? true { result.largest = size }
   }
-  result.mean_image_bytes = imageCount > 0 ? imageByteCount / imageCount : 0
-  result.short_edges = binEdges.indices.filter { edges[$0] > 0 }.map { bin in
+  result.meanImageBytes = imageCount > 0 ? imageByteCount / imageCount : 0
+  result.shortEdges = binEdges.indices.filter { edges[$0] > 0 }.map { bin in
     RecordInfo.Bin(
       from: binEdges[bin], below: bin + 1 < binEdges.count ? binEdges[bin + 1] : 65_536, count: edges[bin])
   }

@@ -29,7 +29,7 @@ public struct TensorSummary: Codable, Sendable {
   public var images = ""
   public var labels = ""
   /// Records with labels and no image: no rows.
-  public var label_records = 0
+  public var labelRecords = 0
   public var skipped: [Skip] = []
   public var seconds = 0.0
 }
@@ -60,7 +60,7 @@ public func writeTensors(
       tensorRow(of: streamed, options)
     } take: { row in
       switch row {
-      case .labelsOnly: result.label_records += 1
+      case .labelsOnly: result.labelRecords += 1
       case .skipped(let offset, let reason):
         result.skipped.append(Skip(path: "\(path):\(offset)", reason: reason))
       case .tensor(let bytes, let offset, let values):

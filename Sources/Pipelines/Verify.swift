@@ -15,9 +15,9 @@ public struct Verification: Codable, Sendable {
   public var ok = 0
   public var bad: [Bad] = []
   /// Records with labels and no image, which count as sound.
-  public var label_records = 0
+  public var labelRecords = 0
   /// Lines of the `.idx`; `nil` where there is none.
-  public var index_entries: Int?
+  public var indexEntries: Int?
   public var seconds = 0.0
 }
 
@@ -62,7 +62,7 @@ public func verify(
       result.bad.append(.init(offset: item.offset, id: item.id, reason: reason))
     } else {
       result.ok += 1
-      if item.isLabelRecord { result.label_records += 1 }
+      if item.isLabelRecord { result.labelRecords += 1 }
       if let record = item.record { try salvage?.append(record, key: item.id ?? 0) }
     }
     if let id = item.id {
@@ -72,7 +72,7 @@ public func verify(
     progress(Progress(done: result.records, skipped: result.bad.count, byte: item.offset, of: byteCount))
   }
   if let index {
-    result.index_entries = index.entryCount
+    result.indexEntries = index.entryCount
     result.bad += index.problems(of: indexPath)
   }
   try salvage.take()?.publish()

@@ -32,7 +32,7 @@ struct BenchDecodeCommand: AsyncParsableCommand {
     let result = try await benchmarkDecoding(file, options: options, runs: runs) { display.update($0) }
     display.finish()
     try output.finish(result, skippedCount: result.skipped) {
-      "\(rounded(result.images_per_second)) images/s (best \(rounded(result.best_images_per_second))), "
+      "\(rounded(result.imagesPerSecond)) images/s (best \(rounded(result.bestImagesPerSecond))), "
         + "\(result.images) images, \(result.runs.count) runs, \(result.jobs) jobs, \(result.kernels) kernels\n"
     }
   }

@@ -30,7 +30,7 @@ struct ExtractCommand: ParsableCommand {
     output.words.skipped(result.skipped)
     try output.finish(result, skippedCount: result.skipped.count) {
       var text = "\(folder): \(result.images) images in \(result.folders) folders, \(byteText(result.bytes))"
-      if result.label_records > 0 { text += "; \(result.label_records) records have labels and no image" }
+      if result.labelRecords > 0 { text += "; \(result.labelRecords) records have labels and no image" }
       return text + "\nlist: \(result.list)\n"
     }
   }

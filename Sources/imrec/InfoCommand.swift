@@ -25,19 +25,19 @@ struct InfoCommand: ParsableCommand {
     func row(_ name: String, _ value: String) {
       lines.append("  " + name + String(repeating: " ", count: max(1, 16 - name.count)) + value)
     }
-    row("labels", "\(info.labels.count) different, \(info.label_width) for each image\(range(info.labels))")
+    row("labels", "\(info.labels.count) different, \(info.labelWidth) for each image\(range(info.labels))")
     row(
       "formats",
       info.encodings.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", "))
-    row("image bytes", "\(byteText(info.mean_image_bytes)) on average")
+    row("image bytes", "\(byteText(info.meanImageBytes)) on average")
     if let smallest = info.smallest, let largest = info.largest {
       row("sizes", "\(smallest[0])x\(smallest[1]) to \(largest[0])x\(largest[1])")
     }
     if info.orientations > 0 { row("turned by EXIF", "\(info.orientations)") }
-    if info.label_records > 0 { row("label records", "\(info.label_records) with labels and no image") }
-    let most = info.short_edges.map(\.count).max() ?? 1
-    if !info.short_edges.isEmpty { lines.append("  short edge, pixels") }
-    for bin in info.short_edges {
+    if info.labelRecords > 0 { row("label records", "\(info.labelRecords) with labels and no image") }
+    let most = info.shortEdges.map(\.count).max() ?? 1
+    if !info.shortEdges.isEmpty { lines.append("  short edge, pixels") }
+    for bin in info.shortEdges {
       let name = "\(bin.from)-\(bin.below - 1)"
       let bar = String(repeating: "█", count: max(1, bin.count * 40 / max(1, most)))
       lines.append(

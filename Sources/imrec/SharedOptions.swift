@@ -1,5 +1,4 @@
 public import ArgumentParser
-import FoundationEssentials
 import Glibc
 public import Imaging
 public import Pipelines
@@ -16,12 +15,7 @@ struct OutputOptions: ParsableArguments {
   /// The result: as JSON where that is asked for, else as text for people. Exits 2 where inputs were skipped.
   func finish(_ result: some Encodable, skippedCount: Int, text: () -> String) throws {
     if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-      // JSON has no number for these; a result that holds one says so instead of failing.
-      encoder.nonConformingFloatEncodingStrategy = .convertToString(
-        positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-      try emit(String(decoding: encoder.encode(result), as: UTF8.self) + "\n")
+      try emit(jsonDocument(result))
     } else {
       try emit(text())
     }

@@ -44,9 +44,9 @@ struct VerifyCommand: AsyncParsableCommand {
       lines.append("bad: \(result.bad.count - lines.count) more; --json lists them")
     }
     var last = "\(file): \(result.records) records, \(result.ok) whole, \(result.bad.count) bad"
-    if result.label_records > 0 { last += ", \(result.label_records) with labels and no image" }
+    if result.labelRecords > 0 { last += ", \(result.labelRecords) with labels and no image" }
     last +=
-      result.index_entries.map { ", \($0) index entries" }
+      result.indexEntries.map { ", \($0) index entries" }
       ?? (rebuildsIndex ? ", index rebuilt" : ", no index")
     lines.append(last)
     if let salvage { lines.append("\(salvage): the \(result.ok) whole records") }

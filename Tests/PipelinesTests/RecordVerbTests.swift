@@ -16,7 +16,7 @@ struct VerifyTests {
       #expect(result.records == 20)
       #expect(result.ok == 20)
       #expect(result.bad.isEmpty)
-      #expect(result.index_entries == 20)
+      #expect(result.indexEntries == 20)
     }
   }
 
@@ -133,16 +133,16 @@ struct FaceSetTests {
       let checked = try await verify(path, options: VerifyOptions())
       #expect(checked.ok == 7)
       #expect(checked.bad.isEmpty)
-      #expect(checked.label_records == 3)
+      #expect(checked.labelRecords == 3)
       let found = try info(path)
       #expect(found.records == 7)
-      #expect(found.label_records == 3)
+      #expect(found.labelRecords == 3)
       #expect(found.labels == ["0": 2, "1": 2])
-      #expect(found.label_width == 2)
+      #expect(found.labelWidth == 2)
       #expect(found.encodings == ["jpeg": 4])
       let result = try extract(path, to: folder + "/out")
       #expect(result.images == 4)
-      #expect(result.label_records == 3)
+      #expect(result.labelRecords == 3)
       #expect(result.skipped.isEmpty)
       #expect(contents(folder + "/out/1/4.jpg") != nil)
     }

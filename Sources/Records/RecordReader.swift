@@ -7,10 +7,10 @@ import Files
 /// own zero padding; a length that became smaller shows where the next record should start. All other damage to
 /// heads and padding is an error at the record's own offset.
 ///
-/// Memory: one window of 1 MiB, and the record. No length is believed before it is compared with the file's size.
+/// Memory: one window of at most 1 MiB, and the record. No length is believed before it is compared with the file's size.
 public struct RecordReader: ~Copyable {
   private let file: InputFile
-  private var window = Window(capacity: 1 << 20)
+  private var window: Window
   /// The first byte of the record that `next` reads; stays there when `next` throws.
   public private(set) var offset = 0
 
@@ -21,6 +21,7 @@ public struct RecordReader: ~Copyable {
     } catch {
       throw RecordError(.file(error), path: path, offset: 0)
     }
+    window = Window(capacity: max(RecordLayout.headByteCount, min(1 << 20, file.byteCount)))
   }
 
   public var path: String { file.path }

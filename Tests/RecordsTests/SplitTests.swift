@@ -155,6 +155,19 @@ struct SplitTests {
     }
   }
 
+  @Test("totals are within one of exact where rounding class by class would miss")
+  func balance() {
+    let (counts, shares) = ([4, 9, 20, 5, 33, 35, 6, 30, 1, 35], [0.2, 0.2, 0.05, 0.55])
+    let cells = apportion(counts, shares: shares, required: .max)
+    for (bin, share) in shares.enumerated() {
+      let (total, exact) = (cells.reduce(0) { $0 + $1[bin] }, Double(counts.reduce(0, +)) * share)
+      #expect((Double(total) - exact).magnitude < 1)
+      for (count, row) in zip(counts, cells) {
+        #expect((Double(row[bin]) - Double(count) * share).magnitude < 1 && row.reduce(0, +) == count)
+      }
+    }
+  }
+
   @Test("each image validates in one fold and trains in the others; folds are equal within one")
   func folds() throws {
     let scan = scan([10, 7, 1, 0, 25])

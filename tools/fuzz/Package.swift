@@ -1,0 +1,14 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Built by `tools/fuzz/run` only, which turns the sanitizers on for this package and for what it depends on.
+let package = Package(
+  name: "fuzz",
+  dependencies: [.package(name: "imrec", path: "../..")],
+  targets: [
+    .target(name: "CFuzzer"),
+    .target(name: "Fuzzing", dependencies: ["CFuzzer"]),
+    .executableTarget(name: "rec", dependencies: ["Fuzzing", .product(name: "Records", package: "imrec")]),
+    .executableTarget(name: "lst", dependencies: ["Fuzzing", .product(name: "Records", package: "imrec")]),
+  ]
+)

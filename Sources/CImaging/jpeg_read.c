@@ -7,9 +7,10 @@
 enum {
   strip_rows = 16,   // rows decoded at a time on the way to a turned or CMYK picture
   most_scans = 500,  // an ordinary progressive file has about ten
+  fair_scans = 32,   // allowed whatever the size
 };
-// Blocks visited over all scans: what a small file of many empty scans may cost, about 5 s.
-static const uint64_t most_scan_blocks = 1ull << 30;
+// Blocks visited over all scans, which is what a small file of many empty scans costs.
+static const uint64_t most_scan_blocks = 1ull << 26;
 
 typedef struct jpeg_reader {
   img_reader base;
@@ -25,6 +26,8 @@ typedef struct jpeg_reader {
   img_error *error;          // of the call under way
   uint8_t components_seen;   // bit i: component i has had a scan
   bool has_exif, past_end, keep_damaged;
+  bool is_after_picture;     // every pixel has been read; only the end marker is looked for
+  bool is_whole;             // then: nothing that was announced is missing
 } jpeg_reader;
 
 static jpeg_reader *reader_of(j_common_ptr codec) { return (jpeg_reader *)codec->client_data; }
@@ -76,9 +79,9 @@ static bool is_harmless(const jpeg_reader *reader) {
     case JWRN_ADOBE_XFORM: case JWRN_JFIF_MAJOR: case JWRN_NOT_SEQUENTIAL: case JWRN_BOGUS_ICC:
       return true;
     case JWRN_EXTRANEOUS_DATA:
-      // Before the first scan and before the end marker cameras leave rubbish. Before a restart marker
-      // or between scans the bytes are data that the decoder lost its place in.
-      return m->msg_parm.i[1] == JPEG_EOI || reader->codec.input_scan_number == 0;
+      // Before the first scan and after the last cameras leave rubbish. Before a restart marker or
+      // between scans the bytes are data that the decoder lost its place in.
+      return m->msg_parm.i[1] == JPEG_EOI || reader->codec.input_scan_number == 0 || reader->is_after_picture;
     default: return false;
   }
 }
@@ -98,8 +101,8 @@ static void on_progress(j_common_ptr common) {
   const struct jpeg_decompress_struct *codec = &reader->codec;
   for (int i = 0; i < codec->comps_in_scan; i++)
     reader->components_seen |= (uint8_t)(1u << codec->cur_comp_info[i]->component_index);
-  if (codec->input_scan_number > most_scans ||
-      (uint64_t)codec->input_scan_number * reader->block_count > most_scan_blocks)
+  const uint64_t scans = (uint64_t)codec->input_scan_number;
+  if (scans > most_scans || (scans > fair_scans && scans * reader->block_count > most_scan_blocks))
     leave(reader, img_damaged, "there are more scans than any real picture has");
 }
 
@@ -221,14 +224,16 @@ img_reader *img_open_jpeg(const uint8_t *file, size_t count, img_header *header,
 
 // ---- pixels
 
+// Grey, or luma with chroma of one sample a unit: the kinds for which a part is known to equal the whole.
 static bool has_short_way(const struct jpeg_decompress_struct *codec) {
-  return !codec->progressive_mode && codec->comps_in_scan == codec->num_components &&
-         codec->num_components != 4;
+  if (codec->progressive_mode || codec->comps_in_scan != codec->num_components) return false;
+  for (int i = 1; i < codec->num_components; i++)
+    if (codec->comp_info[i].h_samp_factor != 1 || codec->comp_info[i].v_samp_factor != 1) return false;
+  return codec->num_components != 4;
 }
 
-void img_fit(img_reader *base, uint32_t channels, img_window *window) {
+void img_fit(img_reader *base, img_window *window) {
   const struct jpeg_decompress_struct *codec = &((jpeg_reader *)base)->codec;
-  (void)channels;
   const uint32_t width = codec->image_width, height = codec->image_height;
   if (!has_short_way(codec)) {
     *window = (img_window){0, 0, width, height};
@@ -357,6 +362,24 @@ static void read_window(jpeg_reader *reader, const img_window *window, uint32_t 
   }
 }
 
+// libjpeg's private table of methods begins with these in every version since 6b.
+typedef struct inverse_dct {
+  void (*start_pass)(j_decompress_ptr codec);
+  void (*methods[MAX_COMPONENTS])(j_decompress_ptr codec, jpeg_component_info *component, JCOEFPTR block,
+                                  JSAMPARRAY rows, JDIMENSION column);
+} inverse_dct;
+__attribute__((weak)) void jpeg_idct_islow(j_decompress_ptr codec, jpeg_component_info *component,
+                                           JCOEFPTR block, JSAMPARRAY rows, JDIMENSION column);
+
+// Corrupt coefficients leave the range of samples by far: there the vector code clamps and the plain code
+// wraps round. OpenCV's wheels have the plain code, so what is kept of a damaged picture comes from it too.
+static void use_plain_transform(struct jpeg_decompress_struct *codec) {
+  if (jpeg_idct_islow == NULL) return;
+  inverse_dct *table = (inverse_dct *)codec->idct;
+  for (int i = 0; i < codec->num_components; i++)
+    if (table->methods[i] != NULL) table->methods[i] = jpeg_idct_islow;
+}
+
 // Whether everything that was announced has come, though the end marker has not.
 static bool is_whole(const jpeg_reader *reader) {
   const struct jpeg_decompress_struct *codec = &reader->codec;
@@ -376,17 +399,22 @@ img_code img_read_jpeg(img_reader *base, const img_window *window, uint32_t chan
   memset(error, 0, sizeof *error);
   reader->error = error;
   reader->keep_damaged = keep_damaged;
-  if (setjmp(reader->escape) != 0) return error->code;
+  if (setjmp(reader->escape) != 0) {
+    // A file that lacks only its end marker fails to finish, no more.
+    return reader->is_whole && reader->past_end ? img_ok : error->code;
+  }
   const bool has_inks = codec->num_components == 4;
   codec->out_color_space = has_inks ? JCS_CMYK : channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
   jpeg_start_decompress(codec);
+  if (keep_damaged) use_plain_transform(codec);
   if (has_inks || orientation != 1)
     read_turned(reader, channels, orientation, pixels);
   else
     read_window(reader, window, channels, pixels);
-  // The bytes after the picture are of no interest, so there is no jpeg_finish_decompress: it would
-  // only look for the end marker.
-  if (reader->past_end && !keep_damaged && !is_whole(reader))
-    return img_fail(error, img_truncated, reader->count, "");
+  if (keep_damaged) return img_ok;  // OpenCV takes no notice of what follows
+  reader->is_whole = is_whole(reader);  // asked now: finishing lets go of what tells it
+  reader->is_after_picture = true;
+  jpeg_finish_decompress(codec);
+  if (reader->past_end && !reader->is_whole) return img_fail(error, img_truncated, reader->count, "");
   return img_ok;
 }

@@ -50,7 +50,7 @@ public func decode(
       return PlacedPixels(
         pixels: try reader.read(options, window: whole, orientation: orientation), x: 0, y: 0)
     }
-    let part = reader.fit(window, channels: reader.shape(options.color).channels)
+    let part = reader.fit(window)
     return PlacedPixels(
       pixels: try reader.read(options, window: part, orientation: 1), x: part.x, y: part.y)
   }

@@ -17,7 +17,6 @@ public struct JPEGVariant: Hashable, Sendable {
     case s420 = "4:2:0"
     case s440 = "4:4:0"
     case s411 = "4:1:1"
-    case s410 = "4:1:0"
   }
   public var progressive: Bool
   public var arithmetic: Bool
@@ -86,7 +85,6 @@ public func encode(
     case .s420: (2, 2)
     case .s440: (1, 2)
     case .s411: (4, 1)
-    case .s410: (4, 2)
     }
   var settings = img_jpeg_settings()
   settings.quality = Int32(min(max(quality, 0), 100))

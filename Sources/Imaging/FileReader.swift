@@ -64,10 +64,10 @@ import CImaging
   }
 
   /// The least window that can be decoded alone and covers `window`.
-  func fit(_ window: Window, channels: Int) -> Window {
+  func fit(_ window: Window) -> Window {
     var fitted = img_window(
       x: UInt32(window.x), y: UInt32(window.y), width: UInt32(window.width), height: UInt32(window.height))
-    unsafe img_fit(handle, UInt32(channels), &fitted)
+    unsafe img_fit(handle, &fitted)
     return Window(x: Int(fitted.x), y: Int(fitted.y), width: Int(fitted.width), height: Int(fitted.height))
   }
 

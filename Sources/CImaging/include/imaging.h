@@ -50,8 +50,8 @@ img_reader *_Nullable img_open_png(const uint8_t *file, size_t count, img_header
 void img_close(img_reader *_Nullable reader);
 
 // Widens `window` to one that `img_read_jpeg` can decode alone and whose inside equals the whole picture's;
-// to the whole picture where the file's kind has no short way. `channels` as for reading.
-void img_fit(img_reader *reader, uint32_t channels, img_window *window);
+// to the whole picture where the file's kind has no short way.
+void img_fit(img_reader *reader, img_window *window);
 
 // `pixels`: rows of `window->width * channels` bytes, or of the turned picture. `orientation`: 1...8 as
 // EXIF numbers them; other than 1 only with the whole picture. `channels`: 1 or 3. Once for each reader.

@@ -40,9 +40,10 @@ let package = Package(
     .target(
       name: "Pipelines", dependencies: ["CZlib", "Files", "Records", "Imaging"], swiftSettings: strict),
     .target(name: "Terminal", swiftSettings: strict),
+    .target(name: "Sampling", dependencies: ["Files", "Imaging"], swiftSettings: strict),
     .executableTarget(
       name: "imrec",
-      dependencies: ["Files", "Records", "Imaging", "Pipelines", "Terminal", argumentParser],
+      dependencies: ["Files", "Records", "Imaging", "Pipelines", "Sampling", "Terminal", argumentParser],
       swiftSettings: strict),
     .executableTarget(
       name: "im2rec", dependencies: ["Files", "Records", "Imaging", "Pipelines", "Terminal"],
@@ -56,6 +57,9 @@ let package = Package(
       exclude: ["Goldens"], swiftSettings: tests),
     .testTarget(
       name: "PipelinesTests", dependencies: ["Pipelines", "Files", "Records", "Imaging", "TestSupport"],
+      swiftSettings: tests),
+    .testTarget(
+      name: "SamplingTests", dependencies: ["Sampling", "Files", "Imaging", "TestSupport"],
       swiftSettings: tests),
     .testTarget(
       name: "CommandTests", dependencies: ["imrec", "im2rec", "Files", "Imaging", "TestSupport"],

@@ -37,10 +37,13 @@ let package = Package(
     .target(name: "Files", swiftSettings: strict),
     .target(name: "Records", dependencies: ["Files"], swiftSettings: strict),
     .target(name: "Imaging", dependencies: ["CImaging", "CKernels"], swiftSettings: strict),
-    .target(name: "Pipelines", dependencies: ["CZlib", "Files", "Records", "Imaging"], swiftSettings: strict),
+    .target(
+      name: "Pipelines", dependencies: ["CZlib", "Files", "Records", "Imaging"], swiftSettings: strict),
     .target(name: "Terminal", swiftSettings: strict),
+    .target(name: "Sampling", dependencies: ["Files", "Imaging"], swiftSettings: strict),
     .executableTarget(
-      name: "imrec", dependencies: ["Files", "Records", "Imaging", "Pipelines", "Terminal", argumentParser],
+      name: "imrec",
+      dependencies: ["Files", "Records", "Imaging", "Pipelines", "Sampling", "Terminal", argumentParser],
       swiftSettings: strict),
     .executableTarget(
       name: "im2rec", dependencies: ["Files", "Records", "Imaging", "Pipelines", "Terminal"],
@@ -56,6 +59,10 @@ let package = Package(
       name: "PipelinesTests", dependencies: ["Pipelines", "Files", "Records", "Imaging", "TestSupport"],
       swiftSettings: tests),
     .testTarget(
-      name: "CommandTests", dependencies: ["imrec", "im2rec", "TestSupport"], swiftSettings: tests),
+      name: "SamplingTests", dependencies: ["Sampling", "Files", "Imaging", "TestSupport"],
+      swiftSettings: tests),
+    .testTarget(
+      name: "CommandTests", dependencies: ["imrec", "im2rec", "Files", "Imaging", "TestSupport"],
+      exclude: ["Goldens"], swiftSettings: tests),
   ]
 )

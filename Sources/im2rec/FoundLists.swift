@@ -1,0 +1,41 @@
+import Files
+
+/// The lists that record mode packs.
+struct FoundLists: Equatable {
+  /// Where the lists are, and their records go.
+  let folder: String
+  /// Names in the folder, in the order of their bytes.
+  let names: [String]
+  /// Those that are taken only because their name starts like the prefix.
+  let doubtful: [String]
+
+  /// Every file in the folder that starts with the prefix and ends with `.lst`, as im2rec.py takes them.
+  /// - Parameter prefix: absolute.
+  static func find(prefix: String) throws(FileError) -> FoundLists {
+    let folder = isFolder(prefix) ? prefix : folderName(prefix)
+    let names = try namesInFolder(folder).filter { name in
+      let path = join(folder, name)
+      return path.utf8.starts(with: prefix.utf8) && name.utf8.suffix(4).elementsEqual(".lst".utf8)
+        && isRegularFile(path)
+    }
+    let stem = folder == prefix ? nil : baseName(prefix)
+    return FoundLists(
+      folder: folder, names: names,
+      doubtful: names.filter { name in
+        guard let stem else { return false }
+        return !isOwn(Substring(name.utf8.dropLast(4).dropFirst(stem.utf8.count)))
+      })
+  }
+
+  /// Whether list mode gives a list this suffix: none, `_<chunk>`, and one of the three splits.
+  private static func isOwn(_ suffix: Substring) -> Bool {
+    var rest = suffix
+    for split in ["_train", "_val", "_test"] where rest.hasSuffix(split) {
+      rest = rest.dropLast(split.count)
+      break
+    }
+    if rest.isEmpty { return true }
+    let digits = rest.dropFirst()
+    return rest.first == "_" && !digits.isEmpty && digits.utf8.allSatisfy { (48...57).contains($0) }
+  }
+}

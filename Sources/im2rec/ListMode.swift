@@ -1,0 +1,73 @@
+import Files
+import Records
+import Terminal
+
+/// Writes the lists, byte for byte as `im2rec.py --list`, and prints the label of each folder.
+///
+/// - Returns: the exit status: 2 where something that looks like an image could not be listed.
+/// - Throws: `ScanError` where the root cannot be read; `FileError` where a list cannot be written.
+func makeLists(_ options: Options, _ console: Console) throws -> Int32 {
+  let root = absolutePath(options.root)
+  let prefix = absolutePath(options.prefix)
+  // Before a long scan, not after it.
+  guard isFolder(folderName(prefix)) else {
+    console.fail(
+      "the lists cannot be written: there is no folder \(folderName(prefix))",
+      remedy: "Make it (mkdir -p), or choose another prefix.")
+    return ExitStatus.failed
+  }
+  let scan = try FolderScan(
+    root: root, layout: .im2rec(recursive: options.recursive), extensions: Set(options.extensions))
+  for problem in scan.problems { console.skip(problem.path, problem.reason) }
+  guard !scan.images.isEmpty else {
+    console.fail(
+      "no image was found \(options.recursive ? "in" : "directly in") \(root): none of its files ends with "
+        + options.extensions.formatted,
+      remedy: options.recursive
+        ? "Is it the right folder? --exts names other extensions."
+        : "--recursive also looks into the folders below it; --exts names other extensions.")
+    return ExitStatus.failed
+  }
+  var order = Array(scan.images.indices)
+  if options.shuffle {
+    // Python's random.seed(100), random.shuffle: before the images are shared out, and ids stay with them.
+    var random = MersenneTwister(seed: 100)
+    random.shuffle(&order)
+  }
+  let (lists, leftOut) = slices(of: order.count, options)
+  for list in lists {
+    try Task.checkCancellation()
+    let path = prefix + list.suffix + ".lst"
+    try write(order[list.range], of: scan, to: path)
+    if list.range.isEmpty { console.warn("\(path) is empty: \(order.count) images do not reach so far") }
+  }
+  if options.recursive {
+    // The only place where the labels' names stand.
+    console.data(scan.classes.enumerated().map { "\($1) \($0)\n" }.joined())
+  }
+  if leftOut > 0 {
+    console.warn(
+      "\(leftOut) of \(order.count) images are in no list: the shares are cut to whole images, and with ratios that add "
+        + "up to 1 there is no _val list for the rest. im2rec.py leaves them out in silence")
+  }
+  if !options.quiet {
+    let names = lists.count == 1 ? prefix + lists[0].suffix + ".lst" : "\(lists.count) lists \(prefix)*.lst"
+    console.words("\(printable(names)): \(order.count - leftOut) images, \(scan.classes.count) labels")
+  }
+  return scan.problems.isEmpty ? ExitStatus.done : ExitStatus.someSkipped
+}
+
+private func write(_ images: ArraySlice<Int>, of scan: FolderScan, to path: String) throws(FileError) {
+  var file = try StagedFile(path)
+  do {
+    for index in images {
+      let image = scan.images[index]
+      try file.append(
+        ListEntry(id: UInt64(index), labels: [Double(image.classIndex)], path: image.path).line)
+    }
+  } catch {
+    file.discard()
+    throw error
+  }
+  try file.publish()
+}

@@ -1,0 +1,229 @@
+/// A command line understood.
+enum Command: Equatable {
+  case help
+  case run(Options, warnings: [String])
+}
+
+/// Reads a command line as im2rec.py 1.9.1 reads it, and as it was written up to MXNet 1.0.
+///
+/// - Parameter arguments: without the program's name.
+/// - Throws: a sentence for every command line that im2rec.py would refuse, and for values it would fail on.
+func parse(_ arguments: [String]) throws(UsageError) -> Command {
+  let tokens = try tokens(arguments)
+  if tokens.contains(where: { if case .option(.help, _, nil) = $0 { true } else { false } }) { return .help }
+  var parser = Parser()
+  try parser.read(tokens, oldBooleans: false)
+  if parser.positionals.count > 2 {
+    // `--list True prefix root`: only where the words are too many for today's grammar, so that a prefix
+    // with the name "1" stays one.
+    var old = Parser()
+    try old.read(tokens, oldBooleans: true)
+    if old.positionals.count == 2 { parser = old }
+  }
+  return try parser.finish()
+}
+
+private struct Parser {
+  var options = Options()
+  var positionals: [String] = []
+  var warnings: [String] = []
+  var given: Set<Switch> = []
+
+  mutating func read(_ tokens: [Token], oldBooleans: Bool) throws(UsageError) {
+    var rest = tokens[...]
+    while let token = rest.popFirst() {
+      switch token {
+      case .separator: continue
+      case .value(let text): positionals.append(text)
+      case .option(let option, let spelled, let attached):
+        given.insert(option)
+        switch option.arity {
+        case .none:
+          var word = attached
+          if word == nil, oldBooleans, case .value(let next)? = rest.first, boolean(next) != nil {
+            word = next
+            rest.removeFirst()
+          }
+          try turn(option, spelled, word)
+        case .one:
+          if let attached {
+            try set(option, attached)
+          } else if case .value(let next)? = rest.first {
+            rest.removeFirst()
+            try set(option, next)
+          } else {
+            throw UsageError("\(option.spelling) wants a value after it")
+          }
+        case .oneOrMore:
+          var values = attached.map { [$0] } ?? []
+          while attached == nil, case .value(let next)? = rest.first {
+            values.append(next)
+            rest.removeFirst()
+          }
+          guard !values.isEmpty else {
+            throw UsageError("\(option.spelling) wants one or more values after it")
+          }
+          guard !values.contains("") else {
+            throw UsageError("\(option.spelling) wants extensions such as .jpg, not an empty word")
+          }
+          options.extensions = values
+        }
+      }
+    }
+  }
+
+  /// A flag, with the boolean that older versions wanted after it.
+  private mutating func turn(_ option: Switch, _ spelled: String, _ word: String?) throws(UsageError) {
+    var isOn = true
+    if let word {
+      guard let value = boolean(word) else {
+        throw UsageError("\(option.spelling) takes no value, but '\(word)' is given to it")
+      }
+      isOn = value
+      // What today's spelling of the same is.
+      let turnsShuffleOff = option == .shuffle ? !value : option == .noShuffle && value
+      let today =
+        switch option {
+        case .shuffle, .noShuffle: turnsShuffleOff ? "write --no-shuffle" : "leave it out, lists are shuffled"
+        default: value ? "write \(option.spelling)" : "leave it out"
+        }
+      warnings.append("'\(spelled) \(word)' is the spelling of MXNet 1.0 and older; today: \(today)")
+    } else if option == .shuffle {
+      warnings.append("'\(spelled)' is the spelling of MXNet 1.0 and older; leave it out, lists are shuffled")
+    }
+    switch option {
+    case .list: options.list = isOn
+    case .recursive: options.recursive = isOn
+    case .shuffle: options.shuffle = isOn
+    case .noShuffle: options.shuffle = !isOn
+    case .passThrough: options.passThrough = isOn
+    case .centerCrop: options.centerCrop = isOn
+    case .packLabel: options.packLabel = isOn
+    case .keepDamaged: options.keepDamaged = isOn
+    case .strict: options.strict = isOn
+    case .quiet: options.quiet = isOn
+    default: throw UsageError("\(option.spelling) takes no value")
+    }
+  }
+
+  private mutating func set(_ option: Switch, _ text: String) throws(UsageError) {
+    switch option {
+    case .chunks: options.chunks = try integer(option, text, in: 1...1_000_000)
+    case .trainRatio: options.trainRatio = try ratio(option, text)
+    case .testRatio: options.testRatio = try ratio(option, text)
+    case .resize: options.resize = try integer(option, text, in: 0...1_000_000)
+    case .quality: options.quality = try integer(option, text, in: Int(Int32.min)...Int(Int32.max))
+    case .numThread:
+      let count = try integer(option, text, in: Int(Int32.min)...Int(Int32.max))
+      options.threads = min(max(count, 1), Options.threadLimit)
+    case .color: options.color = try integer(option, text, in: -1...1)
+    case .maxPixels: options.maximumPixelCount = try integer(option, text, in: 1...(1 << 40))
+    case .encoding:
+      guard let encoding = Options.Encoding(rawValue: text) else {
+        let choices = Options.Encoding.allCases.map(\.rawValue).formatted
+        throw UsageError("\(option.spelling) wants \(choices), not '\(text)'")
+      }
+      options.encoding = encoding
+    default: throw UsageError("\(option.spelling) takes no value")
+    }
+  }
+
+  consuming func finish() throws(UsageError) -> Command {
+    switch positionals.count {
+    case 0:
+      let cause =
+        given.contains(.exts) ? ": --exts takes every word after it; write -- before the prefix" : ""
+      throw UsageError("the prefix and the root folder are missing\(cause)")
+    case 1:
+      throw UsageError("the root folder is missing: after the prefix '\(positionals[0])' nothing is left")
+    case 2: break
+    default:
+      let extra = positionals[2...].map { "'\($0)'" }.joined(separator: ", ")
+      let cause =
+        given.contains(.exts)
+        ? "" : "; more than a prefix ('\(positionals[0])') and a root ('\(positionals[1])')"
+      throw UsageError("these arguments are too many: \(extra)\(cause)")
+    }
+    options.prefix = positionals[0]
+    options.root = positionals[1]
+    if options.list { warnAboutLists() } else { warnAboutRecords() }
+    return .run(options, warnings: warnings)
+  }
+
+  private mutating func warnAboutLists() {
+    // im2rec.py compares with the lower-case suffix, dot included: `jpg` and `.JPG` find nothing there.
+    for (position, text) in options.extensions.enumerated() {
+      let sound = (text.hasPrefix(".") ? text : "." + text).lowercased()
+      guard sound != text else { continue }
+      options.extensions[position] = sound
+      warnings.append("--exts \(text) is taken as \(sound); im2rec.py finds no file with '\(text)'")
+    }
+    let sum = options.trainRatio + options.testRatio
+    if options.trainRatio == 1, options.testRatio > 0 {
+      warnings.append("--test-ratio does nothing where --train-ratio is 1: everything is in one list")
+    } else if sum > 1 {
+      warnings.append("--train-ratio and --test-ratio add up to \(sum): the training list gets what is left")
+    }
+  }
+
+  private mutating func warnAboutRecords() {
+    if options.passThrough {
+      let idle: [Switch] = [.resize, .centerCrop, .quality, .color, .encoding].filter(given.contains)
+      if !idle.isEmpty {
+        let names = idle.map(\.spelling).joined(separator: ", ")
+        warnings.append(
+          "--pass-through keeps the files as they are: \(names) \(idle.count > 1 ? "do" : "does") nothing")
+      }
+    } else if given.contains(.quality), options.quality != options.effectiveQuality {
+      warnings.append("--quality \(options.quality) is out of range; \(options.effectiveQuality) is taken")
+    }
+  }
+}
+
+/// What older versions' booleans say; `nil` for any other word.
+private func boolean(_ word: String) -> Bool? {
+  switch word.lowercased() {
+  case "true", "1", "yes", "on": true
+  case "false", "0", "no", "off": false
+  default: nil
+  }
+}
+
+/// A whole number as Python's `int` reads it: spaces around it, a sign, underscores between digits.
+private func integer(_ option: Switch, _ text: String, in range: ClosedRange<Int>) throws(UsageError) -> Int {
+  guard let plain = withoutUnderscores(text), let value = Int(plain) else {
+    throw UsageError("\(option.spelling) wants a whole number, not '\(text)'")
+  }
+  guard range.contains(value) else {
+    let sort =
+      range.count <= 3
+      ? range.map(String.init).formatted : "a number from \(range.lowerBound) to \(range.upperBound)"
+    throw UsageError("\(option.spelling) wants \(sort), not \(value)")
+  }
+  return value
+}
+
+private func ratio(_ option: Switch, _ text: String) throws(UsageError) -> Double {
+  // Double also reads hexadecimal digits, which Python does not.
+  guard let plain = withoutUnderscores(text), !plain.lowercased().contains("x"), let value = Double(plain)
+  else { throw UsageError("\(option.spelling) wants a number, not '\(text)'") }
+  guard (0...1).contains(value) else {
+    throw UsageError("\(option.spelling) wants a share from 0 to 1, not \(text)")
+  }
+  return value
+}
+
+/// `text` as Python's number readers take it, made fit for Swift's: `nil` where an underscore is misplaced.
+private func withoutUnderscores(_ text: String) -> String? {
+  let blanks: Set<Character> = [" ", "\t", "\n", "\r", "\u{b}", "\u{c}", "\r\n"]
+  var plain = text[...]
+  while let first = plain.first, blanks.contains(first) { plain.removeFirst() }
+  while let last = plain.last, blanks.contains(last) { plain.removeLast() }
+  let digits = Array(plain.utf8)
+  for (position, byte) in digits.enumerated() where byte == UInt8(ascii: "_") {
+    guard position > 0, position + 1 < digits.count, (48...57).contains(digits[position - 1]),
+      (48...57).contains(digits[position + 1])
+    else { return nil }
+  }
+  return plain.filter { $0 != "_" }
+}

@@ -14,6 +14,7 @@ import numpy as np
 from comparison import Comparison, arguments, content, finish, run, said
 from peer import im2rec_py
 
+BOTH = ("im2rec", "imrec pack")
 COLORS = {"1": "rgb", "0": "gray", "-1": "unchanged"}
 
 
@@ -22,7 +23,7 @@ class Bench:
 
     def __init__(self, found, root, name, lines):
         self.found, self.root = found, root
-        self.folders = {side: found.scratch / name / side for side in ("ours", "peers", "pack")}
+        self.folders = {side: found.scratch / name / side for side in ("peers", *BOTH)}
         shutil.rmtree(found.scratch / name, ignore_errors=True)
         for folder in self.folders.values():
             folder.mkdir(parents=True)
@@ -32,7 +33,7 @@ class Bench:
         return [content(self.folders[side] / f"set{suffix}") for suffix in (".rec", ".idx")]
 
     def drop_in(self, words):
-        return run(self.found.im2rec, *words, "--num-thread", "2", "set", self.root, folder=self.folders["ours"])
+        return run(self.found.im2rec, *words, "--num-thread", "2", "set", self.root, folder=self.folders["im2rec"])
 
     def peers(self, words):
         return im2rec_py(*words, "--num-thread", "2", "set", self.root, folder=self.folders["peers"])
@@ -45,10 +46,10 @@ class Bench:
                 ours[i] = COLORS[word]
             if i and ours[i - 1] == "--encoding":
                 ours[i] = word[1:]
-        folder = self.folders["pack"]
+        folder = self.folders["imrec pack"]
         return run(self.found.imrec, "pack", "set.lst", self.root, "-o", "set.rec", "--quiet", *ours, folder=folder)
 
-    def compare(self, comparison, words, pack=True, same=None, statuses=(0,), kept=None):
+    def compare(self, comparison, words, sides=BOTH, same=None, statuses=(0,), kept=None):
         """Runs all on the same options. `same`: how to compare two .rec files where bytes are not the promise.
 
         `kept`: the list for im2rec.py, where ours is to leave out lines that im2rec.py would not.
@@ -58,9 +59,9 @@ class Bench:
             (self.folders["peers"] / "set.lst").write_bytes(kept)
         self.peers(words)
         wanted = self.files("peers")
-        for side, made in [("ours", self.drop_in)] + ([("pack", self.pack)] if pack else []):
-            result = made(words)
-            label = f"{name}: {'im2rec' if side == 'ours' else 'imrec pack'}"
+        for side in sides:
+            result = self.pack(words) if side == "imrec pack" else self.drop_in(words)
+            label = f"{name}: {side}"
             if not comparison.check(f"{label}: status", result[0] in statuses, said(result)):
                 continue
             if same:
@@ -128,21 +129,21 @@ def grids(found, good):
     with Comparison("records/jpeg: resize, crop, quality and colour") as comparison:
         for words in options(resize=[None, 16, 100, 256], center_crop=[None, True], quality=[1, 50, None, 100],
                              color=[None, 0, -1]):
-            pack = "--center-crop" in words or "--quality" not in words
-            small.compare(comparison, words, pack=pack)
+            sides = BOTH if "--center-crop" in words or "--quality" not in words else ("im2rec",)
+            small.compare(comparison, words, sides)
     whole = Bench(found, good, "whole", lines)
     with Comparison("records/jpeg: every image") as comparison:
         for words in options(resize=[None, 64], color=[None, 0, -1]):
             whole.compare(comparison, words)
         whole.compare(comparison, ["--resize", "256", "--quality", "95"])
-        whole.compare(comparison, ["--quality", "101"], pack=False)
-        whole.compare(comparison, ["--quality", "0"], pack=False)
+        whole.compare(comparison, ["--quality", "101"], sides=("im2rec",))
+        whole.compare(comparison, ["--quality", "0"], sides=("im2rec",))
     with Comparison("records/png: the same pixels") as comparison:
         for words in options(encoding=[".png"], resize=[None, 50], color=[None, 0, -1], center_crop=[None, True]):
             whole.compare(comparison, words, same=same_pixels)
     with Comparison("records/pass-through") as comparison:
         whole.compare(comparison, ["--pass-through"])
-        whole.compare(comparison, ["--pass-through", "--resize", "20", "--color", "0"], pack=False)
+        whole.compare(comparison, ["--pass-through", "--resize", "20", "--color", "0"], sides=("im2rec",))
     deep = found.images.resolve() / "deep"
     sixteen = Bench(found, deep, "deep", lines_of(found, deep))
     with Comparison("records/16-bit PNG") as comparison:
@@ -193,10 +194,11 @@ def odd_lists(found, good):
                     made.compare(comparison, words)
     with Comparison("records/a list with spaces round its fields") as comparison:
         made = Bench(found, good, "odd", spaced)
-        made.compare(comparison, [], pack=False)
-    with Comparison("records/the second record of an id is skipped, where im2rec.py writes both") as comparison:
+        made.compare(comparison, [], sides=("im2rec",))
+    with Comparison("records/two records of one id: kept by im2rec, the second skipped by imrec pack") as comparison:
         made = Bench(found, good, "odd", same_id)
-        made.compare(comparison, [], statuses=(2,), kept=same_id.replace(b"5\t2\tRoot.png\n", b""))
+        made.compare(comparison, [], sides=("im2rec",))
+        made.compare(comparison, [], sides=("imrec pack",), statuses=(2,), kept=same_id.replace(b"5\t2\tRoot.png\n", b""))
     with Comparison("records/lists with lines that are skipped") as comparison:
         for name, lines in skipping.items():
             made = Bench(found, good, "odd", lines)
@@ -232,7 +234,7 @@ def damaged(found):
             wanted = made.files("peers")
             result = made.pack([*words, "--keep-damaged"])
             comparison.check("status", result[0] in (0, 2), said(result))
-            for suffix, mine, theirs in zip((".rec", ".idx"), made.files("pack"), wanted):
+            for suffix, mine, theirs in zip((".rec", ".idx"), made.files("imrec pack"), wanted):
                 comparison.bytes(f"{' '.join(words)}: {suffix}", mine, theirs)
 
 

@@ -18,7 +18,7 @@ struct Imrec: AsyncParsableCommand {
           ConvertCommand.self, ListCommand.self, PackCommand.self, InfoCommand.self, VerifyCommand.self,
           ExtractCommand.self, MergeCommand.self, TensorsCommand.self,
         ]),
-      CommandGroup(name: "Tools", subcommands: [BenchCommand.self]),
+      CommandGroup(name: "Tools", subcommands: [BenchCommand.self, SampleCommand.self]),
     ])
 
   static func main() async {

@@ -1,0 +1,42 @@
+import ArgumentParser
+import Sampling
+import Terminal
+
+struct SampleCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sample",
+    abstract: "Draw a small data set to try everything with.",
+    discussion: """
+      Class folders as Caltech's: JPEG and PNG, varied sizes, some grey, CMYK, EXIF-turned, progressive; two files
+      are broken on purpose.
+      EXAMPLE: imrec sample photos
+      """)
+
+  @Argument(help: "A new or empty folder.")
+  var folder: String
+  @Option(
+    help: ArgumentHelp("Number of classes.", valueName: "count"),
+    transform: wholeNumber(1...SampleOptions.largestClassCount))
+  var classes = SampleOptions.largestClassCount
+  @Option(help: ArgumentHelp("About how many pictures in each.", valueName: "count"), transform: wholeNumber(1...9000))
+  var perClass = 80
+  @Option(help: ArgumentHelp("The pictures depend on nothing else.", valueName: "number"))
+  var seed = 1
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    var options = SampleOptions()
+    options.classCount = classes
+    options.imagesPerClass = perClass
+    options.seed = seed
+    let display = ProgressDisplay(unit: "pictures", quiet: output.quiet)
+    let summary = try writeSample(to: folder, options: options) { done, total in
+      display.update(done: done, total: total, skipped: 0, fraction: Double(done) / Double(max(1, total)))
+    }
+    display.finish()
+    try output.finish(summary, skippedCount: 0) {
+      "\(folder): \(summary.images) pictures of \(summary.classes.count) classes, \(byteText(summary.bytes)); "
+        + "broken on purpose: \(summary.broken.joined(separator: ", "))\n"
+    }
+  }
+}

@@ -20,6 +20,18 @@ typedef struct img_output {
 bool img_output_reserve(img_output *output, size_t more);
 void img_output_free(img_output *output);
 
+// How a stored picture lies in its upright one.
+typedef struct img_turn {
+  ptrdiff_t start, across, down;  // bytes: of the first pixel, from one to its right, to the one below
+  bool is_transposed;
+} img_turn;
+
+// `orientation`: 1...8 as EXIF numbers them; width and height as stored; 8-bit samples.
+img_turn img_turn_for(int orientation, size_t width, size_t height, size_t channels);
+// Puts `count` rows, from row `y` of the stored picture on, where they belong. `channels`: 1 or 3.
+void img_place(const img_turn *turn, uint8_t *const *rows, uint32_t y, uint32_t count, uint32_t width,
+               uint32_t channels, uint8_t *pixels);
+
 static inline img_code img_fail(img_error *error, img_code code, size_t offset, const char *words) {
   error->code = code;
   error->offset = offset;

@@ -165,8 +165,11 @@ static void describe(jpeg_reader *reader, img_header *header) {
   header->components = (uint32_t)codec->num_components;
   header->bit_depth = (uint32_t)codec->data_precision;
   header->is_progressive = codec->progressive_mode;
-  header->exif_offset = reader->exif_offset;
-  header->exif_count = reader->exif_count;
+  const size_t name = 6;  // "Exif", 0, 0: OpenCV does not look at it
+  if (reader->exif_count > name) {
+    header->exif_offset = reader->exif_offset + name;
+    header->exif_count = reader->exif_count - name;
+  }
 }
 
 img_reader *img_open_jpeg(const uint8_t *file, size_t count, img_header *header, img_error *error) {
@@ -272,57 +275,11 @@ static void mix_inks(uint8_t *row, uint32_t width, uint32_t channels) {
   }
 }
 
-typedef struct turn {
-  ptrdiff_t start, across, down;  // bytes: of the first pixel, from one to its right, to the one below
-  bool is_transposed;
-} turn;
-
-static turn turn_for(int orientation, size_t width, size_t height, size_t channels) {
-  const ptrdiff_t pixel = (ptrdiff_t)channels;
-  const bool transposed = orientation >= 5;
-  const ptrdiff_t row = pixel * (ptrdiff_t)(transposed ? height : width);
-  turn t = {0, transposed ? row : pixel, transposed ? pixel : row, transposed};
-  const bool from_right = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
-  const bool from_below = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
-  if (from_right) {
-    t.start += t.across * (ptrdiff_t)(width - 1);
-    t.across = -t.across;
-  }
-  if (from_below) {
-    t.start += t.down * (ptrdiff_t)(height - 1);
-    t.down = -t.down;
-  }
-  return t;
-}
-
-static inline void move_pixel(uint8_t *to, const uint8_t *from, uint32_t channels) {
-  to[0] = from[0];
-  if (channels == 3) {
-    to[1] = from[1];
-    to[2] = from[2];
-  }
-}
-
-// Puts `count` rows, from row `y` of the stored picture on, where they belong in the turned one.
-static void place(const turn *t, JSAMPARRAY rows, uint32_t y, uint32_t count, uint32_t width,
-                  uint32_t channels, uint8_t *pixels) {
-  uint8_t *first = pixels + t->start + t->down * (ptrdiff_t)y;
-  if (t->is_transposed) {
-    for (uint32_t x = 0; x < width; x++)
-      for (uint32_t i = 0; i < count; i++)
-        move_pixel(first + t->across * (ptrdiff_t)x + t->down * (ptrdiff_t)i, rows[i] + x * channels, channels);
-  } else {
-    for (uint32_t i = 0; i < count; i++)
-      for (uint32_t x = 0; x < width; x++)
-        move_pixel(first + t->across * (ptrdiff_t)x + t->down * (ptrdiff_t)i, rows[i] + x * channels, channels);
-  }
-}
-
 static void read_turned(jpeg_reader *reader, uint32_t channels, int orientation, uint8_t *pixels) {
   struct jpeg_decompress_struct *codec = &reader->codec;
   const bool has_inks = codec->out_color_space == JCS_CMYK;
   const uint32_t width = codec->output_width;
-  const turn t = turn_for(orientation, width, codec->output_height, channels);
+  const img_turn turn = img_turn_for(orientation, width, codec->output_height, channels);
   JSAMPARRAY rows = codec->mem->alloc_sarray((j_common_ptr)codec, JPOOL_IMAGE,
                                              width * (has_inks ? 4 : channels), strip_rows);
   while (codec->output_scanline < codec->output_height) {
@@ -332,7 +289,7 @@ static void read_turned(jpeg_reader *reader, uint32_t channels, int orientation,
       count += jpeg_read_scanlines(codec, rows + count, strip_rows - count);
     if (has_inks)
       for (uint32_t i = 0; i < count; i++) mix_inks(rows[i], width, channels);
-    place(&t, rows, y, count, width, channels, pixels);
+    img_place(&turn, rows, y, count, width, channels, pixels);
   }
 }
 

@@ -12,6 +12,7 @@ typedef struct png_reader {
   const uint8_t *file;
   size_t count, offset;
   img_error *error;  // of the call under way
+  uint8_t *stored;   // a picture that is still to be turned
   bool past_end;
 } png_reader;
 
@@ -49,10 +50,11 @@ static void read_bytes(png_structp codec, png_bytep to, size_t count) {
 static void close_reader(img_reader *base) {
   png_reader *reader = (png_reader *)base;
   png_destroy_read_struct(&reader->codec, &reader->info, NULL);
+  free(reader->stored);
   free(reader);
 }
 
-// Chunks that cannot change a pixel are skipped unread: what they claim to unpack to then costs nothing.
+// Chunks that cannot change a pixel are skipped unread: what they claim to unpack to costs nothing then.
 static void ignore_words(png_structp codec) {
   static const png_byte chunks[] =
       "bKGD\0eXIf\0hIST\0iTXt\0oFFs\0pCAL\0pHYs\0sCAL\0sPLT\0tEXt\0tIME\0zTXt";
@@ -60,21 +62,44 @@ static void ignore_words(png_structp codec) {
   png_set_keep_unknown_chunks(codec, PNG_HANDLE_CHUNK_NEVER, chunks, (int)(sizeof chunks / 5));
 }
 
-// How many bytes of compressed pixels there are, without reading them.
-static void measure_data(const png_reader *reader, img_header *header) {
+static uint32_t checksum(const uint8_t *bytes, size_t count) {
+  uint32_t crc = 0xffffffff;
+  for (size_t i = 0; i < count; i++) {
+    crc ^= bytes[i];
+    for (int bit = 0; bit < 8; bit++) crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  return ~crc;
+}
+
+// libpng would read an eXIf chunk after the pixels too late for the header, therefore it is looked for here;
+// which ones count is as in libpng: the first that is whole and names its byte order.
+static bool is_exif(const uint8_t *chunk, size_t length) {
+  const uint8_t *data = chunk + 8;
+  return memcmp(chunk + 4, "eXIf", 4) == 0 && length >= 2 &&
+         (memcmp(data, "II", 2) == 0 || memcmp(data, "MM", 2) == 0) &&
+         checksum(chunk + 4, length + 4) == png_get_uint_32(data + length);
+}
+
+// Goes through the chunks without unpacking any: how many bytes of compressed pixels there are, and EXIF.
+static void walk(const png_reader *reader, img_header *header) {
   size_t at = 8;
-  bool inside = false;
+  bool is_inside = false, is_past = false;
   while (reader->count - at >= 8) {
     const uint8_t *chunk = reader->file + at;
     const size_t length = png_get_uint_32(chunk), left = reader->count - at - 8;
     const bool is_data = memcmp(chunk + 4, "IDAT", 4) == 0;
-    if (inside && !is_data) return;
-    inside = is_data;
-    if (is_data) header->data_byte_count += length < left ? length : left;
+    is_past = is_past || (is_inside && !is_data);
+    is_inside = is_data;
+    if (is_data && !is_past) header->data_byte_count += length < left ? length : left;
     if (left < 4 || length > left - 4) break;
+    if (header->exif_count == 0 && is_exif(chunk, length)) {
+      header->exif_offset = at + 8;
+      header->exif_count = length;
+    }
+    if (memcmp(chunk + 4, "IEND", 4) == 0) break;
     at += length + 12;
   }
-  header->data_reach_the_end = true;
+  header->data_reach_the_end = !is_past;
 }
 
 static void describe(png_reader *reader, img_header *header) {
@@ -95,7 +120,7 @@ static void describe(png_reader *reader, img_header *header) {
   // Deflate unpacks one byte to 1032 at most.
   header->least_byte_count =
       (uint64_t)png_get_rowbytes(reader->codec, reader->info) * header->height / 1040;
-  measure_data(reader, header);
+  walk(reader, header);
 }
 
 img_reader *img_open_png(const uint8_t *file, size_t count, img_header *header, img_error *error) {
@@ -115,7 +140,7 @@ img_reader *img_open_png(const uint8_t *file, size_t count, img_header *header, 
     close_reader(&reader->base);
     return NULL;
   }
-  reader->offset = count < 8 ? count : 8;
+  reader->offset = count < 16 ? count : 8;
   if (count < 16) leave(reader, img_truncated, "");
   if (memcmp(file + 12, "CgBI", 4) == 0) leave(reader, img_unsupported, "a PNG in Apple's own CgBI form");
   if (memcmp(file + 8, head, sizeof head) != 0) leave(reader, img_damaged, "the first chunk is not IHDR");
@@ -158,8 +183,21 @@ static void transform(png_reader *reader, uint32_t channels, uint32_t bytes_per_
     png_set_gray_to_rgb(codec);
 }
 
-img_code img_read_png(img_reader *base, uint32_t channels, uint32_t bytes_per_sample, uint8_t *pixels,
-                      img_error *error) {
+static void turn_upright(const png_reader *reader, uint32_t channels, int orientation, uint8_t *pixels) {
+  const uint32_t width = png_get_image_width(reader->codec, reader->info);
+  const uint32_t height = png_get_image_height(reader->codec, reader->info);
+  const img_turn turn = img_turn_for(orientation, width, height, channels);
+  enum { strip_rows = 16 };
+  for (uint32_t y = 0; y < height; y += strip_rows) {
+    uint8_t *rows[strip_rows];
+    const uint32_t count = height - y < strip_rows ? height - y : strip_rows;
+    for (uint32_t i = 0; i < count; i++) rows[i] = reader->stored + (size_t)(y + i) * width * channels;
+    img_place(&turn, rows, y, count, width, channels, pixels);
+  }
+}
+
+img_code img_read_png(img_reader *base, uint32_t channels, uint32_t bytes_per_sample, int orientation,
+                      uint8_t *pixels, img_error *error) {
   png_reader *reader = (png_reader *)base;
   memset(error, 0, sizeof *error);
   reader->error = error;
@@ -172,9 +210,15 @@ img_code img_read_png(img_reader *base, uint32_t channels, uint32_t bytes_per_sa
       (size_t)png_get_image_width(reader->codec, reader->info) * channels * bytes_per_sample;
   if (png_get_rowbytes(reader->codec, reader->info) != row_bytes)
     leave(reader, img_unsupported, "a PNG of an unknown kind");
+  if (orientation != 1) {
+    reader->stored = malloc(row_bytes * height);
+    if (reader->stored == NULL) leave(reader, img_no_memory, "");
+  }
+  uint8_t *rows = orientation == 1 ? pixels : reader->stored;
   // Every pass writes pixels of its own, so the rows need no first value.
   for (int pass = 0; pass < passes; pass++)
-    for (uint32_t y = 0; y < height; y++) png_read_row(reader->codec, pixels + (size_t)y * row_bytes, NULL);
+    for (uint32_t y = 0; y < height; y++) png_read_row(reader->codec, rows + (size_t)y * row_bytes, NULL);
   png_read_end(reader->codec, NULL);
+  if (orientation != 1) turn_upright(reader, channels, orientation, pixels);
   return img_ok;
 }

@@ -4,7 +4,7 @@
 ///   - file: the file's bytes; only read during the call. The format is taken from them, not from a name.
 ///   - options: channels, what to do with damage, the limit on pixels.
 /// - Returns: `height * width * channels` samples, row-major, top row first. With `.rgb` and `.gray` upright:
-///   the EXIF orientation of a JPEG is applied.
+///   the EXIF orientation is applied.
 /// - Throws: `.empty`; `.unknownFormat`; `.unsupported`; `.tooLarge` before anything is allocated;
 ///   `.truncated` and `.damaged` with the byte at which that was noticed.
 ///   Rubbish after the picture and a JPEG that lacks nothing but its end marker are *not* errors.

@@ -21,7 +21,7 @@ import CImaging
       }
     guard let opened = unsafe opened else { throw ImageError(error, header) }
     var orientation = 1
-    if format == .jpeg, let exif = unsafe file.slice(from: header.exif_offset, count: header.exif_count) {
+    if let exif = unsafe file.slice(from: header.exif_offset, count: header.exif_count) {
       orientation = unsafe exifOrientation(Span(_unsafeElements: exif))
     }
     self.info = ImageInfo(
@@ -90,7 +90,8 @@ import CImaging
         unsafe img_read_jpeg(
           handle, &part, UInt32(channels), Int32(orientation), options.keepDamaged, start, &error)
       case .png:
-        unsafe img_read_png(handle, UInt32(channels), UInt32(depth.rawValue), start, &error)
+        unsafe img_read_png(
+          handle, UInt32(channels), UInt32(depth.rawValue), Int32(orientation), start, &error)
       }
     guard code == img_ok else { throw ImageError(error, header) }
     return pixels

@@ -1,10 +1,10 @@
-/// The orientation, 1...8, that OpenCV 4.8 finds in the payload of a JPEG's first APP1 segment; 1 if none.
+/// The orientation, 1...8, that OpenCV 4.8 finds in a TIFF block: what follows the first 6 bytes of a JPEG's first
+/// APP1 segment, or a PNG's eXIf chunk; 1 if none.
 ///
-/// OpenCV skips 6 bytes without looking at them ("Exif", 0, 0), reads the entries of the first directory in
-/// order, and stops at the first that points outside; what it has read until then counts. So does this.
-func exifOrientation(_ segment: Span<UInt8>) -> Int {
-  guard segment.count > 7 else { return 1 }
-  let tiff = segment.extracting(6...)
+/// OpenCV reads the entries of the first directory in order, and stops at the first that points outside; what it
+/// has read until then counts. So does this.
+func exifOrientation(_ tiff: Span<UInt8>) -> Int {
+  guard tiff.count > 1 else { return 1 }
   let isLittleEndian = tiff[0] == UInt8(ascii: "I") && tiff[1] == UInt8(ascii: "I")
   guard integer(in: tiff, at: 2, bytes: 2, isLittleEndian) == 42,
     let start = integer(in: tiff, at: 4, bytes: 4, isLittleEndian),
@@ -22,7 +22,7 @@ func exifOrientation(_ segment: Span<UInt8>) -> Int {
   return 1
 }
 
-/// Whether the value of the entry lies inside the segment, for the tags of which OpenCV reads it.
+/// Whether the value of the entry lies inside the block, for the tags of which OpenCV reads it.
 private func isReadable(_ entry: Int, tag: Int, in tiff: Span<UInt8>, _ isLittleEndian: Bool) -> Bool {
   switch tag {
   case 0x10e, 0x10f, 0x110, 0x131, 0x132, 0x8298:  // texts

@@ -11,7 +11,7 @@ public struct ImageInfo: Hashable, Sendable {
   public let channels: Int
   /// 8 in a JPEG; 1, 2, 4, 8 or 16 in a PNG.
   public let bitDepth: Int
-  /// EXIF orientation of a JPEG, 1...8; 1 where there is none, and of every PNG, as in OpenCV 4.8.
+  /// EXIF orientation, 1...8, as OpenCV 4.8 finds it; 1 where there is none.
   public let orientation: Int
   /// A progressive JPEG, an interlaced PNG.
   public let isProgressive: Bool

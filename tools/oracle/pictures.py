@@ -269,6 +269,31 @@ def pictures():
         yield from png_kinds(width, height)
 
 
+def turned_pngs():
+    """PNGs with an eXIf chunk: OpenCV 4.8 turns them; MXNet's own OpenCV 3.4 does not."""
+    def block(value, order=None, little=False):
+        content = exif(value, little)[10:]  # without the marker, the length and "Exif"
+        return chunk(b"eXIf", content if order is None else order + content[2:])
+
+    def picture(*before, after=b"", kind=2, depth=8):
+        samples = photo(23, 14, CHANNELS[kind], top=(1 << depth) - 1).astype(numpy.int64)
+        data = png(samples, kind, depth, before=before)
+        return data[:-12] + after + data[-12:]
+
+    for value in range(10):
+        yield "exif-%d.png" % value, picture(block(value, little=value % 2 == 1))
+    yield "exif-after.png", picture(after=block(6))
+    yield "exif-before-and-after.png", picture(block(1), after=block(6))
+    yield "exif-twice.png", picture(block(8), block(3))
+    yield "exif-bad-sum.png", picture(block(6)[:-1] + b"\0", block(8))
+    yield "exif-bad-order.png", picture(block(6, order=b"XX"), block(8))
+    yield "exif-short.png", picture(chunk(b"eXIf", b"M"), block(8))
+    yield "exif-empty.png", picture(chunk(b"eXIf", b"MM"), block(8))
+    yield "exif-named.png", picture(chunk(b"eXIf", exif(6)[4:]))
+    for kind, depth in ((0, 8), (4, 8), (6, 8), (2, 16), (0, 16)):
+        yield "exif-type%d-%dbit.png" % (kind, depth), picture(block(6), kind=kind, depth=depth)
+
+
 def damaged(seed=0, count=300):
     """JPEGs with changed, lost or doubled bytes: what OpenCV makes of them is what keeping damage means."""
     random = numpy.random.RandomState(seed)

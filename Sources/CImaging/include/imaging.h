@@ -31,7 +31,7 @@ typedef struct img_header {
   uint32_t bit_depth;
   bool is_progressive;     // or interlaced
   bool has_transparency;   // PNG: an alpha channel or, for colour, a tRNS chunk
-  size_t exif_offset;      // JPEG: payload of the first APP1 segment, as place in the file
+  size_t exif_offset;      // of the TIFF block of EXIF in the file, and its bytes; 0 bytes: none
   size_t exif_count;
   // The least and the actual bytes of compressed data; fewer cannot hold the picture.
   uint64_t least_byte_count, data_byte_count;
@@ -59,8 +59,9 @@ img_code img_read_jpeg(img_reader *reader, const img_window *window, uint32_t ch
                        bool keep_damaged, uint8_t *pixels, img_error *error);
 
 // The whole picture. `channels`: 1, 3 or 4; `bytes_per_sample`: 2 only of a 16-bit file, in machine order.
-img_code img_read_png(img_reader *reader, uint32_t channels, uint32_t bytes_per_sample, uint8_t *pixels,
-                      img_error *error);
+// `orientation`: other than 1 only with 1 or 3 channels of one byte.
+img_code img_read_png(img_reader *reader, uint32_t channels, uint32_t bytes_per_sample, int orientation,
+                      uint8_t *pixels, img_error *error);
 
 typedef struct img_pixels {
   const uint8_t *bytes;

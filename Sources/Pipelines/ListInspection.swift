@@ -10,6 +10,8 @@ struct ListInspection {
   private var absoluteCount = 0
   private var climbingCount = 0
   private var droppedLabelCount = 0
+  private var ids = IDSet()
+  private var repeatedIDCount = 0
   private var labels: Set<Int> = []
   private var hasOtherLabels = false
   /// More classes than this are no classes but values; gaps between them mean nothing.
@@ -33,6 +35,7 @@ struct ListInspection {
     if entry.path.utf8.first == UInt8(ascii: "/") { absoluteCount += 1 }
     if entry.path.utf8.starts(with: "../".utf8) || entry.path.contains("/../") { climbingCount += 1 }
     if entry.labels.count > 1 { droppedLabelCount += 1 }
+    if !ids.insert(entry.id) { repeatedIDCount += 1 }
     guard !hasOtherLabels, let label = entry.labels.first else { return }
     if let whole = Int(exactly: label), whole >= 0, labels.count < Self.maximumClassCount {
       labels.insert(whole)
@@ -45,18 +48,23 @@ struct ListInspection {
   var firstProblem: String { firstBad.map { "; line \($0.line): \($0.reason)" } ?? "; it is empty" }
 
   /// Sentences about things that are allowed but often not meant.
-  func warnings(root: String, packLabel: Bool, isPart: Bool) -> [String] {
+  func warnings(root: String, options: PackOptions) -> [String] {
     var sentences: [String] = []
+    if repeatedIDCount > 0 && options.duplicateIDs == .keep {
+      sentences.append(
+        "\(repeatedIDCount) lines have the id of an earlier line; a reader that goes by the .idx finds one record of an id"
+      )
+    }
     if absoluteCount > 0 {
       sentences.append("\(absoluteCount) paths of the list are absolute and do not lie below \(root)")
     }
     if climbingCount > 0 { sentences.append("\(climbingCount) paths of the list contain '..'") }
-    if droppedLabelCount > 0 && !packLabel {
+    if droppedLabelCount > 0 && !options.packLabel {
       sentences.append(
         "\(droppedLabelCount) lines have several labels, of which only the first is stored (--pack-label stores all)"
       )
     }
-    if !isPart, !hasOtherLabels, let last = labels.max(), labels.count <= last {
+    if options.part == nil, !hasOtherLabels, let last = labels.max(), labels.count <= last {
       let missing = (0...last).lazy.filter { !labels.contains($0) }.prefix(10).map { "\($0)" }
       sentences.append(
         "labels go up to \(last), but \(last + 1 - labels.count) below it do not occur: "

@@ -34,8 +34,7 @@ func stagePack(
     output: output, key: "list=\(inspection.checksum) root=\(root) \(options.key)", resume: options.resume)
   do {
     var summary = PackSummary()
-    summary.warnings = inspection.warnings(
-      root: root, packLabel: options.packLabel, isPart: options.part != nil)
+    summary.warnings = inspection.warnings(root: root, options: options)
     var run = PackRun(staged: staged, strict: options.strict, total: inspection.entryCount)
     let resumed = try options.resume ? resume(staged, list: list, root: root, options: options) : nil
     if resumed == nil { try staged.begin() }

@@ -18,7 +18,9 @@ struct SampleCommand: ParsableCommand {
     help: ArgumentHelp("Number of classes.", valueName: "count"),
     transform: wholeNumber(1...SampleOptions.largestClassCount))
   var classes = SampleOptions.largestClassCount
-  @Option(help: ArgumentHelp("About how many pictures in each.", valueName: "count"), transform: wholeNumber(1...9000))
+  @Option(
+    help: ArgumentHelp("About how many pictures in each.", valueName: "count"),
+    transform: wholeNumber(1...9000))
   var perClass = 80
   @Option(help: ArgumentHelp("The pictures depend on nothing else.", valueName: "number"))
   var seed = 1

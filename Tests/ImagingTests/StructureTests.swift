@@ -1,0 +1,48 @@
+import Imaging
+import Testing
+
+@Suite("Checking a file without decoding it")
+struct StructureTests {
+  private func file(_ encoding: Encoding) throws -> [UInt8] {
+    let samples = (0..<40 * 30 * 3).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+    return try encode(Pixels(width: 40, height: 30, channels: 3, samples: samples.span), as: encoding)
+  }
+
+  @Test("takes whole files, and rubbish after them", arguments: [Encoding.jpeg(quality: 80), .png(level: 6)])
+  func whole(encoding: Encoding) throws {
+    let bytes = try file(encoding)
+    try checkStructure(bytes.span, DecodeOptions())
+    let longer = bytes + [1, 2, 3]
+    try checkStructure(longer.span, DecodeOptions())
+  }
+
+  @Test("sees every cut", arguments: [Encoding.jpeg(quality: 80), .png(level: 6)])
+  func cut(encoding: Encoding) throws {
+    let bytes = try file(encoding)
+    for count in 0..<bytes.count {
+      let part = Array(bytes.prefix(count))
+      #expect(throws: ImageError.self, "\(count) bytes") { try checkStructure(part.span, DecodeOptions()) }
+    }
+  }
+
+  @Test("does not take the end of a thumbnail for that of the picture")
+  func thumbnail() throws {
+    let bytes = try file(.jpeg(quality: 80))
+    // An APP1 segment that holds an end marker, and a picture without its own.
+    let segment: [UInt8] = [0xFF, 0xE1, 0x00, 0x06, 0x00, 0x00, 0xFF, 0xD9]
+    let part = Array(bytes[..<2]) + segment + Array(bytes[2...].dropLast(2))
+    #expect(throws: ImageError(.truncated, offset: part.count)) {
+      try checkStructure(part.span, DecodeOptions())
+    }
+  }
+
+  @Test("refuses pictures over the limit, and other formats")
+  func limits() throws {
+    let bytes = try file(.png(level: 6))
+    #expect(throws: ImageError(.tooLarge(width: 40, height: 30, limit: 1199))) {
+      try checkStructure(bytes.span, DecodeOptions(maximumPixelCount: 1199))
+    }
+    let gif = Array("GIF89a".utf8) + [UInt8](repeating: 0, count: 20)
+    #expect(throws: ImageError.self) { try checkStructure(gif.span, DecodeOptions()) }
+  }
+}

@@ -9,7 +9,7 @@
 /// Every function is pure (its outputs depend on its inputs only), allocates nothing, allows n == 0 and any
 /// alignment, and gives the same bits in every table. Outputs never overlap inputs. `n` counts pixels unless it
 /// says samples. Functions that take `at` may read up to `k_slack` bytes from the start of a pixel, so up to that
-/// much after the last one; the others read exactly what they are given.
+/// much after the last one; the others read exactly what they are given. Floats are never NaN.
 enum { k_slack = 64 };
 
 typedef struct k_set {

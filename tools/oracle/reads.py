@@ -77,7 +77,8 @@ def converted(found, what, root, share, words):
         splits = {name: read_split(found, comparison, root, folder / f"set-{share}-{name}", words)
                   for name in ("train", "val")}
         listed = collections.Counter(row[2] for split in splits.values() for row in split)
-        files = {os.fsdecode(os.path.relpath(path, root)) for path in root.rglob("*") if path.is_file()}
+        files = {os.fsdecode(os.path.relpath(path, root)) for path in root.rglob("*")
+                 if path.is_file() and path.suffix.lower() in (".jpg", ".jpeg", ".png")}
         comparison.check("each image stands in one split", listed == collections.Counter(files))
         classes = (folder / "set-classes.txt").read_text().splitlines()
         comparison.check("classes", classes == sorted(os.listdir(root)), str(classes[:3]))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares decoded pixels with OpenCV 4.8's imread: every kind of picture, damaged ones, and all photographs.
+"""Compares decoded pixels with OpenCV 4.8's imread: every kind of picture, damaged ones, and photographs.
 
 `imrec pack --encoding png` writes what it decoded without loss, 16 bits too; its records are unpacked here.
 """
@@ -79,8 +79,8 @@ def main():
         root = pathlib.Path(found.photos)
         names = sorted(os.fspath(path.relative_to(root)) for path in root.glob("*/*.jpg"))
         with Comparison("pixels/photographs") as comparison:
-            for mode in MODES:
-                compare(found, comparison, root, names, mode)
+            for mode, step in (("rgb", 1), ("gray", 5), ("unchanged", 5)):  # PNGs of all in all modes take minutes
+                compare(found, comparison, root, names[::step], mode)
     finish()
 
 

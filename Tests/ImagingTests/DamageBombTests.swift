@@ -109,7 +109,7 @@ struct DamageBombTests {
     file += [0xff, 0xc2, 0, 11, 8, UInt8(side >> 8), UInt8(side & 255), UInt8(side >> 8), UInt8(side & 255)]
     file += [1, 1, 0x11, 0]
     file += [0xff, 0xc4, 0, 20, 0x00] + one + [0x00]  // DC: the code 0 is "no difference"
-    file += [0xff, 0xc4, 0, 20, 0x10] + one + [0xe0]  // AC: the code 0 is "the next 16384 + n blocks are empty"
+    file += [0xff, 0xc4, 0, 20, 0x10] + one + [0xe0]  // AC: 0 is "16384 + n empty blocks"
     file += [0xff, 0xda, 0, 8, 1, 1, 0x00, 0, 0, 0] + [UInt8](repeating: 0, count: (blockCount + 7) / 8)
     let runCount = (blockCount + 16_383) / 16_384
     // 15 zero bits a run of 16384.

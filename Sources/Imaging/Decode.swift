@@ -16,7 +16,7 @@ public func decode(
     let reader = try unsafe FileReader(bytes)
     try reader.check(options)
     let whole = Window(x: 0, y: 0, width: reader.info.width, height: reader.info.height)
-    let orientation = options.color == .unchanged ? 1 : reader.info.orientation
+    let orientation = options.orientation(of: reader.info)
     return try reader.read(options, window: whole, orientation: orientation)
   }
 }
@@ -39,7 +39,7 @@ public func decode(
     try reader.check(options)
     let (width, height) = (reader.info.width, reader.info.height)
     let whole = Window(x: 0, y: 0, width: width, height: height)
-    let orientation = options.color == .unchanged ? 1 : reader.info.orientation
+    let orientation = options.orientation(of: reader.info)
     let (uprightWidth, uprightHeight) = orientation >= 5 ? (height, width) : (width, height)
     precondition(
       window.width > 0 && window.height > 0 && window.x >= 0 && window.y >= 0

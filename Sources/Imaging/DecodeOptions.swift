@@ -18,6 +18,14 @@ public struct DecodeOptions: Hashable, Sendable {
   /// Pictures of more pixels are refused before memory is taken. The default is Pillow's bomb limit.
   public var maximumPixelCount = 178_956_970
 
+  /// Turns a PNG by its eXIf chunk, as OpenCV 4.8 does; the OpenCV in MXNet's ImageRecordIter leaves it as stored.
+  public var turnsPNG = true
+
+  /// The EXIF orientation that is applied, 1 to 8.
+  func orientation(of info: ImageInfo) -> Int {
+    color == .unchanged || (info.format == .png && !turnsPNG) ? 1 : info.orientation
+  }
+
   public init(color: ColorMode = .rgb, keepDamaged: Bool = false, maximumPixelCount: Int = 178_956_970) {
     self.color = color
     self.keepDamaged = keepDamaged

@@ -14,8 +14,9 @@ extension Preset {
   public func fill(
     _ tensor: inout MutableSpan<Float>, from file: Span<UInt8>, _ options: DecodeOptions = DecodeOptions()
   ) throws(ImageError) {
-    let steps = try steps(from: uprightSize(of: probe(file)))
-    let part = try decode(file, colored(options), window: steps[0].needed)
+    let options = matching(options)
+    let steps = try steps(from: uprightSize(of: probe(file), options))
+    let part = try decode(file, options, window: steps[0].needed)
     try fill(&tensor, from: part.pixels, at: Offset(x: part.x, y: part.y), steps)
   }
 
@@ -23,21 +24,23 @@ extension Preset {
   public func fill(
     _ tensor: inout MutableSpan<UInt8>, from file: Span<UInt8>, _ options: DecodeOptions = DecodeOptions()
   ) throws(ImageError) {
-    let steps = try steps(from: uprightSize(of: probe(file)))
-    let part = try decode(file, colored(options), window: steps[0].needed)
+    let options = matching(options)
+    let steps = try steps(from: uprightSize(of: probe(file), options))
+    let part = try decode(file, options, window: steps[0].needed)
     try fill(&tensor, from: part.pixels, at: Offset(x: part.x, y: part.y), steps)
   }
 
-  private func colored(_ options: DecodeOptions) -> DecodeOptions {
+  private func matching(_ options: DecodeOptions) -> DecodeOptions {
     var options = options
     options.color = channels == 1 ? .gray : .rgb
+    options.turnsPNG = false
     return options
   }
 }
 
 /// EXIF's orientations from 5 on exchange the sides.
-private func uprightSize(of info: ImageInfo) -> Scaling.Size {
-  info.orientation >= 5
+private func uprightSize(of info: ImageInfo, _ options: DecodeOptions) -> Scaling.Size {
+  options.orientation(of: info) >= 5
     ? Scaling.Size(width: info.height, height: info.width)
     : Scaling.Size(width: info.width, height: info.height)
 }

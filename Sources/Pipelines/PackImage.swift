@@ -53,10 +53,12 @@ let maximumFrameByteCount = 1 << 31
 /// round it are dropped, as MXNet's reader does.
 func locate(_ path: String, root: String) -> String {
   let full = join(root, path)
-  guard let first = path.utf8.first, first == 0x20 || first == 0x09, FileStamp(path: full) == nil else {
+  let isBlank: (Character) -> Bool = { $0 == " " || $0 == "\t" }
+  guard path.first.map(isBlank) == true || path.last.map(isBlank) == true, FileStamp(path: full) == nil else {
     return full
   }
-  return join(root, String(path.drop { $0 == " " || $0 == "\t" }))
+  let trimmed = path.drop(while: isBlank).reversed().drop(while: isBlank).reversed()
+  return join(root, String(trimmed))
 }
 
 private func header(of entry: ListEntry, options: PackOptions) -> ImageHeader {

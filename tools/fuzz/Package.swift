@@ -8,7 +8,10 @@ let package = Package(
   targets: [
     .target(name: "CFuzzer"),
     .target(name: "Fuzzing", dependencies: ["CFuzzer"]),
+    .target(name: "Pictures", dependencies: ["Fuzzing", .product(name: "Imaging", package: "imrec")]),
     .executableTarget(name: "rec", dependencies: ["Fuzzing", .product(name: "Records", package: "imrec")]),
     .executableTarget(name: "lst", dependencies: ["Fuzzing", .product(name: "Records", package: "imrec")]),
+    .executableTarget(name: "jpeg", dependencies: ["Fuzzing", "Pictures", .product(name: "Imaging", package: "imrec")]),
+    .executableTarget(name: "png", dependencies: ["Fuzzing", "Pictures", .product(name: "Imaging", package: "imrec")]),
   ]
 )

@@ -30,7 +30,6 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
-    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "CImaging", dependencies: ["CJPEG", "CPNG"], cSettings: optimised),
     .target(name: "CKernels", cSettings: optimised),
 
@@ -38,7 +37,7 @@ let package = Package(
     .target(name: "Records", dependencies: ["Files"], swiftSettings: strict),
     .target(name: "Imaging", dependencies: ["CImaging", "CKernels"], swiftSettings: strict),
     .target(
-      name: "Pipelines", dependencies: ["CZlib", "Files", "Records", "Imaging"], swiftSettings: strict),
+      name: "Pipelines", dependencies: ["Files", "Records", "Imaging"], swiftSettings: strict),
     .target(name: "Terminal", swiftSettings: strict),
     .target(name: "Sampling", dependencies: ["Files", "Imaging"], swiftSettings: strict),
     .executableTarget(

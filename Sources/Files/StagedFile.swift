@@ -12,7 +12,8 @@ public struct StagedFile: ~Copyable {
   private var buffer: [UInt8] = []
   /// Bytes already handed to the system.
   private var writtenByteCount: Int
-  private static let bufferByteCount = 1 << 20
+  private static let bufferByteCount = 1 << 18
+  private static let directByteCount = 1 << 14
 
   /// Opens `<finalPath>.partial`, making it where there is none.
   /// - Parameter keepingContents: go on after what the partial file holds; otherwise it is emptied.
@@ -66,7 +67,9 @@ public struct StagedFile: ~Copyable {
 
   public mutating func append(_ bytes: Span<UInt8>) throws(FileError) {
     if buffer.count + bytes.count > Self.bufferByteCount { try flush() }
-    if bytes.count >= Self.bufferByteCount {
+    // What is long enough is not worth a copy to save a system call.
+    if bytes.count >= Self.directByteCount {
+      try flush()
       try write(bytes, at: writtenByteCount)
       writtenByteCount += bytes.count
     } else {

@@ -4,7 +4,7 @@ import Records
 /// A first look at a whole list, before any image is opened: how many entries, which checksum, and what is odd.
 struct ListInspection {
   private(set) var entryCount = 0
-  private(set) var checksum: UInt32 = 0
+  private(set) var checksum: UInt64 = 0
   private var badCount = 0
   private var firstBad: (line: Int, reason: String)?
   private var absoluteCount = 0
@@ -74,9 +74,9 @@ struct ListInspection {
   }
 }
 
-private func fileChecksum(_ path: String) throws(FileError) -> UInt32 {
+private func fileChecksum(_ path: String) throws(FileError) -> UInt64 {
   let file = try InputFile(path)
-  var sum: UInt32 = 0
+  var sum: UInt64 = 0
   var offset = 0
   var buffer = [UInt8](repeating: 0, count: 1 << 20)
   while true {

@@ -150,9 +150,9 @@ private struct PackRun {
   mutating func take(_ item: PackedItem) throws {
     done += item.isEntry ? 1 : 0
     switch item.packed {
-    case .record(let frame):
+    case .record(let frame, let checksum):
       records += 1
-      try staged.append(frame: frame.span, id: item.id, source: item.source)
+      try staged.append(frame: frame.span, checksum: checksum, id: item.id, source: item.source)
     case .skipped(let reason):
       let skip = Skip(path: item.path, reason: reason)
       if strict { throw PipelineError(.strict(skip)) }

@@ -5,7 +5,7 @@ import Records
 /// What became of one list entry.
 enum Packed: Sendable {
   /// The framed record, ready to be appended.
-  case record([UInt8])
+  case record([UInt8], checksum: UInt64)
   case skipped(reason: String)
 }
 
@@ -35,7 +35,7 @@ private func pack(_ file: [UInt8], as entry: ListEntry, _ options: PackOptions) 
       let image = try reencode(file.span, options: options)
       try appendRecord(header, image: image.span, to: &frame)
     }
-    return .record(frame)
+    return .record(frame, checksum: checksum(frame.span))
   } catch let error as ImageError {
     return .skipped(reason: error.description)
   } catch let error as RecordError {

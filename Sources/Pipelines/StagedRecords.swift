@@ -37,11 +37,11 @@ final class StagedRecords {
     byteCount = 0
   }
 
-  func append(frame: Span<UInt8>, id: UInt64, source: FileStamp?) throws(FileError) {
+  func append(frame: Span<UInt8>, checksum: UInt64, id: UInt64, source: FileStamp?) throws(FileError) {
     try rec?.append(frame)
     try idx?.append(RecordIndex.line(key: id, offset: byteCount))
     try journal?.append(
-      JournalLine.record(byteCount: frame.count, checksum: checksum(frame), source: source).text)
+      JournalLine.record(byteCount: frame.count, checksum: checksum, source: source).text)
     byteCount += frame.count
     try checkpoint(every: 64)
   }
@@ -199,7 +199,7 @@ private struct JournalReader {
 
 /// One line of the journal.
 enum JournalLine: Hashable {
-  case record(byteCount: Int, checksum: UInt32, source: FileStamp?)
+  case record(byteCount: Int, checksum: UInt64, source: FileStamp?)
   case skip(reason: String, source: FileStamp?)
   case end(byteCount: Int)
 
@@ -216,7 +216,7 @@ enum JournalLine: Hashable {
     let fields = line.split(separator: "\t", omittingEmptySubsequences: false)
     switch (fields.first, fields.count) {
     case ("+", 5):
-      guard let byteCount = Int(fields[1]), byteCount > 0, let checksum = UInt32(fields[2]) else {
+      guard let byteCount = Int(fields[1]), byteCount > 0, let checksum = UInt64(fields[2]) else {
         return nil
       }
       self = .record(byteCount: byteCount, checksum: checksum, source: Self.stamp(fields[3], fields[4]))

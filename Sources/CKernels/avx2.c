@@ -4,7 +4,7 @@
 #include <immintrin.h>
 #include <string.h>
 
-#define K_TARGET __attribute__((target("avx2")))
+#define K_TARGET __attribute__((target("avx2,fma")))
 #include "plain.h"
 
 #define FAST static K_TARGET void
@@ -227,7 +227,7 @@ K_TARGET void k_avx2_halve_4(uint8_t *out, const uint8_t *upper, const uint8_t *
 }
 
 static const k_set avx2 = {
-    .name = "AVX2",
+    .name = "avx2",
     .linear_across_1 = k_avx2_linear_across_1,
     .linear_across_3 = linear_across_3,
     .linear_across_4 = linear_across_4,
@@ -247,12 +247,14 @@ static const k_set avx2 = {
     .taps_down_16 = plain_taps_down_16,
     .cubic_down_8 = plain_cubic_down_8,
     .cubic_down_16 = plain_cubic_down_16,
+    .lerp_across_16 = plain_lerp_across_16,
+    .lerp_down_16 = plain_lerp_down_16,
     .add_weighted = plain_add_weighted,
     .round_8 = plain_round_8,
     .round_16 = plain_round_16,
 };
 
-const k_set *k_avx2(void) { return __builtin_cpu_supports("avx2") ? &avx2 : NULL; }
+const k_set *k_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &avx2 : NULL; }
 
 #else
 const k_set *k_avx2(void) { return NULL; }

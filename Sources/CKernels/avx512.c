@@ -3,7 +3,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define K_TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+#define K_TARGET __attribute__((target("fma,avx512f,avx512bw,avx512dq,avx512vl")))
 #include "plain.h"
 
 #define FAST static K_TARGET void
@@ -121,7 +121,7 @@ FAST planes_3(float *red, float *green, float *blue, const uint8_t *row, size_t 
 }
 
 static const k_set avx512 = {
-    .name = "AVX-512",
+    .name = "avx512",
     .linear_across_1 = k_avx2_linear_across_1,
     .linear_across_3 = linear_across_3,
     .linear_across_4 = linear_across_4,
@@ -141,13 +141,15 @@ static const k_set avx512 = {
     .taps_down_16 = plain_taps_down_16,
     .cubic_down_8 = plain_cubic_down_8,
     .cubic_down_16 = plain_cubic_down_16,
+    .lerp_across_16 = plain_lerp_across_16,
+    .lerp_down_16 = plain_lerp_down_16,
     .add_weighted = plain_add_weighted,
     .round_8 = plain_round_8,
     .round_16 = plain_round_16,
 };
 
 const k_set *k_avx512(void) {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+  return __builtin_cpu_supports("fma") && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                  __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")
              ? &avx512
              : NULL;

@@ -148,6 +148,24 @@ BODY body_taps_down_16(uint16_t *restrict out, const float *const *rows, const f
 CUBIC_DOWN(8, int32_t, 255.0f)
 CUBIC_DOWN(16, float, 65535.0f)
 
+BODY body_lerp_across_16(float *restrict out, const uint16_t *row, const int32_t *at, const float *fractions,
+                         int fused, size_t channels, size_t n) {
+#pragma clang loop vectorize(disable)
+  for (size_t i = 0; i < n; i++)
+    for (size_t c = 0; c < channels; c++) {
+      float from = row[(size_t)at[i] + c], to = row[(size_t)at[i] + channels + c];
+      out[i * channels + c] = fused ? fmaf(to - from, fractions[i], from) : (to - from) * fractions[i] + from;
+    }
+}
+
+BODY body_lerp_down_16(uint16_t *restrict out, const float *upper, const float *lower, float fraction, int fused,
+                       size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    float way = lower[i] - upper[i];
+    out[i] = (uint16_t)whole_within(fused ? fmaf(way, fraction, upper[i]) : way * fraction + upper[i], 65535.0f);
+  }
+}
+
 BODY body_add_weighted(float *restrict sum, const float *row, float weight, size_t n) {
   for (size_t i = 0; i < n; i++) sum[i] += row[i] * weight;
 }

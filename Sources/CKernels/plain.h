@@ -75,6 +75,15 @@ PLAIN plain_cubic_down_8(uint8_t *out, const int32_t *const *rows, const float *
 PLAIN plain_cubic_down_16(uint16_t *out, const float *const *rows, const float *weights, size_t n) {
   body_cubic_down_16(out, rows, weights, n);
 }
+PLAIN plain_lerp_across_16(float *out, const uint16_t *row, const int32_t *at, const float *fractions, int fused,
+                           int channels, size_t n) {
+  if (fused) body_lerp_across_16(out, row, at, fractions, 1, (size_t)channels, n);
+  else body_lerp_across_16(out, row, at, fractions, 0, (size_t)channels, n);
+}
+PLAIN plain_lerp_down_16(uint16_t *out, const float *upper, const float *lower, float fraction, int fused, size_t n) {
+  if (fused) body_lerp_down_16(out, upper, lower, fraction, 1, n);
+  else body_lerp_down_16(out, upper, lower, fraction, 0, n);
+}
 PLAIN plain_add_weighted(float *sum, const float *row, float weight, size_t n) {
   body_add_weighted(sum, row, weight, n);
 }

@@ -90,6 +90,38 @@ struct Axis: Hashable {
     return taps
   }
 
+  /// The samples `first[i]` and the one after it make destination sample `range.lowerBound + i`, `fraction[i]` of the
+  /// way; 0 where there is none after it.
+  struct Lerps {
+    var first: [Int] = []
+    var fractions: [Float] = []
+    /// The destination samples, of all, that lie between two source samples and are not repeated from an end.
+    var inside = 0..<0
+
+    /// The source samples that have a say.
+    func span(of length: Int) -> Range<Int> {
+      guard let low = first.first, let high = first.last else { return 0..<0 }  // they ascend
+      return low..<min(high + 2, length)
+    }
+  }
+
+  func lerps(for range: Range<Int>) -> Lerps {
+    let scale = Double(source) / Double(destination)  // IPP does not invert
+    func place(_ index: Int) -> Double { (-0.5).addingProduct(Double(index) + 0.5, scale) }
+    var lerps = Lerps()
+    var (begin, end) = (0, destination)
+    while begin < end, place(begin) < 0 { begin += 1 }
+    while end > begin, place(end - 1) >= Double(source - 1) { end -= 1 }
+    lerps.inside = begin..<end
+    for index in range {
+      let floor = place(index).rounded(.down)
+      let isInside = lerps.inside.contains(index)
+      lerps.first.append(min(max(whole(floor), 0), source - 1))
+      lerps.fractions.append(isInside ? Float(place(index) - floor) : 0)
+    }
+    return lerps
+  }
+
   /// The source sample of each destination sample.
   func nearest(for range: Range<Int>) -> [Int] {
     let scale = self.scale

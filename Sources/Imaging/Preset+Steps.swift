@@ -16,7 +16,7 @@ extension Preset {
     if sizes.count == 1 { sizes.append(last) }
     var steps: [Scaling] = []
     for index in stride(from: sizes.count - 1, to: 0, by: -1) {
-      let step = Scaling(sizes[index - 1], to: sizes[index], filter, kept: kept)
+      let step = Scaling(sizes[index - 1], to: sizes[index], filter, kept: kept, depth: .eight)
       kept = step.needed
       steps.insert(step, at: 0)
     }

@@ -14,6 +14,8 @@ struct Scaling {
     /// Means of blocks of whole pixels.
     case blocks(across: Int, down: Int)
     case taps(columns: Axis.Taps, rows: Axis.Taps)
+    /// `linear` for 16 bits.
+    case lerps(columns: Axis.Lerps, rows: Axis.Lerps)
     case areas(columns: Axis.Areas, rows: Axis.Areas)
   }
 
@@ -24,7 +26,9 @@ struct Scaling {
   let method: Method
 
   /// - Precondition: `kept` lies within a picture of the size `destination`.
-  init(_ source: Size, to destination: Size, _ filter: Filter, kept: Window) {
+  init(
+    _ source: Size, to destination: Size, _ filter: Filter, kept: Window, depth: Pixels.Depth
+  ) {
     precondition(
       Window(x: 0, y: 0, width: destination.width, height: destination.height).contains(kept),
       "the part lies within the resized picture")
@@ -42,6 +46,8 @@ struct Scaling {
       method = .copy
     } else if filter == .nearest {
       method = .nearest(columns: across.nearest(for: columns), rows: down.nearest(for: rows))
+    } else if filter == .linear, depth == .sixteen, source.width > 1, source.height > 1 {
+      method = .lerps(columns: across.lerps(for: columns), rows: down.lerps(for: rows))
     } else if let wide = across.wholeScale, let high = down.wholeScale, shrinks,
       filter == .area || (filter == .linear && wide == 2 && high == 2)
     {
@@ -66,6 +72,7 @@ struct Scaling {
       return Window(
         x: kept.x * across, y: kept.y * down, width: kept.width * across, height: kept.height * down)
     case .taps(let x, let y): (columns, rows) = (x.span(of: source.width), y.span(of: source.height))
+    case .lerps(let x, let y): (columns, rows) = (x.span(of: source.width), y.span(of: source.height))
     case .areas(let x, let y): (columns, rows) = (x.span, y.span)
     }
     return Window(x: columns.lowerBound, y: rows.lowerBound, width: columns.count, height: rows.count)

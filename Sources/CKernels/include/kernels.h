@@ -51,12 +51,22 @@ typedef struct k_set {
   void (*taps_across_16)(float *out, const uint16_t *row, const int32_t *at, const float *weights, int taps,
                          int channels, size_t n);
   // Down: n samples of `taps` rows. 8 bits: (sum + 2^21) >> 22, clamped. 16 bits: rounded half to even, clamped.
-  void (*taps_down_8)(uint8_t *out, const int32_t *_Nonnull const *_Nonnull rows, const int16_t *weights, int taps, size_t n);
-  void (*taps_down_16)(uint16_t *out, const float *_Nonnull const *_Nonnull rows, const float *weights, int taps, size_t n);
+  void (*taps_down_8)(uint8_t *out, const int32_t *_Nonnull const *_Nonnull rows, const int16_t *weights, int taps,
+                      size_t n);
+  void (*taps_down_16)(uint16_t *out, const float *_Nonnull const *_Nonnull rows, const float *weights, int taps,
+                       size_t n);
   // Down with four taps as OpenCV's vector code does it, in single precision: the last product first, each weight
   // divided by 2^22 beforehand where the samples have 8 bits; rounded half to even, clamped.
   void (*cubic_down_8)(uint8_t *out, const int32_t *_Nonnull const *_Nonnull rows, const float *weights, size_t n);
   void (*cubic_down_16)(uint16_t *out, const float *_Nonnull const *_Nonnull rows, const float *weights, size_t n);
+
+  // --- OpenCV's INTER_LINEAR for 16 bits, which is Intel IPP's -----------------------------------------------------
+  // From a to b: a + (b - a) * fraction; `fused` rounds once, else the product is rounded first.
+  // Across: pixel i goes from the pixel at sample `at[i]` of the row to the next one.
+  void (*lerp_across_16)(float *out, const uint16_t *row, const int32_t *at, const float *fractions, int fused,
+                         int channels, size_t n);
+  // Down: n samples, rounded half to even.
+  void (*lerp_down_16)(uint16_t *out, const float *upper, const float *lower, float fraction, int fused, size_t n);
 
   // --- areas ----------------------------------------------------------------------------------------------------
   // sum += row * weight over n samples

@@ -15,6 +15,8 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     case tooLarge(byteCount: Int, limit: Int)
     /// Another process is writing the same output.
     case inUse
+    /// The folder that the file should be made in is not there.
+    case noFolder(String)
   }
   public let reason: Reason
   public let path: String
@@ -38,18 +40,28 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
       case EISDIR: "this is a folder, not a file"
       case ENOTDIR: "a part of this path is a file, not a folder"
       case ELOOP: "this link leads back to itself"
+      case ENAMETOOLONG: "its name or path is longer than the system takes"
+      case EMFILE, ENFILE: "too many files are open at once"
+      case EFBIG: "it would become larger than is allowed (ulimit -f)"
+      case EROFS: "the disk can only be read"
       default: "\(call) failed: \(unsafe String(cString: strerror(code)))"
       }
     case .notRegular(let kind): "this is \(kind), not a file"
     case .changed: "it was changed while it was being read"
     case .tooLarge(let byteCount, let limit): "it has \(byteCount) bytes, more than the \(limit) allowed here"
     case .inUse: "another process is writing it now"
+    case .noFolder(let folder): "there is no folder \(folder) to write it in"
     }
   }
 
   /// Whether the file or folder is simply not there.
   public var isMissing: Bool {
     if case .system(_, let code) = reason { code == ENOENT || code == ENOTDIR } else { false }
+  }
+
+  /// Whether the machine lacks something, so that the next file would fare no better: not the file's own fault.
+  public var isShortage: Bool {
+    if case .system(_, let code) = reason { [EMFILE, ENFILE, ENOMEM, ENOBUFS].contains(code) } else { false }
   }
 
   static func last(_ call: String, _ path: String) -> FileError {

@@ -15,6 +15,15 @@ public struct FileStamp: Hashable, Sendable {
     modifiedNanoseconds = Int(info.st_mtim.tv_sec) &* 1_000_000_000 &+ Int(info.st_mtim.tv_nsec)
   }
 
+  /// How long to wait until the file has been left alone for a tenth of a second; 0 for a time in the future, which
+  /// says nothing: clocks of file servers differ.
+  var nanosecondsToRest: Int {
+    var now = timespec()
+    guard unsafe clock_gettime(CLOCK_REALTIME, &now) == 0 else { return 0 }
+    let age = Int(now.tv_sec) &* 1_000_000_000 &+ Int(now.tv_nsec) &- modifiedNanoseconds
+    return (0..<100_000_000).contains(age) ? 100_000_000 - age : 0
+  }
+
   /// The stamp of the file at `path`, links followed; `nil` where there is none.
   public init?(path: String) {
     var info = stat()
@@ -87,32 +96,46 @@ public struct InputFile: ~Copyable {
 
 /// The whole of a regular file, and its stamp.
 ///
+/// A file that was written to a moment ago may be in the middle of that: its time of last change is set when a write
+/// begins, not when it ends. Such a file is read when it has been left alone for a tenth of a second.
+///
 /// - Parameter limit: a file larger than this is refused before memory is taken.
-/// - Throws: `.changed` if the file kept changing under three attempts: the bytes are always of one version.
+/// - Throws: `.changed` if the file kept changing under several attempts: the bytes are always of one version.
 public func readFile(_ path: String, limit: Int = .max) throws(FileError) -> (
   bytes: [UInt8], stamp: FileStamp
 ) {
-  for _ in 0..<3 {
+  for _ in 0..<8 {
     let file = try InputFile(path)
     guard file.byteCount <= limit else {
       throw FileError(.tooLarge(byteCount: file.byteCount, limit: limit), path: path)
     }
-    var count = 0
-    var failure: FileError?
-    // One byte more than the size, so that growth is seen.
-    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: file.byteCount + 1) { buffer, initialized in
-      var span = unsafe MutableRawSpan(_unsafeBytes: UnsafeMutableRawBufferPointer(buffer))
-      do throws(FileError) {
-        count = try file.read(at: 0, into: &span)
-      } catch {
-        failure = error
-      }
-      initialized = count
+    let wait = file.stamp.nanosecondsToRest
+    if wait > 0 {
+      var time = timespec(tv_sec: 0, tv_nsec: wait)
+      _ = unsafe nanosleep(&time, nil)
+      continue
     }
-    if let failure { throw failure }
-    if count == file.byteCount && file.isUnchanged() { return (bytes, file.stamp) }
+    let bytes = try readAll(file)
+    if bytes.count == file.byteCount && file.isUnchanged() { return (bytes, file.stamp) }
   }
   throw FileError(.changed, path: path)
+}
+
+/// What is in the file, and one byte more than its size, so that growth is seen.
+private func readAll(_ file: borrowing InputFile) throws(FileError) -> [UInt8] {
+  var count = 0
+  var failure: FileError?
+  let bytes = unsafe [UInt8](unsafeUninitializedCapacity: file.byteCount + 1) { buffer, initialized in
+    var span = unsafe MutableRawSpan(_unsafeBytes: UnsafeMutableRawBufferPointer(buffer))
+    do throws(FileError) {
+      count = try file.read(at: 0, into: &span)
+    } catch {
+      failure = error
+    }
+    initialized = count
+  }
+  if let failure { throw failure }
+  return bytes
 }
 
 /// What a path names if it is no regular file: "a folder", "a FIFO", ...; `nil` for a regular file.

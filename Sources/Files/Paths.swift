@@ -27,6 +27,21 @@ public func join(_ folder: String, _ path: String) -> String {
   return folder.utf8.last == UInt8(ascii: "/") ? folder + path : folder + "/" + path
 }
 
+/// Whether both paths lead to one file: also by links and by other spellings, and where no file is there yet.
+public func isSameFile(_ left: String, _ right: String) -> Bool {
+  if left.utf8.elementsEqual(right.utf8) { return true }
+  var (first, second) = (stat(), stat())
+  switch unsafe (stat(left, &first) == 0, stat(right, &second) == 0) {
+  case (true, true): return first.st_dev == second.st_dev && first.st_ino == second.st_ino
+  case (false, false):
+    guard baseName(left).utf8.elementsEqual(baseName(right).utf8) else { return false }
+    let folders = (folderName(left), folderName(right))
+    return unsafe stat(folders.0, &first) == 0 && stat(folders.1, &second) == 0
+      && first.st_dev == second.st_dev && first.st_ino == second.st_ino
+  default: return false
+  }
+}
+
 /// Whether `path` names a folder, links followed.
 public func isFolder(_ path: String) -> Bool {
   var info = stat()

@@ -37,17 +37,28 @@ public struct StagedFile: ~Copyable {
     }
     while true {
       let descriptor = unsafe open(partialPath, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
-      guard descriptor >= 0 else { throw FileError.last("write", partialPath) }
+      guard descriptor >= 0 else {
+        if errno == ENOENT { throw FileError(.noFolder(folderName(finalPath)), path: finalPath) }
+        throw FileError.last("write", partialPath)
+      }
       guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        let code = errno
         close(descriptor)
-        throw FileError(.inUse, path: finalPath)
+        if code == EINTR { continue }
+        throw FileError(
+          code == EWOULDBLOCK ? .inUse : .system(call: "lock", code: code), path: finalPath)
       }
       // The former owner may have given the file its final name between our open and our lock.
       var opened = stat()
       var named = stat()
-      guard unsafe fstat(descriptor, &opened) == 0, unsafe stat(partialPath, &named) == 0,
-        opened.st_ino == named.st_ino, opened.st_dev == named.st_dev
+      guard unsafe fstat(descriptor, &opened) == 0,
+        unsafe stat(partialPath, &named) == 0 || errno == ENOENT
       else {
+        let error = FileError.last("stat", partialPath)
+        close(descriptor)
+        throw error
+      }
+      if opened.st_ino != named.st_ino || opened.st_dev != named.st_dev {
         close(descriptor)
         continue
       }
@@ -144,6 +155,8 @@ public struct StagedFile: ~Copyable {
         if errno == EINTR { continue }
         throw FileError.last("write", partialPath)
       }
+      // No error and no progress: this must not go on for ever.
+      if got == 0 { throw FileError(.system(call: "write", code: EIO), path: partialPath) }
       done += got
     }
   }

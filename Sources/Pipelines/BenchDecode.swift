@@ -36,7 +36,7 @@ public func benchmarkDecoding(
     result.images = images
     result.skipped = skipped
     if run > 0 { result.runs.append(Double(images) / seconds) }
-    progress(Progress(done: run + 1, total: max(1, runs) + 1, skipped: skipped))
+    progress(Progress(done: run, total: max(1, runs), skipped: skipped))
   }
   let sorted = result.runs.sorted()
   result.imagesPerSecond = (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2

@@ -44,6 +44,7 @@ public struct Listing: Sendable {
 public func makeLists(root: String, prefix: String, options: ListingOptions) throws -> Listing {
   let scan = try FolderScan(
     root: root, layout: .classFolders, extensions: options.extensions, excluding: options.excluding)
+  try Task.checkCancellation()
   let skipped = scan.problems.map { Skip(path: $0.path, reason: $0.reason) }
   if options.strict, let first = skipped.first { throw PipelineError(.strict(first)) }
   guard !scan.images.isEmpty else {
@@ -74,12 +75,15 @@ public func makeLists(root: String, prefix: String, options: ListingOptions) thr
 
 private func scanWarnings(_ scan: FolderScan) -> [String] {
   var sentences = scan.emptyClasses.map { "\($0): the class folder has no image; it keeps its label" }
-  if scan.nestedImageCount > 0 {
-    sentences.append(
-      "\(scan.nestedImageCount) images in nested folders belong to the class folder above them")
+  switch scan.nestedImageCount {
+  case 0: break
+  case 1: sentences.append("1 image in a nested folder belongs to the class folder above it")
+  case let count: sentences.append("\(count) images in nested folders belong to the class folders above them")
   }
-  if scan.hiddenFolderCount > 0 {
-    sentences.append("\(scan.hiddenFolderCount) folders whose names begin with a dot were passed over")
+  switch scan.hiddenFolderCount {
+  case 0: break
+  case 1: sentences.append("1 folder whose name begins with a dot was passed over")
+  case let count: sentences.append("\(count) folders whose names begin with a dot were passed over")
   }
   sentences += scan.unmatchedPatterns.map { "--exclude \($0): nothing matches it" }
   return sentences

@@ -34,6 +34,7 @@ public func extract(
   }
   var result = Extraction()
   result.list = join(folder, splitExtension(baseName(path)).stem + ".lst")
+  try checkNames(outputs: [result.list], inputs: [path])
   var list = try StagedFile(result.list)
   var writer = ImageWriter(folder: folder, classes: classes)
   do {

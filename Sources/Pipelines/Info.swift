@@ -73,6 +73,7 @@ public func info(_ path: String, progress: (Progress) -> Void = { _ in }) throws
     RecordInfo.Bin(
       from: binEdges[bin], below: bin + 1 < binEdges.count ? binEdges[bin + 1] : 65_536, count: edges[bin])
   }
+  if result.records == 0 { result.warnings.append("the file holds no record") }
   if result.labels.count == 1 && imageCount > 1 {
     result.warnings.append("every image has the label \(result.labels.keys.first ?? "")")
   }

@@ -50,24 +50,27 @@ struct ListInspection {
   /// Sentences about things that are allowed but often not meant.
   func warnings(root: String, options: PackOptions) -> [String] {
     var sentences: [String] = []
-    if repeatedIDCount > 0 && options.duplicateIDs == .keep {
-      sentences.append(
-        "\(repeatedIDCount) lines have the id of an earlier line; a reader that goes by the .idx finds one record of an id"
-      )
+    func say(_ count: Int, _ one: String, _ many: String) {
+      if count > 0 { sentences.append(count == 1 ? "1 \(one)" : "\(count) \(many)") }
     }
-    if absoluteCount > 0 {
-      sentences.append("\(absoluteCount) paths of the list are absolute and do not lie below \(root)")
+    if options.duplicateIDs == .keep {
+      let loss = "a reader that goes by the .idx finds one record of an id"
+      say(
+        repeatedIDCount, "line has the id of an earlier line; \(loss)",
+        "lines have the id of an earlier line; \(loss)")
     }
-    if climbingCount > 0 { sentences.append("\(climbingCount) paths of the list contain '..'") }
-    if droppedLabelCount > 0 && !options.packLabel {
-      sentences.append(
-        "\(droppedLabelCount) lines have several labels, of which only the first is stored (--pack-label stores all)"
-      )
+    say(
+      absoluteCount, "path of the list is absolute and does not lie below \(root)",
+      "paths of the list are absolute and do not lie below \(root)")
+    say(climbingCount, "path of the list contains '..'", "paths of the list contain '..'")
+    if !options.packLabel {
+      let loss = "of which only the first is stored (--pack-label stores all)"
+      say(droppedLabelCount, "line has several labels, \(loss)", "lines have several labels, \(loss)")
     }
     if options.part == nil, !hasOtherLabels, let last = labels.max(), labels.count <= last {
       let missing = (0...last).lazy.filter { !labels.contains($0) }.prefix(10).map { "\($0)" }
       sentences.append(
-        "labels go up to \(last), but \(last + 1 - labels.count) below it do not occur: "
+        "labels go up to \(last), but \(last + 1 - labels.count) below it \(last == labels.count ? "does" : "do") not occur: "
           + missing.joined(separator: ", ") + (last + 1 - labels.count > 10 ? ", ..." : ""))
     }
     return sentences

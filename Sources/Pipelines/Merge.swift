@@ -19,9 +19,7 @@ public func merge(
   _ parts: [String], into output: String, renumbers: Bool = false, progress: (Progress) -> Void = { _ in }
 ) throws -> Merged {
   let start = ContinuousClock.now
-  guard !parts.contains(output) else {
-    throw PipelineError(.contradiction("\(output): the output is also one of the parts"))
-  }
+  try checkNames(outputs: [output, splitExtension(output).stem + ".idx"], inputs: parts)
   let byteCounts = try parts.map { try InputFile($0).byteCount }
   let total = byteCounts.reduce(0, +)
   var merging = Merging(output: try RecordOutput(output), renumbers: renumbers)
@@ -63,7 +61,9 @@ private struct Merging: ~Copyable {
       let key = renumbers ? UInt64(output.recordCount) : keys?[record.offset] ?? header.id
       guard ids.insert(key) else {
         throw PipelineError(
-          .contradiction("\(part): byte \(record.offset): an earlier record has the id \(key) too"))
+          .contradiction(
+            "\(part): byte \(record.offset): an earlier record has the id \(key) too; --renumber gives new ids"
+          ))
       }
       if renumbers {
         var header = header

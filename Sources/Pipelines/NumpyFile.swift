@@ -35,10 +35,13 @@ struct NumpyFile: ~Copyable {
     rowCount += 1
   }
 
-  consuming func publish() throws(FileError) {
+  /// Writes the number of rows, and waits for the disk: only the renaming is left.
+  mutating func seal() throws(FileError) {
     try file.overwrite(Self.header(element, [rowCount] + rowShape).span, at: 0)
-    try file.publish()
+    try file.sync()
   }
+
+  consuming func publish() throws(FileError) { try file.publish() }
 
   consuming func discard() { file.discard() }
 

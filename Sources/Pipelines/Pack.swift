@@ -1,4 +1,5 @@
 import Files
+import Glibc
 import Records
 
 /// Packs the images of a list into `output` and, beside it, the `.idx`.
@@ -25,11 +26,15 @@ func stagePack(
   list: String, root: String, output: String, options: PackOptions, progress: (Progress) -> Void
 ) async throws -> (staged: StagedRecords, summary: PackSummary) {
   let start = ContinuousClock.now
+  try checkNames(outputs: [output, splitExtension(output).stem + ".idx"], inputs: [list])
   let inspection = try ListInspection(list, part: options.part)
+  try Task.checkCancellation()
   guard inspection.entryCount > 0 else {
     throw PipelineError(.nothing("\(list): no line of the list can be used\(inspection.firstProblem)"))
   }
-  if !isFolder(root) { throw FileError(.system(call: "open", code: 2), path: root) }
+  if !isFolder(root) {
+    throw FileError(.system(call: "open", code: FileStamp(path: root) == nil ? ENOENT : ENOTDIR), path: root)
+  }
   let staged = try StagedRecords(
     output: output, key: "list=\(inspection.checksum) root=\(root) \(options.key)", resume: options.resume)
   do {
@@ -47,7 +52,7 @@ func stagePack(
     } work: { item in
       switch item {
       case .entry(let entry):
-        let (packed, source) = packImage(entry, root: root, options: options)
+        let (packed, source) = try packImage(entry, root: root, options: options)
         return PackedItem(id: entry.id, path: entry.path, packed: packed, source: source, isEntry: true)
       case .unusable(let skip):
         return PackedItem(
@@ -60,7 +65,10 @@ func stagePack(
     guard run.records > 0 else {
       staged.discard()
       throw PipelineError(
-        .nothing("none of the \(inspection.entryCount) images could be packed; the first: \(run.firstSkip)"))
+        .nothing(
+          inspection.entryCount == 1
+            ? "the only image could not be packed: \(run.firstSkip)"
+            : "none of the \(inspection.entryCount) images could be packed; the first: \(run.firstSkip)"))
     }
     try staged.seal()
     summary.records = run.records

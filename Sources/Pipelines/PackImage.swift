@@ -13,13 +13,16 @@ enum Packed: Sendable {
 ///
 /// Follows `image_encode` of MXNet's im2rec.py: the square is cut before resizing, the short edge is resized also
 /// when that enlarges, one label is stored unless all are asked for.
-func packImage(_ entry: ListEntry, root: String, options: PackOptions) -> (packed: Packed, source: FileStamp?)
+/// - Throws: where the machine lacks something, for example memory or open files: no image is at fault then.
+func packImage(_ entry: ListEntry, root: String, options: PackOptions) throws(FileError)
+  -> (packed: Packed, source: FileStamp?)
 {
   do throws(FileError) {
     // A record holds less than 2^29 bytes; a pass-through of a larger file cannot succeed.
     let file = try readFile(locate(entry.path, root: root), limit: maximumFileByteCount)
     return (pack(file.bytes, as: entry, options), file.stamp)
   } catch {
+    if error.isShortage { throw error }
     return (.skipped(reason: error.sentence), nil)
   }
 }
@@ -29,7 +32,7 @@ private func pack(_ file: [UInt8], as entry: ListEntry, _ options: PackOptions) 
     var frame: [UInt8] = []
     let header = header(of: entry, options: options)
     if options.passThrough {
-      if !options.keepDamaged { try checkStructure(file.span, options.decoding) }
+      try checkWhole(file.span, options)
       try appendRecord(header, image: file.span, to: &frame)
     } else {
       let image = try reencode(file.span, options: options)
@@ -42,6 +45,18 @@ private func pack(_ file: [UInt8], as entry: ListEntry, _ options: PackOptions) 
     return .skipped(reason: error.sentence)
   } catch {
     return .skipped(reason: "\(error)")
+  }
+}
+
+/// Damaged images are taken where that is asked for; what is no image at all never is.
+private func checkWhole(_ file: Span<UInt8>, _ options: PackOptions) throws(ImageError) {
+  do throws(ImageError) {
+    try checkStructure(file, options.decoding)
+  } catch {
+    switch error.reason {
+    case .truncated, .damaged: if !options.keepDamaged || file.count < 4 { throw error }
+    default: throw error
+    }
   }
 }
 

@@ -34,7 +34,15 @@ struct RecordOutput: ~Copyable {
     recordCount += 1
   }
 
+  /// Nothing is renamed before the disk has taken both files.
   consuming func publish() throws(FileError) {
+    do throws(FileError) {
+      try rec.sync()
+      try idx.sync()
+    } catch {
+      discard()
+      throw error
+    }
     try idx.publish()
     try rec.publish()
   }

@@ -116,8 +116,20 @@ final class StagedRecords {
       byteCount += count
       return .record
     case .skip(let reason, let source):
-      return FileStamp(path: path) == source ? .skipped(reason: reason) : nil
+      if FileStamp(path: path) == source { return .skipped(reason: reason) }
+      return source == nil ? try stillUnreadable(path) : nil
     case .end: return nil
+    }
+  }
+
+  /// Of a file that is there and could not be read, no stamp was taken: it is tried again.
+  private func stillUnreadable(_ path: String) throws(FileError) -> Resumed? {
+    do throws(FileError) {
+      _ = try InputFile(path)
+      return nil
+    } catch {
+      if error.isShortage { throw error }
+      return .skipped(reason: error.sentence)
     }
   }
 

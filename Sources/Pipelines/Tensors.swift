@@ -50,6 +50,7 @@ public func writeTensors(
   let (stem, suffix) = splitExtension(output)
   result.images = output
   result.labels = stem + "-labels" + suffix
+  try checkNames(outputs: [output, result.labels], inputs: [path])
   var images = try NumpyFile(
     output, element: options.type == .uint8 ? .uint8 : .float32, rowShape: options.preset.shape)
   var labels: LabelRows? = nil
@@ -85,6 +86,8 @@ public func writeTensors(
           "\(path): no record could be decoded"
             + (result.skipped.first.map { "; the first: \($0.reason)" } ?? "")))
     }
+    try labels?.file?.seal()
+    try images.seal()
   } catch {
     images.discard()
     labels?.file.take()?.discard()

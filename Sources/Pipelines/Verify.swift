@@ -44,37 +44,48 @@ public func verify(
   let (stem, _) = splitExtension(path)
   let indexPath = stem + ".idx"
   var result = Verification()
+  if let out = options.salvage {
+    try checkNames(outputs: [out, splitExtension(out).stem + ".idx"], inputs: [path, indexPath])
+  }
   var index = options.rebuildsIndex ? nil : try IndexCheck(indexPath)
   var salvage = try options.salvage.map { out throws(FileError) in try RecordOutput(out) }
   var rebuilt = options.rebuildsIndex ? try StagedFile(indexPath) : nil
   let decoding = DecodeOptions(maximumPixelCount: options.maximumPixelCount)
 
-  try await inOrder(width: options.jobs) {
-    try StreamedRecord.next(&reader)
-  } work: { (item: StreamedRecord) -> Judged in
-    switch item {
-    case .damaged(let error): Judged(offset: error.offset, id: nil, reason: error.sentence, record: nil)
-    case .whole(let record): judge(record, decoding)
+  do {
+    try await inOrder(width: options.jobs) {
+      try StreamedRecord.next(&reader)
+    } work: { (item: StreamedRecord) -> Judged in
+      switch item {
+      case .damaged(let error): Judged(offset: error.offset, id: nil, reason: error.sentence, record: nil)
+      case .whole(let record): judge(record, decoding)
+      }
+    } take: { item in
+      result.records += 1
+      if let reason = item.reason {
+        result.bad.append(.init(offset: item.offset, id: item.id, reason: reason))
+      } else {
+        result.ok += 1
+        if item.isLabelRecord { result.labelRecords += 1 }
+        if let record = item.record { try salvage?.append(record, key: item.id ?? 0) }
+      }
+      if let id = item.id {
+        index?.see(offset: item.offset)
+        try rebuilt?.append(RecordIndex.line(key: id, offset: item.offset))
+      }
+      progress(Progress(done: result.records, skipped: result.bad.count, byte: item.offset, of: byteCount))
     }
-  } take: { item in
-    result.records += 1
-    if let reason = item.reason {
-      result.bad.append(.init(offset: item.offset, id: item.id, reason: reason))
-    } else {
-      result.ok += 1
-      if item.isLabelRecord { result.labelRecords += 1 }
-      if let record = item.record { try salvage?.append(record, key: item.id ?? 0) }
-    }
-    if let id = item.id {
-      index?.see(offset: item.offset)
-      try rebuilt?.append(RecordIndex.line(key: id, offset: item.offset))
-    }
-    progress(Progress(done: result.records, skipped: result.bad.count, byte: item.offset, of: byteCount))
+  } catch {
+    salvage.take()?.discard()
+    rebuilt.take()?.discard()
+    throw error
   }
   if let index {
     result.indexEntries = index.entryCount
     result.bad += index.problems(of: indexPath)
   }
+  // A file without records is of no use to any reader.
+  if result.ok == 0 { salvage.take()?.discard() }
   try salvage.take()?.publish()
   try rebuilt.take()?.publish()
   result.seconds = (ContinuousClock.now - start) / .seconds(1)

@@ -13,6 +13,7 @@ public enum ExitStatus {
 /// Runs the whole program as one task that SIGINT and SIGTERM cancel: it then ends in order, its outputs
 /// whole or absent. A second signal ends it at once.
 public func runCancellably(_ body: @escaping @Sendable () async -> Int32) async -> Int32 {
+  prepareProcess()
   let work = Task(operation: body)
   // The program sees a closed pipe as an error of the write, not as its death.
   _ = signal(SIGPIPE, SIG_IGN)

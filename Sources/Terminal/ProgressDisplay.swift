@@ -5,79 +5,108 @@ public final class ProgressDisplay {
   private let isQuiet: Bool
   private let isTerminal: Bool
   private let unit: String
-  private let start = ContinuousClock.now
+  private let showsRate: Bool
   private var lastDrawn: ContinuousClock.Instant?
   private var lastTenth = 0
-  private var lastDone = 0
   private var isDrawn = false
-  /// Done when the run began: what an earlier run did says nothing about the speed of this one.
-  private var firstDone: Int?
+  /// A run may count several times from the start, each under a label of its own.
+  private var stage: Stage?
 
-  /// - Parameter unit: what is counted, in the plural: "images".
-  public init(unit: String, quiet: Bool) {
+  private struct Stage {
+    let label: String
+    let start = ContinuousClock.now
+    /// What was done when the stage began: what an earlier run did says nothing about the speed of this one.
+    let firstDone: Int
+    let firstFraction: Double
+  }
+
+  /// - Parameters:
+  ///   - unit: what is counted, in the plural: "images".
+  ///   - showsRate: `false` where a speed in these units says nothing.
+  public init(unit: String, quiet: Bool, showsRate: Bool = true) {
     self.unit = unit
+    self.showsRate = showsRate
     isQuiet = quiet
     isTerminal = isatty(STDERR_FILENO) == 1
   }
+
+  // A run that fails leaves no bar in front of the sentence that says why.
+  deinit { finish() }
 
   /// - Parameters:
   ///   - total: `nil` where it is not known before the end.
   ///   - fraction: 0...1.
   public func update(done: Int, total: Int?, skipped: Int, fraction: Double, label: String = "") {
     if isQuiet { return }
-    let first = firstDone ?? done
-    firstDone = first
+    let stage = stage(label, done, fraction)
     if isTerminal {
       let now = ContinuousClock.now
       if let lastDrawn, now - lastDrawn < .milliseconds(100), fraction < 1 { return }
       lastDrawn = now
       isDrawn = true
-      let line = barLine(label, done, total, skipped, fraction, first)
-      writeToErrorOutput("\r\(line)\u{1B}[K")
+      let words = numbers(done, total, skipped, fraction, stage)
+      writeToErrorOutput("\r\(barLine(label, words, fraction, width: terminalWidth()))\u{1B}[K")
     } else {
       let tenth = tenths(of: fraction)
-      if tenth == lastTenth { return }
-      // A new count from the start: another file of the same run.
+      if tenth <= lastTenth { return }
       lastTenth = tenth
-      if tenth == 0 { return }
-      writeToErrorOutput(
-        "\(label.isEmpty ? "" : label + ": ")\(tenth * 10) %  \(numbers(done, total, skipped, fraction, first))\n"
-      )
+      let words = numbers(done, total, skipped, fraction, stage)
+      writeToErrorOutput("\(label.isEmpty ? "" : label + ": ")\(tenth * 10) %  \(words)\n")
     }
-    lastDone = done
   }
 
-  /// Leaves the last bar standing and goes to the next line.
+  /// Wipes the bar away; the next update starts anew.
   public func finish() {
     if isDrawn { writeToErrorOutput("\r\u{1B}[K") }
     isDrawn = false
+    stage = nil
+  }
+
+  private func stage(_ label: String, _ done: Int, _ fraction: Double) -> Stage {
+    if let stage, stage.label == label { return stage }
+    let new = Stage(label: label, firstDone: done, firstFraction: fraction)
+    stage = new
     lastTenth = 0
+    lastDrawn = nil
+    return new
   }
 
   private func tenths(of fraction: Double) -> Int {
     (1...10).last { Double($0) / 10 <= fraction + 1e-9 } ?? 0
   }
 
-  private func barLine(
-    _ label: String, _ done: Int, _ total: Int?, _ skipped: Int, _ fraction: Double, _ first: Int
-  ) -> String {
-    let width = 24
-    let full = (0...width).last { Double($0) <= fraction * Double(width) + 1e-9 } ?? 0
-    let bar = String(repeating: "█", count: full) + String(repeating: "░", count: width - full)
-    return "\(label.isEmpty ? "" : label + " ")\(bar) \(numbers(done, total, skipped, fraction, first))"
-  }
-
-  private func numbers(_ done: Int, _ total: Int?, _ skipped: Int, _ fraction: Double, _ first: Int) -> String
+  private func numbers(_ done: Int, _ total: Int?, _ skipped: Int, _ fraction: Double, _ stage: Stage)
+    -> String
   {
-    let elapsed = (ContinuousClock.now - start) / .seconds(1)
+    let elapsed = (ContinuousClock.now - stage.start) / .seconds(1)
     var parts = ["\(done)\(total.map { "/\($0)" } ?? "") \(unit)"]
-    if elapsed > 0, done > first { parts.append("\(rounded(Double(done - first) / elapsed))/s") }
-    if fraction > 0, fraction < 1, elapsed > 0.5 {
-      parts.append("ETA \(clockText(elapsed * (1 - fraction) / fraction))")
+    if showsRate, elapsed > 0, done > stage.firstDone {
+      parts.append("\(rounded(Double(done - stage.firstDone) / elapsed))/s")
+    }
+    let gained = fraction - stage.firstFraction
+    if gained > 0, fraction < 1, elapsed > 0.5 {
+      parts.append("ETA \(clockText(elapsed * (1 - fraction) / gained))")
     }
     if skipped > 0 { parts.append("\(skipped) skipped") }
     return parts.joined(separator: "  ")
   }
+}
+
+/// One line that fits the terminal: the bar gives way before the words do, for a line that wraps cannot be drawn anew.
+func barLine(_ label: String, _ words: String, _ fraction: Double, width: Int) -> String {
+  let room = width - 1
+  let text = label.isEmpty ? words : "\(label) \(words)"
+  let barWidth = min(24, room - text.count - 1)
+  guard barWidth >= 4 else { return String(text.prefix(room)) }
+  let full = (0...barWidth).last { Double($0) <= fraction * Double(barWidth) + 1e-9 } ?? 0
+  let bar = String(repeating: "█", count: full) + String(repeating: "░", count: barWidth - full)
+  return "\(label.isEmpty ? "" : label + " ")\(bar) \(words)"
+}
+
+private func terminalWidth() -> Int {
+  var size = winsize()
+  guard unsafe ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+  return Int(size.ws_col)
 }
 
 /// A count of at most 15 digits without decimals; "0" for what is no number.

@@ -16,11 +16,18 @@ public struct Words: Sendable {
 
   /// The inputs that were left out: the first ones one by one, then how many more.
   public func skipped(_ items: [(path: String, reason: String)], listing limit: Int = 50) {
-    for item in items.prefix(limit) { writeLine("skipped: \(printable(item.path)): \(item.reason)") }
+    for item in items.prefix(limit) {
+      writeLine("skipped: \(shortened(printable(item.path))): \(item.reason)")
+    }
     if items.count > limit { writeLine("skipped: \(items.count - limit) more; --json lists them all") }
   }
 
   private func writeLine(_ line: String) { writeToErrorOutput(line + "\n") }
+}
+
+/// A path with its middle left out if it would fill the screen; `--json` has all of it.
+private func shortened(_ text: String) -> String {
+  text.count <= 240 ? text : "\(text.prefix(100))[...]\(text.suffix(100))"
 }
 
 /// Text as it can be shown: control characters and what turns the direction of writing are escaped.
@@ -46,11 +53,19 @@ public func writeToOutput(_ text: String) -> Bool { write(text, to: STDOUT_FILEN
 
 public func writeToErrorOutput(_ text: String) { _ = write(text, to: STDERR_FILENO) }
 
+/// "1 record", "2 records": the noun with an s where there is not one.
+public func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+
 private func write(_ text: String, to descriptor: Int32) -> Bool {
   var rest = Array(text.utf8)[...]
   while !rest.isEmpty {
     let count = unsafe rest.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
     if count < 0 && errno == EINTR { continue }
+    if count < 0 && errno == EAGAIN {
+      // Somebody else made this pipe or terminal non-blocking: wait until it takes more.
+      var wanted = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+      if unsafe poll(&wanted, 1, -1) >= 0 || errno == EINTR { continue }
+    }
     if count <= 0 { return false }
     rest = rest.dropFirst(count)
   }

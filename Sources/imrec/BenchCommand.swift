@@ -4,7 +4,8 @@ import Terminal
 
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "bench", abstract: "Measure how fast this machine is.",
+    commandName: "bench", abstract: "How fast this machine is.",
+    discussion: "EXAMPLE: imrec bench decode train.rec --resize 256",
     subcommands: [BenchDecodeCommand.self])
 }
 
@@ -18,22 +19,24 @@ struct BenchDecodeCommand: AsyncParsableCommand {
   var file: String
   @OptionGroup(title: "Tensor") var tensor: TensorShapeOptions
   @Option(
-    help: ArgumentHelp("Passes over the file that count.", valueName: "count"),
+    help: ArgumentHelp("Passes over the file that count. (default: 5)", valueName: "count"),
     transform: wholeNumber(1...1000))
   var runs = 5
   @OptionGroup(title: "Running") var jobs: JobOptions
   @OptionGroup(title: "Output") var output: OutputOptions
 
+  func validate() throws { _ = try tensor.preset() }
+
   func run() async throws {
     var options = TensorOptions(preset: try tensor.preset())
     options.jobs = jobs.jobs
     options.maximumPixelCount = jobs.maximumPixelCount
-    let display = ProgressDisplay(unit: "runs", quiet: output.quiet)
+    let display = ProgressDisplay(unit: "runs", quiet: output.quiet, showsRate: false)
     let result = try await benchmarkDecoding(file, options: options, runs: runs) { display.update($0) }
     display.finish()
     try output.finish(result, skippedCount: result.skipped) {
       "\(rounded(result.imagesPerSecond)) images/s (best \(rounded(result.bestImagesPerSecond))), "
-        + "\(result.images) images, \(result.runs.count) runs, \(result.jobs) jobs, \(result.kernels) kernels\n"
+        + "\(counted(result.images, "image")), \(counted(result.runs.count, "run")), \(counted(result.jobs, "job")), \(result.kernels) kernels\n"
     }
   }
 }

@@ -5,11 +5,11 @@ import Terminal
 struct ConvertCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "convert",
-    abstract: "Turn a folder of class folders into training and validation records.",
+    abstract: "Class folders to training and validation records.",
     discussion: """
-      Makes PREFIX-60-train.lst/.rec/.idx and PREFIX-60-val.lst/.rec/.idx, PREFIX-classes.txt (one name a line, in
-      label order) and PREFIX-report.json.
-      EXAMPLE: imrec convert 256_ObjectCategories caltech-256 --per-class 60 --resize 256 --exclude '*clutter'
+      Makes PREFIX-60-train.lst/.rec/.idx, PREFIX-60-val.lst/.rec/.idx,
+      PREFIX-classes.txt (one name a line, in label order), PREFIX-report.json.
+      EXAMPLE: imrec convert photos/ caltech --resize 256 --exclude '*clutter'
       """)
 
   @Argument(help: "A folder with one folder for each class.")
@@ -29,7 +29,8 @@ struct ConvertCommand: AsyncParsableCommand {
       packing: packing.options(jobs)
     ) { listing in
       let parts = listing.parts.map { "\($0.entries.count) \($0.key)" }.joined(separator: ", ")
-      words.note("\(listing.imageCount) images in \(listing.classes.count) classes: \(parts)")
+      words.note(
+        "\(counted(listing.imageCount, "image")) in \(listing.classes.count) classes: \(parts)")
     } progress: { name, progress in
       display.update(progress, label: name)
     }
@@ -39,7 +40,7 @@ struct ConvertCommand: AsyncParsableCommand {
     for (name, split) in summary.splits.sorted(by: { $0.key < $1.key }) {
       words.skipped(split.skipped)
       if let resumed = split.resumed, resumed > 0 {
-        words.note("\(name): \(resumed) records of an earlier run kept")
+        words.note("\(name): \(counted(resumed, "record")) of an earlier run kept")
       }
     }
     try output.finish(summary, skippedCount: summary.skippedCount) { text(summary) }
@@ -49,7 +50,7 @@ struct ConvertCommand: AsyncParsableCommand {
     var lines: [String] = []
     for (name, split) in summary.splits.sorted(by: { $0.key < $1.key }) {
       lines.append(
-        "\(name): \(split.records) records, \(byteText(split.bytes))"
+        "\(name): \(counted(split.records, "record")), \(byteText(split.bytes))"
           + (split.seconds.map { ", \(oneDecimal($0)) s" } ?? "") + "  \(split.rec)")
     }
     lines.append("classes: \(summary.classes.count)  \(prefix)-classes.txt")

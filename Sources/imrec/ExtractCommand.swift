@@ -6,7 +6,7 @@ import Terminal
 struct ExtractCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "extract",
-    abstract: "Write the images of a RecordIO file back to files, one folder a label.",
+    abstract: "Records back to files, one folder a label.",
     discussion: """
       Writes DIR/<label>/<id>.jpg (or .png) and a list that packs them again.
       EXAMPLE: imrec extract train.rec images/ --classes caltech-classes.txt
@@ -29,7 +29,8 @@ struct ExtractCommand: ParsableCommand {
     display.finish()
     output.words.skipped(result.skipped)
     try output.finish(result, skippedCount: result.skipped.count) {
-      var text = "\(folder): \(result.images) images in \(result.folders) folders, \(byteText(result.bytes))"
+      var text =
+        "\(folder): \(counted(result.images, "image")) in \(counted(result.folders, "folder")), \(byteText(result.bytes))"
       if result.labelRecords > 0 { text += "; \(result.labelRecords) records have labels and no image" }
       return text + "\nlist: \(result.list)\n"
     }

@@ -7,8 +7,8 @@ struct Imrec: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "From image folders to accuracy reports, on one machine.",
     discussion: """
-      EXAMPLE: imrec convert photos/ caltech --resize 256
-      EXIT STATUS: 0 all done · 1 failed · 2 done, some inputs skipped · 64 wrong usage
+      USAGE: imrec <verb> ...    EXAMPLE: imrec convert photos/ caltech --resize 256
+      EXIT STATUS: 0 done · 1 failed · 2 done, some inputs skipped · 64 wrong usage
       """,
     version: "0.1.0",
     groupedSubcommands: [
@@ -26,6 +26,9 @@ struct Imrec: AsyncParsableCommand {
   }
 
   private static func runOnce() async -> Int32 {
+    if RootHelp.isAskedFor(by: Array(CommandLine.arguments.dropFirst())) {
+      return writeToOutput(RootHelp.text) ? ExitStatus.done : ExitStatus.failed
+    }
     do {
       var command = try parseAsRoot()
       if var command = command as? any AsyncParsableCommand {
@@ -47,7 +50,10 @@ struct Imrec: AsyncParsableCommand {
     // Everything of the parser's own: help, version, wrong usage.
     if usage == .success || usage == .validationFailure {
       let text = fullMessage(for: error)
-      if usage == .success { writeToOutput(text + "\n") } else { writeToErrorOutput(text + "\n") }
+      if usage == .success {
+        return writeToOutput(text + "\n") ? ExitStatus.done : ExitStatus.failed
+      }
+      writeToErrorOutput(text + "\n")
       return usage.rawValue
     }
     let failure = Failure(error)

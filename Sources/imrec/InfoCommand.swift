@@ -5,8 +5,11 @@ import Terminal
 struct InfoCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "info",
-    abstract: "Say what a RecordIO file holds: records, labels, formats, sizes.",
-    discussion: "EXAMPLE: imrec info caltech-256-60-train.rec")
+    abstract: "What a RecordIO file holds.",
+    discussion: """
+      Counts records, labels, formats and sizes from the headers; decodes no image.
+      EXAMPLE: imrec info caltech-60-train.rec
+      """)
 
   @Argument(help: "A .rec file.")
   var file: String
@@ -21,15 +24,18 @@ struct InfoCommand: ParsableCommand {
   }
 
   private func text(_ info: RecordInfo) -> String {
-    var lines = ["\(file): \(info.records) records, \(byteText(info.bytes))"]
+    var lines = ["\(file): \(counted(info.records, "record")), \(byteText(info.bytes))"]
     func row(_ name: String, _ value: String) {
       lines.append("  " + name + String(repeating: " ", count: max(1, 16 - name.count)) + value)
     }
+    guard info.records > 0 else { return lines[0] + "\n" }
     row("labels", "\(info.labels.count) different, \(info.labelWidth) for each image\(range(info.labels))")
-    row(
-      "formats",
-      info.encodings.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", "))
-    row("image bytes", "\(byteText(info.meanImageBytes)) on average")
+    if !info.encodings.isEmpty {
+      row(
+        "formats",
+        info.encodings.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", "))
+      row("image bytes", "\(byteText(info.meanImageBytes)) on average")
+    }
     if let smallest = info.smallest, let largest = info.largest {
       row("sizes", "\(smallest[0])x\(smallest[1]) to \(largest[0])x\(largest[1])")
     }

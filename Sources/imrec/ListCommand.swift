@@ -5,9 +5,10 @@ import Terminal
 struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list",
-    abstract: "Write only the lists of a folder of class folders.",
+    abstract: "Class folders to lists only.",
     discussion: """
-      Without a split: PREFIX.lst, as im2rec.py --list --recursive writes it. Prints label and name of each class.
+      Without a split it writes PREFIX.lst, as im2rec.py --list --recursive does.
+      Prints the label and the name of each class.
       EXAMPLE: imrec list photos/ photos --train-ratio 0.8 --test-ratio 0.1
       """)
 

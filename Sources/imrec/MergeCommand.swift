@@ -5,7 +5,7 @@ import Terminal
 struct MergeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "merge",
-    abstract: "Join RecordIO files into one with one index.",
+    abstract: "Several RecordIO files to one, with one index.",
     discussion: "EXAMPLE: imrec merge train.rec train.part000.rec train.part001.rec")
 
   @Argument(help: "The .rec file to write.")
@@ -21,7 +21,7 @@ struct MergeCommand: ParsableCommand {
     let merged = try merge(parts, into: output, renumbers: renumber) { display.update($0) }
     display.finish()
     try results.finish(merged, skippedCount: 0) {
-      "\(output): \(merged.records) records of \(merged.parts) files, \(byteText(merged.bytes))\n"
+      "\(output): \(counted(merged.records, "record")) of \(counted(merged.parts, "file")), \(byteText(merged.bytes))\n"
     }
   }
 }

@@ -7,7 +7,7 @@ import Terminal
 struct PackCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "pack",
-    abstract: "Pack the images of a list into a RecordIO file.",
+    abstract: "The images of a list to a RecordIO file.",
     discussion: """
       Writes FILE.rec and FILE.idx, byte for byte as MXNet's im2rec.py.
       EXAMPLE: imrec pack train.lst photos/ --resize 256 --quality 95
@@ -62,11 +62,11 @@ struct PackCommand: AsyncParsableCommand {
     display.finish()
     for warning in summary.warnings { words.warn(printable(warning)) }
     words.skipped(summary.skipped)
-    if summary.resumed > 0 { words.note("\(summary.resumed) records of an earlier run kept") }
+    if summary.resumed > 0 { words.note("\(counted(summary.resumed, "record")) of an earlier run kept") }
     try results.finish(summary, skippedCount: summary.skipped.count) {
       let skipped = summary.skipped.isEmpty ? "" : ", \(summary.skipped.count) skipped"
       return
-        "\(path): \(summary.records) records, \(byteText(summary.bytes)), \(oneDecimal(summary.seconds)) s\(skipped)\n"
+        "\(path): \(counted(summary.records, "record")), \(byteText(summary.bytes)), \(oneDecimal(summary.seconds)) s\(skipped)\n"
     }
   }
 }

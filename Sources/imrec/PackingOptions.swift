@@ -6,26 +6,26 @@ import Pipelines
 struct PackingOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Scale the shorter side to this, up or down. (default: keep the size)", valueName: "pixels"),
+      "Scale the shorter side to this. (default: keep it)", valueName: "pixels"),
     transform: wholeNumber(1...65_535))
   var resize: Int?
   @Flag(help: "Cut the central square out, before resizing.")
   var centerCrop = false
   @Option(
-    help: ArgumentHelp("JPEG quality, or PNG compression level (above 9 means 9).", valueName: "0-100"),
+    help: ArgumentHelp("JPEG quality, or PNG level (up to 9). (default: 95)", valueName: "0-100"),
     transform: wholeNumber(0...100))
   var quality = 95
   @Option(help: "Format of the stored images.")
   var encoding = PackOptions.Encoding.jpg
-  @Option(help: "unchanged keeps alpha and 16 bits, and does not apply EXIF orientation.")
+  @Option(help: "unchanged keeps alpha, 16 bits and EXIF orientation.")
   var color = ColorMode.rgb
   @Option(help: "linear is OpenCV's INTER_LINEAR, bit for bit.")
   var filter = Filter.linear
-  @Flag(help: "Store the files as they are; they are checked, not decoded.")
+  @Flag(help: "Store the files as they are, checked but not decoded.")
   var passThrough = false
-  @Flag(help: "Store all labels of a line, not only the first.")
+  @Flag(help: "Store all labels of a line, not just the first.")
   var packLabel = false
-  @Flag(help: "Pack damaged JPEGs as far as they decode, as im2rec.py does.")
+  @Flag(help: "Pack damaged images as far as they decode.")
   var keepDamaged = false
   @Flag(help: "Go on where an interrupted run stopped.")
   var resume = false

@@ -34,12 +34,14 @@ struct OutputClosed: Error, CustomStringConvertible {
 
 struct JobOptions: ParsableArguments {
   @Option(
-    help: ArgumentHelp("Images in work at once; the output does not depend on it.", valueName: "count"),
+    help: ArgumentHelp(
+      "Images in work at once; the output does not depend on it. (default: number of cores)",
+      valueName: "count"),
     transform: wholeNumber(1...4096))
   var jobs = Imrec.coreCount
   @Option(
     name: .customLong("max-pixels"),
-    help: ArgumentHelp("Refuse larger images before memory is taken.", valueName: "count"),
+    help: ArgumentHelp("Refuse larger images unread. (default: 178956970)", valueName: "count"),
     transform: wholeNumber(1...1 << 40))
   var maximumPixelCount = 178_956_970
 }

@@ -6,7 +6,7 @@ import Records
 struct SplitOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "This many images of each class for training, the rest for validation.", valueName: "count"),
+      "Training images of each class; the rest validate.", valueName: "count"),
     transform: wholeNumber(1...1_000_000_000))
   var perClass: Int?
   @Option(help: ArgumentHelp("Share of each class for training.", valueName: "0-1"))
@@ -16,18 +16,18 @@ struct SplitOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Share of each class for testing.", valueName: "0-1"))
   var testRatio: Double?
   @Option(
-    help: ArgumentHelp("Cross-validation: each image validates in one of so many folds.", valueName: "count"),
+    help: ArgumentHelp("Cross-validation with so many folds.", valueName: "count"),
     transform: wholeNumber(2...1000))
   var folds: Int?
   @Option(help: ArgumentHelp("The choice of images depends on nothing else.", valueName: "number"))
   var seed = 100
-  @Flag(help: "Let classes with too few images keep at least one for validation.")
+  @Flag(help: "Small classes keep just one image for validation.")
   var allowSmallClasses = false
   @Option(
-    help: ArgumentHelp("Leave out class folders or images that match; may be repeated.", valueName: "glob"))
+    help: ArgumentHelp("Leave out folders or images that match; repeatable.", valueName: "glob"))
   var exclude: [String] = []
   @Option(
-    help: ArgumentHelp("Lines of path<TAB>group; a group's images stay on one side.", valueName: "file"))
+    help: ArgumentHelp("Lines path<TAB>group: a group stays on one side.", valueName: "file"))
   var groups: String?
 
   func validate() throws {
@@ -43,6 +43,9 @@ struct SplitOptions: ParsableArguments {
         throw ValidationError("--\(name)-ratio takes a number from 0 to 1")
       }
     }
+    // A hair more than 1 is what decimal fractions add up to.
+    let sum = [trainRatio, valRatio, testRatio].reduce(0) { $0 + ($1 ?? 0) }
+    if sum > 1 + 1e-9 { throw ValidationError("the ratios add up to \(sum), which is more than 1") }
   }
 
   private var hasRatios: Bool { trainRatio != nil || valRatio != nil || testRatio != nil }

@@ -5,7 +5,9 @@ import Terminal
 
 /// What turns an image into a tensor: the options that `tensors` and `bench decode` share.
 struct TensorShapeOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Channels, height, width.", valueName: "c,h,w"), transform: numbers(3))
+  @Option(
+    help: ArgumentHelp("Channels, height, width. (default: 3,224,224)", valueName: "c,h,w"),
+    transform: numbers(3))
   var shape: [Int] = [3, 224, 224]
   @Option(
     help: ArgumentHelp("First scale the shorter side to this. (default: keep the size)", valueName: "pixels"),
@@ -32,10 +34,11 @@ struct TensorShapeOptions: ParsableArguments {
 struct TensorsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tensors",
-    abstract: "Decode records to NumPy arrays, as MXNet's ImageRecordIter does.",
+    abstract: "Records to NumPy arrays, as ImageRecordIter does.",
     discussion: """
-      Writes X.npy, of shape (N, C, H, W), and X-labels.npy.
-      EXAMPLE: imrec tensors val.rec -o val.npy --resize 256 --mean 123.68,116.779,103.939
+      Writes X.npy, of shape (N, C, H, W), and X-labels.npy; bit for bit as MXNet's
+      ImageRecordIter at evaluation.
+      EXAMPLE: imrec tensors val.rec -o val.npy --resize 256 --mean 123.7,116.8,103.9
       """)
 
   @Argument(help: "A .rec file.")
@@ -52,6 +55,7 @@ struct TensorsCommand: AsyncParsableCommand {
   @OptionGroup(title: "Output") var results: OutputOptions
 
   func validate() throws {
+    _ = try tensor.preset()
     if dtype == .uint8 && (tensor.mean != [0, 0, 0] || tensor.std != [1, 1, 1]) {
       throw ValidationError("--dtype uint8 keeps the pixels: --mean and --std do not go with it")
     }

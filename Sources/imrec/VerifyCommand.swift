@@ -5,9 +5,10 @@ import Terminal
 struct VerifyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify",
-    abstract: "Check every frame, header, index entry and image of a RecordIO file.",
+    abstract: "Check a RecordIO file; salvage what is whole.",
     discussion: """
-      Every image is decoded in full. Exits 2 if anything is bad.
+      Checks every frame, header and index entry, and decodes every image in full.
+      Exits 2 if anything is bad.
       EXAMPLE: imrec verify train.rec --salvage train-whole.rec
       """)
 
@@ -43,13 +44,17 @@ struct VerifyCommand: AsyncParsableCommand {
     if result.bad.count > lines.count {
       lines.append("bad: \(result.bad.count - lines.count) more; --json lists them")
     }
-    var last = "\(file): \(result.records) records, \(result.ok) whole, \(result.bad.count) bad"
+    var last = "\(file): \(counted(result.records, "record")), \(result.ok) whole, \(result.bad.count) bad"
     if result.labelRecords > 0 { last += ", \(result.labelRecords) with labels and no image" }
     last +=
       result.indexEntries.map { ", \($0) index entries" }
       ?? (rebuildsIndex ? ", index rebuilt" : ", no index")
     lines.append(last)
-    if let salvage { lines.append("\(salvage): the \(result.ok) whole records") }
+    if let salvage {
+      lines.append(
+        result.ok == 0
+          ? "\(salvage): not written, nothing is whole" : "\(salvage): the \(result.ok) whole ones")
+    }
     return lines.joined(separator: "\n") + "\n"
   }
 }

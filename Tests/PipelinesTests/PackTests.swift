@@ -172,7 +172,7 @@ struct PackTests {
       let summary = try await pack(
         list: folder + "/x.lst", root: folder + "/r", output: folder + "/x.rec", options: PackOptions())
       #expect(summary.records == 3)
-      #expect(summary.warnings.contains { $0.contains("1 paths of the list are absolute") })
+      #expect(summary.warnings.contains { $0.contains("1 path of the list is absolute") })
       #expect(summary.warnings.contains { $0.contains("'..'") })
       #expect(summary.warnings.contains { $0.contains("labels go up to 3") && $0.contains("1, 2") })
     }

@@ -1,0 +1,26 @@
+import Glibc
+
+/// Makes the process safe to work in, whatever it was started with.
+///
+/// - A closed stdin, stdout or stderr becomes `/dev/null`. Else the next file opened would get its number, and words
+///   meant for the terminal would be written into an output.
+/// - As many files may be open as the system allows this user: a conversion into many folds holds several for each.
+func prepareProcess() {
+  for descriptor: Int32 in 0...2 where fcntl(descriptor, F_GETFD) == -1 && errno == EBADF {
+    // The lowest free number is given: this one, since those below are open by now.
+    _ = unsafe open("/dev/null", descriptor == STDIN_FILENO ? O_RDONLY : O_WRONLY)
+  }
+  var limit = rlimit()
+  let files = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+  guard unsafe getrlimit(files, &limit) == 0 else { return }
+  if limit.rlim_cur < limit.rlim_max {
+    limit.rlim_cur = limit.rlim_max
+    _ = unsafe setrlimit(files, &limit)
+  }
+  // The libraries below need some for themselves, and do not say what is wrong when they get none.
+  if limit.rlim_cur < 16 {
+    writeToErrorOutput(
+      "only \(limit.rlim_cur) files may be open at once (ulimit -n); at least 16 are needed\n")
+    exit(ExitStatus.failed)
+  }
+}

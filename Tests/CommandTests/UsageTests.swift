@@ -1,0 +1,94 @@
+import TestSupport
+import Testing
+
+private let verbs = [
+  ["convert"], ["list"], ["pack"], ["info"], ["verify"], ["extract"], ["merge"], ["tensors"],
+  ["bench", "decode"],
+]
+
+@Suite("The command line of imrec")
+struct UsageTests {
+  @Test("fits one screen with its own help", arguments: [[], ["--help"], ["-h"], ["help"]])
+  func rootHelp(_ arguments: [String]) {
+    let run = imrec.run(arguments, in: "/")
+    #expect(run.status == 0 && run.errors.isEmpty)
+    let lines = run.output.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+    #expect(lines.count <= 24, "\(run)")
+    #expect(lines.allSatisfy { $0.count <= 80 }, "\(run)")
+    for verb in verbs { #expect(run.output.contains(" \(verb[0]) "), "\(verb)") }
+    #expect(run.output.contains("EXAMPLE: imrec ") && run.output.contains("EXIT STATUS: 0 "))
+  }
+
+  @Test("has an example in the help of each verb, and no line wider than a terminal", arguments: verbs)
+  func verbHelp(_ verb: [String]) {
+    let run = imrec.run(verb + ["--help"], in: "/", environment: ["COLUMNS": "80"])
+    #expect(run.status == 0 && run.errors.isEmpty)
+    let example = run.output.split(separator: "\n").first { $0.hasPrefix("EXAMPLE: ") }
+    #expect(example?.hasPrefix("EXAMPLE: imrec \(verb.joined(separator: " ")) ") == true, "\(run)")
+    // The parser does not break the line of the usage.
+    let wide = run.output.split(separator: "\n").filter { $0.count > 80 && !$0.hasPrefix("USAGE: ") }
+    #expect(wide.isEmpty)
+    #expect(run.output.split(separator: "\n", omittingEmptySubsequences: false).count <= 60)
+  }
+
+  @Test("says its version, and writes completions")
+  func versionAndCompletions() {
+    #expect(imrec.run(["--version"], in: "/").output.split(separator: ".").count == 3)
+    for shell in ["bash", "zsh", "fish"] {
+      let run = imrec.run(["--generate-completion-script", shell], in: "/")
+      #expect(run.status == 0 && run.output.contains("per-class"))
+    }
+  }
+
+  @Test(
+    "is wrong used, and says how and where, with status 64 and nothing on stdout",
+    arguments: [
+      ("nonsense", "nonsense"), ("--nonsense", "--nonsense"), ("convert", "<root>"),
+      ("convert photos", "<prefix>"),
+      ("convert photos x y", "y"), ("convert photos x --nonsense", "--nonsense"),
+      ("convert photos x --per-class 3 --folds 3", "exclude each other"),
+      ("convert photos x --per-class 3 --train-ratio 0.5", "exclude each other"),
+      ("convert photos x --per-class 0", "from 1 to"), ("convert photos x --per-class", "--per-class"),
+      ("convert photos x --folds 1", "from 2 to"), ("convert photos x --folds x", "from 2 to"),
+      ("convert photos x --train-ratio 1.5", "from 0 to 1"),
+      ("convert photos x --val-ratio=-1", "from 0 to 1"),
+      ("convert photos x --test-ratio nan", "from 0 to 1"), ("convert photos x --seed 1.5", "--seed"),
+      ("convert photos x --train-ratio 0.8 --val-ratio 0.8", "more than 1"),
+      ("convert photos x --seed 99999999999999999999", "--seed"),
+      ("convert photos x --folds 3 --allow-small-classes", "--per-class"),
+      ("list photos", "<prefix>"), ("list photos x --resize 3", "--resize"),
+      ("pack in.lst", "<root>"), ("pack in.lst photos --quality 101", "from 0 to 100"),
+      ("pack in.lst photos --quality=-1", "from 0 to 100"), ("pack in.lst photos --resize 0", "from 1 to"),
+      ("pack in.lst photos --resize 99999999999999999999", "from 1 to"),
+      ("pack in.lst photos --resize 2.5", "from 1 to"), ("pack in.lst photos --encoding gif", "jpg"),
+      ("pack in.lst photos --color blue", "gray"), ("pack in.lst photos --filter best", "lanczos"),
+      ("pack in.lst photos --jobs 0", "from 1 to"), ("pack in.lst photos --jobs 1000000", "from 1 to"),
+      ("pack in.lst photos --max-pixels 0", "from 1 to"), ("pack in.lst photos --num-parts 2", "--part"),
+      ("pack in.lst photos --part 0", "--num-parts"), ("pack in.lst photos --num-parts 2 --part 2", "is 1"),
+      ("info", "<file>"), ("info in.rec other.rec", "other.rec"), ("verify", "<file>"),
+      ("verify in.rec --salvage", "--salvage"), ("verify in.rec --salvage in.rec", "another name"),
+      ("extract in.rec", "<folder>"), ("merge", "<output>"), ("merge out.rec", "<parts>"),
+      ("tensors in.rec", "--output"), ("tensors in.rec -o x.npy --shape 3,0,5", "3 whole numbers"),
+      ("tensors in.rec -o x.npy --shape 3,5", "3 whole numbers"),
+      ("tensors in.rec -o x.npy --shape 3,5,5,5", "3 whole numbers"),
+      ("tensors in.rec -o x.npy --shape 2,5,5", "channels"),
+      ("tensors in.rec -o x.npy --shape 3,99999999,99999999", "65535"),
+      ("tensors in.rec -o x.npy --shape 3,9223372036854775807,9223372036854775807", "65535"),
+      ("tensors in.rec -o x.npy --mean 1,2", "one number or three"),
+      ("tensors in.rec -o x.npy --mean x", "three"),
+      ("tensors in.rec -o x.npy --std 0", "above 0"), ("tensors in.rec -o x.npy --std inf", "three"),
+      ("tensors in.rec -o x.npy --dtype float64", "float32"),
+      ("tensors in.rec -o x.npy --dtype uint8 --mean 1", "--dtype uint8"),
+      ("tensors in.rec -o in.rec", "name of the input"), ("bench decode", "<file>"),
+      ("bench decode in.rec --runs 0", "from 1 to"), ("bench decode in.rec --shape 3,0,5", "3 whole numbers"),
+    ])
+  func wrongUsage(_ line: String, _ words: String) {
+    withScratchFolder { folder in
+      let run = imrec.run(line.split(separator: " ").map(String.init), in: folder)
+      #expect(run.status == 64 && run.output.isEmpty, "\(run)")
+      #expect(run.errors.hasPrefix("Error: ") && run.errors.contains(words), "\(run)")
+      #expect(run.errors.contains("--help' for more information"), "\(run)")
+      #expect(scratchNames(folder).isEmpty, "wrong usage makes no file")
+    }
+  }
+}

@@ -11,7 +11,11 @@ let package = Package(
     .target(name: "Pictures", dependencies: ["Fuzzing", .product(name: "Imaging", package: "imrec")]),
     .executableTarget(name: "rec", dependencies: ["Fuzzing", .product(name: "Records", package: "imrec")]),
     .executableTarget(name: "lst", dependencies: ["Fuzzing", .product(name: "Records", package: "imrec")]),
-    .executableTarget(name: "jpeg", dependencies: ["Fuzzing", "Pictures", .product(name: "Imaging", package: "imrec")]),
-    .executableTarget(name: "png", dependencies: ["Fuzzing", "Pictures", .product(name: "Imaging", package: "imrec")]),
+    .executableTarget(
+      name: "jpeg",
+      dependencies: ["Fuzzing", "Pictures", .product(name: "Imaging", package: "imrec")]),
+    .executableTarget(
+      name: "png",
+      dependencies: ["Fuzzing", "Pictures", .product(name: "Imaging", package: "imrec")]),
   ]
 )

@@ -10,9 +10,21 @@ struct FoundLists: Equatable {
   let doubtful: [String]
 
   /// Every file in the folder that starts with the prefix and ends with `.lst`, as im2rec.py takes them.
+  ///
+  /// Where the prefix is a folder, the lists in it are taken; where it has none, those beside it: list mode writes
+  /// them there, for example `photos.lst` beside `photos/`, and im2rec.py then finds nothing.
   /// - Parameter prefix: absolute.
   static func find(prefix: String) throws(FileError) -> FoundLists {
-    let folder = isFolder(prefix) ? prefix : folderName(prefix)
+    if isFolder(prefix) {
+      let inside = try find(prefix: prefix, in: prefix)
+      if !inside.names.isEmpty { return inside }
+      let beside = try find(prefix: prefix, in: folderName(prefix))
+      return beside.names.isEmpty ? inside : beside
+    }
+    return try find(prefix: prefix, in: folderName(prefix))
+  }
+
+  private static func find(prefix: String, in folder: String) throws(FileError) -> FoundLists {
     let names = try namesInFolder(folder).filter { name in
       let path = join(folder, name)
       return path.utf8.starts(with: prefix.utf8) && name.utf8.suffix(4).elementsEqual(".lst".utf8)

@@ -111,6 +111,17 @@ struct Im2recRecordTests {
     }
   }
 
+  @Test("a prefix that is also a folder without lists stands for the list beside it")
+  func prefixOfFolder() async throws {
+    try await withScratchFolder { (folder) async throws in
+      writeScratchFile(folder + "/p/x.jpg", try photo(width: 24, height: 16))
+      writeScratchFile(folder + "/p.lst", "0\t0\tx.jpg\n".utf8)
+      let run = Im2recRun()
+      #expect(await run("--quiet", folder + "/p", folder + "/p") == 0, "\(run.words)")
+      #expect(FileStamp(path: folder + "/p.rec") != nil)
+    }
+  }
+
   @Test("no list is an error")
   func noList() async throws {
     try await withScratchFolder { (folder) async throws in

@@ -159,7 +159,7 @@ struct PackTests {
       let kept = try await pack(
         list: folder + "/x.lst", root: folder, output: folder + "/x.rec", options: options)
       #expect(kept.records == 2)
-      #expect(kept.warnings.contains { $0.contains("1 lines have the id of an earlier line") })
+      #expect(kept.warnings.contains { $0.contains("1 line has the id of an earlier line") })
     }
   }
 

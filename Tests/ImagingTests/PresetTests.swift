@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Imaging
@@ -94,5 +95,28 @@ import Testing
     let steps = try Preset(resize: 256).steps(from: .init(width: 1, height: 400))
     #expect(steps.map(\.destination) == [.init(width: 256, height: 102_400)])
     #expect(steps[0].needed == Window(x: 0, y: 199, width: 1, height: 2))
+  }
+
+  @Test("every size has its steps, each within the picture before it", arguments: Filter.allCases)
+  func anySize(_ filter: Filter) throws {
+    var generator = SplitMix64(seed: 31)
+    // Short and long sides alike.
+    func side(_ bits: Int) -> Int {
+      let most = 1 << Int.random(in: 0...bits, using: &generator)
+      return Int.random(in: 1...most, using: &generator)
+    }
+    for _ in 0..<300 {
+      let preset = try Preset(
+        resize: Bool.random(using: &generator) ? side(12) : nil, shape: [3, side(8), side(8)], filter: filter)
+      var size = Scaling.Size(width: side(16), height: side(16))
+      let steps = try preset.steps(from: size)
+      for step in steps {
+        #expect(
+          Window(x: 0, y: 0, width: size.width, height: size.height).contains(step.needed),
+          "\(preset) \(size)")
+        size = step.destination
+      }
+      #expect(steps.last?.kept.width == preset.width && steps.last?.kept.height == preset.height)
+    }
   }
 }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// A file that is written beside its final name, as `<name>.partial`, and gets that name only when whole.
@@ -14,6 +15,7 @@ public struct StagedFile: ~Copyable {
   private var writtenByteCount: Int
   private static let bufferByteCount = 1 << 18
   private static let directByteCount = 1 << 14
+  private static let writeBackByteCount = 1 << 23
 
   /// Opens `<finalPath>.partial`, making it where there is none.
   /// - Parameter keepingContents: go on after what the partial file holds; otherwise it is emptied.
@@ -158,6 +160,12 @@ public struct StagedFile: ~Copyable {
       // No error and no progress: this must not go on for ever.
       if got == 0 { throw FileError(.system(call: "write", code: EIO), path: partialPath) }
       done += got
+    }
+    // The disk starts on each stretch as soon as it is whole, beside the work on the next: then little is left to
+    // wait for at the end. Only a hint; what fails shows in `sync`.
+    let (stretch, end) = (Self.writeBackByteCount, offset + done)
+    if offset / stretch < end / stretch {
+      begin_write_back(descriptor, Int64(offset / stretch * stretch), Int64(stretch))
     }
   }
 }

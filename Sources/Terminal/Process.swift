@@ -1,15 +1,21 @@
+import CLinux
 import Glibc
 
 /// Makes the process safe to work in, whatever it was started with.
 ///
 /// - A closed stdin, stdout or stderr becomes `/dev/null`. Else the next file opened would get its number, and words
 ///   meant for the terminal would be written into an output.
+/// - Memory does not grow with the length of a run: left alone, malloc raises its threshold to the largest picture seen
+///   and keeps an arena a thread, which then fragment (measured: 60 MB for 3,400 photographs, 114 MB for 34,000;
+///   with both fixed 52 MB for either).
 /// - As many files may be open as the system allows this user: a conversion into many folds holds several for each.
 func prepareProcess() {
   for descriptor: Int32 in 0...2 where fcntl(descriptor, F_GETFD) == -1 && errno == EBADF {
     // The lowest free number is given: this one, since those below are open by now.
     _ = unsafe open("/dev/null", descriptor == STDIN_FILENO ? O_RDONLY : O_WRONLY)
   }
+  mallopt(M_MMAP_THRESHOLD, 1 << 20)
+  mallopt(M_ARENA_MAX, 2)
   var limit = rlimit()
   let files = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
   guard unsafe getrlimit(files, &limit) == 0 else { return }

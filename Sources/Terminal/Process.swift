@@ -16,6 +16,8 @@ func prepareProcess() {
   }
   mallopt(M_MMAP_THRESHOLD, 1 << 20)
   mallopt(M_ARENA_MAX, 2)
+  // Pictures of some hundred kilobytes come and go: their pages are kept, not given back and asked for again.
+  mallopt(M_TRIM_THRESHOLD, 32 << 20)
   var limit = rlimit()
   let files = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
   guard unsafe getrlimit(files, &limit) == 0 else { return }

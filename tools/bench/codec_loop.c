@@ -2,6 +2,7 @@
 // decoding are measured against.
 //
 //   codec_loop reencode THREADS LIST     reads each file, decodes, scales the shorter side to 256, encodes at 95
+//   codec_loop reencode THREADS LIST OUT the same, and writes what it makes to OUT, one after the other, and syncs it
 //   codec_loop decode THREADS LIST       files in memory; decodes, scales, cuts the central 224x224, to planes of floats
 //
 // LIST holds one path of a JPEG file a line. It prints {"images", "seconds", "bytes", "checksum"}: the bytes are those
@@ -34,6 +35,8 @@ static input *inputs;
 static size_t count;
 static atomic_size_t next_input;
 static int encoding;
+static int output = -1;
+static atomic_llong next_offset;
 static const k_set *kernels;
 
 typedef struct {
@@ -212,6 +215,10 @@ static void *work(void *given) {
     }
     jpeg_finish_compress(&out);
     mine->bytes += made;
+    if (output >= 0) {
+      long long offset = atomic_fetch_add(&next_offset, (long long)made);
+      if (pwrite(output, encoded, made, offset) != (ssize_t)made) stop("cannot be written", inputs[at].path);
+    }
     free(encoded);
   }
   jpeg_destroy_decompress(&in);
@@ -220,8 +227,8 @@ static void *work(void *given) {
 }
 
 int main(int words, char **word) {
-  int threads = words == 4 ? atoi(word[2]) : 0;
-  if (threads < 1 || threads > 64) stop("usage: codec_loop reencode|decode THREADS LIST", word[0]);
+  int threads = words == 4 || words == 5 ? atoi(word[2]) : 0;
+  if (threads < 1 || threads > 64) stop("usage: codec_loop reencode|decode THREADS LIST [OUT]", word[0]);
   encoding = strcmp(word[1], "reencode") == 0;
   kernels = k_avx512() ? k_avx512() : k_avx2() ? k_avx2() : k_portable();
   FILE *list = fopen(word[3], "r");
@@ -239,6 +246,10 @@ int main(int words, char **word) {
     }
     count++;
   }
+  if (words == 5) {
+    output = open(word[4], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (output < 0) stop("cannot be written", word[4]);
+  }
   struct timespec from, to;
   clock_gettime(CLOCK_MONOTONIC, &from);
   worker workers[64] = {0};
@@ -249,6 +260,7 @@ int main(int words, char **word) {
     pthread_join(workers[i].thread, NULL);
     bytes += workers[i].bytes, checksum += workers[i].checksum;
   }
+  if (output >= 0 && fsync(output) != 0) stop("cannot be written", word[4]);
   clock_gettime(CLOCK_MONOTONIC, &to);
   double seconds = (double)(to.tv_sec - from.tv_sec) + 1e-9 * (double)(to.tv_nsec - from.tv_nsec);
   printf("{\"images\": %zu, \"seconds\": %.6f, \"bytes\": %zu, \"checksum\": %.1f, \"kernels\": \"%s\"}\n", count, seconds,

@@ -39,6 +39,7 @@ class Case:
 
     def once(self, scratch, keep):
         self.before()
+        os.sync()  # What the run before left for the disk is not written in the time of this one.
         result = run(self.words, scratch, self.folder)
         self.out = result.pop("out")
         result["images_per_second"] = self.figure({**result, "out": self.out})

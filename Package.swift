@@ -31,7 +31,10 @@ let package = Package(
     .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "CLinux"),
-    .target(name: "CImaging", dependencies: ["CJPEG", "CPNG"], cSettings: optimised),
+    // zlib comes with libpng.
+    .target(
+      name: "CImaging", dependencies: ["CJPEG", "CPNG"], cSettings: optimised,
+      linkerSettings: [.linkedLibrary("z")]),
     .target(name: "CKernels", cSettings: optimised),
 
     .target(name: "Files", dependencies: ["CLinux"], swiftSettings: strict),

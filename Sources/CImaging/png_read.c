@@ -1,6 +1,7 @@
 #include <png.h>
 #include <setjmp.h>
 #include <stdlib.h>
+#include <zlib.h>
 
 #include "internal.h"
 
@@ -222,3 +223,5 @@ img_code img_read_png(img_reader *base, uint32_t channels, uint32_t bytes_per_sa
   if (orientation != 1) turn_upright(reader, channels, orientation, pixels);
   return img_ok;
 }
+
+uint32_t img_crc32(const uint8_t *bytes, size_t count) { return (uint32_t)crc32_z(0, bytes, count); }

@@ -10,7 +10,7 @@ public struct Verification: Codable, Sendable {
     public let id: UInt64?
     public let reason: String
   }
-  /// Whole and damaged ones.
+  /// Whole and damaged ones; 0 where no record begins anywhere in the file.
   public var records = 0
   public var ok = 0
   public var bad: [Bad] = []
@@ -80,6 +80,8 @@ public func verify(
     rebuilt.take()?.discard()
     throw error
   }
+  // What begins with something else, and has no record further on either, is not a damaged record.
+  if result.ok == 0, result.bad.count == 1, !reader.foundRecord { result.records = 0 }
   if let index {
     result.indexEntries = index.entryCount
     result.bad += index.problems(of: indexPath)

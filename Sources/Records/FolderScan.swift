@@ -67,6 +67,7 @@ public struct FolderScan: Sendable {
   ///   - extensions: lower case, with the dot. The extension is what Python's `splitext(name)[1].lower()` gives.
   ///   - excluding: shell patterns for paths relative to the root (`*` also stands for `/`); what matches, a class
   ///     folder for example, is left out before labels are given.
+  /// In a cancelled task it ends early, with a part of the images: check for cancellation before using them.
   /// - Throws: where the root cannot be read; `.noClassFolder`. What is wrong further down is a problem, not an error.
   public init(
     root: String, layout: Layout, extensions: Set<String> = standardExtensions, excluding: [String] = []

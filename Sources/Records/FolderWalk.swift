@@ -53,7 +53,7 @@ struct FolderWalk {
     top.files = []
     addImages(of: top, in: "", classIndex: nil)
     for problem in top.folderProblems { addProblem(problem.name, problem.reason) }
-    for name in top.folders where !isHidden(name) && !isExcluded(name) {
+    for name in top.folders where !isHidden(name) && !isExcluded(name) && !Task.isCancelled {
       let classIndex = scan.classes.count
       scan.classes.append(name)
       let before = scan.images.count
@@ -72,7 +72,7 @@ struct FolderWalk {
   private mutating func walk(from first: Level, classIndex: Int?) {
     addFolderProblems(first)
     var levels = [first]
-    while let last = levels.indices.last {
+    while let last = levels.indices.last, !Task.isCancelled {
       guard let name = levels[last].folders.popLast() else {
         let done = levels.removeLast()
         if done.isNamedAsImage && done.imageCountBefore == scan.images.count {

@@ -18,6 +18,7 @@ func makeLists(_ options: Options, _ console: Console) throws -> Int32 {
   }
   let scan = try FolderScan(
     root: root, layout: .im2rec(recursive: options.recursive), extensions: Set(options.extensions))
+  try Task.checkCancellation()
   for problem in scan.problems { console.skip(problem.path, problem.reason) }
   guard !scan.images.isEmpty else {
     console.fail(

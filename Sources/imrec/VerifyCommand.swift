@@ -45,6 +45,9 @@ struct VerifyCommand: AsyncParsableCommand {
       lines.append("bad: \(result.bad.count - lines.count) more; --json lists them")
     }
     var last = "\(file): \(counted(result.records, "record")), \(result.ok) whole, \(result.bad.count) bad"
+    if result.records == 0 && !result.bad.isEmpty {
+      last = "\(file): not a RecordIO file: no record begins in it"
+    }
     if result.labelRecords > 0 { last += ", \(result.labelRecords) with labels and no image" }
     last +=
       result.indexEntries.map { ", \($0) index entries" }

@@ -105,7 +105,10 @@ struct BadInputTests {
     }
   }
 
-  @Test("that the user may not read is named", .enabled(if: geteuid() == 0 && Program.isInstalled("setpriv")))
+  @Test(
+    "that the user may not read is named",
+    .enabled(
+      if: geteuid() == 0 && Program.isInstalled("setpriv"), "needs root and setpriv (Debian: util-linux)"))
   func unreadable() throws {
     try withScratchFolder { folder in
       try writeClasses(folder + "/photos", classes: 2, each: 3)

@@ -65,7 +65,7 @@ struct FaultTests {
 
   @Test(
     "such as a limit of file sizes ends the run with a sentence",
-    .enabled(if: Program.isInstalled("prlimit")),
+    .enabled(if: Program.isInstalled("prlimit"), "needs prlimit (Debian: util-linux)"),
     arguments: [600, 3000, 20_000])
   func fileSizeLimit(_ limit: Int) throws {
     try withRecords(classes: 2, each: 20) { folder in
@@ -85,7 +85,8 @@ struct FaultTests {
 
   @Test(
     "such as too few open files ends the run with a sentence, and blames no image",
-    .enabled(if: Program.isInstalled("prlimit")), arguments: [12, 16, 18, 20])
+    .enabled(if: Program.isInstalled("prlimit"), "needs prlimit (Debian: util-linux)"),
+    arguments: [12, 16, 18, 20])
   func openFileLimit(_ limit: Int) throws {
     try withRecords { folder in
       let run = imrec.run(

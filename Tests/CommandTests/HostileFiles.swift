@@ -32,7 +32,7 @@ struct HostileFile: Sendable, CustomTestStringConvertible {
         sentence: "cut short"),
       .init(name: "cut.png", bytes: Array(png.prefix(png.count / 2)), sentence: "cut short"),
       .init(name: "head.png", bytes: Array(png.prefix(20)), sentence: "cut short: the file ends at byte 20"),
-      .init(name: "flipped.png", bytes: flipped, sentence: "damaged near byte", isSeenUndecoded: false),
+      .init(name: "flipped.png", bytes: flipped, sentence: "damaged near byte"),
       .init(name: "gif.jpg", bytes: Array("GIF89a".utf8), sentence: "a GIF image; JPEG or PNG is expected"),
       .init(name: "webp.jpg", bytes: Array("RIFF....WEBPVP8 ".utf8), sentence: "a WebP image"),
       .init(name: "tiff.png", bytes: [0x49, 0x49, 0x2a, 0, 8, 0, 0, 0], sentence: "a TIFF image"),
@@ -44,7 +44,7 @@ struct HostileFile: Sendable, CustomTestStringConvertible {
         sentence: "60000x60000 pixels, more than the 178956970"),
       .init(
         name: "hugest.png", bytes: header(1 << 31 - 1, 1 << 31 - 1), sentence: "2147483647x2147483647 pixels"),
-      .init(name: "nothing.png", bytes: header(0, 10), sentence: "damaged", isSeenUndecoded: false),
+      .init(name: "nothing.png", bytes: header(0, 10), sentence: "damaged"),
       .init(
         name: "huge.jpg", bytes: resized(jpeg, 65_500, 65_500), sentence: "65500x65500 pixels, more than"),
       // Within the limit of pixels, but the file has nothing of them.

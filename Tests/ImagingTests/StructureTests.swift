@@ -25,6 +25,20 @@ struct StructureTests {
     }
   }
 
+  @Test("sees a changed bit of a PNG's picture, and lets one of its comments be")
+  func checksums() throws {
+    let bytes = try file(.png(level: 6))
+    let comment: [UInt8] = [0, 0, 0, 3] + Array("tEXt".utf8) + [65, 0, 66, 1, 2, 3, 4]
+    let commented = Array(bytes[..<33]) + comment + Array(bytes[33...])
+    try checkStructure(commented.span, DecodeOptions())
+    // From the header's content to the checksum of the last chunk of data; lengths and names are other errors.
+    for place in Array(16..<33) + Array(41..<bytes.count - 12) {
+      var changed = bytes
+      changed[place] ^= 4
+      #expect(throws: ImageError.self, "byte \(place)") { try checkStructure(changed.span, DecodeOptions()) }
+    }
+  }
+
   @Test("does not take the end of a thumbnail for that of the picture")
   func thumbnail() throws {
     let bytes = try file(.jpeg(quality: 80))

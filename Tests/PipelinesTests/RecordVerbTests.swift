@@ -45,6 +45,23 @@ struct VerifyTests {
     }
   }
 
+  @Test(
+    "counts no record where none begins, and damaged ones where some do",
+    arguments: [("no records here", 0), ("", 0)])
+  func other(text: String, records: Int) async throws {
+    try await withScratchFolder { folder in
+      writeScratchFile(folder + "/x.rec", text.utf8)
+      let result = try await verify(folder + "/x.rec", options: VerifyOptions())
+      #expect(result.records == records && result.ok == 0)
+      #expect(result.bad.count == (text.isEmpty ? 0 : 1))
+      let path = try await packed(in: folder)
+      let first = try #require(contents(path)).prefix(40)
+      writeScratchFile(folder + "/y.rec", first)
+      let cut = try await verify(folder + "/y.rec", options: VerifyOptions())
+      #expect(cut.records == 1 && cut.bad.count == 1)
+    }
+  }
+
   @Test("compares the index with the records, and writes it anew")
   func index() async throws {
     try await withScratchFolder { folder in

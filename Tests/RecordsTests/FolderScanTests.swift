@@ -222,6 +222,22 @@ struct FolderScanTests {
     }
   }
 
+  @Test(
+    "a cancelled task does not walk on",
+    arguments: [FolderScan.Layout.classFolders, .im2rec(recursive: true)])
+  func cancelled(layout: FolderScan.Layout) async throws {
+    await withScratchFolder { root in
+      for folder in 0..<5 {
+        writeScratchFile("\(root)/\(folder)/a.jpg", [])
+      }
+      let task = Task {
+        withUnsafeCurrentTask { $0?.cancel() }
+        return try? FolderScan(root: root, layout: layout)
+      }
+      #expect(await (task.value?.images.count ?? 0) == 0)
+    }
+  }
+
   @Test("names of 255 bytes, quotes, blanks and case twins are listed as they are")
   func names() throws {
     let names = [

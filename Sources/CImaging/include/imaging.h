@@ -63,6 +63,9 @@ img_code img_read_jpeg(img_reader *reader, const img_window *window, uint32_t ch
 img_code img_read_png(img_reader *reader, uint32_t channels, uint32_t bytes_per_sample, int orientation,
                       uint8_t *pixels, img_error *error);
 
+// The checksum of PNG's chunks.
+uint32_t img_crc32(const uint8_t *bytes, size_t count);
+
 typedef struct img_pixels {
   const uint8_t *bytes;
   uint32_t width, height, channels, bytes_per_sample;

@@ -63,11 +63,7 @@ public struct SampleError: Error, Hashable, Sendable, CustomStringConvertible {
 public func writeSample(
   to folder: String, options: SampleOptions, progress: (Int, Int) -> Void
 ) throws -> SampleSummary {
-  precondition(
-    (1...SampleOptions.largestClassCount).contains(options.classCount), "there are that many classes")
-  precondition((1...9000).contains(options.imagesPerClass), "file names have four digits")
-  precondition((16...4096).contains(options.sides.lowerBound), "a subject needs 16 pixels to be seen")
-  precondition(options.sides.upperBound <= 4096, "a picture is held in memory")
+  checkRange(of: options)
   var output = try StagedFolder(folder)
   let summary: SampleSummary
   do {
@@ -80,19 +76,43 @@ public func writeSample(
   return summary
 }
 
+func checkRange(of options: SampleOptions) {
+  precondition(
+    (1...SampleOptions.largestClassCount).contains(options.classCount), "there are that many classes")
+  precondition((1...9000).contains(options.imagesPerClass), "file names have four digits")
+  precondition((16...4096).contains(options.sides.lowerBound), "a subject needs 16 pixels to be seen")
+  precondition(options.sides.upperBound <= 4096, "a picture is held in memory")
+}
+
+/// The folder of a class and the paths of its sound pictures.
+func picturePaths(_ label: Int, _ options: SampleOptions) -> (folder: String, pictures: [String]) {
+  let folder = folderName(label)
+  let pictures = (0..<pictureCount(label, options)).map { index in
+    var chance = Chance(seed: UInt64(bitPattern: Int64(options.seed)), label, index)
+    return path(folder, label, index, Kind(class: label, index: index, &chance).suffix)
+  }
+  return (folder, pictures)
+}
+
+private func folderName(_ label: Int) -> String {
+  padded(label + 1, 3) + "." + Subject.allCases[label].rawValue
+}
+
+private func pictureCount(_ label: Int, _ options: SampleOptions) -> Int {
+  var chance = Chance(seed: UInt64(bitPattern: Int64(options.seed)), label)
+  let count = options.imagesPerClass
+  return chance.integer((count - count / 8)...(count + count / 4))
+}
+
 private func fill(
   _ output: inout StagedFolder, _ options: SampleOptions, _ progress: (Int, Int) -> Void
 ) throws -> SampleSummary {
   let subjects = Array(Subject.allCases.prefix(options.classCount))
-  var counts = subjects.indices.map { label in
-    var chance = Chance(seed: UInt64(bitPattern: Int64(options.seed)), label)
-    let count = options.imagesPerClass
-    return chance.integer((count - count / 8)...(count + count / 4))
-  }
+  var counts = subjects.indices.map { pictureCount($0, options) }
   let total = counts.reduce(0, +)
   var summary = SampleSummary()
   for (label, subject) in subjects.enumerated() {
-    let name = padded(label + 1, 3) + "." + subject.rawValue
+    let name = folderName(label)
     try output.makeSubfolder(name)
     summary.classes.append(name)
     for index in 0..<counts[label] {

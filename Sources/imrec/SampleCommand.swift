@@ -9,7 +9,7 @@ struct SampleCommand: ParsableCommand {
     discussion: """
       Class folders as Caltech's: JPEG and PNG, varied sizes, some grey, CMYK, EXIF-turned, progressive; two files
       are broken on purpose.
-      EXAMPLE: imrec sample photos
+      EXAMPLE: imrec sample photos --outputs outputs
       """)
 
   @Argument(help: "A new or empty folder.")
@@ -24,6 +24,11 @@ struct SampleCommand: ParsableCommand {
   var perClass = 80
   @Option(help: ArgumentHelp("The pictures depend on nothing else.", valueName: "number"))
   var seed = 1
+  @Option(
+    help: ArgumentHelp(
+      "Also write first/ and second/ here: what two imagined classifiers say of the pictures.",
+      valueName: "folder"))
+  var outputs: String?
   @OptionGroup var output: OutputOptions
 
   func run() throws {
@@ -36,9 +41,11 @@ struct SampleCommand: ParsableCommand {
       display.update(done: done, total: total, skipped: 0, fraction: Double(done) / Double(max(1, total)))
     }
     display.finish()
+    if let outputs { try writeImaginedOutputs(to: outputs, options: options) }
     try output.finish(summary, skippedCount: 0) {
       "\(folder): \(summary.images) pictures of \(summary.classes.count) classes, \(byteText(summary.bytes)); "
         + "broken on purpose: \(summary.broken.joined(separator: ", "))\n"
+        + (outputs.map { "\($0): first/ and second/, the outputs of two imagined classifiers\n" } ?? "")
     }
   }
 }

@@ -157,22 +157,23 @@ struct SampleTests {
     try Pixels(width: canvas.width, height: canvas.height, channels: 3, samples: canvas.rgb().span)
   }
 
-  /// Paths of all files below a folder, in the order of their bytes.
-  private func allFiles(_ folder: String) throws -> [String] {
-    var result: [String] = []
-    var folders = [""]
-    while let path = folders.popLast() {
-      let listing = try #require(opendir(folder + "/" + path))
-      defer { closedir(listing) }
-      while let entry = readdir(listing) {
-        let name = withUnsafeBytes(of: &entry.pointee.d_name) {
-          String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-        }
-        if name == "." || name == ".." { continue }
-        let below = path.isEmpty ? name : path + "/" + name
-        if isFolder(folder + "/" + below) { folders.append(below) } else { result.append(below) }
+}
+
+/// Paths of all files below a folder, in the order of their bytes.
+func allFiles(_ folder: String) throws -> [String] {
+  var result: [String] = []
+  var folders = [""]
+  while let path = folders.popLast() {
+    let listing = try #require(opendir(folder + "/" + path))
+    defer { closedir(listing) }
+    while let entry = readdir(listing) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+        String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
       }
+      if name == "." || name == ".." { continue }
+      let below = path.isEmpty ? name : path + "/" + name
+      if isFolder(folder + "/" + below) { folders.append(below) } else { result.append(below) }
     }
-    return result.sorted()
   }
+  return result.sorted()
 }

@@ -33,7 +33,7 @@ let package = Package(
     .systemLibrary(name: "CLinux"),
     // zlib comes with libpng.
     .target(
-      name: "CImaging", dependencies: ["CJPEG", "CPNG"], cSettings: optimised,
+      name: "CImaging", dependencies: ["CJPEG", "CPNG", "CKernels"], cSettings: optimised,
       linkerSettings: [.linkedLibrary("z")]),
     .target(name: "CKernels", cSettings: optimised),
 

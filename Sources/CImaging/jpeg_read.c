@@ -3,6 +3,7 @@
 
 #include "internal.h"
 #include "jpeg_headers.h"
+#include "baseline_read.h"
 
 enum {
   strip_rows = 16,   // rows decoded at a time on the way to a turned or CMYK picture
@@ -237,11 +238,12 @@ static bool has_short_way(const struct jpeg_decompress_struct *codec) {
 
 void img_fit(img_reader *base, img_window *window) {
   const struct jpeg_decompress_struct *codec = &((jpeg_reader *)base)->codec;
+  if (!has_short_way(codec)) *window = (img_window){0, 0, codec->image_width, codec->image_height};
+}
+
+// The window that libjpeg has to decode for the inside to equal the whole picture's.
+static img_window widened(const struct jpeg_decompress_struct *codec, const img_window *window) {
   const uint32_t width = codec->image_width, height = codec->image_height;
-  if (!has_short_way(codec)) {
-    *window = (img_window){0, 0, width, height};
-    return;
-  }
   // Interpolation of chroma reads over a block's edge, and takes the edge of what is decoded for the
   // edge of the picture: so one more unit on each side.
   const uint32_t unit_x = 8u * (uint32_t)codec->max_h_samp_factor;
@@ -254,7 +256,7 @@ void img_fit(img_reader *base, img_window *window) {
   bottom += 1;
   if (right > width) right = width;
   if (bottom > height) bottom = height;
-  *window = (img_window){left, top, right - left, bottom - top};
+  return (img_window){left, top, right - left, bottom - top};
 }
 
 // Inks to colour as OpenCV does, in place: the components are stored inverted, 255 is no ink.
@@ -293,29 +295,48 @@ static void read_turned(jpeg_reader *reader, uint32_t channels, int orientation,
   }
 }
 
-static void read_window(jpeg_reader *reader, const img_window *window, uint32_t channels, uint8_t *pixels) {
+// The rows from the codec's place up to `end`, into the window that is part of what the codec makes.
+static void read_rows(jpeg_reader *reader, const img_window *wide, const img_window *window, uint32_t channels,
+                      uint8_t *pixels) {
   struct jpeg_decompress_struct *codec = &reader->codec;
-  const size_t row_bytes = (size_t)window->width * channels;
-  if (window->width != codec->output_width) {
-    JDIMENSION x = window->x, width = window->width;
-    jpeg_crop_scanline(codec, &x, &width);
-    if (x != window->x || width != window->width) leave(reader, img_damaged, "the window is not aligned");
-  }
-  if (window->y > 0) jpeg_skip_scanlines(codec, window->y);
+  const size_t row_bytes = (size_t)window->width * channels, left = (size_t)(window->x - wide->x) * channels;
   const uint32_t end = window->y + window->height;
+  const bool is_direct = wide->width == window->width;
+  JSAMPARRAY strip = is_direct ? NULL
+                               : codec->mem->alloc_sarray((j_common_ptr)codec, JPOOL_IMAGE,
+                                                          wide->width * channels, strip_rows);
   while (codec->output_scanline < end) {
-    JSAMPROW rows[strip_rows];
+    JSAMPROW direct[strip_rows];
     const uint32_t y = codec->output_scanline;
     const uint32_t count = end - y < strip_rows ? end - y : strip_rows;
-    for (uint32_t i = 0; i < count; i++) rows[i] = pixels + (size_t)(y - window->y + i) * row_bytes;
-    jpeg_read_scanlines(codec, rows, count);
+    uint8_t *out = pixels + (size_t)(y - window->y) * row_bytes;
+    for (uint32_t i = 0; i < count; i++) direct[i] = out + i * row_bytes;
+    const uint32_t got = jpeg_read_scanlines(codec, is_direct ? direct : strip, count);
+    if (!is_direct)
+      for (uint32_t i = 0; i < got; i++) memcpy(direct[i], strip[i] + left, row_bytes);
   }
+}
+
+static void read_window(jpeg_reader *reader, const img_window *window, uint32_t channels, uint8_t *pixels) {
+  struct jpeg_decompress_struct *codec = &reader->codec;
+  const img_window wide = widened(codec, window);
+  if (wide.width != codec->output_width) {
+    JDIMENSION x = wide.x, width = wide.width;
+    jpeg_crop_scanline(codec, &x, &width);
+    if (x != wide.x || width != wide.width) leave(reader, img_damaged, "the window is not aligned");
+  }
+  // The rows between the wide window's top and the window's are decoded, so that the first has its neighbours.
+  if (wide.y > 0) jpeg_skip_scanlines(codec, wide.y);
+  JSAMPARRAY spare =
+      codec->mem->alloc_sarray((j_common_ptr)codec, JPOOL_IMAGE, wide.width * (JDIMENSION)channels, 1);
+  while (codec->output_scanline < window->y) jpeg_read_scanlines(codec, spare, 1);
+  read_rows(reader, &wide, window, channels, pixels);
+  const uint32_t end = window->y + window->height;
   if (end < codec->output_height) {
     // What lies below is decoded far enough to see its damage. A skip to the very end would look at
     // nothing, therefore the last row is read.
     if (end + 1 < codec->output_height) jpeg_skip_scanlines(codec, codec->output_height - 1 - end);
-    JSAMPARRAY last = codec->mem->alloc_sarray((j_common_ptr)codec, JPOOL_IMAGE, (JDIMENSION)row_bytes, 1);
-    while (codec->output_scanline < codec->output_height) jpeg_read_scanlines(codec, last, 1);
+    while (codec->output_scanline < codec->output_height) jpeg_read_scanlines(codec, spare, 1);
   }
 }
 
@@ -350,12 +371,17 @@ static bool is_whole(const jpeg_reader *reader) {
 }
 
 img_code img_read_jpeg(img_reader *base, const img_window *window, uint32_t channels, int orientation,
-                       bool keep_damaged, uint8_t *pixels, img_error *error) {
+                       bool keep_damaged, img_route route, const k_set *kernels, uint8_t *pixels,
+                       img_error *error) {
   jpeg_reader *reader = (jpeg_reader *)base;
   struct jpeg_decompress_struct *codec = &reader->codec;
   memset(error, 0, sizeof *error);
   reader->error = error;
   reader->keep_damaged = keep_damaged;
+  if (route != img_libjpeg_route && !reader->past_end &&
+      baseline_read(codec, window, channels, orientation, kernels, pixels))
+    return img_ok;
+  if (route == img_own_route) return img_fail(error, img_unsupported, 0, "a JPEG that libjpeg has to decode");
   if (setjmp(reader->escape) != 0) {
     // A file that lacks only its end marker fails to finish, no more.
     return reader->is_whole && reader->past_end ? img_ok : error->code;

@@ -252,6 +252,12 @@ static const k_set avx2 = {
     .add_weighted = plain_add_weighted,
     .round_8 = plain_round_8,
     .round_16 = plain_round_16,
+    .idct_8x8 = k_avx2_idct_8x8,
+    .widen = k_avx2_widen,
+    .widen_between = k_avx2_widen_between,
+    .between = plain_between,
+    .ycc_to_rgb = k_avx2_ycc_to_rgb,
+    .grey_to_rgb = k_avx2_grey_to_rgb,
 };
 
 const k_set *k_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &avx2 : NULL; }

@@ -1,6 +1,7 @@
 // Compiles the plain form of every kernel for one instruction set. No guard: each table includes it once, after
 // defining K_TARGET as the attribute of its functions.
 #include "bodies.h"
+#include "jpeg_bodies.h"
 
 #define PLAIN static K_TARGET __attribute__((unused)) void
 
@@ -89,3 +90,18 @@ PLAIN plain_add_weighted(float *sum, const float *row, float weight, size_t n) {
 }
 PLAIN plain_round_8(uint8_t *out, const float *in, size_t n) { body_round_8(out, in, n); }
 PLAIN plain_round_16(uint16_t *out, const float *in, size_t n) { body_round_16(out, in, n); }
+
+static K_TARGET __attribute__((unused)) int plain_idct_8x8(uint8_t *out, size_t stride, const int16_t *coefficients) {
+  return body_idct_8x8(out, stride, coefficients);
+}
+PLAIN plain_widen(uint8_t *out, const uint8_t *in, size_t n) { body_widen(out, in, n); }
+PLAIN plain_widen_between(uint8_t *out, const uint8_t *near, const uint8_t *far, size_t n) {
+  body_widen_between(out, near, far, n);
+}
+PLAIN plain_between(uint8_t *out, const uint8_t *near, const uint8_t *far, int bias, size_t n) {
+  body_between(out, near, far, bias, n);
+}
+PLAIN plain_ycc_to_rgb(uint8_t *out, const uint8_t *luma, const uint8_t *blue, const uint8_t *red, size_t n) {
+  body_ycc_to_rgb(out, luma, blue, red, n);
+}
+PLAIN plain_grey_to_rgb(uint8_t *out, const uint8_t *grey, size_t n) { body_grey_to_rgb(out, grey, n); }

@@ -29,6 +29,12 @@ static const k_set portable = {
     .add_weighted = plain_add_weighted,
     .round_8 = plain_round_8,
     .round_16 = plain_round_16,
+    .idct_8x8 = plain_idct_8x8,
+    .widen = plain_widen,
+    .widen_between = plain_widen_between,
+    .between = plain_between,
+    .ycc_to_rgb = plain_ycc_to_rgb,
+    .grey_to_rgb = plain_grey_to_rgb,
 };
 
 const k_set *k_portable(void) { return &portable; }

@@ -1,3 +1,5 @@
+internal import CImaging
+
 /// Which channels come out, as the flag of OpenCV's `imread`.
 public enum ColorMode: String, CaseIterable, Sendable {
   /// 3 channels, 8 bits, upright, alpha dropped without blending: flag 1.
@@ -21,6 +23,9 @@ public struct DecodeOptions: Hashable, Sendable {
   /// Turns a PNG by its eXIf chunk, as OpenCV 4.8 does; the OpenCV in MXNet's ImageRecordIter leaves it as stored.
   public var turnsPNG = true
 
+  /// Which decoder makes a JPEG's pixels; for comparisons only, as all give the same ones.
+  @_spi(Routes) public var route = JPEGRoute.any
+
   /// The EXIF orientation that is applied, 1 to 8.
   func orientation(of info: ImageInfo) -> Int {
     color == .unchanged || (info.format == .png && !turnsPNG) ? 1 : info.orientation
@@ -30,6 +35,24 @@ public struct DecodeOptions: Hashable, Sendable {
     self.color = color
     self.keepDamaged = keepDamaged
     self.maximumPixelCount = maximumPixelCount
+  }
+}
+
+/// The decoders of JPEG: our own for what most files are, libjpeg for all files.
+@_spi(Routes) public enum JPEGRoute: Hashable, Sendable {
+  /// Our own with this processor's best kernels where the file is of the usual kind and sound, else libjpeg.
+  case any
+  case libjpeg
+  /// Our own with the kernels of this number, the plainest first; `.unsupported` where it gives up.
+  case own(kernels: Int)
+
+  var choice: (img_route, KernelSet) {
+    switch self {
+    case .any: (img_any_route, .best)
+    case .libjpeg: (img_libjpeg_route, .best)
+    case .own(let number):
+      (img_own_route, KernelSet.available[min(max(number, 0), KernelSet.available.count - 1)])
+    }
   }
 }
 

@@ -81,6 +81,7 @@ import CImaging
       width: isTransposed ? window.height : window.width, height: isTransposed ? window.width : window.height,
       channels: channels, depth: depth)
     guard let start = unsafe pixels.bytes.baseAddress else { throw ImageError(.outOfMemory) }
+    let (route, kernels) = options.route.choice
     var error = img_error()
     var part = img_window(
       x: UInt32(window.x), y: UInt32(window.y), width: UInt32(window.width), height: UInt32(window.height))
@@ -88,7 +89,8 @@ import CImaging
       switch info.format {
       case .jpeg:
         unsafe img_read_jpeg(
-          handle, &part, UInt32(channels), Int32(orientation), options.keepDamaged, start, &error)
+          handle, &part, UInt32(channels), Int32(orientation), options.keepDamaged, route, kernels.pointer,
+          start, &error)
       case .png:
         unsafe img_read_png(
           handle, UInt32(channels), UInt32(depth.rawValue), Int32(orientation), start, &error)

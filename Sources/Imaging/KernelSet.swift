@@ -3,10 +3,13 @@ internal import CKernels
 /// The inner loops for one instruction set; all sets give the same bits.
 @safe struct KernelSet: @unchecked Sendable {  // a table of pure C functions that is never written
   let table: k_set
+  /// The same table, which is never freed.
+  let pointer: UnsafePointer<k_set>
 
   private init?(_ table: UnsafePointer<k_set>?) {
     guard let table = unsafe table else { return nil }
     unsafe self.table = table.pointee
+    unsafe self.pointer = table
   }
 
   var name: String { unsafe String(cString: table.name) }

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels.h"
+
 #pragma clang assume_nonnull begin
 
 typedef enum img_code {
@@ -49,14 +51,22 @@ img_reader *_Nullable img_open_jpeg(const uint8_t *file, size_t count, img_heade
 img_reader *_Nullable img_open_png(const uint8_t *file, size_t count, img_header *header, img_error *error);
 void img_close(img_reader *_Nullable reader);
 
-// Widens `window` to one that `img_read_jpeg` can decode alone and whose inside equals the whole picture's;
-// to the whole picture where the file's kind has no short way.
+// Widens `window` to the whole picture where the file's kind has no short way to a part of it.
 void img_fit(img_reader *reader, img_window *window);
 
-// `pixels`: rows of `window->width * channels` bytes, or of the turned picture. `orientation`: 1...8 as
-// EXIF numbers them; other than 1 only with the whole picture. `channels`: 1 or 3. Once for each reader.
+// Which decoder makes the pixels. All make the same ones, and have the same errors.
+typedef enum img_route {
+  img_any_route,      // our own where the file is of the usual kind and sound, else libjpeg
+  img_libjpeg_route,
+  img_own_route,      // fails as `img_unsupported` where libjpeg would be needed
+} img_route;
+
+// `pixels`: rows of `window->width * channels` bytes, equal to that part of the whole picture, or the turned
+// picture. `orientation`: 1...8 as EXIF numbers them; other than 1 only with the whole picture. `channels`:
+// 1 or 3. Once for each reader.
 img_code img_read_jpeg(img_reader *reader, const img_window *window, uint32_t channels, int orientation,
-                       bool keep_damaged, uint8_t *pixels, img_error *error);
+                       bool keep_damaged, img_route route, const k_set *kernels, uint8_t *pixels,
+                       img_error *error);
 
 // The whole picture. `channels`: 1, 3 or 4; `bytes_per_sample`: 2 only of a 16-bit file, in machine order.
 // `orientation`: other than 1 only with 1 or 3 channels of one byte.

@@ -74,7 +74,31 @@ typedef struct k_set {
   // Rounded half to even, clamped; n samples.
   void (*round_8)(uint8_t *out, const float *in, size_t n);
   void (*round_16)(uint16_t *out, const float *in, size_t n);
+
+  // --- JPEG: ITU T.81's blocks, JFIF's colours, in libjpeg's arithmetic ------------------------------------------
+  // The inverse transform of 64 dequantised coefficients, that of `row` and `column` at `k_coefficient_at`, to eight
+  // rows of eight samples. No coefficient is over `k_most_coefficient`. Returns not 0 where any implementation gives the
+  // same: all numbers between the passes are within +-k_most_coefficient too, so that two of them add up in 16 bits, and
+  // the samples are clamped from no more than -512...511 before 128 is added. Else 0, and the samples mean nothing.
+  int (*idct_8x8)(uint8_t *out, size_t stride, const int16_t *coefficients);
+  // Twice as many samples as the n of a row, each a quarter of the way to the neighbour on its side: the halves are
+  // rounded down and up by turns. Reads one sample more on each side.
+  void (*widen)(uint8_t *out, const uint8_t *in, size_t n);
+  // The same of a row a quarter of the way from the row `near` to the row `far`, rounded once.
+  void (*widen_between)(uint8_t *out, const uint8_t *near, const uint8_t *far, size_t n);
+  // (3 * near + far + bias) >> 2 of n samples.
+  void (*between)(uint8_t *out, const uint8_t *near, const uint8_t *far, int bias, size_t n);
+  void (*ycc_to_rgb)(uint8_t *out, const uint8_t *luma, const uint8_t *blue, const uint8_t *red, size_t n);
+  void (*grey_to_rgb)(uint8_t *out, const uint8_t *grey, size_t n);
 } k_set;
+
+enum { k_most_coefficient = 16383 };
+
+/// Where `idct_8x8` wants a coefficient: rows i and i + 4 in pairs, the columns in the order 0 4 1 5 2 6 3 7, so that
+/// vector code multiplies pairs as they lie there.
+static inline size_t k_coefficient_at(size_t row, size_t column) {
+  return (row & 3) * 16 + (column & 3) * 4 + (column >> 2) * 2 + (row >> 2);
+}
 
 // --- without a vector form: the same for every table ------------------------------------------------------------
 

@@ -1,0 +1,211 @@
+// The entropy coding of ITU T.81, annex F.2.2, a row of units at a time.
+#include "baseline.h"
+#include "baseline_entry.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+enum { least_bits = 32 };  // a code and its value together have 31 at most
+
+// Byte by byte: stuffed zeros are taken out, from a marker or the end on there are zeros.
+static __attribute__((noinline)) void refill_slowly(baseline_bits *bits) {
+  while (bits->count <= 56) {
+    uint64_t byte = 0;
+    if (bits->next < bits->end && *bits->next != 0xff) {
+      byte = *bits->next++;
+    } else if (bits->end - bits->next >= 2 && bits->next[1] == 0) {
+      byte = 0xff;
+      bits->next += 2;
+    } else {
+      bits->padding += 8;
+    }
+    bits->window |= byte << (56 - bits->count);
+    bits->count += 8;
+  }
+}
+
+// At least `least_bits`.
+INLINE void refill(baseline_bits *bits) {
+  if (__builtin_expect(bits->end - bits->next >= 8, 1)) {
+    uint64_t eight;
+    memcpy(&eight, bits->next, 8);
+    eight = __builtin_bswap64(eight);
+    const uint64_t ones = 0x0101010101010101u;
+    const bool has_marker = ((~eight - ones) & eight & ones << 7) != 0;  // one of the bytes is 0xff
+    if (__builtin_expect(!has_marker, 1)) {
+      // All eight are put behind; the last may stay a part, which the next refill puts there again.
+      bits->window |= eight >> bits->count;
+      bits->next += (63 - bits->count) >> 3;
+      bits->count |= 56;
+      return;
+    }
+  }
+  baseline_bits copy = *bits;  // so that the original need not have an address
+  refill_slowly(&copy);
+  *bits = copy;
+}
+
+INLINE void drop(baseline_bits *bits, int count) {
+  bits->window <<= count;
+  bits->count -= count;
+}
+
+// A code that is longer than what the table looks at: as if it had been there. Kind `entry_long`: no such code.
+static __attribute__((noinline)) baseline_entry look_further(const baseline_table *table, uint64_t window,
+                                                             bool is_dc) {
+  const uint32_t next = (uint32_t)(window >> 48);
+  int length = baseline_look_bits + 1;
+  while (next >= table->limit[length]) length++;
+  if (length > 16) return entry_long << 6;
+  const int32_t index = (int32_t)(next >> (16 - length)) + table->first[length];
+  const int symbol = table->symbols[index & 255];
+  const int size = symbol & 15, run = is_dc ? 0 : symbol >> 4;
+  const uint32_t kind = size > 0 ? entry_size : run == 15 || is_dc ? entry_value : entry_end;
+  return (baseline_entry)((uint32_t)size << 16 | (uint32_t)(run + 1) << 8 | kind << 6 | (uint32_t)length);
+}
+
+// The value whose size an entry told; its code and its bits are dropped.
+INLINE int32_t take_value(baseline_bits *bits, baseline_entry entry) {
+  const int size = entry >> 16;
+  drop(bits, entry & 63);
+  const int32_t value = baseline_extended((uint32_t)(bits->window >> (64 - size)), size);
+  drop(bits, size);
+  return value;
+}
+
+INLINE bool decode_dc(baseline_bits *bits, const baseline_table *table, int32_t *dc) {
+  if (bits->count < least_bits) refill(bits);
+  baseline_entry entry = table->look[bits->window >> (64 - baseline_look_bits)];
+  if (__builtin_expect((entry & 0xc0) != entry_value << 6, 0)) {
+    if ((entry & 0xc0) == entry_long << 6) entry = look_further(table, bits->window, true);
+    if ((entry & 0xc0) == entry_long << 6) return false;
+  }
+  if ((entry & 0xc0) == entry_size << 6) {
+    *dc += take_value(bits, entry);
+  } else {
+    *dc += entry >> 16;
+    drop(bits, entry & 63);
+  }
+  return (uint32_t)(*dc + 32768) < 65536;
+}
+
+// Returns the number of coefficients up to the last one, or 0: not for us. `is_kept`: they are stored, dequantised,
+// and `*magnitude` gets the bits of their magnitudes (of negative ones, less 1).
+INLINE int decode_ac(baseline_bits *bits, const baseline_component *component, int16_t *block, uint32_t *magnitude,
+                     bool is_kept) {
+  const baseline_entry *look = component->ac->look;
+  int k = 1;
+  do {
+    if (bits->count < least_bits) refill(bits);
+    baseline_entry entry = look[bits->window >> (64 - baseline_look_bits)];
+    int32_t value = entry >> 16;
+    if (__builtin_expect((entry & 0xc0) == entry_value << 6, 1)) {
+      drop(bits, entry & 63);
+    } else {
+      if ((entry & 0xc0) == entry_long << 6) {
+        entry = look_further(component->ac, bits->window, false);
+        if ((entry & 0xc0) == entry_long << 6) return 0;
+      }
+      if ((entry & 0xc0) == entry_end << 6) {
+        drop(bits, entry & 63);
+        break;
+      }
+      if ((entry & 0xc0) == entry_size << 6) {
+        value = take_value(bits, entry);
+      } else {
+        value = 0;
+        drop(bits, entry & 63);
+      }
+    }
+    k += entry >> 8 & 0xff;
+    if (is_kept) {
+      // k is 79 at most; past 63 there is room too, and the block is given up below.
+      value *= component->quant[k - 1];
+      *magnitude |= (uint32_t)(value ^ value >> 31);
+      block[baseline_zigzag.at[k - 1]] = (int16_t)value;
+    }
+  } while (k < 64);
+  return k > 64 ? 0 : k;
+}
+
+// Nothing but DC: every sample is the same.
+INLINE bool fill_block(uint8_t *out, size_t stride, int32_t dc) {
+  const int32_t sample = (dc + 4) >> 3;
+  if (sample < -512 || sample > 511) return false;
+  const uint8_t clamped = (uint8_t)(sample < -128 ? 0 : sample > 127 ? 255 : sample + 128);
+  const uint64_t eight = clamped * (uint64_t)0x0101010101010101u;
+  for (size_t y = 0; y < 8; y++) memcpy(out + y * stride, &eight, 8);
+  return true;
+}
+
+INLINE bool decode_block(baseline_bits *bits, const baseline_component *component, int32_t *dc, baseline_picture *picture,
+                         uint8_t *out) {
+  if (!decode_dc(bits, component->dc, dc)) return false;
+  if (out == NULL) return decode_ac(bits, component, NULL, NULL, false) != 0;
+  int16_t *block = picture->block;
+  uint32_t magnitude = 0;
+  const int count = decode_ac(bits, component, block, &magnitude, true);
+  const int32_t first = *dc * component->quant[0];
+  if (count == 1) return fill_block(out, component->stride, first);
+  magnitude |= (uint32_t)(first ^ first >> 31);
+  // Numbers that 16 bits cannot hold: libjpeg's plain and its vector code do not agree on them.
+  if (count == 0 || magnitude > k_most_coefficient) return false;
+  block[0] = (int16_t)first;
+  const bool is_sound = picture->kernels->idct_8x8(out, component->stride, block) != 0;
+  memset(block, 0, sizeof picture->block);
+  return is_sound;
+}
+
+// T.81, F.2.2.4 and E.2.4: what is left of the byte is skipped, then the marker whose turn it is must come.
+static bool take_restart(baseline_picture *picture, baseline_bits *bits) {
+  if (bits->count < bits->padding || bits->count - bits->padding >= 8) return false;
+  if (bits->end - bits->next < 2 || bits->next[0] != 0xff || bits->next[1] != 0xd0 + picture->next_restart) return false;
+  *bits = (baseline_bits){.next = bits->next + 2, .end = bits->end};
+  picture->next_restart = (picture->next_restart + 1) & 7;
+  return true;
+}
+
+bool baseline_decode_row(baseline_picture *picture, uint32_t row) {
+  baseline_bits bits = picture->bits;
+  const int component_count = picture->component_count;
+  for (uint32_t unit = 0; unit < picture->units_across; unit++) {
+    if (picture->restart_interval != 0) {
+      if (picture->units_to_restart == 0) {
+        if (!take_restart(picture, &bits)) return false;
+        memset(picture->dc, 0, sizeof picture->dc);
+        picture->units_to_restart = picture->restart_interval;
+      }
+      picture->units_to_restart--;
+    }
+    for (int i = 0; i < component_count; i++) {
+      const baseline_component *component = &picture->components[i];
+      int32_t dc = picture->dc[i];
+      for (uint32_t down = 0; down < component->blocks_down; down++) {
+        const uint32_t block_row = row * component->blocks_down + down;
+        const bool has_row = block_row - component->first_row < component->row_count;
+        for (uint32_t across = 0; across < component->blocks_across; across++) {
+          const uint32_t column = unit * component->blocks_across + across;
+          const bool is_kept = has_row && column - component->first_column < component->column_count;
+          uint8_t *out = component->rows + (size_t)down * 8 * component->stride + (size_t)column * 8;
+          const bool is_sound = is_kept ? decode_block(&bits, component, &dc, picture, out)
+                                        : decode_block(&bits, component, &dc, picture, NULL);
+          if (!is_sound) return false;
+        }
+      }
+      picture->dc[i] = dc;
+    }
+  }
+  picture->bits = bits;
+  return bits.padding <= bits.count;  // no bit was used that is not there
+}
+
+bool baseline_has_end(const baseline_picture *picture) {
+  // Bytes too many before the end marker do no harm, if there is no other marker among them.
+  const uint8_t *next = picture->bits.next, *end = picture->bits.end;
+  while (end - next >= 2) {
+    const uint8_t *marker = memchr(next, 0xff, (size_t)(end - next) - 1);
+    if (marker == NULL) return false;
+    if (marker[1] != 0) return marker[1] == 0xd9;
+    next = marker + 2;
+  }
+  return false;
+}

@@ -1,0 +1,17 @@
+// How an entry of a Huffman table is read. From the lowest bit: 6 bits: how many bits it is long, value included where it is known;
+// 2 bits: its kind; 8 bits: how far it goes in zigzag order; 16 bits: the coefficient, or the size of one.
+#pragma once
+#include "baseline.h"
+
+enum {
+  entry_value = 0,  // a coefficient (0 after a run of zeros)
+  entry_size = 1,   // the coefficient's bits follow
+  entry_end = 2,    // the block has no more
+  entry_long = 3,   // the code is longer than what was looked at, or is none
+};
+
+// T.81, figure F.12: the coefficient of `size` bits, 1...15.
+static inline int32_t baseline_extended(uint32_t bits, int size) {
+  const int32_t is_negative = (int32_t)(bits >> (size - 1)) - 1;  // all ones or none
+  return (int32_t)bits + (is_negative & (1 - (1 << size)));
+}

@@ -88,43 +88,60 @@ INLINE bool decode_dc(baseline_bits *bits, const baseline_table *table, int32_t 
   return (uint32_t)(*dc + 32768) < 65536;
 }
 
-// Returns the number of coefficients up to the last one, or 0: not for us. `is_kept`: they are stored, dequantised,
-// and `*magnitude` gets the bits of their magnitudes (of negative ones, less 1).
-INLINE int decode_ac(baseline_bits *bits, const baseline_component *component, int16_t *block, uint32_t *magnitude,
-                     bool is_kept) {
-  const baseline_entry *look = component->ac->look;
-  int k = 1;
-  do {
-    if (bits->count < least_bits) refill(bits);
-    baseline_entry entry = look[bits->window >> (64 - baseline_look_bits)];
-    int32_t value = entry >> 16;
-    if (__builtin_expect((entry & 0xc0) == entry_value << 6, 1)) {
+typedef struct ac_result {
+  int count;           // of coefficients up to the last one, DC included; 0: not for us
+  uint32_t magnitude;  // the bits of their magnitudes (of negative ones, less 1)
+} ac_result;
+
+// The count is 79 at most; past 64 there is room too, and the block is given up afterwards.
+INLINE void store(const int32_t *quant, int16_t *block, ac_result *result, int32_t value) {
+  const unsigned k = (unsigned)result->count - 1;
+  value *= quant[k];
+  result->magnitude |= (uint32_t)(value ^ value >> 31);
+  block[baseline_zigzag.at[k]] = (int16_t)value;
+}
+
+// `is_kept`: the coefficients are stored, dequantised.
+INLINE ac_result decode_ac(baseline_bits *bits, const baseline_component *component, int16_t *block, bool is_kept) {
+  const baseline_entry *const look = component->ac->look;
+  const int32_t *const quant = component->quant;
+  ac_result result = {.count = 1};
+  for (;;) {
+    refill(bits);
+    baseline_entry entry;
+    // After two short codes there are bits enough for a long one with its value.
+    for (int i = 0; i < 3; i++) {
+      entry = look[bits->window >> (64 - baseline_look_bits)];
+      if (__builtin_expect((entry & 0xc0) != entry_value << 6, 0)) goto other;
       drop(bits, entry & 63);
-    } else {
-      if ((entry & 0xc0) == entry_long << 6) {
-        entry = look_further(component->ac, bits->window, false);
-        if ((entry & 0xc0) == entry_long << 6) return 0;
-      }
-      if ((entry & 0xc0) == entry_end << 6) {
-        drop(bits, entry & 63);
-        break;
-      }
-      if ((entry & 0xc0) == entry_size << 6) {
-        value = take_value(bits, entry);
-      } else {
-        value = 0;
-        drop(bits, entry & 63);
-      }
+      result.count += entry >> 8 & 0xff;
+      if (is_kept) store(quant, block, &result, entry >> 16);
+      if (__builtin_expect(result.count >= 64, 0)) goto full;
     }
-    k += entry >> 8 & 0xff;
-    if (is_kept) {
-      // k is 79 at most; past 63 there is room too, and the block is given up below.
-      value *= component->quant[k - 1];
-      *magnitude |= (uint32_t)(value ^ value >> 31);
-      block[baseline_zigzag.at[k - 1]] = (int16_t)value;
+    continue;
+  other:
+    if ((entry & 0xc0) == entry_long << 6) {
+      entry = look_further(component->ac, bits->window, false);
+      if ((entry & 0xc0) == entry_long << 6) break;
     }
-  } while (k < 64);
-  return k > 64 ? 0 : k;
+    if ((entry & 0xc0) == entry_end << 6) {
+      drop(bits, entry & 63);
+      return result;
+    }
+    int32_t value = 0;
+    if ((entry & 0xc0) == entry_size << 6)
+      value = take_value(bits, entry);
+    else
+      drop(bits, entry & 63);
+    result.count += entry >> 8 & 0xff;
+    if (is_kept) store(quant, block, &result, value);
+    if (result.count < 64) continue;
+  full:
+    if (result.count > 64) break;
+    return result;
+  }
+  result.count = 0;
+  return result;
 }
 
 // Nothing but DC: every sample is the same.
@@ -140,15 +157,13 @@ INLINE bool fill_block(uint8_t *out, size_t stride, int32_t dc) {
 INLINE bool decode_block(baseline_bits *bits, const baseline_component *component, int32_t *dc, baseline_picture *picture,
                          uint8_t *out) {
   if (!decode_dc(bits, component->dc, dc)) return false;
-  if (out == NULL) return decode_ac(bits, component, NULL, NULL, false) != 0;
+  if (out == NULL) return decode_ac(bits, component, NULL, false).count != 0;
   int16_t *block = picture->block;
-  uint32_t magnitude = 0;
-  const int count = decode_ac(bits, component, block, &magnitude, true);
+  const ac_result ac = decode_ac(bits, component, block, true);
   const int32_t first = *dc * component->quant[0];
-  if (count == 1) return fill_block(out, component->stride, first);
-  magnitude |= (uint32_t)(first ^ first >> 31);
+  if (ac.count == 1) return fill_block(out, component->stride, first);
   // Numbers that 16 bits cannot hold: libjpeg's plain and its vector code do not agree on them.
-  if (count == 0 || magnitude > k_most_coefficient) return false;
+  if (ac.count == 0 || (ac.magnitude | (uint32_t)(first ^ first >> 31)) > k_most_coefficient) return false;
   block[0] = (int16_t)first;
   const bool is_sound = picture->kernels->idct_8x8(out, component->stride, block) != 0;
   memset(block, 0, sizeof picture->block);
@@ -164,7 +179,7 @@ static bool take_restart(baseline_picture *picture, baseline_bits *bits) {
   return true;
 }
 
-bool baseline_decode_row(baseline_picture *picture, uint32_t row) {
+INLINE bool decode_row(baseline_picture *picture, uint32_t row) {
   baseline_bits bits = picture->bits;
   const int component_count = picture->component_count;
   for (uint32_t unit = 0; unit < picture->units_across; unit++) {
@@ -196,6 +211,22 @@ bool baseline_decode_row(baseline_picture *picture, uint32_t row) {
   }
   picture->bits = bits;
   return bits.padding <= bits.count;  // no bit was used that is not there
+}
+
+static bool decode_row_anywhere(baseline_picture *picture, uint32_t row) { return decode_row(picture, row); }
+
+#if defined(__x86_64__)
+// The same with shifts that need no fixed register: they are most of what there is to wait for.
+static __attribute__((target("bmi,bmi2"))) bool decode_row_bmi2(baseline_picture *picture, uint32_t row) {
+  return decode_row(picture, row);
+}
+#endif
+
+bool baseline_decode_row(baseline_picture *picture, uint32_t row) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2")) return decode_row_bmi2(picture, row);
+#endif
+  return decode_row_anywhere(picture, row);
 }
 
 bool baseline_has_end(const baseline_picture *picture) {

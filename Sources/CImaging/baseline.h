@@ -1,6 +1,6 @@
 // A decoder for the JPEG files that most photographs are: 8 bits, Huffman codes, one scan of grey or of YCbCr with
-// chroma whole, halved across, down or both. What it makes is bit for bit what libjpeg makes. It has no errors: whatever
-// is unusual or wrong it leaves to libjpeg, which then does the whole picture and says what there is to say.
+// chroma whole, halved across, down or both. What it makes is bit for bit what libjpeg makes. It has no errors:
+// whatever is unusual or wrong it leaves to libjpeg, which then does the whole picture and says what there is to say.
 //
 // Sources: ITU T.81 for the format (annexes C and F), JFIF for colour; libjpeg's documentation and behaviour for the
 // arithmetic that T.81 leaves open, see the kernels.

@@ -154,8 +154,9 @@ INLINE bool fill_block(uint8_t *out, size_t stride, int32_t dc) {
   return true;
 }
 
-INLINE bool decode_block(baseline_bits *bits, const baseline_component *component, int32_t *dc, baseline_picture *picture,
-                         uint8_t *out) {
+// `out`: where the block's samples go; NULL: it is only read.
+INLINE bool decode_block(baseline_bits *bits, const baseline_component *component, int32_t *dc,
+                         baseline_picture *picture, uint8_t *out) {
   if (!decode_dc(bits, component->dc, dc)) return false;
   if (out == NULL) return decode_ac(bits, component, NULL, false).count != 0;
   int16_t *block = picture->block;
@@ -173,7 +174,8 @@ INLINE bool decode_block(baseline_bits *bits, const baseline_component *componen
 // T.81, F.2.2.4 and E.2.4: what is left of the byte is skipped, then the marker whose turn it is must come.
 static bool take_restart(baseline_picture *picture, baseline_bits *bits) {
   if (bits->count < bits->padding || bits->count - bits->padding >= 8) return false;
-  if (bits->end - bits->next < 2 || bits->next[0] != 0xff || bits->next[1] != 0xd0 + picture->next_restart) return false;
+  if (bits->end - bits->next < 2 || bits->next[0] != 0xff) return false;
+  if (bits->next[1] != 0xd0 + picture->next_restart) return false;
   *bits = (baseline_bits){.next = bits->next + 2, .end = bits->end};
   picture->next_restart = (picture->next_restart + 1) & 7;
   return true;

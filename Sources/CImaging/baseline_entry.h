@@ -1,5 +1,5 @@
-// How an entry of a Huffman table is read. From the lowest bit: 6 bits: how many bits it is long, value included where it is known;
-// 2 bits: its kind; 8 bits: how far it goes in zigzag order; 16 bits: the coefficient, or the size of one.
+// How an entry of a Huffman table is read. From the lowest bit: 6 bits: how many bits it is long, value included where
+// that is known; 2 bits: its kind; 8 bits: how far it goes in zigzag order; 16 bits: the coefficient, or the size of one.
 #pragma once
 #include "baseline.h"
 

@@ -25,7 +25,8 @@ static bool find_tables(baseline_picture *picture, const struct jpeg_decompress_
   const jpeg_component_info *info = &codec->comp_info[index];
   baseline_component *component = &picture->components[index];
   const int dc = info->dc_tbl_no, ac = info->ac_tbl_no, quant = info->quant_tbl_no;
-  if (dc < 0 || dc >= NUM_HUFF_TBLS || ac < 0 || ac >= NUM_HUFF_TBLS || quant < 0 || quant >= NUM_QUANT_TBLS) return false;
+  if (dc < 0 || dc >= NUM_HUFF_TBLS || ac < 0 || ac >= NUM_HUFF_TBLS) return false;
+  if (quant < 0 || quant >= NUM_QUANT_TBLS) return false;
   const JHUFF_TBL *dc_codes = codec->dc_huff_tbl_ptrs[dc], *ac_codes = codec->ac_huff_tbl_ptrs[ac];
   const JQUANT_TBL *factors = codec->quant_tbl_ptrs[quant];
   if (dc_codes == NULL || ac_codes == NULL || factors == NULL) return false;

@@ -67,7 +67,8 @@ static inline __attribute__((always_inline)) void body_widen_between(uint8_t *re
                                                                      const uint8_t *far, size_t n) {
   for (size_t i = 0; i < n; i++) {
     ptrdiff_t at = (ptrdiff_t)i;
-    int left = 3 * near[at - 1] + far[at - 1], here = 3 * (3 * near[at] + far[at]), right = 3 * near[at + 1] + far[at + 1];
+    int left = 3 * near[at - 1] + far[at - 1], right = 3 * near[at + 1] + far[at + 1];
+    int here = 3 * (3 * near[at] + far[at]);
     out[2 * i] = (uint8_t)((here + left + 8) >> 4);
     out[2 * i + 1] = (uint8_t)((here + right + 7) >> 4);
   }
@@ -92,6 +93,7 @@ static inline __attribute__((always_inline)) void body_ycc_to_rgb(uint8_t *restr
   }
 }
 
-static inline __attribute__((always_inline)) void body_grey_to_rgb(uint8_t *restrict out, const uint8_t *grey, size_t n) {
+static inline __attribute__((always_inline)) void body_grey_to_rgb(uint8_t *restrict out, const uint8_t *grey,
+                                                                   size_t n) {
   for (size_t i = 0; i < n; i++) out[3 * i] = out[3 * i + 1] = out[3 * i + 2] = grey[i];
 }

@@ -5,7 +5,7 @@ import Testing
 @testable import Imaging
 
 /// A kernel, run once on `n` pixels or samples of seeded noise.
-private struct Kernel: CustomTestStringConvertible, Sendable {
+struct Kernel: CustomTestStringConvertible, Sendable {
   let testDescription: String
   let run: @Sendable (k_set, Int, GuardedMemory) -> Void
 
@@ -194,8 +194,8 @@ private func halves(_ n: Int, _ range: ClosedRange<Int>, _ memory: GuardedMemory
   private static let lengths = Array(0...33) + [47, 48, 49, 63, 64, 65, 95, 97, 127, 128, 129, 200]
 
   @Test(
-    "every kernel set agrees with the portable one and stays in its bounds", arguments: linear + bytes + taps)
-  private func agreement(_ kernel: Kernel) {
+    "every kernel set agrees with the portable one and stays in its bounds", arguments: linear + bytes + taps + jpegKernels)
+  func agreement(_ kernel: Kernel) {
     var wrong: [String] = []
     for length in Self.lengths {
       for padding in [0, 1, 3, 16] {

@@ -77,9 +77,10 @@ typedef struct k_set {
 
   // --- JPEG: ITU T.81's blocks, JFIF's colours, in libjpeg's arithmetic ------------------------------------------
   // The inverse transform of 64 dequantised coefficients, that of `row` and `column` at `k_coefficient_at`, to eight
-  // rows of eight samples. No coefficient is over `k_most_coefficient`. Returns not 0 where any implementation gives the
-  // same: all numbers between the passes are within +-k_most_coefficient too, so that two of them add up in 16 bits, and
-  // the samples are clamped from no more than -512...511 before 128 is added. Else 0, and the samples mean nothing.
+  // rows of eight samples. No coefficient is over `k_most_coefficient`. Returns not 0 where any implementation gives
+  // the same: all numbers between the passes are within +-k_most_coefficient too, so that two of them add up in 16
+  // bits, and the samples are clamped from no more than -512...511 before 128 is added. Else 0, and the samples mean
+  // nothing.
   int (*idct_8x8)(uint8_t *out, size_t stride, const int16_t *coefficients);
   // Twice as many samples as the n of a row, each a quarter of the way to the neighbour on its side: the halves are
   // rounded down and up by turns. Reads one sample more on each side.

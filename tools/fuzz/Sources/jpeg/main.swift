@@ -9,6 +9,12 @@ func pictures() throws -> [[UInt8]] {
   let gray = try Pixels(width: 24, height: 17, channels: 1, samples: samples.span.extracting(0..<24 * 17))
   var variant = JPEGVariant()
   var files = try [encode(color, as: .jpeg(quality: 90)), encode(gray, as: .jpeg(quality: 20))]
+  for subsampling in JPEGVariant.Subsampling.allCases {
+    variant.subsampling = subsampling
+    variant.restartInterval = subsampling == .s444 ? 2 : 0
+    files.append(try encode(color, quality: 85, variant: variant))
+  }
+  variant = JPEGVariant()
   variant.orientation = 6
   files.append(try encode(color, quality: 70, variant: variant))
   variant.progressive = true
@@ -29,6 +35,7 @@ fuzz(
   ],
   check: { data, count in
     let input = bytes(data, count)
-    checkImage(input)
+    checkRoutes(input)
+    if count % 4 == 0 { checkImage(input) }
     return 0
   })

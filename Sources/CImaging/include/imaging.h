@@ -1,5 +1,5 @@
-// JPEG and PNG in memory, over libjpeg and libpng. Their longjmp never leaves these functions; every
-// resource is freed by the close function or, on an error, before the call returns.
+// JPEG and PNG in memory, over libjpeg and libpng, and a decoder of our own for the usual JPEG. The libraries' longjmp
+// never leaves these functions; every resource is freed by the close function or, on an error, before the call returns.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

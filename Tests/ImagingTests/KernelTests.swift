@@ -194,7 +194,8 @@ private func halves(_ n: Int, _ range: ClosedRange<Int>, _ memory: GuardedMemory
   private static let lengths = Array(0...33) + [47, 48, 49, 63, 64, 65, 95, 97, 127, 128, 129, 200]
 
   @Test(
-    "every kernel set agrees with the portable one and stays in its bounds", arguments: linear + bytes + taps + jpegKernels)
+    "every kernel set agrees with the portable one and stays in its bounds",
+    arguments: linear + bytes + taps + jpegKernels)
   func agreement(_ kernel: Kernel) {
     var wrong: [String] = []
     for length in Self.lengths {

@@ -40,6 +40,7 @@ let package = Package(
     .target(name: "Files", dependencies: ["CLinux"], swiftSettings: strict),
     .target(name: "Records", dependencies: ["Files"], swiftSettings: strict),
     .target(name: "Imaging", dependencies: ["CImaging", "CKernels"], swiftSettings: strict),
+    .target(name: "Scoring", exclude: ["README.md"], swiftSettings: strict),
     .target(
       name: "Pipelines", dependencies: ["Files", "Records", "Imaging"], swiftSettings: strict),
     .target(name: "Terminal", dependencies: ["CLinux"], swiftSettings: strict),
@@ -60,6 +61,9 @@ let package = Package(
       exclude: ["Goldens"], swiftSettings: tests),
     .testTarget(
       name: "PipelinesTests", dependencies: ["Pipelines", "Files", "Records", "Imaging", "TestSupport"],
+      swiftSettings: tests),
+    .testTarget(
+      name: "ScoringTests", dependencies: ["Scoring", "TestSupport"], exclude: ["Goldens"],
       swiftSettings: tests),
     .testTarget(
       name: "SamplingTests", dependencies: ["Sampling", "Files", "Imaging", "TestSupport"],

@@ -1,0 +1,102 @@
+extension Grouping {
+  /// Counts the errors inside and across groups.
+  /// - Parameters:
+  ///   - assignment: the group of each label, 0..<names.count.
+  ///   - names: of the groups.
+  init(_ source: Source, assignment: [Int], names: [String], confusion: ConfusionCounts) {
+    var groups = names.map {
+      ClassGroup(name: $0, classes: [], support: 0, correct: 0, errorsInside: 0, errorsAcross: 0)
+    }
+    var cells: [Int: Int] = [:]
+    for label in assignment.indices {
+      let group = assignment[label]
+      groups[group].classes.append(label)
+      groups[group].support += confusion.support[label]
+      groups[group].correct += confusion.correct[label]
+      for entry in confusion.row(label) {
+        let other = assignment[entry.predicted]
+        cells[group * names.count + other, default: 0] += entry.count
+        if entry.predicted == label { continue }
+        if other == group {
+          groups[group].errorsInside += entry.count
+        } else {
+          groups[group].errorsAcross += entry.count
+        }
+      }
+    }
+    let across = groups.reduce(0) { $0 + $1.errorsAcross }
+    self.init(
+      source: source, groups: groups, assignment: assignment,
+      errorsInside: groups.reduce(0) { $0 + $1.errorsInside }, errorsAcross: across,
+      accuracy: confusion.total == 0 ? nil : .wilson(confusion.total - across, of: confusion.total),
+      confusion: cells.keys.sorted().map { key in
+        ConfusionCell(truth: key / names.count, predicted: key % names.count, count: cells[key] ?? 0)
+      })
+  }
+
+  /// Groups by the caller's names, in the order in which the labels bring them up.
+  init(given groupNames: [String], confusion: ConfusionCounts) {
+    var names: [String] = []
+    var positions: [String: Int] = [:]
+    let assignment = groupNames.map { name in
+      if let known = positions[name] { return known }
+      positions[name] = names.count
+      names.append(name)
+      return names.count - 1
+    }
+    self.init(.given, assignment: assignment, names: names, confusion: confusion)
+  }
+
+  /// Groups by who is taken for whom: the tree, cut where modularity (Newman 2006) over the errors is largest.
+  /// - Parameter seriated: the order of the groups is that of their classes here.
+  init(
+    clustered tree: Dendrogram, confusability: Confusability, seriated: [Int], classNames: [String],
+    confusion: ConfusionCounts
+  ) {
+    let assignment = Self.cut(tree, confusability)
+    // Numbered along the seriated order.
+    var numbers: [Int: Int] = [:]
+    for label in seriated where numbers[assignment[label]] == nil {
+      numbers[assignment[label]] = numbers.count
+    }
+    let numbered = assignment.map { numbers[$0] ?? 0 }
+    var largest = Array(repeating: -1, count: numbers.count)
+    for label in numbered.indices {
+      let group = numbered[label]
+      if largest[group] < 0 || confusion.support[label] > confusion.support[largest[group]] {
+        largest[group] = label
+      }
+    }
+    self.init(
+      .clustered, assignment: numbered, names: largest.map { classNames[$0] }, confusion: confusion)
+  }
+
+  /// A number for each class, the same for those of one group.
+  private static func cut(_ tree: Dendrogram, _ confusability: Confusability) -> [Int] {
+    let count = tree.leafCount
+    let layout = tree.layout
+    let counts = confusability.counts
+    // Degrees of the nodes, and the errors both of whose ends they hold.
+    var degrees = (0..<count).map { label in (0..<count).reduce(0) { $0 + counts[label * count + $1] } }
+    let total = degrees.reduce(0, +)
+    guard total > 0 else { return Array(0..<count) }
+    var gain = 0.0
+    var best = (gain: 0.0, merges: 0)
+    for (index, merge) in tree.merges.enumerated() {
+      let piece = layout.pieces[index]
+      var between = 0.0
+      for a in layout.leaves[piece.start..<piece.middle] {
+        for b in layout.leaves[piece.middle..<piece.end] { between += counts[a * count + b] }
+      }
+      gain += 2 * (between / total - degrees[merge.left] * degrees[merge.right] / (total * total))
+      degrees.append(degrees[merge.left] + degrees[merge.right])
+      if gain > best.gain { best = (gain, index + 1) }
+    }
+    var assignment = Array(0..<count)
+    // Later merges hold the earlier ones: the last to name a class is the largest group of it.
+    for piece in layout.pieces.prefix(best.merges) {
+      for label in layout.leaves[piece.start..<piece.end] { assignment[label] = layout.leaves[piece.start] }
+    }
+    return assignment
+  }
+}

@@ -1,0 +1,145 @@
+/// The probabilities of all images, in the order they came: in memory, or in a temporary file where they outgrow a
+/// budget.
+struct RowStore: Sendable {
+  private enum Storage {
+    case memory([Double])
+    case spilled(SpillFile, start: Int)
+  }
+  private struct Block {
+    var storage: Storage
+    let firstRow: Int
+    let rowCount: Int
+  }
+  let width: Int
+  private let budget: Int
+  private let folder: String?
+  private let rowsPerBlock: Int
+  private var blocks: [Block] = []
+  /// The block that is being filled.
+  private var open: [Double] = []
+  private var file: SpillFile?
+  /// Bytes of the full blocks in memory.
+  private var memoryByteCount = 0
+  private(set) var rowCount = 0
+  /// Why the rows were dropped, if they were.
+  private(set) var failure: String?
+
+  /// - Parameters:
+  ///   - width: values in a row.
+  ///   - budget: bytes to keep in memory.
+  init(width: Int, budget: Int, folder: String?) {
+    self.width = width
+    self.budget = budget
+    self.folder = folder
+    rowsPerBlock = max(1, (1 << 17) / max(1, width))
+  }
+
+  mutating func append(_ row: Span<Double>) {
+    guard failure == nil else { return }
+    if open.isEmpty { open.reserveCapacity(rowsPerBlock * width) }
+    unsafe row.withUnsafeBufferPointer { unsafe open.append(contentsOf: $0) }
+    rowCount += 1
+    if open.count >= rowsPerBlock * width { closeBlock() }
+  }
+
+  mutating func append(_ other: RowStore) {
+    if let reason = other.failure { drop(reason) }
+    guard failure == nil else { return }
+    closeBlock()
+    for block in other.blocks {
+      add(block.storage, rowCount: block.rowCount)
+      rowCount += block.rowCount
+    }
+    let rest = other.rowCount - (other.blocks.last.map { $0.firstRow + $0.rowCount } ?? 0)
+    open = other.open
+    rowCount += rest
+    if rest > 0 { closeBlock() }
+  }
+
+  /// Forgets all rows; `reason` stays behind.
+  mutating func drop(_ reason: String) {
+    failure = failure ?? reason
+    blocks = []
+    open = []
+    file = nil
+    memoryByteCount = 0
+  }
+
+  private var closedRowCount: Int { blocks.last.map { $0.firstRow + $0.rowCount } ?? 0 }
+
+  private mutating func closeBlock() {
+    let rows = rowCount - closedRowCount
+    guard rows > 0 else { return }
+    add(.memory(open), rowCount: rows)
+    open = []
+  }
+
+  private mutating func add(_ storage: Storage, rowCount: Int) {
+    var storage = storage
+    if case .memory(let values) = storage {
+      let size = values.count * MemoryLayout<Double>.stride
+      if file == nil && memoryByteCount + size <= budget {
+        memoryByteCount += size
+      } else {
+        do throws(SpillError) {
+          storage = try spill(values)
+        } catch {
+          return drop(error.words)
+        }
+      }
+    }
+    blocks.append(Block(storage: storage, firstRow: closedRowCount, rowCount: rowCount))
+  }
+
+  /// Once the budget is used up all rows go to the file, those in memory too: a long run has other uses for it.
+  private mutating func spill(_ values: [Double]) throws(SpillError) -> Storage {
+    if let file { return .spilled(file, start: try file.append(values)) }
+    let file = try SpillFile(folder: folder)
+    for index in blocks.indices {
+      if case .memory(let kept) = blocks[index].storage {
+        blocks[index].storage = .spilled(file, start: try file.append(kept))
+      }
+    }
+    memoryByteCount = 0
+    self.file = file
+    return .spilled(file, start: try file.append(values))
+  }
+
+  /// Hands out all rows, a block at a time: the number of its first row, and its values, row by row.
+  func forEachBlock(_ body: (Int, Span<Double>) -> Void) throws(SpillError) {
+    var buffer: [Double] = []
+    for block in blocks {
+      switch block.storage {
+      case .memory(let values): body(block.firstRow, values.span)
+      case .spilled(let file, let start):
+        let count = block.rowCount * width
+        if buffer.count != count { buffer = Array(repeating: 0, count: count) }
+        try file.read(at: start, into: &buffer)
+        body(block.firstRow, buffer.span)
+      }
+    }
+    if rowCount > closedRowCount { body(closedRowCount, open.span) }
+  }
+
+  /// One row.
+  func row(_ index: Int) throws(SpillError) -> [Double] {
+    if index >= closedRowCount {
+      let start = (index - closedRowCount) * width
+      return Array(open[start..<start + width])
+    }
+    var low = 0
+    var high = blocks.count - 1
+    while low < high {
+      let middle = (low + high + 1) / 2
+      if blocks[middle].firstRow <= index { low = middle } else { high = middle - 1 }
+    }
+    let offset = (index - blocks[low].firstRow) * width
+    switch blocks[low].storage {
+    case .memory(let values): return Array(values[offset..<offset + width])
+    case .spilled(let file, let start):
+      var values = Array(repeating: 0.0, count: width)
+      try file.read(at: start + offset * MemoryLayout<Double>.stride, into: &values)
+      return values
+    }
+  }
+}

@@ -23,6 +23,7 @@ let package = Package(
     // For the fuzz targets, a package of their own in tools/fuzz.
     .library(name: "Records", targets: ["Records"]),
     .library(name: "Imaging", targets: ["Imaging"]),
+    .library(name: "Predictions", targets: ["Predictions"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -40,6 +41,8 @@ let package = Package(
     .target(name: "Files", dependencies: ["CLinux"], swiftSettings: strict),
     .target(name: "Records", dependencies: ["Files"], swiftSettings: strict),
     .target(name: "Imaging", dependencies: ["CImaging", "CKernels"], swiftSettings: strict),
+    .target(
+      name: "Predictions", dependencies: ["Files", "Records"], exclude: ["README.md"], swiftSettings: strict),
     .target(name: "Scoring", exclude: ["README.md"], swiftSettings: strict),
     .target(
       name: "Pipelines", dependencies: ["Files", "Records", "Imaging"], swiftSettings: strict),
@@ -59,6 +62,8 @@ let package = Package(
     .testTarget(
       name: "ImagingTests", dependencies: ["Imaging", "CKernels", "TestSupport"],
       exclude: ["Goldens"], swiftSettings: tests),
+    .testTarget(
+      name: "PredictionsTests", dependencies: ["Predictions", "Records", "TestSupport"], swiftSettings: tests),
     .testTarget(
       name: "PipelinesTests", dependencies: ["Pipelines", "Files", "Records", "Imaging", "TestSupport"],
       swiftSettings: tests),

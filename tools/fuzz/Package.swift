@@ -12,6 +12,8 @@ let package = Package(
     .executableTarget(name: "rec", dependencies: ["Fuzzing", .product(name: "Records", package: "imrec")]),
     .executableTarget(name: "lst", dependencies: ["Fuzzing", .product(name: "Records", package: "imrec")]),
     .executableTarget(
+      name: "json", dependencies: ["Fuzzing", .product(name: "Predictions", package: "imrec")]),
+    .executableTarget(
       name: "jpeg",
       dependencies: ["Fuzzing", "Pictures", .product(name: "Imaging", package: "imrec")]),
     .executableTarget(

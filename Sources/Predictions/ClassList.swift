@@ -1,0 +1,57 @@
+import Files
+
+/// The names of the classes, in label order.
+public struct ClassList: Hashable, Sendable {
+  public let names: [String]
+  private let labels: [[UInt8]: Int]
+
+  /// - Throws: `.repeatedClass`.
+  public init(_ names: [String]) throws(TruthError) {
+    var labels: [[UInt8]: Int] = [:]
+    for (label, name) in names.enumerated() {
+      if let first = labels.updateValue(label, forKey: Array(name.utf8)) {
+        throw TruthError(.repeatedClass(shown(Array(name.utf8)), labels: [first, label]), path: "")
+      }
+    }
+    self.names = names
+    self.labels = labels
+  }
+
+  /// Reads a class file: one name a line, in label order; LF or CRLF; a byte order mark is passed over.
+  ///
+  /// - Throws: `.file`; `.notUTF8`; `.emptyClassName`; `.repeatedClass`. An empty file is a list of no class.
+  public init(file path: String) throws(TruthError) {
+    var bytes: ArraySlice<UInt8>
+    do throws(FileError) {
+      bytes = try readFile(path, limit: 1 << 26).bytes[...]
+    } catch {
+      throw TruthError(.file(error), path: path)
+    }
+    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.removeFirst(3) }
+    var lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    if lines.last?.isEmpty ?? true { lines.removeLast() }
+    var names: [String] = []
+    for (index, line) in lines.enumerated() {
+      guard
+        let name = String(validating: line.last == UInt8(ascii: "\r") ? line.dropLast() : line, as: UTF8.self)
+      else { throw TruthError(.notUTF8(line: index + 1), path: path) }
+      guard !name.isEmpty else { throw TruthError(.emptyClassName(line: index + 1), path: path) }
+      names.append(name)
+    }
+    do throws(TruthError) {
+      try self.init(names)
+    } catch {
+      throw TruthError(error.reason, path: path)
+    }
+  }
+
+  /// Classes that have numbers and no names.
+  init(numbered count: Int) {
+    names = (0..<count).map { "\($0)" }
+    labels = [:]
+  }
+
+  public var count: Int { names.count }
+
+  func label(of name: [UInt8]) -> Int? { labels[name] }
+}

@@ -1,0 +1,206 @@
+import Synchronization
+
+/// By what an output was joined to an image of the truth.
+public enum MatchRule: Int, CaseIterable, Sendable, CustomStringConvertible {
+  /// Both have the same path; the output with or without the image's suffix.
+  case path
+  /// One path is the end of the other: `s3://bucket/val/a/b.jpg` and `a/b.jpg`.
+  case pathEnd
+  /// One has no folder, and one image only has this file name.
+  case fileName
+  /// The output is named by the id of a list line or a record.
+  case id
+  /// The lines name no image and are as many as the images of the truth, in the same order.
+  case order
+  /// Nothing else matched a single output, and the names begin with Caltech-256's class number.
+  case caltech
+
+  public var description: String {
+    switch self {
+    case .path: "relative path"
+    case .pathEnd: "end of the path"
+    case .fileName: "unique file name"
+    case .id: "id"
+    case .order: "order of the lines"
+    case .caltech: "class number of the Caltech name (NNN_MMMM)"
+    }
+  }
+}
+
+/// Finds the image of the truth that an output belongs to.
+final class Matcher: Sendable {
+  enum Match: Hashable, Sendable {
+    case entry(Int, MatchRule)
+    /// An image that the truth names, but that cannot be judged.
+    case rejected
+    /// No image; why.
+    case none(String)
+  }
+
+  /// Paths of the images, then of the rejected ones.
+  private let paths: ByteStrings
+  private let imageCount: Int
+  private let hasIDs: Bool
+  /// Bytes of the folders that all paths of the truth begin with.
+  private let prefixCount: Int
+  /// Bytes of the folders that all outputs begin with.
+  private let outputPrefixCount: Int
+  private let byPath, byPathStem, byName, byNameStem: Lazy<NameIndex>
+  private let byID: Lazy<[UInt64: Int]>
+
+  init(_ truth: Truth, outputPrefixCount: Int) {
+    let paths = truth.paths + truth.rejectedPaths
+    let prefixCount = paths.commonFolderByteCount
+    self.paths = paths
+    imageCount = truth.count
+    let ids = truth.ids + truth.rejectedIDs
+    hasIDs = !ids.isEmpty
+    self.prefixCount = prefixCount
+    self.outputPrefixCount = outputPrefixCount
+    byPath = Lazy { NameIndex(paths) { paths.range($0).dropFirst(prefixCount) } }
+    byPathStem = Lazy { NameIndex(paths) { paths.stem(paths.range($0)).map { $0.dropFirst(prefixCount) } } }
+    byName = Lazy { NameIndex(paths) { paths.fileName(paths.range($0)) } }
+    byNameStem = Lazy { NameIndex(paths) { paths.stem(paths.fileName(paths.range($0))) } }
+    byID = Lazy { Self.idTable(ids) }
+  }
+
+  /// An id that several lines have names none of them: -1.
+  private static func idTable(_ ids: [UInt64]) -> [UInt64: Int] {
+    Dictionary(ids.enumerated().map { ($1, $0) }) { _, _ in -1 }
+  }
+
+  /// - Parameters:
+  ///   - name: the output's path without the suffix `.out`, or the name a line gives.
+  ///   - isID: whether a number is rather an id than the name of an image without its suffix.
+  func match(_ name: Span<UInt8>, isID: Bool) -> Match {
+    let rest = restRange(name)
+    if isID, let found = matchID(name.extracting(rest)) { return found }
+    return matchName(name) ?? matchID(name.extracting(rest))
+      ?? .none("the truth has no image of this name")
+  }
+
+  private func matchName(_ name: Span<UInt8>) -> Match? {
+    if let found = matchPath(name) { return found }
+    let rest = restRange(name)
+    if rest.count < name.count,
+      let found = matchPath(name.extracting(rest)) ?? matchFileName(name.extracting(rest))
+    {
+      return found
+    }
+    return matchFileName(name)
+  }
+
+  /// The name without the folders that all outputs are in.
+  private func restRange(_ name: Span<UInt8>) -> Range<Int> {
+    (outputPrefixCount < name.count ? outputPrefixCount : 0)..<name.count
+  }
+
+  /// Whether names of files that are numbers are ids: if at least as many of them are ids as are names of images without
+  /// their suffix. Batch transform of a `.rec` names its outputs by ids; that of files keeps their suffix.
+  func areIDs(_ folder: OutputFolder) -> Bool {
+    guard hasIDs else { return false }
+    var (idCount, nameCount) = (0, 0)
+    for index in 0..<folder.files.count {
+      folder.files.withBytes(index) { file in
+        let name = file.extracting(0..<(file.count - folder.suffix.count))
+        let rest = name.extracting(restRange(name))
+        guard unsafe rest.withUnsafeBufferPointer({ unsafe wholeNumber($0) }) != nil else { return }
+        if case .entry? = matchID(rest) { idCount += 1 }
+        if case .entry? = matchName(name) { nameCount += 1 }
+      }
+    }
+    return idCount > 0 && idCount >= nameCount
+  }
+
+  private func found(_ index: Int, _ rule: MatchRule) -> Match {
+    index < imageCount ? .entry(index, rule) : .rejected
+  }
+
+  /// Looks up the path and each end of it that begins behind a slash.
+  private func matchPath(_ name: Span<UInt8>) -> Match? {
+    for index in [byPath, byPathStem] {
+      var start = 0
+      // No path of this world has more folders; names that were made to cost time have.
+      for _ in 0..<64 {
+        let end = name.extracting(start..<name.count)
+        if case .one(let entry)? = index.value.find(end, in: paths),
+          agrees(name.extracting(0..<start), entry)
+        {
+          return found(entry, rule(name, folderCount: start, entry))
+        }
+        guard let slash = firstSlash(name, from: start) else { break }
+        start = slash + 1
+      }
+    }
+    return nil
+  }
+
+  /// Whether what stands before the common end does not contradict: the shorter of both is the end of the longer.
+  private func agrees(_ folders: Span<UInt8>, _ entry: Int) -> Bool {
+    let prefix = paths[entry].prefix(prefixCount)
+    let count = min(prefix.count, folders.count)
+    for place in 1..<(count + 1) where prefix[prefix.endIndex - place] != folders[folders.count - place] {
+      return false
+    }
+    if prefix.count > count { return count == 0 || prefix[prefix.endIndex - count - 1] == UInt8(ascii: "/") }
+    return folders.count == count || count == 0 || folders[folders.count - count - 1] == UInt8(ascii: "/")
+  }
+
+  private func rule(_ name: Span<UInt8>, folderCount: Int, _ entry: Int) -> MatchRule {
+    if folderCount == prefixCount { return .path }
+    return firstSlash(name, from: 0) == nil || (prefixCount == 0 && !paths.hasFolder(entry))
+      ? .fileName : .pathEnd
+  }
+
+  private func matchFileName(_ name: Span<UInt8>) -> Match? {
+    guard firstSlash(name, from: 0) == nil, !name.isEmpty else { return nil }
+    switch byName.value.find(name, in: paths) ?? byNameStem.value.find(name, in: paths) {
+    case .one(let entry): return found(entry, .fileName)
+    case .several(let count): return .none("\(count) images of the truth have this file name")
+    case nil: return nil
+    }
+  }
+
+  private func matchID(_ name: Span<UInt8>) -> Match? {
+    guard hasIDs, let id = unsafe name.withUnsafeBufferPointer({ unsafe wholeNumber($0) }),
+      id >= 0,
+      let entry = byID.value[UInt64(id)]
+    else { return nil }
+    return entry < 0 ? .none("several images of the truth have this id") : found(entry, .id)
+  }
+}
+
+/// The class of a name as Caltech-256 gives them, `NNN_MMMM.jpg`: NNN - 1; `nil` for other names.
+func caltechLabel(_ name: Span<UInt8>) -> Int? {
+  var start = 0
+  while let slash = firstSlash(name, from: start) { start = slash + 1 }
+  guard name.count >= start + 8, name[start + 3] == UInt8(ascii: "_"),
+    name.count == start + 8 || name[start + 8] == UInt8(ascii: ".")
+  else { return nil }
+  let number = (start..<(start + 3)).map { name[$0] }
+  guard let number = wholeNumber(number), number > 0, wholeNumber((4..<8).map { name[start + $0] }) != nil
+  else { return nil }
+  return number - 1
+}
+
+private func firstSlash(_ name: Span<UInt8>, from start: Int) -> Int? {
+  for index in start..<name.count where name[index] == UInt8(ascii: "/") { return index }
+  return nil
+}
+
+/// A value that is made when it is first asked for, by whichever thread comes first.
+private final class Lazy<Value: Sendable>: Sendable {
+  private let state = Mutex<Value?>(nil)
+  private let make: @Sendable () -> Value
+
+  init(_ make: @escaping @Sendable () -> Value) { self.make = make }
+
+  var value: Value {
+    state.withLock { value in
+      if let value { return value }
+      let made = make()
+      value = made
+      return made
+    }
+  }
+}

@@ -1,0 +1,118 @@
+/// Makes rows of outputs; its buffers are used again from output to output.
+struct RowReader {
+  private let matcher: Matcher
+  private let areIDs: Bool
+  private var parser: PredictionParser
+  private var buffer: [UInt8]
+  private var rows: OutputRows
+
+  /// - Parameters:
+  ///   - areIDs: whether files named by a number are named by an id.
+  ///   - reserved: how many probabilities the outputs will have, about.
+  init(
+    _ matcher: Matcher, _ parser: PredictionParser, areIDs: Bool, reserving reserved: Int, _ fraction: Double
+  ) {
+    self.matcher = matcher
+    self.areIDs = areIDs
+    self.parser = parser
+    buffer = [UInt8](repeating: 0, count: 1 << 16)
+    rows = OutputRows(fraction: fraction)
+    self.parser.values.reserveCapacity(reserved)
+  }
+
+  mutating func finish() -> OutputRows {
+    rows.values = parser.takeValues()
+    return rows
+  }
+
+  /// Reads an output file: one prediction of the image it is named after, or lines that each name their image.
+  mutating func addFile(_ index: Int, of folder: OutputFolder) {
+    var content: Result<PredictionContent, PredictionFault>
+    let valueStart = parser.values.count
+    do throws(PredictionFault) {
+      let count = try folder.read(index, into: &buffer)
+      // Moved out and back, so that the parser's own memory can change meanwhile.
+      let bytes = buffer
+      let text = bytes.span.extracting(0..<count)
+      var scanner = JSONScanner()
+      let first = try parser.parse(text, &scanner)
+      scanner.skipBlanks(text)
+      if scanner.cursor < text.count {
+        parser.values.removeLast(parser.values.count - valueStart)
+        if parser.nameRank != nil { return addKeyedLines(text, of: index) }
+        try refuseRest(text, scanner)
+      }
+      content = .success(first)
+    } catch {
+      content = .failure(error)
+    }
+    let match = folder.files.withBytes(index) {
+      matcher.match($0.extracting(0..<($0.count - folder.suffix.count)), isID: areIDs)
+    }
+    add(place: index, line: nil, name: .file, match, content, valueStart)
+  }
+
+  /// Something stands behind the prediction: another one on the next line, or rubbish.
+  private func refuseRest(_ text: Span<UInt8>, _ scanner: JSONScanner) throws(PredictionFault) {
+    var next = scanner
+    let isOnNextLine = text[scanner.cursor - 1] == UInt8(ascii: "\n")
+    if isOnNextLine, (try? next.skipValue(text)) != nil { throw PredictionFault(.several) }
+    throw PredictionFault(.json(scanner.fault("the end of the text", text)))
+  }
+
+  private mutating func addKeyedLines(_ text: Span<UInt8>, of file: Int) {
+    let lines = LineBlock(bytes: unsafe text.withUnsafeBufferPointer { unsafe Array($0) }, firstLine: 1)
+    lines.forEachLine { line, bytes in add(line: bytes, place: file, number: line) }
+  }
+
+  /// Reads a line of a file of lines.
+  mutating func addLine(_ bytes: Span<UInt8>, number: Int) { add(line: bytes, place: number, number: nil) }
+
+  private mutating func add(line bytes: Span<UInt8>, place: Int, number: Int?) {
+    let valueStart = parser.values.count
+    var content: Result<PredictionContent, PredictionFault>
+    do throws(PredictionFault) {
+      var scanner = JSONScanner()
+      content = .success(try parser.parse(bytes, &scanner))
+      scanner.skipBlanks(bytes)
+      if scanner.cursor < bytes.count {
+        throw PredictionFault(.json(scanner.fault("the end of the line", bytes)))
+      }
+    } catch {
+      parser.values.removeLast(parser.values.count - valueStart)
+      content = .failure(error)
+    }
+    guard parser.nameRank != nil else {
+      return add(place: place, line: number, name: .none, .none("it names no image"), content, valueStart)
+    }
+    let name = parser.name
+    // What stands under the key "id" is one, if there is an image with it.
+    let match = matcher.match(name.span, isID: parser.nameRank == PredictionKeys.idRank)
+    add(place: place, line: number, name: .given(name), match, content, valueStart)
+  }
+
+  private mutating func add(
+    place: Int, line: Int?, name: OutputRows.Name, _ match: Matcher.Match,
+    _ content: Result<PredictionContent, PredictionFault>, _ valueStart: Int
+  ) {
+    rows.rows.append(
+      OutputRows.Row(
+        place: place, line: line, name: name, match: match, content: content, valueStart: valueStart,
+        print: print(content, valueStart)))
+  }
+
+  /// Tells whether two outputs say the same. Two that differ share one by chance only, once in 2^64.
+  private func print(_ content: Result<PredictionContent, PredictionFault>, _ valueStart: Int) -> UInt64 {
+    switch content {
+    case .failure: return 1
+    case .success(.label(let label)): return UInt64(label) &* 2 &+ 2
+    case .success(.probabilities(let count)):
+      var print: UInt64 = 0x9E37_79B9_7F4A_7C15
+      for index in valueStart..<(valueStart + count) {
+        print = (print ^ parser.values[index].bitPattern) &* 0xD6E8_FEB8_6659_FD93
+        print ^= print >> 32
+      }
+      return print
+    }
+  }
+}

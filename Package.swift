@@ -26,7 +26,8 @@ let package = Package(
     .library(name: "Predictions", targets: ["Predictions"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
   ],
   targets: [
     .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
@@ -44,6 +45,14 @@ let package = Package(
     .target(
       name: "Predictions", dependencies: ["Files", "Records"], exclude: ["README.md"], swiftSettings: strict),
     .target(name: "Scoring", exclude: ["README.md"], swiftSettings: strict),
+    .target(
+      name: "Reporting",
+      dependencies: [
+        "Files", "Records", "Imaging", "Scoring", .product(name: "Mustache", package: "swift-mustache"),
+      ],
+      exclude: ["README.md"],
+      // Part of the program: an installed binary must find them wherever it stands.
+      resources: [.embedInCode("HTML/Assets")], swiftSettings: strict),
     .target(
       name: "Pipelines", dependencies: ["Files", "Records", "Imaging"], swiftSettings: strict),
     .target(name: "Terminal", dependencies: ["CLinux"], swiftSettings: strict),
@@ -69,6 +78,10 @@ let package = Package(
       swiftSettings: tests),
     .testTarget(
       name: "ScoringTests", dependencies: ["Scoring", "TestSupport"], exclude: ["Goldens"],
+      swiftSettings: tests),
+    .testTarget(
+      name: "ReportingTests",
+      dependencies: ["Reporting", "Files", "Records", "Imaging", "Scoring", "TestSupport"],
       swiftSettings: tests),
     .testTarget(
       name: "SamplingTests", dependencies: ["Sampling", "Files", "Imaging", "TestSupport"],

@@ -16,10 +16,18 @@ public struct Program: Sendable {
     precondition(access(path, X_OK) == 0, "\(path) is built")
   }
 
+  /// - Parameter name: of a program of the system; `nil` where it is not there.
+  public init?(installed name: String) {
+    let folders = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
+    guard
+      let folder = folders.split(separator: ":").first(where: { access("\($0)/\(name)", X_OK) == 0 })
+    else { return nil }
+    path = "\(folder)/\(name)"
+  }
+
   /// Whether a program of the system is there: "strace".
   public static func isInstalled(_ name: String) -> Bool {
-    let folders = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
-    return folders.split(separator: ":").contains { access("\($0)/\(name)", X_OK) == 0 }
+    Program(installed: name) != nil
   }
 
   /// Where a standard stream leads.

@@ -1,0 +1,96 @@
+import Foundation
+internal import Mustache
+
+/// A whole page: what its template needs. Written once, it is one file that asks nobody for anything.
+struct Page {
+  var title: String
+  var heading: String
+  /// Where the figures come from.
+  var origins: [(name: String, value: String)]
+  var hero: Hero
+  var sections: [Section]
+  var footer: String
+  /// What the script reads; JSON that is safe inside a script element.
+  var data: String
+  /// Pictures by their number, in the order of the file.
+  var thumbs: [(number: Int, jpeg: [UInt8])] = []
+
+  struct Hero {
+    var name: String
+    var value: String
+    var unit: String?
+    var chart: Chart?
+    var range: String
+    var sentence: String
+    var verdict: (style: String, sign: String, words: String)?
+    var tiles: [(name: String, value: String, note: String)] = []
+
+    var node: Node {
+      [
+        "heroName": name, "heroValue": value, "heroUnit": unit, "heroChart": chart?.node, "heroRange": range,
+        "heroSentence": sentence,
+        "heroVerdict": verdict.map {
+          ["verdictStyle": $0.style, "verdictSign": $0.sign, "verdictWords": $0.words] as Node
+        },
+        "tiles": tiles.map {
+          ["tileName": $0.name, "tileValue": $0.value, "tileNote": $0.note] as Node
+        },
+      ]
+    }
+  }
+
+  /// - Returns: the file; the same for the same page, on every machine and day.
+  /// - Complexity: O(bytes of the file), some copies of them.
+  func html() -> String {
+    let (css, script) = (Assets.style, Assets.script)
+    let root: Node = [
+      "pageTitle": title, "heading": heading, "hasOrigins": !origins.isEmpty,
+      "origins": origins.map {
+        ["originName": $0.name, "originValue": clipped($0.value, to: 120)] as Node
+      }, "hero": hero.node, "sections": sections.map(\.node), "footer": footer, "data": data,
+      "hasThumbs": !thumbs.isEmpty,
+      "thumbs": thumbs.map {
+        [
+          "thumbNumber": "\($0.number)", "thumbData": base64($0.jpeg),
+        ] as Node
+      }, "css": css.text, "styleHash": css.policyHash, "script": script.text, "scriptHash": script.policyHash,
+    ]
+    return Assets.library.render(root, withTemplate: "page") ?? ""
+  }
+}
+
+func base64(_ bytes: [UInt8]) -> String { Data(bytes).base64EncodedString() }
+
+/// The fixed parts of a page; they are in the program.
+enum Assets {
+  struct Inline {
+    let text: String
+    /// As a Content-Security-Policy names it.
+    let policyHash: String
+
+    init(_ bytes: [UInt8]) {
+      text = String(decoding: bytes, as: UTF8.self)
+      policyHash = "sha256-" + base64(sha256(bytes))
+    }
+  }
+
+  static let style = Inline(PackageResources.page_css)
+  static let script = Inline(PackageResources.page_js)
+
+  static let library: MustacheLibrary = {
+    PageText.register()
+    var templates: [String: MustacheTemplate] = [:]
+    for (name, bytes) in [
+      ("page", PackageResources.page_mustache), ("block", PackageResources.block_mustache),
+      ("table", PackageResources.table_mustache), ("cell", PackageResources.cell_mustache),
+      ("chart", PackageResources.chart_mustache),
+    ] {
+      do {
+        templates[name] = try MustacheTemplate(string: String(decoding: bytes, as: UTF8.self))
+      } catch {
+        preconditionFailure("the template \(name) of the program cannot be read: \(error)")
+      }
+    }
+    return MustacheLibrary(templates: templates)
+  }()
+}

@@ -1,0 +1,80 @@
+import Scoring
+
+/// A table of the page.
+struct Table {
+  struct Column {
+    var title: String
+    var isNumber = false
+    var hint: String?
+  }
+
+  let id: String
+  let caption: String
+  var columns: [Column] = []
+  var rows: [Node] = []
+  /// Whether the script may offer a search field.
+  var isSearched = false
+  /// Whether it is a matrix of counts: narrow columns, their names written upwards.
+  var isMatrix = false
+  /// What is not in it, and where it is.
+  var rest: String?
+
+  init(_ id: String, _ caption: String, text: [String] = [], numbers: [String] = []) {
+    self.id = id
+    self.caption = caption
+    columns = text.map { Column(title: $0) } + numbers.map { Column(title: $0, isNumber: true) }
+  }
+
+  /// - Parameter id: an anchor for links to the row.
+  mutating func add(_ cells: [Node], id: String? = nil) {
+    rows.append(["rowID": id, "cells": cells])
+  }
+
+  var node: Node? {
+    if rows.isEmpty { return nil }
+    return [
+      "tableID": id, "caption": caption, "isSearched": isSearched, "isMatrix": isMatrix,
+      "isTall": rows.count > 18 && !isMatrix, "rest": rest,
+      "columns": columns.map { column -> Node in
+        ["title": column.title, "isNumber": column.isNumber, "hint": column.hint]
+      }, "rows": rows,
+    ]
+  }
+}
+
+enum Cell {
+  static func text(_ text: String) -> Node { ["words": text] }
+  static func number(_ text: String) -> Node { ["words": text, "isRight": true] }
+  static func number(_ value: Int) -> Node { number(whole(value)) }
+  static func percent(_ value: Double?) -> Node { number(value.map { Reporting.percent($0) } ?? "–") }
+  static func decimal(_ value: Double?, _ count: Int = 4) -> Node {
+    number(value.map { Reporting.decimal($0, count) } ?? "–")
+  }
+  /// An interval as words and as a whisker on 0...1.
+  static func interval(_ estimate: Estimate?, hasBar: Bool = true) -> Node {
+    guard let estimate else { return number("–") }
+    if !hasBar { return number(range(estimate, 1)) }
+    return [
+      "words": range(estimate, 1), "isRight": true,
+      "bar": [
+        "low": coordinate(100 * estimate.low), "span": coordinate(100 * (estimate.high - estimate.low)),
+        "at": coordinate(100 * estimate.value - 1),
+      ] as Node,
+    ]
+  }
+  /// A share of a whole, as words and as a bar.
+  static func share(_ value: Double) -> Node {
+    [
+      "words": Reporting.percent(value), "isRight": true,
+      "bar": ["low": "0", "span": coordinate(100 * value), "at": "-5"] as Node,
+    ]
+  }
+  /// Text that may be long: what is clipped can be opened.
+  static func long(_ text: String, limit: Int = 72, href: String? = nil, isHead: Bool = false) -> Node {
+    let short = clipped(text, to: limit)
+    let isClipped = short != text && !text.isEmpty
+    return [
+      "words": short, "full": isClipped ? text : nil, "href": isClipped ? nil : href, "isHead": isHead,
+    ]
+  }
+}

@@ -1,0 +1,205 @@
+public import Scoring
+
+/// What a forge takes as one comment.
+public enum MarkdownLimit {
+  /// GitHub's limit, in characters.
+  public static let comment = 65_536
+}
+
+extension Score {
+  private static let listedCount = 10
+  private static let detailCount = 50
+
+  /// The score as a comment on a pull request, in GitHub's Markdown: figures, gates, the worst classes, the most
+  /// frequent confusions, the account of the inputs; more of it folded away.
+  ///
+  /// - Parameter limit: UTF-8 bytes that it has at most, 8,000 or more. What is too long is cut at whole rows.
+  public func markdown(limit: Int = MarkdownLimit.comment) -> String {
+    var writer = MarkdownWriter(limit: limit)
+    writer.add("<!-- imrec score -->")
+    writer.add(top1.map { "## Accuracy \(percentText($0.value))" } ?? "## Accuracy: nothing was scored")
+    writer.addGates(gates, isDrop: false)
+    writer.add("\n\(inputTroubles.isEmpty ? "" : "⚠️ ")\(inputSentence).")
+    addFigures(to: &writer)
+    addWorstClasses(to: &writer)
+    addPairs(to: &writer)
+    addTroubles(to: &writer)
+    addImages(to: &writer)
+    addNotes(to: &writer)
+    addClasses(to: &writer)
+    return writer.finish("the file of `imrec score -o`")
+  }
+
+  private func addFigures(to writer: inout MarkdownWriter) {
+    let columns: [(name: String, alignment: MarkdownWriter.Alignment)] = [
+      ("Figure", .left), ("Value", .right), ("95 % interval", .right),
+    ]
+    func share(_ name: String, _ value: Double?, _ interval: Estimate?) -> [String]? {
+      value.map { [name, percentText($0), interval.map(intervalText) ?? ""] }
+    }
+    func number(_ name: String, _ value: Double?) -> [String]? {
+      value.map { [name, decimalText($0, 4), ""] }
+    }
+    let main = [
+      share("Top-1", top1?.value, top1), share("Top-5", top5?.value, top5),
+      share("Macro F1", macro?.f1, bootstrap?.macroF1),
+      share("Balanced accuracy", balancedAccuracy, bootstrap?.balancedAccuracy), number("Log-loss", logLoss),
+      number("Calibration error (ECE)", ece),
+    ].compactMap { $0 }
+    writer.addTable(nil, columns, rows: main, of: main.count)
+    let more = [
+      share("Top-2", top2?.value, top2), share("Top-3", top3?.value, top3),
+      share("Top-10", top10?.value, top10),
+      share("Macro precision", macro?.precision, bootstrap?.macroPrecision),
+      share("Macro recall", macro?.recall, bootstrap?.macroRecall),
+      share("Weighted precision", weighted?.precision, nil), share("Weighted recall", weighted?.recall, nil),
+      share("Weighted F1", weighted?.f1, nil), number("Cohen's kappa", kappa),
+      number("Matthews correlation (MCC)", mcc), number("Brier score", brier),
+      number("Largest calibration error (MCE)", calibration?.mce),
+      number("Temperature that fits best", calibration?.temperature?.value),
+    ].compactMap { $0 }
+    if more.isEmpty { return }
+    writer.addDetails("More figures") { writer in writer.addTable(nil, columns, rows: more, of: more.count) }
+  }
+
+  private func addWorstClasses(to writer: inout MarkdownWriter) {
+    let classes = worstClasses
+    guard classes.count > 1 else { return }
+    let shown = classes.prefix(Self.listedCount)
+    writer.addTable(
+      "### Worst classes of \(groupedText(classes.count))", Self.classColumns, rows: shown.lazy.map(classRow),
+      of: shown.count)
+  }
+
+  private static let classColumns: [(name: String, alignment: MarkdownWriter.Alignment)] = [
+    ("Class", .left), ("Recall", .right), ("95 % interval", .right), ("Precision", .right),
+    ("Images", .right),
+    ("Most often taken for", .left),
+  ]
+
+  private func classRow(_ item: ClassScore) -> [String] {
+    let most = mostTakenFor(item.label)
+    return [
+      markdownCode(item.name), percentText(item.recall.value), intervalText(item.recall),
+      percentText(item.precision), groupedText(item.support),
+      most.map { "\(markdownCode(name($0.predicted))) (\(groupedText($0.count)))" } ?? "",
+    ]
+  }
+
+  private func addPairs(to writer: inout MarkdownWriter) {
+    let shown = pairs.prefix(Self.listedCount)
+    writer.addTable(
+      "### Most frequent confusions, of \(groupedText(errors)) errors",
+      [
+        ("Images", .right), ("Of all errors", .right), ("Class", .left), ("taken for", .left),
+        ("this way", .right),
+        ("the other way", .right),
+      ],
+      rows: shown.lazy.map { pair in
+        let (truth, predicted, there, back) =
+          pair.aAsB >= pair.bAsA
+          ? (pair.a, pair.b, pair.aAsB, pair.bAsA) : (pair.b, pair.a, pair.bAsA, pair.aAsB)
+        return [
+          groupedText(pair.count), percentText(pair.share), markdownCode(name(truth)),
+          markdownCode(name(predicted)), groupedText(there), groupedText(back),
+        ]
+      }, of: shown.count)
+  }
+
+  private func addTroubles(to writer: inout MarkdownWriter) {
+    let troubles = inputTroubles
+    if troubles.isEmpty { return }
+    writer.addDetails("Inputs that do not count: \(groupedText(troubles.count))") { writer in
+      writer.addTable(
+        nil, [("", .left), ("Path", .left), ("Reason", .left)],
+        rows: troubles.prefix(Self.detailCount).lazy.map {
+          [$0.status, markdownCode($0.path, to: 120), markdownCode($0.reason, to: 200)]
+        }, of: troubles.count)
+    }
+  }
+
+  private func addImages(to writer: inout MarkdownWriter) {
+    if let confidentErrors, !confidentErrors.isEmpty {
+      writer.addDetails("Errors of highest confidence") { writer in
+        let shown = confidentErrors.prefix(Self.detailCount / 2)
+        writer.addTable(
+          nil, [("Image", .left), ("Class", .left), ("Predicted", .left), ("Confidence", .right)],
+          rows: shown.lazy.map {
+            [
+              markdownCode($0.path, to: 120), markdownCode(name($0.truth)), markdownCode(name($0.predicted)),
+              percentText($0.confidence),
+            ]
+          }, of: shown.count)
+      }
+    }
+    if let labelIssues, labelIssues.count > 0 {
+      writer.addDetails("Labels that are probably wrong: \(groupedText(labelIssues.count))") { writer in
+        writer.addTable(
+          nil, [("Image", .left), ("Label", .left), ("Suggested", .left), ("Confidence", .right)],
+          rows: labelIssues.images.prefix(Self.detailCount / 2).lazy.map {
+            [
+              markdownCode($0.path, to: 120), markdownCode(name($0.label)), markdownCode(name($0.suggested)),
+              percentText($0.confidence),
+            ]
+          }, of: labelIssues.count)
+      }
+    }
+  }
+
+  private func addNotes(to writer: inout MarkdownWriter) {
+    var notes = details.map { ($0.name, $0.value) }
+    if unnormalised > 0 {
+      notes.append(("Unnormalised", "\(groupedText(unnormalised)) outputs whose sum is not 1"))
+    }
+    if ties > 0 { notes.append(("Ties", "\(groupedText(ties)), won by the lowest label")) }
+    if hardLabels > 0 {
+      notes.append(("Labels only", "\(groupedText(hardLabels)) outputs without probabilities"))
+    }
+    for omission in omitted { notes.append(("Left out: \(omission.metric)", omission.reason)) }
+    writer.addNotes(notes)
+  }
+
+  private func addClasses(to writer: inout MarkdownWriter) {
+    let classes = worstClasses
+    guard classes.count > Self.listedCount else { return }
+    writer.addDetails("All classes, by recall") { writer in
+      writer.addTable(nil, Self.classColumns, rows: classes.lazy.map(classRow), of: classes.count)
+    }
+  }
+}
+
+extension MarkdownWriter {
+  private static let gateCount = 50
+
+  /// How the gates ended, failed ones first.
+  mutating func addGates(_ gates: [GateResult], isDrop: Bool) {
+    if gates.isEmpty { return }
+    let failed = gates.filter { !$0.passed }
+    add(
+      failed.isEmpty
+        ? "\n✅ **PASSED**: \(gates.count == 1 ? "the gate is" : "all \(gates.count) gates are") met."
+        : "\n❌ **FAILED**: \(failed.count) of \(gates.count) gates \(failed.count == 1 ? "is" : "are") not met."
+    )
+    let shown = (failed + gates.filter(\.passed)).prefix(Self.gateCount)
+    addTable(
+      nil, [("", .left), ("Gate", .left), (isDrop ? "Drop" : "Value", .right), ("Asked for", .right)],
+      rows: shown.lazy.map { gate in
+        [
+          gate.passed ? "✅ passed" : "❌ **FAILED**", markdownCode(gate.gate, to: 120),
+          gate.roundedText, gate.bound(isDrop: isDrop),
+        ]
+      }, of: gates.count)
+  }
+
+  /// Facts about the run, folded away.
+  mutating func addNotes(_ notes: [(name: String, value: String)]) {
+    if notes.isEmpty { return }
+    addDetails("About this run") { writer in
+      writer.addTable(
+        nil, [("", .left), ("", .left)],
+        rows: notes.prefix(Self.gateCount).lazy.map {
+          [markdownCode($0.name, to: 120), markdownCode($0.value, to: 200)]
+        }, of: notes.count)
+    }
+  }
+}

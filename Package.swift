@@ -54,12 +54,17 @@ let package = Package(
       // Part of the program: an installed binary must find them wherever it stands.
       resources: [.embedInCode("HTML/Assets")], swiftSettings: strict),
     .target(
-      name: "Pipelines", dependencies: ["Files", "Records", "Imaging"], swiftSettings: strict),
+      name: "Pipelines", dependencies: ["Files", "Records", "Imaging", "Predictions", "Scoring"],
+      swiftSettings: strict),
     .target(name: "Terminal", dependencies: ["CLinux"], swiftSettings: strict),
     .target(name: "Sampling", dependencies: ["Files", "Imaging"], swiftSettings: strict),
     .executableTarget(
       name: "imrec",
-      dependencies: ["Files", "Records", "Imaging", "Pipelines", "Sampling", "Terminal", argumentParser],
+      dependencies: [
+        "Files", "Records", "Imaging", "Pipelines", "Predictions", "Reporting", "Sampling", "Scoring",
+        "Terminal",
+        argumentParser,
+      ],
       swiftSettings: strict),
     .executableTarget(
       name: "im2rec", dependencies: ["Files", "Records", "Imaging", "Pipelines", "Terminal"],
@@ -74,7 +79,8 @@ let package = Package(
     .testTarget(
       name: "PredictionsTests", dependencies: ["Predictions", "Records", "TestSupport"], swiftSettings: tests),
     .testTarget(
-      name: "PipelinesTests", dependencies: ["Pipelines", "Files", "Records", "Imaging", "TestSupport"],
+      name: "PipelinesTests",
+      dependencies: ["Pipelines", "Files", "Records", "Imaging", "Scoring", "TestSupport"],
       swiftSettings: tests),
     .testTarget(
       name: "ScoringTests", dependencies: ["Scoring", "TestSupport"], exclude: ["Goldens"],

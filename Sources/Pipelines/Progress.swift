@@ -14,6 +14,13 @@ public struct Progress: Sendable {
     fraction = total > 0 ? Double(done) / Double(total) : 1
   }
 
+  init(done: Int, total: Int?, skipped: Int, fraction: Double) {
+    self.done = done
+    self.total = total
+    self.skipped = skipped
+    self.fraction = fraction
+  }
+
   init(done: Int, skipped: Int, byte: Int, of byteCount: Int) {
     self.done = done
     total = nil

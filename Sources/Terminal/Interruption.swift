@@ -7,6 +7,8 @@ public enum ExitStatus {
   public static let done: Int32 = 0
   public static let failed: Int32 = 1
   public static let someSkipped: Int32 = 2
+  /// Done, but a figure is not as good as was asked for.
+  public static let gateFailed: Int32 = 3
   public static let wrongUsage: Int32 = 64
 }
 
@@ -14,9 +16,15 @@ public enum ExitStatus {
 /// whole or absent. A second signal ends it at once.
 public func runCancellably(_ body: @escaping @Sendable () async -> Int32) async -> Int32 {
   prepareProcess()
-  let work = Task(operation: body)
   // The program sees a closed pipe as an error of the write, not as its death.
   _ = signal(SIGPIPE, SIG_IGN)
+  let gate = AsyncStream.makeStream(of: Void.self)
+  let work = Task {
+    // Dispatch opens files of its own for the signals, and dies if it cannot: it gets them before the work does.
+    var registrations = gate.stream.makeAsyncIterator()
+    for _ in 0..<2 { await registrations.next() }
+    return await body()
+  }
   let sources = [SIGINT, SIGTERM].map { number in
     _ = signal(number, SIG_IGN)
     let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
@@ -25,6 +33,7 @@ public func runCancellably(_ body: @escaping @Sendable () async -> Int32) async 
       _ = signal(number, SIG_DFL)
       work.cancel()
     }
+    source.setRegistrationHandler { gate.continuation.yield() }
     source.resume()
     return source
   }

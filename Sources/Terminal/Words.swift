@@ -30,7 +30,8 @@ private func shortened(_ text: String) -> String {
   text.count <= 240 ? text : "\(text.prefix(100))[...]\(text.suffix(100))"
 }
 
-/// Text as it can be shown: control characters and what turns the direction of writing are escaped.
+/// Text as it can be shown: control characters, line separators and what is invisible or turns the direction of writing
+/// are escaped.
 public func printable(_ text: String) -> String {
   var result = ""
   for scalar in text.unicodeScalars {
@@ -38,9 +39,14 @@ public func printable(_ text: String) -> String {
     case 0x0A: result += "\\n"
     case 0x0D: result += "\\r"
     case 0x09: result += "\\t"
-    case 0..<0x20, 0x7F..<0xA0, 0x200E...0x200F, 0x202A...0x202E, 0x2066...0x2069:
-      result += "\\u{\(String(scalar.value, radix: 16))}"
-    default: result.unicodeScalars.append(scalar)
+    // Emoji and Persian are written with the joiners.
+    case 0x200C...0x200D: result.unicodeScalars.append(scalar)
+    default:
+      switch scalar.properties.generalCategory {
+      case .control, .format, .lineSeparator, .paragraphSeparator:
+        result += "\\u{\(String(scalar.value, radix: 16))}"
+      default: result.unicodeScalars.append(scalar)
+      }
     }
   }
   return result

@@ -2,6 +2,7 @@ import Files
 import Glibc
 import Imaging
 import Pipelines
+import Predictions
 import Records
 import Terminal
 
@@ -24,6 +25,12 @@ struct Failure {
         if case .strict = error.reason {
           "--strict stops at the first such input; without it, it is skipped and counted. --resume goes on here."
         } else { nil }
+    case let error as TruthError:
+      sentence = error.description
+      remedy = Self.remedy(error)
+    case let error as OutputError:
+      sentence = error.description
+      remedy = Self.remedy(error)
     case let error as SplitError:
       sentence = error.description
       remedy = Self.remedy(error)
@@ -33,6 +40,30 @@ struct Failure {
     default:
       sentence = "\(error)"
       remedy = nil
+    }
+  }
+
+  private static func remedy(_ error: TruthError) -> String? {
+    switch error.reason {
+    case .file(let failure): remedy(failure.reason)
+    case .records(let failure): remedy(failure)
+    case .unknownFormat where error.path.hasSuffix(".idx"):
+      "An index has no labels: name the .rec or the .lst beside it."
+    case .unknownFormat:
+      "Each line needs a path and a label, such as a/1.jpg,3; the ending says the format: .lst, .rec, .csv, .jsonl."
+    case .notUTF8: "Save it as UTF-8, for example: iconv -f latin1 -t utf-8 FILE"
+    case .emptyClassName, .repeatedClass:
+      "Each class of the model stands once, one a line, in the order of training."
+    case .noColumn: "Name the columns in the first row: path,label"
+    case .badGroup: "Each row is a class, by name or label, and its group: dog,pets"
+    default: nil
+    }
+  }
+
+  private static func remedy(_ error: OutputError) -> String? {
+    switch error.reason {
+    case .file(let failure): remedy(failure.reason)
+    case .orderUnknown, .orderMeansNothing: "Give each line a \"path\", as the truth has it."
     }
   }
 

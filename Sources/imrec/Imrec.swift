@@ -8,7 +8,7 @@ struct Imrec: AsyncParsableCommand {
     abstract: "From image folders to accuracy reports, on one machine.",
     discussion: """
       USAGE: imrec <verb> ...    EXAMPLE: imrec convert photos/ caltech --resize 256
-      EXIT STATUS: 0 done · 1 failed · 2 done, some inputs skipped · 64 wrong usage
+      EXIT STATUS: 0 done · 1 failed · 2 some skipped · 3 gate failed · 64 wrong usage
       """,
     version: "0.1.0",
     groupedSubcommands: [
@@ -18,6 +18,7 @@ struct Imrec: AsyncParsableCommand {
           ConvertCommand.self, ListCommand.self, PackCommand.self, InfoCommand.self, VerifyCommand.self,
           ExtractCommand.self, MergeCommand.self, TensorsCommand.self,
         ]),
+      CommandGroup(name: "Score", subcommands: [ScoreCommand.self, CompareCommand.self]),
       CommandGroup(name: "Tools", subcommands: [BenchCommand.self, SampleCommand.self]),
     ])
 
@@ -46,6 +47,10 @@ struct Imrec: AsyncParsableCommand {
 
   /// Says what went wrong and, where there is one, the remedy.
   private static func report(_ error: any Error) -> Int32 {
+    if let error = error as? WrongUsage {
+      writeToErrorOutput("Error: \(printable(error.sentence))\n  See 'imrec \(error.verb) --help'.\n")
+      return ExitStatus.wrongUsage
+    }
     let usage = exitCode(for: error)
     // Everything of the parser's own: help, version, wrong usage.
     if usage == .success || usage == .validationFailure {

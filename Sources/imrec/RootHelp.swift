@@ -1,4 +1,5 @@
 import ArgumentParser
+import Terminal
 
 /// The help of `imrec` itself: one line a verb, so that all of them fit one screen of 80 x 24.
 enum RootHelp {
@@ -23,9 +24,5 @@ enum RootHelp {
       "Completions for the shell: imrec --generate-completion-script bash|zsh|fish",
     ]
     return lines.joined(separator: "\n") + "\n"
-  }
-
-  private static func padded(_ text: String, _ width: Int) -> String {
-    text + String(repeating: " ", count: max(0, width - text.count))
   }
 }

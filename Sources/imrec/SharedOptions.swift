@@ -1,4 +1,5 @@
 public import ArgumentParser
+import Files
 import Glibc
 public import Imaging
 public import Pipelines
@@ -30,6 +31,23 @@ struct OutputOptions: ParsableArguments {
 /// The reader of stdout is gone, or the disk under it is full.
 struct OutputClosed: Error, CustomStringConvertible {
   var description: String { "the result could not be written to stdout" }
+}
+
+/// Arguments that are found to be wrong only when the inputs are known.
+struct WrongUsage: Error {
+  let sentence: String
+  let verb: String
+
+  init(_ sentence: String, verb: String) {
+    self.sentence = sentence
+    self.verb = verb
+  }
+}
+
+/// That an output would not replace an input.
+func checkOutput(_ output: String?, inputs: [String?], verb: String) throws(WrongUsage) {
+  guard let output, inputs.contains(where: { $0.map { isSameFile($0, output) } ?? false }) else { return }
+  throw WrongUsage("-o \(output) is an input too: give the output a name of its own", verb: verb)
 }
 
 struct JobOptions: ParsableArguments {

@@ -3,7 +3,7 @@ import Testing
 
 private let verbs = [
   ["convert"], ["list"], ["pack"], ["info"], ["verify"], ["extract"], ["merge"], ["tensors"],
-  ["bench", "decode"],
+  ["bench", "decode"], ["score"], ["compare"],
 ]
 
 @Suite("The command line of imrec")
@@ -43,6 +43,9 @@ struct UsageTests {
   @Test(
     "is wrong used, and says how and where, with status 64 and nothing on stdout",
     arguments: [
+      ("score", "<outputs>"), ("score outputs", "--truth"),
+      ("score outputs --truth t.csv --seed x", "--seed"),
+      ("compare a.json", "<b>"), ("compare a.json b.json --fail-under top1=1", "--fail-under"),
       ("nonsense", "nonsense"), ("--nonsense", "--nonsense"), ("convert", "<root>"),
       ("convert photos", "<prefix>"),
       ("convert photos x y", "y"), ("convert photos x --nonsense", "--nonsense"),

@@ -1,0 +1,96 @@
+import Files
+public import Predictions
+public import Scoring
+
+/// How predictions are scored.
+public struct ScoringOptions: Sendable {
+  /// Batches of outputs in work at once; the score does not depend on it.
+  public var jobs = 2
+  /// Where the images are: their headers give slices by width, height, aspect and grey.
+  public var images: String?
+  /// Bytes of probabilities kept in memory, as many as 16,000 images of 257 classes have; what is more goes to a
+  /// temporary file.
+  public var rowByteCount = 32 << 20
+  public var score = ScoreOptions()
+
+  public init() {}
+}
+
+/// Predictions of a batch transform and their truth, joined and scored.
+public struct ScoringRun: Sendable {
+  /// What is known before any output is read in full: the truth, the classes.
+  public let plan: PredictionPlan
+  /// Outputs that count for no image, with the reasons; once `score` is done.
+  public private(set) var unexpected: [Truth.Rejection] = []
+  /// Images each rule has joined.
+  public private(set) var ruleCounts: [MatchRule: Int] = [:]
+
+  /// Reads the truth, and looks what outputs there are.
+  ///
+  /// - Parameters:
+  ///   - outputs: a folder of outputs or a file of JSON lines.
+  ///   - truth: a list, records, a folder of class folders, a table or JSON lines.
+  ///   - classes: a file of class names in label order; `nil` to take those of the truth, or numbers.
+  /// - Throws: `TruthError`, `OutputError` where one of them cannot be read as a whole.
+  public init(outputs: String, truth: String, classes: String?) throws {
+    let list = try classes.map { try ClassList(file: $0) }
+    plan = try PredictionPlan(OutputSource(outputs), Truth(truth, classes: list))
+  }
+
+  /// Reads the outputs, joins them to the truth, and scores them.
+  ///
+  /// The sums of the score hold: images = scored + invalid + missing.
+  /// - Throws: `OutputError`; `CancellationError`. A single output that cannot be used is not an error.
+  public mutating func score(_ options: ScoringOptions, progress: (Progress) -> Void = { _ in }) async throws
+    -> Score
+  {
+    var ledger = Ledger(plan)
+    var tally: Tally
+    repeat {
+      tally = Tally(classes: plan.classes.names, rowBudget: options.rowByteCount)
+      try await read(into: &tally, &ledger, options, progress)
+    } while try ledger.endPass()
+    for path in ledger.missing { tally.addMissing(path) }
+    for item in ledger.invalid { tally.addInvalid(item.path, reason: item.reason) }
+    for item in ledger.unexpected { tally.addUnexpected(item.path) }
+    unexpected = ledger.unexpected
+    ruleCounts = ledger.ruleCounts
+    return await tally.score(options.score, jobs: options.jobs)
+  }
+
+  private func read(
+    into tally: inout Tally, _ ledger: inout Ledger, _ options: ScoringOptions, _ progress: (Progress) -> Void
+  ) async throws {
+    var batches = try plan.batches()
+    let plan = plan
+    let attributes = ImageAttributes(truth: plan.truth, images: options.images)
+    var done = 0
+    try await inOrder(
+      width: options.jobs, window: 2 * options.jobs, next: { try batches.next() },
+      work: { batch in
+        let rows = plan.read(batch)
+        return (rows, attributes?.ofImages(rows.entries))
+      },
+      take: { (rows, attributes) in
+        ledger.take(rows) { output, row, place in
+          do throws(ScoringError) {
+            let facts = attributes?[place] ?? [:]
+            switch output.content {
+            case .probabilities:
+              try tally.add(output.path, truth: output.truth, probabilities: row, attributes: facts)
+            case .label(let label):
+              try tally.add(output.path, truth: output.truth, predicted: label, attributes: facts)
+            }
+            return nil
+          } catch {
+            return error.description
+          }
+        }
+        done += rows.count
+        progress(
+          Progress(
+            done: done, total: plan.source.count, skipped: done - ledger.scoredCount, fraction: rows.fraction)
+        )
+      })
+  }
+}

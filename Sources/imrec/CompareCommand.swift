@@ -1,0 +1,154 @@
+import ArgumentParser
+import Files
+import FoundationEssentials
+import Pipelines
+import Reporting
+import Scoring
+import Terminal
+
+struct CompareCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "compare",
+    abstract: "Compare two scores: what changed, and could it be chance?",
+    discussion: """
+      Exits 2 if images are left out, since one run did not score them or the runs
+      disagree about their truth; 3 if B is worse than --fail-drop allows.
+      Gates: top1, top5, macro_f1, balanced_accuracy, class:NAME.recall.
+      EXAMPLE: imrec compare before.json after.json --fail-drop top1=0.01
+      """)
+
+  @Argument(help: "The earlier run: a file written by imrec score -o.")
+  var a: String
+  @Argument(help: "The later run.")
+  var b: String
+  @Option(
+    name: [.short, .customLong("output")],
+    help: ArgumentHelp("Everything, as JSON.", valueName: "comparison.json"))
+  var output: String?
+  @Option(help: ArgumentHelp("Exit 3 if a figure drops by more: top1=0.01", valueName: "gates"))
+  var failDrop: [String] = []
+  @Option(help: ArgumentHelp("Of the bootstrap intervals.", valueName: "number"))
+  var seed: UInt64 = 0
+  @Option(help: ArgumentHelp("Where the images are, for the HTML: a folder or a .rec.", valueName: "root"))
+  var images: String?
+  @OptionGroup(title: "Reports") var reports: ReportOptions
+  @OptionGroup(title: "Output") var results: OutputOptions
+
+  func run() async throws {
+    let work = try compare()
+    var thumbnails = Thumbnails()
+    if reports.html != nil, let source = try imageSource(images: images, truth: "") {
+      thumbnails = try await reports.thumbnails(
+        of: work.html.wantedImages, from: source, byteBudget: work.html.thumbnailByteBudget(),
+        jobs: Imrec.coreCount, results.words)
+    }
+    try finish(work, thumbnails)
+  }
+
+  private struct Work {
+    var comparison: Comparison
+    let a: Score
+    let b: Score
+    var html: ComparisonReport { ComparisonReport(comparison, a: a, b: b) }
+  }
+
+  // Not to be inlined, nor is `finish`: the optimiser of Swift 6.3.1 crashes on a coroutine with all of these throws.
+  @inline(never) private func compare() throws -> Work {
+    try checkOutput(output, inputs: [a, b], verb: "compare")
+    try reports.check(inputs: [a, b], outputs: [output], verb: "compare")
+    if let images { try checkImages(images) }
+    let (first, second) = (try read(a), try read(b))
+    let gates = try gates(classes: first.classes.map(\.name) + second.classes.map(\.name))
+    var comparison = Comparison(first, second, ComparisonOptions(seed: seed))
+    guard comparison.images > 0 else {
+      throw PipelineError(.contradiction("\(a) and \(b) have no image in common with the same truth"))
+    }
+    comparison.details = details(first, second)
+    comparison.gates = comparison.evaluate(gates)
+    return Work(comparison: comparison, a: first, b: second)
+  }
+
+  @inline(never) private func finish(_ work: Work, _ thumbnails: Thumbnails) throws {
+    if let output { try writeStaged(output) { sink in try work.comparison.writeJSON(sink) } }
+    try reports.write(work.comparison, of: work.a, work.b, thumbnails, results.words)
+    try report(work.comparison)
+  }
+
+  private func read(_ path: String) throws -> Score {
+    let bytes = try readFile(path).bytes
+    let score: Score
+    do {
+      score = try JSONDecoder().decode(Score.self, from: Data(bytes))
+    } catch let error as DecodingError {
+      throw PipelineError(
+        .contradiction("\(path): it is no score.json, as imrec score -o writes it: \(sentence(error))"))
+    }
+    guard score.version == Score.currentVersion else {
+      throw PipelineError(
+        .contradiction(
+          "\(path): its schema is version \(score.version); version \(Score.currentVersion) is expected"))
+    }
+    if let image = score.predictions.firstOutside(classCount: score.classes.count) {
+      throw PipelineError(
+        .contradiction(
+          "\(path): \(image.path) has the labels \(image.truth) and \(image.predicted), and there are "
+            + "\(score.classes.count) classes: the file was changed since imrec score wrote it"))
+    }
+    return score
+  }
+
+  private func sentence(_ error: DecodingError) -> String {
+    func place(_ context: DecodingError.Context) -> String {
+      context.codingPath.isEmpty ? "" : "at \(context.codingPath.map(\.stringValue).joined(separator: ".")): "
+    }
+    switch error {
+    case .keyNotFound(let key, let context):
+      return "\(place(context))the key \"\(key.stringValue)\" is missing"
+    case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
+      return place(context) + context.debugDescription
+    @unknown default: return "\(error)"
+    }
+  }
+
+  private func gates(classes: [String]) throws -> [Gate] {
+    do throws(ScoringError) {
+      var gates: [Gate] = []
+      for text in failDrop { gates += try Gate.parseDrops(text, classes: classes) }
+      return gates
+    } catch {
+      throw WrongUsage("--fail-drop: \(error.description)", verb: "compare")
+    }
+  }
+
+  /// Where the runs came from, and what neither of them could score.
+  private func details(_ first: Score, _ second: Score) -> [Detail] {
+    var details = [Detail("A", a), Detail("B", b)]
+    let lost = Set(first.missing + first.invalid.map(\.path))
+    let both = Set(second.missing + second.invalid.map(\.path)).count { lost.contains($0) }
+    if both > 0 {
+      details.append(Detail("in neither", "\(counted(both, "image")) missing or invalid in both"))
+    }
+    return details
+  }
+
+  private func report(_ comparison: Comparison) throws {
+    let words = results.words
+    words.listed("only in B", comparison.missingInA.map { ($0, "not scored in A, left out") })
+    words.listed("only in A", comparison.missingInB.map { ($0, "not scored in B, left out") })
+    words.listed(
+      "truth differs", comparison.truthConflicts.map { ($0, "the runs give it different classes, left out") })
+    if results.json {
+      try comparison.writeJSON { chunk in
+        guard writeToOutput(String(decoding: chunk, as: UTF8.self)) else { throw OutputClosed() }
+      }
+    } else {
+      guard writeToOutput(CompareText(comparison, output: output).text) else { throw OutputClosed() }
+    }
+    words.failedGates(comparison.gates) { _ in "a drop of at most" }
+    if comparison.gates.contains(where: { !$0.passed }) { throw ExitCode(ExitStatus.gateFailed) }
+    if !comparison.truthConflicts.isEmpty || !comparison.missingInA.isEmpty || !comparison.missingInB.isEmpty
+    {
+      throw ExitCode(ExitStatus.someSkipped)
+    }
+  }
+}

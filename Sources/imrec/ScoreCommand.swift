@@ -1,0 +1,160 @@
+import ArgumentParser
+import Files
+import Pipelines
+import Predictions
+import Reporting
+import Scoring
+import Terminal
+
+struct ScoreCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "score",
+    abstract: "Score the outputs of a batch transform against the truth.",
+    discussion: """
+      Exits 2 if an input is invalid or missing or an output unexpected, 3 if a
+      gate fails. Nothing is left out silently.
+      Gates: top1, top5, macro_f1, balanced_accuracy, log_loss (at most), ... and
+      class:NAME.recall.
+      EXAMPLE: imrec score outputs/ --truth val.lst --classes classes.txt \\
+               -o score.json --fail-under top1=0.8
+      """)
+
+  @Argument(help: "A folder of <name>.out files, as batch transform leaves them, or a file of JSON lines.")
+  var outputs: String
+  @Option(help: "A .lst, a .rec, a folder of class folders, a CSV or JSON lines: paths and labels.")
+  var truth: String
+  @Option(
+    help: ArgumentHelp(
+      "Class names, one a line, in label order. (default: those of the truth)", valueName: "file"))
+  var classes: String?
+  @Option(
+    name: [.short, .customLong("output")], help: ArgumentHelp("Everything, as JSON.", valueName: "score.json")
+  )
+  var output: String?
+  @Option(
+    help: ArgumentHelp(
+      "Where the images are, a folder (slices by their size, aspect and grey) or a .rec.", valueName: "root"))
+  var images: String?
+  @Option(
+    help: ArgumentHelp(
+      "A table of classes and their groups. (default: found by clustering)", valueName: "file"))
+  var groups: String?
+  @Option(
+    help: ArgumentHelp("Exit 3 if a figure is worse: top1=0.8,class:bathtub.recall=0.5", valueName: "gates"))
+  var failUnder: [String] = []
+  @Option(help: ArgumentHelp("Of the bootstrap intervals.", valueName: "number"))
+  var seed: UInt64 = 0
+  @Option(
+    help: ArgumentHelp("Batches in work at once; the score does not depend on it.", valueName: "count"),
+    transform: wholeNumber(1...4096))
+  var jobs = Imrec.coreCount
+  @OptionGroup(title: "Reports") var reports: ReportOptions
+  @OptionGroup(title: "Output") var results: OutputOptions
+
+  func run() async throws {
+    try checkOutput(output, inputs: [outputs, truth, classes, groups], verb: "score")
+    try reports.check(inputs: [outputs, truth, classes, groups], outputs: [output], verb: "score")
+    if let images { try checkImages(images) }
+    var run = try ScoringRun(outputs: outputs, truth: truth, classes: classes)
+    let gates = try gates(classes: run.plan.classes.names)
+    var options = ScoringOptions()
+    options.jobs = jobs
+    options.images = images.flatMap { isFolder($0) ? $0 : nil }
+    options.score.seed = seed
+    options.score.groups = try groups.map { try readClassGroups($0, of: run.plan.classes) }
+
+    let display = ProgressDisplay(unit: "outputs", quiet: results.quiet)
+    var score = try await run.score(options) { display.update($0) }
+    display.finish()
+    score.details = details(run)
+    score.gates = score.evaluate(gates)
+    var thumbnails = Thumbnails()
+    if reports.html != nil, let source = try imageSource(images: images, truth: truth) {
+      let report = ScoreReport(score)
+      thumbnails = try await reports.thumbnails(
+        of: report.wantedImages, from: source, byteBudget: report.thumbnailByteBudget(), jobs: jobs,
+        results.words)
+    }
+    try write(score, thumbnails)
+    try report(score, run)
+  }
+
+  /// A gate that cannot be read is wrong usage, found before any output is.
+  private func gates(classes: [String]) throws -> [Gate] {
+    do throws(ScoringError) {
+      var gates: [Gate] = []
+      for text in failUnder { gates += try Gate.parse(text, classes: classes) }
+      return gates
+    } catch {
+      throw WrongUsage("--fail-under: \(error.description)", verb: "score")
+    }
+  }
+
+  private func details(_ run: ScoringRun) -> [Detail] {
+    var details = [Detail("Outputs", outputs), Detail("Truth", truth)]
+    if let classes { details.append(Detail("Class list", classes)) }
+    details.append(Detail("Matched by", matchText(run)))
+    for (reason, count) in reasonCounts(run.unexpected) {
+      details.append(Detail("Unexpected: \(reason)", "\(count)"))
+    }
+    details.append(Detail("Program", "imrec \(Imrec.configuration.version)"))
+    return details
+  }
+
+  /// Writes what was asked for; each file appears when it is whole.
+  private func write(_ score: Score, _ thumbnails: Thumbnails) throws {
+    if let output { try writeStaged(output) { sink in try score.writeJSON(sink) } }
+    try reports.write(score, thumbnails, results.words)
+  }
+
+  private func report(_ score: Score, _ run: ScoringRun) throws {
+    let words = results.words
+    for problem in run.plan.source.problems {
+      words.warn("\(printable(shortened(problem.path))): \(printable(problem.reason))")
+    }
+    let others = run.plan.source.others
+    if let first = others.first {
+      words.note(
+        "\(counted(others.count, "file")) in \(printable(outputs)) no output by its name: \(printable(shortened(first)))\(others.count > 1 ? ", ..." : "")"
+      )
+    }
+    words.listed("invalid", score.invalid.map { ($0.path, $0.reason) })
+    words.listed("missing", score.missing.map { ($0, "no output") })
+    words.listed("unexpected", run.unexpected.map { ($0.path, $0.reason) })
+    if results.json {
+      try score.writeJSON { chunk in
+        guard writeToOutput(String(decoding: chunk, as: UTF8.self)) else { throw OutputClosed() }
+      }
+    } else {
+      guard writeToOutput(ScoreText(score, matched: matchText(run), output: output).text) else {
+        throw OutputClosed()
+      }
+    }
+    // Last, where they are seen.
+    words.failedGates(score.gates) { gate in Gate.losses.contains(gate.gate) ? "at most" : "at least" }
+    let advice = ScoreAdvice(score: score, run: run, truth: truth, classList: classes)
+    for remedy in advice.remedies { words.warn(remedy) }
+    if !results.json, let next = advice.nextStep(output: output) { words.note(next) }
+    if score.gates.contains(where: { !$0.passed }) { throw ExitCode(ExitStatus.gateFailed) }
+    if !score.invalid.isEmpty || !score.missing.isEmpty || !run.unexpected.isEmpty
+      || !run.plan.source.problems.isEmpty
+    {
+      throw ExitCode(ExitStatus.someSkipped)
+    }
+  }
+
+  private func matchText(_ run: ScoringRun) -> String {
+    let counts = MatchRule.allCases.compactMap { rule in run.ruleCounts[rule].map { "\(rule) (\($0))" } }
+    return counts.isEmpty ? "nothing" : counts.joined(separator: ", ")
+  }
+
+  private func reasonCounts(_ items: [Truth.Rejection]) -> [(String, Int)] {
+    // Sentences that name a file or a byte differ each time: they count together.
+    var counts: [String: Int] = [:]
+    for item in items {
+      counts[item.reason.hasPrefix("byte ") ? "it is no JSON" : item.reason, default: 0] += 1
+    }
+    if counts.count > 20 { return [("for various reasons", items.count)] }
+    return counts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+  }
+}

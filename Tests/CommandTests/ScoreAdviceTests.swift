@@ -1,0 +1,122 @@
+import TestSupport
+import Testing
+
+@Suite("imrec score tells what to do where inputs do not fit")
+struct ScoreAdviceTests {
+  /// What is written into the folder before, the arguments behind `score`, and words that must be said.
+  private static let cases: [(name: String, files: [String: String], arguments: String, words: [String])] = [
+    (
+      "fewer names than probabilities", ["two.txt": "a\nb\n"], "out --truth t.lst --classes two.txt",
+      [
+        "most outputs have 3 probabilities", "two.txt names 2", "--classes FILE",
+        "invalid: a/1.jpg, a/2.jpg, b/1.jpg: 3 probabilities, 2 are expected",
+      ]
+    ),
+    (
+      "folders that are not all classes", ["photos/a/1.jpg": "x", "photos/b/1.jpg": "x"],
+      "out --truth photos", ["photos has 2", "--classes FILE"]
+    ),
+    (
+      "names without anything in common", ["other.csv": "q.jpg,0\nr.jpg,1\n"], "out --truth other.csv",
+      [
+        "no output belongs to an image", "outputs a/1.jpg.out, a/2.jpg.out and others",
+        "paths of the truth q.jpg, r.jpg.",
+      ]
+    ),
+    (
+      "folders lost", ["flat/1.jpg.out": "[1,0,0]"], "flat --truth t.lst",
+      ["3 images of the truth have this file name", "keep the folders in the names of the outputs"]
+    ),
+    (
+      "a folder of other files", ["empty/notes.txt": "x"], "empty --truth t.lst",
+      ["empty holds no file <name>.out", "such as notes.txt"]
+    ),
+    ("a truth of no image", ["empty.csv": "path,label\n"], "out --truth empty.csv", ["nothing to score"]),
+    ("a truth without class folders", ["none/a/x.txt": ""], "out --truth none", ["a folder for each class"]),
+    (
+      "outputs that are no JSON", ["o.jsonl": "a b\n1 2\n3 4\n5 6\n"], "o.jsonl --truth t.lst",
+      ["no output can be scored. An output is JSON such as"]
+    ),
+  ]
+
+  @Test("by a warning after the summary, with exit status 2", arguments: 0..<cases.count)
+  func advice(_ index: Int) throws {
+    let test = Self.cases[index]
+    try withOutputs { (folder) throws in
+      for (name, text) in test.files { writeScratchFile("\(folder)/\(name)", text.utf8) }
+      let run = imrec.run(["score"] + test.arguments.split(separator: " ").map(String.init), in: folder)
+      #expect(run.status == 2, "\(test.name): \(run)")
+      for words in test.words { #expect(run.errors.contains(words), "\(test.name): \(run)") }
+      #expect(run.output.contains("No image was scored."))
+    }
+  }
+
+  @Test(
+    "when labels count from 1, or the class list is in another order: no figure is believed without a word")
+  func order() throws {
+    try withScratchFolder { (folder) throws in
+      var (right, shifted, turned, outputs) = ("", "", "", "")
+      for index in 0..<40 {
+        let label = index % 4
+        right += "\(index).jpg,\(label)\n"
+        shifted += "\(index).jpg,\(label + 1)\n"
+        turned += "\(index).jpg,\((label + index / 39 * 2) % 4 ^ 1)\n"
+        let row = (0..<5).map { $0 == label ? "0.6" : "0.1" }.joined(separator: ",")
+        outputs += "{\"path\":\"\(index).jpg\",\"prediction\":[\(row)]}\n"
+      }
+      for (name, text) in [("right", right), ("shifted", shifted), ("turned", turned)] {
+        writeScratchFile("\(folder)/\(name).csv", text.utf8)
+      }
+      writeScratchFile("\(folder)/o.jsonl", outputs.utf8)
+      func errors(_ truth: String) -> String {
+        imrec.run(["score", "o.jsonl", "--truth", truth, "--quiet"], in: folder).errors
+      }
+      #expect(errors("right.csv").isEmpty)
+      #expect(errors("shifted.csv").contains("every predicted label is 1 too low"))
+      #expect(errors("turned.csv").contains("--classes must be in the order of training"))
+    }
+  }
+
+  @Test("when a .rec knows its images by ids, but outputs are named by paths; when an .idx is named")
+  func records() throws {
+    try withRecords(classes: 3, each: 2) { (folder) throws in
+      writeScratchFile("\(folder)/out/a/00.jpg.out", "[1,0,0]".utf8)
+      let run = imrec.run(["score", "out", "--truth", "in.rec"], in: folder)
+      #expect(run.status == 2 && run.errors.contains("ids of the truth 0, 1 and others"), "\(run)")
+      #expect(run.errors.contains("name the .lst it was made of"))
+      let index = imrec.run(["score", "out", "--truth", "in.idx"], in: folder)
+      #expect(index.status == 1 && index.errors.contains("An index has no labels: name the .rec"), "\(index)")
+    }
+  }
+
+  @Test("next: the JSON that compare reads, and compare")
+  func next() throws {
+    try withOutputs { (folder) throws in
+      #expect(
+        imrec.run(["score", "out", "--truth", "t.lst"], in: folder).errors.contains("next: -o score.json"))
+      let kept = imrec.run(["score", "out", "--truth", "t.lst", "-o", "s.json"], in: folder)
+      #expect(kept.errors.contains("next: imrec compare s.json OTHER.json"))
+      #expect(
+        !imrec.run(["score", "out", "--truth", "t.lst", "--quiet"], in: folder).errors.contains("next"))
+    }
+  }
+
+  @Test(
+    "wrong usage is told with the verb's own help, before anything is read",
+    arguments: [
+      ("out --truth t.lst --fail-under top1", "top1=NUMBER is expected"),
+      ("out --truth t.lst --fail-under top1=nan", "a number is expected"),
+      ("out --truth t.lst --fail-under class:horse.recall=0.5", "a name of the class list"),
+      ("out --truth t.lst -o ./t.lst", "-o ./t.lst is an input too"),
+      ("out --truth t.lst --jobs 0", "not a whole number from 1"),
+    ])
+  func usage(_ arguments: String, _ words: String) throws {
+    try withOutputs { (folder) throws in
+      let before = readScratchBytes("\(folder)/t.lst")
+      let run = imrec.run(["score"] + arguments.split(separator: " ").map(String.init), in: folder)
+      #expect(run.status == 64 && run.errors.contains(words), "\(run)")
+      #expect(run.errors.contains("imrec score --help") && run.output.isEmpty)
+      #expect(readScratchBytes("\(folder)/t.lst") == before)
+    }
+  }
+}

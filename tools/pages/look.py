@@ -1,0 +1,71 @@
+"""Opens the reports in Chromium and checks what people, readers of the screen and printers get."""
+import argparse
+import json
+import pathlib
+import sys
+import tempfile
+import time
+
+import checks
+import material
+from browser import DESKTOP, PHONE, Browser
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--imrec", required=True)
+    parser.add_argument("--chromium", required=True)
+    parser.add_argument("--chromedriver", required=True)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="imrec-pages.") as scratch:
+        folder = pathlib.Path(scratch)
+        material.make(options.imrec, folder)
+        browser = Browser(options.chromium, options.chromedriver)
+        try:
+            failures = look(browser, folder)
+        finally:
+            browser.quit()
+    sys.exit(1 if failures else 0)
+
+
+def look(browser, folder):
+    """Returns how many checks failed."""
+    count, failures = 0, 0
+
+    def tell(page, view, name, wrong):
+        nonlocal count, failures
+        count += 1
+        failures += bool(wrong)
+        for sentence in wrong:
+            print(f"FAILED  {page} ({view}), {name}: {sentence}".encode("ascii", "backslashreplace").decode())
+
+    for name in ("drawn", "compare", "naughty", "naughty-compare", "hard", "lost"):
+        page, begun = folder / f"{name}.html", time.monotonic()
+        for view, size, dark in (("desktop", DESKTOP, False), ("desktop, dark", DESKTOP, True), ("phone", PHONE, False)):
+            browser.open(page, size, dark)
+            tell(name, view, "quiet", checks.quiet(browser, page))
+            tell(name, view, "fits", checks.fits(browser))
+            # Names change no structure: with naughty ones, which make long pages, one look is enough.
+            if not name.startswith("naughty") or (name, view) == ("naughty", "desktop"):
+                tell(name, view, "accessible", checks.accessible(browser))
+        data = folder / f"{name}.json"
+        if data.exists():
+            score = json.loads(data.read_text())
+            browser.open(page)
+            tell(name, "desktop", "charts", checks.charts(browser, score) if score["scored"] else [])
+            if score["scored"]:
+                tell(name, "desktop", "keyboard", checks.keyboard(browser, score))
+                tell(name, "desktop", "tables", checks.tables(browser, score))
+                tell(name, "desktop", "quiet after use", checks.quiet(browser, page))
+            browser.open(page, script=False)
+            tell(name, "without script", "complete", checks.complete(browser, score))
+            tell(name, "without script", "still", checks.still(browser) if score["scored"] else [])
+        if name in ("drawn", "compare"):
+            tell(name, "paper", "prints", checks.prints(browser))
+        print(f"== {name} took {time.monotonic() - begun:.1f} s", file=sys.stderr)
+    print(f"pages: {count} checks, {failures} failed")
+    return failures
+
+
+if __name__ == "__main__":
+    main()

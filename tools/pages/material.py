@@ -1,0 +1,81 @@
+"""Makes the reports that are looked at: a drawn data set with thumbnails, naughty names, and edge cases."""
+import json
+import pathlib
+import random
+import subprocess
+
+from naughty import NAMES
+
+
+def imrec(program, *arguments, allowed=(0, 2)):
+    done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True)
+    if done.returncode not in allowed:
+        raise SystemExit(f"imrec {arguments[0]} ended with {done.returncode}: {done.stderr[-600:]}")
+
+
+def probabilities(generator, count, truth, sharpness):
+    """A row that is often, not always, right; neighbours of the truth are what it is taken for."""
+    row = [generator.random() ** 4 * 0.05 for _ in range(count)]
+    row[truth] += sharpness * generator.random()
+    row[(truth + 1) % count] += 0.6 * generator.random()
+    total = sum(row)
+    return [round(value / total, 6) for value in row]
+
+
+def write_lines(path, lines):
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def score(program, folder, name, truth, outputs, *options):
+    write_lines(folder / f"{name}-truth.jsonl", truth)
+    write_lines(folder / f"{name}-outputs.jsonl", outputs)
+    imrec(program, "score", folder / f"{name}-outputs.jsonl", "--truth", folder / f"{name}-truth.jsonl", "-o", folder / f"{name}.json",
+          "--html", folder / f"{name}.html", "--quiet", *options)
+
+
+def drawn(program, folder):
+    """Drawn images with predictions of two made-up models, so that there are thumbnails."""
+    images = folder / "images"
+    imrec(program, "sample", images, "--classes", 8, "--per-class", 16, "--quiet")
+    paths = sorted(p.relative_to(images).as_posix() for p in images.rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    classes = sorted({p.split("/")[0] for p in paths})
+    truth = [{"path": p, "label": classes.index(p.split("/")[0])} for p in paths]
+    (folder / "drawn-classes.txt").write_text("".join(c + "\n" for c in classes))
+    for name, seed, sharpness in (("drawn", 1, 1.0), ("drawn-b", 2, 1.3)):
+        generator = random.Random(seed)
+        outputs = [{"path": t["path"], "prediction": probabilities(generator, len(classes), t["label"], sharpness)} for t in truth]
+        score(program, folder, name, truth, outputs, "--classes", folder / "drawn-classes.txt", "--images", images)
+    imrec(program, "compare", folder / "drawn.json", folder / "drawn-b.json", "--html", folder / "compare.html", "--images", images,
+          "--fail-drop", "top1=0.5", "--quiet")
+
+
+def naughty(program, folder):
+    """Every naughty name is a class, a path, a value of a slice."""
+    # An image without a class name has no class: the empty name is only a value of the slice.
+    classes = sorted(filter(None, NAMES), key=lambda name: [ord(c) for c in name])
+    for run, seed in (("naughty", 3), ("naughty-b", 4)):
+        generator = random.Random(seed)
+        truth, outputs = [], []
+        for label, name in enumerate(classes):
+            for copy in range(3):
+                path = f"{name}/{copy}{name}"
+                truth.append({"path": path, "label": name, "camera": NAMES[(label * 7 + copy) % len(NAMES)]})
+                if copy < 2:
+                    outputs.append({"path": path, "prediction": probabilities(generator, len(classes), label, 0.9)})
+        outputs.append({"path": "<script>pwn(60)</script>", "prediction": [1]})
+        outputs.append({"path": truth[2]["path"], "prediction": "<script>pwn(61)</script>"})
+        score(program, folder, run, truth, outputs)
+    imrec(program, "compare", folder / "naughty.json", folder / "naughty-b.json", "--html", folder / "naughty-compare.html", "--quiet")
+
+
+def edges(program, folder):
+    score(program, folder, "hard", [{"path": f"{i}.jpg", "label": i % 5} for i in range(100)],
+          [{"path": f"{i}.jpg", "prediction": (i * i) % 5} for i in range(100)])
+    score(program, folder, "lost", [{"path": f"{i}.jpg", "label": i % 2} for i in range(4)],
+          [{"path": "0.jpg", "prediction": [0.5, "x"]}, {"path": "elsewhere.jpg", "prediction": [1, 0]}])
+
+
+def make(program, folder):
+    folder = pathlib.Path(folder)
+    for part in (drawn, naughty, edges):
+        part(program, folder)

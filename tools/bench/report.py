@@ -1,18 +1,24 @@
 """Writes what was measured: raw.json with every run, and README.md with medians, ratios and whether the goals are met."""
 import json
 import os
+import statistics
 
 MIB = 1 << 20
 
 
-def goals(medians):
-    """(what, goal, figure, met) for each goal whose cases were measured."""
+def goals(medians, runs):
+    """(what, goal, figure, met) for each goal whose cases were measured.
+
+    A ratio is the median of the rounds' ratios: the two programs of a round ran one after the other, so that a machine
+    that is slower for some seconds is so for both.
+    """
     def median(name, what="images_per_second"):
         return medians.get(name, {}).get(what)
 
     def ratio(what, ours, peers, goal):
-        if median(ours) and median(peers):
-            found = median(ours) / median(peers)
+        if runs.get(ours) and runs.get(peers):
+            found = statistics.median(our["images_per_second"] / peer["images_per_second"]
+                                      for our, peer in zip(runs[ours], runs[peers]))
             yield what, f"at least {goal}x", f"{found:.2f}x", found >= goal
 
     def at_most(what, found, limit, shown):
@@ -71,7 +77,7 @@ def write(out, facts, stages, names):
     for record in records:
         record["command"] = shortened(record["command"], names)
     medians = {record["name"]: record["median"] for record in records}
-    judged = list(goals(medians))
+    judged = list(goals(medians, {record["name"]: record["runs"] for record in records}))
     out.mkdir(parents=True, exist_ok=True)
     raw = {**facts, "cases": records,
            "goals": [dict(zip(("what", "goal", "found", "met"), goal)) for goal in judged]}
@@ -85,7 +91,7 @@ def readme(facts, cases, records, judged, medians):
     lines = [f"# Converting and decoding, {facts['date']}", "",
              f"{photos['images']:,} photographs, {photos['bytes'] / MIB:.0f} MiB of JPEG; {facts['jobs']} threads or processes "
              "for each side. The programs ran in turn (A B C A B C ...), one round first that is not counted; a figure is "
-             "the median of its runs, from the start of the program to its end, loading included; for decoding and for the bare "
+             "the median of its runs, a ratio that of its rounds, from the start of the program to its end, loading included; for decoding and for the bare "
              "loop it is what the program took by its own clock, reading its inputs beforehand left out.", "",
              "## Goals", ""]
     lines += table(["what", "goal", "found", ""], [(what, goal, found, "met" if met else "**missed**")
@@ -104,7 +110,7 @@ def readme(facts, cases, records, judged, medians):
                          f"{case.median('peak_bytes') / MIB:.0f}"))
     lines += table(["case", "images/s", "lowest to highest", "runs", "seconds", "processor seconds", "peak MiB"], rows)
     lines += ["", "- Peak memory is that of the largest process; im2rec.py runs several. Below some 10 MiB it is the launcher's own.",
-              "- The bare loop is `tools/bench/codec_loop.c`: libjpeg-turbo and the kernels of `Sources/CKernels`. For re-encoding it "
+              "- The bare loop is `tools/bench/codec_loop.c`: libjpeg-turbo and the resize kernels of `Sources/CKernels`. For re-encoding it "
               "reads each file and writes nothing, and `bare-loop-writing` also writes and syncs what it makes, as packing does; for "
               "decoding it has the files in memory.",
               "- Before each run what the one before left for the disk is written (`sync`), outside the time that is taken.",

@@ -92,7 +92,9 @@ struct ScoreText {
     if let value = score.logLoss { row("log-loss", leftPadded(decimalText(value, 3), 7)) }
     if let value = score.brier { row("Brier", leftPadded(decimalText(value, 3), 7)) }
     let gap = calibration.confidence - (score.top1?.value ?? 0)
-    let judgement = abs(gap) < 0.02 ? "about right" : gap > 0 ? "too sure of itself" : "not sure enough"
+    // Images it is too sure of and others it doubts too much can add up to a fitting average.
+    let fits = calibration.eceEqualWidth < 0.05 ? "about right" : "right on average only"
+    let judgement = abs(gap) < 0.02 ? fits : gap > 0 ? "too sure of itself" : "not sure enough"
     row(
       "calibration",
       "ECE \(decimalText(100 * calibration.eceEqualWidth, 1)) %; says \(decimalText(100 * calibration.confidence, 1)) % on average: "

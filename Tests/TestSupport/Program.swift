@@ -82,6 +82,8 @@ public struct Program: Sendable {
         posix_spawn_file_actions_addopen(&actions, Int32(number), path, flags & ~O_TRUNC, 0o600)
       }
     }
+    // What other tests have open is not the program's: it would count where a test allows it few files.
+    posix_spawn_file_actions_addclosefrom_np(&actions, 3)
     let variables = Self.inherited.merging(environment) { $1 }.map { "\($0)=\($1)" }
     var arguments = command.map { strdup($0) } + [nil]
     var settings = variables.map { strdup($0) } + [nil]

@@ -52,16 +52,18 @@ public func verify(
   var rebuilt = options.rebuildsIndex ? try StagedFile(indexPath) : nil
   let decoding = DecodeOptions(maximumPixelCount: options.maximumPixelCount)
 
+  var foundRecord = false
   do {
     try await inOrder(width: options.jobs) {
       try StreamedRecord.next(&reader)
     } work: { (item: StreamedRecord) -> Judged in
       switch item {
-      case .damaged(let error): Judged(offset: error.offset, id: nil, reason: error.sentence, record: nil)
+      case .damaged(let error): Judged(error)
       case .whole(let record): judge(record, decoding)
       }
     } take: { item in
       result.records += 1
+      foundRecord = foundRecord || item.beginsRecord
       if let reason = item.reason {
         result.bad.append(.init(offset: item.offset, id: item.id, reason: reason))
       } else {
@@ -81,7 +83,7 @@ public func verify(
     throw error
   }
   // What begins with something else, and has no record further on either, is not a damaged record.
-  if result.ok == 0, result.bad.count == 1, !reader.foundRecord { result.records = 0 }
+  if !foundRecord { result.records = 0 }
   if let index {
     result.indexEntries = index.entryCount
     result.bad += index.problems(of: indexPath)
@@ -99,7 +101,16 @@ private struct Judged: Sendable {
   var id: UInt64?
   var reason: String?
   var isLabelRecord = false
+  /// Whether a record begins there, whole or not.
+  var beginsRecord = true
   let record: Record?
+}
+
+extension Judged {
+  init(_ error: RecordError) {
+    self.init(offset: error.offset, reason: error.sentence, record: nil)
+    if case .badMagic = error.reason { beginsRecord = false }
+  }
 }
 
 private func judge(_ record: Record, _ decoding: DecodeOptions) -> Judged {

@@ -13,8 +13,6 @@ public struct RecordReader: ~Copyable {
   private var window: Window
   /// The first byte of the record that `next` reads; stays there when `next` throws.
   public private(set) var offset = 0
-  /// Whether `next` or `resynchronise` came upon the head of a record, whole or not.
-  public private(set) var foundRecord = false
 
   /// - Throws: `.file` where the path names no readable regular file.
   public init(_ path: String) throws(RecordError) {
@@ -41,15 +39,7 @@ public struct RecordReader: ~Copyable {
       if file.isUnchanged() { return nil }
       throw RecordError(.file(FileError(.changed, path: path)), path: path, offset: offset)
     }
-    let record: Record
-    do throws(RecordError) {
-      record = try Self.record(at: offset, in: file, through: &window)
-    } catch {
-      if case .badMagic = error.reason { throw error }
-      foundRecord = true
-      throw error
-    }
-    foundRecord = true
+    let record = try Self.record(at: offset, in: file, through: &window)
     offset += record.frameByteCount
     return record
   }
@@ -94,7 +84,6 @@ public struct RecordReader: ~Copyable {
           continue
         }
         offset = head.position
-        foundRecord = true
         return head.position
       }
       position = last + 1

@@ -18,13 +18,7 @@ public func runCancellably(_ body: @escaping @Sendable () async -> Int32) async 
   prepareProcess()
   // The program sees a closed pipe as an error of the write, not as its death.
   _ = signal(SIGPIPE, SIG_IGN)
-  let gate = AsyncStream.makeStream(of: Void.self)
-  let work = Task {
-    // Dispatch opens files of its own for the signals, and dies if it cannot: it gets them before the work does.
-    var registrations = gate.stream.makeAsyncIterator()
-    for _ in 0..<2 { await registrations.next() }
-    return await body()
-  }
+  let work = Task(operation: body)
   let sources = [SIGINT, SIGTERM].map { number in
     _ = signal(number, SIG_IGN)
     let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
@@ -33,7 +27,6 @@ public func runCancellably(_ body: @escaping @Sendable () async -> Int32) async 
       _ = signal(number, SIG_DFL)
       work.cancel()
     }
-    source.setRegistrationHandler { gate.continuation.yield() }
     source.resume()
     return source
   }

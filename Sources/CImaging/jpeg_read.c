@@ -109,7 +109,7 @@ static void on_progress(j_common_ptr common) {
 
 // ---- bytes from memory
 
-static void source_stub(j_decompress_ptr codec) { (void)codec; }
+static void nothing_to_do(j_decompress_ptr codec) { (void)codec; }
 
 // As libjpeg's own file source: past the end there is an end marker, again and again.
 static boolean fill(j_decompress_ptr codec) {
@@ -188,11 +188,11 @@ img_reader *img_open_jpeg(const uint8_t *file, size_t count, img_header *header,
   reader->error = error;
   reader->source.next_input_byte = file;
   reader->source.bytes_in_buffer = count;
-  reader->source.init_source = source_stub;
+  reader->source.init_source = nothing_to_do;
   reader->source.fill_input_buffer = fill;
   reader->source.skip_input_data = skip;
   reader->source.resync_to_restart = jpeg_resync_to_restart;
-  reader->source.term_source = source_stub;
+  reader->source.term_source = nothing_to_do;
   codec->err = jpeg_std_error(&reader->messages);
   reader->messages.error_exit = on_error;
   reader->messages.emit_message = on_message;

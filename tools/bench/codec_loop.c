@@ -1,5 +1,5 @@
-// The bare loop: libjpeg-turbo and the project's resize kernels, and nothing else. It is the limit that packing and
-// decoding are measured against.
+// The bare loop: libjpeg-turbo and the project's resize kernels, and nothing else. Packing and decoding are measured
+// against it.
 //
 //   codec_loop reencode THREADS LIST     reads each file, decodes, scales the shorter side to 256, encodes at 95
 //   codec_loop reencode THREADS LIST OUT the same, and writes what it makes to OUT, one after the other, and syncs it

@@ -121,11 +121,21 @@ public func readFile(_ path: String, limit: Int = .max) throws(FileError) -> (
   throw FileError(.changed, path: path)
 }
 
+/// The first bytes of a regular file, at most `byteCount`.
+public func readStart(of path: String, byteCount: Int) throws(FileError) -> [UInt8] {
+  let file = try InputFile(path)
+  return try read(file, byteCount: min(file.byteCount, byteCount))
+}
+
 /// What is in the file, and one byte more than its size, so that growth is seen.
 private func readAll(_ file: borrowing InputFile) throws(FileError) -> [UInt8] {
+  try read(file, byteCount: file.byteCount + 1)
+}
+
+private func read(_ file: borrowing InputFile, byteCount: Int) throws(FileError) -> [UInt8] {
   var count = 0
   var failure: FileError?
-  let bytes = unsafe [UInt8](unsafeUninitializedCapacity: file.byteCount + 1) { buffer, initialized in
+  let bytes = unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, initialized in
     var span = unsafe MutableRawSpan(_unsafeBytes: UnsafeMutableRawBufferPointer(buffer))
     do throws(FileError) {
       count = try file.read(at: 0, into: &span)

@@ -49,20 +49,12 @@ struct ImageAttributes: Sendable {
   }
 
   private func header(_ path: String) -> ImageInfo? {
-    if let start = try? firstBytes(of: path), let info = try? probe(start.span) { return info }
+    if let start = try? readStart(of: path, byteCount: Self.headerByteCount),
+      let info = try? probe(start.span)
+    {
+      return info
+    }
     guard let whole = try? readFile(path, limit: 1 << 28).bytes else { return nil }
     return try? probe(whole.span)
-  }
-
-  private func firstBytes(of path: String) throws(FileError) -> [UInt8] {
-    let file = try InputFile(path)
-    var bytes = [UInt8](repeating: 0, count: min(file.byteCount, Self.headerByteCount))
-    var span = bytes.mutableSpan
-    let count = try unsafe span.withUnsafeMutableBytes { buffer throws(FileError) in
-      var target = unsafe MutableRawSpan(_unsafeBytes: buffer)
-      return try file.read(at: 0, into: &target)
-    }
-    bytes.removeLast(bytes.count - count)
-    return bytes
   }
 }

@@ -25,7 +25,7 @@ enum TruthFormat: Hashable {
   }
 
   private init(sniffing path: String) throws(TruthError) {
-    let start = try readingTruth(path) { () throws(FileError) in try firstBytes(of: path) }
+    let start = try readingTruth(path) { () throws(FileError) in try readStart(of: path, byteCount: 4096) }
     let line = start.prefix { $0 != UInt8(ascii: "\n") }
     if start.starts(with: littleEndianBytes(RecordLayout.magic)) {
       self = .records
@@ -47,16 +47,4 @@ enum TruthFormat: Hashable {
 
 private func littleEndianBytes(_ word: UInt32) -> [UInt8] {
   (0..<4).map { UInt8(truncatingIfNeeded: word >> UInt32(8 * $0)) }
-}
-
-private func firstBytes(of path: String) throws(FileError) -> [UInt8] {
-  let file = try InputFile(path)
-  var bytes = [UInt8](repeating: 0, count: min(file.byteCount, 4096))
-  var span = bytes.mutableSpan
-  let count = try unsafe span.withUnsafeMutableBytes { buffer throws(FileError) in
-    var target = unsafe MutableRawSpan(_unsafeBytes: buffer)
-    return try file.read(at: 0, into: &target)
-  }
-  bytes.removeLast(bytes.count - count)
-  return bytes
 }

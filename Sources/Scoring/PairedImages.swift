@@ -62,3 +62,18 @@ struct PairedImages {
       predicted: pairs.map { Int32($0[keyPath: predicted]) })
   }
 }
+
+/// The confusion matrices of two runs over the images both scored, by the labels of their `Comparison`.
+///
+/// Labels of both are to be those of their classes (`PredictionTable.firstOutside`).
+/// - Complexity: O(images log(images of a class) + classes).
+public struct PairedConfusion: Sendable {
+  /// Cells that are not zero, by truth, then predicted.
+  public let a: [ConfusionCell], b: [ConfusionCell]
+
+  public init(_ a: Score, _ b: Score) {
+    let shared = PairedImages(a, b)
+    self.a = shared.confusion(\.a).cells
+    self.b = shared.confusion(\.b).cells
+  }
+}

@@ -111,12 +111,8 @@ struct CompareCommand: AsyncParsableCommand {
   }
 
   private func gates(classes: [String]) throws -> [Gate] {
-    do throws(ScoringError) {
-      var gates: [Gate] = []
-      for text in failDrop { gates += try Gate.parseDrops(text, classes: classes) }
-      return gates
-    } catch {
-      throw WrongUsage("--fail-drop: \(error.description)", verb: "compare")
+    try parsedGates(failDrop, of: "--fail-drop", verb: "compare") { (text) throws(ScoringError) in
+      try Gate.parseDrops(text, classes: classes)
     }
   }
 

@@ -1,3 +1,4 @@
+import Reporting
 import Scoring
 import Terminal
 
@@ -13,7 +14,7 @@ struct CompareText {
     self.style = style
     addHeadline()
     for detail in comparison.details { row(detail.name, printable(shortened(detail.value))) }
-    row("images", "\(grouped(comparison.images)) scored by both, with the same truth")
+    row("images", "\(groupedText(comparison.images)) scored by both, with the same truth")
     addLeftOut()
     addFigures()
     addClasses()
@@ -58,8 +59,8 @@ struct CompareText {
     line("")
     row(
       "right",
-      "both \(grouped(comparison.bothRight)), only A \(grouped(comparison.onlyARight)), "
-        + "only B \(grouped(comparison.onlyBRight)), neither \(grouped(comparison.bothWrong))")
+      "both \(groupedText(comparison.bothRight)), only A \(groupedText(comparison.onlyARight)), "
+        + "only B \(groupedText(comparison.onlyBRight)), neither \(groupedText(comparison.bothWrong))")
     row(
       "McNemar",
       "\(named("exact p", comparison.mcnemar.exactP)), \(named("mid-p", comparison.mcnemar.midP)), of "
@@ -89,7 +90,7 @@ struct CompareText {
     }
     line(
       style.quiet(
-        "  \(grouped(changed.count)) of \(grouped(comparison.classes.count)) classes changed, \(grouped(sure)) hardly by chance (q < 0.05, Benjamini-Hochberg)"
+        "  \(groupedText(changed.count)) of \(groupedText(comparison.classes.count)) classes changed, \(groupedText(sure)) hardly by chance (q < 0.05, Benjamini-Hochberg)"
       ))
   }
 

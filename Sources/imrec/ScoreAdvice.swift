@@ -1,6 +1,7 @@
 import Files
 import Pipelines
 import Predictions
+import Reporting
 import Scoring
 import Terminal
 

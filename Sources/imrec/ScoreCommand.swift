@@ -81,12 +81,8 @@ struct ScoreCommand: AsyncParsableCommand {
 
   /// A gate that cannot be read is wrong usage, found before any output is.
   private func gates(classes: [String]) throws -> [Gate] {
-    do throws(ScoringError) {
-      var gates: [Gate] = []
-      for text in failUnder { gates += try Gate.parse(text, classes: classes) }
-      return gates
-    } catch {
-      throw WrongUsage("--fail-under: \(error.description)", verb: "score")
+    try parsedGates(failUnder, of: "--fail-under", verb: "score") { (text) throws(ScoringError) in
+      try Gate.parse(text, classes: classes)
     }
   }
 

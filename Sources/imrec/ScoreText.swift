@@ -1,3 +1,4 @@
+import Reporting
 import Scoring
 import Terminal
 
@@ -29,14 +30,14 @@ struct ScoreText {
     line(
       style.heading("Top-1 accuracy \(decimalText(100 * top1.value, 1)) %")
         + " (95 % interval \(decimalText(100 * top1.low, 1)) to \(decimalText(100 * top1.high, 1)) %): "
-        + "\(grouped(right)) of \(grouped(score.scored)) right\n")
+        + "\(groupedText(right)) of \(groupedText(score.scored)) right\n")
   }
 
   private mutating func addCounts(_ matched: String) {
     row(
       "images",
-      "\(grouped(score.images)) = \(grouped(score.scored)) scored + \(grouped(score.invalid.count)) invalid + "
-        + "\(grouped(score.missing.count)) missing")
+      "\(groupedText(score.images)) = \(groupedText(score.scored)) scored + \(groupedText(score.invalid.count)) invalid + "
+        + "\(groupedText(score.missing.count)) missing")
     if !score.unexpected.isEmpty {
       row("unexpected", "\(counted(score.unexpected.count, "output")) of no image")
     }
@@ -47,17 +48,17 @@ struct ScoreText {
     }
     if score.ties > 0 { row("ties", "\(counted(score.ties, "image")), won by the lowest label") }
     if score.hardLabels > 0 {
-      row("labels only", "\(grouped(score.hardLabels)) outputs; what needs probabilities is left out")
+      row("labels only", "\(groupedText(score.hardLabels)) outputs; what needs probabilities is left out")
     }
   }
 
   private func classesText() -> String {
     let absent = score.classes.count { $0.support == 0 }
     let unpredicted = score.classes.count { $0.predicted == 0 }
-    var text = grouped(score.classes.count)
+    var text = groupedText(score.classes.count)
     if score.scored == 0 { return text }
-    if absent > 0 { text += ", \(grouped(absent)) of them without an image" }
-    if unpredicted > 0 { text += ", \(grouped(unpredicted)) never predicted" }
+    if absent > 0 { text += ", \(groupedText(absent)) of them without an image" }
+    if unpredicted > 0 { text += ", \(groupedText(unpredicted)) never predicted" }
     return text
   }
 
@@ -69,12 +70,12 @@ struct ScoreText {
       ("top-10", score.top10),
     ] { figure(name, estimate) }
     let occurring = score.classes.count { $0.support > 0 }
-    figure("balanced", score.bootstrap?.balancedAccuracy, "mean recall of \(grouped(occurring)) classes")
+    figure("balanced", score.bootstrap?.balancedAccuracy, "mean recall of \(groupedText(occurring)) classes")
     let absent = score.classes.count - occurring
     figure(
       "macro F1", score.bootstrap?.macroF1,
-      "\(grouped(score.classes.count)) classes"
-        + (absent > 0 ? ", \(grouped(absent)) without images as 0" : ""))
+      "\(groupedText(score.classes.count)) classes"
+        + (absent > 0 ? ", \(groupedText(absent)) without images as 0" : ""))
     if let value = score.weighted?.f1 { row("weighted F1", percent(value)) }
     if let value = score.kappa { row("kappa", leftPadded(decimalText(value, 3), 7)) }
     if let value = score.mcc { row("MCC", leftPadded(decimalText(value, 3), 7)) }

@@ -1,4 +1,5 @@
 import Files
+import Reporting
 import Scoring
 import Terminal
 
@@ -12,6 +13,19 @@ func writeStaged(_ path: String, _ body: (([UInt8]) throws -> Void) throws -> Vo
     throw error
   }
   try file.publish()
+}
+
+/// The gates of all uses of an option; one that cannot be read is wrong usage.
+func parsedGates(
+  _ texts: [String], of option: String, verb: String, _ parse: (String) throws(ScoringError) -> [Gate]
+) throws -> [Gate] {
+  do throws(ScoringError) {
+    var gates: [Gate] = []
+    for text in texts { gates += try parse(text) }
+    return gates
+  } catch {
+    throw WrongUsage("\(option): \(error.description)", verb: verb)
+  }
 }
 
 extension Words {
@@ -40,10 +54,10 @@ extension Words {
       let limit = group.count > 1 ? 60 : 200
       var names = group.paths.map { printable(shortened($0, to: limit)) }.joined(separator: ", ")
       let moreCount = group.count - group.paths.count
-      if moreCount > 0 { names += " and \(grouped(moreCount)) more" }
+      if moreCount > 0 { names += " and \(groupedText(moreCount)) more" }
       warn("\(kind): \(names): \(printable(shortened(group.reason, to: 400)))")
     }
-    if unlistedCount > 0 { warn("\(kind): \(grouped(unlistedCount)) more; --json lists them all") }
+    if unlistedCount > 0 { warn("\(kind): \(groupedText(unlistedCount)) more; --json lists them all") }
   }
 
   /// Each failed gate with value and threshold; said always.
@@ -57,36 +71,15 @@ extension Words {
 
 /// A name of at most 200 characters: the middle of a longer one is left out.
 func shortened(_ name: String, to limit: Int = 200) -> String {
-  let scalars = name.unicodeScalars
-  guard scalars.count > limit else { return name }
-  let half = (limit - 3) / 2
-  return String(String.UnicodeScalarView(scalars.prefix(half))) + "..."
-    + String(String.UnicodeScalarView(scalars.suffix(half)))
+  Reporting.shortened(name, to: limit, mark: "...")
 }
 
 /// A name for a table: escaped, and no wider than its column.
 func cell(_ name: String, _ width: Int) -> String { fitted(printable(shortened(name)), width) }
-
-/// "15,187"
-func grouped(_ count: Int) -> String {
-  var digits = Array("\(count.magnitude)")
-  for place in stride(from: digits.count - 3, to: 0, by: -3) { digits.insert(",", at: place) }
-  return (count < 0 ? "-" : "") + String(digits)
-}
 
 /// "67.7 %", of a fraction.
 func percent(_ fraction: Double) -> String { leftPadded("\(decimalText(100 * fraction, 1)) %", 7) }
 
 func interval(_ estimate: Estimate) -> String {
   leftPadded("\(decimalText(100 * estimate.low, 1)) to \(decimalText(100 * estimate.high, 1)) %", 15)
-}
-
-/// A number with so many decimals, halves rounded away from 0.
-func decimalText(_ value: Double, _ count: Int) -> String {
-  var scale: Int64 = 1
-  for _ in 0..<count { scale *= 10 }
-  guard let scaled = Int64(exactly: (value * Double(scale)).rounded()) else { return "\(value)" }
-  let digits = String(scaled.magnitude % UInt64(scale))
-  let whole = "\(scaled < 0 ? "-" : "")\(scaled.magnitude / UInt64(scale))"
-  return count == 0 ? whole : "\(whole).\(String(repeating: "0", count: count - digits.utf8.count))\(digits)"
 }

@@ -93,7 +93,7 @@ struct PageContentTests {
     #expect(page.contains("Scored by A only"))
     for flip in comparison.flips { #expect(page.contains(flip.path)) }
     for item in comparison.classes { #expect(page.contains("id=\"c\(item.label)\"") || item.support == 0) }
-    let joined = JoinedRuns(a, b, comparison)
+    let joined = PairedConfusion(a, b)
     #expect(joined.a.reduce(0) { $0 + $1.count } == comparison.images)
     #expect(joined.a.filter { $0.truth == $0.predicted }.reduce(0) { $0 + $1.count } == comparison.a.correct)
     #expect(joined.b.filter { $0.truth == $0.predicted }.reduce(0) { $0 + $1.count } == comparison.b.correct)

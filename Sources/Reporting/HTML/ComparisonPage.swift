@@ -49,7 +49,7 @@ struct ComparisonPage {
     else {
       return Page.Hero(
         name: "Difference in top-1 accuracy", value: "–", range: "Nothing could be measured.",
-        sentence: "The runs have no image in common with the same truth.", verdict: verdict)
+        sentence: "The runs have no image in common with the same truth.", verdict: comparison.gates.verdict)
     }
     let way = difference.value == 0 ? "as good as" : difference.value > 0 ? "better than" : "worse than"
     let certainty =
@@ -63,7 +63,7 @@ struct ComparisonPage {
       range: "95 % interval: \(points(difference.low)) to \(points(difference.high)) points",
       sentence:
         "On the \(counted(comparison.images, "image")) both have, B is \(way) A: right in \(percent(two.value)) instead of \(percent(one.value)).\(certainty)\(test)",
-      verdict: verdict,
+      verdict: comparison.gates.verdict,
       tiles: [
         ("A", percent(one.value, 1), range(one, 1)), ("B", percent(two.value, 1), range(two, 1)),
         ("Fixed", whole(comparison.onlyBRight), "only B is right"),
@@ -74,14 +74,6 @@ struct ComparisonPage {
   }
 
   func pValue(_ p: Double) -> String { p < 0.0001 ? "< 0.0001" : "= " + probabilityText(p) }
-
-  private var verdict: (style: String, sign: String, words: String)? {
-    guard !comparison.gates.isEmpty else { return nil }
-    let failed = comparison.gates.count { !$0.passed }
-    return failed == 0
-      ? ("passed", "✓", "All gates passed: \(comparison.gates.count) of \(comparison.gates.count)")
-      : ("failed", "✗", "\(failed) of \(counted(comparison.gates.count, "gate")) failed")
-  }
 
   /// The difference on a scale with no change in the middle.
   private func differenceChart(_ estimate: Estimate) -> Chart {
@@ -149,7 +141,7 @@ struct ComparisonPage {
   func count(_ kind: Flip.Kind) -> Int { comparison.flips.count { $0.kind == kind } }
 
   private func matrices() throws(Imaging.ImageError) -> Section {
-    let joined = JoinedRuns(a, b, comparison)
+    let joined = PairedConfusion(a, b)
     let own = a.orders.seriated ?? a.orders.support
     let order = own + (own.count..<max(own.count, comparison.classes.count))
     let wrong = (joined.a + joined.b).filter { $0.truth != $0.predicted }.map(\.count).max() ?? 0

@@ -2,14 +2,7 @@ import Scoring
 
 /// A number with so many decimals, halves rounded away from 0, and commas between the thousands.
 func decimal(_ value: Double, _ count: Int) -> String {
-  var scale: Int64 = 1
-  for _ in 0..<count { scale *= 10 }
-  guard let scaled = Int64(exactly: (value * Double(scale)).rounded()) else { return "\(value)" }
-  let digits = String(scaled.magnitude % UInt64(scale))
-  let whole = groupedText(Int(clamping: scaled.magnitude / UInt64(scale)))
-  let sign = scaled < 0 ? "\u{2212}" : ""
-  return count == 0
-    ? sign + whole : "\(sign)\(whole).\(String(repeating: "0", count: count - digits.utf8.count))\(digits)"
+  decimalText(value, count, minus: "\u{2212}") { groupedText(Int(clamping: $0)) }
 }
 
 /// "29,780"

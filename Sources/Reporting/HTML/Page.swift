@@ -1,5 +1,6 @@
 import Foundation
 internal import Mustache
+import Scoring
 
 /// A whole page: what its template needs. Written once, it is one file that asks nobody for anything.
 struct Page {
@@ -15,6 +16,9 @@ struct Page {
   /// Pictures by their number, in the order of the file.
   var thumbs: [(number: Int, jpeg: [UInt8])] = []
 
+  /// Whether the gates passed.
+  typealias Verdict = (style: String, sign: String, words: String)
+
   struct Hero {
     var name: String
     var value: String
@@ -22,7 +26,7 @@ struct Page {
     var chart: Chart?
     var range: String
     var sentence: String
-    var verdict: (style: String, sign: String, words: String)?
+    var verdict: Verdict?
     var tiles: [(name: String, value: String, note: String)] = []
 
     var node: Node {
@@ -56,6 +60,17 @@ struct Page {
       }, "css": css.text, "styleHash": css.policyHash, "script": script.text, "scriptHash": script.policyHash,
     ]
     return Assets.library.render(root, withTemplate: "page") ?? ""
+  }
+}
+
+extension [GateResult] {
+  /// `nil` where no gate was asked for.
+  var verdict: Page.Verdict? {
+    guard !isEmpty else { return nil }
+    let failed = self.count { !$0.passed }
+    return failed == 0
+      ? ("passed", "✓", "All gates passed: \(count) of \(count)")
+      : ("failed", "✗", "\(failed) of \(counted(count, "gate")) failed")
   }
 }
 

@@ -8,32 +8,7 @@ struct PageText: MustacheContentType {
   static let name = "PAGE"
   static func register() { MustacheContentTypes.register(PageText(), named: name) }
 
-  func escapeText(_ text: String) -> String {
-    var text = visible(text)
-    let isPlain = text.withUTF8 { bytes in
-      unsafe !bytes.contains(where: Self.isMarkup)
-    }
-    if isPlain { return text }
-    var escaped = ""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "<": escaped += "&lt;"
-      case ">": escaped += "&gt;"
-      case "&": escaped += "&amp;"
-      case "\"": escaped += "&quot;"
-      case "'": escaped += "&#39;"
-      default: escaped.unicodeScalars.append(scalar)
-      }
-    }
-    return escaped
-  }
-
-  private static func isMarkup(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "&"), UInt8(ascii: "\""), UInt8(ascii: "'"): true
-    default: false
-    }
-  }
+  func escapeText(_ text: String) -> String { escapedMarkup(visible(text)) }
 }
 
 /// A name of at most `limit` code points: the middle of a longer one is left out.

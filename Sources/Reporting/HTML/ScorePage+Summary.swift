@@ -9,7 +9,7 @@ extension ScorePage {
           ? "There are no images: this report has nothing to say about the model."
           : "None of the \(counted(score.images, "image")) could be scored, so there is no accuracy. "
             + "The section on the images says why.",
-        verdict: verdict)
+        verdict: score.gates.verdict)
     }
     let correct = score.scored - score.errors
     let sentence =
@@ -20,16 +20,9 @@ extension ScorePage {
       + "\(percent(top1.high, 1)) is to be expected."
     return Page.Hero(
       name: "Top-1 accuracy", value: decimal(100 * top1.value, 1), unit: "%",
-      chart: scaleChart(top1), range: "95 % interval: \(range(top1))", sentence: sentence, verdict: verdict,
+      chart: scaleChart(top1), range: "95 % interval: \(range(top1))", sentence: sentence,
+      verdict: score.gates.verdict,
       tiles: tiles)
-  }
-
-  private var verdict: (style: String, sign: String, words: String)? {
-    guard !score.gates.isEmpty else { return nil }
-    let failed = score.gates.count { !$0.passed }
-    return failed == 0
-      ? ("passed", "✓", "All gates passed: \(score.gates.count) of \(score.gates.count)")
-      : ("failed", "✗", "\(failed) of \(counted(score.gates.count, "gate")) failed")
   }
 
   private var tiles: [(name: String, value: String, note: String)] {

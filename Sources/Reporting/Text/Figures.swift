@@ -1,15 +1,20 @@
 import Scoring
 
 /// A number with so many decimals, halves rounded away from 0; as it is where it is too large for that.
-func decimalText(_ value: Double, _ count: Int) -> String {
+package func decimalText(_ value: Double, _ count: Int) -> String {
+  decimalText(value, count, minus: "-") { "\($0)" }
+}
+
+/// The same with another sign and another way to write the whole part.
+func decimalText(_ value: Double, _ count: Int, minus: String, whole: (UInt64) -> String) -> String {
   var scale: Int64 = 1
   for _ in 0..<count { scale *= 10 }
   guard let scaled = Int64(exactly: (value * Double(scale)).rounded()) else { return "\(value)" }
-  let sign = scaled < 0 ? "-" : ""
-  let whole = scaled.magnitude / UInt64(scale)
-  guard count > 0 else { return "\(sign)\(whole)" }
+  let sign = scaled < 0 ? minus : ""
+  let units = whole(scaled.magnitude / UInt64(scale))
+  guard count > 0 else { return sign + units }
   let digits = String(scaled.magnitude % UInt64(scale))
-  return "\(sign)\(whole).\(String(repeating: "0", count: count - digits.utf8.count))\(digits)"
+  return "\(sign)\(units).\(String(repeating: "0", count: count - digits.utf8.count))\(digits)"
 }
 
 /// "67.7 %", of a fraction.
@@ -30,7 +35,7 @@ func pointsText(_ difference: Double) -> String {
 func probabilityText(_ value: Double) -> String { value < 0.0001 ? "&lt; 0.0001" : decimalText(value, 4) }
 
 /// "30,607"
-func groupedText(_ count: Int) -> String {
+package func groupedText(_ count: Int) -> String {
   var groups: [String] = []
   var rest = count.magnitude
   repeat {

@@ -60,27 +60,13 @@ struct JUnitDocument {
     text += "    </testcase>\n"
   }
 
-  private func quoted(_ value: String) -> String { "\"\(xmlText(shortened(visible(value), to: 1000)))\"" }
+  private func quoted(_ value: String) -> String {
+    "\"\(escapedMarkup(shortened(visible(value), to: 1000)))\""
+  }
 
   /// Text of several lines.
   private func lines(_ text: String) -> String {
-    text.split(separator: "\n", omittingEmptySubsequences: false).map { xmlText(visible(String($0))) }
+    text.split(separator: "\n", omittingEmptySubsequences: false).map { escapedMarkup(visible(String($0))) }
       .joined(separator: "\n")
   }
-}
-
-/// Visible text as XML has it, between tags or in an attribute.
-private func xmlText(_ text: String) -> String {
-  var result = ""
-  for scalar in text.unicodeScalars {
-    switch scalar {
-    case "&": result += "&amp;"
-    case "<": result += "&lt;"
-    case ">": result += "&gt;"
-    case "\"": result += "&quot;"
-    case "'": result += "&#39;"
-    default: result.unicodeScalars.append(scalar)
-    }
-  }
-  return result
 }

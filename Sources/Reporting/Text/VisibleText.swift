@@ -21,13 +21,38 @@ func visible(_ text: String) -> String {
   return result
 }
 
+/// Text as HTML and XML have it, between tags or in an attribute.
+func escapedMarkup(_ text: String) -> String {
+  guard text.utf8.contains(where: isMarkup) else { return text }
+  var result = ""
+  for scalar in text.unicodeScalars {
+    switch scalar {
+    case "&": result += "&amp;"
+    case "<": result += "&lt;"
+    case ">": result += "&gt;"
+    case "\"": result += "&quot;"
+    case "'": result += "&#39;"
+    default: result.unicodeScalars.append(scalar)
+    }
+  }
+  return result
+}
+
+private func isMarkup(_ byte: UInt8) -> Bool {
+  switch byte {
+  case UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "&"), UInt8(ascii: "\""), UInt8(ascii: "'"): true
+  default: false
+  }
+}
+
 private func escape(_ scalar: Unicode.Scalar) -> String { "\\u{\(String(scalar.value, radix: 16))}" }
 
-/// A text of at most `limit` characters (Unicode scalars): the middle of a longer one is left out.
-func shortened(_ text: String, to limit: Int) -> String {
+/// A text of at most `limit` characters (Unicode scalars): the middle of a longer one is left out, and `mark` stands
+/// for it.
+package func shortened(_ text: String, to limit: Int, mark: String = "…") -> String {
   let scalars = text.unicodeScalars
   guard text.utf8.count > limit, scalars.count > limit else { return text }
-  let half = (limit - 1) / 2
-  return String(String.UnicodeScalarView(scalars.prefix(half))) + "…"
+  let half = (limit - mark.unicodeScalars.count) / 2
+  return String(String.UnicodeScalarView(scalars.prefix(half))) + mark
     + String(String.UnicodeScalarView(scalars.suffix(half)))
 }

@@ -24,6 +24,7 @@ let package = Package(
     .library(name: "Records", targets: ["Records"]),
     .library(name: "Imaging", targets: ["Imaging"]),
     .library(name: "Predictions", targets: ["Predictions"]),
+    .library(name: "Models", targets: ["Models"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -32,6 +33,7 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
     .systemLibrary(name: "CLinux"),
     // zlib comes with libpng.
     .target(
@@ -53,6 +55,7 @@ let package = Package(
       exclude: ["README.md"],
       // Part of the program: an installed binary must find them wherever it stands.
       resources: [.embedInCode("HTML/Assets")], swiftSettings: strict),
+    .target(name: "Models", dependencies: ["Files", "CArchive"], swiftSettings: strict),
     .target(
       name: "Pipelines", dependencies: ["Files", "Records", "Imaging", "Predictions", "Scoring"],
       swiftSettings: strict),
@@ -61,8 +64,9 @@ let package = Package(
     .executableTarget(
       name: "imrec",
       dependencies: [
-        "Files", "Records", "Imaging", "Pipelines", "Predictions", "Reporting", "Sampling", "Scoring",
-        "Terminal",
+        "Files", "Records", "Imaging", "Models", "Pipelines",
+        "Predictions",
+        "Reporting", "Sampling", "Scoring", "Terminal",
         argumentParser,
       ],
       swiftSettings: strict),
@@ -76,6 +80,9 @@ let package = Package(
     .testTarget(
       name: "ImagingTests", dependencies: ["Imaging", "CKernels", "TestSupport"],
       exclude: ["Goldens"], swiftSettings: tests),
+    .testTarget(
+      name: "ModelsTests", dependencies: ["Models", "Files", "TestSupport"], exclude: ["Goldens"],
+      swiftSettings: tests),
     .testTarget(
       name: "PredictionsTests", dependencies: ["Predictions", "Records", "TestSupport"], swiftSettings: tests),
     .testTarget(
@@ -93,7 +100,7 @@ let package = Package(
       name: "SamplingTests", dependencies: ["Sampling", "Files", "Imaging", "TestSupport"],
       swiftSettings: tests),
     .testTarget(
-      name: "CommandTests", dependencies: ["imrec", "im2rec", "Files", "Imaging", "TestSupport"],
+      name: "CommandTests", dependencies: ["imrec", "im2rec", "Files", "Imaging", "Models", "TestSupport"],
       exclude: ["Goldens"], swiftSettings: tests),
   ]
 )

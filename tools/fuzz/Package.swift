@@ -19,5 +19,11 @@ let package = Package(
     .executableTarget(
       name: "png",
       dependencies: ["Fuzzing", "Pictures", .product(name: "Imaging", package: "imrec")]),
+    .executableTarget(
+      name: "params", dependencies: ["Fuzzing", .product(name: "Models", package: "imrec")]),
+    .executableTarget(
+      name: "safetensors", dependencies: ["Fuzzing", .product(name: "Models", package: "imrec")]),
+    .executableTarget(
+      name: "symbol", dependencies: ["Fuzzing", .product(name: "Models", package: "imrec")]),
   ]
 )

@@ -1,0 +1,185 @@
+import CArchive
+import Files
+import Glibc
+
+/// The files of a model in a tar archive, read in one pass. Nothing is written under a name from the archive: the large
+/// files go to a file without a name, the small ones to memory.
+struct ModelArchive {
+  private(set) var small: [String: [UInt8]] = [:]
+  private(set) var large: [String: UnnamedFile] = [:]
+  private let path: String
+  private let epoch: Int?
+  /// Of all that the archive unpacks to.
+  private let limit: Int
+  /// The folder in the archive that the model's files are in.
+  private var folder: String?
+  private var unpackedByteCount = 0
+  private var entryCount = 0
+
+  private static let blockByteCount = 1 << 17
+  private static let largestEntryCount = 10_000
+  /// Floats hardly shrink. What grows more than this is a bomb, or a model of nothing but zeros.
+  private static let largestRatio = 200
+  private static let freeByteCount = 64 << 20
+
+  /// - Throws: where the archive cannot be read, unpacks to more than `limit` or to more than a model can, or has an
+  ///   entry that is a link or a device, or leads out of the archive.
+  init(_ path: String, epoch: Int?, limit: Int) throws(ModelError) {
+    self.path = path
+    self.epoch = epoch
+    let archivedByteCount = try openFile(path).byteCount
+    self.limit = min(limit, Self.freeByteCount + Self.largestRatio * min(archivedByteCount, 1 << 40))
+    guard let archive = unsafe archive_read_new() else { throw ModelError("\(path): memory is lacking") }
+    defer { unsafe archive_read_free(archive) }
+    unsafe archive_read_support_filter_gzip(archive)
+    unsafe archive_read_support_format_tar(archive)
+    try unsafe check(archive_read_open_filename(archive, path, Self.blockByteCount), archive)
+    while true {
+      var entry: OpaquePointer?
+      let status = unsafe archive_read_next_header(archive, &entry)
+      if status == ARCHIVE_EOF { break }
+      try unsafe check(status, archive)
+      if let entry = unsafe entry { try unsafe take(entry, archive) }
+    }
+  }
+
+  private func check(_ status: Int32, _ archive: OpaquePointer) throws(ModelError) {
+    guard status < ARCHIVE_WARN else { return }
+    let text = unsafe archive_error_string(archive).map { unsafe String(cString: $0) }
+    throw ModelError("\(path): this is no folder and no whole tar archive: \(text ?? "it cannot be read")")
+  }
+
+  private mutating func take(_ entry: OpaquePointer, _ archive: OpaquePointer) throws(ModelError) {
+    entryCount += 1
+    guard entryCount <= Self.largestEntryCount else {
+      throw ModelError("\(path): it has more than \(Self.largestEntryCount) entries")
+    }
+    guard let name = unsafe archive_entry_pathname(entry).flatMap({ unsafe String(validatingCString: $0) })
+    else {
+      throw ModelError("\(path): the name of entry \(entryCount) is not UTF-8")
+    }
+    let parts = name.split(separator: "/").filter { $0 != "." }.map(String.init)
+    guard !name.hasPrefix("/"), !parts.contains("..") else {
+      throw ModelError("\(path): \(shown(name)): an entry leads out of the archive")
+    }
+    let isLink = unsafe archive_entry_hardlink(entry) != nil || archive_entry_symlink(entry) != nil
+    let kind = unsafe archive_entry_filetype(entry)
+    if kind == S_IFDIR && !isLink { return }
+    guard kind == S_IFREG, !isLink else {
+      throw ModelError("\(path): \(shown(name)): an entry is a link or a device; regular files are expected")
+    }
+    let size = unsafe Int(archive_entry_size(entry))
+    guard size >= 0, unsafe archive_entry_size_is_set(entry) != 0, size <= limit - unpackedByteCount else {
+      throw ModelError(
+        "\(path): \(shown(name)): with this entry of \(size) bytes the archive unpacks to more than \(limit) bytes"
+      )
+    }
+    unpackedByteCount += size
+    guard let base = parts.last, let role = ModelFiles.Role(base) else { return }
+    let folder = parts.dropLast().joined(separator: "/")
+    guard self.folder == nil || self.folder == folder else {
+      throw ModelError(
+        "\(path): there are model files in two folders, \(shown(self.folder ?? "")) and \(shown(folder)); one is expected"
+      )
+    }
+    self.folder = folder
+    guard small[base] == nil, large[base] == nil else {
+      throw ModelError("\(path): \(shown(name)) stands twice in the archive")
+    }
+    if case .parameters(let stem, let epoch) = role {
+      if try isWanted(stem, epoch) { large[base] = try unsafe stage(size, name, archive) }
+    } else {
+      guard size <= Symbol.largestByteCount else {
+        throw ModelError(
+          "\(path): \(shown(name)): it has \(size) bytes, more than the \(Symbol.largestByteCount) allowed here"
+        )
+      }
+      var bytes: [UInt8] = []
+      bytes.reserveCapacity(size)
+      try unsafe read(size, name, archive) { (block: Span<UInt8>) throws(ModelError) in
+        for place in block.indices { bytes.append(block[place]) }
+      }
+      small[base] = bytes
+    }
+  }
+
+  /// Whether the epoch is the one asked for, or higher than those so far, which are let go then.
+  private mutating func isWanted(_ stem: String, _ epoch: Int) throws(ModelError) -> Bool {
+    if let wanted = self.epoch { return wanted == epoch }
+    for name in large.keys {
+      guard case .parameters(stem, let other) = ModelFiles.Role(name) else { continue }
+      if other > epoch { return false }
+      large[name] = nil
+    }
+    return true
+  }
+
+  private func stage(_ size: Int, _ name: String, _ archive: OpaquePointer) throws(ModelError) -> UnnamedFile
+  {
+    let file = try UnnamedFile(for: "\(path): \(name)")
+    try unsafe read(size, name, archive) { (block: Span<UInt8>) throws(ModelError) in try file.append(block) }
+    return file
+  }
+
+  private func read(
+    _ size: Int, _ name: String, _ archive: OpaquePointer,
+    _ body: (Span<UInt8>) throws(ModelError) -> Void
+  ) throws(ModelError) {
+    var block = [UInt8](repeating: 0, count: Self.blockByteCount)
+    var done = 0
+    while true {
+      let got = unsafe block.withUnsafeMutableBytes {
+        unsafe archive_read_data(archive, $0.baseAddress, $0.count)
+      }
+      if got == 0 { break }
+      guard got > 0 else { return try unsafe check(Int32(clamping: got), archive) }
+      done += got
+      guard done <= size else { break }
+      try body(block.span.extracting(first: got))
+    }
+    guard done == size else {
+      throw ModelError("\(path): \(shown(name)): it has \(done) bytes, but \(size) are announced")
+    }
+  }
+}
+
+/// A temporary file that has no name: it is gone when the value is, whatever ends the program.
+final class UnnamedFile: Sendable {
+  private let descriptor: Int32
+  private let label: String
+
+  /// In TMPDIR, else in /tmp.
+  init(for label: String) throws(ModelError) {
+    let folder = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
+    var template = Array((join(folder, "imrec-XXXXXX")).utf8CString)
+    descriptor = unsafe mkstemp(&template)
+    self.label = label
+    guard descriptor >= 0 else {
+      throw ModelError("\(label): \(FileError(.system(call: "make", code: errno), path: folder))")
+    }
+    unsafe unlink(template)
+    _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+  }
+
+  deinit { close(descriptor) }
+
+  func append(_ bytes: Span<UInt8>) throws(ModelError) {
+    var done = 0
+    while done < bytes.count {
+      let got = unsafe bytes.withUnsafeBytes {
+        unsafe write(descriptor, $0.baseAddress.map { unsafe $0 + done }, $0.count - done)
+      }
+      if got < 0 && errno == EINTR { continue }
+      guard got > 0 else {
+        let error = FileError(.system(call: "write", code: got < 0 ? errno : EIO), path: label)
+        throw ModelError("\(label): a temporary copy cannot be made: \(error.sentence)")
+      }
+      done += got
+    }
+  }
+
+  /// What was written, opened anew.
+  func parameters(label: String) throws(ModelError) -> Parameters {
+    Parameters(try ParameterFile.open(try openFile("/proc/self/fd/\(descriptor)"), label: label))
+  }
+}

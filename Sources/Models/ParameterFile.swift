@@ -1,0 +1,148 @@
+import Files
+
+/// Where the arrays of a `.params` file stand. Only this is read at first: names, shapes and types; not the numbers.
+struct ParameterFile {
+  private struct Array {
+    let shape: [Int]
+    let type: Int
+    let offset: Int
+    let count: Int
+  }
+  private var cursor: FileCursor
+
+  /// - Parameters:
+  ///   - file: read at any offset, also later by what is returned.
+  ///   - label: the file's name in messages.
+  /// - Throws: with the byte offset, where the file is no such list, is cut short or goes on behind it, where an array is
+  ///   sparse, empty, of a type other than float32, float64 and float16, or where a name stands twice.
+  static func open(_ file: consuming InputFile, label: String) throws(ModelError) -> ArrayFile {
+    var directory = ParameterFile(cursor: FileCursor(file, label: label))
+    let entries = try directory.read(file)
+    return ArrayFile(file, label: label, entries: entries)
+  }
+
+  private mutating func read(_ file: borrowing InputFile) throws(ModelError) -> [String: ArrayFile.Entry] {
+    let magic = try cursor.integer(UInt64.self, "the file's magic", file)
+    guard magic == ParameterLayout.fileMagic else {
+      throw cursor.fault(
+        "this is no MXNet parameter file: it starts with 0x\(String(magic, radix: 16)), 0x112 is expected",
+        at: 0)
+    }
+    _ = try cursor.integer(UInt64.self, "the reserved number", file)
+    let count = try self.count("the number of arrays", file)
+    var arrays: [Array] = []
+    for index in 0..<count { arrays.append(try array("array \(index)", file)) }
+
+    let place = cursor.offset
+    let nameCount = try self.count("the number of names", file)
+    guard nameCount == count else {
+      throw cursor.fault("there are \(count) arrays, but \(nameCount) names; one each is expected", at: place)
+    }
+    var entries: [String: ArrayFile.Entry] = [:]
+    for (index, array) in arrays.enumerated() {
+      let place = cursor.offset
+      let name = try self.name("name \(index)", file)
+      guard let kind = ParameterLayout.numberKind(array.type) else {
+        throw cursor.fault(
+          "\(shown(name)) holds \(ParameterLayout.types[array.type]); float32, float64 or float16 is expected",
+          at: array.offset)
+      }
+      let entry = ArrayFile.Entry(shape: array.shape, kind: kind, offset: array.offset, count: array.count)
+      guard entries.updateValue(entry, forKey: name) == nil else {
+        throw cursor.fault("the name \(shown(name)) stands twice", at: place)
+      }
+    }
+    guard cursor.left == 0 else {
+      throw cursor.fault("\(cursor.left) bytes follow the last name; the end of the file is expected")
+    }
+    return entries
+  }
+
+  private mutating func count(_ what: String, _ file: borrowing InputFile) throws(ModelError) -> Int {
+    let place = cursor.offset
+    let count = try cursor.integer(UInt64.self, what, file)
+    guard count <= ParameterLayout.largestArrayCount else {
+      throw cursor.fault(
+        "\(what) is \(count); at most \(ParameterLayout.largestArrayCount) are expected", at: place)
+    }
+    return Int(count)
+  }
+
+  /// Without the `arg:` or `aux:` that MXNet's Module and gluon's export put before it.
+  private mutating func name(_ what: String, _ file: borrowing InputFile) throws(ModelError) -> String {
+    let place = cursor.offset
+    let byteCount = try cursor.integer(UInt64.self, "the length of \(what)", file)
+    guard (1...UInt64(ParameterLayout.largestNameByteCount)).contains(byteCount) else {
+      throw cursor.fault(
+        "\(what) has \(byteCount) bytes; from 1 to \(ParameterLayout.largestNameByteCount) are expected",
+        at: place)
+    }
+    let text = try cursor.text(Int(byteCount), what, file)
+    return text.hasPrefix("arg:") || text.hasPrefix("aux:") ? String(text.dropFirst(4)) : text
+  }
+
+  private mutating func array(_ what: String, _ file: borrowing InputFile) throws(ModelError) -> Array {
+    let place = cursor.offset
+    let word = try cursor.integer(UInt32.self, "the magic of \(what)", file)
+    let shape: [Int]
+    if ParameterLayout.magics.contains(word) {
+      if word >= ParameterLayout.magicV2 { try storage(what, file) }
+      shape = try self.shape(
+        what, rank: Int(try cursor.integer(Int32.self, "the rank of \(what)", file)), file)
+    } else {
+      // The oldest kind has no magic: its first number is the rank.
+      guard word <= ParameterLayout.largestRank else {
+        throw cursor.fault(
+          "\(what) does not start here: 0x\(String(word, radix: 16)) is neither a magic of MXNet's arrays "
+            + "(0xf993fac8, 0xf993fac9, 0xf993faca) nor a rank", at: place)
+      }
+      shape = try self.shape(what, rank: Int(word), hasShortDimensions: true, file)
+    }
+    _ = try cursor.integer(UInt64.self, "the device of \(what)", file)
+    let typePlace = cursor.offset
+    let type = Int(try cursor.integer(Int32.self, "the type of \(what)", file))
+    guard ParameterLayout.types.indices.contains(type) else {
+      throw cursor.fault(
+        "\(what) has type \(type); 0 (float32), 1 (float64) or 2 (float16) is expected", at: typePlace)
+    }
+    let offset = cursor.offset
+    let count = checkedProduct(shape)
+    try cursor.skip(
+      count.flatMap { checkedProduct([$0, ParameterLayout.typeByteCounts[type]]) },
+      of: "\(what) of shape \(shown(shape))")
+    return Array(shape: shape, type: type, offset: offset, count: count ?? 0)
+  }
+
+  private mutating func storage(_ what: String, _ file: borrowing InputFile) throws(ModelError) {
+    let place = cursor.offset
+    let storage = Int(try cursor.integer(Int32.self, "the storage of \(what)", file))
+    guard storage != 0 else { return }
+    let names = ParameterLayout.storages
+    let name = names.indices.contains(storage) ? names[storage] : "of storage \(storage)"
+    throw cursor.fault("\(what) is \(name); dense (0) is expected", at: place)
+  }
+
+  private mutating func shape(
+    _ what: String, rank: Int, hasShortDimensions: Bool = false, _ file: borrowing InputFile
+  ) throws(ModelError) -> [Int] {
+    let place = cursor.offset - 4
+    guard rank != 0 else { throw cursor.fault("\(what) is empty: it has no shape", at: place) }
+    guard (1...ParameterLayout.largestRank).contains(rank) else {
+      throw cursor.fault(
+        "\(what) has rank \(rank); from 1 to \(ParameterLayout.largestRank) is expected", at: place)
+    }
+    var shape: [Int] = []
+    for _ in 0..<rank {
+      let place = cursor.offset
+      let size =
+        hasShortDimensions
+        ? Int(try cursor.integer(UInt32.self, "the shape of \(what)", file))
+        : Int(try cursor.integer(Int64.self, "the shape of \(what)", file))
+      guard size >= 1 else {
+        throw cursor.fault("\(what) has the dimension \(size); 1 or more is expected", at: place)
+      }
+      shape.append(size)
+    }
+    return shape
+  }
+}

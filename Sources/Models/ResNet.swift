@@ -1,0 +1,79 @@
+/// A ResNet as MXNet's image-classification example builds it, and SageMaker's algorithm after it: `symbols/resnet.py`
+/// (version 2, pre-activation) and `symbols/resnet-v1.py`, with their names.
+public struct ResNet: Hashable, Sendable {
+  public enum Version: Hashable, Sendable, CaseIterable {
+    /// Each convolution is followed by BatchNorm and ReLU; a bottleneck strides in its first 1x1.
+    case v1
+    /// BatchNorm and ReLU come before each convolution; a bottleneck strides in its 3x3.
+    case v2
+  }
+  public let version: Version
+  public let depth: Int
+  public let classCount: Int
+  /// Channels, height, width.
+  public let inputShape: [Int]
+  /// Units of each stage.
+  let units: [Int]
+  /// Of the stem, then of each stage.
+  let filters: [Int]
+  let isBottleneck: Bool
+
+  /// - Parameters:
+  ///   - depth: 18, 34, 50, 101, 152, 200 or 269; for images of height 28 and less 6 n + 2 below 164 (20, 32, 44, 56,
+  ///     110, ...) and 9 n + 2 from there on.
+  ///   - inputShape: channels, height, width.
+  /// - Throws: where there is no such network.
+  public init(
+    depth: Int, version: Version = .v2, classCount: Int = 1000, inputShape: [Int] = [3, 224, 224]
+  ) throws(ModelError) {
+    guard inputShape.count == 3, inputShape.allSatisfy({ $0 >= 1 }), classCount >= 1 else {
+      throw ModelError(
+        "a ResNet for \(classCount) classes and images of shape \(shown(inputShape)); 1 class or more and channels, "
+          + "height, width are expected")
+    }
+    if inputShape[1] <= 28 {
+      guard let small = Self.small(depth) else {
+        throw ModelError(
+          "a ResNet of depth \(depth) for images of height 28 and less; 6 n + 2 below 164, such as 20, 32, 44, 56, 110, "
+            + "or 9 n + 2 is expected")
+      }
+      (units, filters, isBottleneck) = small
+    } else {
+      guard let units = Self.largeUnits[depth] else {
+        throw ModelError("a ResNet of depth \(depth); 18, 34, 50, 101, 152, 200 or 269 is expected")
+      }
+      self.units = units
+      isBottleneck = depth >= 50
+      filters = isBottleneck ? [64, 256, 512, 1024, 2048] : [64, 64, 128, 256, 512]
+    }
+    self.version = version
+    self.depth = depth
+    self.classCount = classCount
+    self.inputShape = inputShape
+  }
+
+  /// The depths for images of more than 28 rows.
+  public static let largeDepths = largeUnits.keys.sorted()
+  /// The depths for small images that SageMaker's algorithm offers.
+  public static let smallDepths = [20, 32, 44, 56, 110]
+
+  private static let largeUnits = [
+    18: [2, 2, 2, 2], 34: [3, 4, 6, 3], 50: [3, 4, 6, 3], 101: [3, 4, 23, 3], 152: [3, 8, 36, 3],
+    200: [3, 24, 36, 3],
+    269: [3, 30, 48, 8],
+  ]
+
+  private static func small(_ depth: Int) -> (units: [Int], filters: [Int], isBottleneck: Bool)? {
+    if (164...2000).contains(depth) && (depth - 2) % 9 == 0 {
+      return ([Int](repeating: (depth - 2) / 9, count: 3), [16, 64, 128, 256], true)
+    }
+    if (8..<164).contains(depth) && (depth - 2) % 6 == 0 {
+      return ([Int](repeating: (depth - 2) / 6, count: 3), [16, 16, 32, 64], false)
+    }
+    return nil
+  }
+
+  public var graph: Graph {
+    get throws(ModelError) { try Graph(symbol, inputShape: inputShape) }
+  }
+}

@@ -1,0 +1,91 @@
+import Files
+import Foundation
+
+/// A `.safetensors` file: u64 length, a JSON object of that length, then the arrays one behind the other.
+/// `{"name": {"dtype": "F32", "shape": [64, 3, 7, 7], "data_offsets": [begin, end]}, "__metadata__": {...}}`
+enum SafetensorsFile {
+  private static let largestHeaderByteCount = 16 << 20
+
+  /// - Throws: with the place, where the header is no such object, or the arrays do not fill the rest of the file; where
+  ///   one is of another type than F32, F64, F16 and BF16. PyTorch's counts of batches are passed over.
+  static func open(_ file: consuming InputFile, label: String) throws(ModelError) -> ArrayFile {
+    var cursor = FileCursor(file, label: label)
+    let byteCount = try cursor.integer(UInt64.self, "the length of the header", file)
+    guard byteCount <= largestHeaderByteCount else {
+      throw cursor.fault(
+        "the header has \(byteCount) bytes; at most \(largestHeaderByteCount) are expected", at: 0)
+    }
+    let json = try cursor.bytes(Int(byteCount), "the header", file)
+    let header: Header
+    do { header = try JSONDecoder().decode(Header.self, from: Data(json)) } catch {
+      throw ModelError("\(label): the header: \(sentence(error))")
+    }
+    var entries: [String: ArrayFile.Entry] = [:]
+    var end = 0
+    for (name, array) in header.arrays.sorted(by: { ($0.value.start, $0.key) < ($1.value.start, $1.key) }) {
+      let fault = { (sentence: String) in ModelError("\(label): \(shown(name)) \(sentence)") }
+      guard array.dataOffsets.count == 2, array.start == end, array.dataOffsets[1] >= end else {
+        throw fault("stands at \(array.dataOffsets.prefix(8)); it is expected to begin at \(end)")
+      }
+      let (start, size) = (end, array.dataOffsets[1] - end)
+      try cursor.skip(size, of: shown(name))
+      end = array.dataOffsets[1]
+      if name.hasSuffix("num_batches_tracked") { continue }
+      guard let kind = kind(array.dtype) else {
+        throw fault("holds \(shown(array.dtype)); F32, F64, F16 or BF16 is expected")
+      }
+      guard !array.shape.isEmpty, array.shape.count <= 32, array.shape.allSatisfy({ $0 >= 1 }),
+        let count = checkedProduct(array.shape), checkedProduct([count, kind.byteCount]) == size
+      else {
+        throw fault("has \(size) bytes, which is not what the shape \(array.shape.prefix(8)) takes")
+      }
+      let offset = 8 + Int(byteCount) + start
+      entries[name] = ArrayFile.Entry(shape: array.shape, kind: kind, offset: offset, count: count)
+    }
+    guard cursor.left == 0 else {
+      throw cursor.fault("\(cursor.left) bytes follow the last array; the end of the file is expected")
+    }
+    return ArrayFile(file, label: label, entries: entries)
+  }
+
+  private static func kind(_ name: String) -> NumberKind? {
+    switch name {
+    case "F32": .float32
+    case "F64": .float64
+    case "F16": .float16
+    case "BF16": .bfloat16
+    default: nil
+    }
+  }
+
+  private struct Header: Decodable {
+    struct Array: Decodable {
+      let dtype: String
+      let shape: [Int]
+      let dataOffsets: [Int]
+
+      enum CodingKeys: String, CodingKey {
+        case dtype, shape
+        case dataOffsets = "data_offsets"
+      }
+
+      var start: Int { dataOffsets.first ?? -1 }
+    }
+    struct Name: CodingKey {
+      let stringValue: String
+      init(stringValue: String) { self.stringValue = stringValue }
+      var intValue: Int? { nil }
+      init?(intValue: Int) { nil }
+    }
+    let arrays: [String: Array]
+
+    init(from decoder: any Decoder) throws {
+      let values = try decoder.container(keyedBy: Name.self)
+      var arrays: [String: Array] = [:]
+      for key in values.allKeys where key.stringValue != "__metadata__" {
+        arrays[key.stringValue] = try values.decode(Array.self, forKey: key)
+      }
+      self.arrays = arrays
+    }
+  }
+}

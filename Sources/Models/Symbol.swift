@@ -1,0 +1,173 @@
+import Foundation
+
+/// A `symbol.json` of MXNet: operators and variables, each after its inputs. Nothing is said yet about what they compute.
+///
+/// All generations of the file are read: up to 0.8 an operator's attributes are called `param`, in 0.9 to 0.11 `attr`,
+/// since 1.0 `attrs`; inputs have two numbers or three.
+public struct Symbol: Hashable, Sendable {
+  struct Node: Hashable, Sendable {
+    /// "null" for a variable.
+    let operation: String
+    let name: String
+    /// As they stand in the file: "(3, 3)", "True", "2e-05".
+    let attributes: [String: String]
+    let inputs: [Entry]
+
+    var isVariable: Bool { operation == "null" }
+  }
+  /// One of the outputs of a node.
+  struct Entry: Hashable, Sendable {
+    let node: Int
+    let output: Int
+  }
+  /// The file's name in messages.
+  let label: String
+  let nodes: [Node]
+  let head: Entry
+
+  static let largestByteCount = 16 << 20
+  /// ResNet-269 has 2,262.
+  static let largestNodeCount = 100_000
+
+  /// - Parameters:
+  ///   - json: the whole file.
+  ///   - label: its name in messages.
+  /// - Throws: where the text is no JSON (or is nested deeper than 512) or no symbol; where an input or the head is not
+  ///   there, or an input comes after its node (so there are no cycles); where there is not just one head; where two
+  ///   variables have one name.
+  public init(json: [UInt8], label: String) throws(ModelError) {
+    self.label = label
+    guard json.count <= Self.largestByteCount else {
+      throw ModelError(
+        "\(label): it has \(json.count) bytes; at most \(Self.largestByteCount) are expected of a symbol")
+    }
+    let document: Document
+    do { document = try JSONDecoder().decode(Document.self, from: Data(json)) } catch {
+      throw ModelError("\(label): \(sentence(error))")
+    }
+    guard document.nodes.count <= Self.largestNodeCount else {
+      throw ModelError(
+        "\(label): it has \(document.nodes.count) nodes; at most \(Self.largestNodeCount) are expected")
+    }
+    var nodes: [Node] = []
+    var variables: Set<String> = []
+    for (index, node) in document.nodes.enumerated() {
+      let place = "\(label): node \(index) (\(shown(node.name)))"
+      var inputs: [Entry] = []
+      for input in node.inputs {
+        let entry = try Self.entry(input, "\(place): an input")
+        guard nodes.indices.contains(entry.node) else {
+          throw ModelError("\(place): an input is node \(entry.node); one before this node is expected")
+        }
+        inputs.append(entry)
+      }
+      if node.op == "null" {
+        guard inputs.isEmpty else { throw ModelError("\(place): a variable has inputs; none are expected") }
+        guard variables.insert(node.name).inserted else {
+          throw ModelError("\(place): the name stands twice among the variables")
+        }
+      }
+      nodes.append(Node(operation: node.op, name: node.name, attributes: node.attributes, inputs: inputs))
+    }
+    guard document.heads.count == 1, let first = document.heads.first else {
+      throw ModelError("\(label): the network has \(document.heads.count) heads; one is expected")
+    }
+    let head = try Self.entry(first, "\(label): the head")
+    guard nodes.indices.contains(head.node) else {
+      throw ModelError("\(label): the head is node \(head.node), but there are \(nodes.count) nodes")
+    }
+    for variable in document.argumentNodes ?? []
+    where !nodes.indices.contains(variable) || !nodes[variable].isVariable {
+      throw ModelError("\(label): arg_nodes names node \(variable), which is no variable")
+    }
+    self.nodes = nodes
+    self.head = head
+  }
+
+  /// Nodes made here, each after its inputs.
+  init(nodes: [Node], head: Entry) {
+    label = "symbol"
+    self.nodes = nodes
+    self.head = head
+  }
+
+  /// Channels, height, width, where the variable `data` says so in its `__shape__`.
+  public var inputShape: [Int]? {
+    guard let text = nodes.first(where: { $0.isVariable && $0.name == "data" })?.attributes["__shape__"],
+      let shape = parseTuple(text), shape.count == 4, shape.dropFirst().allSatisfy({ $0 >= 1 })
+    else { return nil }
+    return Array(shape.dropFirst())
+  }
+
+  /// `[node, output]` or `[node, output, version]`; the version tells states of one array apart and changes no value.
+  private static func entry(_ numbers: [Int], _ what: String) throws(ModelError) -> Entry {
+    guard (2...3).contains(numbers.count), numbers[1] >= 0 else {
+      throw ModelError("\(what) is \(numbers.prefix(8)); [node, output, version] is expected")
+    }
+    return Entry(node: numbers[0], output: numbers[1])
+  }
+}
+
+/// The file as it is; what else stands in it says nothing about the network.
+private struct Document: Decodable {
+  let nodes: [DocumentNode]
+  let heads: [[Int]]
+  let argumentNodes: [Int]?
+
+  enum CodingKeys: String, CodingKey {
+    case nodes, heads
+    case argumentNodes = "arg_nodes"
+  }
+}
+
+private struct DocumentNode: Decodable {
+  let op: String
+  let name: String
+  let inputs: [[Int]]
+  let attributes: [String: String]
+
+  enum CodingKeys: String, CodingKey { case op, name, inputs, attrs, attr, param }
+
+  init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    op = try values.decode(String.self, forKey: .op)
+    name = try values.decode(String.self, forKey: .name)
+    inputs = try values.decode([[Int]].self, forKey: .inputs)
+    // Up to 0.8 `param` has the operator's own and `attr` the user's.
+    var all: [String: String] = [:]
+    for key in [CodingKeys.attrs, .attr, .param] {
+      all.merge(try values.decodeIfPresent([String: String].self, forKey: key) ?? [:]) { first, _ in first }
+    }
+    attributes = all
+  }
+}
+
+/// What JSONDecoder found, as a sentence that names the place.
+func sentence(_ error: any Error) -> String {
+  func place(_ path: [any CodingKey]) -> String {
+    guard !path.isEmpty else { return "this" }
+    return path.reduce(into: "") { text, key in
+      text += key.intValue.map { "[\($0)]" } ?? (text.isEmpty ? "" : ".") + shown(key.stringValue)
+    }
+  }
+  switch error as? DecodingError {
+  case .keyNotFound(let key, let context):
+    return "\(place(context.codingPath + [key])) is not there"
+  case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
+    return "\(place(context.codingPath)) is not \(kind(type))"
+  case .dataCorrupted(let context):
+    let reason = (context.underlyingError as NSError?)?.userInfo[NSDebugDescriptionErrorKey] as? String
+    let text = shown(reason ?? context.debugDescription)
+    return context.codingPath.isEmpty ? "this is no JSON: \(text)" : "\(place(context.codingPath)): \(text)"
+  default: return "this is no JSON"
+  }
+}
+
+private func kind(_ type: any Any.Type) -> String {
+  switch type {
+  case is String.Type: "a text"
+  case is Int.Type: "a whole number"
+  case is [Int].Type, is [[Int]].Type, is [Any].Type: "a list"
+  default: "what is expected there"
+  }
+}

@@ -1,0 +1,148 @@
+import TestSupport
+import Testing
+
+@testable import Models
+
+/// Makes tar archives block by block, also those that no tool would.
+struct TarBytes {
+  private(set) var bytes: [UInt8] = []
+
+  /// - Parameters:
+  ///   - kind: "0" file, "1" hard link, "2" link, "3" device, "5" folder.
+  ///   - size: what the header says, where it lies.
+  mutating func add(
+    _ name: String, _ content: [UInt8] = [], kind: Character = "0", link: String = "", size: Int? = nil
+  ) {
+    func field(_ text: String, _ count: Int) -> [UInt8] {
+      Array(text.utf8.prefix(count)) + [UInt8](repeating: 0, count: max(0, count - text.utf8.count))
+    }
+    let octal = String(size ?? content.count, radix: 8)
+    var header = field(name, 100) + field("0000644", 8) + field("0000000", 8) + field("0000000", 8)
+    header += field(String(repeating: "0", count: 11 - octal.count) + octal, 12) + field("00000000000", 12)
+    header += Array(repeating: 0x20, count: 8) + [kind.asciiValue ?? 0] + field(link, 100) + field("ustar", 6)
+    header += field("00", 2) + [UInt8](repeating: 0, count: 247)
+    let sum = String(header.reduce(0) { $0 + Int($1) }, radix: 8)
+    header.replaceSubrange(
+      148..<156, with: field(String(repeating: "0", count: 6 - sum.count) + sum, 7) + [0x20])
+    bytes += header + content + [UInt8](repeating: 0, count: (512 - content.count % 512) % 512)
+  }
+
+  var whole: [UInt8] { bytes + [UInt8](repeating: 0, count: 1024) }
+}
+
+@Suite struct ArchiveTests {
+  private static func model(_ folder: String = "", epochs: [Int] = [3]) -> TarBytes {
+    var tar = TarBytes()
+    for epoch in epochs {
+      tar.add("\(folder)m-\("0000\(epoch)".suffix(4)).params", ModelTests.parameters(bias: UInt8(epoch)))
+    }
+    tar.add(folder + "m-symbol.json", Array(ModelTests.symbol.json.utf8))
+    tar.add(folder + "model-shapes.json", Array(ModelTests.shapes.utf8))
+    return tar
+  }
+
+  private func open(_ bytes: [UInt8], epoch: Int? = nil, limit: Int = Model.standardLimit) throws -> Model {
+    try withScratchFolder { (folder) throws in
+      writeScratchFile(folder + "/model.tar", bytes)
+      return try Model(folder + "/model.tar", epoch: epoch, limit: limit)
+    }
+  }
+
+  private func refusal(_ bytes: [UInt8], limit: Int = Model.standardLimit) -> String {
+    withScratchFolder { folder in
+      writeScratchFile(folder + "/model.tar", bytes)
+      let text = message { _ = try Model(folder + "/model.tar", limit: limit) }
+      #expect(scratchNames(folder) == ["model.tar"])
+      return text.replacing(folder + "/model.tar: ", with: "")
+    }
+  }
+
+  @Test(
+    "an archive is read wherever its folder is, and outlives its file",
+    arguments: ["", "./", "model/", "./a/b/"])
+  func archive(_ folder: String) throws {
+    var tar = TarBytes()
+    tar.add(folder.isEmpty ? "x/" : folder, kind: "5")
+    tar.add("elsewhere/code.py", Array("import os".utf8))
+    let model = try open(tar.bytes + Self.model(folder, epochs: [2, 9, 4]).whole)
+    #expect(model.epoch == 9)
+    #expect(model.shapeSource == .shapesFile)
+    #expect(try model.parameters.values(of: "fc_bias")[0] == Float(bitPattern: 0x3F09_0000))
+    #expect(try open(Self.model(folder, epochs: [2, 9, 4]).whole, epoch: 4).epoch == 4)
+  }
+
+  @Test("a compressed archive made by tar is read", .enabled(if: Program.isInstalled("tar")))
+  func compressed() throws {
+    try withScratchFolder { (folder) throws in
+      ModelTests.write(folder + "/m", epochs: [1, 2])
+      let tar = try #require(Program(installed: "tar"))
+      #expect(tar.run(["-czf", "model.tar.gz", "-C", "m", "."], in: folder).status == 0)
+      #expect(try Model(folder + "/model.tar.gz").graph == Model(folder + "/m").graph)
+      let bytes = try #require(readScratchBytes(folder + "/model.tar.gz"))
+      writeScratchFile(folder + "/model.tar.gz", bytes.prefix(bytes.count / 2))
+      #expect(
+        message { _ = try Model(folder + "/model.tar.gz") }.hasPrefix(
+          "\(folder)/model.tar.gz: this is no folder and no whole tar archive: "))
+    }
+  }
+
+  static let refusals: [(change: @Sendable (inout TarBytes) -> Void, sentence: String)] = [
+    ({ $0.add("../m-0009.params", [1]) }, "../m-0009.params: an entry leads out of the archive"),
+    ({ $0.add("a/../../x", [1]) }, "a/../../x: an entry leads out of the archive"),
+    ({ $0.add("/etc/passwd", [1]) }, "/etc/passwd: an entry leads out of the archive"),
+    (
+      { $0.add("x", kind: "2", link: "/etc/passwd") },
+      "x: an entry is a link or a device; regular files are expected"
+    ),
+    (
+      { $0.add("classes.txt", kind: "1", link: "m-symbol.json") },
+      "classes.txt: an entry is a link or a device; regular files are expected"
+    ),
+    ({ $0.add("x", kind: "3") }, "x: an entry is a link or a device; regular files are expected"),
+    ({ $0.add("x", kind: "6") }, "x: an entry is a link or a device; regular files are expected"),
+    (
+      { $0.add("other/m-symbol.json", [1]) },
+      "there are model files in two folders,  and other; one is expected"
+    ),
+    ({ $0.add("model-shapes.json", [1]) }, "model-shapes.json stands twice in the archive"),
+    ({ $0.add("n-symbol.json", [1]) }, "there are 2 models (m-symbol.json, n-symbol.json); one is expected"),
+    (
+      { $0.add("classes.txt", size: 17 << 20) },
+      "classes.txt: it has 17825792 bytes, more than the 16777216 allowed here"
+    ),
+  ]
+
+  @Test("an archive with anything but files below it is refused", arguments: refusals.indices)
+  func refused(_ index: Int) {
+    var tar = Self.model()
+    Self.refusals[index].change(&tar)
+    #expect(refusal(tar.whole) == Self.refusals[index].sentence)
+  }
+
+  @Test("an archive that unpacks to too much is refused before it is unpacked")
+  func bombs() {
+    var tar = Self.model()
+    tar.add("zeros", size: 8 << 30 - 1)
+    let limit = (64 << 20) + 200 * (tar.whole.count)
+    #expect(
+      refusal(tar.whole)
+        == "zeros: with this entry of \((8 << 30) - 1) bytes the archive unpacks to more than \(limit) bytes")
+    #expect(
+      refusal(Self.model().whole, limit: 400)
+        == "m-symbol.json: with this entry of \(ModelTests.symbol.json.utf8.count) bytes the archive unpacks to more "
+        + "than 400 bytes")
+    tar = TarBytes()
+    for index in 0...10_000 { tar.add("x\(index)") }
+    #expect(refusal(tar.whole) == "it has more than 10000 entries")
+  }
+
+  @Test(
+    "what is no archive is refused",
+    arguments: [[], Array("hello".utf8), [0x1F, 0x8B, 8, 0, 0, 0]] as [[UInt8]])
+  func noArchive(_ bytes: [UInt8]) {
+    let text = refusal(bytes)
+    #expect(
+      text.hasPrefix("this is no folder and no whole tar archive: ") || text == "there is no *-symbol.json",
+      "\(text)")
+  }
+}

@@ -1,0 +1,136 @@
+import TestSupport
+import Testing
+
+@testable import Models
+
+@Suite struct ModelTests {
+  /// A network small enough to write a hundred times: one dense layer on the image.
+  static let symbol: SymbolText = {
+    var text = SymbolText.one("FullyConnected", ["num_hidden": "2"], parameters: ["fc_weight", "fc_bias"])
+    text.add("softmax", "softmax", [:], [3])
+    return text
+  }()
+
+  /// - Parameter bias: the first number of `fc_bias`, which tells the files apart.
+  static func parameters(bias: UInt8 = 0, count: Int = 12) -> [UInt8] {
+    var file = ParameterBytes()
+    file.arrays = [
+      .init(shape: [2, count], data: [UInt8](repeating: 0, count: 8 * count)),
+      .init(shape: [2], data: [0, 0, bias, 0x3F, 0, 0, 0, 0]),
+    ]
+    file.names = ["arg:fc_weight", "arg:fc_bias"]
+    return file.bytes
+  }
+
+  static let shapes = #"[{"shape": [64, 3, 2, 2], "name": "data"}]"#
+
+  static func write(_ folder: String, epochs: [Int] = [3], shapes: String? = shapes) {
+    writeScratchFile(folder + "/m-symbol.json", symbol.json.utf8)
+    for epoch in epochs {
+      let digits = String("0000\(epoch)".suffix(max(4, "\(epoch)".count)))
+      writeScratchFile("\(folder)/m-\(digits).params", parameters(bias: UInt8(epoch % 128)))
+    }
+    if let shapes { writeScratchFile(folder + "/model-shapes.json", shapes.utf8) }
+  }
+
+  private func refusal(_ folder: String, epoch: Int? = nil) -> String {
+    let text = message { _ = try Model(folder, epoch: epoch) }
+    return text.hasPrefix(folder) ? String(text.dropFirst(folder.count)) : text
+  }
+
+  @Test("a folder's newest parameters are taken, or those asked for")
+  func epochs() throws {
+    try withScratchFolder { (folder) throws in
+      Self.write(folder, epochs: [1, 9, 12345, 200])
+      writeScratchFile(folder + "/m-9999999.params.partial", [])
+      writeScratchFile(folder + "/other-99999.params", [1])
+      let model = try Model(folder)
+      #expect(model.epoch == 12345)
+      #expect(model.graph.inputShape == [3, 2, 2])
+      #expect(model.shapeSource == .shapesFile)
+      #expect(model.warnings.isEmpty && model.classes == nil && model.preset == nil)
+      #expect(
+        try Model(folder, epoch: 9).parameters.values(of: "fc_bias") == [Float(bitPattern: 0x3F09_0000), 0])
+      #expect(refusal(folder, epoch: 7) == ": there is no m-0007.params; epochs there are: 1, 9, 200, 12345")
+    }
+  }
+
+  @Test("classes and preprocessing come along as they are")
+  func beside() throws {
+    try withScratchFolder { (folder) throws in
+      Self.write(folder)
+      writeScratchFile(folder + "/classes.txt", "a\nb\n".utf8)
+      writeScratchFile(folder + "/preprocess.json", "{".utf8)
+      let model = try Model(folder)
+      #expect(model.classes == Array("a\nb\n".utf8))
+      #expect(model.preset == Array("{".utf8))
+    }
+  }
+
+  @Test("without model-shapes.json the symbol says the shape, or it is assumed; the caller may overrule")
+  func shape() throws {
+    try withScratchFolder { (folder) throws in
+      Self.write(folder, shapes: nil)
+      writeScratchFile(folder + "/m-0003.params", Self.parameters(count: 3 * 224 * 224))
+      let assumed = try Model(folder)
+      #expect(assumed.shapeSource == .assumed && assumed.graph.inputShape == [3, 224, 224])
+      #expect(assumed.warnings == ["there is no model-shapes.json: images of 3,224,224 are assumed"])
+      var text = Self.symbol
+      text.nodes[0].attributes = ["__shape__": "(1, 1, 4, 3)"]
+      writeScratchFile(folder + "/m-symbol.json", text.json.utf8)
+      writeScratchFile(folder + "/m-0003.params", Self.parameters())
+      let told = try Model(folder)
+      #expect(told.shapeSource == .symbol && told.graph.inputShape == [1, 4, 3])
+      let asked = try Model(folder, inputShape: [12, 1, 1])
+      #expect(asked.shapeSource == .caller && asked.graph.inputShape == [12, 1, 1])
+    }
+  }
+
+  @Test("a folder that holds no model, or more than one, is refused")
+  func folders() {
+    withScratchFolder { folder in
+      #expect(refusal(folder) == ": there is no *-symbol.json")
+      #expect(refusal(folder + "/none") == ": there is no such file or folder")
+      Self.write(folder, epochs: [])
+      #expect(refusal(folder) == ": there is no m-NNNN.params")
+      writeScratchFile(folder + "/n-symbol.json", [])
+      #expect(refusal(folder) == ": there are 2 models (m-symbol.json, n-symbol.json); one is expected")
+    }
+  }
+
+  @Test(
+    "a file of shapes that says none is refused",
+    arguments: [
+      ("[]", "the list is empty; the input data is expected"),
+      (
+        #"[{"name": "data", "shape": [3, 2, 2]}]"#,
+        "the shape of data is [3, 2, 2]; [batch, channels, height, width] is expected"
+      ),
+      (#"[{"name": "data", "shape": ["3"]}]"#, "[0].shape[0] is not a whole number"),
+      (#"[{"name": "data"}]"#, "[0].shape is not there"),
+      (#"{"name": "data"}"#, "this is not a list"),
+    ])
+  func shapesFile(_ json: String, _ sentence: String) {
+    withScratchFolder { folder in
+      Self.write(folder, shapes: json)
+      #expect(refusal(folder) == "/model-shapes.json: " + sentence)
+    }
+  }
+
+  @Test("parameters that do not fit are refused, and more than needed are told")
+  func unfitting() throws {
+    try withScratchFolder { (folder) throws in
+      Self.write(folder, shapes: #"[{"name": "data", "shape": [1, 3, 3, 3]}]"#)
+      #expect(
+        refusal(folder)
+          == "/m-0003.params: the parameter fc_weight has the shape (2, 12); (2, 27) is expected")
+      Self.write(folder)
+      var file = ParameterBytes()
+      file.arrays = [.init(shape: [2, 12], data: [UInt8](repeating: 0, count: 96)), .init(), .init()]
+      file.names = ["fc_weight", "fc_bias", "fc1_bias"]
+      writeScratchFile(folder + "/m-0003.params", file.bytes)
+      #expect(
+        try Model(folder).warnings == ["\(folder)/m-0003.params: 1 parameters belong to no node: fc1_bias"])
+    }
+  }
+}

@@ -1,0 +1,175 @@
+import TestSupport
+import Testing
+
+@testable import Models
+
+@Suite struct TorchvisionTests {
+  /// The arrays of torchvision's ResNets by name.
+  private static func shapes(_ units: [Int], isBottleneck: Bool, base: Int = 64, classes: Int = 1000)
+    -> [String: [Int]]
+  {
+    var shapes: [String: [Int]] = [:]
+    func layer(_ convolution: String, _ norm: String, _ shape: [Int]) {
+      shapes[convolution + ".weight"] = shape
+      for part in ["weight", "bias", "running_mean", "running_var"] { shapes["\(norm).\(part)"] = [shape[0]] }
+    }
+    layer("conv1", "bn1", [base, 3, 7, 7])
+    var input = base
+    for (stage, count) in units.enumerated() {
+      let width = base << stage
+      let output = isBottleneck ? 4 * width : width
+      for unit in 0..<count {
+        let name = "layer\(stage + 1).\(unit)"
+        let kernels = isBottleneck ? [1, 3, 1] : [3, 3]
+        var arriving = input
+        for (index, kernel) in kernels.enumerated() {
+          let filters = index + 1 < kernels.count ? width : output
+          layer("\(name).conv\(index + 1)", "\(name).bn\(index + 1)", [filters, arriving, kernel, kernel])
+          arriving = filters
+        }
+        if unit == 0 && (stage > 0 || isBottleneck) {
+          layer(name + ".downsample.0", name + ".downsample.1", [output, input, 1, 1])
+        }
+        input = output
+      }
+    }
+    shapes["fc.weight"] = [classes, input]
+    shapes["fc.bias"] = [classes]
+    return shapes
+  }
+
+  private static func safetensors(_ shapes: [String: [Int]], metadata: Bool = true) -> [UInt8] {
+    var fields = metadata ? [#""__metadata__": {"format": "pt", "shape": "x"}"#] : []
+    var end = 0
+    for (name, shape) in shapes.sorted(by: { $0.key < $1.key }) {
+      let size = 4 * shape.reduce(1, *)
+      fields.append(
+        #""\#(name)": {"dtype": "F32", "shape": \#(shape), "data_offsets": [\#(end), \#(end + size)]}"#)
+      end += size
+    }
+    fields.append(
+      #""bn1.num_batches_tracked": {"dtype": "I64", "shape": [], "data_offsets": [\#(end), \#(end + 8)]}"#)
+    let header = Array("{\(fields.joined(separator: ", "))} ".utf8)
+    return number(header.count, 8) + header + [UInt8](repeating: 0, count: end) + number(1, 8)
+  }
+
+  @Test(
+    "torchvision's depths have its numbers of parameters, and stride in the 3x3",
+    arguments: [
+      ([2, 2, 2, 2], false, 11_689_512), ([3, 4, 6, 3], false, 21_797_672), ([3, 4, 6, 3], true, 25_557_032),
+      ([3, 4, 23, 3], true, 44_549_160), ([3, 8, 36, 3], true, 60_192_808),
+    ])
+  func counts(_ units: [Int], _ isBottleneck: Bool, _ count: Int) throws {
+    let arrays = Self.shapes(units, isBottleneck: isBottleneck).mapValues {
+      Parameters.Array(shape: $0, values: [Float](repeating: 0, count: $0.reduce(1, *)))
+    }
+    let graph = try Graph(try TorchvisionResNet(Parameters(arrays)).symbol, inputShape: [3, 224, 224])
+    try graph.check(Parameters(arrays))
+    let learnt = graph.parameters.filter { $0.role != .mean && $0.role != .variance }
+    #expect(learnt.reduce(0) { $0 + $1.shape.reduce(1, *) } == count)
+    #expect(graph.outputCount == 1000)
+    #expect(graph.nodes.last { $0.operation == .add }?.shape == [isBottleneck ? 2048 : 512, 7, 7])
+    let strided = graph.nodes.filter {
+      if case .convolution(let convolution) = $0.operation { convolution.stride.rows == 2 } else { false }
+    }
+    let inner = isBottleneck ? "conv2" : "conv1"
+    #expect(
+      strided.map(\.name)
+        == ["conv1"] + (2...4).flatMap { ["layer\($0).0.\(inner)", "layer\($0).0.downsample.0"] })
+    #expect(
+      graph.nodes.allSatisfy {
+        if case .batchNorm(let norm) = $0.operation {
+          norm.epsilon == 1e-5 && norm.gamma != nil
+        } else {
+          true
+        }
+      })
+  }
+
+  private func open(_ bytes: [UInt8], _ body: (Model) throws -> Void) throws {
+    try withScratchFolder { (folder) throws in
+      writeScratchFile(folder + "/x.safetensors", bytes)
+      try body(try Model(folder + "/x.safetensors"))
+    }
+  }
+
+  private func refusal(_ bytes: [UInt8]) -> String {
+    withScratchFolder { folder in
+      writeScratchFile(folder + "/x.safetensors", bytes)
+      return message { _ = try Model(folder + "/x.safetensors") }.replacing(
+        folder + "/x.safetensors: ", with: "")
+    }
+  }
+
+  private static let small = shapes([1, 1, 1, 1], isBottleneck: true, base: 2, classes: 3)
+
+  @Test("a file of weights is a model")
+  func model() throws {
+    try open(Self.safetensors(Self.small)) { (model) throws in
+      #expect(model.format == .torchvision && model.shapeSource == .assumed && model.warnings.isEmpty)
+      #expect(model.graph.outputCount == 3)
+      #expect(try model.parameters.values(of: "fc.bias") == [0, 0, 0])
+    }
+    var more = Self.small
+    more["fc2.bias"] = [1]
+    try open(Self.safetensors(more, metadata: false)) { (model) throws in
+      #expect(model.warnings == ["\(model.path): 1 parameters belong to no node: fc2.bias"])
+    }
+  }
+
+  @Test("weights of other networks are refused")
+  func others() {
+    var shapes = Self.small
+    shapes["fc.weight"] = nil
+    #expect(
+      refusal(Self.safetensors(shapes))
+        == "these are no weights of a torchvision ResNet: there is no fc.weight")
+    shapes = Self.small
+    shapes["layer2.0.conv2.weight"] = [4, 1, 3, 3]
+    #expect(
+      refusal(Self.safetensors(shapes))
+        == "the parameter layer2.0.conv2.weight has the shape (4, 1, 3, 3); (4, 4, 3, 3) is expected")
+    shapes["layer2.0.conv2.weight"] = [4]
+    #expect(refusal(Self.safetensors(shapes)) == "layer2.0.conv2.weight has 1 dimensions; four are expected")
+  }
+
+  @Test(
+    "a damaged header is refused",
+    arguments: [
+      ("", "byte 8: 4 bytes follow the last array; the end of the file is expected"),
+      (
+        #"{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 8]}}"#,
+        "byte 69: a wants 8 bytes, 4 are left"
+      ),
+      (
+        #"{"a": {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]}}"#,
+        "a stands at [4, 8]; it is expected to begin at 0"
+      ),
+      (
+        #"{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0]}}"#,
+        "a stands at [0]; it is expected to begin at 0"
+      ),
+      (
+        #"{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, -4]}}"#,
+        "a stands at [0, -4]; it is expected to begin at 0"
+      ),
+      (
+        #"{"a": {"dtype": "F32", "shape": [4611686018427387904, 4], "data_offsets": [0, 4]}}"#,
+        "a has 4 bytes, which is not what the shape [4611686018427387904, 4] takes"
+      ),
+      (
+        #"{"a": {"dtype": "I32", "shape": [1], "data_offsets": [0, 4]}}"#,
+        "a holds I32; F32, F64, F16 or BF16 is expected"
+      ),
+      (#"{"a": {"dtype": "F32", "shape": [1]}}"#, "the header: a.data_offsets is not there"),
+    ])
+  func damaged(_ header: String, _ sentence: String) {
+    let text = header.isEmpty ? "{}" : header
+    let place = header.isEmpty ? sentence.replacing("byte 8:", with: "byte 10:") : sentence
+    #expect(refusal(number(text.utf8.count, 8) + Array(text.utf8) + [0, 0, 0, 0]) == place)
+    #expect(
+      refusal(number(-1, 8))
+        == "byte 0: the header has 18446744073709551615 bytes; at most 16777216 are expected")
+    #expect(refusal(number(9, 8)) == "byte 8: the header wants 9 bytes, 0 are left")
+  }
+}

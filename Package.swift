@@ -33,6 +33,7 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
     .systemLibrary(name: "CLinux"),
     // zlib comes with libpng.
@@ -56,6 +57,10 @@ let package = Package(
       // Part of the program: an installed binary must find them wherever it stands.
       resources: [.embedInCode("HTML/Assets")], swiftSettings: strict),
     .target(name: "Models", dependencies: ["Files", "CArchive"], swiftSettings: strict),
+    .target(name: "Tensors", dependencies: ["CLinux", "COpenBLAS"], swiftSettings: strict),
+    .target(
+      name: "Networks", dependencies: ["Models", "Tensors", "CKernels"], exclude: ["README.md"],
+      swiftSettings: strict),
     .target(
       name: "Pipelines", dependencies: ["Files", "Records", "Imaging", "Predictions", "Scoring"],
       swiftSettings: strict),
@@ -64,9 +69,9 @@ let package = Package(
     .executableTarget(
       name: "imrec",
       dependencies: [
-        "Files", "Records", "Imaging", "Models", "Pipelines",
+        "Files", "Records", "Imaging", "Models", "Networks", "Pipelines",
         "Predictions",
-        "Reporting", "Sampling", "Scoring", "Terminal",
+        "Reporting", "Sampling", "Scoring", "Tensors", "Terminal",
         argumentParser,
       ],
       swiftSettings: strict),
@@ -82,6 +87,10 @@ let package = Package(
       exclude: ["Goldens"], swiftSettings: tests),
     .testTarget(
       name: "ModelsTests", dependencies: ["Models", "Files", "TestSupport"], exclude: ["Goldens"],
+      swiftSettings: tests),
+    .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"], swiftSettings: tests),
+    .testTarget(
+      name: "NetworksTests", dependencies: ["Networks", "Models", "Tensors", "CKernels", "TestSupport"],
       swiftSettings: tests),
     .testTarget(
       name: "PredictionsTests", dependencies: ["Predictions", "Records", "TestSupport"], swiftSettings: tests),

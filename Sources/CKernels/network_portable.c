@@ -1,0 +1,25 @@
+#define N_TARGET
+#define N_GROUP 1
+#define N_POSITIONS 2
+// Without the instruction a fused one would be a call of the library for each number.
+#define N_FMA(a, b, c) ((a) * (b) + (c))
+#include "network_bodies.h"
+
+static const n_set set = N_TABLE("portable");
+const n_set *n_portable(void) { return &set; }
+
+void n_interleave(float *out, const float *x, ptrdiff_t plane, size_t channels, size_t n, const float *scale,
+                  const float *shift) {
+  if (channels == 3) {
+    const float *r = x, *g = x + plane, *b = x + 2 * plane;
+    const float scales[3] = {scale[0], scale[1], scale[2]}, shifts[3] = {shift[0], shift[1], shift[2]};
+    for (size_t i = 0; i < n; i++) {
+      out[3 * i] = r[i] * scales[0] + shifts[0];
+      out[3 * i + 1] = g[i] * scales[1] + shifts[1];
+      out[3 * i + 2] = b[i] * scales[2] + shifts[2];
+    }
+    return;
+  }
+  for (size_t i = 0; i < n; i++)
+    for (size_t c = 0; c < channels; c++) out[i * channels + c] = x[(ptrdiff_t)c * plane + (ptrdiff_t)i] * scale[c] + shift[c];
+}

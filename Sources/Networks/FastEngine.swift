@@ -1,0 +1,156 @@
+internal import CKernels
+import Models
+internal import Synchronization
+internal import Tensors
+
+/// A graph planned for this processor: fused layers with packed weights, and one arena for each worker that all runs
+/// use.
+final class FastEngine: Sendable {
+  private let layers: [any Layer]
+  private let network: FusedNetwork
+  private let output: Value
+  private let workers: Workers
+  /// Images that one worker takes at once.
+  private let imagesAtOnce: Int
+  /// The first so many layers are run image by image: their values are large and their weights small.
+  private let alone: Int
+  private let together: MemoryPlan
+  private let arenas: [FloatBuffer]
+  private let scratch: [FloatBuffer]
+  private let shared: FloatBuffer
+  private let turn = Mutex(())
+  let kernels: String
+
+  var layerNames: [String] { network.layers.map(\.name) }
+
+  /// - Parameter batch: the most images of one run that matter; 1 plans for the shortest time of a single image.
+  init(
+    _ graph: Graph, _ parameters: Parameters, batch: Int, workers: Workers, _ set: KernelSet = .best
+  ) throws {
+    let network = try FusedNetwork(graph, parameters)
+    self.network = network
+    self.workers = workers
+    kernels = set.name
+    output = network.values[network.output]
+    imagesAtOnce = max(1, min(Tuning.imagesAtOnce, (batch + workers.count - 1) / workers.count))
+    var room = Tuning.transformedWeightBytes(batch: batch)
+    let layers = try network.layers.map { layer throws -> any Layer in
+      try Self.layer(layer, network.values, parameters, set, batch: batch, room: &room)
+    }
+    self.layers = layers
+    alone = Self.alone(network, imagesAtOnce)
+    together = MemoryPlan(network, images: imagesAtOnce, alone: alone)
+    let atOnce = imagesAtOnce
+    let scratchSize = layers.map { $0.scratchSize(images: atOnce) }.max() ?? 0
+    let plan = together
+    arenas = try (0..<workers.count).map { _ throws in try FloatBuffer(count: plan.size) }
+    scratch = try (0..<workers.count).map { _ throws in try FloatBuffer(count: scratchSize) }
+    shared = try FloatBuffer(count: workers.count > 1 ? layers.map(\.sharedScratchSize).max() ?? 0 : 0)
+  }
+
+  /// - Parameter room: bytes that transformed weights may still take.
+  private static func layer(
+    _ layer: FusedLayer, _ values: [Value], _ parameters: Parameters, _ set: KernelSet, batch: Int,
+    room: inout Int
+  ) throws -> any Layer {
+    switch layer.kind {
+    case .convolution(let convolution, let scale, let bias):
+      let (from, to) = (values[layer.input], values[layer.output])
+      let bytes = WinogradConvolution.weightCount(from, to) * 4
+      if WinogradConvolution.suits(convolution, from), Tuning.prefersWinograd(from, to, batch: batch),
+        bytes <= room
+      {
+        room -= bytes
+        return try WinogradConvolution(
+          layer, convolution, scale: scale, bias: bias, values: values, parameters, set)
+      }
+      return try DirectConvolution(
+        layer, convolution, scale: scale, bias: bias, values: values, parameters, set)
+    case .pooling(let pooling): return PoolingLayer(layer, pooling, values: values, set)
+    case .affine: return AffineLayer(layer, values: values, set)
+    case .add:
+      guard let other = layer.residual else { throw Unplannable(node: layer.name) }
+      return SumLayer(layer, other: other, values: values, set)
+    case .flatten: return FlattenLayer(layer, values: values)
+    case .dense(let dense, let bias):
+      return try DenseLayer(layer, dense, bias: bias, values: values, parameters, set)
+    case .softmax, .sigmoid: return HeadLayer(layer, values: values)
+    }
+  }
+
+  /// Layers up to the last one with large values.
+  private static func alone(_ network: FusedNetwork, _ images: Int) -> Int {
+    guard images > 1 else { return 0 }
+    let large = network.layers.lastIndex { layer in
+      max(network.values[layer.input].size, network.values[layer.output].size) * 4 > Tuning.aloneBytes
+    }
+    return large.map { $0 + 1 } ?? 0
+  }
+
+  /// - Parameter times: gets what each layer takes; nil where nobody asks.
+  func run(
+    _ images: Span<Float>, count: Int, into outputs: inout MutableSpan<Float>, times: LayerTimes? = nil
+  ) {
+    turn.withLock { _ in
+      unsafe images.withUnsafeBufferPointer { images in
+        unsafe outputs.withUnsafeMutableBufferPointer { outputs in
+          guard let images = images.baseAddress, let outputs = outputs.baseAddress else { return }
+          let memory = unsafe Memory(images: images, outputs: outputs)
+          if count == 1 || workers.count == 1 {
+            runInTurn(count, memory, times)
+          } else {
+            runSideBySide(count, memory, times)
+          }
+        }
+      }
+    }
+  }
+
+  /// The caller's memory; parts of it that do not overlap are used by the workers.
+  @safe private struct Memory: @unchecked Sendable {
+    let images: UnsafePointer<Float>
+    let outputs: UnsafeMutablePointer<Float>
+  }
+
+  /// A single image: all workers share each layer.
+  private func runInTurn(_ count: Int, _ memory: Memory, _ times: LayerTimes?) {
+    for first in stride(from: 0, to: count, by: imagesAtOnce) {
+      run(
+        first..<min(first + imagesAtOnce, count), memory, workers.count > 1 ? workers : nil, worker: 0, times)
+    }
+  }
+
+  /// Several images: each worker takes some, with weights that all share.
+  private func runSideBySide(_ count: Int, _ memory: Memory, _ times: LayerTimes?) {
+    let least = (count + imagesAtOnce - 1) / imagesAtOnce
+    let parts = min(count, (least + workers.count - 1) / workers.count * workers.count)
+    workers.forEach(parts) { part, worker in
+      self.run(count * part / parts..<count * (part + 1) / parts, memory, nil, worker: worker, times)
+    }
+  }
+
+  private func run(_ index: Int, _ images: Range<Int>, _ execution: Execution, _ times: LayerTimes?) {
+    guard let times else { return layers[index].run(images, execution) }
+    let start = ContinuousClock.now
+    layers[index].run(images, execution)
+    times.add(ContinuousClock.now - start, to: index)
+  }
+
+  private func run(
+    _ images: Range<Int>, _ memory: Memory, _ workers: Workers?, worker: Int, _ times: LayerTimes?
+  ) {
+    let inputSize = network.values[0].size
+    let execution = unsafe Execution(
+      arena: arenas[worker].start, memory: together, input: memory.images + images.lowerBound * inputSize,
+      imageCount: images.count, workers: workers, scratch: scratch, shared: shared, worker: worker)
+    for image in 0..<images.count {
+      for index in 0..<alone { run(index, image..<image + 1, execution, times) }
+    }
+    for index in alone..<layers.count { run(index, 0..<images.count, execution, times) }
+    let outputs = unsafe memory.outputs + images.lowerBound * output.channels
+    for image in 0..<images.count {
+      unsafe (outputs + image * output.channels).update(
+        from: execution.read(network.output, image: image), count: output.channels)
+    }
+  }
+}

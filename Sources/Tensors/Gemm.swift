@@ -1,0 +1,46 @@
+import COpenBLAS
+
+/// Products of matrices by OpenBLAS, on the calling thread alone: `Workers` owns the threads.
+public enum Gemm {
+  /// OpenBLAS would split each product over threads of its own.
+  private static let isSingleThreaded: Void = openblas_set_num_threads(1)
+
+  /// How many threads OpenBLAS would use.
+  static var threadCount: Int { Int(openblas_get_num_threads()) }
+
+  /// Writes the product of two row-major matrices: `out` = `left` x `right`.
+  ///
+  /// - Parameters:
+  ///   - left: `rows` x `inner` numbers.
+  ///   - right: `inner` x `columns` numbers; `columns` x `inner` where `rightIsTransposed`.
+  ///   - out: `rows` x `columns` numbers; what they were has no say, not even NaN.
+  /// - Precondition: the spans hold as many numbers as said.
+  /// - Complexity: O(rows * inner * columns); no allocation but OpenBLAS's buffer, kept from call to call.
+  public static func multiply(
+    _ left: Span<Float>, _ right: Span<Float>, rightIsTransposed: Bool = false,
+    into out: inout MutableSpan<Float>,
+    rows: Int, inner: Int, columns: Int
+  ) {
+    precondition(left.count == rows * inner, "the left matrix has \(rows) x \(inner) numbers")
+    precondition(right.count == inner * columns, "the right matrix has \(inner) x \(columns) numbers")
+    precondition(out.count == rows * columns, "the product has \(rows) x \(columns) numbers")
+    guard rows > 0, columns > 0 else { return }
+    guard inner > 0 else {
+      for index in out.indices { out[index] = 0 }
+      return
+    }
+    _ = isSingleThreaded
+    unsafe left.withUnsafeBufferPointer { left in
+      unsafe right.withUnsafeBufferPointer { right in
+        unsafe out.withUnsafeMutableBufferPointer { out in
+          unsafe cblas_sgemm(
+            CblasRowMajor, CblasNoTrans, rightIsTransposed ? CblasTrans : CblasNoTrans,
+            blasint(rows), blasint(columns), blasint(inner),
+            1, left.baseAddress, blasint(inner), right.baseAddress,
+            blasint(rightIsTransposed ? inner : columns),
+            0, out.baseAddress, blasint(columns))
+        }
+      }
+    }
+  }
+}

@@ -64,12 +64,17 @@ let package = Package(
     .target(
       name: "Pipelines", dependencies: ["Files", "Records", "Imaging", "Predictions", "Scoring"],
       swiftSettings: strict),
+    // Apart from Pipelines: im2rec has no use for a network, nor for the threads that OpenBLAS starts with the program.
+    .target(
+      name: "Inference",
+      dependencies: ["Files", "Records", "Imaging", "Models", "Networks", "Pipelines", "Tensors"],
+      swiftSettings: strict),
     .target(name: "Terminal", dependencies: ["CLinux"], swiftSettings: strict),
     .target(name: "Sampling", dependencies: ["Files", "Imaging"], swiftSettings: strict),
     .executableTarget(
       name: "imrec",
       dependencies: [
-        "Files", "Records", "Imaging", "Models", "Networks", "Pipelines",
+        "Files", "Records", "Imaging", "Inference", "Models", "Networks", "Pipelines",
         "Predictions",
         "Reporting", "Sampling", "Scoring", "Tensors", "Terminal",
         argumentParser,
@@ -91,6 +96,13 @@ let package = Package(
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"], swiftSettings: tests),
     .testTarget(
       name: "NetworksTests", dependencies: ["Networks", "Models", "Tensors", "CKernels", "TestSupport"],
+      swiftSettings: tests),
+    .testTarget(
+      name: "InferenceTests",
+      dependencies: [
+        "Inference", "Files", "Imaging", "Models", "Networks", "Pipelines", "Records", "Tensors",
+        "TestSupport",
+      ],
       swiftSettings: tests),
     .testTarget(
       name: "PredictionsTests", dependencies: ["Predictions", "Records", "TestSupport"], swiftSettings: tests),

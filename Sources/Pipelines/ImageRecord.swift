@@ -1,14 +1,14 @@
-import Records
+package import Records
 
 /// A record taken apart: its header, and its image as a part of the payload.
-struct ImageRecord: Sendable {
-  let header: ImageHeader
-  let offset: Int
+package struct ImageRecord: Sendable {
+  package let header: ImageHeader
+  package let offset: Int
   private let payload: [UInt8]
   private let imageStart: Int
 
   /// - Throws: the damage, where there is some.
-  init(_ streamed: StreamedRecord) throws(RecordError) {
+  package init(_ streamed: StreamedRecord) throws(RecordError) {
     switch streamed {
     case .whole(let record): try self.init(record)
     case .damaged(let error): throw error
@@ -24,16 +24,16 @@ struct ImageRecord: Sendable {
   }
 
   /// Bytes of the encoded image.
-  var imageByteCount: Int { payload.count - imageStart }
+  package var imageByteCount: Int { payload.count - imageStart }
 
   /// Lends the encoded image.
-  func withImage<R, E: Error>(_ body: (Span<UInt8>) throws(E) -> R) throws(E) -> R {
+  package func withImage<R, E: Error>(_ body: (Span<UInt8>) throws(E) -> R) throws(E) -> R {
     try body(payload.span.extracting(imageStart..<payload.count))
   }
 
   /// InsightFace's face sets keep in record 0 the range of the identities and in one record for each identity the
   /// range of its images: labels, and no image.
-  var isLabelRecord: Bool { imageStart == payload.count && !header.labels.isEmpty }
+  package var isLabelRecord: Bool { imageStart == payload.count && !header.labels.isEmpty }
 
   /// The first label as a user writes it: "5", "0.25".
   var labelName: String { name(ofLabel: header.allLabels.first ?? header.label) }

@@ -66,7 +66,7 @@ let maximumFrameByteCount = 1 << 31
 
 /// The path of a list entry's file. The field is taken as it is written; where no such file is there, the blanks
 /// round it are dropped, as MXNet's reader does.
-func locate(_ path: String, root: String) -> String {
+package func locate(_ path: String, root: String) -> String {
   let full = join(root, path)
   let isBlank: (Character) -> Bool = { $0 == " " || $0 == "\t" }
   guard path.first.map(isBlank) == true || path.last.map(isBlank) == true, FileStamp(path: full) == nil else {

@@ -7,21 +7,21 @@ public struct Progress: Sendable {
   /// 0...1, of the items or, where their number is not known, of the input's bytes.
   public let fraction: Double
 
-  init(done: Int, total: Int, skipped: Int) {
+  package init(done: Int, total: Int, skipped: Int) {
     self.done = done
     self.total = total
     self.skipped = skipped
     fraction = total > 0 ? Double(done) / Double(total) : 1
   }
 
-  init(done: Int, total: Int?, skipped: Int, fraction: Double) {
+  package init(done: Int, total: Int?, skipped: Int, fraction: Double) {
     self.done = done
     self.total = total
     self.skipped = skipped
     self.fraction = fraction
   }
 
-  init(done: Int, skipped: Int, byte: Int, of byteCount: Int) {
+  package init(done: Int, skipped: Int, byte: Int, of byteCount: Int) {
     self.done = done
     total = nil
     self.skipped = skipped

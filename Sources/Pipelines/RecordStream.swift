@@ -1,13 +1,13 @@
 import Files
-import Records
+package import Records
 
 /// What stands at a place of a `.rec` file where a record should begin.
-enum StreamedRecord: Sendable {
+package enum StreamedRecord: Sendable {
   case whole(Record)
   case damaged(RecordError)
 
   /// The next one; after a damaged record, reading goes on at the next place where one can begin.
-  static func next(_ reader: inout RecordReader) throws -> StreamedRecord? {
+  package static func next(_ reader: inout RecordReader) throws -> StreamedRecord? {
     do throws(RecordError) {
       return try reader.next().map { .whole($0) }
     } catch {

@@ -1,0 +1,85 @@
+import CLinux
+import Glibc
+
+/// Many small files that get their names together, after one wait for the disk.
+///
+/// Each is written beside its final name, as `<name>.partial`. `publish` has the file system write down all of them at
+/// once (`syncfs`), then renames them: a wait for each file would take longer than most work whose result it holds, and
+/// a rename without any could, after a loss of power, leave a name with no bytes. Whatever happens, a final name holds
+/// the former file or the whole new one.
+///
+/// The folder is locked: a second group for it, also of another process, is refused.
+public struct StagedGroup: ~Copyable {
+  private let folder: String
+  private let descriptor: Int32
+  private var finalPaths: [String] = []
+
+  /// - Parameter folder: it, or folders in it, take the files. It must be there.
+  /// - Throws: `.inUse`.
+  public init(_ folder: String) throws(FileError) {
+    descriptor = unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    self.folder = folder
+    guard descriptor >= 0 else { throw FileError.last("open", folder) }
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      let code = errno
+      close(descriptor)
+      throw FileError(code == EWOULDBLOCK ? .inUse : .system(call: "lock", code: code), path: folder)
+    }
+  }
+
+  deinit { if descriptor >= 0 { close(descriptor) } }
+
+  /// Files that have no final name yet.
+  public var count: Int { finalPaths.count }
+
+  public func contains(_ finalPath: String) -> Bool { finalPaths.contains(finalPath) }
+
+  /// Writes one file; its folder must be there.
+  ///
+  /// - Precondition: no file of this path waits for its name.
+  public mutating func add(_ finalPath: String, _ bytes: Span<UInt8>) throws(FileError) {
+    let path = finalPath + ".partial"
+    let file = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o666)
+    guard file >= 0 else { throw FileError.last("write", path) }
+    defer { close(file) }
+    var done = 0
+    while done < bytes.count {
+      let count = unsafe bytes.withUnsafeBytes {
+        unsafe write(file, $0.baseAddress.map { unsafe $0 + done }, $0.count - done)
+      }
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else {
+        let error =
+          count < 0 ? FileError.last("write", path) : FileError(.system(call: "write", code: EIO), path: path)
+        unsafe unlink(path)
+        throw error
+      }
+      done += count
+    }
+    finalPaths.append(finalPath)
+  }
+
+  /// Waits until the disk has all files, then gives them their names.
+  ///
+  /// - Parameter last: also waits until the disk has the names.
+  public mutating func publish(last: Bool = false) throws(FileError) {
+    if !finalPaths.isEmpty {
+      try sync()
+      while let path = finalPaths.last {
+        guard unsafe rename(path + ".partial", path) == 0 else { throw FileError.last("rename", path) }
+        finalPaths.removeLast()
+      }
+    }
+    if last { try sync() }
+  }
+
+  /// Removes what has no final name yet.
+  public mutating func discard() {
+    for path in finalPaths { unsafe unlink(path + ".partial") }
+    finalPaths = []
+  }
+
+  private func sync() throws(FileError) {
+    guard syncfs(descriptor) == 0 else { throw FileError.last("write", folder) }
+  }
+}

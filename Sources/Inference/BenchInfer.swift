@@ -1,0 +1,163 @@
+import Glibc
+import Models
+public import Networks
+
+/// How fast a network runs here.
+public struct InferenceBenchmark: Encodable, Sendable {
+  public struct Batch: Encodable, Sendable {
+    /// Images in one call.
+    public var batch = 0
+    /// Reading the model and planning it for such batches.
+    public var loadSeconds = 0.0
+    /// Median over the runs.
+    public var imagesPerSecond = 0.0
+    public var bestImagesPerSecond = 0.0
+    public var runs: [Double] = []
+    /// Of one call, over all runs.
+    public var latencyP50Ms = 0.0
+    public var latencyP99Ms = 0.0
+    /// What direct convolution and dense layers would compute (two operations a multiplication), at the median speed.
+    public var gflopPerSecond = 0.0
+    /// Median of the runs' times of each layer, in the order of running; nil unless asked for. What is fused into one
+    /// step is one entry.
+    public var layers: [Layer]?
+  }
+  public struct Layer: Encodable, Sendable {
+    public let name: String
+    public let milliseconds: Double
+    /// 0...1.
+    public let share: Double
+  }
+  /// Those of the largest batch.
+  public var imagesPerSecond = 0.0
+  public var bestImagesPerSecond = 0.0
+  public var batches: [Batch] = []
+  public var threads = 0
+  public var engine = ""
+  /// The kernels in use: "portable", "avx2", "avx512"; "openblas" of the reference engine.
+  public var kernels = ""
+  public var shape: [Int] = []
+  /// Of one image.
+  public var gflop = 0.0
+  public var peakMemoryBytes = 0
+}
+
+public struct InferenceBenchmarkOptions: Sendable {
+  public var batches = [1, 32]
+  /// Runs that count.
+  public var runs = 5
+  /// A run lasts at least so long.
+  public var runTime = Duration.seconds(1)
+  public var timesLayers = false
+  public init() {}
+}
+
+/// Runs the network on numbers of a fixed sequence, for each batch size in turn, after a run that does not count.
+///
+/// - Parameters:
+///   - makeNetwork: plans the network for runs of so many images.
+///   - progress: called after each run with how many of all are done.
+public func benchmarkInference(
+  _ makeNetwork: (_ batch: Int) throws -> Network, options: InferenceBenchmarkOptions,
+  progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
+) throws -> InferenceBenchmark {
+  var result = InferenceBenchmark()
+  let total = options.batches.count * options.runs
+  for size in options.batches {
+    var batch = InferenceBenchmark.Batch()
+    batch.batch = size
+    let start = ContinuousClock.now
+    let network = try makeNetwork(size)
+    batch.loadSeconds = (.now - start) / .seconds(1)
+    result.shape = network.inputShape
+    result.kernels = network.kernels
+    result.gflop = Double(operations(of: network.graph)) / 1e9
+    let images = imagined(network.inputShape.reduce(size, *))
+    var outputs = [Float](repeating: 0, count: size * network.outputCount)
+    func call() -> Duration {
+      let start = ContinuousClock.now
+      var span = outputs.mutableSpan
+      network.run(images.span, count: size, into: &span)
+      return .now - start
+    }
+    _ = call()
+    var latencies: [Double] = []
+    for run in 0..<options.runs {
+      try Task.checkCancellation()
+      let start = ContinuousClock.now
+      var calls = 0
+      repeat {
+        latencies.append(call() / .milliseconds(1))
+        calls += 1
+      } while .now - start < options.runTime
+      batch.runs.append(Double(calls * size) / ((.now - start) / .seconds(1)))
+      progress(result.batches.count * options.runs + run + 1, total)
+    }
+    batch.imagesPerSecond = quantile(batch.runs, 0.5)
+    batch.bestImagesPerSecond = batch.runs.max() ?? 0
+    batch.latencyP50Ms = quantile(latencies, 0.5)
+    batch.latencyP99Ms = quantile(latencies, 0.99)
+    batch.gflopPerSecond = batch.imagesPerSecond * result.gflop
+    if options.timesLayers {
+      batch.layers = layers(
+        (0..<options.runs).map { _ in
+          var span = outputs.mutableSpan
+          return network.profile(images.span, count: size, into: &span)
+        })
+    }
+    result.batches.append(batch)
+  }
+  if let largest = result.batches.max(by: { $0.batch < $1.batch }) {
+    result.imagesPerSecond = largest.imagesPerSecond
+    result.bestImagesPerSecond = largest.bestImagesPerSecond
+  }
+  result.peakMemoryBytes = peakMemory()
+  return result
+}
+
+/// Multiplications and additions of all convolutions and dense layers for one image, computed directly.
+func operations(of graph: Graph) -> Int {
+  graph.nodes.reduce(0) { sum, node in
+    let inputs = node.inputs.first.map { graph.nodes[$0].shape } ?? []
+    switch node.operation {
+    case .convolution(let layer):
+      let window = (inputs.first ?? 0) * layer.kernel.rows * layer.kernel.columns
+      return sum + 2 * node.shape.reduce(window, *)
+    case .dense(let layer): return sum + 2 * inputs.reduce(layer.outputs, *)
+    default: return sum
+    }
+  }
+}
+
+/// Numbers like those of a picture, 0 to 255.
+private func imagined(_ count: Int) -> [Float] {
+  var state: UInt32 = 1
+  return (0..<count).map { _ in
+    state = state &* 1_664_525 &+ 1_013_904_223
+    return Float(state >> 24)
+  }
+}
+
+/// Between the two nearest where it falls between them.
+private func quantile(_ values: [Double], _ share: Double) -> Double {
+  let sorted = values.sorted()
+  guard let last = sorted.last else { return 0 }
+  let place = share * Double(sorted.count - 1)
+  let low = Int(place)
+  guard low + 1 < sorted.count else { return last }
+  return sorted[low] + (place - Double(low)) * (sorted[low + 1] - sorted[low])
+}
+
+private func layers(_ runs: [[(name: String, time: Duration)]]) -> [InferenceBenchmark.Layer] {
+  let names = runs.first?.map(\.name) ?? []
+  let times = names.indices.map { layer in quantile(runs.map { $0[layer].time / .milliseconds(1) }, 0.5) }
+  let total = max(times.reduce(0, +), 1e-12)
+  return zip(names, times).map { .init(name: $0, milliseconds: $1, share: $1 / total) }
+}
+
+/// The most memory that this process has had, in bytes.
+private func peakMemory() -> Int {
+  var usage = rusage()
+  guard unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 else { return 0 }
+  return usage.ru_maxrss * 1024
+}

@@ -1,0 +1,105 @@
+import Files
+import FoundationEssentials
+
+/// SageMaker's manifest of inputs: `[{"prefix": "photos/"}, "a/1.jpg", "a/2.jpg"]`.
+///
+/// An input is the prefix and the path, joined without anything in between, as keys of S3 are.
+struct Manifest {
+  /// A path; `file://` is taken off.
+  let prefix: String
+  let paths: [String]
+
+  private static let largestByteCount = 256 << 20
+
+  /// - Throws: `FileError`; `ManifestError`.
+  init(_ path: String) throws {
+    let bytes = try readFile(path, limit: Self.largestByteCount).bytes
+    let elements: [Element]
+    do {
+      elements = try JSONDecoder().decode([Element].self, from: Data(bytes))
+    } catch {
+      throw ManifestError("\(path): \(Self.sentence(error))")
+    }
+    guard case .prefix(let prefix)? = elements.first else {
+      throw ManifestError("\(path): the first element is no {\"prefix\": ...}, with which a manifest begins")
+    }
+    do throws(ManifestError) {
+      self.prefix = try Self.localPath(prefix)
+    } catch {
+      throw ManifestError("\(path): \(error)")
+    }
+    paths = try elements.dropFirst().enumerated().map { index, element in
+      guard case .path(let text) = element else {
+        throw ManifestError("\(path): element \(index + 2) is a second prefix; a path in quotes is expected")
+      }
+      return text
+    }
+  }
+
+  private enum Element: Decodable {
+    case prefix(String)
+    case path(String)
+
+    init(from decoder: any Decoder) throws {
+      if let path = try? decoder.singleValueContainer().decode(String.self) {
+        self = .path(path)
+      } else {
+        self = .prefix(try decoder.container(keyedBy: Key.self).decode(String.self, forKey: .prefix))
+      }
+    }
+
+    private enum Key: String, CodingKey { case prefix }
+  }
+
+  private static func sentence(_ error: any Error) -> String {
+    guard let error = error as? DecodingError else { return "\(error)" }
+    switch error {
+    case .typeMismatch(_, let context), .valueNotFound(_, let context), .keyNotFound(_, let context),
+      .dataCorrupted(let context):
+      let place = context.codingPath.first?.intValue.map { "element \($0 + 1): " } ?? ""
+      return place + "this is no manifest; [{\"prefix\": \"photos/\"}, \"a/1.jpg\", ...] is expected"
+    @unknown default: return "\(error)"
+    }
+  }
+
+  private static func localPath(_ prefix: String) throws(ManifestError) -> String {
+    guard let scheme = prefix.firstRange(of: "://") else { return prefix }
+    let name = prefix[..<scheme.lowerBound].lowercased()
+    guard name == "file" else {
+      throw ManifestError(
+        "the prefix is in \(name)://, which is not read here; a path or file:// is expected")
+    }
+    let rest = prefix[scheme.upperBound...]
+    guard rest.utf8.first == UInt8(ascii: "/"), let path = percentDecoded(rest) else {
+      throw ManifestError("the prefix \(prefix) is no file:///path")
+    }
+    return path
+  }
+}
+
+/// A URL's path as the file system has it; nil where a `%` is not followed by two hex digits, or what comes out is no
+/// UTF-8.
+private func percentDecoded(_ text: Substring) -> String? {
+  var bytes: [UInt8] = []
+  var rest = text.utf8[...]
+  while let byte = rest.popFirst() {
+    guard byte == UInt8(ascii: "%") else {
+      bytes.append(byte)
+      continue
+    }
+    let digits = String(Substring(rest.prefix(2)))
+    guard digits.utf8.count == 2, digits.allSatisfy(\.isHexDigit), let value = UInt8(digits, radix: 16) else {
+      return nil
+    }
+    bytes.append(value)
+    rest = rest.dropFirst(2)
+  }
+  return String(validating: bytes, as: UTF8.self)
+}
+
+/// What is wrong with a manifest, in a sentence.
+public struct ManifestError: Error, Hashable, Sendable, CustomStringConvertible {
+  public let description: String
+
+  init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,46 @@
+import Files
+import TestSupport
+import Testing
+
+@Suite("A group of staged files")
+struct StagedGroupTests {
+  @Test("gives its files their names together, over former ones too")
+  func publishing() throws {
+    try withScratchFolder { folder in
+      writeScratchFile(folder + "/b", [9])
+      var group = try StagedGroup(folder)
+      for (name, bytes) in [("a", [1, 2]), ("b", [3])] as [(String, [UInt8])] {
+        try group.add("\(folder)/\(name)", bytes.span)
+      }
+      #expect(group.count == 2 && group.contains(folder + "/a"))
+      #expect(
+        scratchNames(folder) == ["a.partial", "b", "b.partial"] && readScratchBytes(folder + "/b") == [9])
+      try group.publish(last: true)
+      #expect(scratchNames(folder) == ["a", "b"] && group.count == 0)
+      #expect(readScratchBytes(folder + "/a") == [1, 2] && readScratchBytes(folder + "/b") == [3])
+    }
+  }
+
+  @Test("removes what has no name yet, and nothing else")
+  func discarding() throws {
+    try withScratchFolder { folder in
+      var group = try StagedGroup(folder)
+      try group.add(folder + "/a", [1].span)
+      try group.publish()
+      try group.add(folder + "/b", [1].span)
+      group.discard()
+      #expect(scratchNames(folder) == ["a"])
+    }
+  }
+
+  @Test("says which file cannot be written, and is alone in its folder")
+  func failures() throws {
+    try withScratchFolder { folder in
+      var group = try StagedGroup(folder)
+      #expect(throws: FileError(.inUse, path: folder)) { _ = try StagedGroup(folder) }
+      let error = #expect(throws: FileError.self) { try group.add(folder + "/none/a", [1].span) }
+      #expect(error?.path == folder + "/none/a.partial" && error?.isMissing == true)
+      #expect(throws: FileError.self) { _ = try StagedGroup(folder + "/none") }
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import Dispatch
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Inference
+
+/// Holds the network until it is opened.
+final class Gate: Sendable {
+  private let entered = DispatchSemaphore(value: 0)
+  private let opened = DispatchSemaphore(value: 0)
+
+  /// In the network.
+  func pass() {
+    entered.signal()
+    opened.wait()
+  }
+
+  /// In the test: waits until a run has begun.
+  func waitForRun() { entered.wait() }
+
+  func open(_ count: Int = 1000) { for _ in 0..<count { opened.signal() } }
+}
+
+@Suite("The queue in front of a network")
+struct ClassifyingQueueTests {
+  private let later = ContinuousClock.now + .seconds(600)
+
+  @Test("runs together what waits, up to a batch, in order")
+  func batching() async throws {
+    let gate = Gate()
+    let network = StubNetwork { _ in gate.pass() }
+    var limits = ClassifyingQueue.Limits()
+    limits.batch = 4
+    let queue = ClassifyingQueue(try makeClassifier(network), limits: limits)
+    var tickets = [try queue.submit(try jpeg(seed: 1), deadline: later)]
+    gate.waitForRun()
+    for seed in 2...7 { tickets.append(try queue.submit(try jpeg(seed: seed), deadline: later)) }
+    #expect(queue.waitingCount == 6)
+    gate.open()
+    let expected = try makeClassifier(StubNetwork())
+    for (index, ticket) in tickets.enumerated() {
+      #expect(try await ticket.probabilities() == expected.classifyHere([jpeg(seed: index + 1)])[0].get())
+    }
+    #expect(network.batches == [1, 4, 2])
+    #expect(queue.statistics.images == 7 && queue.statistics.largestBatch == 4)
+    #expect(queue.statistics.longestLatency > .zero)
+  }
+
+  @Test("refuses what is too much, and takes more when there is room again")
+  func full() async throws {
+    let gate = Gate()
+    var limits = ClassifyingQueue.Limits()
+    limits.waiting = 2
+    let queue = ClassifyingQueue(try makeClassifier(StubNetwork { _ in gate.pass() }), limits: limits)
+    let image = try jpeg()
+    var tickets = [try queue.submit(image, deadline: later)]
+    gate.waitForRun()
+    for _ in 0..<2 { tickets.append(try queue.submit(image, deadline: later)) }
+    #expect(throws: ClassifyingQueue.Refusal.full) { try queue.submit(image, deadline: later) }
+    gate.open()
+    for ticket in tickets { _ = try await ticket.probabilities() }
+    _ = try await queue.submit(image, deadline: later).probabilities()
+    #expect(queue.statistics.refused == 1 && queue.statistics.images == 4)
+  }
+
+  @Test("drops what nobody waits for any more, and what is late, before the network sees it")
+  func dropping() async throws {
+    let gate = Gate()
+    let network = StubNetwork { _ in gate.pass() }
+    let queue = ClassifyingQueue(try makeClassifier(network))
+    let image = try jpeg()
+    let first = try queue.submit(image, deadline: later)
+    gate.waitForRun()
+    let dropped = try queue.submit(image, deadline: later)
+    let late = try queue.submit(image, deadline: .now)
+    let last = try queue.submit(image, deadline: later)
+    dropped.drop()
+    await #expect(throws: ClassifyingQueue.Refusal.dropped) { try await dropped.probabilities() }
+    // What is in the network already is finished.
+    first.drop()
+    gate.open()
+    _ = try await first.probabilities()
+    _ = try await last.probabilities()
+    await #expect(throws: ClassifyingQueue.Refusal.late) { try await late.probabilities() }
+    #expect(network.batches == [1, 1])
+    #expect(queue.statistics.dropped == 1 && queue.statistics.late == 1)
+  }
+
+  @Test("loses nothing of what many callers send at once")
+  func manyCallers() async throws {
+    var limits = ClassifyingQueue.Limits()
+    limits.waiting = 1000
+    let queue = ClassifyingQueue(try makeClassifier(StubNetwork()), limits: limits)
+    let images = try (1...20).map { try jpeg(seed: $0) }
+    let expected = try images.map { try queue.classifier.classifyHere([$0])[0].get() }
+    let wrong = try await withThrowingTaskGroup(of: Bool.self) { group in
+      for number in 0..<400 {
+        group.addTask {
+          let ticket = try queue.submit(images[number % 20], deadline: .now + .seconds(60))
+          return try await ticket.probabilities() != expected[number % 20]
+        }
+      }
+      return try await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+    }
+    #expect(wrong == 0 && queue.statistics.images == 400 && queue.waitingCount == 0)
+  }
+}

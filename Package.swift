@@ -29,6 +29,13 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+    // Hummingbird's own foundations, where more is asked of a connection than it offers.
+    .package(url: "https://github.com/apple/swift-http-types.git", from: "1.5.0"),
+    .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+    .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.30.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.9.0"),
   ],
   targets: [
     .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
@@ -69,12 +76,24 @@ let package = Package(
       name: "Inference",
       dependencies: ["Files", "Records", "Imaging", "Models", "Networks", "Pipelines", "Tensors"],
       swiftSettings: strict),
+    .target(
+      name: "Hosting",
+      dependencies: [
+        "Files", "Imaging", "Models", "Inference", .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: strict),
     .target(name: "Terminal", dependencies: ["CLinux"], swiftSettings: strict),
     .target(name: "Sampling", dependencies: ["Files", "Imaging"], swiftSettings: strict),
     .executableTarget(
       name: "imrec",
       dependencies: [
-        "Files", "Records", "Imaging", "Inference", "Models", "Networks", "Pipelines",
+        "Files", "Records", "Hosting", "Imaging", "Inference", "Models", "Networks", "Pipelines",
         "Predictions",
         "Reporting", "Sampling", "Scoring", "Tensors", "Terminal",
         argumentParser,
@@ -103,6 +122,9 @@ let package = Package(
         "Inference", "Files", "Imaging", "Models", "Networks", "Pipelines", "Records", "Tensors",
         "TestSupport",
       ],
+      swiftSettings: tests),
+    .testTarget(
+      name: "HostingTests", dependencies: ["Hosting", "Imaging", "Inference", "Tensors", "TestSupport"],
       swiftSettings: tests),
     .testTarget(
       name: "PredictionsTests", dependencies: ["Predictions", "Records", "TestSupport"], swiftSettings: tests),

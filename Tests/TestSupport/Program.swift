@@ -124,6 +124,11 @@ public struct ProgramRun: Sendable, CustomStringConvertible {
   public let output: String
   public let errors: String
 
+  /// The same run with its words on stderr, which went to a file.
+  public func with(errors: String) -> ProgramRun {
+    ProgramRun(status: status, signal: signal, hasHung: hasHung, output: output, errors: errors)
+  }
+
   public var description: String {
     let end = status.map { "status \($0)" } ?? "signal \(signal ?? 0)\(hasHung ? " after it hung" : "")"
     return "\(end)\nstdout: \(output.prefix(1000))\nstderr: \(errors.suffix(1000))"

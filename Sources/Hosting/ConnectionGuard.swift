@@ -1,0 +1,133 @@
+import HTTPTypes
+import NIOCore
+import NIOHTTPTypes
+
+/// Stands between a connection and the server: cuts off clients that are slow on purpose or not, notices those that
+/// leave, and ends a connection whose request was refused before its body was read.
+///
+/// Three clocks, one at a time: until a request's head is whole (a head in small pieces gets no more time), until its
+/// body is, and, after an answer that ends the connection, until the client has read it.
+final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
+  typealias InboundIn = HTTPRequestPart
+  typealias InboundOut = HTTPRequestPart
+  typealias OutboundIn = HTTPResponsePart
+  typealias OutboundOut = HTTPResponsePart
+
+  private let presences: ClientPresences
+  private let idleTime: TimeAmount
+  private let bodyTime: TimeAmount
+  private let maximumBodyByteCount: Int
+  private var presence: ClientPresence?
+  private var clock: Scheduled<Void>?
+  /// The answer being written says that it is the last one.
+  private var isLastAnswer = false
+  /// The last answer is written; what the client still sends is thrown away.
+  private var isDiscarding = false
+  /// The server ends: the request in work, or one that is on its way now, is the last one.
+  private var isEnding = false
+  private var requestsInWork = 0
+  private var isBodyComing = false
+
+  /// A client that was refused gets this long to read why, and an idle one, when the server ends, to send what it has
+  /// begun.
+  private static let lingerTime = TimeAmount.seconds(1)
+
+  init(_ presences: ClientPresences, _ options: HostOptions) {
+    self.presences = presences
+    idleTime = TimeAmount(options.idleTime)
+    bodyTime = TimeAmount(options.bodyTime)
+    maximumBodyByteCount = options.maximumBodyByteCount
+  }
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    presence = presences.add(context.channel)
+    restartClock(idleTime, context)
+  }
+
+  func handlerRemoved(context: ChannelHandlerContext) { end(context) }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    end(context)
+    context.fireChannelInactive()
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    if isDiscarding { return }
+    switch unwrapInboundIn(data) {
+    case .head(let head):
+      requestsInWork += 1
+      isBodyComing = true
+      isLastAnswer = head.headerFields[.connection]?.lowercased() == "close"
+      restartClock(bodyTime, context)
+      // Who asks first is told to go on, unless what it wants to send would be refused.
+      if head.headerFields[.expect]?.lowercased() == "100-continue",
+        (head.headerFields[.contentLength].flatMap { Int($0) } ?? 0) <= maximumBodyByteCount
+      {
+        context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
+      }
+    case .body: break
+    case .end:
+      isBodyComing = false
+      if requestsInWork > 0 { clock?.cancel() }
+    }
+    context.fireChannelRead(data)
+  }
+
+  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    switch unwrapOutboundIn(data) {
+    case .head(var head):
+      isLastAnswer = isLastAnswer || head.headerFields[.connection] == "close"
+      if isEnding && requestsInWork == 1 {
+        isLastAnswer = true
+        head.headerFields[.connection] = "close"
+        context.write(wrapOutboundOut(.head(head)), promise: promise)
+        return
+      }
+    case .body: break
+    case .end:
+      requestsInWork -= 1
+      if isLastAnswer {
+        // Closed at once, the client's bytes on the way would reset the connection, and the answer would be lost.
+        isDiscarding = isBodyComing
+        let channel = context.channel
+        let isDiscarding = isDiscarding
+        context.writeAndFlush(data).whenComplete { _ in
+          if isDiscarding { channel.close(mode: .output, promise: nil) } else { channel.close(promise: nil) }
+        }
+        promise?.succeed()
+        restartClock(Self.lingerTime, context)
+        return
+      }
+      if requestsInWork == 0 { restartClock(idleTime, context) }
+    }
+    context.write(data, promise: promise)
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    if case ChannelEvent.inputClosed? = event as? ChannelEvent {
+      presence?.leave()
+      // Nobody waits for an answer to half a request.
+      if isDiscarding || isBodyComing || requestsInWork == 0 { context.close(promise: nil) }
+    }
+    if event is ChannelShouldQuiesceEvent {
+      // An idle client may be sending its next request just now: closed at once, it would be lost.
+      isEnding = true
+      if requestsInWork == 0 { restartClock(Self.lingerTime, context) }
+      return
+    }
+    context.fireUserInboundEventTriggered(event)
+  }
+
+  private func restartClock(_ time: TimeAmount, _ context: ChannelHandlerContext) {
+    clock?.cancel()
+    let channel = context.channel
+    clock = context.eventLoop.scheduleTask(in: time) { channel.close(promise: nil) }
+  }
+
+  private func end(_ context: ChannelHandlerContext) {
+    clock?.cancel()
+    clock = nil
+    if presence != nil { presences.remove(context.channel) }
+    presence = nil
+  }
+}

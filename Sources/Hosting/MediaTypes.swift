@@ -1,0 +1,54 @@
+import Inference
+
+/// What a request's Content-Type and Accept say.
+enum MediaTypes {
+  /// What the images of a request may be called; what they are is found in them.
+  static let images = ["application/x-image", "image/jpeg", "image/png"]
+
+  /// Whether this Content-Type is an image's; one that is left out is taken as such.
+  static func isImage(_ contentType: String?) -> Bool {
+    guard let contentType else { return true }
+    return images.contains(essence(contentType[...])) || essence(contentType[...]) == "image/jpg"
+  }
+
+  /// The format asked for by an Accept header: of those of the highest weight the first that is known here; nil where
+  /// none is.
+  static func format(accepting header: String?) -> PredictionFormat? {
+    guard let header, !header.utf8.allSatisfy({ $0 == UInt8(ascii: " ") }) else { return .json }
+    var best: (format: PredictionFormat, weight: Double)?
+    for range in header.split(separator: ",") {
+      let weight = weight(range)
+      guard let format = formats[essence(range)], weight > best?.weight ?? 0 else { continue }
+      best = (format, weight)
+    }
+    return best?.format
+  }
+
+  private static let formats: [String: PredictionFormat] = [
+    "*/*": .json, "application/*": .json, "application/json": .json, "application/jsonlines": .jsonlines,
+  ]
+
+  /// A type without its parameters, in lower case.
+  private static func essence(_ type: Substring) -> String {
+    trimmed(type.prefix { $0 != ";" }).lowercased()
+  }
+
+  /// The `q` of a media range: 1 where there is none, 0 where it is no number.
+  private static func weight(_ range: Substring) -> Double {
+    for parameter in range.split(separator: ";").dropFirst() {
+      let parameter = trimmed(parameter).lowercased()
+      if parameter.hasPrefix("q=") { return Double(parameter.dropFirst(2)).map { max(0, min(1, $0)) } ?? 0 }
+    }
+    return 1
+  }
+
+  private static func trimmed(_ text: Substring) -> Substring {
+    var text = text
+    while let last = text.utf8.last, last == 0x20 || last == 0x09 { text = text.dropLast() }
+    return text.drop { $0 == " " || $0 == "\t" }
+  }
+}
+
+extension PredictionFormat {
+  var mediaType: String { self == .json ? "application/json" : "application/jsonlines" }
+}

@@ -1,0 +1,55 @@
+import Dispatch
+import Imaging
+import Inference
+import Synchronization
+import Tensors
+import TestSupport
+
+/// A network of a few lines: three outputs that depend on the image's own pixels and on nothing else.
+final class StubNetwork: ImageNetwork {
+  let inputShape: [Int]
+  let outputCount: Int
+  let givesProbabilities: Bool
+  /// Called before each run with the number of images.
+  private let onRun: @Sendable (Int) -> Void
+  private let counts = Mutex<[Int]>([])
+
+  init(
+    inputShape: [Int] = [3, 8, 8], outputCount: Int = 3, givesProbabilities: Bool = true,
+    onRun: @escaping @Sendable (Int) -> Void = { _ in }
+  ) {
+    self.inputShape = inputShape
+    self.outputCount = outputCount
+    self.givesProbabilities = givesProbabilities
+    self.onRun = onRun
+  }
+
+  /// Images of each run so far.
+  var batches: [Int] { counts.withLock { $0 } }
+
+  func run(_ images: Span<Float>, count: Int, into outputs: inout MutableSpan<Float>) {
+    onRun(count)
+    counts.withLock { $0.append(count) }
+    let size = inputShape.reduce(1, *)
+    for image in 0..<count {
+      for output in 0..<outputCount {
+        // A pixel of the image, other for each output.
+        outputs[image * outputCount + output] = images[image * size + output * 11 % size] / 256
+      }
+    }
+  }
+}
+
+func makeClassifier(_ network: StubNetwork, classes: [String]? = nil) throws -> Classifier {
+  try Classifier(
+    network: network, preset: Preset(mode: .squash, shape: network.inputShape), classes: classes,
+    workers: Workers(count: 2))
+}
+
+/// A small JPEG whose pixels depend on the seed.
+func jpeg(seed: Int = 1, width: Int = 12, height: Int = 9) throws -> [UInt8] {
+  var generator = SplitMix64(seed: UInt64(seed))
+  let samples = generator.bytes(width * height * 3)
+  return try encode(
+    try Pixels(width: width, height: height, channels: 3, samples: samples.span), as: .jpeg(quality: 90))
+}

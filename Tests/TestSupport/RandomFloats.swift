@@ -1,0 +1,6 @@
+extension SplitMix64 {
+  /// Numbers of -1...1.
+  public mutating func floats(_ count: Int) -> [Float] {
+    (0..<count).map { _ in Float.random(in: -1...1, using: &self) }
+  }
+}

@@ -1,6 +1,7 @@
 import Files
 import Glibc
 import Imaging
+import Models
 import Pipelines
 import Predictions
 import Records
@@ -34,6 +35,12 @@ struct Failure {
     case let error as SplitError:
       sentence = error.description
       remedy = Self.remedy(error)
+    case let error as ModelError:
+      sentence = error.description
+      remedy = nil
+    case let error as StoppedRun:
+      sentence = "stopped by \(interruptionName)"
+      remedy = error.remedy
     case is CancellationError:
       sentence = "stopped by \(interruptionName); no unfinished file has a final name"
       remedy = "What is done stands in .partial files: --resume goes on from there, where the verb has it."

@@ -18,7 +18,9 @@ struct Imrec: AsyncParsableCommand {
           ConvertCommand.self, ListCommand.self, PackCommand.self, InfoCommand.self, VerifyCommand.self,
           ExtractCommand.self, MergeCommand.self, TensorsCommand.self,
         ]),
+      CommandGroup(name: "Model", subcommands: [PredictCommand.self, TransformCommand.self]),
       CommandGroup(name: "Score", subcommands: [ScoreCommand.self, CompareCommand.self]),
+      CommandGroup(name: "Serve", subcommands: [HostCommand.self]),
       CommandGroup(name: "Tools", subcommands: [BenchCommand.self, SampleCommand.self]),
     ])
 

@@ -3,6 +3,7 @@ import Files
 import Glibc
 public import Imaging
 public import Pipelines
+import Tensors
 import Terminal
 
 struct OutputOptions: ParsableArguments {
@@ -65,7 +66,7 @@ struct JobOptions: ParsableArguments {
 }
 
 extension Imrec {
-  static let coreCount = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+  static let coreCount = Workers.coreCount
 }
 
 /// Reads a whole number of a range, or says what is expected.

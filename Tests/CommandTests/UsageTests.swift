@@ -3,7 +3,7 @@ import Testing
 
 private let verbs = [
   ["convert"], ["list"], ["pack"], ["info"], ["verify"], ["extract"], ["merge"], ["tensors"],
-  ["bench", "decode"], ["score"], ["compare"],
+  ["bench", "decode"], ["score"], ["compare"], ["predict"], ["transform"], ["host"], ["bench", "infer"],
 ]
 
 @Suite("The command line of imrec")
@@ -46,6 +46,15 @@ struct UsageTests {
       ("score", "<outputs>"), ("score outputs", "--truth"),
       ("score outputs --truth t.csv --seed x", "--seed"),
       ("compare a.json", "<b>"), ("compare a.json b.json --fail-under top1=1", "--fail-under"),
+      ("predict model", "<images>"), ("predict model a.jpg --top 0", "from 1 to"),
+      ("predict model a.jpg --preprocess zoom", "squash"), ("predict model a.jpg --engine slow", "reference"),
+      ("predict model a.jpg --threads 0", "from 1 to"), ("transform model in", "<output-folder>"),
+      ("transform model in out --root x", "--root"), ("transform model in out --accept csv", "jsonlines"),
+      ("transform model in out --max-payload 0", "from 1 to"),
+      ("transform model in out --batch x", "from 1 to"),
+      ("host", "--opt-ml"), ("host model --opt-ml x", "--opt-ml"), ("host model --port 65536", "from 0 to"),
+      ("bench infer", "<model>"), ("bench infer model --batch 1,,2", "1,32"),
+      ("bench infer model --batch 0", "1,32"),
       ("nonsense", "nonsense"), ("--nonsense", "--nonsense"), ("convert", "<root>"),
       ("convert photos", "<prefix>"),
       ("convert photos x y", "y"), ("convert photos x --nonsense", "--nonsense"),

@@ -1,0 +1,78 @@
+import ArgumentParser
+import Files
+import FoundationEssentials
+import Hosting
+import Inference
+import Terminal
+
+struct HostCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "host",
+    abstract: "A model as a web service, as SageMaker hosts it.",
+    discussion: """
+      GET /ping, POST /invocations, GET /execution-parameters. Ctrl-C or SIGTERM: what is in work is finished.
+      EXAMPLE: imrec host model.tar.gz --port 8080
+      then: curl -H 'Content-Type: image/jpeg' --data-binary @dog.jpg http://127.0.0.1:8080/invocations
+      """)
+
+  @Argument(help: "A folder or an archive.")
+  var model: String?
+  @Option(
+    name: .customLong("opt-ml"),
+    help: ArgumentHelp(
+      "As SageMaker's container: the model is in DIR/model, all addresses.", valueName: "dir"))
+  var optML: String?
+  @Option(
+    help: ArgumentHelp("(default: 8080; 0: any free one)", valueName: "number"),
+    transform: wholeNumber(0...65_535))
+  var port: Int?
+  @Option(help: ArgumentHelp("The address listened on. (default: 127.0.0.1)", valueName: "name"))
+  var hostname: String?
+  @Option(
+    help: ArgumentHelp("Refuse larger bodies with 413. (default: 6)", valueName: "MiB"),
+    transform: wholeNumber(1...100))
+  var maxPayload: Int?
+  @Option(
+    help: ArgumentHelp("Images that may wait; more are refused with 503. (default: 256)", valueName: "count"),
+    transform: wholeNumber(1...100_000))
+  var queue = 256
+  @Option(
+    help: ArgumentHelp("Connections at once; more wait. (default: 1024)", valueName: "count"),
+    transform: wholeNumber(1...100_000))
+  var connections = 1024
+  @OptionGroup(title: "Model") var options: ModelOptions
+  @Flag(help: "No line for each request.")
+  var quiet = false
+
+  func validate() throws {
+    guard (model == nil) != (optML == nil) else {
+      throw ValidationError("either a model or --opt-ml is expected")
+    }
+  }
+
+  func run() async throws {
+    let host = try makeHost()
+    let hostname = host.options.hostname
+    try await host.run { port in
+      Words(quiet: false).note("http://\(hostname):\(port): ready for images")
+    }
+  }
+
+  @inline(never)
+  private func makeHost() throws -> ModelHost {
+    var settings = HostOptions()
+    if optML != nil {
+      settings.hostname = "0.0.0.0"
+      try settings.apply(ProcessInfo.processInfo.environment)
+    }
+    if let hostname { settings.hostname = hostname }
+    if let port { settings.port = port }
+    if let maxPayload { settings.maximumPayloadMegabytes = maxPayload }
+    settings.connections = connections
+    var limits = ClassifyingQueue.Limits()
+    limits.waiting = queue
+    let classifier = try options.load(model ?? join(optML ?? "", "model"), words: Words(quiet: quiet))
+    classifier.warmUp()
+    return ModelHost(classifier, options: settings, limits: limits, isQuiet: quiet)
+  }
+}

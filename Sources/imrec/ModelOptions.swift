@@ -1,0 +1,75 @@
+public import ArgumentParser
+import Files
+public import Imaging
+public import Inference
+public import Networks
+import Terminal
+
+/// What turns a model's files into a classifier: the options that `predict`, `transform` and `host` share.
+struct ModelOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Names of the outputs, one a line. (default: the model's classes.txt)", valueName: "file"))
+  var classes: String?
+  @Option(
+    help: ArgumentHelp(
+      "crop or squash. (default: the model's preprocess.json, else squash, as SageMaker's endpoint)",
+      valueName: "mode"))
+  var preprocess: Preset.Mode?
+  @Option(
+    help: ArgumentHelp(
+      "With crop: scale the shorter side to this. (default: preprocess.json)", valueName: "pixels"),
+    transform: wholeNumber(1...65_535))
+  var resize: Int?
+  @Option(
+    help: ArgumentHelp("The NNNN of the .params file. (default: the highest)", valueName: "number"),
+    transform: wholeNumber(0...1_000_000_000))
+  var epoch: Int?
+  @OptionGroup var engine: EngineOptions
+  @Option(
+    name: .customLong("max-pixels"),
+    help: ArgumentHelp("Refuse larger images unread. (default: 178956970)", valueName: "count"),
+    transform: wholeNumber(1...1 << 40))
+  var maximumPixelCount = 178_956_970
+
+  func load(_ model: String, batch: Int = 32, words: Words) throws -> Classifier {
+    var options = ClassifierOptions()
+    options.mode = preprocess
+    options.resize = resize
+    options.classes = try classes.map { try classNames(readFile($0, limit: 1 << 26).bytes, path: $0) }
+    options.epoch = epoch
+    options.engine = engine.engine
+    options.kernels = engine.kernels
+    options.threads = engine.threads
+    options.batch = batch
+    options.maximumPixelCount = maximumPixelCount
+    return try Classifier(model: model, options: options) { words.warn(printable($0)) }
+  }
+}
+
+struct EngineOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp("Threads of the network. (default: number of cores)", valueName: "count"),
+    transform: wholeNumber(1...1024))
+  var threads = Imrec.coreCount
+  @Option(
+    help: ArgumentHelp(
+      "fast, or reference: one operator after the other, for comparisons.", valueName: "name"))
+  var engine = Network.Engine.fast
+  @Option(
+    help: ArgumentHelp(
+      "\(Network.availableKernels.joined(separator: ", ")) here. (default: the last)", valueName: "name"))
+  var kernels: String?
+
+  func validate() throws {
+    if let kernels, !Network.availableKernels.contains(kernels) {
+      throw ValidationError(
+        "this processor has no kernels '\(kernels)'; it has \(Network.availableKernels.joined(separator: ", "))"
+      )
+    }
+  }
+}
+
+extension Network.Engine: ExpressibleByArgument {}
+extension Preset.Mode: ExpressibleByArgument {}
+extension PredictionFormat: ExpressibleByArgument {}

@@ -1,0 +1,112 @@
+import ArgumentParser
+import Files
+import Inference
+import Pipelines
+import Terminal
+
+struct TransformCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "transform",
+    abstract: "A model's probabilities for many images.",
+    discussion: """
+      SageMaker's batch transform: writes OUTPUT/<path of the image>.out, of a .rec OUTPUT/<id>.out. The same
+      command goes on where an earlier one stopped: outputs that stand there whole are kept.
+      EXAMPLE: imrec transform model.tar.gz photos/ outputs/
+      """)
+
+  @Argument(help: "A folder or an archive.")
+  var model: String
+  @Argument(help: "A folder, a .lst, a .rec, or a manifest: [{\"prefix\": \"photos/\"}, \"a/1.jpg\", ...].")
+  var input: String
+  @Argument(help: "A folder; it is made where it is not there.")
+  var outputFolder: String
+  @Option(
+    help: ArgumentHelp(
+      "The folder that the paths of a .lst start from. (default: its own)", valueName: "folder"))
+  var root: String?
+  @Option(
+    help: ArgumentHelp(
+      "jsonlines: {\"prediction\": [...]}; json: the bare array. (default: jsonlines)", valueName: "format"))
+  var accept = PredictionFormat.jsonlines
+  @Option(
+    help: ArgumentHelp("Skip larger inputs. (default: 6)", valueName: "MiB"), transform: wholeNumber(1...1024)
+  )
+  var maxPayload = 6
+  @Option(
+    help: ArgumentHelp(
+      "Images in the network at once, at most; the next ones are read meanwhile.", valueName: "count"),
+    transform: wholeNumber(1...10_000))
+  var maxConcurrent: Int?
+  @Option(
+    help: ArgumentHelp("The same, as other programs call it. (default: 32)", valueName: "count"),
+    transform: wholeNumber(1...10_000))
+  var batch = 32
+  @Flag(help: "Make outputs anew that stand there already.")
+  var overwrite = false
+  @OptionGroup(title: "Model") var options: ModelOptions
+  @OptionGroup(title: "Output") var output: OutputOptions
+
+  func validate() throws {
+    if root != nil && !input.hasSuffix(".lst") {
+      throw ValidationError("--root goes with a .lst; \(input) is none")
+    }
+  }
+
+  func run() async throws {
+    let source = try source()
+    let classifier = try options.load(model, batch: transformOptions.batch, words: output.words)
+    let display = ProgressDisplay(unit: "images", quiet: output.quiet)
+    let summary: TransformSummary
+    do {
+      summary = try await transform(
+        source, to: outputFolder, with: classifier, options: transformOptions
+      ) { display.update($0) }
+    } catch is CancellationError {
+      throw StoppedRun(remedy: "The outputs that stand are whole: the same command goes on after them.")
+    }
+    display.finish()
+    try tell(summary)
+  }
+
+  @inline(never)
+  private func tell(_ summary: TransformSummary) throws {
+    output.words.skipped(summary.skipped)
+    if summary.kept > 0 { output.words.note("\(counted(summary.kept, "output")) of an earlier run kept") }
+    try output.finish(summary, skippedCount: summary.skipped.count) {
+      let skipped = summary.skipped.isEmpty ? "" : ", \(summary.skipped.count) skipped"
+      return
+        "\(outputFolder): \(counted(summary.written, "output")) written, \(oneDecimal(summary.seconds)) s, "
+        + "\(oneDecimal(summary.imagesPerSecond)) images/s\(skipped)\n"
+    }
+  }
+
+  private var transformOptions: TransformOptions {
+    var options = TransformOptions()
+    options.format = accept
+    options.batch = min(batch, maxConcurrent ?? batch)
+    options.largestPayload = maxPayload << 20
+    options.overwrites = overwrite
+    return options
+  }
+
+  private func source() throws -> TransformInput {
+    if isFolder(input) { return .folder(input) }
+    switch splitExtension(input).suffix {
+    case ".lst": return .list(input, root: root ?? folderName(input))
+    case ".rec": return .records(input)
+    default: break
+    }
+    let start = try readStart(of: input, byteCount: 256).drop { [0x20, 0x09, 0x0A, 0x0D].contains($0) }
+    guard start.first == UInt8(ascii: "[") else {
+      throw WrongUsage(
+        "\(input) is no folder, no .lst, no .rec, and no manifest, which begins with [{\"prefix\": ...}",
+        verb: "transform")
+    }
+    return .manifest(input)
+  }
+}
+
+/// A run that a signal ended, and what to do then.
+struct StoppedRun: Error {
+  let remedy: String
+}

@@ -1,0 +1,114 @@
+import Glibc
+import TestSupport
+import Testing
+
+@Suite("The verbs that run a model")
+struct TransformCommandTests {
+  /// Runs `body` in a folder with `model`, and with `photos` of `count` images.
+  private func withModel(_ count: Int, _ body: (String) throws -> Void) throws {
+    try withScratchFolder { folder in
+      try writeSmallModel(folder + "/model")
+      try writeClasses(folder + "/photos", classes: 2, each: count / 2)
+      try body(folder)
+    }
+  }
+
+  @Test("predict shows the likeliest classes, names a bad image, and has status 2 then")
+  func predict() throws {
+    try withModel(4) { folder in
+      writeScratchFile(folder + "/bad.jpg", [0xFF, 0xD8, 0xFF])
+      let run = imrec.run(
+        ["predict", "model", "photos/a/00.jpg", "bad.jpg", "photos/b/01.png", "--top", "2"], in: folder)
+      #expect(run.status == 2 && run.errors.contains("skipped: bad.jpg: "), "\(run)")
+      let lines = run.output.split(separator: "\n")
+      #expect(lines.count == 6 && lines[0] == "photos/a/00.jpg" && lines[3] == "photos/b/01.png", "\(run)")
+      #expect(lines[1].contains(" %  ") && lines[1].contains("class "), "\(run)")
+      let json = imrec.run(["predict", "model", "photos/a/00.jpg", "--json"], in: folder)
+      #expect(json.status == 0 && json.output.contains("\"probability\" : "), "\(json)")
+      let missing = imrec.run(["predict", "none", "photos/a/00.jpg"], in: folder)
+      #expect(missing.status == 1 && missing.errors.contains("none"), "\(missing)")
+    }
+  }
+
+  @Test(
+    "transform gives the same bytes for any number of threads and any batch, also of a list and of records")
+  func determinism() throws {
+    try withModel(12) { folder in
+      let whole = imrec.run(["transform", "model", "photos", "out"], in: folder)
+      #expect(whole.status == 0, "\(whole)")
+      let expected = outputs(folder + "/out")
+      #expect(expected.count == 12)
+      for options in [
+        ["--batch", "1", "--threads", "1"], ["--batch", "5", "--threads", "3"], ["--max-concurrent", "2"],
+      ] {
+        let run = imrec.run(["transform", "model", "photos", "other", "--overwrite"] + options, in: folder)
+        #expect(run.status == 0 && outputs(folder + "/other") == expected, "\(options): \(run)")
+      }
+      #expect(imrec.run(["list", "photos", "in", "--quiet"], in: folder).status == 0)
+      let list = imrec.run(["transform", "model", "in.lst", "listed", "--root", "photos"], in: folder)
+      #expect(list.status == 0 && outputs(folder + "/listed") == expected, "\(list)")
+      #expect(imrec.run(["pack", "in.lst", "photos", "--pass-through", "--quiet"], in: folder).status == 0)
+      let records = imrec.run(["transform", "model", "in.rec", "ids", "--json"], in: folder)
+      #expect(records.status == 0 && records.output.contains("\"written\" : 12"), "\(records)")
+      #expect(readScratchBytes(folder + "/ids/0.out") == expected["a/00.jpg.out"])
+    }
+  }
+
+  @Test(
+    "transform killed at random moments leaves whole outputs only, and ends with those of an undisturbed run")
+  func killing() throws {
+    try withModel(60) { folder in
+      let command = ["transform", "model", "photos", "--batch", "4", "--quiet"]
+      let start = ContinuousClock.now
+      #expect(imrec.run(command + ["whole"], in: folder).status == 0)
+      let microseconds = max(20_000, min(3_000_000, UInt32((ContinuousClock.now - start) / .microseconds(1))))
+      let expected = outputs(folder + "/whole")
+      var generator = SplitMix64(seed: 4)
+      for _ in 0..<6 {
+        let run = imrec.run(command + ["out"], in: folder) { pid in
+          usleep(UInt32.random(in: 5_000...microseconds, using: &generator))
+          kill(pid, SIGKILL)
+        }
+        #expect(run.signal == SIGKILL || run.status == 0, "\(run)")
+        for (name, bytes) in outputs(folder + "/out") where name.hasSuffix(".out") {
+          #expect(expected[name] == bytes, "\(name) is partial")
+        }
+      }
+      let last = imrec.run(command + ["out"], in: folder)
+      #expect(last.status == 0 && outputs(folder + "/out") == expected, "\(last)")
+    }
+  }
+
+  @Test(
+    "transform stopped by a signal keeps what is done, and says how to go on", arguments: [SIGINT, SIGTERM])
+  func signals(_ signal: Int32) throws {
+    try withModel(400) { folder in
+      let command = ["transform", "model", "photos", "out", "--batch", "2"]
+      let run = imrec.run(command, in: folder) { pid in
+        var tries = 0
+        while scratchNames(folder + "/out/a").isEmpty && tries < 5000 {
+          usleep(2000)
+          tries += 1
+        }
+        kill(pid, signal)
+      }
+      #expect(run.status == 1 && run.errors.contains("the same command goes on"), "\(run)")
+      let done = outputs(folder + "/out").keys
+      #expect(!done.isEmpty && done.allSatisfy { $0.hasSuffix(".out") })
+      let last = imrec.run(command, in: folder)
+      #expect(last.status == 0 && last.errors.contains("\(done.count) output"), "\(last)")
+      #expect(outputs(folder + "/out").count == 400)
+    }
+  }
+
+  /// All files below a folder, by relative path.
+  private func outputs(_ folder: String) -> [String: [UInt8]] {
+    var files: [String: [UInt8]] = [:]
+    for name in scratchNames(folder) {
+      let below = scratchNames("\(folder)/\(name)")
+      for inner in below { files["\(name)/\(inner)"] = readScratchBytes("\(folder)/\(name)/\(inner)") }
+      if below.isEmpty { files[name] = readScratchBytes("\(folder)/\(name)") }
+    }
+    return files
+  }
+}

@@ -15,15 +15,15 @@ struct DirectConvolution: Layer {
   private let weights: FloatBuffer
   /// Padded to whole blocks.
   private let bias: [Float]
-  private let scale: [Float], shift: [Float]
+  private let prologue: Prologue
   private let isCopied: Bool
   private let geometry: Geometry
   private let taps: [Int]
 
   /// How the copied rows lie in scratch memory, in floats.
   private struct Geometry {
-    /// Output rows that are made at once, and input rows they need.
-    var rows: Int, copiedRows: Int
+    /// Output rows that are made at once.
+    var rows: Int
     /// Input rows from one output row to the next.
     var rowStep: Int
     /// Columns of each remainder of the stride, and how many remainders.
@@ -51,10 +51,9 @@ struct DirectConvolution: Layer {
     isCopied =
       from.isPlanar || layer.prologue != nil || hasMargins || kernel != Extent(rows: 1, columns: 1)
       || stride != Extent(rows: 1, columns: 1)
-    let identity = Affine.identity(channels: from.channels)
-    let needsPrologue = from.isPlanar || layer.prologue != nil
-    scale = needsPrologue ? padded((layer.prologue ?? identity).scale, to: from.blocks * 16) : []
-    shift = needsPrologue ? padded((layer.prologue ?? identity).shift, to: from.blocks * 16) : []
+    // Pixels are brought to their place by a kernel that always scales.
+    let plain = from.isPlanar ? Affine.identity(channels: from.channels) : nil
+    prologue = Prologue(layer.prologue ?? plain, blocks: from.blocks)
     geometry = Self.geometry(convolution, from, to, isCopied: isCopied)
     taps = Self.taps(convolution, from, geometry, isCopied: isCopied)
     weights = try Self.pack(
@@ -74,7 +73,7 @@ struct DirectConvolution: Layer {
       if from.isPlanar {
         let row = (from.width + 2 * convolution.padding.columns) * from.channels
         return Geometry(
-          rows: rows, copiedRows: copiedRows, rowStep: rowStep, phaseWidth: 0, phases: 1, row: row, block: 0,
+          rows: rows, rowStep: rowStep, phaseWidth: 0, phases: 1, row: row, block: 0,
           step: stride.columns * from.channels, run: kernel.columns * from.channels, size: copiedRows * row)
       }
       let phases = min(stride.columns, kernel.columns)
@@ -82,7 +81,7 @@ struct DirectConvolution: Layer {
       let row = phases * phaseWidth * 16
       let block = copiedRows * row
       return Geometry(
-        rows: rows, copiedRows: copiedRows, rowStep: rowStep, phaseWidth: phaseWidth, phases: phases,
+        rows: rows, rowStep: rowStep, phaseWidth: phaseWidth, phases: phases,
         row: row,
         block: block, step: 16, run: 16, size: block * from.blocks)
     }
@@ -131,10 +130,11 @@ struct DirectConvolution: Layer {
     let packed = try FloatBuffer(count: area * channels * blocks * 16)
     unsafe weights.withUnsafeBufferPointer { weights in
       var out = unsafe packed.start
+      let order = order(area: area, channels, isPlanar: from.isPlanar)
       for first in stride(from: 0, to: blocks, by: set.group) {
         let filters = first * 16..<min(first + set.group, blocks) * 16
         // Taps in the order of `taps`; in one tap, all the channels of the run.
-        for (tap, channel) in order(area: area, convolution.kernel, channels, isPlanar: from.isPlanar) {
+        for (tap, channel) in order {
           for filter in filters {
             if filter < convolution.filters, channel < from.channels {
               unsafe out.pointee =
@@ -149,7 +149,7 @@ struct DirectConvolution: Layer {
   }
 
   private static func order(
-    area: Int, _ kernel: Extent, _ channels: Int, isPlanar: Bool
+    area: Int, _ channels: Int, isPlanar: Bool
   ) -> [(tap: Int, channel: Int)] {
     var order: [(tap: Int, channel: Int)] = []
     if isPlanar {
@@ -251,33 +251,26 @@ struct DirectConvolution: Layer {
       unsafe out.update(repeating: 0, count: margin)
       unsafe (out + margin + from.width * from.channels).update(repeating: 0, count: margin)
       unsafe n_interleave(
-        out + margin, input + row * from.width, from.positions, from.channels, from.width, scale, shift)
+        out + margin, input + row * from.width, from.positions, from.channels, from.width, prologue.scale,
+        prologue.shift)
     }
   }
 
   private func copyBlocks(
     _ rows: Range<Int>, _ input: UnsafePointer<Float>, _ scratch: UnsafeMutablePointer<Float>
   ) {
-    unsafe scale.withUnsafeBufferPointer { scale in
-      unsafe shift.withUnsafeBufferPointer { shift in
-        for block in 0..<from.blocks {
-          var prologue = unsafe n_prologue()
-          if let scale = scale.baseAddress, let shift = shift.baseAddress, !self.scale.isEmpty {
-            unsafe prologue = n_prologue(
-              scale: scale + block * 16, shift: shift + block * 16, relu: layer.prologue?.relu == true ? 1 : 0
-            )
+    for block in 0..<from.blocks {
+      unsafe prologue.withBlocks(from: block) { prologue in
+        for copied in 0..<copiedCount(rows) {
+          let out = unsafe scratch + block * geometry.block + copied * geometry.row
+          let row = inputRow(copied, rows)
+          guard row >= 0, row < from.height else {
+            unsafe out.update(repeating: 0, count: geometry.row)
+            continue
           }
-          for copied in 0..<copiedCount(rows) {
-            let out = unsafe scratch + block * geometry.block + copied * geometry.row
-            let row = inputRow(copied, rows)
-            guard row >= 0, row < from.height else {
-              unsafe out.update(repeating: 0, count: geometry.row)
-              continue
-            }
-            let line = unsafe input + (block * from.positions + row * from.width) * 16
-            for phase in 0..<geometry.phases {
-              unsafe copyPhase(phase, line, out + phase * geometry.phaseWidth * 16, &prologue)
-            }
+          let line = unsafe input + (block * from.positions + row * from.width) * 16
+          for phase in 0..<geometry.phases {
+            unsafe copyPhase(phase, line, out + phase * geometry.phaseWidth * 16, &prologue)
           }
         }
       }
@@ -301,9 +294,4 @@ struct DirectConvolution: Layer {
     }
     unsafe (out + end * 16).update(repeating: 0, count: (geometry.phaseWidth - end) * 16)
   }
-}
-
-/// With zeros at the end.
-func padded(_ numbers: [Float], to count: Int) -> [Float] {
-  numbers + Array(repeating: 0, count: max(0, count - numbers.count))
 }

@@ -7,8 +7,6 @@ internal import Tensors
   let memory: MemoryPlan
   /// Where each image's tensor is: `images`, then one after the other.
   let input: UnsafePointer<Float>
-  /// Images that are in the arena at once.
-  let imageCount: Int
   /// nil: one worker does it all.
   let workers: Workers?
   /// Scratch memory of each worker, and of all together.

@@ -14,7 +14,7 @@ final class FastEngine: Sendable {
   private let imagesAtOnce: Int
   /// The first so many layers are run image by image: their values are large and their weights small.
   private let alone: Int
-  private let together: MemoryPlan
+  private let memoryPlan: MemoryPlan
   private let arenas: [FloatBuffer]
   private let scratch: [FloatBuffer]
   private let shared: FloatBuffer
@@ -39,10 +39,10 @@ final class FastEngine: Sendable {
     }
     self.layers = layers
     alone = Self.alone(network, imagesAtOnce)
-    together = MemoryPlan(network, images: imagesAtOnce, alone: alone)
+    memoryPlan = MemoryPlan(network, images: imagesAtOnce, alone: alone)
     let atOnce = imagesAtOnce
     let scratchSize = layers.map { $0.scratchSize(images: atOnce) }.max() ?? 0
-    let plan = together
+    let plan = memoryPlan
     arenas = try (0..<workers.count).map { _ throws in try FloatBuffer(count: plan.size) }
     scratch = try (0..<workers.count).map { _ throws in try FloatBuffer(count: scratchSize) }
     shared = try FloatBuffer(count: workers.count > 1 ? layers.map(\.sharedScratchSize).max() ?? 0 : 0)
@@ -141,8 +141,8 @@ final class FastEngine: Sendable {
   ) {
     let inputSize = network.values[0].size
     let execution = unsafe Execution(
-      arena: arenas[worker].start, memory: together, input: memory.images + images.lowerBound * inputSize,
-      imageCount: images.count, workers: workers, scratch: scratch, shared: shared, worker: worker)
+      arena: arenas[worker].start, memory: memoryPlan, input: memory.images + images.lowerBound * inputSize,
+      workers: workers, scratch: scratch, shared: shared, worker: worker)
     for image in 0..<images.count {
       for index in 0..<alone { run(index, image..<image + 1, execution, times) }
     }

@@ -10,7 +10,7 @@ struct PoolingLayer: Layer {
   private let kernel: Extent, stride: Extent, padding: Extent
   /// Of an average; empty for a maximum.
   private let factors: [Float]
-  private let scale: [Float], shift: [Float]
+  private let prologue: Prologue
 
   init(_ layer: FusedLayer, _ pooling: Pooling, values: [Value], _ set: KernelSet) {
     self.layer = layer
@@ -23,8 +23,7 @@ struct PoolingLayer: Layer {
     kernel = pooling.isGlobal ? Extent(rows: from.height, columns: from.width) : pooling.kernel
     stride = pooling.isGlobal ? Extent(rows: 1, columns: 1) : pooling.stride
     padding = pooling.isGlobal ? none : pooling.padding
-    scale = padded(layer.prologue?.scale ?? [], to: layer.prologue == nil ? 0 : from.blocks * 16)
-    shift = padded(layer.prologue?.shift ?? [], to: layer.prologue == nil ? 0 : from.blocks * 16)
+    prologue = Prologue(layer.prologue, blocks: from.blocks)
     guard case .average(let countsPadding) = pooling.kind else {
       factors = []
       return
@@ -40,7 +39,7 @@ struct PoolingLayer: Layer {
       let output = unsafe execution.write(layer.output, image: image)
       unsafe execution.forEach(to.blocks) { block, _ in
         unsafe factors.withUnsafeBufferPointer { factors in
-          unsafe withPrologue(layer.prologue, scale, shift, block) { prologue in
+          unsafe prologue.withBlocks(from: block) { prologue in
             var pool = unsafe n_pool(
               height: from.height, width: from.width, out_height: to.height, out_width: to.width,
               kernel_rows: Int32(kernel.rows), kernel_columns: Int32(kernel.columns),
@@ -52,20 +51,6 @@ struct PoolingLayer: Layer {
           }
         }
       }
-    }
-  }
-}
-
-/// Lends the C form of what is done to a block on the way in.
-func withPrologue(
-  _ affine: Affine?, _ scale: [Float], _ shift: [Float], _ block: Int, _ body: (n_prologue) -> Void
-) {
-  unsafe scale.withUnsafeBufferPointer { scale in
-    unsafe shift.withUnsafeBufferPointer { shift in
-      guard let affine, let scale = scale.baseAddress, let shift = shift.baseAddress else {
-        return unsafe body(n_prologue())
-      }
-      unsafe body(n_prologue(scale: scale + block * 16, shift: shift + block * 16, relu: affine.relu ? 1 : 0))
     }
   }
 }
@@ -94,14 +79,13 @@ struct AffineLayer: Layer {
   private let layer: FusedLayer
   private let value: Value
   private let set: KernelSet
-  private let scale: [Float], shift: [Float]
+  private let prologue: Prologue
 
   init(_ layer: FusedLayer, values: [Value], _ set: KernelSet) {
     self.layer = layer
     self.set = set
     value = values[layer.input]
-    scale = padded(layer.prologue?.scale ?? [], to: value.blocks * 16)
-    shift = padded(layer.prologue?.shift ?? [], to: value.blocks * 16)
+    prologue = Prologue(layer.prologue, blocks: value.blocks)
   }
 
   func run(_ images: Range<Int>, _ execution: Execution) {
@@ -110,8 +94,7 @@ struct AffineLayer: Layer {
       let output = unsafe execution.write(layer.output, image: image)
       unsafe execution.forEach(value.blocks) { block, _ in
         let at = block * value.positions * 16
-        unsafe withPrologue(layer.prologue, scale, shift, block) { given in
-          var prologue = unsafe given
+        unsafe prologue.withBlocks(from: block) { prologue in
           unsafe set.table.gather(output + at, input + at, 16, value.positions, &prologue)
         }
       }

@@ -12,7 +12,7 @@ struct WinogradConvolution: Layer {
   private let weights: FloatBuffer
   private let weightPlane: Int
   private let bias: [Float]
-  private let scale: [Float], shift: [Float]
+  private let prologue: Prologue
   private let tilesAcross: Int, tilesDown: Int
   /// Tiles that are transformed at once: their planes stay in the cache.
   private let most: Int
@@ -42,8 +42,7 @@ struct WinogradConvolution: Layer {
     tilesAcross = (to.width + 3) / 4
     tilesDown = (to.height + 3) / 4
     self.bias = padded(bias, to: to.blocks * 16)
-    scale = padded(layer.prologue?.scale ?? [], to: layer.prologue == nil ? 0 : from.blocks * 16)
-    shift = padded(layer.prologue?.shift ?? [], to: layer.prologue == nil ? 0 : from.blocks * 16)
+    prologue = Prologue(layer.prologue, blocks: from.blocks)
     most = Tuning.tiles(channels: max(from.blocks, to.blocks) * 16)
 
     let plane = Self.plane(from, to)
@@ -161,16 +160,9 @@ struct WinogradConvolution: Layer {
       block: planes.block, blocks: blocks.count, height: from.height, width: from.width,
       image_block: from.positions * 16, margin: Int32(margin))
     let input = unsafe execution.read(layer.input, image: image) + blocks.lowerBound * from.positions * 16
-    unsafe scale.withUnsafeBufferPointer { scale in
-      unsafe shift.withUnsafeBufferPointer { shift in
-        var prologue = unsafe n_prologue()
-        if let affine = layer.prologue, let scale = scale.baseAddress, let shift = shift.baseAddress {
-          unsafe prologue = n_prologue(
-            scale: scale + blocks.lowerBound * 16, shift: shift + blocks.lowerBound * 16,
-            relu: affine.relu ? 1 : 0)
-        }
-        unsafe set.table.winograd_input(out + blocks.lowerBound * planes.block, input, &described, &prologue)
-      }
+    unsafe prologue.withBlocks(from: blocks.lowerBound) { prologue in
+      unsafe set.table.winograd_input(
+        out + blocks.lowerBound * planes.block, input, &described, &prologue)
     }
   }
 

@@ -147,23 +147,12 @@ public struct StagedFile: ~Copyable {
   }
 
   private func write(_ bytes: Span<UInt8>, at offset: Int) throws(FileError) {
-    var done = 0
-    while done < bytes.count {
-      let got = unsafe bytes.withUnsafeBytes {
-        unsafe pwrite(
-          descriptor, $0.baseAddress.map { unsafe $0 + done }, $0.count - done, off_t(offset + done))
-      }
-      if got < 0 {
-        if errno == EINTR { continue }
-        throw FileError.last("write", partialPath)
-      }
-      // No error and no progress: this must not go on for ever.
-      if got == 0 { throw FileError(.system(call: "write", code: EIO), path: partialPath) }
-      done += got
+    if let code = writeAll(bytes, to: descriptor, at: offset) {
+      throw FileError(.system(call: "write", code: code), path: partialPath)
     }
     // The disk starts on each stretch as soon as it is whole, beside the work on the next: then little is left to
     // wait for at the end. Only a hint; what fails shows in `sync`.
-    let (stretch, end) = (Self.writeBackByteCount, offset + done)
+    let (stretch, end) = (Self.writeBackByteCount, offset + bytes.count)
     if offset / stretch < end / stretch {
       begin_write_back(descriptor, Int64(offset / stretch * stretch), Int64(stretch))
     }

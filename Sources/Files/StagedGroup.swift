@@ -42,19 +42,9 @@ public struct StagedGroup: ~Copyable {
     let file = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o666)
     guard file >= 0 else { throw FileError.last("write", path) }
     defer { close(file) }
-    var done = 0
-    while done < bytes.count {
-      let count = unsafe bytes.withUnsafeBytes {
-        unsafe write(file, $0.baseAddress.map { unsafe $0 + done }, $0.count - done)
-      }
-      if count < 0 && errno == EINTR { continue }
-      guard count > 0 else {
-        let error =
-          count < 0 ? FileError.last("write", path) : FileError(.system(call: "write", code: EIO), path: path)
-        unsafe unlink(path)
-        throw error
-      }
-      done += count
+    if let code = writeAll(bytes, to: file) {
+      unsafe unlink(path)
+      throw FileError(.system(call: "write", code: code), path: path)
     }
     finalPaths.append(finalPath)
   }

@@ -164,17 +164,9 @@ final class UnnamedFile: Sendable {
   deinit { close(descriptor) }
 
   func append(_ bytes: Span<UInt8>) throws(ModelError) {
-    var done = 0
-    while done < bytes.count {
-      let got = unsafe bytes.withUnsafeBytes {
-        unsafe write(descriptor, $0.baseAddress.map { unsafe $0 + done }, $0.count - done)
-      }
-      if got < 0 && errno == EINTR { continue }
-      guard got > 0 else {
-        let error = FileError(.system(call: "write", code: got < 0 ? errno : EIO), path: label)
-        throw ModelError("\(label): a temporary copy cannot be made: \(error.sentence)")
-      }
-      done += got
+    if let code = writeAll(bytes, to: descriptor) {
+      let error = FileError(.system(call: "write", code: code), path: label)
+      throw ModelError("\(label): a temporary copy cannot be made: \(error.sentence)")
     }
   }
 

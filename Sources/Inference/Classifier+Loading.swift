@@ -75,13 +75,8 @@ extension Classifier {
 /// - Parameter path: for messages.
 /// - Throws: where a line is empty or no UTF-8.
 public func classNames(_ bytes: [UInt8], path: String) throws(ClassifierError) -> [String] {
-  var bytes = bytes[...]
-  if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes = bytes.dropFirst(3) }
-  var lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-  if lines.last?.isEmpty ?? true { lines.removeLast() }
   var names: [String] = []
-  for (index, line) in lines.enumerated() {
-    let line = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
+  for (index, line) in nameLines(bytes).enumerated() {
     guard let name = String(validating: line, as: UTF8.self), !name.isEmpty else {
       throw ClassifierError(
         "\(path): line \(index + 1) is \(line.isEmpty ? "empty" : "no UTF-8"); a class name a line is expected"

@@ -21,20 +21,17 @@ public struct ClassList: Hashable, Sendable {
   ///
   /// - Throws: `.file`; `.notUTF8`; `.emptyClassName`; `.repeatedClass`. An empty file is a list of no class.
   public init(file path: String) throws(TruthError) {
-    var bytes: ArraySlice<UInt8>
+    let bytes: [UInt8]
     do throws(FileError) {
-      bytes = try readFile(path, limit: 1 << 26).bytes[...]
+      bytes = try readFile(path, limit: 1 << 26).bytes
     } catch {
       throw TruthError(.file(error), path: path)
     }
-    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.removeFirst(3) }
-    var lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-    if lines.last?.isEmpty ?? true { lines.removeLast() }
     var names: [String] = []
-    for (index, line) in lines.enumerated() {
-      guard
-        let name = String(validating: line.last == UInt8(ascii: "\r") ? line.dropLast() : line, as: UTF8.self)
-      else { throw TruthError(.notUTF8(line: index + 1), path: path) }
+    for (index, line) in nameLines(bytes).enumerated() {
+      guard let name = String(validating: line, as: UTF8.self) else {
+        throw TruthError(.notUTF8(line: index + 1), path: path)
+      }
       guard !name.isEmpty else { throw TruthError(.emptyClassName(line: index + 1), path: path) }
       names.append(name)
     }

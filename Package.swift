@@ -104,6 +104,9 @@ let package = Package(
       swiftSettings: strict),
 
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: tests),
+    .target(
+      name: "InferenceTestSupport", dependencies: ["Imaging", "Inference", "Tensors", "TestSupport"],
+      path: "Tests/InferenceTestSupport", swiftSettings: tests),
     .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"], swiftSettings: tests),
     .testTarget(name: "RecordsTests", dependencies: ["Records", "TestSupport"], swiftSettings: tests),
     .testTarget(
@@ -120,11 +123,11 @@ let package = Package(
       name: "InferenceTests",
       dependencies: [
         "Inference", "Files", "Imaging", "Models", "Networks", "Pipelines", "Records", "Tensors",
-        "TestSupport",
+        "InferenceTestSupport", "TestSupport",
       ],
       swiftSettings: tests),
     .testTarget(
-      name: "HostingTests", dependencies: ["Hosting", "Imaging", "Inference", "Tensors", "TestSupport"],
+      name: "HostingTests", dependencies: ["Hosting", "Inference", "InferenceTestSupport", "TestSupport"],
       swiftSettings: tests),
     .testTarget(
       name: "PredictionsTests", dependencies: ["Predictions", "Records", "TestSupport"], swiftSettings: tests),

@@ -1,25 +1,9 @@
 import Dispatch
 import Inference
+import InferenceTestSupport
 import TestSupport
 
 @testable import Hosting
-
-/// Holds the network until it is opened.
-final class Gate: Sendable {
-  private let entered = DispatchSemaphore(value: 0)
-  private let opened = DispatchSemaphore(value: 0)
-
-  /// In the network.
-  func pass() {
-    entered.signal()
-    opened.wait()
-  }
-
-  /// In the test: waits until a run has begun.
-  func waitForRun() { entered.wait() }
-
-  func open(_ count: Int = 1000) { for _ in 0..<count { opened.signal() } }
-}
 
 /// Runs `body` with the port of a hosted stub; afterwards the host ends in order.
 func withHost<Result: Sendable>(

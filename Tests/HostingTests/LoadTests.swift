@@ -1,5 +1,6 @@
 import Glibc
 import Inference
+import InferenceTestSupport
 import TestSupport
 import Testing
 

@@ -1,4 +1,5 @@
 import Imaging
+import InferenceTestSupport
 import Tensors
 import TestSupport
 import Testing

@@ -1,26 +1,10 @@
 import Dispatch
+import InferenceTestSupport
 import Synchronization
 import TestSupport
 import Testing
 
 @testable import Inference
-
-/// Holds the network until it is opened.
-final class Gate: Sendable {
-  private let entered = DispatchSemaphore(value: 0)
-  private let opened = DispatchSemaphore(value: 0)
-
-  /// In the network.
-  func pass() {
-    entered.signal()
-    opened.wait()
-  }
-
-  /// In the test: waits until a run has begun.
-  func waitForRun() { entered.wait() }
-
-  func open(_ count: Int = 1000) { for _ in 0..<count { opened.signal() } }
-}
 
 @Suite("The queue in front of a network")
 struct ClassifyingQueueTests {

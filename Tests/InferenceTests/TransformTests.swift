@@ -1,4 +1,5 @@
 import Files
+import InferenceTestSupport
 import Pipelines
 import Records
 import TestSupport

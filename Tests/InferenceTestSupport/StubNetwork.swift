@@ -1,4 +1,3 @@
-import Dispatch
 import Imaging
 import Inference
 import Synchronization
@@ -6,15 +5,15 @@ import Tensors
 import TestSupport
 
 /// A network of a few lines: three outputs that depend on the image's own pixels and on nothing else.
-final class StubNetwork: ImageNetwork {
-  let inputShape: [Int]
-  let outputCount: Int
-  let givesProbabilities: Bool
+public final class StubNetwork: ImageNetwork {
+  public let inputShape: [Int]
+  public let outputCount: Int
+  public let givesProbabilities: Bool
   /// Called before each run with the number of images.
   private let onRun: @Sendable (Int) -> Void
   private let counts = Mutex<[Int]>([])
 
-  init(
+  public init(
     inputShape: [Int] = [3, 8, 8], outputCount: Int = 3, givesProbabilities: Bool = true,
     onRun: @escaping @Sendable (Int) -> Void = { _ in }
   ) {
@@ -25,9 +24,9 @@ final class StubNetwork: ImageNetwork {
   }
 
   /// Images of each run so far.
-  var batches: [Int] { counts.withLock { $0 } }
+  public var batches: [Int] { counts.withLock { $0 } }
 
-  func run(_ images: Span<Float>, count: Int, into outputs: inout MutableSpan<Float>) {
+  public func run(_ images: Span<Float>, count: Int, into outputs: inout MutableSpan<Float>) {
     onRun(count)
     counts.withLock { $0.append(count) }
     let size = inputShape.reduce(1, *)
@@ -40,14 +39,14 @@ final class StubNetwork: ImageNetwork {
   }
 }
 
-func makeClassifier(_ network: StubNetwork, classes: [String]? = nil) throws -> Classifier {
+public func makeClassifier(_ network: StubNetwork, classes: [String]? = nil) throws -> Classifier {
   try Classifier(
     network: network, preset: Preset(mode: .squash, shape: network.inputShape), classes: classes,
     workers: Workers(count: 2))
 }
 
 /// A small JPEG whose pixels depend on the seed.
-func jpeg(seed: Int = 1, width: Int = 12, height: Int = 9) throws -> [UInt8] {
+public func jpeg(seed: Int = 1, width: Int = 12, height: Int = 9) throws -> [UInt8] {
   var generator = SplitMix64(seed: UInt64(seed))
   let samples = generator.bytes(width * height * 3)
   return try encode(

@@ -17,8 +17,10 @@ public struct DecodeOptions: Hashable, Sendable {
   /// Takes what libjpeg makes of a cut or corrupt JPEG, missing parts grey, as OpenCV does without a word.
   /// A damaged PNG is an error all the same, as in OpenCV.
   public var keepDamaged = false
-  /// Pictures of more pixels are refused before memory is taken. The default is Pillow's bomb limit.
-  public var maximumPixelCount = 178_956_970
+  /// Pictures of more pixels are refused before memory is taken.
+  public var maximumPixelCount = Self.standardMaximumPixelCount
+  /// Pillow's bomb limit.
+  public static let standardMaximumPixelCount = 178_956_970
 
   /// Turns a PNG by its eXIf chunk, as OpenCV 4.8 does; the OpenCV in MXNet's ImageRecordIter leaves it as stored.
   public var turnsPNG = true
@@ -31,7 +33,10 @@ public struct DecodeOptions: Hashable, Sendable {
     color == .unchanged || (info.format == .png && !turnsPNG) ? 1 : info.orientation
   }
 
-  public init(color: ColorMode = .rgb, keepDamaged: Bool = false, maximumPixelCount: Int = 178_956_970) {
+  public init(
+    color: ColorMode = .rgb, keepDamaged: Bool = false,
+    maximumPixelCount: Int = Self.standardMaximumPixelCount
+  ) {
     self.color = color
     self.keepDamaged = keepDamaged
     self.maximumPixelCount = maximumPixelCount

@@ -59,7 +59,7 @@ public struct Preset: Hashable, Sendable {
   }
 
   static let largestSide = 65_535
-  static let largestArea = 178_956_970
+  static let largestArea = DecodeOptions.standardMaximumPixelCount
 
   public var channels: Int { shape[0] }
   public var height: Int { shape[1] }

@@ -27,7 +27,8 @@ extension Pixels {
   /// - Precondition: the window has pixels and lies within the picture; width and height are at least 1.
   /// - Complexity: O(pixels of the result * samples the filter takes + pixels of the window).
   public borrowing func resized(
-    width: Int, height: Int, filter: Filter = .linear, from window: Window? = nil, limit: Int = 178_956_970
+    width: Int, height: Int, filter: Filter = .linear, from window: Window? = nil,
+    limit: Int = DecodeOptions.standardMaximumPixelCount
   ) throws(ImageError) -> Pixels {
     let window = window ?? bounds
     precondition(bounds.contains(window), "the window lies within the picture")

@@ -21,7 +21,7 @@ public struct ClassifierOptions: Sendable {
   public var threads = 1
   /// Images of one run that the network is planned for.
   public var batch = 32
-  public var maximumPixelCount = 178_956_970
+  public var maximumPixelCount = DecodeOptions.standardMaximumPixelCount
   public init() {}
 }
 

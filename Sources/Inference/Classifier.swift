@@ -35,7 +35,7 @@ public final class Classifier: Sendable {
   /// - Throws: where the preset makes other tensors than the network takes, or the names are not as many as the outputs.
   public init(
     network: any ImageNetwork, preset: Preset, classes: [String]? = nil, workers: Workers,
-    maximumPixelCount: Int = 178_956_970
+    maximumPixelCount: Int = DecodeOptions.standardMaximumPixelCount
   ) throws(ClassifierError) {
     guard preset.shape == network.inputShape else {
       throw ClassifierError(
@@ -51,8 +51,7 @@ public final class Classifier: Sendable {
     self.classes = classes
     self.workers = workers
     largestBatch = max(1, min(64, Self.tensorByteCount / (4 * preset.count)))
-    decoding = DecodeOptions(
-      color: preset.channels == 1 ? .gray : .rgb, maximumPixelCount: maximumPixelCount)
+    decoding = DecodeOptions(maximumPixelCount: maximumPixelCount)
   }
 
   /// The probabilities of each image, in the order of the images; a bad image has its own error and disturbs no other.

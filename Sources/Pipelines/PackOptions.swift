@@ -27,7 +27,7 @@ public struct PackOptions: Sendable {
   /// Images in work at once.
   public var jobs = 1
   /// Images with more pixels are refused before memory is taken for them.
-  public var maximumPixelCount = 178_956_970
+  public var maximumPixelCount = DecodeOptions.standardMaximumPixelCount
   /// Go on where an earlier, interrupted run with the same list and options stopped.
   public var resume = false
   /// Only this part of the list.

@@ -9,7 +9,7 @@ public struct TensorOptions: Sendable {
   public var type = TensorType.float32
   public var keepDamaged = false
   public var jobs = 1
-  public var maximumPixelCount = 178_956_970
+  public var maximumPixelCount = DecodeOptions.standardMaximumPixelCount
   public init(preset: Preset) { self.preset = preset }
 
   var decoding: DecodeOptions {

@@ -23,7 +23,7 @@ public struct Verification: Codable, Sendable {
 
 public struct VerifyOptions: Sendable {
   public var jobs = 1
-  public var maximumPixelCount = 178_956_970
+  public var maximumPixelCount = DecodeOptions.standardMaximumPixelCount
   /// Where to write the records that are whole, with an `.idx` beside it.
   public var salvage: String?
   /// Write the `.idx` anew from the records.

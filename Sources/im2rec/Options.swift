@@ -1,3 +1,6 @@
+import Imaging
+
+
 /// What the command line asks for, with im2rec.py's defaults.
 struct Options: Equatable, Sendable {
   enum Encoding: String, CaseIterable {
@@ -36,7 +39,7 @@ struct Options: Equatable, Sendable {
   var maximumPixelCount = Options.standardMaximumPixelCount
   var quiet = false
 
-  static let standardMaximumPixelCount = 178_956_970
+  static let standardMaximumPixelCount = DecodeOptions.standardMaximumPixelCount
   /// More threads than this only take memory.
   static let threadLimit = 256
 

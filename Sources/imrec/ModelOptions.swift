@@ -30,7 +30,7 @@ struct ModelOptions: ParsableArguments {
     name: .customLong("max-pixels"),
     help: ArgumentHelp("Refuse larger images unread. (default: 178956970)", valueName: "count"),
     transform: wholeNumber(1...1 << 40))
-  var maximumPixelCount = 178_956_970
+  var maximumPixelCount = DecodeOptions.standardMaximumPixelCount
 
   func load(_ model: String, batch: Int = 32, words: Words) throws -> Classifier {
     var options = ClassifierOptions()

@@ -62,7 +62,7 @@ struct JobOptions: ParsableArguments {
     name: .customLong("max-pixels"),
     help: ArgumentHelp("Refuse larger images unread. (default: 178956970)", valueName: "count"),
     transform: wholeNumber(1...1 << 40))
-  var maximumPixelCount = 178_956_970
+  var maximumPixelCount = DecodeOptions.standardMaximumPixelCount
 }
 
 extension Imrec {

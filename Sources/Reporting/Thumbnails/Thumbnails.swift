@@ -19,7 +19,7 @@ public struct ThumbnailOptions: Hashable, Sendable {
   /// Bytes of JPEG that all thumbnails may have together: as base64 they are a third more.
   public var byteBudget = 3_500_000
   /// Images of more pixels are refused before memory is taken.
-  public var maximumPixelCount = 178_956_970
+  public var maximumPixelCount = DecodeOptions.standardMaximumPixelCount
   /// Images in work at once; the thumbnails do not depend on it.
   public var jobs = 2
 

@@ -1,6 +1,5 @@
 import Imaging
 
-
 /// What the command line asks for, with im2rec.py's defaults.
 struct Options: Equatable, Sendable {
   enum Encoding: String, CaseIterable {

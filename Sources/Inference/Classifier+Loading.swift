@@ -7,9 +7,11 @@ import Tensors
 
 /// How a model's files become a classifier.
 public struct ClassifierOptions: Sendable {
-  /// nil: the model's `preprocess.json` says it; where there is none, `.squash`, as SageMaker's endpoint does.
+  /// nil: the model's `preprocess.json` says it; where there is none, who trained it: `.squash` for MXNet, as SageMaker's
+  /// endpoint does, `.crop` for torchvision.
   public var mode: Preset.Mode?
-  /// The length the shorter side gets before a crop; nil: as `preprocess.json` says, else the picture keeps its size.
+  /// The length the shorter side gets before a crop; nil: as `preprocess.json` says; where there is none, torchvision's
+  /// for its models, else the picture keeps its size.
   public var resize: Int?
   /// Names of the outputs; nil: the model's `classes.txt`.
   public var classes: [String]?
@@ -49,23 +51,33 @@ extension Classifier {
       kernels: options.kernels)
     try self.init(
       network: network, preset: try Self.preset(of: model, options),
-      classes: try options.classes ?? model.classes.map { try classNames($0, path: path + "/classes.txt") },
+      classes: try options.classes
+        ?? model.classes.map { try classNames($0, path: model.companionFolder + "/classes.txt") },
       workers: workers, maximumPixelCount: options.maximumPixelCount)
   }
 
   private static func preset(of model: Model, _ options: ClassifierOptions) throws -> Preset {
-    let path = model.path + "/preprocess.json"
+    let path = model.preset == nil ? model.path : model.companionFolder + "/preprocess.json"
     do {
-      let given = try model.preset.map { try JSONDecoder().decode(Preset.self, from: Data($0)) }
-      let mode = options.mode ?? given?.mode ?? .squash
+      let own = try ownPreset(of: model)
+      let mode = options.mode ?? own.mode
       return try Preset(
-        mode: mode, resize: mode == .crop ? options.resize ?? given?.resize : nil,
-        shape: given?.shape ?? model.graph.inputShape, mean: given?.mean ?? [0, 0, 0],
-        std: given?.std ?? [1, 1, 1], filter: given?.filter ?? .linear)
+        mode: mode, resize: mode == .crop ? options.resize ?? own.resize : nil, shape: own.shape,
+        mean: own.mean,
+        std: own.std, filter: own.filter)
     } catch let error as PresetError {
       throw ClassifierError("\(path): \(error)")
     } catch let error as DecodingError {
       throw ClassifierError("\(path): \(sentence(error))")
+    }
+  }
+
+  /// What the model says, or who trained it.
+  private static func ownPreset(of model: Model) throws -> Preset {
+    if let json = model.preset { return try JSONDecoder().decode(Preset.self, from: Data(json)) }
+    return switch model.format {
+    case .mxnet: try .sageMaker(shape: model.graph.inputShape)
+    case .torchvision: try .torchvision(shape: model.graph.inputShape)
     }
   }
 }

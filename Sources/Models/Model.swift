@@ -5,7 +5,7 @@ import Foundation
 ///
 /// A model is a folder, or a `model.tar.gz` as SageMaker makes it, with `*-symbol.json`, `*-NNNN.params` and, where they
 /// are there, `model-shapes.json`, `classes.txt` and `preprocess.json`. The weights of torchvision's ResNets are read, too:
-/// a `.safetensors` file, whose arrays name the network.
+/// a `.safetensors` file, whose arrays name the network; `classes.txt` and `preprocess.json` may stand beside it.
 public struct Model: Sendable {
   /// What says which shape the images have.
   public enum ShapeSource: Hashable, Sendable {
@@ -20,10 +20,13 @@ public struct Model: Sendable {
   /// Who trained it, which also says how it wants its pictures where no preset does.
   public enum Format: Hashable, Sendable {
     case mxnet
-    /// Weights of torchvision's ResNets for ImageNet: RGB / 255, normalised by ImageNet's mean and deviation.
+    /// torchvision's ResNets for ImageNet: a cut of 224 of 256 pixels, normalised by ImageNet's mean and deviation.
     case torchvision
   }
   public let path: String
+  /// Where `classes.txt` and `preprocess.json` belong, for messages: the model's folder, the archive, or the folder of a
+  /// file of weights.
+  public let companionFolder: String
   public let format: Format
   /// Checked against `parameters`.
   public let graph: Graph
@@ -75,6 +78,7 @@ public struct Model: Sendable {
     let unused = symbol.unusedNames(in: files.parameters)
     if !unused.isEmpty { warnings.append(Self.warning(ofUnused: unused, in: files.parametersPath)) }
     self.path = path
+    companionFolder = path
     format = .mxnet
     parameters = files.parameters
     epoch = files.epoch
@@ -83,29 +87,13 @@ public struct Model: Sendable {
     self.warnings = warnings
   }
 
-  /// Weights of torchvision's ResNets: the network follows from their names and shapes.
-  private init(torchvision path: String, inputShape: [Int]?) throws(ModelError) {
-    parameters = Parameters(try SafetensorsFile.open(try openFile(path), label: path))
-    do {
-      let symbol = try TorchvisionResNet(parameters).symbol
-      graph = try Graph(symbol, inputShape: inputShape ?? Self.assumedShape)
-      try graph.check(parameters)
-      let unused = symbol.unusedNames(in: parameters)
-      warnings = unused.isEmpty ? [] : [Self.warning(ofUnused: unused, in: path)]
-    } catch { throw ModelError("\(path): \(error)") }
-    self.path = path
-    format = .torchvision
-    shapeSource = inputShape == nil ? .assumed : .caller
-    (epoch, classes, preset) = (0, nil, nil)
-  }
-
-  private static func warning(ofUnused names: [String], in path: String) -> String {
+  static func warning(ofUnused names: [String], in path: String) -> String {
     let some = names.prefix(5).map(shown).joined(separator: ", ") + (names.count > 5 ? ", ..." : "")
     return "\(path): \(names.count) parameters belong to no node: \(some)"
   }
 
   /// What SageMaker's algorithm and torchvision take by default.
-  private static let assumedShape = [3, 224, 224]
+  static let assumedShape = [3, 224, 224]
 
   /// What an archive may unpack to: 8 GiB.
   public static let standardLimit = 8 << 30

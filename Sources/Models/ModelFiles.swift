@@ -73,6 +73,14 @@ struct ModelFiles {
     preset = small(Self.presetName)?.bytes
   }
 
+  /// `classes.txt` and `preprocess.json` of a folder; nil where there are none.
+  static func companions(in folder: String) throws(ModelError) -> (classes: [UInt8]?, preset: [UInt8]?) {
+    func bytes(_ name: String) throws(ModelError) -> [UInt8]? {
+      FileStamp(path: join(folder, name)) == nil ? nil : try small(name, in: folder).bytes
+    }
+    return (try bytes(classesName), try bytes(presetName))
+  }
+
   private static func small(_ name: String, in folder: String) throws(ModelError) -> SmallFile {
     let path = join(folder, name)
     do {

@@ -10,7 +10,9 @@ struct BenchInferCommand: ParsableCommand {
     abstract: "Images per second through a network.",
     discussion: "EXAMPLE: imrec bench infer resnet-50 --batch 1,32")
 
-  @Argument(help: "A folder, an archive, or a network of random numbers: resnet-18, resnet-50-v1.")
+  @Argument(
+    help:
+      "A folder, an archive, a .safetensors file, or a network of random numbers: resnet-18, resnet-50-v1.")
   var model: String
   @Option(
     help: ArgumentHelp("Images in one call; several sizes in turn. (default: 1,32)", valueName: "counts"),

@@ -13,12 +13,13 @@ struct ModelOptions: ParsableArguments {
   var classes: String?
   @Option(
     help: ArgumentHelp(
-      "crop or squash. (default: the model's preprocess.json, else squash, as SageMaker's endpoint)",
+      "crop or squash. (default: the model's preprocess.json, else squash, as SageMaker's endpoint; crop for torchvision's models)",
       valueName: "mode"))
   var preprocess: Preset.Mode?
   @Option(
     help: ArgumentHelp(
-      "With crop: scale the shorter side to this. (default: preprocess.json)", valueName: "pixels"),
+      "With crop: scale the shorter side to this. (default: preprocess.json; 256 for torchvision's models)",
+      valueName: "pixels"),
     transform: wholeNumber(1...65_535))
   var resize: Int?
   @Option(

@@ -8,11 +8,11 @@ struct PredictCommand: ParsableCommand {
     commandName: "predict",
     abstract: "What a model sees in images.",
     discussion: """
-      MODEL is a folder or a model.tar.gz with *-symbol.json and *-NNNN.params.
+      MODEL is a folder or a model.tar.gz with *-symbol.json and *-NNNN.params, or torchvision's .safetensors.
       EXAMPLE: imrec predict model.tar.gz dog.jpg cat.png --classes classes.txt
       """)
 
-  @Argument(help: "A folder or an archive.")
+  @Argument(help: "A folder, an archive, or a .safetensors file.")
   var model: String
   @Argument(help: "JPEG or PNG files.")
   var images: [String]

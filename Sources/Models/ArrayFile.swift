@@ -25,6 +25,8 @@ final class ArrayFile: @unchecked Sendable {
     let offset: Int
     /// The product of `shape`.
     let count: Int
+    /// Whether the file has the columns of the two dimensions of `shape` as its rows.
+    var isTransposed = false
   }
   let entries: [String: Entry]
   private let label: String
@@ -37,7 +39,7 @@ final class ArrayFile: @unchecked Sendable {
     self.entries = entries
   }
 
-  /// The numbers of one array in single precision.
+  /// The numbers of one array in single precision, row by row of its shape.
   func values(of entry: Entry) throws(ModelError) -> [Float] {
     var failure: ModelError?
     let values = unsafe [Float](unsafeUninitializedCapacity: entry.count) { buffer, initialized in
@@ -57,7 +59,17 @@ final class ArrayFile: @unchecked Sendable {
     if let failure { throw failure }
     // Else one array could be of this version of the file, the next of another.
     guard file.isUnchanged() else { throw ModelError("\(label): it was changed while it was being read") }
-    return values
+    return entry.isTransposed ? transposed(values, rows: entry.shape[0]) : values
+  }
+
+  private func transposed(_ values: [Float], rows: Int) -> [Float] {
+    let columns = values.count / rows
+    return unsafe [Float](unsafeUninitializedCapacity: values.count) { buffer, initialized in
+      for row in 0..<rows {
+        for column in 0..<columns { unsafe buffer[row * columns + column] = values[column * rows + row] }
+      }
+      initialized = values.count
+    }
   }
 
   private func convert(_ entry: Entry, into values: inout MutableSpan<Float>) throws(ModelError) {

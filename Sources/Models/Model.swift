@@ -4,8 +4,9 @@ import Foundation
 /// A model as its files describe it: the network, where its parameters are, and what else stands beside them.
 ///
 /// A model is a folder, or a `model.tar.gz` as SageMaker makes it, with `*-symbol.json`, `*-NNNN.params` and, where they
-/// are there, `model-shapes.json`, `classes.txt` and `preprocess.json`. The weights of torchvision's ResNets are read, too:
-/// a `.safetensors` file, whose arrays name the network; `classes.txt` and `preprocess.json` may stand beside it.
+/// are there, `model-shapes.json`, `classes.txt` and `preprocess.json`. Two kinds of single files are read, too, with
+/// `classes.txt` and `preprocess.json` beside them where they are there: a `.safetensors` file of torchvision's ResNets,
+/// whose arrays name the network, and an `.onnx` file of a ResNet.
 public struct Model: Sendable {
   /// What says which shape the images have.
   public enum ShapeSource: Hashable, Sendable {
@@ -14,13 +15,18 @@ public struct Model: Sendable {
     case shapesFile
     /// The `__shape__` of the symbol's variable `data`.
     case symbol
+    /// The input of an ONNX graph.
+    case file
     /// Nothing does: (3, 224, 224), what SageMaker's algorithm takes by default.
     case assumed
   }
   /// Who trained it, which also says how it wants its pictures where no preset does.
   public enum Format: Hashable, Sendable {
+    /// MXNet and SageMaker; also an ONNX graph that begins with a BatchNorm of the image, as their networks do: pictures
+    /// as they are, 0...255.
     case mxnet
-    /// torchvision's ResNets for ImageNet: a cut of 224 of 256 pixels, normalised by ImageNet's mean and deviation.
+    /// torchvision's ResNets for ImageNet: a cut of 224 of 256 pixels, normalised by ImageNet's mean and deviation. Every
+    /// other ONNX graph is taken for one.
     case torchvision
   }
   public let path: String
@@ -41,7 +47,7 @@ public struct Model: Sendable {
   public let warnings: [String]
 
   /// - Parameters:
-  ///   - path: a folder; a tar archive, compressed by gzip or not; or a `.safetensors` file.
+  ///   - path: a folder; a tar archive, compressed by gzip or not; or a `.safetensors` or `.onnx` file.
   ///   - epoch: the number of the `.params` file; nil: the highest there is.
   ///   - inputShape: channels, height, width, whatever the files say.
   ///   - limit: an archive that unpacks to more bytes is refused.
@@ -52,6 +58,8 @@ public struct Model: Sendable {
   ) throws(ModelError) {
     if path.hasSuffix(".safetensors") {
       self = try Model(torchvision: path, inputShape: inputShape)
+    } else if path.hasSuffix(".onnx") {
+      self = try Model(onnx: path, inputShape: inputShape)
     } else {
       let files =
         isFolder(path)

@@ -85,8 +85,8 @@ public struct Symbol: Hashable, Sendable {
   }
 
   /// Nodes made here, each after its inputs.
-  init(nodes: [Node], head: Entry) {
-    label = "symbol"
+  init(nodes: [Node], head: Entry, label: String = "symbol") {
+    self.label = label
     self.nodes = nodes
     self.head = head
   }

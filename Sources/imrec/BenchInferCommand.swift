@@ -12,7 +12,7 @@ struct BenchInferCommand: ParsableCommand {
 
   @Argument(
     help:
-      "A folder, an archive, a .safetensors file, or a network of random numbers: resnet-18, resnet-50-v1.")
+      "A folder, an archive, a .safetensors or .onnx file, or a network of random numbers: resnet-18, resnet-50-v1.")
   var model: String
   @Option(
     help: ArgumentHelp("Images in one call; several sizes in turn. (default: 1,32)", valueName: "counts"),

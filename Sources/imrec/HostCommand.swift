@@ -15,7 +15,7 @@ struct HostCommand: AsyncParsableCommand {
       then: curl -H 'Content-Type: image/jpeg' --data-binary @dog.jpg http://127.0.0.1:8080/invocations
       """)
 
-  @Argument(help: "A folder, an archive, or a .safetensors file.")
+  @Argument(help: "A folder, an archive, or a .safetensors or .onnx file.")
   var model: String?
   @Option(
     name: .customLong("opt-ml"),

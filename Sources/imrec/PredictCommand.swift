@@ -8,11 +8,11 @@ struct PredictCommand: ParsableCommand {
     commandName: "predict",
     abstract: "What a model sees in images.",
     discussion: """
-      MODEL is a folder or a model.tar.gz with *-symbol.json and *-NNNN.params, or torchvision's .safetensors.
+      MODEL is a folder or a model.tar.gz with *-symbol.json and *-NNNN.params, or torchvision's .safetensors, or an .onnx.
       EXAMPLE: imrec predict model.tar.gz dog.jpg cat.png --classes classes.txt
       """)
 
-  @Argument(help: "A folder, an archive, or a .safetensors file.")
+  @Argument(help: "A folder, an archive, or a .safetensors or .onnx file.")
   var model: String
   @Argument(help: "JPEG or PNG files.")
   var images: [String]

@@ -14,7 +14,7 @@ struct TransformCommand: AsyncParsableCommand {
       EXAMPLE: imrec transform model.tar.gz photos/ outputs/
       """)
 
-  @Argument(help: "A folder, an archive, or a .safetensors file.")
+  @Argument(help: "A folder, an archive, or a .safetensors or .onnx file.")
   var model: String
   @Argument(help: "A folder, a .lst, a .rec, or a manifest: [{\"prefix\": \"photos/\"}, \"a/1.jpg\", ...].")
   var input: String

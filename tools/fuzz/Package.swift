@@ -20,6 +20,8 @@ let package = Package(
       name: "png",
       dependencies: ["Fuzzing", "Pictures", .product(name: "Imaging", package: "imrec")]),
     .executableTarget(
+      name: "onnx", dependencies: ["Fuzzing", .product(name: "Models", package: "imrec")]),
+    .executableTarget(
       name: "params", dependencies: ["Fuzzing", .product(name: "Models", package: "imrec")]),
     .executableTarget(
       name: "safetensors", dependencies: ["Fuzzing", .product(name: "Models", package: "imrec")]),

@@ -1,0 +1,208 @@
+/// The network of an `.onnx` file as MXNet would write it, and where its weights are: ResNets as PyTorch and MXNet
+/// export them, with a softmax at the end where they have none.
+///
+/// Operators and their defaults are those of ONNX 1.12 and later (docs/Operators.md), versions 7 and up. What cannot be
+/// computed is refused with operator, node and attribute.
+struct ONNXNetwork {
+  let file: ONNXFile
+  let label: String
+  /// Channels, height, width of an image, where the file says them; nil of each that is open.
+  let inputShape: [Int?]
+  /// Images of one run where they are fixed, as PyTorch does unless told otherwise; they do not matter here.
+  let batch: Int?
+  private var maker = SymbolMaker()
+  /// What is computed from the image, by name.
+  private var values: [String: Symbol.Entry] = [:]
+  /// Arrays, Constants among them, and their other names.
+  private var constants: [String: ONNXFile.Array] = [:]
+  private var variables: [String: Symbol.Entry] = [:]
+  /// The arrays that the network reads.
+  private(set) var entries: [String: ArrayFile.Entry] = [:]
+  private var head: Symbol.Entry?
+  /// Whether a BatchNorm is the first that happens to the image, as in MXNet's pre-activation networks.
+  private(set) var normalizesImages = false
+
+  init(_ file: ONNXFile, label: String) throws(ModelError) {
+    self.file = file
+    self.label = label
+    guard file.version == 0 || file.version >= 7 else {
+      throw ModelError("\(label): its operators are those of version \(file.version); 7 or later is expected")
+    }
+    guard file.inputs.count == 1, let image = file.inputs.first else {
+      let names = file.inputs.prefix(4).map { shown($0.name) }.joined(separator: ", ")
+      throw ModelError(
+        "\(label): it takes \(file.inputs.count) inputs (\(names)); one, the image, is expected")
+    }
+    guard [1, 10, 11, 16].contains(image.type) else {
+      throw ModelError(
+        "\(label): the input \(shown(image.name)) is \(ONNXFile.typeName(image.type)); float is expected")
+    }
+    guard image.shape.count == 4 else {
+      throw ModelError(
+        "\(label): the input \(shown(image.name)) has \(image.shape.count) dimensions; batch, channels, height and "
+          + "width are expected")
+    }
+    inputShape = Array(image.shape.dropFirst())
+    batch = image.shape[0]
+    for array in file.arrays { constants[array.name] = array }
+    values[image.name] = maker.variable(image.name)
+    for node in file.nodes { try convert(node) }
+    guard file.outputs.count == 1, let head = values[file.outputs[0]] else {
+      throw ModelError(
+        file.outputs.count == 1
+          ? "\(label): no node gives the output \(shown(file.outputs[0])) from the image"
+          : "\(label): it has \(file.outputs.count) outputs; one is expected")
+    }
+    self.head = head
+  }
+
+  /// With a softmax at its end, unless there is one or a sigmoid.
+  var symbol: Symbol {
+    var maker = maker
+    var head = head ?? Symbol.Entry(node: 0, output: 0)
+    var last = maker.nodes[head.node]
+    while ["Flatten", "Reshape"].contains(last.operation), let input = last.inputs.first {
+      last = maker.nodes[input.node]
+    }
+    if !["softmax", "sigmoid"].contains(last.operation) {
+      head = maker.add("Flatten", "flatten", [:], [head])
+      head = maker.add("softmax", "softmax", [:], [head])
+    }
+    return Symbol(nodes: maker.nodes, head: head, label: label)
+  }
+
+  /// The float arrays that no node reads.
+  var unusedNames: [String] {
+    let used = Set(entries.values.map(\.offset))
+    return file.arrays.compactMap { array in
+      if case .numbers(_, let offset) = array.content, !used.contains(offset) { array.name } else { nil }
+    }
+  }
+
+  // MARK: - What the operators ask for
+
+  func fault(_ node: ONNXFile.Node, _ sentence: String) -> ModelError { node.fault(sentence, label: label) }
+
+  func attributes(_ node: ONNXFile.Node, _ known: Set<String>) throws(ModelError) -> ONNXAttributes {
+    try ONNXAttributes(node, label: label, known: known)
+  }
+
+  /// Without those left out at the end.
+  func inputs(_ node: ONNXFile.Node, _ counts: ClosedRange<Int>) throws(ModelError) -> [String] {
+    var inputs = node.inputs
+    while inputs.last == "" { inputs.removeLast() }
+    guard counts.contains(inputs.count) else {
+      let expected =
+        counts.count == 1 ? "\(counts.lowerBound)" : "\(counts.lowerBound) to \(counts.upperBound)"
+      throw fault(node, "it has \(inputs.count) inputs; \(expected) expected")
+    }
+    return inputs
+  }
+
+  func isConstant(_ name: String) -> Bool { constants[name] != nil }
+
+  /// What an earlier node computed from the image.
+  func value(_ node: ONNXFile.Node, _ name: String) throws(ModelError) -> Symbol.Entry {
+    guard let value = values[name] else {
+      throw fault(
+        node,
+        constants[name] == nil
+          ? "no node before it gives its input \(shown(name))"
+          : "its input \(shown(name)) is an array; what is computed from the image is expected")
+    }
+    return value
+  }
+
+  /// Few whole numbers: a shape, axes.
+  func integers(_ node: ONNXFile.Node, _ name: String) throws(ModelError) -> [Int] {
+    guard case .integers(let numbers) = constants[name]?.content else {
+      throw fault(node, "its input \(shown(name)) is no array of whole numbers")
+    }
+    return numbers
+  }
+
+  func constant(_ node: ONNXFile.Node, _ name: String) throws(ModelError) -> ONNXFile.Array {
+    guard let array = constants[name] else {
+      throw fault(
+        node,
+        values[name] == nil
+          ? "its input \(shown(name)) is not there" : "its input \(shown(name)) is no array of the file")
+    }
+    return array
+  }
+
+  /// The variable for an array of numbers, of one shape and order wherever it is read.
+  ///
+  /// - Parameter isTransposed: whether rows and columns change places.
+  mutating func variable(
+    _ node: ONNXFile.Node, _ name: String, rank: Int, isTransposed: Bool = false
+  ) throws(ModelError) -> Symbol.Entry {
+    let array = try constant(node, name)
+    guard case .numbers(let kind, let offset) = array.content else {
+      throw fault(node, "the array \(shown(array.name)) does not hold float, double, float16 or bfloat16")
+    }
+    var shape = array.shape
+    // A bias may come as one row.
+    while rank == 1, shape.count > 1, shape[0] == 1 { shape.removeFirst() }
+    guard shape.count == rank else {
+      throw fault(
+        node,
+        "the array \(shown(array.name)) has the shape \(shown(array.shape)); \(rank) dimensions are expected")
+    }
+    let entry = ArrayFile.Entry(
+      shape: isTransposed ? shape.reversed() : shape, kind: kind, offset: offset,
+      count: shape.reduce(1, *), isTransposed: isTransposed)
+    var key = array.name
+    while let other = entries[key], other != entry { key += "'" }
+    entries[key] = entry
+    if let variable = variables[key] { return variable }
+    let variable = maker.variable(key)
+    variables[key] = variable
+    return variable
+  }
+
+  // MARK: - What they give
+
+  /// The first output is that of a new node of the symbol.
+  mutating func give(
+    _ node: ONNXFile.Node, _ operation: String, _ attributes: [String: String], _ inputs: [Symbol.Entry]
+  ) throws(ModelError) {
+    try give(node, maker.add(operation, node.name, attributes, inputs))
+  }
+
+  /// The first output is that of a node of the symbol.
+  mutating func give(_ node: ONNXFile.Node, _ entry: Symbol.Entry) throws(ModelError) {
+    let name = try newName(node)
+    values[name] = entry
+  }
+
+  /// The output is an array.
+  mutating func give(_ node: ONNXFile.Node, _ array: ONNXFile.Array) throws(ModelError) {
+    let name = try newName(node)
+    // A Constant has no name of its own.
+    constants[name] =
+      array.name.isEmpty
+      ? ONNXFile.Array(name: name, shape: array.shape, content: array.content) : array
+  }
+
+  private func newName(_ node: ONNXFile.Node) throws(ModelError) -> String {
+    guard let name = node.outputs.first, !name.isEmpty else { throw fault(node, "it has no output") }
+    guard values[name] == nil, constants[name] == nil else {
+      throw fault(node, "its output \(shown(name)) is given a second time")
+    }
+    return name
+  }
+
+  /// A later node that begins with the image.
+  mutating func noteNormalization(of input: Symbol.Entry) {
+    if input.node == 0 { normalizesImages = true }
+  }
+
+  func node(of entry: Symbol.Entry) -> Symbol.Node { maker.nodes[entry.node] }
+
+  mutating func add(
+    _ operation: String, _ name: String, _ attributes: [String: String], _ inputs: [Symbol.Entry]
+  ) -> Symbol.Entry {
+    maker.add(operation, name, attributes, inputs)
+  }
+}

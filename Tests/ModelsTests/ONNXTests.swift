@@ -1,0 +1,189 @@
+import TestSupport
+import Testing
+
+@testable import Models
+
+@Suite("ONNX files") struct ONNXTests {
+  private func open<Result>(_ bytes: [UInt8], _ body: (Model) throws -> Result) throws -> Result {
+    try withScratchFolder { (folder) throws in
+      writeScratchFile(folder + "/x.onnx", bytes)
+      return try body(try Model(folder + "/x.onnx"))
+    }
+  }
+
+  private func refusal(_ bytes: [UInt8]) -> String {
+    withScratchFolder { folder in
+      writeScratchFile(folder + "/x.onnx", bytes)
+      return message { _ = try Model(folder + "/x.onnx") }.replacing(folder + "/x.onnx: ", with: "")
+    }
+  }
+
+  private typealias Make = ONNXBytes
+
+  /// Convolution, BatchNorm, ReLU, a block with a shortcut, an average and a fully connected layer.
+  static func residual(head: [[UInt8]]? = nil, arrays: [[UInt8]] = [], stem: [[UInt8]]? = nil) -> [UInt8] {
+    let norm = ["g", "b", "m", "v"]
+    let begin =
+      stem ?? [
+        Make.node(
+          "Conv", ["x", "w"], "c",
+          [
+            ("kernel_shape", .integers([3, 3])), ("pads", .integers([1, 1, 1, 1])),
+            ("strides", .integers([2, 1])),
+          ]),
+        Make.node("BatchNormalization", ["c"] + norm, "n", [("epsilon", .number(2e-5))], name: "bn"),
+      ]
+    let body = [
+      Make.node("Relu", ["n"], "r"),
+      Make.node(
+        "MaxPool", ["r"], "p", [("kernel_shape", .integers([3, 3])), ("pads", .integers([1, 1, 1, 1]))]),
+      Make.node("Conv", ["p", "w2", "bias"], "d", [("pads", .integers([0, 0, 0, 0]))]),
+      Make.node("Add", ["d", "r"], "s"), Make.node("GlobalAveragePool", ["s"], "a"),
+    ]
+    let end =
+      head ?? [
+        Make.node("Flatten", ["a"], "f"),
+        Make.node("Gemm", ["f", "fc", "fcb"], "y", [("transB", .integer(1))]),
+      ]
+    let own =
+      [Make.array("w", [4, 3, 3, 3]), Make.array("w2", [4, 4, 1, 1]), Make.array("bias", [4])]
+      + norm.map { Make.array($0, [4]) }
+    let dense = head == nil ? [Make.array("fc", [2, 4]), Make.array("fcb", [2])] : []
+    return Make.model(begin + body + end, arrays: own + dense + arrays)
+  }
+
+  @Test("a residual network is the graph that MXNet's operators make")
+  func graph() throws {
+    try open(Self.residual()) { model in
+      let operations = model.graph.nodes.map(\.operation)
+      let three = Extent(rows: 3, columns: 3)
+      let one = Extent(rows: 1, columns: 1)
+      let none = Extent(rows: 0, columns: 0)
+      #expect(
+        operations == [
+          .input,
+          .convolution(
+            Convolution(
+              filters: 4, kernel: three, stride: Extent(rows: 2, columns: 1), padding: one, weight: "w",
+              bias: nil)),
+          .batchNorm(BatchNorm(epsilon: 2e-5, gamma: "g", beta: "b", mean: "m", variance: "v")), .relu,
+          .pooling(
+            Pooling(
+              kind: .maximum, kernel: three, stride: one, padding: one, roundsUp: false, isGlobal: false)),
+          .convolution(
+            Convolution(filters: 4, kernel: one, stride: one, padding: none, weight: "w2", bias: "bias")),
+          .add,
+          .pooling(
+            Pooling(
+              kind: .average(countsPadding: true), kernel: Extent(rows: 5, columns: 7), stride: one,
+              padding: none,
+              roundsUp: false, isGlobal: true)),
+          .flatten, .dense(Dense(outputs: 2, weight: "fc", bias: "fcb")), .softmax,
+        ])
+      #expect(model.graph.inputShape == [3, 9, 7] && model.graph.outputCount == 2)
+      #expect(model.shapeSource == .file && model.format == .torchvision && model.warnings.isEmpty)
+      #expect(model.graph.nodes[2].name == "bn" && model.graph.nodes[3].name == "r")
+    }
+  }
+
+  @Test("a network that begins with a BatchNorm of the image is one of MXNet's")
+  func normalized() throws {
+    let norm = ["g", "b", "m", "v"]
+    let nodes = [
+      Make.node("BatchNormalization", ["x"] + norm, "n", [("epsilon", .number(1e-3))]),
+      Make.node("Flatten", ["n"], "f"), Make.node("Gemm", ["f", "fc"], "s", [("transB", .integer(1))]),
+      Make.node("Softmax", ["s"], "y", [("axis", .integer(1))]),
+    ]
+    let arrays =
+      norm.map { Make.array($0, [3]) } + [Make.array("fc", [2, 12]), Make.array("left over", [7])]
+    // As versions of the format before 4 do, the arrays are inputs, too.
+    let inputs = [Make.input("x", [nil, 3, nil, nil]), Make.input("fc", [2, 12])]
+    try open(Make.model(nodes, arrays: arrays, inputs: [Make.input("x", [1, 3, 2, 2])] + inputs.dropFirst()))
+    {
+      #expect($0.format == .mxnet && $0.graph.nodes.filter { $0.operation == .softmax }.count == 1)
+      #expect($0.warnings == ["\($0.path): 1 parameters belong to no node: left over"])
+    }
+    #expect(
+      refusal(Make.model(nodes, arrays: arrays, inputs: inputs))
+        == "the parameter fc has the shape (2, 12); (2, 150528) is expected")
+  }
+
+  @Test("weights stored by columns are turned; float, half, double and bfloat16 are read")
+  func numbers() throws {
+    let nodes = [
+      Make.node("Flatten", ["x"], "f"), Make.node("MatMul", ["f", "k"], "p"),
+      Make.node("Add", ["b", "p"], "q"),
+      Make.node("Cast", ["half"], "whole", [("to", .integer(1))]),
+      Make.node("Gemm", ["q", "whole", "row"], "t", [("transB", .integer(0))]),
+      Make.node("Gemm", ["t", "double", "brain"], "y", [("transB", .integer(1))]),
+    ]
+    let values = Make.field(4, Make.bytes([1, 2, 3, 4, 5, 6]))
+    let arrays = [
+      Make.array("k", [3, 2], data: values), Make.array("b", [2], data: Make.field(9, Make.bytes([7, 8]))),
+      Make.array("half", [2, 1], type: 10, data: Make.field(9, [0x00, 0x3C, 0x00, 0xC0])),
+      Make.array("row", [1, 1], data: Make.field(9, Make.bytes([0.5]))),
+      Make.array("double", [1, 1], type: 11, data: Make.field(10, [0, 0, 0, 0, 0, 0, 0x04, 0x40])),
+      Make.array("brain", [1], type: 16, data: Make.field(9, [0x20, 0x40])),
+    ]
+    try open(Make.model(nodes, arrays: arrays, inputs: [Make.input("x", [nil, 3, 1, 1])])) { model throws in
+      let layers = model.graph.nodes.compactMap { node in
+        if case .dense(let dense) = node.operation { dense } else { nil }
+      }
+      #expect(layers.map(\.outputs) == [2, 1, 1])
+      let weights = try layers.map { try model.parameters.values(of: $0.weight) }
+      #expect(weights == [[1, 3, 5, 2, 4, 6], [1, -2], [2.5]])
+      let biases = try layers.map { try model.parameters.values(of: $0.bias ?? "none") }
+      #expect(biases == [[7, 8], [0.5], [2.5]])
+    }
+  }
+
+  @Test(
+    "a row is made of planes by Flatten, Reshape or a mean without its dimensions",
+    arguments: [
+      [Make.node("Reshape", ["a", "shape"], "f")],
+      [
+        Make.node("Constant", [], "one", [("value", .array(Make.integers("", [-1, 4])))]),
+        Make.node("Reshape", ["a", "one"], "f"),
+      ],
+      [Make.node("ReduceMean", ["s"], "f", [("axes", .integers([2, 3])), ("keepdims", .integer(0))])],
+      [Make.node("ReduceMean", ["s", "axes"], "e"), Make.node("Flatten", ["e"], "f")],
+      [
+        Make.node("Identity", ["a"], "e"), Make.node("Dropout", ["e"], "h"), Make.node("Flatten", ["h"], "f"),
+      ],
+    ])
+  func rows(_ nodes: [[UInt8]]) throws {
+    let dense = Make.node("Gemm", ["f", "fc"], "y", [("transB", .integer(1))])
+    let arrays = [
+      Make.array("fc", [2, 4]), Make.integers("shape", [0, -1]), Make.integers("axes", [-2, -1]),
+    ]
+    try open(Self.residual(head: nodes + [dense], arrays: arrays)) { model in
+      #expect(model.graph.nodes.suffix(4).map(\.shape) == [[4, 1, 1], [4], [2], [2]])
+    }
+  }
+
+  @Test("arrays that stand under two names, and two orders of one array, are each read as they are used")
+  func shared() throws {
+    let nodes = [
+      Make.node("Flatten", ["x"], "f"), Make.node("Identity", ["k"], "same"),
+      Make.node("Gemm", ["f", "same"], "p", [("transB", .integer(1))]), Make.node("MatMul", ["p", "k"], "y"),
+    ]
+    let arrays = [Make.array("k", [2, 2], data: Make.field(9, Make.bytes([1, 2, 3, 4])))]
+    try open(Make.model(nodes, arrays: arrays, inputs: [Make.input("x", [nil, 1, 2, 1])])) { model throws in
+      #expect(model.parameters.names == ["k", "k'"])
+      #expect(try model.parameters.values(of: "k") == [1, 2, 3, 4])
+      #expect(try model.parameters.values(of: "k'") == [1, 3, 2, 4])
+    }
+  }
+
+  @Test("sizes that the file leaves open are assumed, and said")
+  func openSizes() throws {
+    let nodes = [Make.node("Conv", ["x", "w"], "c"), Make.node("GlobalAveragePool", ["c"], "y")]
+    let bytes = Make.model(
+      nodes, arrays: [Make.array("w", [2, 1, 1, 1])], inputs: [Make.input("x", [nil, 1, nil, 32])])
+    try open(bytes) { model in
+      #expect(model.graph.inputShape == [1, 224, 32] && model.shapeSource == .assumed)
+      #expect(
+        model.warnings == ["\(model.path): it leaves the size of its images open: 1,224,32 is assumed"])
+    }
+  }
+}

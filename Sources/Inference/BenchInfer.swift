@@ -33,6 +33,7 @@ public struct InferenceBenchmark: Encodable, Sendable {
   public var bestImagesPerSecond = 0.0
   public var batches: [Batch] = []
   public var threads = 0
+  /// The one that ran, "fast" or "reference", whichever was asked for.
   public var engine = ""
   /// The kernels in use: "portable", "avx2", "avx512"; "openblas" of the reference engine.
   public var kernels = ""
@@ -70,6 +71,7 @@ public func benchmarkInference(
     let network = try makeNetwork(size)
     batch.loadSeconds = (.now - start) / .seconds(1)
     result.shape = network.inputShape
+    result.engine = network.engine.rawValue
     result.kernels = network.kernels
     result.gflop = Double(operations(of: network.graph)) / 1e9
     let images = imagined(network.inputShape.reduce(size, *))

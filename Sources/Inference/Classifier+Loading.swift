@@ -49,6 +49,7 @@ extension Classifier {
     let network = try Network(
       model.graph, model.parameters, engine: options.engine, batch: options.batch, workers: workers,
       kernels: options.kernels)
+    if let fallback = network.fallback { warn("\(path): \(fallback)") }
     try self.init(
       network: network, preset: try Self.preset(of: model, options),
       classes: try options.classes

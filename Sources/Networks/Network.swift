@@ -19,6 +19,8 @@ public final class Network: Sendable {
   public let workers: Workers
   /// The one that runs: the reference engine too where the fast one has no way for the graph.
   public let engine: Engine
+  /// A sentence that says why the reference engine runs though the fast one was asked for; nil where it does not.
+  public let fallback: String?
   /// The kernels in use: "portable", "avx2" or "avx512"; "openblas" of the reference engine.
   public let kernels: String
   private let running: Running
@@ -48,13 +50,18 @@ public final class Network: Sendable {
         "this processor has no kernels \(kernels ?? ""); it has \(Self.availableKernels.joined(separator: ", "))"
       )
     }
+    var fallback: String?
     if engine == .fast {
       do {
         let fast = try FastEngine(graph, parameters, batch: batch, workers: workers, set)
-        (running, self.engine, self.kernels) = (.fast(fast), .fast, set.name)
+        (running, self.engine, self.kernels, self.fallback) = (.fast(fast), .fast, set.name, nil)
         return
-      } catch is Unplannable {}
+      } catch let error as Unplannable {
+        fallback =
+          "the reference engine runs, which is slower: the fast one has no way for node \(error.node)"
+      }
     }
+    self.fallback = fallback
     running = .reference(try ReferenceEngine(graph, parameters))
     self.engine = .reference
     self.kernels = "openblas"

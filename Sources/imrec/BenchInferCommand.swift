@@ -10,9 +10,7 @@ struct BenchInferCommand: ParsableCommand {
     abstract: "Images per second through a network.",
     discussion: "EXAMPLE: imrec bench infer resnet-50 --batch 1,32")
 
-  @Argument(
-    help:
-      "A folder, an archive, a .safetensors or .onnx file, or a network of random numbers: resnet-18, resnet-50-v1.")
+  @Argument(help: "A model as for predict, or a network of random numbers: resnet-18, resnet-50-v1.")
   var model: String
   @Option(
     help: ArgumentHelp("Images in one call; several sizes in turn. (default: 1,32)", valueName: "counts"),
@@ -39,17 +37,20 @@ struct BenchInferCommand: ParsableCommand {
     options.runs = runs
     options.timesLayers = layers
     let display = ProgressDisplay(unit: "runs", quiet: output.quiet, showsRate: false)
+    var fallback: String?
     let makeNetwork = { batch in
       let model = try BenchModel(model, epoch: epoch)
-      return try Network(
+      let network = try Network(
         model.graph, model.parameters, engine: kind, batch: batch, workers: workers, kernels: kernels)
+      fallback = network.fallback
+      return network
     }
     var result = try benchmarkInference(makeNetwork, options: options) { done, total in
       display.update(done: done, total: total, skipped: 0, fraction: Double(done) / Double(max(1, total)))
     }
     display.finish()
     result.threads = engine.threads
-    result.engine = kind.rawValue
+    if let fallback { output.words.warn(printable(fallback)) }
     try output.finish(result, skippedCount: 0) { text(result) }
   }
 

@@ -1,0 +1,64 @@
+import Models
+import Networks
+import TestSupport
+import Testing
+
+@testable import Inference
+
+@Suite("The engine that runs is said")
+struct EngineTests {
+  /// A fully connected layer on the picture itself, where the fast engine wants a convolution first; or on one.
+  private func writeModel(_ folder: String, hasConvolution: Bool) throws {
+    let convolution =
+      #"{"op":"Convolution","name":"c","attrs":{"kernel":"(1,1)","num_filter":"3","no_bias":"True"},"#
+    let nodes =
+      #"{"op":"null","name":"data","inputs":[]},{"op":"null","name":"w","inputs":[]},"#
+      + (hasConvolution
+        ? convolution + #""inputs":[[0,0],[1,0]]},"# : #"{"op":"_copy","name":"c","inputs":[[0,0]]},"#)
+      + #"{"op":"Flatten","name":"f","inputs":[[2,0]]},{"op":"null","name":"k","inputs":[]},"#
+      + #"{"op":"FullyConnected","name":"d","attrs":{"num_hidden":"2","no_bias":"True"},"inputs":[[3,0],[4,0]]},"#
+      + #"{"op":"softmax","name":"s","inputs":[[5,0]]}"#
+    writeScratchFile(folder + "/m-symbol.json", #"{"nodes":[\#(nodes)],"heads":[[6,0]]}"#.utf8)
+    writeScratchFile(folder + "/model-shapes.json", #"[{"name":"data","shape":[1,3,4,4]}]"#.utf8)
+    var writer = try ParameterWriter(folder + "/m-0000.params", count: 2)
+    var random = SplitMix64(seed: 8)
+    for (name, shape) in [("w", [3, 3, 1, 1]), ("k", [2, 48])] {
+      try writer.append("arg:" + name, shape: shape, random.floats(shape.reduce(1, *)).span)
+    }
+    try writer.publish()
+  }
+
+  private static let sentence =
+    "the reference engine runs, which is slower: the fast one has no way for node f"
+
+  @Test("with its reason, where the fast one has no way for the network", arguments: [true, false])
+  func fallback(_ hasConvolution: Bool) throws {
+    try withScratchFolder { (folder) throws in
+      try writeModel(folder, hasConvolution: hasConvolution)
+      for engine in Network.Engine.allCases {
+        var options = ClassifierOptions()
+        options.engine = engine
+        var sentences: [String] = []
+        let classifier = try Classifier(model: folder, options: options) { sentences.append($0) }
+        let runs = (classifier.network as? Network)?.engine
+        let isFallback = engine == .fast && !hasConvolution
+        #expect(runs == (isFallback ? .reference : engine))
+        #expect(
+          sentences.filter { $0.contains("engine") } == (isFallback ? ["\(folder): \(Self.sentence)"] : []))
+      }
+    }
+  }
+
+  @Test("by a benchmark, whichever was asked for")
+  func benchmark() throws {
+    try withScratchFolder { (folder) throws in
+      try writeModel(folder, hasConvolution: false)
+      let model = try BenchModel(folder)
+      var options = InferenceBenchmarkOptions()
+      (options.batches, options.runs, options.runTime) = ([1], 1, .zero)
+      let result = try benchmarkInference(
+        { try Network(model.graph, model.parameters, engine: .fast, batch: $0) }, options: options)
+      #expect(result.engine == "reference" && result.kernels == "openblas")
+    }
+  }
+}

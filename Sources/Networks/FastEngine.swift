@@ -66,8 +66,8 @@ final class FastEngine: Sendable {
       }
       return try DirectConvolution(
         layer, convolution, scale: scale, bias: bias, values: values, parameters, set)
-    case .pooling(let pooling): return PoolingLayer(layer, pooling, values: values, set)
-    case .affine: return AffineLayer(layer, values: values, set)
+    case .pooling(let pooling): return try PoolingLayer(layer, pooling, values: values, set)
+    case .affine: return try AffineLayer(layer, values: values, set)
     case .add:
       guard let other = layer.residual else { throw Unplannable(node: layer.name) }
       return SumLayer(layer, other: other, values: values, set)

@@ -12,7 +12,7 @@ struct PoolingLayer: Layer {
   private let factors: [Float]
   private let prologue: Prologue
 
-  init(_ layer: FusedLayer, _ pooling: Pooling, values: [Value], _ set: KernelSet) {
+  init(_ layer: FusedLayer, _ pooling: Pooling, values: [Value], _ set: KernelSet) throws(OutOfMemory) {
     self.layer = layer
     self.set = set
     let from = values[layer.input]
@@ -23,7 +23,7 @@ struct PoolingLayer: Layer {
     kernel = pooling.isGlobal ? Extent(rows: from.height, columns: from.width) : pooling.kernel
     stride = pooling.isGlobal ? Extent(rows: 1, columns: 1) : pooling.stride
     padding = pooling.isGlobal ? none : pooling.padding
-    prologue = Prologue(layer.prologue, blocks: from.blocks)
+    prologue = try Prologue(layer.prologue, blocks: from.blocks)
     guard case .average(let countsPadding) = pooling.kind else {
       factors = []
       return
@@ -81,11 +81,11 @@ struct AffineLayer: Layer {
   private let set: KernelSet
   private let prologue: Prologue
 
-  init(_ layer: FusedLayer, values: [Value], _ set: KernelSet) {
+  init(_ layer: FusedLayer, values: [Value], _ set: KernelSet) throws(OutOfMemory) {
     self.layer = layer
     self.set = set
     value = values[layer.input]
-    prologue = Prologue(layer.prologue, blocks: value.blocks)
+    prologue = try Prologue(layer.prologue, blocks: value.blocks)
   }
 
   func run(_ images: Range<Int>, _ execution: Execution) {

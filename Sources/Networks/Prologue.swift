@@ -1,30 +1,49 @@
 internal import CKernels
+internal import Tensors
 
 /// What a layer does to its input on the way in, as the kernels take it: scale and shift filled up to whole blocks of 16
 /// channels, and perhaps a ReLU; or nothing.
 struct Prologue: Sendable {
-  /// Empty where nothing is done.
-  let scale: [Float], shift: [Float]
+  /// nil where nothing is done. A BatchNorm in training writes them anew at each step.
+  let scale: FloatBuffer?, shift: FloatBuffer?
   private let relu: Bool
 
-  init(_ affine: Affine?, blocks: Int) {
-    scale = affine.map { padded($0.scale, to: blocks * 16) } ?? []
-    shift = affine.map { padded($0.shift, to: blocks * 16) } ?? []
-    relu = affine?.relu ?? false
+  /// Nothing is done.
+  init() {
+    scale = nil
+    shift = nil
+    relu = false
   }
+
+  init(_ affine: Affine?, blocks: Int) throws(OutOfMemory) {
+    guard let affine else {
+      self.init()
+      return
+    }
+    try self.init(blocks: blocks, relu: affine.relu)
+    for channel in affine.scale.indices {
+      unsafe scale?.start[channel] = affine.scale[channel]
+      unsafe shift?.start[channel] = affine.shift[channel]
+    }
+  }
+
+  /// With zeros, to be written.
+  init(blocks: Int, relu: Bool) throws(OutOfMemory) {
+    scale = try FloatBuffer(count: blocks * 16)
+    shift = try FloatBuffer(count: blocks * 16)
+    self.relu = relu
+  }
+
+  var changesNothing: Bool { scale == nil }
 
   /// Lends the C form for the blocks from `block` on.
   func withBlocks(from block: Int, _ body: (inout n_prologue) -> Void) {
-    unsafe scale.withUnsafeBufferPointer { scale in
-      unsafe shift.withUnsafeBufferPointer { shift in
-        var prologue = unsafe n_prologue()
-        if !self.scale.isEmpty, let scale = scale.baseAddress, let shift = shift.baseAddress {
-          unsafe prologue = n_prologue(
-            scale: scale + block * 16, shift: shift + block * 16, relu: relu ? 1 : 0)
-        }
-        unsafe body(&prologue)
-      }
+    var prologue = unsafe n_prologue()
+    if let scale, let shift {
+      unsafe prologue = n_prologue(
+        scale: scale.start + block * 16, shift: shift.start + block * 16, relu: relu ? 1 : 0)
     }
+    unsafe body(&prologue)
   }
 }
 

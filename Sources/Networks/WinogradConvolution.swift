@@ -5,13 +5,14 @@ internal import Tensors
 /// A 3x3 convolution of stride 1 by Winograd's F(4x4, 3x3): a quarter of the multiplications of the direct sum, for
 /// transforms on the way in and out. Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks", 2015.
 struct WinogradConvolution: Layer {
-  private let layer: FusedLayer
+  private let input: Int, output: Int, residual: Int?
+  private let relu: Bool
   private let from: Value, to: Value
   private let set: KernelSet
   private let margin: Int
   private let weights: FloatBuffer
-  private let weightPlane: Int
-  private let bias: [Float]
+  /// Whole blocks.
+  private let bias: FloatBuffer
   private let prologue: Prologue
   private let tilesAcross: Int, tilesDown: Int
   /// Tiles that are transformed at once: their planes stay in the cache.
@@ -26,28 +27,16 @@ struct WinogradConvolution: Layer {
   /// Floats of the transformed weights.
   static func weightCount(_ from: Value, _ to: Value) -> Int { 36 * plane(from, to) }
 
-  private static func plane(_ from: Value, _ to: Value) -> Int { from.blocks * to.blocks * 256 + 16 }
+  /// Floats from one of the 36 planes of transformed weights to the next.
+  static func plane(_ from: Value, _ to: Value) -> Int { from.blocks * to.blocks * 256 + 16 }
 
   init(
     _ layer: FusedLayer, _ convolution: Convolution, scale filterScale: [Float], bias: [Float],
     values: [Value],
     _ parameters: Parameters, _ set: KernelSet
   ) throws {
-    self.layer = layer
-    self.set = set
-    margin = convolution.padding.rows
     let (from, to) = (values[layer.input], values[layer.output])
-    self.from = from
-    self.to = to
-    tilesAcross = (to.width + 3) / 4
-    tilesDown = (to.height + 3) / 4
-    self.bias = padded(bias, to: to.blocks * 16)
-    prologue = Prologue(layer.prologue, blocks: from.blocks)
-    most = Tuning.tiles(channels: max(from.blocks, to.blocks) * 16)
-
-    let plane = Self.plane(from, to)
-    weightPlane = plane
-    let transformed = try FloatBuffer(count: 36 * plane)
+    let transformed = try FloatBuffer(count: Self.weightCount(from, to))
     let raw = try parameters.values(of: convolution.weight)
     unsafe raw.withUnsafeBufferPointer { raw in
       unsafe filterScale.withUnsafeBufferPointer { filterScale in
@@ -58,11 +47,34 @@ struct WinogradConvolution: Layer {
             transformed.start + first * 16 * from.blocks * 16, raw + first * 16 * from.channels * 9,
             filterScale + first * 16, min(count * 16, to.channels - first * 16), from.channels,
             from.blocks * 16,
-            count, plane)
+            count, Self.plane(from, to))
         }
       }
     }
-    weights = transformed
+    let room = try FloatBuffer(count: to.blocks * 16)
+    for channel in bias.indices { unsafe room.start[channel] = bias[channel] }
+    try self.init(
+      convolution, from: (layer.input, from), to: (layer.output, to), residual: layer.residual,
+      relu: layer.relu, weights: transformed, bias: room, Prologue(layer.prologue, blocks: from.blocks), set)
+  }
+
+  /// - Parameter weights: 36 planes in the order in which the products read them; they may change between runs.
+  init(
+    _ convolution: Convolution, from: (index: Int, Value), to: (index: Int, Value), residual: Int?,
+    relu: Bool = false, weights: FloatBuffer, bias: FloatBuffer?, _ prologue: Prologue, _ set: KernelSet
+  ) throws(OutOfMemory) {
+    (input, self.from) = from
+    (output, self.to) = to
+    self.residual = residual
+    self.relu = relu
+    self.weights = weights
+    if let bias { self.bias = bias } else { self.bias = try FloatBuffer(count: to.1.blocks * 16) }
+    self.prologue = prologue
+    self.set = set
+    margin = convolution.padding.rows
+    tilesAcross = (to.1.width + 3) / 4
+    tilesDown = (to.1.height + 3) / 4
+    most = Tuning.tiles(channels: max(from.1.blocks, to.1.blocks) * 16)
   }
 
   private var tilesOfImage: Int { tilesAcross * tilesDown }
@@ -159,10 +171,10 @@ struct WinogradConvolution: Layer {
       first: tiles.lowerBound, count: tiles.count, tiles_across: tilesAcross, plane: planes.inPlane,
       block: planes.block, blocks: blocks.count, height: from.height, width: from.width,
       image_block: from.positions * 16, margin: Int32(margin))
-    let input = unsafe execution.read(layer.input, image: image) + blocks.lowerBound * from.positions * 16
+    let source = unsafe execution.read(input, image: image) + blocks.lowerBound * from.positions * 16
     unsafe prologue.withBlocks(from: blocks.lowerBound) { prologue in
       unsafe set.table.winograd_input(
-        out + blocks.lowerBound * planes.block, input, &described, &prologue)
+        out + blocks.lowerBound * planes.block, source, &described, &prologue)
     }
   }
 
@@ -175,7 +187,7 @@ struct WinogradConvolution: Layer {
       guard let taps = taps.baseAddress else { return }
       var product = unsafe n_product(
         x: ins + plane * planes.inPlane, x_step: 16, x_row: 0, taps: taps, tap_count: from.blocks, run: 16,
-        weights: weights.start + plane * weightPlane, bias: nil, residual: nil,
+        weights: weights.start + plane * Self.plane(from, to), bias: nil, residual: nil,
         y: outs + plane * planes.outPlane,
         y_row: 0, y_block: planes.block, rows: 1, columns: tiles, blocks: to.blocks, relu: 0)
       unsafe set.table.product(&product)
@@ -191,13 +203,9 @@ struct WinogradConvolution: Layer {
       block: planes.block, blocks: blocks.count, height: to.height, width: to.width,
       image_block: to.positions * 16, margin: 0)
     let start = blocks.lowerBound * to.positions * 16
-    unsafe bias.withUnsafeBufferPointer { bias in
-      guard let bias = bias.baseAddress else { return }
-      unsafe set.table.winograd_output(
-        execution.write(layer.output, image: image) + start, products + blocks.lowerBound * planes.block,
-        &described,
-        bias + blocks.lowerBound * 16, layer.residual.map { unsafe execution.read($0, image: image) + start },
-        layer.relu ? 1 : 0)
-    }
+    unsafe set.table.winograd_output(
+      execution.write(output, image: image) + start, products + blocks.lowerBound * planes.block, &described,
+      bias.start + blocks.lowerBound * 16, residual.map { unsafe execution.read($0, image: image) + start },
+      relu ? 1 : 0)
   }
 }

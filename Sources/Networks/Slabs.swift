@@ -1,0 +1,204 @@
+internal import CKernels
+import Models
+internal import Tensors
+
+/// Where the taps of a convolution find their input: on blocks of 16 channels; or on interleaved pixels, where the input
+/// is planes.
+///
+/// What the taps of a few output rows need, a slab, is first copied to scratch memory with its margins, and with the
+/// columns of a stride sorted by their remainder, so that neighbours in the output are neighbours there too; what has
+/// neither margin nor stride nor prologue is read where it lies.
+struct Slabs: Sendable {
+  let from: Value, to: Value
+  /// Where each tap lies from a position, in floats; each has `run` numbers.
+  let taps: [Int]
+  /// Output rows of a slab.
+  let rows: Int
+  /// Numbers of a tap; floats from one output column, and from one output row, to the next.
+  let run: Int, step: Int, rowStep: Int
+  /// Floats of scratch memory for one slab.
+  let size: Int
+  private let geometry: Geometry
+  private let kernel: Extent, stride: Extent, padding: Extent
+  private let isCopied: Bool
+  private let prologue: Prologue
+  private let set: KernelSet
+
+  /// How the copied rows lie in scratch memory, in floats.
+  private struct Geometry {
+    /// Input rows from one output row to the next.
+    var rowStep: Int
+    /// Columns of each remainder of the stride, and how many remainders.
+    var phaseWidth: Int, phases: Int
+    var row: Int, block: Int
+    /// From one output column to the next.
+    var step: Int
+    var run: Int
+    var size: Int
+  }
+
+  init(_ convolution: Convolution, _ from: Value, _ to: Value, _ prologue: Prologue, _ set: KernelSet)
+    throws(OutOfMemory)
+  {
+    self.from = from
+    self.to = to
+    self.set = set
+    (kernel, stride, padding) = (convolution.kernel, convolution.stride, convolution.padding)
+    let one = Extent(rows: 1, columns: 1)
+    isCopied =
+      from.isPlanar || !prologue.changesNothing || padding != Extent(rows: 0, columns: 0) || kernel != one
+      || stride != one
+    // Pixels are brought to their place by a kernel that always scales.
+    self.prologue =
+      from.isPlanar && prologue.changesNothing
+      ? try Prologue(.identity(channels: from.channels), blocks: from.blocks) : prologue
+    let isCopied = isCopied
+    func geometry(_ rows: Int) -> Geometry { Self.geometry(convolution, from, to, rows: rows) }
+    if isCopied {
+      var rows = to.height
+      while rows > 1, geometry(rows).size > Self.mostFloats { rows = (rows + 1) / 2 }
+      self.rows = rows
+      self.geometry = geometry(rows)
+      rowStep = self.geometry.rowStep * self.geometry.row
+      size = self.geometry.size
+    } else {
+      // Read in place: as many rows as stay in the cache while all filters pass over them.
+      rows = min(to.height, max(1, Self.mostFloats / max(1, from.blocks * 16 * from.width)))
+      var plain = geometry(1)
+      plain.row = from.width * 16
+      plain.block = from.positions * 16
+      self.geometry = plain
+      rowStep = plain.row
+      size = 0
+    }
+    step = self.geometry.step
+    run = self.geometry.run
+    taps = Self.taps(convolution, from, self.geometry)
+  }
+
+  /// Floats of input that are passed over again and again: half of a second-level cache of 1 MiB.
+  private static let mostFloats = 131_072
+
+  private static func geometry(_ convolution: Convolution, _ from: Value, _ to: Value, rows: Int) -> Geometry
+  {
+    let (kernel, stride) = (convolution.kernel, convolution.stride)
+    // Rows that no tap needs are left out.
+    let rowStep = min(stride.rows, kernel.rows)
+    let copiedRows = (rows - 1) * rowStep + kernel.rows
+    if from.isPlanar {
+      let row = (from.width + 2 * convolution.padding.columns) * from.channels
+      return Geometry(
+        rowStep: rowStep, phaseWidth: 0, phases: 1, row: row, block: 0, step: stride.columns * from.channels,
+        run: kernel.columns * from.channels, size: copiedRows * row)
+    }
+    let phases = min(stride.columns, kernel.columns)
+    let phaseWidth = to.width + (kernel.columns - 1) / stride.columns
+    let row = phases * phaseWidth * 16
+    let block = copiedRows * row
+    return Geometry(
+      rowStep: rowStep, phaseWidth: phaseWidth, phases: phases, row: row, block: block, step: 16, run: 16,
+      size: block * from.blocks)
+  }
+
+  /// Block by block, row by row.
+  private static func taps(_ convolution: Convolution, _ from: Value, _ geometry: Geometry) -> [Int] {
+    if from.isPlanar { return (0..<convolution.kernel.rows).map { $0 * geometry.row } }
+    var taps: [Int] = []
+    for block in 0..<from.blocks {
+      for row in 0..<convolution.kernel.rows {
+        for column in 0..<convolution.kernel.columns {
+          let phase = column % convolution.stride.columns
+          let along = column / convolution.stride.columns
+          taps.append(
+            block * geometry.block + row * geometry.row + (phase * geometry.phaseWidth + along) * 16)
+        }
+      }
+    }
+    return taps
+  }
+
+  /// Where the taps of the first of `rows`, at most a slab of output rows, begin.
+  ///
+  /// - Parameter scratch: memory for one slab, which then holds what is read.
+  func source(
+    _ rows: Range<Int>, of input: UnsafePointer<Float>, _ scratch: UnsafeMutablePointer<Float>
+  ) -> UnsafePointer<Float> {
+    guard isCopied else { return unsafe input + rows.lowerBound * geometry.row }
+    if from.isPlanar {
+      unsafe copyPixels(rows, input, scratch)
+    } else {
+      unsafe copyBlocks(rows, input, scratch)
+    }
+    return unsafe UnsafePointer(scratch)
+  }
+
+  /// The input row of each copied row, or one outside of the image.
+  private func inputRow(_ copied: Int, _ rows: Range<Int>) -> Int {
+    guard kernel.rows < stride.rows else {
+      return rows.lowerBound * stride.rows + copied - padding.rows
+    }
+    return (rows.lowerBound + copied / kernel.rows) * stride.rows + copied % kernel.rows - padding.rows
+  }
+
+  private func copiedCount(_ rows: Range<Int>) -> Int { (rows.count - 1) * geometry.rowStep + kernel.rows }
+
+  private func copyPixels(
+    _ rows: Range<Int>, _ input: UnsafePointer<Float>, _ scratch: UnsafeMutablePointer<Float>
+  ) {
+    guard let scale = prologue.scale, let shift = prologue.shift else { return }
+    let margin = padding.columns * from.channels
+    for copied in 0..<copiedCount(rows) {
+      let out = unsafe scratch + copied * geometry.row
+      let row = inputRow(copied, rows)
+      guard row >= 0, row < from.height else {
+        unsafe out.update(repeating: 0, count: geometry.row)
+        continue
+      }
+      unsafe out.update(repeating: 0, count: margin)
+      unsafe (out + margin + from.width * from.channels).update(repeating: 0, count: margin)
+      unsafe n_interleave(
+        out + margin, input + row * from.width, from.positions, from.channels, from.width, scale.start,
+        shift.start)
+    }
+  }
+
+  private func copyBlocks(
+    _ rows: Range<Int>, _ input: UnsafePointer<Float>, _ scratch: UnsafeMutablePointer<Float>
+  ) {
+    for block in 0..<from.blocks {
+      unsafe prologue.withBlocks(from: block) { prologue in
+        for copied in 0..<copiedCount(rows) {
+          let out = unsafe scratch + block * geometry.block + copied * geometry.row
+          let row = inputRow(copied, rows)
+          guard row >= 0, row < from.height else {
+            unsafe out.update(repeating: 0, count: geometry.row)
+            continue
+          }
+          let line = unsafe input + (block * from.positions + row * from.width) * 16
+          for phase in 0..<geometry.phases {
+            unsafe copyPhase(phase, line, out + phase * geometry.phaseWidth * 16, &prologue)
+          }
+        }
+      }
+    }
+  }
+
+  /// The columns of one remainder of the stride, with the zeros on both sides.
+  private func copyPhase(
+    _ phase: Int, _ line: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>,
+    _ prologue: inout n_prologue
+  ) {
+    let offset = phase - padding.columns
+    // Input columns are m * stride + offset.
+    let first = min(geometry.phaseWidth, offset >= 0 ? 0 : (-offset + stride.columns - 1) / stride.columns)
+    let end = max(
+      first, min(geometry.phaseWidth, (from.width - offset + stride.columns - 1) / stride.columns))
+    unsafe out.update(repeating: 0, count: first * 16)
+    if end > first {
+      unsafe set.table.gather(
+        out + first * 16, line + (first * stride.columns + offset) * 16, stride.columns * 16, end - first,
+        &prologue)
+    }
+    unsafe (out + end * 16).update(repeating: 0, count: (geometry.phaseWidth - end) * 16)
+  }
+}

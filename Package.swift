@@ -103,6 +103,12 @@ let package = Package(
       name: "im2rec", dependencies: ["Files", "Records", "Imaging", "Pipelines", "Terminal"],
       swiftSettings: strict),
 
+    // What tools/oracle compares with MXNet.
+    .executableTarget(
+      name: "training-steps", dependencies: ["Models", "Networks", "Tensors"],
+      path: "tools/oracle/training-steps",
+      swiftSettings: strict),
+
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: tests),
     .target(
       name: "InferenceTestSupport", dependencies: ["Imaging", "Inference", "Tensors", "TestSupport"],

@@ -1,4 +1,4 @@
-#include "include/network.h"
+#include "include/backward.h"
 
 #if defined(__x86_64__)
 #define N_TARGET __attribute__((target("fma,avx512f,avx512bw,avx512dq,avx512vl")))
@@ -7,6 +7,7 @@
 #define N_POSITIONS 14
 #define N_FMA(a, b, c) __builtin_elementwise_fma(a, b, c)
 #include "network_bodies.h"
+#include "backward_bodies.h"
 
 static const n_set set = N_TABLE("avx512");
 const n_set *n_avx512(void) {
@@ -15,6 +16,9 @@ const n_set *n_avx512(void) {
              ? &set
              : NULL;
 }
+static const n_backward_set backward_set = N_BACKWARD_TABLE;
+const n_backward_set *n_backward_avx512(void) { return n_avx512() ? &backward_set : NULL; }
 #else
+const n_backward_set *n_backward_avx512(void) { return NULL; }
 const n_set *n_avx512(void) { return NULL; }
 #endif

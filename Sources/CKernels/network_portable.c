@@ -4,9 +4,18 @@
 // Without the instruction a fused one would be a call of the library for each number.
 #define N_FMA(a, b, c) ((a) * (b) + (c))
 #include "network_bodies.h"
+#include "backward_bodies.h"
 
 static const n_set set = N_TABLE("portable");
 const n_set *n_portable(void) { return &set; }
+
+static const n_backward_set backward_set = N_BACKWARD_TABLE;
+const n_backward_set *n_backward_portable(void) { return &backward_set; }
+
+void n_transpose_16(float *out, const float *in) {
+  for (int i = 0; i < n_lanes; i++)
+    for (int j = 0; j < n_lanes; j++) out[j * n_lanes + i] = in[i * n_lanes + j];
+}
 
 void n_interleave(float *out, const float *x, ptrdiff_t plane, size_t channels, size_t n, const float *scale,
                   const float *shift) {

@@ -31,9 +31,9 @@ extension GraphBuilder {
 
   mutating func batchNorm(_ node: Symbol.Node, _ input: Int) throws(ModelError) -> Int {
     let attributes = try attributes(
-      node, ["eps", "fix_gamma", "axis"],
+      node, ["eps", "fix_gamma", "axis", "momentum"],
       ignored: [
-        "momentum", "use_global_stats", "output_mean_var", "cudnn_off", "min_calib_range", "max_calib_range",
+        "use_global_stats", "output_mean_var", "cudnn_off", "min_calib_range", "max_calib_range",
       ])
     _ = try attributes.choice("axis", "1")
     // Up to 0.8 the moving statistics are no inputs; MXNet gives them these names.
@@ -45,7 +45,8 @@ extension GraphBuilder {
       epsilon: try attributes.number("eps", standard: 1e-3), gamma: isFixed ? nil : gamma,
       beta: try parameter(node, 2, "beta"),
       mean: areNamed ? node.name + "_moving_mean" : try parameter(node, 3, "moving mean"),
-      variance: areNamed ? node.name + "_moving_var" : try parameter(node, 4, "moving variance"))
+      variance: areNamed ? node.name + "_moving_var" : try parameter(node, 4, "moving variance"),
+      momentum: try attributes.number("momentum", standard: 0.9))
     return try add(.batchNorm(norm), node, [input], shape: try planes(node, input))
   }
 

@@ -14,7 +14,7 @@ extension Graph {
   /// Every array that the network reads, node by node; one that several nodes read comes several times.
   public var parameters: [Parameter] { nodes.flatMap(parameters(of:)) }
 
-  func parameters(of node: Node) -> [Parameter] {
+  package func parameters(of node: Node) -> [Parameter] {
     let input = node.inputs.first.map { nodes[$0].shape } ?? []
     switch node.operation {
     case .convolution(let convolution):

@@ -90,9 +90,14 @@ public struct BatchNorm: Hashable, Sendable {
   /// nil where gamma is 1, whatever the file stores (MXNet's `fix_gamma`).
   public let gamma: String?
   public let beta: String, mean: String, variance: String
+  /// What the moving statistics keep of themselves at each step of training.
+  public let momentum: Double
 
-  public init(epsilon: Double, gamma: String?, beta: String, mean: String, variance: String) {
+  public init(
+    epsilon: Double, gamma: String?, beta: String, mean: String, variance: String, momentum: Double = 0.9
+  ) {
     self.epsilon = epsilon
+    self.momentum = momentum
     self.gamma = gamma
     self.beta = beta
     self.mean = mean

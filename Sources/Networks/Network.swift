@@ -45,11 +45,7 @@ public final class Network: Sendable {
   ) throws {
     self.graph = graph
     self.workers = workers
-    guard let set = kernels.map({ name in KernelSet.available.first { $0.name == name } }) ?? .best else {
-      throw ModelError(
-        "this processor has no kernels \(kernels ?? ""); it has \(Self.availableKernels.joined(separator: ", "))"
-      )
-    }
+    let set = try KernelSet.named(kernels)
     var fallback: String?
     if engine == .fast {
       do {

@@ -20,4 +20,6 @@ extension Tuning {
   }
 
   static func transformedWeightBytes(batch: Int) -> Int { batch > 1 ? .max : 190 << 20 }
+  /// Tiles that are transformed at once for the gradient of weights.
+  static let gradientTiles = 64
 }

@@ -11,13 +11,14 @@ public enum Gemm {
   /// Writes the product of two row-major matrices: `out` = `left` x `right`.
   ///
   /// - Parameters:
-  ///   - left: `rows` x `inner` numbers.
+  ///   - left: `rows` x `inner` numbers; `inner` x `rows` where `leftIsTransposed`.
   ///   - right: `inner` x `columns` numbers; `columns` x `inner` where `rightIsTransposed`.
   ///   - out: `rows` x `columns` numbers; what they were has no say, not even NaN.
   /// - Precondition: the spans hold as many numbers as said.
   /// - Complexity: O(rows * inner * columns); no allocation but OpenBLAS's buffer, kept from call to call.
   public static func multiply(
-    _ left: Span<Float>, _ right: Span<Float>, rightIsTransposed: Bool = false,
+    _ left: Span<Float>, leftIsTransposed: Bool = false, _ right: Span<Float>,
+    rightIsTransposed: Bool = false,
     into out: inout MutableSpan<Float>,
     rows: Int, inner: Int, columns: Int
   ) {
@@ -34,9 +35,10 @@ public enum Gemm {
       unsafe right.withUnsafeBufferPointer { right in
         unsafe out.withUnsafeMutableBufferPointer { out in
           unsafe cblas_sgemm(
-            CblasRowMajor, CblasNoTrans, rightIsTransposed ? CblasTrans : CblasNoTrans,
+            CblasRowMajor, leftIsTransposed ? CblasTrans : CblasNoTrans,
+            rightIsTransposed ? CblasTrans : CblasNoTrans,
             blasint(rows), blasint(columns), blasint(inner),
-            1, left.baseAddress, blasint(inner), right.baseAddress,
+            1, left.baseAddress, blasint(leftIsTransposed ? rows : inner), right.baseAddress,
             blasint(rightIsTransposed ? inner : columns),
             0, out.baseAddress, blasint(columns))
         }

@@ -4,6 +4,46 @@ import Models
 /// engines. Slow.
 struct PlainNetwork {
   let graph: Graph, parameters: Parameters
+  /// What arrays are instead of what the parameters say.
+  var changed: [String: [Double]] = [:]
+
+  init(graph: Graph, parameters: Parameters) {
+    self.graph = graph
+    self.parameters = parameters
+  }
+
+  /// Every node's output for each image of a batch, normalised by the batch's own statistics.
+  func trainingOutputs(_ images: [[Double]]) throws -> [[[Double]]] {
+    var values: [[[Double]]] = []
+    for node in graph.nodes {
+      if case .batchNorm(let norm) = node.operation {
+        values.append(try normalised(values[node.inputs[0]], norm, channels: node.shape[0]))
+      } else if node.inputs.isEmpty {
+        values.append(images)
+      } else {
+        values.append(
+          try images.indices.map { image in try output(of: node, node.inputs.map { values[$0][image] }) })
+      }
+    }
+    return values
+  }
+
+  private func normalised(_ batch: [[Double]], _ norm: BatchNorm, channels: Int) throws -> [[Double]] {
+    let (beta, gamma) = (try array(norm.beta), try norm.gamma.map(array))
+    let area = batch[0].count / channels
+    var result = batch
+    for channel in 0..<channels {
+      let range = channel * area..<(channel + 1) * area
+      let all = batch.flatMap { $0[range] }
+      let mean = all.reduce(0, +) / Double(all.count)
+      let variance = all.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(all.count)
+      let factor = (gamma?[channel] ?? 1) / (variance + norm.epsilon).squareRoot()
+      for image in batch.indices {
+        for index in range { result[image][index] = (batch[image][index] - mean) * factor + beta[channel] }
+      }
+    }
+    return result
+  }
 
   /// Every node's output for one image.
   func outputs(_ image: [Double]) throws -> [[Double]] {
@@ -15,7 +55,9 @@ struct PlainNetwork {
     return values
   }
 
-  private func array(_ name: String) throws -> [Double] { try parameters.values(of: name).map(Double.init) }
+  func array(_ name: String) throws -> [Double] {
+    try changed[name] ?? parameters.values(of: name).map(Double.init)
+  }
 
   private func output(of node: Graph.Node, _ inputs: [[Double]]) throws -> [Double] {
     let values = inputs[0]

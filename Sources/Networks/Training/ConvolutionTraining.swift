@@ -1,0 +1,227 @@
+internal import CKernels
+import Models
+internal import Tensors
+
+/// A convolution that learns: the layers of the inference engine for its output and, with turned weights, for the
+/// gradient of its input; and the gradient of its weights.
+struct ConvolutionTraining: TrainingLayer {
+  private enum InputGradient {
+    case none
+    case convolution(any Layer)
+    case strided(StridedGradient)
+  }
+  private let slot: LearntParameters.Slot
+  private let forward: any Layer
+  private let forwardWeights: PackedWeights
+  private let inputGradient: InputGradient
+  private let inputWeights: PackedWeights?
+  private let weightGradient: any WeightGradient
+  private let input: Int, gradient: Int
+  private let residual: ResidualGradient?
+
+  init(
+    _ convolution: Convolution, _ layer: TrainingPlan.Layer, _ step: GradientPlan.Step,
+    _ view: TrainingPlan.View, _ prologue: Prologue, values: [Value], _ learnt: LearntParameters,
+    _ set: KernelSet
+  ) throws {
+    slot = try learnt.slot(convolution.weight)
+    input = view.value
+    gradient = step.gradient
+    let (from, to) = (values[view.value], values[layer.output])
+    residual = step.residual.map {
+      ResidualGradient(from: step.gradient, to: $0.place, adds: $0.adds, to, set)
+    }
+
+    let suits = WinogradConvolution.suits(convolution, from)
+    forwardWeights = try PackedWeights(slot, learnt, suits ? .winograd : .direct, isTransposed: false, set)
+    forward = try Self.sum(
+      convolution, (view.value, from), (layer.output, to), layer.residual, forwardWeights.buffer, prologue,
+      set)
+    weightGradient =
+      suits
+      ? WinogradWeightGradient(convolution, from, to, prologue, set)
+      : try DirectWeightGradient(convolution, from, to, prologue, set)
+
+    guard let target = step.inputs[0] else {
+      inputGradient = .none
+      inputWeights = nil
+      return
+    }
+    if convolution.stride == Extent(rows: 1, columns: 1) {
+      let turned = Convolution(
+        filters: from.channels, kernel: convolution.kernel, stride: convolution.stride,
+        padding: Extent(
+          rows: convolution.kernel.rows - 1 - convolution.padding.rows,
+          columns: convolution.kernel.columns - 1 - convolution.padding.columns),
+        weight: convolution.weight, bias: nil)
+      let order: PackedWeights.Order = WinogradConvolution.suits(turned, to) ? .winograd : .direct
+      let weights = try PackedWeights(slot, learnt, order, isTransposed: true, set)
+      inputWeights = weights
+      inputGradient = .convolution(
+        try Self.sum(
+          turned, (step.gradient, to), (target.place, from), target.adds ? target.place : nil, weights.buffer,
+          Prologue(), set))
+    } else {
+      let weights = try PackedWeights(
+        slot, learnt, .phases(StridedGradient.taps(convolution)), isTransposed: true, set)
+      inputWeights = weights
+      inputGradient = .strided(
+        StridedGradient(
+          convolution, from: (step.gradient, to), to: (target.place, from), adds: target.adds,
+          weights: weights.buffer, set))
+    }
+  }
+
+  private static func sum(
+    _ convolution: Convolution, _ from: (Int, Value), _ to: (Int, Value), _ residual: Int?,
+    _ weights: FloatBuffer, _ prologue: Prologue, _ set: KernelSet
+  ) throws -> any Layer {
+    WinogradConvolution.suits(convolution, from.1)
+      ? try WinogradConvolution(
+        convolution, from: from, to: to, residual: residual, weights: weights, bias: nil, prologue, set)
+      : try DirectConvolution(
+        convolution, from: from, to: to, residual: residual, weights: weights, bias: nil, prologue, set)
+  }
+
+  func scratchSize(images: Int) -> Int {
+    let backward =
+      switch inputGradient {
+      case .none: 0
+      case .convolution(let layer): layer.scratchSize(images: images)
+      case .strided(let layer): layer.scratchSize(images: images)
+      }
+    return max(
+      forward.scratchSize(images: images), weightGradient.scratchSize(images: images), backward)
+  }
+
+  var gradientRange: Range<Int>? { slot.range }
+  var sumSize: Int { weightGradient.sumSize }
+
+  var packCount: Int { forwardWeights.pieceCount + (inputWeights?.pieceCount ?? 0) }
+
+  func pack(_ piece: Int) {
+    if piece < forwardWeights.pieceCount {
+      forwardWeights.pack(piece)
+    } else {
+      inputWeights?.pack(piece - forwardWeights.pieceCount)
+    }
+  }
+
+  func forward(_ part: TrainingPart) { forward.run(part.images, part.execution) }
+
+  func backward(_ part: TrainingPart) {
+    weightGradient.add(part, input: input, gradient: gradient)
+    residual?.run(part)
+    switch inputGradient {
+    case .none: break
+    case .convolution(let layer): layer.run(part.images, part.execution)
+    case .strided(let layer): layer.run(part)
+    }
+  }
+}
+
+/// A gradient that goes on unchanged to a second place.
+struct ResidualGradient: Sendable {
+  private let from: Int, to: Int
+  private let adds: Bool
+  private let value: Value
+  private let set: KernelSet
+
+  init(from: Int, to: Int, adds: Bool, _ value: Value, _ set: KernelSet) {
+    self.from = from
+    self.to = to
+    self.adds = adds
+    self.value = value
+    self.set = set
+  }
+
+  func run(_ part: TrainingPart) {
+    for image in part.images {
+      let dy = unsafe part.execution.read(from, image: image)
+      let dx = unsafe part.execution.write(to, image: image)
+      if adds {
+        unsafe set.table.add(dx, dx, dy, value.size, 0)
+      } else {
+        unsafe dx.update(from: dy, count: value.size)
+      }
+    }
+  }
+}
+
+/// The gradient of the beta of a BatchNorm on the images themselves: the sum over all positions of the gradient of a
+/// convolution's input, which need not be computed for that. Each tap sees a rectangle of the output.
+struct ImageShiftGradient: Sendable {
+  private let convolution: Convolution
+  private let from: Value, to: Value
+  private let gradient: Int
+  private let slot: LearntParameters.Slot
+  private let learnt: LearntParameters
+  private let set: KernelSet
+  /// The sum over a part's images, for each part.
+  private let sums: [FloatBuffer]
+
+  init(
+    _ convolution: Convolution, _ from: Value, _ to: Value, gradient: Int, _ learnt: LearntParameters,
+    parts: Int, _ set: KernelSet
+  ) throws {
+    self.convolution = convolution
+    self.from = from
+    self.to = to
+    self.gradient = gradient
+    self.learnt = learnt
+    self.set = set
+    slot = try learnt.slot(convolution.weight)
+    sums = try (0..<parts).map { _ throws in try FloatBuffer(count: to.size) }
+  }
+
+  func watch(_ part: TrainingPart) {
+    let sum = unsafe sums[part.index].start
+    unsafe sum.update(repeating: 0, count: to.size)
+    for image in part.images {
+      unsafe set.table.add(sum, sum, part.execution.read(gradient, image: image), to.size, 0)
+    }
+  }
+
+  /// A number for each channel of the image.
+  func finish() -> [Double] {
+    let sum = unsafe sums[0].start
+    for other in sums.dropFirst() { unsafe set.table.add(sum, sum, other.start, to.size, 0) }
+    var result = [Double](repeating: 0, count: from.channels)
+    guard case .pixels(let filters, let channels, _) = slot.layout else { return result }
+    let rows = (0..<convolution.kernel.rows).map {
+      seen($0, convolution.stride.rows, convolution.padding.rows, from.height, to.height)
+    }
+    let columns = (0..<convolution.kernel.columns).map {
+      seen($0, convolution.stride.columns, convolution.padding.columns, from.width, to.width)
+    }
+    let area = convolution.kernel.rows * convolution.kernel.columns
+    for filter in 0..<filters {
+      let plane = unsafe sum + filter / 16 * to.positions * 16 + filter % 16
+      let weights = unsafe learnt.values.start + slot.start + filter / 16 * area * channels * 16 + filter % 16
+      for (row, seenRows) in rows.enumerated() {
+        // The columns' sums over the rows that this row of taps sees.
+        var along = [Double](repeating: 0, count: to.width + 1)
+        for column in 0..<to.width {
+          var total = 0.0
+          for index in seenRows { unsafe total += Double(plane[(index * to.width + column) * 16]) }
+          along[column + 1] = along[column] + total
+        }
+        for (column, seenColumns) in columns.enumerated() {
+          let total = along[seenColumns.upperBound] - along[seenColumns.lowerBound]
+          for channel in 0..<channels {
+            let place = (row * convolution.kernel.columns + column) * channels + channel
+            result[channel] += unsafe total * Double(weights[place * 16])
+          }
+        }
+      }
+    }
+    return result
+  }
+
+  /// The outputs whose tap lies within the image.
+  private func seen(_ tap: Int, _ stride: Int, _ padding: Int, _ size: Int, _ count: Int) -> Range<Int> {
+    let first = tap >= padding ? 0 : (padding - tap + stride - 1) / stride
+    let end = size + padding - tap <= 0 ? 0 : (size + padding - tap - 1) / stride + 1
+    return min(first, count)..<max(min(first, count), min(end, count))
+  }
+}

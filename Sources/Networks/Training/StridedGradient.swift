@@ -1,0 +1,154 @@
+internal import CKernels
+import Models
+internal import Tensors
+
+/// The gradient of the input of a convolution with a stride: the input's rows and columns fall into as many phases as
+/// the stride has remainders, and each phase is a sum over the taps that reach it, without a stride.
+struct StridedGradient: Sendable {
+  private struct Phase {
+    /// The first input row and column, how many there are, and the first output row and column that the first tap of it
+    /// stands on.
+    let firstRow: Int, firstColumn: Int, rows: Int, columns: Int, fromRow: Int, fromColumn: Int
+    /// Where in the copied gradient the taps are, in floats; block by block.
+    let taps: [Int]
+    let tapCount: Int
+  }
+  private let from: Value, to: Value
+  private let input: Int, output: Int
+  private let adds: Bool
+  private let weights: FloatBuffer
+  private let set: KernelSet
+  private let stride: Extent
+  private let phases: [Phase]
+  private let before: Extent
+  private let rows: Int, columns: Int
+
+  /// The taps of each phase, row by row, in the order in which `PackedWeights` wants them.
+  static func taps(_ convolution: Convolution) -> [[Int]] {
+    phaseTaps(convolution).map { $0.map { $0.row * convolution.kernel.columns + $0.column } }
+  }
+
+  private static func phaseTaps(_ convolution: Convolution) -> [[(row: Int, column: Int)]] {
+    let (kernel, stride) = (convolution.kernel, convolution.stride)
+    return (0..<stride.rows * stride.columns).map { phase in
+      let (row, column) = (phase / stride.columns, phase % stride.columns)
+      return Swift.stride(from: row, to: kernel.rows, by: stride.rows).flatMap { row in
+        Swift.stride(from: column, to: kernel.columns, by: stride.columns).map { (row, $0) }
+      }
+    }
+  }
+
+  /// - Parameters:
+  ///   - from: the gradient of the convolution's output; `to`: that of its input.
+  ///   - adds: whether `to` has something already.
+  init(
+    _ convolution: Convolution, from: (index: Int, Value), to: (index: Int, Value), adds: Bool,
+    weights: FloatBuffer, _ set: KernelSet
+  ) {
+    (input, self.from) = from
+    (output, self.to) = to
+    self.adds = adds
+    self.weights = weights
+    self.set = set
+    let (kernel, stride, padding) = (convolution.kernel, convolution.stride, convolution.padding)
+    self.stride = stride
+    /// Of one side: the first input position of a phase, how many there are, and the output position it starts from.
+    func along(_ phase: Int, _ stride: Int, _ padding: Int, _ size: Int) -> (
+      first: Int, count: Int, from: Int
+    ) {
+      let from = phase >= padding ? 0 : (padding - phase + stride - 1) / stride
+      let first = from * stride + phase - padding
+      return (first, first < size ? (size - first + stride - 1) / stride : 0, from)
+    }
+    let before = Extent(rows: (kernel.rows - 1) / stride.rows, columns: (kernel.columns - 1) / stride.columns)
+    self.before = before
+    let sides = (0..<stride.rows * stride.columns).map { phase in
+      (
+        along(phase / stride.columns, stride.rows, padding.rows, to.1.height),
+        along(phase % stride.columns, stride.columns, padding.columns, to.1.width)
+      )
+    }
+    let rows = before.rows + max(from.1.height, sides.map { $0.0.from + $0.0.count }.max() ?? 0)
+    let columns = before.columns + max(from.1.width, sides.map { $0.1.from + $0.1.count }.max() ?? 0)
+    self.rows = rows
+    self.columns = columns
+    phases = zip(sides, Self.phaseTaps(convolution)).map { side, taps in
+      Phase(
+        firstRow: side.0.first, firstColumn: side.1.first, rows: side.0.count, columns: side.1.count,
+        fromRow: side.0.from, fromColumn: side.1.from,
+        taps: (0..<from.1.blocks).flatMap { block in
+          taps.map {
+            (block * rows * columns - $0.row / stride.rows * columns - $0.column / stride.columns) * 16
+          }
+        }, tapCount: taps.count)
+    }
+  }
+
+  private var copySize: Int { from.blocks * rows * columns * 16 }
+
+  func scratchSize(images: Int) -> Int {
+    copySize + (phases.map { $0.rows * $0.columns }.max() ?? 0) * to.blocks * 16
+  }
+
+  func run(_ part: TrainingPart) {
+    for image in part.images {
+      let dx = unsafe part.execution.write(output, image: image)
+      unsafe copy(part.execution.read(input, image: image), part.scratch)
+      var weights = unsafe self.weights.start
+      for phase in phases {
+        unsafe make(phase, weights, part.scratch, dx)
+        unsafe weights += phase.tapCount * from.blocks * to.blocks * 256
+      }
+    }
+  }
+
+  /// The gradient with zeros round it.
+  private func copy(_ dy: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>) {
+    for block in 0..<from.blocks {
+      let plane = unsafe out + block * rows * columns * 16
+      for row in 0..<rows {
+        let to = unsafe plane + row * columns * 16
+        guard (before.rows..<before.rows + from.height).contains(row) else {
+          unsafe to.update(repeating: 0, count: columns * 16)
+          continue
+        }
+        unsafe to.update(repeating: 0, count: before.columns * 16)
+        unsafe (to + before.columns * 16).update(
+          from: dy + (block * from.positions + (row - before.rows) * from.width) * 16, count: from.width * 16)
+        let end = before.columns + from.width
+        unsafe (to + end * 16).update(repeating: 0, count: (columns - end) * 16)
+      }
+    }
+  }
+
+  private func make(
+    _ phase: Phase, _ weights: UnsafePointer<Float>, _ scratch: UnsafeMutablePointer<Float>,
+    _ dx: UnsafeMutablePointer<Float>
+  ) {
+    guard phase.rows > 0, phase.columns > 0, phase.tapCount > 0 || !adds else { return }
+    let products = unsafe scratch + copySize
+    let size = phase.rows * phase.columns * 16
+    if phase.tapCount > 0 {
+      let start = (phase.fromRow + before.rows) * columns + phase.fromColumn + before.columns
+      unsafe phase.taps.withUnsafeBufferPointer { taps in
+        guard let taps = taps.baseAddress else { return }
+        var product = unsafe n_product(
+          x: scratch + start * 16, x_step: 16, x_row: columns * 16, taps: taps, tap_count: phase.taps.count,
+          run: 16, weights: weights, bias: nil, residual: nil, y: products, y_row: phase.columns * 16,
+          y_block: size, rows: phase.rows, columns: phase.columns, blocks: to.blocks, relu: 0)
+        unsafe set.table.product(&product)
+      }
+    } else {
+      unsafe products.update(repeating: 0, count: size * to.blocks)
+    }
+    for block in 0..<to.blocks {
+      for row in 0..<phase.rows {
+        let place =
+          (block * to.positions + (phase.firstRow + row * stride.rows) * to.width) + phase.firstColumn
+        unsafe set.backward.scatter(
+          dx + place * 16, stride.columns * 16, products + block * size + row * phase.columns * 16,
+          phase.columns, adds ? 1 : 0)
+      }
+    }
+  }
+}

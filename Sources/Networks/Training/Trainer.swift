@@ -1,0 +1,398 @@
+internal import CKernels
+import Glibc
+public import Models
+public import Tensors
+
+/// A network that learns, on this processor: forward with the statistics of the batch, backward, update.
+///
+/// The same calls from the same parameters give the same numbers, for the same number of workers: each has its part of
+/// a batch, and sums are added up in the order of the parts.
+///
+/// Convolutions of stride 1 are Winograd's F(4x4, 3x3) in all three directions; see the folder's README.
+public final class Trainer: TrainingEngine {
+  public let graph: Graph
+  public var inputShape: [Int] { graph.inputShape }
+  public var outputCount: Int { graph.outputCount }
+  public let optimizer: Optimizer
+  /// The kernels in use: "portable", "avx2" or "avx512".
+  public let kernels: String
+  private let batch: Int
+  private let workers: Workers
+  private let set: KernelSet
+  private let plan: TrainingPlan
+  private let gradients: GradientPlan
+  private let memory: MemoryPlan
+  private let arena: FloatBuffer
+  private let scratch: [FloatBuffer]
+  private let sums: [FloatBuffer]
+  private let shared: FloatBuffer
+  private let learnt: LearntParameters
+  private let state: OptimizerState
+  /// One for each view; nil where nothing is done.
+  private let normalizations: [Normalization?]
+  private let layers: [any TrainingLayer]
+  private let dense: DenseTraining
+  private let imageShift: (gradient: ImageShiftGradient, layer: Int, normalization: Normalization)?
+  private var isPacked = false
+
+  /// - Parameters:
+  ///   - graph: a network that ends with a fully connected layer and its softmax or sigmoid.
+  ///   - batch: the most images of one step.
+  ///   - kernels: one of `Network.availableKernels`; nil: the last one.
+  /// - Throws: where the graph has a node that cannot be trained, a parameter is missing, or memory is lacking.
+  public init(
+    _ graph: Graph, _ parameters: Parameters, batch: Int, optimizer: Optimizer, workers: Workers = Workers(),
+    kernels: String? = nil
+  ) throws {
+    precondition(batch > 0, "a batch has an image at least")
+    let set = try KernelSet.named(kernels)
+    self.graph = graph
+    self.batch = batch
+    self.workers = workers
+    self.optimizer = optimizer
+    self.set = set
+    self.kernels = set.name
+    let plan = try TrainingPlan(graph)
+    self.plan = plan
+    let gradients = GradientPlan(plan)
+    self.gradients = gradients
+    memory = MemoryPlan(gradients.values, lifetimes: gradients.lifetimes, images: batch)
+    arena = try FloatBuffer(count: memory.size)
+    let learnt = try LearntParameters(graph)
+    self.learnt = learnt
+    state = try OptimizerState(optimizer, learnt)
+    let parts = workers.count
+    let normalizations = try plan.views.map { view throws -> Normalization? in
+      view.isPlain
+        ? nil
+        : try Normalization(
+          view.norm.map { plan.norms[$0].norm }, relu: view.relu, plan.values[view.value], learnt, parameters,
+          parts: parts, set)
+    }
+    self.normalizations = normalizations
+    func prologue(_ view: Int) -> Prologue { normalizations[view]?.prologue ?? Prologue() }
+
+    var layers: [any TrainingLayer] = []
+    var dense: DenseTraining?
+    var imageShift: (ImageShiftGradient, Int, Normalization)?
+    for (index, layer) in plan.layers.enumerated() {
+      guard let step = gradients.steps[index] else { continue }
+      let view = plan.views[layer.inputs[0]]
+      switch layer.kind {
+      case .convolution(let convolution):
+        layers.append(
+          try ConvolutionTraining(
+            convolution, layer, step, view, prologue(layer.inputs[0]), values: plan.values, learnt, set))
+        if view.value == 0, let norm = normalizations[layer.inputs[0]] {
+          let gradient = try ImageShiftGradient(
+            convolution, plan.values[0], plan.values[layer.output], gradient: step.gradient, learnt,
+            parts: parts, set)
+          imageShift = (gradient, index, norm)
+        }
+      case .pooling(let pooling):
+        layers.append(
+          PoolingTraining(
+            pooling, layer, step, view, prologue(layer.inputs[0]), values: plan.values, set))
+      case .sum:
+        let inputs = layer.inputs.map { (plan.views[$0].value, prologue($0)) }
+        layers.append(SumTraining(layer, step, inputs, values: plan.values, set))
+      case .dense(let operation):
+        guard index == plan.layers.count - 1 else {
+          throw ModelError("the node \(layer.name) cannot be trained: it is not the last layer")
+        }
+        dense = try DenseTraining(
+          operation, layer, step, view, values: plan.values, learnt, batch: batch, set)
+      }
+    }
+    guard let dense else { throw ModelError("the network has no fully connected layer at its end") }
+    self.layers = layers
+    self.dense = dense
+    self.imageShift = imageShift
+    let most = (batch + parts - 1) / parts
+    let scratchSize = layers.map { $0.scratchSize(images: most) }.max() ?? 0
+    let sumSize = layers.map(\.sumSize).max() ?? 0
+    scratch = try (0..<parts).map { _ throws in try FloatBuffer(count: scratchSize) }
+    sums = try (0..<parts).map { _ throws in try FloatBuffer(count: sumSize) }
+    shared = try FloatBuffer(count: 0)
+    try load(parameters)
+  }
+
+  /// Bytes of memory that are held.
+  public var byteCount: Int {
+    4
+      * (arena.count + learnt.values.count * 2 + state.count + scratch.reduce(0) { $0 + $1.count }
+        + sums.reduce(0) { $0 + $1.count })
+  }
+
+  // MARK: - Steps
+
+  public func step(
+    _ images: Span<Float>, targets: Span<Float>, count: Int, learningRate: Double,
+    outputs: inout MutableSpan<Float>
+  ) throws -> TrainingStep {
+    let start = ContinuousClock.now
+    let loss = run(images, targets: targets, count: count, outputs: &outputs)
+    let middle = ContinuousClock.now
+    backward(images, count: count)
+    let end = ContinuousClock.now
+    update(learningRate: learningRate, count: count)
+    return TrainingStep(
+      loss: loss, forward: middle - start, backward: end - middle, update: ContinuousClock.now - end)
+  }
+
+  /// The gradients of the summed loss of some images, under the parameters' names; nothing is updated but the moving
+  /// statistics.
+  public func gradients(
+    _ images: Span<Float>, targets: Span<Float>, count: Int, outputs: inout MutableSpan<Float>
+  ) -> (loss: Double, arrays: [String: Parameters.Array]) {
+    let loss = run(images, targets: targets, count: count, outputs: &outputs)
+    backward(images, count: count)
+    var arrays: [String: Parameters.Array] = [:]
+    for slot in learnt.slots { arrays[slot.name] = learnt.array(slot, in: learnt.gradient) }
+    return (loss, arrays)
+  }
+
+  /// Which images each part has.
+  private func images(of part: Int, count: Int) -> Range<Int> {
+    count * part / workers.count..<count * (part + 1) / workers.count
+  }
+
+  private func execution(_ images: UnsafePointer<Float>, worker: Int) -> Execution {
+    unsafe Execution(
+      arena: arena.start, memory: memory, input: images, workers: nil, scratch: scratch, shared: shared,
+      worker: worker)
+  }
+
+  private func forEachPart(
+    _ images: Span<Float>, count: Int, _ body: @Sendable (TrainingPart) -> Void
+  ) {
+    unsafe images.withUnsafeBufferPointer { images in
+      guard let images = images.baseAddress else { return }
+      let parts = (0..<workers.count).map { part in
+        unsafe TrainingPart(
+          images: self.images(of: part, count: count), index: part,
+          execution: execution(images, worker: part),
+          sums: sums[part].start)
+      }
+      workers.forEach(parts.count) { part, _ in
+        if !parts[part].images.isEmpty { body(parts[part]) }
+      }
+    }
+  }
+
+  private func run(
+    _ images: Span<Float>, targets: Span<Float>, count: Int, outputs: inout MutableSpan<Float>
+  ) -> Double {
+    precondition((1...batch).contains(count), "a step has an image at least, and at most a batch")
+    precondition(images.count == count * inputShape.reduce(1, *), "as many tensors as images")
+    precondition(targets.count == count * outputCount, "as many targets as outputs")
+    precondition(outputs.count == count * outputCount, "room for as many outputs as images")
+    if !isPacked { pack() }
+    watch(images, value: 0, count: count)
+    for (index, layer) in layers.enumerated() {
+      let output = plan.layers[index].output
+      let norms = normalizations(of: output)
+      for norm in norms { norm.begin() }
+      forEachPart(images, count: count) { part in
+        layer.forward(part)
+        for image in part.images {
+          for norm in norms { unsafe norm.watch(part.execution.read(output, image: image), part: part.index) }
+        }
+      }
+      for norm in norms { norm.finish() }
+    }
+    return head(images, targets: targets, count: count, outputs: &outputs)
+  }
+
+  private func normalizations(of value: Int) -> [Normalization] {
+    plan.views.indices.compactMap { plan.views[$0].value == value ? normalizations[$0] : nil }
+  }
+
+  /// The statistics of the images themselves.
+  private func watch(_ images: Span<Float>, value: Int, count: Int) {
+    let norms = normalizations(of: value)
+    guard !norms.isEmpty else { return }
+    for norm in norms { norm.begin() }
+    forEachPart(images, count: count) { part in
+      for image in part.images {
+        for norm in norms { unsafe norm.watch(part.execution.read(value, image: image), part: part.index) }
+      }
+    }
+    for norm in norms { norm.finish() }
+  }
+
+  /// The last layer, the loss and its gradient.
+  private func head(
+    _ images: Span<Float>, targets: Span<Float>, count: Int, outputs: inout MutableSpan<Float>
+  ) -> Double {
+    guard let last = plan.layers.last, let step = gradients.steps[plan.layers.count - 1] else { return 0 }
+    return unsafe images.withUnsafeBufferPointer { images in
+      unsafe outputs.withUnsafeMutableBufferPointer { outputs in
+        guard let images = images.baseAddress else { return 0 }
+        let execution = unsafe execution(images, worker: 0)
+        dense.forward(execution, images: count)
+        var loss = 0.0
+        // MXNet's LogisticRegressionOutput takes the mean over an image's outputs.
+        let share = plan.head == .sigmoid ? 1 / Float(outputCount) : 1
+        for image in 0..<count {
+          let row = unsafe UnsafeBufferPointer(
+            start: execution.read(last.output, image: image), count: outputCount)
+          let range = image * outputCount..<(image + 1) * outputCount
+          let probabilities = unsafe UnsafeMutableBufferPointer(rebasing: outputs[range])
+          switch plan.head {
+          case .softmax: unsafe softmax(row, probabilities)
+          case .sigmoid: unsafe sigmoid(row, probabilities)
+          }
+          let gradient = unsafe execution.write(step.gradient, image: image)
+          for index in 0..<outputCount {
+            let target = targets[range.lowerBound + index]
+            let probability = unsafe probabilities[index]
+            unsafe gradient[index] = (probability - target) * share
+            loss -= crossEntropy(Double(target), Double(probability)) * Double(share)
+          }
+        }
+        return loss / Double(count)
+      }
+    }
+  }
+
+  /// - Returns: a number below 0.
+  private func crossEntropy(_ target: Double, _ probability: Double) -> Double {
+    let least = 1e-30
+    var sum = target == 0 ? 0 : target * log(max(probability, least))
+    if plan.head == .sigmoid, target != 1 { sum += (1 - target) * log(max(1 - probability, least)) }
+    return probability.isNaN ? .nan : sum
+  }
+
+  // MARK: - Backward
+
+  private func backward(_ images: Span<Float>, count: Int) {
+    unsafe images.withUnsafeBufferPointer { images in
+      guard let images = images.baseAddress else { return }
+      unsafe dense.backward(execution(images, worker: 0), images: count)
+    }
+    for index in layers.indices.reversed() {
+      guard let step = gradients.steps[index] else { continue }
+      finishViews(step, plan.layers[index].output, images, count: count)
+      let layer = layers[index]
+      let shift = imageShift.flatMap { $0.layer == index ? $0.gradient : nil }
+      let output = plan.layers[index].output
+      let views = step.views.compactMap { view in
+        normalizations[view.view].map { (norm: $0, from: view.from, add: view.add) }
+      }
+      forEachPart(images, count: count) { part in
+        for view in views {
+          for image in part.images {
+            unsafe view.norm.backward(
+              part.execution.write(step.gradient, image: image), part.execution.read(view.from, image: image),
+              part.execution.read(output, image: image),
+              add: view.add.map { unsafe part.execution.read($0, image: image) })
+          }
+        }
+        layer.backward(part)
+        shift?.watch(part)
+      }
+      if let range = layer.gradientRange { collect(range, count: count) }
+    }
+    if let imageShift {
+      for (channel, sum) in imageShift.gradient.finish().enumerated() {
+        imageShift.normalization.setBetaGradient(channel, to: sum)
+      }
+    }
+  }
+
+  /// What the views of an output need before its gradient can be made.
+  private func finishViews(_ step: GradientPlan.Step, _ output: Int, _ images: Span<Float>, count: Int) {
+    let views = step.views.compactMap { view in
+      normalizations[view.view].map { (norm: $0, from: view.from) }
+    }
+    guard !views.isEmpty else { return }
+    for view in views { view.norm.begin() }
+    forEachPart(images, count: count) { part in
+      for view in views {
+        for image in part.images {
+          unsafe view.norm.sum(
+            part.execution.read(view.from, image: image), part.execution.read(output, image: image),
+            part: part.index)
+        }
+      }
+    }
+    for view in views { view.norm.finishSums(images: count) }
+  }
+
+  /// Adds up the parts' sums.
+  private func collect(_ range: Range<Int>, count: Int) {
+    let busy = sums.indices.filter { !images(of: $0, count: count).isEmpty }.map {
+      unsafe Shared(sums[$0].start)
+    }
+    let out = unsafe Shared(learnt.gradient.start + range.lowerBound)
+    let pieces = workers.count
+    let set = set
+    workers.forEach(pieces) { piece, _ in
+      let part = range.count * piece / pieces..<range.count * (piece + 1) / pieces
+      let from = unsafe busy.map { unsafe UnsafePointer($0.pointer + part.lowerBound) }
+      unsafe from.withUnsafeBufferPointer { from in
+        guard let start = from.baseAddress else { return }
+        unsafe set.backward.sum(out.pointer + part.lowerBound, start, from.count, part.count)
+      }
+    }
+  }
+
+  @safe private struct Shared: @unchecked Sendable {  // the pieces write different places
+    let pointer: UnsafeMutablePointer<Float>
+
+    init(_ pointer: UnsafeMutablePointer<Float>) { unsafe self.pointer = pointer }
+  }
+
+  // MARK: - Weights
+
+  private func update(learningRate: Double, count: Int) {
+    state.update(rate: learningRate, images: count, workers, set)
+    isPacked = false
+  }
+
+  private func pack() {
+    let layers = layers
+    let pieces = layers.indices.flatMap { layer in (0..<layers[layer].packCount).map { (layer, $0) } }
+    workers.forEach(pieces.count) { index, _ in layers[pieces[index].0].pack(pieces[index].1) }
+    isPacked = true
+  }
+
+  private func load(_ parameters: Parameters) throws {
+    try graph.check(parameters)
+    for slot in learnt.slots {
+      try learnt.set(
+        slot, in: learnt.values,
+        to: Parameters.Array(shape: slot.shape, values: parameters.values(of: slot.name)))
+    }
+    for norm in normalizations.compactMap(\.self) {
+      guard let names = norm.statistics else { continue }
+      norm.restore(
+        mean: try parameters.values(of: names.mean), variance: try parameters.values(of: names.variance))
+    }
+    isPacked = false
+  }
+
+  public func parameters() throws -> Parameters {
+    var arrays: [String: Parameters.Array] = [:]
+    for slot in learnt.slots { arrays[slot.name] = learnt.array(slot, in: learnt.values) }
+    for norm in normalizations.compactMap(\.self) {
+      guard let names = norm.statistics else { continue }
+      arrays[names.mean] = Parameters.Array(shape: [norm.movingMean.count], values: norm.movingMean)
+      arrays[names.variance] = Parameters.Array(
+        shape: [norm.movingVariance.count], values: norm.movingVariance)
+    }
+    return Parameters(arrays)
+  }
+
+  public func optimizerState() -> (arrays: [String: Parameters.Array], updateCount: Int) {
+    (state.arrays(), state.updateCount)
+  }
+
+  public func restore(
+    _ parameters: Parameters, optimizerState: [String: Parameters.Array], updateCount: Int
+  ) throws {
+    try load(parameters)
+    try state.restore(optimizerState, updateCount: updateCount)
+  }
+}

@@ -1,0 +1,171 @@
+internal import CKernels
+import Models
+internal import Tensors
+
+/// The gradient of a convolution's weights, summed over some images.
+protocol WeightGradient: Sendable {
+  func scratchSize(images: Int) -> Int
+  /// Floats of sums, of which the first ones are the gradient in the end.
+  var sumSize: Int { get }
+  /// - Parameters:
+  ///   - input: the value that the convolution reads; `gradient`, where its output's gradient is.
+  func add(_ part: TrainingPart, input: Int, gradient: Int)
+}
+
+/// Tap by tap: the sum over positions of input times gradient.
+struct DirectWeightGradient: WeightGradient {
+  private let slabs: Slabs
+  private let to: Value
+  private let set: KernelSet
+
+  init(_ convolution: Convolution, _ from: Value, _ to: Value, _ prologue: Prologue, _ set: KernelSet)
+    throws(OutOfMemory)
+  {
+    slabs = try Slabs(convolution, from, to, prologue, set)
+    self.to = to
+    self.set = set
+  }
+
+  func scratchSize(images: Int) -> Int { slabs.size }
+  var sumSize: Int { to.blocks * slabs.taps.count * slabs.run * 16 }
+
+  func add(_ part: TrainingPart, input: Int, gradient: Int) {
+    let block = slabs.taps.count * slabs.run * 16
+    for image in part.images {
+      let x = unsafe part.execution.read(input, image: image)
+      let dy = unsafe part.execution.read(gradient, image: image)
+      for first in stride(from: 0, to: to.height, by: slabs.rows) {
+        let rows = first..<min(first + slabs.rows, to.height)
+        let source = unsafe slabs.source(rows, of: x, part.scratch)
+        for (index, tap) in slabs.taps.enumerated() {
+          var outer = unsafe n_outer(
+            x: source + tap, x_step: slabs.step, x_row: slabs.rowStep, dy: dy + first * to.width * 16,
+            dy_row: to.width * 16, dy_block: to.positions * 16, rows: rows.count, columns: to.width,
+            run: slabs.run, blocks: to.blocks, sums: part.sums + index * slabs.run * 16, sums_block: block,
+            begins: image == part.images.lowerBound && first == 0 ? 1 : 0)
+          unsafe set.backward.outer(&outer)
+        }
+      }
+    }
+  }
+}
+
+/// The transpose of Winograd's F(4x4, 3x3): the tiles of the input and those of the gradient are transformed, multiplied
+/// and summed number by number, and the sums transformed back: a quarter of the multiplications of the direct sums.
+struct WinogradWeightGradient: WeightGradient {
+  private let from: Value, to: Value
+  private let margin: Int
+  private let prologue: Prologue
+  private let set: KernelSet
+  private let tilesAcross: Int, tilesDown: Int
+
+  init(_ convolution: Convolution, _ from: Value, _ to: Value, _ prologue: Prologue, _ set: KernelSet) {
+    self.from = from
+    self.to = to
+    margin = convolution.padding.rows
+    self.prologue = prologue
+    self.set = set
+    tilesAcross = (to.width + 3) / 4
+    tilesDown = (to.height + 3) / 4
+  }
+
+  private var tilesOfImage: Int { tilesAcross * tilesDown }
+  /// Blocks of filters whose 36 sums with one block of channels stay in a core's cache.
+  private static let groupBlocks = 4
+
+  /// How transformed tiles lie in scratch memory.
+  private struct Planes {
+    let block: Int, inPlane: Int, outPlane: Int
+
+    init(_ gradient: WinogradWeightGradient, tiles: Int) {
+      block = (tiles | 1) * 16
+      inPlane = (gradient.from.blocks * (tiles | 1) | 1) * 16
+      outPlane = (gradient.to.blocks * (tiles | 1) | 1) * 16
+    }
+
+    var size: Int { 36 * (inPlane + outPlane) }
+  }
+
+  private func tilesAtOnce(images: Int) -> Int { min(Tuning.gradientTiles, images * tilesOfImage) }
+
+  func scratchSize(images: Int) -> Int { Planes(self, tiles: tilesAtOnce(images: images)).size }
+  /// The gradient, then the sums of the 36 planes.
+  var sumSize: Int { (9 + 36) * 256 * from.blocks * to.blocks }
+
+  func add(_ part: TrainingPart, input: Int, gradient: Int) {
+    let tiles = part.images.count * tilesOfImage
+    let most = tilesAtOnce(images: part.images.count)
+    let planes = Planes(self, tiles: most)
+    let ins = unsafe part.scratch
+    let outs = unsafe ins + 36 * planes.inPlane
+    let sums = unsafe part.sums + 9 * 256 * from.blocks * to.blocks
+    var first = 0
+    while first < tiles {
+      let range = first..<min(first + most, tiles)
+      unsafe transform(range, part, input, gradient, ins, outs, planes)
+      unsafe multiply(
+        range.count, ins, outs, planes, sums, begins: first == 0,
+        gradient: range.upperBound == tiles ? part.sums : nil)
+      first = range.upperBound
+    }
+  }
+
+  private func transform(
+    _ range: Range<Int>, _ part: TrainingPart, _ input: Int, _ gradient: Int,
+    _ ins: UnsafeMutablePointer<Float>, _ outs: UnsafeMutablePointer<Float>, _ planes: Planes
+  ) {
+    var tile = range.lowerBound
+    while tile < range.upperBound {
+      let first = tile % tilesOfImage
+      let count = min(tilesOfImage - first, range.upperBound - tile)
+      let image = part.images.lowerBound + tile / tilesOfImage
+      let at = (tile - range.lowerBound) * 16
+      var described = n_tiles(
+        first: first, count: count, tiles_across: tilesAcross, plane: planes.inPlane, block: planes.block,
+        blocks: from.blocks, height: from.height, width: from.width, image_block: from.positions * 16,
+        margin: Int32(margin))
+      unsafe prologue.withBlocks(from: 0) { prologue in
+        unsafe set.table.winograd_input(
+          ins + at, part.execution.read(input, image: image), &described, &prologue)
+      }
+      described.plane = planes.outPlane
+      described.blocks = to.blocks
+      described.height = to.height
+      described.width = to.width
+      described.image_block = to.positions * 16
+      unsafe set.backward.winograd_gradient(
+        outs + at, part.execution.read(gradient, image: image), &described)
+      tile += count
+    }
+  }
+
+  /// Group of filters, block of channels, plane: so what is read again and again stays near.
+  private func multiply(
+    _ tiles: Int, _ ins: UnsafeMutablePointer<Float>, _ outs: UnsafeMutablePointer<Float>, _ planes: Planes,
+    _ sums: UnsafeMutablePointer<Float>, begins: Bool, gradient: UnsafeMutablePointer<Float>?
+  ) {
+    var at = unsafe sums
+    for group in stride(from: 0, to: to.blocks, by: Self.groupBlocks) {
+      let blocks = min(Self.groupBlocks, to.blocks - group)
+      for channel in 0..<from.blocks {
+        for plane in 0..<36 {
+          var outer = unsafe n_outer(
+            x: ins + plane * planes.inPlane + channel * planes.block, x_step: 16, x_row: 0,
+            dy: outs + plane * planes.outPlane + group * planes.block, dy_row: 0, dy_block: planes.block,
+            rows: 1, columns: tiles, run: 16, blocks: blocks, sums: at + plane * blocks * 256,
+            sums_block: 256,
+            begins: begins ? 1 : 0)
+          unsafe set.backward.outer(&outer)
+        }
+        if let gradient = unsafe gradient {
+          for block in 0..<blocks {
+            unsafe set.backward.winograd_weight_gradient(
+              gradient + ((group + block) * from.blocks + channel) * 9 * 256, at + block * 256, blocks * 256,
+              1)
+          }
+        }
+        unsafe at += 36 * blocks * 256
+      }
+    }
+  }
+}

@@ -24,7 +24,7 @@ struct Manifest {
       throw ManifestError("\(path): the first element is no {\"prefix\": ...}, with which a manifest begins")
     }
     do throws(ManifestError) {
-      self.prefix = try Self.localPath(prefix)
+      self.prefix = try Self.path(ofPrefix: prefix)
     } catch {
       throw ManifestError("\(path): \(error)")
     }
@@ -62,39 +62,18 @@ struct Manifest {
     }
   }
 
-  private static func localPath(_ prefix: String) throws(ManifestError) -> String {
-    guard let scheme = prefix.firstRange(of: "://") else { return prefix }
-    let name = prefix[..<scheme.lowerBound].lowercased()
-    guard name == "file" else {
-      throw ManifestError(
-        "the prefix is in \(name)://, which is not read here; a path or file:// is expected")
+  private static func path(ofPrefix prefix: String) throws(ManifestError) -> String {
+    do throws(ReferenceFault) {
+      return try localPath(ofReference: prefix)
+    } catch {
+      switch error {
+      case .scheme(let name):
+        throw ManifestError(
+          "the prefix is in \(name)://, which is not read here; a path or file:// is expected")
+      case .malformed: throw ManifestError("the prefix \(prefix) is no file:///path")
+      }
     }
-    let rest = prefix[scheme.upperBound...]
-    guard rest.utf8.first == UInt8(ascii: "/"), let path = percentDecoded(rest) else {
-      throw ManifestError("the prefix \(prefix) is no file:///path")
-    }
-    return path
   }
-}
-
-/// A URL's path as the file system has it; nil where a `%` is not followed by two hex digits, or what comes out is no
-/// UTF-8.
-private func percentDecoded(_ text: Substring) -> String? {
-  var bytes: [UInt8] = []
-  var rest = text.utf8[...]
-  while let byte = rest.popFirst() {
-    guard byte == UInt8(ascii: "%") else {
-      bytes.append(byte)
-      continue
-    }
-    let digits = String(Substring(rest.prefix(2)))
-    guard digits.utf8.count == 2, digits.allSatisfy(\.isHexDigit), let value = UInt8(digits, radix: 16) else {
-      return nil
-    }
-    bytes.append(value)
-    rest = rest.dropFirst(2)
-  }
-  return String(validating: bytes, as: UTF8.self)
 }
 
 /// What is wrong with a manifest, in a sentence.

@@ -258,6 +258,7 @@ static const k_set avx2 = {
     .between = plain_between,
     .ycc_to_rgb = k_avx2_ycc_to_rgb,
     .grey_to_rgb = k_avx2_grey_to_rgb,
+    .shift_hls = plain_shift_hls,
 };
 
 const k_set *k_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &avx2 : NULL; }

@@ -152,6 +152,7 @@ static const k_set avx512 = {
     .between = plain_between,
     .ycc_to_rgb = k_avx2_ycc_to_rgb,
     .grey_to_rgb = k_avx2_grey_to_rgb,
+    .shift_hls = plain_shift_hls,
 };
 
 const k_set *k_avx512(void) {

@@ -177,3 +177,43 @@ BODY body_round_8(uint8_t *restrict out, const float *in, size_t n) {
 BODY body_round_16(uint16_t *restrict out, const float *in, size_t n) {
   for (size_t i = 0; i < n; i++) out[i] = (uint16_t)whole_within(in[i], 65535.0f);
 }
+
+static inline __attribute__((always_inline)) int32_t shifted(float value, int by, int most) {
+  int32_t sum = whole_within(value, 255.0f) + by;
+  return sum < 0 ? 0 : sum > most ? most : sum;
+}
+
+BODY body_shift_hls(uint8_t *restrict out, const uint8_t *in, int hue, int lightness, int saturation, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    float r = in[3 * i] * (1.0f / 255.0f), g = in[3 * i + 1] * (1.0f / 255.0f), b = in[3 * i + 2] * (1.0f / 255.0f);
+    float most = r > g ? r : g, least = r < g ? r : g;
+    most = most > b ? most : b;
+    least = least < b ? least : b;
+    float range = most - least, mean = (most + least) * 0.5f;
+    int grey = !(range > 1.1920929e-7f);
+    float sixty = 60.0f / (grey ? 1.0f : range);
+    float angle = most == r ? (g - b) * sixty : most == g ? (b - r) * sixty + 120.0f : (r - g) * sixty + 240.0f;
+    angle = angle < 0.0f ? angle + 360.0f : angle;
+    float strength = range / (grey ? 1.0f : mean < 0.5f ? most + least : 2.0f - most - least);
+
+    // Bytes in between, as the shift is made in whole numbers.
+    int32_t shifted_hue = shifted(grey ? 0.0f : angle * 0.5f, hue, 180);
+    float l = shifted(mean * 255.0f, lightness, 255) * (1.0f / 255.0f);
+    int32_t shifted_strength = shifted(grey ? 0.0f : strength * 255.0f, saturation, 255);
+    float s = shifted_strength * (1.0f / 255.0f);
+
+    float p2 = l <= 0.5f ? l * (1.0f + s) : l + s - l * s, p1 = 2.0f * l - p2;
+    float sixth = shifted_hue * (6.0f / 180.0f);
+    sixth = sixth >= 6.0f ? sixth - 6.0f : sixth;
+    int32_t sector = (int32_t)sixth;
+    float part = sixth - (float)sector;
+    float falling = p1 + (p2 - p1) * (1.0f - part), rising = p1 + (p2 - p1) * part;
+    float red = sector == 1 ? falling : sector == 4 ? rising : sector == 2 || sector == 3 ? p1 : p2;
+    float green = sector == 3 ? falling : sector == 0 ? rising : sector >= 4 ? p1 : p2;
+    float blue = sector == 5 ? falling : sector == 2 ? rising : sector <= 1 ? p1 : p2;
+    int none = shifted_strength == 0;
+    out[3 * i] = (uint8_t)whole_within((none ? l : red) * 255.0f, 255.0f);
+    out[3 * i + 1] = (uint8_t)whole_within((none ? l : green) * 255.0f, 255.0f);
+    out[3 * i + 2] = (uint8_t)whole_within((none ? l : blue) * 255.0f, 255.0f);
+  }
+}

@@ -105,3 +105,6 @@ PLAIN plain_ycc_to_rgb(uint8_t *out, const uint8_t *luma, const uint8_t *blue, c
   body_ycc_to_rgb(out, luma, blue, red, n);
 }
 PLAIN plain_grey_to_rgb(uint8_t *out, const uint8_t *grey, size_t n) { body_grey_to_rgb(out, grey, n); }
+PLAIN plain_shift_hls(uint8_t *out, const uint8_t *in, int hue, int lightness, int saturation, size_t n) {
+  body_shift_hls(out, in, hue, lightness, saturation, n);
+}

@@ -35,6 +35,7 @@ static const k_set portable = {
     .between = plain_between,
     .ycc_to_rgb = plain_ycc_to_rgb,
     .grey_to_rgb = plain_grey_to_rgb,
+    .shift_hls = plain_shift_hls,
 };
 
 const k_set *k_portable(void) { return &portable; }
@@ -102,4 +103,37 @@ void k_blocks_16(uint16_t *out, const uint16_t *in, size_t stride, int across, i
       out[i * step + c] = across == 2 && down == 2 ? (uint16_t)(((int32_t)sum + 2) >> 2)
                                                    : (uint16_t)whole_within(sum * factor, 65535.0f);
     }
+}
+
+BODY warp_linear(uint8_t *restrict out, const k_warp *w, int64_t x, int64_t y, size_t channels, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    // 32nds of a pixel.
+    int64_t at_x = (x + w->steps[2 * i]) >> 5, at_y = (y + w->steps[2 * i + 1]) >> 5;
+    int64_t column = at_x >> 5, row = at_y >> 5;
+    int32_t right = (int32_t)(at_x & 31), lower = (int32_t)(at_y & 31);
+    int32_t weights[4] = {(32 - right) * (32 - lower), right * (32 - lower), (32 - right) * lower, right * lower};
+    for (size_t c = 0; c < channels; c++) {
+      int32_t sum = 512;
+      if (column >= 0 && column < w->width - 1 && row >= 0 && row < w->height - 1) {
+        const uint8_t *corner = w->in + (row - w->top) * w->stride + (column - w->left) * (int64_t)channels + (int64_t)c;
+        sum += corner[0] * weights[0] + corner[channels] * weights[1];
+        corner += w->stride;
+        sum += corner[0] * weights[2] + corner[channels] * weights[3];
+      } else {
+        for (int64_t k = 0; k < 4; k++) {
+          int64_t beside = column + (k & 1), below = row + (k >> 1);
+          int inside = beside >= 0 && beside < w->width && below >= 0 && below < w->height;
+          sum += weights[k] * (inside ? w->in[(below - w->top) * w->stride +
+                                              (beside - w->left) * (int64_t)channels + (int64_t)c]
+                                      : w->border);
+        }
+      }
+      out[i * channels + c] = (uint8_t)(sum >> 10);
+    }
+  }
+}
+
+void k_warp_linear(uint8_t *out, const k_warp *warp, int64_t x, int64_t y, int channels, size_t n) {
+  if (channels == 3) warp_linear(out, warp, x, y, 3, n);
+  else warp_linear(out, warp, x, y, (size_t)channels, n);
 }

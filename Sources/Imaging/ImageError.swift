@@ -15,6 +15,8 @@ public struct ImageError: Error, Hashable, Sendable, CustomStringConvertible {
     case damaged(String)
     /// More pixels than the limit; nothing was allocated for them.
     case tooLarge(width: Int, height: Int, limit: Int)
+    /// Smaller than what a training tensor is cut out of, after the resize if there is one.
+    case smallerThanShape(width: Int, height: Int, shape: [Int])
     /// The pixels cannot be written in the format asked for; says why.
     case cannotEncode(String)
     case outOfMemory
@@ -37,6 +39,9 @@ public struct ImageError: Error, Hashable, Sendable, CustomStringConvertible {
     case .damaged(let words): "the image is damaged near byte \(offset): \(words)"
     case .tooLarge(let width, let height, let limit):
       "the image has \(width)x\(height) pixels, more than the \(limit) that --max-pixels allows"
+    case .smallerThanShape(let width, let height, let shape):
+      "input image size smaller than input shape: \(width)x\(height) pixels, of which "
+        + "\(shape[2])x\(shape[1]) are to be cut out"
     case .cannotEncode(let why): why
     case .outOfMemory: "there is not enough memory for this image"
     }

@@ -30,7 +30,7 @@ extension Preset {
     try fill(&tensor, from: part.pixels, at: Offset(x: part.x, y: part.y), steps)
   }
 
-  private func matching(_ options: DecodeOptions) -> DecodeOptions {
+  func matching(_ options: DecodeOptions) -> DecodeOptions {
     var options = options
     options.color = channels == 1 ? .gray : .rgb
     options.turnsPNG = false
@@ -39,7 +39,7 @@ extension Preset {
 }
 
 /// EXIF's orientations from 5 on exchange the sides.
-private func uprightSize(of info: ImageInfo, _ options: DecodeOptions) -> Scaling.Size {
+func uprightSize(of info: ImageInfo, _ options: DecodeOptions) -> Scaling.Size {
   options.orientation(of: info) >= 5
     ? Scaling.Size(width: info.height, height: info.width)
     : Scaling.Size(width: info.width, height: info.height)

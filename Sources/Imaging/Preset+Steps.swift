@@ -11,9 +11,16 @@ extension Preset {
     }
     let last = sizes[sizes.count - 1]
     // The middle, half a pixel up or left where it cannot be exact.
-    var kept = Window(
-      x: (last.width - width) / 2, y: (last.height - height) / 2, width: width, height: height)
-    if sizes.count == 1 { sizes.append(last) }
+    return steps(
+      through: sizes,
+      keeping: Window(
+        x: (last.width - width) / 2, y: (last.height - height) / 2, width: width, height: height))
+  }
+
+  /// The steps from each size to the next, at least one; of the last size only `kept` is wanted.
+  func steps(through sizes: [Scaling.Size], keeping kept: Window) -> [Scaling] {
+    var kept = kept
+    let sizes = sizes.count == 1 ? [sizes[0], sizes[0]] : sizes
     var steps: [Scaling] = []
     for index in stride(from: sizes.count - 1, to: 0, by: -1) {
       let step = Scaling(sizes[index - 1], to: sizes[index], filter, kept: kept, depth: .eight)
@@ -26,12 +33,8 @@ extension Preset {
   /// ImageRecordIter's sizes: the short edge in whole numbers; then, where a side is too small, up to two enlargements
   /// that keep the proportions, in single precision and in this order of operations.
   private func appendCropSizes(to sizes: inout [Scaling.Size]) throws(ImageError) {
-    var size = sizes[0]
-    if let resize {
-      let (width, height) = try shortEdgeSize(width: size.width, height: size.height, edge: resize)
-      size = try checked(Double(width), Double(height))
-      sizes.append(size)
-    }
+    try appendShortEdgeSize(to: &sizes)
+    var size = sizes[sizes.count - 1]
     if size.height < height {
       let columns = Float(height) / Float(size.height) * Float(size.width)
       size = try checked(Double(columns), Double(height))
@@ -42,6 +45,12 @@ extension Preset {
       size = try checked(Double(width), Double(rows))
       sizes.append(size)
     }
+  }
+
+  func appendShortEdgeSize(to sizes: inout [Scaling.Size]) throws(ImageError) {
+    guard let resize else { return }
+    let (width, height) = try shortEdgeSize(width: sizes[0].width, height: sizes[0].height, edge: resize)
+    sizes.append(try checked(Double(width), Double(height)))
   }
 
   /// Truncated to whole pixels.

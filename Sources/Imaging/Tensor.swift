@@ -54,7 +54,7 @@ extension Preset {
   }
 
   /// Lends `body` the picture that the last step starts from.
-  private func lastSource(
+  func lastSource(
     _ pixels: borrowing Pixels, _ origin: Offset, _ steps: ArraySlice<Scaling>, _ set: KernelSet,
     _ body: (borrowing Pixels, Offset) throws(ImageError) -> Void
   ) throws(ImageError) {
@@ -65,7 +65,7 @@ extension Preset {
 }
 
 /// The planes of one tensor that are being written.
-@safe private struct Planes {
+@safe struct Planes {
   let start: UnsafeMutablePointer<Float>
   let width: Int, size: Int, channels: Int
   let mean: [Float]

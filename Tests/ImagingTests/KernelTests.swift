@@ -59,6 +59,11 @@ private let bytes: [Kernel] = [
   Kernel("halve_4") { set, n, memory in
     set.halve_4(memory.output(UInt8.self, 4 * n), memory.noise(8 * n), memory.noise(8 * n), n)
   },
+  Kernel("shift_hls") { set, n, memory in
+    set.shift_hls(
+      memory.output(UInt8.self, 3 * n), memory.noise(3 * n), Int32(memory.random(-200...200)),
+      Int32(memory.random(-60...60)), Int32(memory.random(-60...60)), n)
+  },
   Kernel("add_weighted") { set, n, memory in
     let sum = memory.output(Float.self, n)
     for index in 0..<n { sum[index] = Float(memory.random(-1000...1000)) / 7 }

@@ -91,6 +91,11 @@ typedef struct k_set {
   void (*between)(uint8_t *out, const uint8_t *near, const uint8_t *far, int bias, size_t n);
   void (*ycc_to_rgb)(uint8_t *out, const uint8_t *luma, const uint8_t *blue, const uint8_t *red, size_t n);
   void (*grey_to_rgb)(uint8_t *out, const uint8_t *grey, size_t n);
+
+  // --- colours -----------------------------------------------------------------------------------------------------
+  // RGB to OpenCV's HLS of 8 bits (hue 0...179, two degrees each), whole numbers added to its three channels, clamped to
+  // 0...180, 0...255 and 0...255, and back: cvtColor's COLOR_BGR2HLS and COLOR_HLS2BGR, in single precision.
+  void (*shift_hls)(uint8_t *out, const uint8_t *in, int hue, int lightness, int saturation, size_t n);
 } k_set;
 
 enum { k_most_coefficient = 16383 };
@@ -115,6 +120,25 @@ void k_area_across_16(float *out, const uint16_t *row, const int32_t *first, con
 /// (sum + 2) >> 2, others sum * (1 / count) in single precision, rounded half to even.
 void k_blocks_8(uint8_t *out, const uint8_t *in, size_t stride, int across, int down, int channels, size_t n);
 void k_blocks_16(uint16_t *out, const uint16_t *in, size_t stride, int across, int down, int channels, size_t n);
+
+/// A part of a picture under an affine map. All that the map asks for inside the picture lies in the part.
+typedef struct k_warp {
+  /// The part's first pixel, and bytes from row to row.
+  const uint8_t *in;
+  int64_t stride;
+  /// Where the part's first pixel lies in the picture.
+  int64_t left, top;
+  /// The picture's size.
+  int64_t width, height;
+  /// How far pixel i of a row lies from the row's start in the picture, across and down, in 1024ths of a pixel.
+  const int64_t *steps;
+  /// What all samples outside the picture are.
+  uint8_t border;
+} k_warp;
+
+/// OpenCV's warpAffine with INTER_LINEAR and a constant border, 8 bits: n pixels of a row that starts at x, y of the
+/// picture, in 1024ths of a pixel and 16 of them more, which round to the 32nds that it interpolates in.
+void k_warp_linear(uint8_t *out, const k_warp *warp, int64_t x, int64_t y, int channels, size_t n);
 
 // --- the tables ---------------------------------------------------------------------------------------------------
 

@@ -76,6 +76,11 @@ let package = Package(
       name: "Inference",
       dependencies: ["Files", "Records", "Imaging", "Models", "Networks", "Pipelines", "Tensors"],
       swiftSettings: strict),
+    // What a training learns from and how: hyperparameters, images, batches, schedules.
+    .target(
+      name: "Training",
+      dependencies: ["Files", "Records", "Imaging", "Models", "Pipelines", "Tensors"],
+      swiftSettings: strict),
     .target(
       name: "Hosting",
       dependencies: [
@@ -108,6 +113,10 @@ let package = Package(
       name: "training-steps", dependencies: ["Models", "Networks", "Tensors"],
       path: "tools/oracle/training-steps",
       swiftSettings: strict),
+    // A picture of what augmentation does, and its half of the comparison with MXNet.
+    .executableTarget(
+      name: "augmentations", dependencies: ["Files", "Imaging"], path: "tools/augmentations",
+      swiftSettings: strict),
 
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: tests),
     .target(
@@ -130,6 +139,12 @@ let package = Package(
       dependencies: [
         "Inference", "Files", "Imaging", "Models", "Networks", "Pipelines", "Records", "Tensors",
         "InferenceTestSupport", "TestSupport",
+      ],
+      swiftSettings: tests),
+    .testTarget(
+      name: "TrainingTests",
+      dependencies: [
+        "Training", "Files", "Imaging", "Models", "Pipelines", "Records", "Tensors", "TestSupport",
       ],
       swiftSettings: tests),
     .testTarget(

@@ -35,6 +35,9 @@ public struct ParameterWriter: ~Copyable {
     } catch { throw ModelError(error) }
   }
 
+  /// Removes what was written.
+  public consuming func discard() { file.discard() }
+
   /// - Throws: also where the disk is full; the file is not there then.
   public consuming func publish() throws(ModelError) {
     precondition(names.count == count, "as many arrays as announced")

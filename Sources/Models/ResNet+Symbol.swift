@@ -20,7 +20,9 @@ extension ResNet {
     body = maker.add("Flatten", "flatten0", [:], [body])
     body = maker.dense("fc1", body, outputs: classCount)
     let label = maker.variable("softmax_label")
-    let head = maker.add("SoftmaxOutput", "softmax", [:], [body, label])
+    // Both under the names that MXNet's Module looks for.
+    let operation = head == .softmax ? "SoftmaxOutput" : "LogisticRegressionOutput"
+    let head = maker.add(operation, "softmax", [:], [body, label])
     return Symbol(nodes: maker.nodes, head: head)
   }
 

@@ -7,7 +7,15 @@ public struct ResNet: Hashable, Sendable {
     /// BatchNorm and ReLU come before each convolution; a bottleneck strides in its 3x3.
     case v2
   }
+  /// What the network ends in, and so what its loss is.
+  public enum Head: Hashable, Sendable, CaseIterable {
+    /// One class an image: softmax, MXNet's SoftmaxOutput.
+    case softmax
+    /// Any number of classes an image: a sigmoid for each, MXNet's LogisticRegressionOutput.
+    case sigmoid
+  }
   public let version: Version
+  public let head: Head
   public let depth: Int
   public let classCount: Int
   /// Channels, height, width.
@@ -24,7 +32,8 @@ public struct ResNet: Hashable, Sendable {
   ///   - inputShape: channels, height, width.
   /// - Throws: where there is no such network.
   public init(
-    depth: Int, version: Version = .v2, classCount: Int = 1000, inputShape: [Int] = [3, 224, 224]
+    depth: Int, version: Version = .v2, head: Head = .softmax, classCount: Int = 1000,
+    inputShape: [Int] = [3, 224, 224]
   ) throws(ModelError) {
     guard inputShape.count == 3, inputShape.allSatisfy({ $0 >= 1 }), classCount >= 1 else {
       throw ModelError(
@@ -47,6 +56,7 @@ public struct ResNet: Hashable, Sendable {
       filters = isBottleneck ? [64, 256, 512, 1024, 2048] : [64, 64, 128, 256, 512]
     }
     self.version = version
+    self.head = head
     self.depth = depth
     self.classCount = classCount
     self.inputShape = inputShape

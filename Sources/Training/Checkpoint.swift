@@ -1,0 +1,111 @@
+import Files
+import Foundation
+public import Models
+
+/// A training at one moment, as one file: an MXNet `.params` list with the weights, the optimiser's arrays, the moving
+/// average, and the counts as JSON, a byte a number. It replaces the former one when it is whole.
+public struct Checkpoint: Sendable {
+  /// What has to be the same where a training goes on: hyperparameters by name.
+  public var identity: [String: String]
+  public var weights: [String: Parameters.Array]
+  /// "momentum:NAME", ...
+  public var optimizer: [String: Parameters.Array]
+  public var updateCount: Int
+  public var average: [String: Parameters.Array]?
+  var state: FitState
+
+  public static let fileName = "imrec-checkpoint.params"
+
+  /// The epoch and the batch that come next, from 0.
+  public var place: (epoch: Int, batch: Int) { (state.epoch, state.batch) }
+  public var record: TrainingRecord { state.record }
+
+  private struct Header: Codable {
+    var version = 1
+    var identity: [String: String]
+    var updateCount: Int
+    var hasAverage: Bool
+    var state: FitState
+  }
+  private static let stateName = "state"
+
+  init(
+    identity: [String: String], weights: [String: Parameters.Array], optimizer: [String: Parameters.Array],
+    updateCount: Int, average: [String: Parameters.Array]?, state: FitState
+  ) {
+    self.identity = identity
+    self.weights = weights
+    self.optimizer = optimizer
+    self.updateCount = updateCount
+    self.average = average
+    self.state = state
+  }
+
+  /// - Throws: where the disk is full, or the state is not finite; the path then holds what it held.
+  /// - Complexity: O(numbers), and a wait for the disk.
+  public func write(to path: String) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys]
+    let header = Header(
+      identity: identity, updateCount: updateCount, hasAverage: average != nil, state: state)
+    let text = try encoder.encode(header).map { Float($0) }
+    var arrays = [(Self.stateName, Parameters.Array(shape: [text.count], values: text))]
+    for (prefix, group) in [("weights/", weights), ("optimizer/", optimizer), ("average/", average ?? [:])] {
+      arrays += group.sorted { $0.key < $1.key }.map { (prefix + $0.key, $0.value) }
+    }
+    var writer = try ParameterWriter(path, count: arrays.count)
+    if let failure = append(arrays, to: &writer) {
+      writer.discard()
+      throw failure
+    }
+    try writer.publish()
+  }
+
+  private func append(
+    _ arrays: [(String, Parameters.Array)], to writer: inout ParameterWriter
+  ) -> ModelError? {
+    do throws(ModelError) {
+      for (name, array) in arrays { try writer.append(name, shape: array.shape, array.values.span) }
+      return nil
+    } catch { return error }
+  }
+
+  /// - Throws: `ModelError` with the byte offset where the file is damaged; `FitError` where it is something else.
+  public init(path: String) throws {
+    let file = try Parameters(file: path)
+    guard file.shape(of: Self.stateName) != nil else {
+      throw FitError(.badCheckpoint(path: path, "it has no state"))
+    }
+    let bytes = try file.values(of: Self.stateName).map { UInt8(exactly: $0) ?? 0 }
+    let header: Header
+    do { header = try JSONDecoder().decode(Header.self, from: Data(bytes)) } catch {
+      throw FitError(.badCheckpoint(path: path, "its state cannot be read"))
+    }
+    guard header.version == 1 else {
+      throw FitError(.badCheckpoint(path: path, "its version is \(header.version); 1 is expected"))
+    }
+    func group(_ prefix: String) throws -> [String: Parameters.Array] {
+      var arrays: [String: Parameters.Array] = [:]
+      for name in file.names where name.hasPrefix(prefix) {
+        arrays[String(name.dropFirst(prefix.count))] = Parameters.Array(
+          shape: file.shape(of: name) ?? [], values: try file.values(of: name))
+      }
+      return arrays
+    }
+    self.init(
+      identity: header.identity, weights: try group("weights/"), optimizer: try group("optimizer/"),
+      updateCount: header.updateCount, average: header.hasAverage ? try group("average/") : nil,
+      state: header.state)
+  }
+
+  /// That it belongs to this training.
+  func check(_ identity: [String: String], path: String) throws(FitError) {
+    for name in Set(identity.keys).union(self.identity.keys).sorted() {
+      let (there, here) = (self.identity[name], identity[name])
+      if there != here {
+        throw FitError(
+          .otherTraining(path: path, name: name, there: there ?? "not set", here: here ?? "not set"))
+      }
+    }
+  }
+}

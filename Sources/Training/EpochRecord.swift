@@ -1,0 +1,41 @@
+/// What became of one epoch: a line of `metrics.jsonl`, a point of the report's curves.
+public struct EpochRecord: Hashable, Sendable, Codable {
+  /// From 0, as in the log.
+  public var epoch = 0
+  /// Trained on: whole batches.
+  public var images = 0
+  public var trainLoss = 0.0
+  public var trainAccuracy = 0.0
+  public var trainTopAccuracy: Double?
+  public var validationImages = 0
+  public var validationLoss = 0.0
+  public var validationAccuracy = 0.0
+  public var validationTopAccuracy: Double?
+  /// Of the last batch.
+  public var learningRate = 0.0
+  /// Channels, height, width of the images.
+  public var shape: [Int] = []
+  /// Of the training, without the validation.
+  public var seconds = 0.0
+  public var imagesPerSecond = 0.0
+  /// Waiting for images, and the parts of the steps.
+  public var dataSeconds = 0.0
+  public var forwardSeconds = 0.0
+  public var backwardSeconds = 0.0
+  public var updateSeconds = 0.0
+  public var validationSeconds = 0.0
+  /// Whether no epoch before had a better validation accuracy.
+  public var isBest = false
+
+  public init() {}
+}
+
+/// The whole of a training so far.
+public struct TrainingRecord: Hashable, Sendable, Codable {
+  public var epochs: [EpochRecord] = []
+  /// The one with the best validation accuracy; the first of equals.
+  public var best: EpochRecord?
+  public var hasStoppedEarly = false
+
+  public init() {}
+}

@@ -1,0 +1,154 @@
+public import Models
+import Networks
+
+/// Trains a network: epochs of steps, a validation after each, the best model stored, a checkpoint at each end.
+///
+/// - Parameters:
+///   - start: the weights to begin with; a checkpoint's come before them.
+///   - checkpoint: where an earlier run stopped. The result is bit for bit that of a run that was never stopped.
+/// - Returns: every epoch, those of earlier runs included.
+/// - Throws: `CancellationError` when it was asked to end and the checkpoint is written; `FitError.diverged` where the loss
+///   is no number; what the parts throw. A checkpoint or a model that cannot be written does *not* end it before the last
+///   epoch: it is told, and tried again.
+public func fit(
+  _ options: FitOptions, _ parts: FitParts, start: Parameters, from checkpoint: Checkpoint? = nil
+) throws -> TrainingRecord {
+  let run = try FitRun(options, parts, start: start, from: checkpoint)
+  try run.run()
+  return run.state.record
+}
+
+/// One run of `fit`.
+final class FitRun {
+  let options: FitOptions
+  let parts: FitParts
+  var engine: any TrainingEngine
+  var state: FitState
+  var average: MovingAverage?
+  var updateCount: Int
+  /// A model that could not be written yet.
+  var unwritten: (parameters: Parameters, epoch: Int, reason: String)?
+  var hasStored: Bool
+  private var images: [Float] = []
+  private var targets: [Float] = []
+  private var outputs: [Float] = []
+
+  init(_ options: FitOptions, _ parts: FitParts, start: Parameters, from checkpoint: Checkpoint?) throws {
+    self.options = options
+    self.parts = parts
+    state = checkpoint?.state ?? FitState()
+    // More epochs than last time: it goes on, unless early stopping had ended it.
+    if !state.record.hasStoppedEarly { state.isOver = state.epoch >= options.epochs }
+    updateCount = checkpoint?.updateCount ?? 0
+    hasStored = !state.record.epochs.isEmpty
+    let weights = checkpoint.map { Parameters($0.weights) } ?? start
+    engine = try parts.makeEngine(options.shape(state.epoch), weights)
+    if let checkpoint {
+      try engine.restore(weights, optimizerState: checkpoint.optimizer, updateCount: checkpoint.updateCount)
+    }
+    if let decay = options.averageDecay {
+      average =
+        try checkpoint?.average.map { MovingAverage(decay: decay, arrays: $0) }
+        ?? MovingAverage(decay: decay, start: weights)
+    }
+  }
+
+  func run() throws {
+    if state.epoch > 0 || state.batch > 0 {
+      parts.tell(.resumed(epoch: state.epoch, batch: state.batch))
+    }
+    while !state.isOver && state.epoch < options.epochs {
+      try changeShape(to: options.shape(state.epoch))
+      try trainEpoch()
+      try endEpoch()
+    }
+    try storeLast()
+  }
+
+  private func changeShape(to shape: [Int]) throws {
+    guard engine.inputShape != shape else { return }
+    let parameters = try engine.parameters()
+    let optimizer = try engine.optimizerState()
+    engine = try parts.makeEngine(shape, parameters)
+    try engine.restore(parameters, optimizerState: optimizer.arrays, updateCount: optimizer.updateCount)
+  }
+
+  /// The batches that are left of the epoch.
+  private func trainEpoch() throws {
+    let size = engine.inputShape.reduce(options.batch, *)
+    let width = engine.outputCount
+    if images.count != size { images = [Float](repeating: 0, count: size) }
+    if targets.count != options.batch * width {
+      targets = [Float](repeating: 0, count: options.batch * width)
+      outputs = targets
+    }
+    var mark = (time: ContinuousClock.now, images: state.sums.images)
+    while state.batch < options.batchCount {
+      let start = ContinuousClock.now
+      try step()
+      state.times.whole += (.now - start) / .seconds(1)
+      parts.tell(
+        .progress(
+          epoch: state.epoch, epochs: options.epochs, batch: state.batch - 1, batchCount: options.batchCount,
+          images: options.batch, sums: state.sums))
+      // As MXNet's Speedometer: after batch 20, 40, ... of the epoch.
+      if state.batch > 1, (state.batch - 1) % options.reportEvery == 0 {
+        let now = ContinuousClock.now
+        let speed = Double(state.sums.images - mark.images) / max((now - mark.time) / .seconds(1), 1e-9)
+        parts.tell(
+          .speed(epoch: state.epoch, batch: state.batch - 1, imagesPerSecond: speed, sums: state.sums))
+        mark = (now, state.sums.images)
+      }
+      if parts.isStopped() { try end() }
+      if let every = options.checkpointEvery, state.batch % every == 0, state.batch < options.batchCount {
+        writeCheckpoint()
+      }
+    }
+  }
+
+  private func step() throws {
+    let width = engine.outputCount
+    let begin = ContinuousClock.now
+    var imageSpan = images.mutableSpan
+    var targetSpan = targets.mutableSpan
+    try parts.fill(state.epoch, state.batch, engine.inputShape, &imageSpan, &targetSpan)
+    state.times.data += (.now - begin) / .seconds(1)
+    state.learningRate = options.learningRate(state.epoch, state.batch)
+    var outputSpan = outputs.mutableSpan
+    let step = try engine.step(
+      images.span, targets: targets.span, count: options.batch, learningRate: state.learningRate,
+      outputs: &outputSpan)
+    guard step.loss.isFinite else { throw diverged(batch: state.batch) }
+    updateCount += 1
+    state.sums.add(
+      outputs.span, targets: targets.span, count: options.batch, width: width,
+      isMultiLabel: options.isMultiLabel,
+      top: options.topK, loss: step.loss * Double(options.batch))
+    state.times.forward += step.forward / .seconds(1)
+    state.times.backward += step.backward / .seconds(1)
+    state.times.update += step.update / .seconds(1)
+    if average != nil { try average?.add(try engine.parameters(), updates: updateCount) }
+    state.batch += 1
+  }
+
+  func diverged(batch: Int?) -> FitError {
+    let best = state.record.best.map {
+      "The best model so far, of epoch \($0.epoch), stands"
+    }
+    let checkpoint = lastCheckpoint.map { "so does the checkpoint \($0)" }
+    let standing = [best, checkpoint].compactMap(\.self).joined(separator: "; ")
+    return FitError(
+      .diverged(
+        epoch: state.epoch, batch: batch, learningRate: state.learningRate,
+        standing: standing.isEmpty ? "There is no good model yet." : standing + "."))
+  }
+
+  /// The path of one that this run has written.
+  var lastCheckpoint: String?
+
+  /// Asked to stop: what is done is kept.
+  private func end() throws -> Never {
+    if parts.checkpointPath != nil { writeCheckpoint() }
+    throw CancellationError()
+  }
+}

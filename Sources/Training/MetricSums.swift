@@ -1,0 +1,80 @@
+/// What the outputs of many images add up to: sums only, so that parts can be added and kept in a checkpoint.
+public struct MetricSums: Hashable, Sendable, Codable {
+  public private(set) var images = 0
+  /// What `correct` counts: images, or with several labels an image the labels of all images.
+  public private(set) var decisions = 0
+  public private(set) var correct = 0
+  /// Images whose class is among the first k.
+  public private(set) var inTop = 0
+  /// Of the cross-entropy, in nats.
+  public private(set) var loss = 0.0
+
+  public init() {}
+
+  public var accuracy: Double { decisions > 0 ? Double(correct) / Double(decisions) : 0 }
+  public var topAccuracy: Double { images > 0 ? Double(inTop) / Double(images) : 0 }
+  public var meanLoss: Double { images > 0 ? loss / Double(images) : 0 }
+
+  /// Adds images.
+  ///
+  /// The class of an image is where its targets are largest: also with smoothed labels, and of two mixed images the one
+  /// that has more of it. A prediction is the first of the largest outputs; NaN is never right.
+  ///
+  /// - Parameters:
+  ///   - outputs: probabilities, `count * width`.
+  ///   - targets: as many.
+  ///   - isMultiLabel: every output is a decision of its own, yes above 0.5.
+  ///   - top: counts the images whose class is among so many.
+  ///   - loss: the sum over these images; nil: computed here.
+  public mutating func add(
+    _ outputs: Span<Float>, targets: Span<Float>, count: Int, width: Int, isMultiLabel: Bool, top: Int?,
+    loss: Double? = nil
+  ) {
+    precondition(outputs.count >= count * width && targets.count >= count * width, "numbers for each image")
+    images += count
+    decisions += isMultiLabel ? count * width : count
+    for image in 0..<count {
+      let row = image * width..<(image + 1) * width
+      if isMultiLabel {
+        for place in row where !outputs[place].isNaN && (outputs[place] > 0.5) == (targets[place] > 0.5) {
+          correct += 1
+        }
+      } else {
+        var truth = row.lowerBound
+        for place in row where targets[place] > targets[truth] { truth = place }
+        let rank = Self.rank(of: truth, in: row, outputs)
+        if rank == 0 { correct += 1 }
+        if let top, rank < top { inTop += 1 }
+      }
+      if loss == nil { self.loss += Self.loss(row, outputs, targets, isMultiLabel: isMultiLabel) }
+    }
+    if let loss { self.loss += loss }
+  }
+
+  /// How many outputs come before this one: larger ones, and equal ones in front of it.
+  private static func rank(of truth: Int, in row: Range<Int>, _ outputs: Span<Float>) -> Int {
+    let value = outputs[truth]
+    if value.isNaN { return row.count }
+    var rank = 0
+    for place in row where outputs[place] > value || (outputs[place] == value && place < truth) { rank += 1 }
+    return rank
+  }
+
+  /// MXNet's CrossEntropy: probabilities below 1e-12 count as that.
+  private static func loss(
+    _ row: Range<Int>, _ outputs: Span<Float>, _ targets: Span<Float>, isMultiLabel: Bool
+  ) -> Double {
+    var sum = 0.0
+    for place in row {
+      let (output, target) = (Double(outputs[place]), Double(targets[place]))
+      if target != 0 { sum -= target * logarithm(output) }
+      if isMultiLabel && target != 1 { sum -= (1 - target) * logarithm(1 - output) }
+    }
+    return sum
+  }
+}
+
+/// NaN stays NaN.
+private func logarithm(_ probability: Double) -> Double {
+  probability < 1e-12 ? -27.631_021_115_928_547 : naturalLogarithm(probability)
+}

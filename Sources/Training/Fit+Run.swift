@@ -108,6 +108,10 @@ final class FitRun {
 
   private func step() throws {
     let width = engine.outputCount
+    // Out of the object for the time of the step, as a span must not outlive an access to it.
+    var (images, targets, outputs) = (self.images, self.targets, self.outputs)
+    (self.images, self.targets, self.outputs) = ([], [], [])
+    defer { (self.images, self.targets, self.outputs) = (images, targets, outputs) }
     let begin = ContinuousClock.now
     var imageSpan = images.mutableSpan
     var targetSpan = targets.mutableSpan

@@ -75,7 +75,7 @@ public struct TrainingLog: Sendable {
 
   /// MM/DD/YYYY HH:MM:SS
   private static func now() -> String {
-    var seconds = unsafe time(nil)
+    var seconds = time(nil)
     var parts = unsafe tm()
     guard unsafe localtime_r(&seconds, &parts) != nil else { return "" }
     func two(_ value: Int32) -> String { value < 10 ? "0\(value)" : "\(value)" }

@@ -49,12 +49,9 @@ public struct TrainingLog: Sendable {
     }
   }
 
-  /// The block at the start: a line for each parameter, in this order.
-  public func parameterBlock(_ parameters: [(name: String, value: String)], keepsBest: Bool) -> [String] {
-    info(
-      ["---- Parameters ----"] + parameters.map { "\($0.name): \($0.value)" }
-        + (keepsBest ? ["checkpoint_frequency not set, will store the best model"] : [])
-        + ["--------------------"])
+  /// The block at the start: a line for each parameter.
+  public func parameterBlock(_ parameters: [String]) -> [String] {
+    info(["---- Parameters ----"] + parameters + ["--------------------"])
   }
 
   public func info(_ lines: [String]) -> [String] { stamped(lines, "INFO") }

@@ -55,13 +55,12 @@ import Testing
     #expect(failure.firstMatch(of: #/ ERROR \d+\] Customer Error: no data$/#) != nil, "\(failure)")
   }
 
-  @Test("the block of parameters ends with what is kept")
+  @Test("the block of parameters stands between dashes")
   func block() {
     let log = TrainingLog(hasTime: false)
     #expect(
-      log.parameterBlock([("num_layers", "18"), ("epochs", "2")], keepsBest: true) == [
-        "---- Parameters ----", "num_layers: 18", "epochs: 2",
-        "checkpoint_frequency not set, will store the best model", "--------------------",
+      log.parameterBlock(["num_layers: 18", "epochs: 2"]) == [
+        "---- Parameters ----", "num_layers: 18", "epochs: 2", "--------------------",
       ])
   }
 

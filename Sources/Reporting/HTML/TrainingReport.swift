@@ -1,0 +1,38 @@
+/// The report of a training as one HTML file; what holds for `ScoreReport` holds for it: complete without its script, no
+/// request to anywhere, the same bytes for the same figures.
+public struct TrainingReport: Sendable {
+  public struct Epoch: Hashable, Sendable {
+    /// From 0, as in the log.
+    public var epoch = 0
+    /// Cross-entropy of an image, in nats.
+    public var trainLoss = 0.0, validationLoss = 0.0
+    /// Fractions.
+    public var trainAccuracy = 0.0, validationAccuracy = 0.0
+    public var validationTopAccuracy: Double?
+    public var validationImages = 0
+    public var learningRate = 0.0
+    public var imagesPerSecond = 0.0
+    public var dataSeconds = 0.0, forwardSeconds = 0.0, backwardSeconds = 0.0, updateSeconds = 0.0
+    /// Of the training, without the validation.
+    public var seconds = 0.0
+    public var validationSeconds = 0.0
+    public init() {}
+  }
+  public var epochs: [Epoch] = []
+  /// The epoch that was stored as the best.
+  public var bestEpoch: Int?
+  /// The one that was asked for at most.
+  public var epochCount = 0
+  /// Of the validation's second accuracy.
+  public var topK: Int?
+  public var isMultiLabel = false
+  public var hasStoppedEarly = false
+  /// Each value that has an effect, in the order of the log.
+  public var hyperparameters: [(name: String, value: String)] = []
+  /// Where the figures come from: program, data, processor.
+  public var details: [(name: String, value: String)] = []
+  public init() {}
+
+  /// The file, UTF-8.
+  public func html() -> String { TrainingPage(self).page().html() }
+}

@@ -1,0 +1,48 @@
+import Imaging
+import Models
+import Networks
+import Tensors
+
+/// The validation set, and the inference engine that judges weights on it: every image once.
+final class Evaluation {
+  private let batches: Batches
+  private let graph: Graph
+  private let preset: Preset
+  private let workers: Workers
+  private let topK: Int?
+  /// Images that were left out the last time.
+  private(set) var faults: [Batches.Fault] = []
+
+  init(_ images: TrainingImages, graph: Graph, preset: Preset, batch: Int, topK: Int?, workers: Workers) {
+    batches = Batches(
+      images, plan: EpochPlan(imageCount: images.count, batch: batch, isTraining: false))
+    self.graph = graph
+    self.preset = preset
+    self.topK = topK
+    self.workers = workers
+  }
+
+  /// - Complexity: plans the network anew for the weights.
+  func validation(of parameters: Parameters) throws -> Validation {
+    let (batch, width) = (batches.plan.batch, batches.images.classCount)
+    let network = try Network(graph, parameters, batch: batch, workers: workers)
+    var images = [Float](repeating: 0, count: batch * preset.count)
+    var targets = [Float](repeating: 0, count: batch * width)
+    var outputs = targets
+    var sums = MetricSums()
+    faults = []
+    for number in 0..<batches.plan.batchCount {
+      var (imageSpan, targetSpan) = (images.mutableSpan, targets.mutableSpan)
+      let filled = try batches.fill(
+        &imageSpan, targets: &targetSpan, preset: preset, epoch: 0, batch: number, workers: workers)
+      faults += filled.faults
+      var outputSpan = outputs.mutableSpan.extracting(first: filled.count * width)
+      network.run(
+        images.span.extracting(first: filled.count * preset.count), count: filled.count, into: &outputSpan)
+      sums.add(
+        outputs.span, targets: targets.span, count: filled.count, width: width,
+        isMultiLabel: batches.images.isMultiLabel, top: topK)
+    }
+    return Validation(sums)
+  }
+}

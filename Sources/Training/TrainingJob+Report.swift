@@ -1,0 +1,44 @@
+import Reporting
+
+extension TrainingJob {
+  /// The figures of a training so far, for people.
+  func report(_ record: TrainingRecord) -> TrainingReport {
+    var report = TrainingReport()
+    report.epochs = record.epochs.map { epoch in
+      var row = TrainingReport.Epoch()
+      row.epoch = epoch.epoch
+      row.trainLoss = epoch.trainLoss
+      row.validationLoss = epoch.validationLoss
+      row.trainAccuracy = epoch.trainAccuracy
+      row.validationAccuracy = epoch.validationAccuracy
+      row.validationTopAccuracy = epoch.validationTopAccuracy
+      row.validationImages = epoch.validationImages
+      row.learningRate = epoch.learningRate
+      row.imagesPerSecond = epoch.imagesPerSecond
+      row.dataSeconds = epoch.dataSeconds
+      row.forwardSeconds = epoch.forwardSeconds
+      row.backwardSeconds = epoch.backwardSeconds
+      row.updateSeconds = epoch.updateSeconds
+      row.seconds = epoch.seconds
+      row.validationSeconds = epoch.validationSeconds
+      return row
+    }
+    report.bestEpoch = record.best?.epoch
+    report.epochCount = hyperparameters.epochs
+    report.topK = hyperparameters.multiLabel ? nil : hyperparameters.topK
+    report.isMultiLabel = hyperparameters.multiLabel
+    report.hasStoppedEarly = record.hasStoppedEarly
+    report.hyperparameters = hyperparameters.parameterLines().map { line in
+      let parts = line.split(separator: ": ", maxSplits: 1).map(String.init)
+      return parts.count == 2 ? (parts[0], parts[1]) : (line, "")
+    }
+    report.details =
+      [
+        ("Training images", "\(request.train.path) (\(train.count))"),
+        ("Validation images", "\(request.validation.path) (\(validation.count))"),
+        ("Network", "ResNet-\(network.depth), \(graph.parameters.reduce(0) { $0 + $1.shape.reduce(1, *) }) parameters"),
+        ("Threads", "\(request.threads)"),
+      ] + (request.pretrained.map { [("Started from", $0)] } ?? []) + request.details
+    return report
+  }
+}

@@ -1,0 +1,161 @@
+import Files
+import Foundation
+import Imaging
+import Models
+import Networks
+public import Pipelines
+import Reporting
+import Tensors
+
+extension TrainingJob {
+  /// Trains, and leaves the model, `metrics.jsonl` and `training.html`; the last two are written anew after each epoch.
+  ///
+  /// - Parameters:
+  ///   - tell: gets every event, those of writing the metrics included.
+  ///   - isStopped: asked after each batch; where it says so a checkpoint is written and `CancellationError` thrown.
+  /// - Throws: as `fit`.
+  public func run(
+    tell: @escaping (TrainingEvent) -> Void, isStopped: @escaping () -> Bool
+  ) throws -> TrainingSummary {
+    let begin = ContinuousClock.now
+    let artifact = try Artifact(
+      network, folder: request.modelFolder, batch: hyperparameters.miniBatchSize, classes: request.classes,
+      preset: try hyperparameters.preset(), isResumed: checkpoint != nil)
+    let batches = trainingBatches
+    let evaluation = Evaluation(
+      validation, graph: graph, preset: try hyperparameters.preset(), batch: hyperparameters.miniBatchSize,
+      topK: topK, workers: workers)
+    var summary = TrainingSummary()
+    var record = checkpoint?.record ?? TrainingRecord()
+    var skipped: [String: String] = [:]
+    func note(_ faults: [Batches.Fault]) {
+      for fault in faults where skipped.updateValue(fault.reason, forKey: fault.name) == nil {
+        summary.skipped.append(Skip(path: fault.name, reason: fault.reason))
+        tell(.warning("\(fault)"))
+      }
+    }
+    var parts = FitParts(
+      makeEngine: { [self] shape, parameters in
+        let graph = shape == network.inputShape ? graph : try resized(to: shape).graph
+        return try makeEngine(graph, parameters, hyperparameters.miniBatchSize, optimizer, workers)
+      },
+      fill: { [self] epoch, batch, _, images, targets in
+        note(
+          try batches.fill(
+            &images, targets: &targets, preset: sizes.preset(epoch: epoch), epoch: epoch, batch: batch,
+            workers: workers
+          ).faults)
+      },
+      validate: { parameters in
+        let validation = try evaluation.validation(of: parameters)
+        note(evaluation.faults)
+        return validation
+      },
+      store: { parameters, epoch, isOnly in
+        try artifact.store(parameters, epoch: epoch, isOnly: isOnly)
+      })
+    parts.checkpointPath = checkpointPath
+    parts.isStopped = isStopped
+    parts.tell = { [self] event in
+      tell(event)
+      switch event {
+      case .stored(let path): summary.model = path
+      case .validated(let epoch):
+        record.epochs.append(epoch)
+        if epoch.isBest { record.best = epoch }
+        writeFigures(record, tell)
+      default: break
+      }
+    }
+    record = try fit(options(batchCount: batches.plan.batchCount), parts, start: start, from: checkpoint)
+    writeFigures(record, tell)
+    if request.archives { summary.archive = try artifact.archive() }
+    return finished(&summary, record, since: begin)
+  }
+
+  private var topK: Int? { hyperparameters.multiLabel ? nil : hyperparameters.topK }
+
+  private var trainingBatches: Batches {
+    let values = hyperparameters
+    return Batches(
+      train,
+      plan: EpochPlan(
+        imageCount: train.count, batch: values.miniBatchSize, seed: UInt64(values.seed.magnitude),
+        isTraining: true),
+      augmentation: values.augmentation,
+      targets: TargetOptions(labelSmoothing: values.labelSmoothing, mixupAlpha: values.mixupAlpha))
+  }
+
+  private func resized(to shape: [Int]) throws(ModelError) -> ResNet {
+    try ResNet(
+      depth: network.depth, head: network.head, classCount: network.classCount, inputShape: shape)
+  }
+
+  private func options(batchCount: Int) -> FitOptions {
+    let values = hyperparameters
+    var options = FitOptions()
+    options.epochs = values.epochs
+    options.batch = values.miniBatchSize
+    options.batchCount = batchCount
+    options.isMultiLabel = values.multiLabel
+    options.topK = topK
+    options.checkpointFrequency = values.checkpointFrequency
+    options.checkpointEvery = request.checkpointEvery
+    if values.earlyStopping {
+      options.earlyStopping = EarlyStopping(
+        leastEpochs: values.earlyStoppingMinEpochs, patience: values.earlyStoppingPatience,
+        tolerance: values.earlyStoppingTolerance)
+    }
+    if values.emaDecay > 0 { options.averageDecay = values.emaDecay }
+    options.identity = Self.identity(values, images: train.count, request)
+    let schedule = Schedule(values, updatesPerEpoch: batchCount)
+    options.learningRate = { epoch, batch in schedule.learningRate(update: epoch * batchCount + batch + 1) }
+    let sizes = sizes
+    options.shape = { sizes.preset(epoch: $0).shape }
+    return options
+  }
+
+  private var metricsPath: String { join(outputFolder, "metrics.jsonl") }
+  private var reportPath: String { join(outputFolder, "training.html") }
+
+  /// Both anew: a run that was resumed leaves no epoch twice.
+  private func writeFigures(_ record: TrainingRecord, _ tell: (TrainingEvent) -> Void) {
+    do {
+      try writeFile(metricsPath, try metricLines(record))
+      try writeFile(reportPath, report(record).html())
+    } catch {
+      tell(.warning("the figures of the training could not be written: \(error)"))
+    }
+  }
+
+  /// A JSON object an epoch.
+  private func metricLines(_ record: TrainingRecord) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys]
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    return try record.epochs.map { String(decoding: try encoder.encode($0), as: UTF8.self) + "\n" }.joined()
+  }
+
+  private func finished(
+    _ summary: inout TrainingSummary, _ record: TrainingRecord, since begin: ContinuousClock.Instant
+  ) -> TrainingSummary {
+    summary.epochs = record.epochs.count
+    summary.bestEpoch = record.best?.epoch
+    summary.bestValidationAccuracy = record.best?.validationAccuracy
+    summary.bestValidationTopAccuracy = record.best?.validationTopAccuracy
+    summary.trainAccuracy = record.epochs.last?.trainAccuracy
+    summary.trainLoss = record.epochs.last?.trainLoss
+    summary.validationAccuracy = record.epochs.last?.validationAccuracy
+    summary.validationLoss = record.epochs.last?.validationLoss
+    summary.stoppedEarly = record.hasStoppedEarly
+    summary.classes = hyperparameters.numClasses
+    summary.trainingImages = train.count
+    summary.validationImages = validation.count
+    summary.seconds = (.now - begin) / .seconds(1)
+    let images = record.epochs.reduce(0) { $0 + $1.images }
+    summary.imagesPerSecond = Double(images) / max(record.epochs.reduce(0) { $0 + $1.seconds }, 1e-9)
+    summary.metrics = metricsPath
+    summary.report = reportPath
+    return summary
+  }
+}

@@ -1,0 +1,139 @@
+import Files
+import Imaging
+import Models
+import Networks
+import Pipelines
+import Tensors
+
+/// One training, checked and ready to run.
+public final class TrainingJob {
+  /// With the numbers of classes and images filled in.
+  public let hyperparameters: Hyperparameters
+  /// What does no harm but should be known.
+  public let warnings: [String]
+  /// The arrays that were made anew, of a pretrained model.
+  public let renewed: [String]
+  let request: TrainingRequest
+  let makeEngine: TrainingRequest.MakeEngine
+  let network: ResNet
+  let graph: Graph
+  let start: Parameters
+  let train: TrainingImages
+  let validation: TrainingImages
+  let sizes: ImageSizes
+  let workers: Workers
+  let checkpoint: Checkpoint?
+  let checkpointPath: String
+  let outputFolder: String
+
+  /// Reads the labels of all images, and checks everything that can be checked before the first step.
+  ///
+  /// - Throws: `TrainingError` in SageMaker's words where it has some; `ModelError` of a pretrained model; `FitError` of a
+  ///   checkpoint; `FileError`.
+  public init(_ request: TrainingRequest, makeEngine: @escaping TrainingRequest.MakeEngine) throws {
+    self.request = request
+    self.makeEngine = makeEngine
+    workers = Workers(count: request.threads)
+    var values = try Hyperparameters(request.hyperparameters, isComplete: request.isComplete)
+    try values.check()
+    if values.numClasses == 0 { values.numClasses = try Self.classCount(request, values) }
+    train = try TrainingImages(
+      request.train, channel: "train", classCount: values.numClasses, isMultiLabel: values.multiLabel)
+    validation = try TrainingImages(
+      request.validation, channel: "validation", classCount: values.numClasses,
+      isMultiLabel: values.multiLabel)
+    if values.numTrainingSamples == 0 { values.numTrainingSamples = train.count }
+    if let classes = request.classes, classes.count != values.numClasses {
+      throw TrainingError(
+        "there are \(classes.count) names of classes, and num_classes is \(values.numClasses); as many are expected")
+    }
+    hyperparameters = values
+    warnings =
+      try values.warnings().map(\.description)
+      + values.check(
+        train: train, validation: validation, batch: values.miniBatchSize, names: request.classes ?? []
+      ).map(\.description)
+    sizes = try ImageSizes(values)
+    let whole = try values.preset()
+    try train.checkSizes(whole, workers: workers)
+    try validation.checkSizes(whole, workers: workers)
+    network = try ResNet(
+      depth: values.numLayers, head: values.multiLabel ? .sigmoid : .softmax, classCount: values.numClasses,
+      inputShape: values.imageShape)
+    graph = try network.graph
+    (start, renewed) = try Self.start(request, values, graph)
+    let folder = request.checkpointFolder ?? join(request.modelFolder, "checkpoints")
+    checkpointPath = join(folder, Checkpoint.fileName)
+    outputFolder = request.outputFolder ?? request.modelFolder
+    for folder in [request.modelFolder, folder, outputFolder] { try makeFolder(folder) }
+    if request.resumes, FileStamp(path: checkpointPath) != nil {
+      let found = try Checkpoint(path: checkpointPath)
+      try found.check(
+        Self.identity(values, images: train.count, request), path: checkpointPath)
+      checkpoint = found
+    } else {
+      checkpoint = nil
+    }
+  }
+
+  /// As many as there are names, else one more than the largest label.
+  private static func classCount(
+    _ request: TrainingRequest, _ values: Hyperparameters
+  ) throws(TrainingError) -> Int {
+    if let classes = request.classes { return classes.count }
+    guard !values.multiLabel else {
+      throw TrainingError("num_classes is required with multi_label, or the names of the classes")
+    }
+    let images = try TrainingImages(request.train, channel: "train", classCount: largestClassCount)
+    return (images.histogram.lastIndex { $0 > 0 } ?? 0) + 1
+  }
+
+  /// What labels may count up to where nobody says how many classes there are.
+  private static let largestClassCount = 100_000
+
+  private static func start(
+    _ request: TrainingRequest, _ values: Hyperparameters, _ graph: Graph
+  ) throws -> (Parameters, renewed: [String]) {
+    let fresh = Parameters(initialFor: graph, seed: UInt64(values.seed.magnitude))
+    guard let path = request.pretrained else {
+      if values.usePretrainedModel {
+        throw TrainingError(
+          "use_pretrained_model is 1, but there is no model to start from; name one (--model, or the channel 'model')")
+      }
+      return (fresh, [])
+    }
+    let model = try Model(path)
+    let transfer = try Parameters.transferred(
+      from: model.parameters, of: model.graph, to: graph, label: path, fresh: fresh)
+    return (transfer.parameters, transfer.renewed)
+  }
+
+  /// What has to be the same where a training goes on: all that the result depends on.
+  static func identity(
+    _ values: Hyperparameters, images: Int, _ request: TrainingRequest
+  ) -> [String: String] {
+    // The model of every epoch would be the same with any of these.
+    var free: Set = [
+      "checkpoint_frequency", "early_stopping", "early_stopping_min_epochs", "early_stopping_patience",
+      "early_stopping_tolerance", "kv_store", "recipe", "use_pretrained_model", "num_training_samples",
+    ]
+    // Where neither the rate nor the size of the images depends on how many there are to come.
+    if values.lrSchedule == .step && values.progressiveStart == nil { free.insert("epochs") }
+    var identity: [String: String] = [:]
+    for hyperparameter in Hyperparameters.table where !free.contains(hyperparameter.name) {
+      identity[hyperparameter.name] = hyperparameter.get(values)?.text
+    }
+    identity["training images"] = "\(images)"
+    return identity
+  }
+
+  var optimizer: Optimizer {
+    let values = hyperparameters
+    return switch values.optimizer {
+    case .sgd: .sgd(momentum: values.momentum, weightDecay: values.weightDecay)
+    case .nag: .nag(momentum: values.momentum, weightDecay: values.weightDecay)
+    case .adam: .adam(beta1: values.beta1, beta2: values.beta2, epsilon: values.eps)
+    case .rmsprop: .rmsprop(gamma: values.gamma, epsilon: values.eps)
+    }
+  }
+}

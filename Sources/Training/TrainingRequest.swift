@@ -1,0 +1,42 @@
+public import Models
+public import Networks
+public import Tensors
+
+/// What is to be trained, on what, and where the results go.
+public struct TrainingRequest: Sendable {
+  /// Names and values as text; of a name that stands more than once the last counts.
+  public var hyperparameters: [(name: String, value: String)] = []
+  /// Whether `num_classes` and `num_training_samples` have to be given; else the images say them.
+  public var isComplete = false
+  public var train: TrainingSource
+  public var validation: TrainingSource
+  /// Gets the model.
+  public var modelFolder: String
+  /// Gets `metrics.jsonl` and `training.html`; nil: `modelFolder` does.
+  public var outputFolder: String?
+  /// nil: `checkpoints` in `modelFolder`.
+  public var checkpointFolder: String?
+  /// Goes on after the checkpoint, if there is one.
+  public var resumes = false
+  /// Batches between two checkpoints within an epoch.
+  public var checkpointEvery: Int?
+  /// A trained model to start from: a folder or an archive.
+  public var pretrained: String?
+  /// Names of the classes, in the order of their labels.
+  public var classes: [String]?
+  public var archives = false
+  public var threads = 1
+  /// For the report: what else says where it comes from.
+  public var details: [(name: String, value: String)] = []
+
+  public init(train: TrainingSource, validation: TrainingSource, modelFolder: String) {
+    self.train = train
+    self.validation = validation
+    self.modelFolder = modelFolder
+  }
+
+  /// Makes the network that learns; `Trainer` is the one.
+  public typealias MakeEngine = (
+    _ graph: Graph, _ parameters: Parameters, _ batch: Int, _ optimizer: Optimizer, _ workers: Workers
+  ) throws -> any TrainingEngine
+}

@@ -79,7 +79,9 @@ let package = Package(
     // What a training learns from and how: hyperparameters, images, batches, schedules.
     .target(
       name: "Training",
-      dependencies: ["Files", "Records", "Imaging", "Models", "Pipelines", "Tensors"],
+      dependencies: [
+        "Files", "Records", "Imaging", "Models", "Networks", "Pipelines", "Reporting", "Tensors",
+      ],
       swiftSettings: strict),
     .target(
       name: "Hosting",
@@ -100,7 +102,7 @@ let package = Package(
       dependencies: [
         "Files", "Records", "Hosting", "Imaging", "Inference", "Models", "Networks", "Pipelines",
         "Predictions",
-        "Reporting", "Sampling", "Scoring", "Tensors", "Terminal",
+        "Reporting", "Sampling", "Scoring", "Tensors", "Terminal", "Training",
         argumentParser,
       ],
       swiftSettings: strict),
@@ -144,7 +146,8 @@ let package = Package(
     .testTarget(
       name: "TrainingTests",
       dependencies: [
-        "Training", "Files", "Imaging", "Models", "Pipelines", "Records", "Tensors", "TestSupport",
+        "Training", "Files", "Imaging", "Models", "Networks", "Pipelines", "Records", "Reporting", "Tensors",
+        "TestSupport",
       ],
       swiftSettings: tests),
     .testTarget(

@@ -32,11 +32,13 @@ final class Evaluation {
     var sums = MetricSums()
     faults = []
     for number in 0..<batches.plan.batchCount {
-      var (imageSpan, targetSpan) = (images.mutableSpan, targets.mutableSpan)
+      var imageSpan = images.mutableSpan
+      var targetSpan = targets.mutableSpan
       let filled = try batches.fill(
         &imageSpan, targets: &targetSpan, preset: preset, epoch: 0, batch: number, workers: workers)
       faults += filled.faults
-      var outputSpan = outputs.mutableSpan.extracting(first: filled.count * width)
+      var room = outputs.mutableSpan
+      var outputSpan = room._mutatingExtracting(first: filled.count * width)
       network.run(
         images.span.extracting(first: filled.count * preset.count), count: filled.count, into: &outputSpan)
       sums.add(

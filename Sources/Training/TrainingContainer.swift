@@ -1,4 +1,4 @@
-import Files
+public import Files
 import Foundation
 
 /// The folders of a SageMaker training container, `/opt/ml` there: what a job is asked, and where its results go.

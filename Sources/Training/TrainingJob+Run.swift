@@ -3,7 +3,7 @@ import Foundation
 import Imaging
 import Models
 import Networks
-public import Pipelines
+import Pipelines
 import Reporting
 import Tensors
 

@@ -6,6 +6,7 @@ import Pipelines
 import Predictions
 import Records
 import Terminal
+import Training
 
 /// An error as the user reads it: what is wrong, and what to do.
 struct Failure {
@@ -38,6 +39,12 @@ struct Failure {
     case let error as ModelError:
       sentence = error.description
       remedy = nil
+    case let error as TrainingError:
+      sentence = error.description
+      remedy = nil
+    case let error as FitError:
+      sentence = error.description
+      remedy = error.remedy
     case let error as StoppedRun:
       sentence = "stopped by \(interruptionName)"
       remedy = error.remedy

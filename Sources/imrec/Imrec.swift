@@ -18,7 +18,8 @@ struct Imrec: AsyncParsableCommand {
           ConvertCommand.self, ListCommand.self, PackCommand.self, InfoCommand.self, VerifyCommand.self,
           ExtractCommand.self, MergeCommand.self, TensorsCommand.self,
         ]),
-      CommandGroup(name: "Model", subcommands: [PredictCommand.self, TransformCommand.self]),
+      CommandGroup(
+        name: "Model", subcommands: [PredictCommand.self, TransformCommand.self, TrainCommand.self]),
       CommandGroup(name: "Score", subcommands: [ScoreCommand.self, CompareCommand.self]),
       CommandGroup(name: "Serve", subcommands: [HostCommand.self]),
       CommandGroup(name: "Tools", subcommands: [BenchCommand.self, SampleCommand.self]),
@@ -33,7 +34,7 @@ struct Imrec: AsyncParsableCommand {
       return writeToOutput(RootHelp.text) ? ExitStatus.done : ExitStatus.failed
     }
     do {
-      var command = try parseAsRoot()
+      var command = try parseAsRoot(withDashes(Array(CommandLine.arguments.dropFirst())))
       if var command = command as? any AsyncParsableCommand {
         try await command.run()
       } else {

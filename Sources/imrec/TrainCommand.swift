@@ -1,0 +1,195 @@
+import ArgumentParser
+import Files
+import Inference
+import Networks
+import Tensors
+import Terminal
+import Training
+
+struct TrainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train",
+    abstract: "A ResNet from labelled images.",
+    discussion: """
+      SageMaker's image classification algorithm on this machine: its hyperparameters, its log, its model files.
+      EXAMPLE: imrec train --train T.rec --validation V.rec --model-dir model --num-layers 18 --epochs 10
+      Ctrl-C and SIGTERM finish the batch and write a checkpoint; the same command with --resume goes on.
+      """)
+
+  @Option(help: ArgumentHelp("A .rec, a .lst, or an augmented manifest.", valueName: "file"))
+  var train: String?
+  @Option(help: ArgumentHelp("The same, for the validation.", valueName: "file"))
+  var validation: String?
+  @Option(help: ArgumentHelp("Gets the model; it is made where it is not there.", valueName: "folder"))
+  var modelDir: String?
+  @Option(
+    help: ArgumentHelp(
+      "The folder of a training container: config, channels and results are in it.", valueName: "folder"))
+  var optMl: String?
+  @OptionGroup(title: "Input") var input: TrainInputOptions
+  @OptionGroup(title: "Running") var running: TrainRunOptions
+  @OptionGroup(title: "Hyperparameters") var hyperparameters: HyperparameterOptions
+  @OptionGroup(title: "Hyperparameters beyond SageMaker's") var own: OwnHyperparameterOptions
+  @OptionGroup(title: "Output") var output: OutputOptions
+
+  func validate() throws {
+    if optMl != nil {
+      guard train == nil, validation == nil, modelDir == nil, hyperparameters.pairs.isEmpty, own.pairs.isEmpty,
+        input.isEmpty, running.checkpointDir == nil, running.outputDir == nil
+      else {
+        throw ValidationError(
+          "--opt-ml takes everything from its folder: no --train, --validation, --model-dir, and no hyperparameters"
+        )
+      }
+      return
+    }
+    for (name, value) in [("--train", train), ("--validation", validation), ("--model-dir", modelDir)]
+    where value == nil { throw ValidationError("\(name) is missing (or --opt-ml, a container's folder)") }
+    // What the options alone say is checked before anything is read.
+    do { _ = try Hyperparameters(hyperparameters.pairs + own.pairs, isComplete: false) } catch {
+      throw ValidationError("\(error)")
+    }
+  }
+
+  func run() throws {
+    guard let optMl else { return try run(try request(), log: TrainingLog(hasTime: false, topK: topK)) }
+    let container = TrainingContainer(optMl)
+    do {
+      try run(try containerRequest(container), log: TrainingLog(hasTime: true, topK: topK))
+    } catch let stopped as StoppedRun {
+      throw stopped
+    } catch let skipped as ExitCode where skipped.rawValue == ExitStatus.someSkipped {
+      // A container is either done or failed; the log names what was skipped.
+      return
+    } catch {
+      let failure = Failure(error)
+      let words = [failure.sentence, failure.remedy].compactMap(\.self).joined(separator: ". ")
+      for line in TrainingLog(hasTime: true).failure(words) { writeToErrorOutput(printable(line) + "\n") }
+      try? container.writeFailure("ClientError: \(words), exit code: 1")
+      throw error
+    }
+  }
+
+  private var topK: Int? {
+    (hyperparameters.pairs.last { $0.name == "top_k" }?.value).flatMap { Int($0) }
+  }
+
+  @inline(never)
+  private func run(_ request: TrainingRequest, log: TrainingLog) throws {
+    let job = try TrainingJob(request) { graph, parameters, batch, optimizer, workers in
+      try Trainer(graph, parameters, batch: batch, optimizer: optimizer, workers: workers)
+    }
+    var log = log
+    if !job.hyperparameters.multiLabel { log = TrainingLog(hasTime: log.hasTime, topK: job.hyperparameters.topK) }
+    let screen = TrainingScreen(log: log, quiet: output.quiet)
+    for warning in job.warnings { output.words.warn(printable(warning)) }
+    if !job.renewed.isEmpty {
+      output.words.note("made anew, as the classes are others: \(job.renewed.joined(separator: ", "))")
+    }
+    screen.write(log.parameterBlock(job.hyperparameters.parameterLines()))
+    let summary: TrainingSummary
+    do {
+      summary = try job.run(tell: screen.take, isStopped: { Task.isCancelled })
+    } catch is CancellationError {
+      throw StoppedRun(remedy: "The checkpoint stands: the same command with --resume goes on after it.")
+    }
+    screen.finish()
+    try tell(summary, request)
+  }
+
+  @inline(never)
+  private func tell(_ summary: TrainingSummary, _ request: TrainingRequest) throws {
+    try output.finish(summary, skippedCount: summary.skipped.count) {
+      let best = summary.bestValidationAccuracy.map { "\(oneDecimal($0 * 100)) % of the validation right" }
+      let epoch = summary.bestEpoch.map { " in epoch \($0)" } ?? ""
+      let model = summary.archive ?? summary.model ?? request.modelFolder
+      return
+        "\(model): \(best ?? "no epoch")\(epoch), \(counted(summary.epochs, "epoch")), "
+        + "\(oneDecimal(summary.seconds)) s, \(oneDecimal(summary.imagesPerSecond)) images/s\n"
+    }
+  }
+
+  @inline(never)
+  private func request() throws -> TrainingRequest {
+    var request = TrainingRequest(
+      train: source(train ?? "", root: input.root),
+      validation: source(validation ?? "", root: input.validationRoot ?? input.root),
+      modelFolder: modelDir ?? "")
+    if let path = input.hyperparameters {
+      request.hyperparameters = try Hyperparameters.pairs(json: readFile(path, limit: 1 << 24).bytes)
+    }
+    request.hyperparameters += hyperparameters.pairs + own.pairs
+    request.pretrained = input.model
+    request.classes = try input.classes.map { try classNames(readFile($0, limit: 1 << 26).bytes, path: $0) }
+    request.outputFolder = running.outputDir
+    request.checkpointFolder = running.checkpointDir
+    request.resumes = running.resume
+    apply(&request)
+    return request
+  }
+
+  @inline(never)
+  private func containerRequest(_ container: TrainingContainer) throws -> TrainingRequest {
+    var request = try container.request()
+    apply(&request)
+    return request
+  }
+
+  private func apply(_ request: inout TrainingRequest) {
+    request.checkpointEvery = running.checkpointEvery
+    request.archives = running.archive
+    request.threads = running.threads
+    request.details = [("Program", "imrec \(Imrec.configuration.version)")]
+  }
+
+  private func source(_ path: String, root: String?) -> TrainingSource {
+    switch splitExtension(path).suffix {
+    case ".lst": .list(path, root: root ?? folderName(path))
+    case ".manifest", ".jsonl", ".json": .manifest(path)
+    default: .records(path)
+    }
+  }
+}
+
+struct TrainInputOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Where the paths of a .lst start from. (default: its own folder)", valueName: "folder"))
+  var root: String?
+  @Option(help: ArgumentHelp("The same, of the validation. (default: --root)", valueName: "folder"))
+  var validationRoot: String?
+  @Option(help: ArgumentHelp("Names of the classes, one a line, in label order.", valueName: "file"))
+  var classes: String?
+  @Option(
+    help: ArgumentHelp(
+      "Start from this model, a folder or an archive; other classes get a new last layer.", valueName: "model"))
+  var model: String?
+  @Option(
+    help: ArgumentHelp(
+      "A JSON object of hyperparameters, as SageMaker's; options come before it.", valueName: "file"))
+  var hyperparameters: String?
+
+  var isEmpty: Bool {
+    [root, validationRoot, classes, model, hyperparameters].allSatisfy { $0 == nil }
+  }
+}
+
+struct TrainRunOptions: ParsableArguments {
+  @Flag(help: "Go on after the checkpoint, if there is one: as if nothing had happened.")
+  var resume = false
+  @Option(
+    help: ArgumentHelp("Also a checkpoint after so many batches. (default: after each epoch)", valueName: "batches"),
+    transform: wholeNumber(1...1_000_000_000))
+  var checkpointEvery: Int?
+  @Option(help: ArgumentHelp("(default: checkpoints in the model's folder)", valueName: "folder"))
+  var checkpointDir: String?
+  @Option(
+    help: ArgumentHelp(
+      "Gets metrics.jsonl and training.html. (default: the model's folder)", valueName: "folder"))
+  var outputDir: String?
+  @Flag(help: "Also make model.tar.gz, as SageMaker leaves it.")
+  var archive = false
+  @Option(
+    help: ArgumentHelp("Threads. (default: number of cores)", valueName: "count"), transform: wholeNumber(1...1024))
+  var threads = Imrec.coreCount
+}

@@ -40,6 +40,12 @@ public final class Artifact {
     written = isResumed ? Set(Self.parameterNames(in: folder)) : []
   }
 
+  /// Where the model of an epoch, counted from 1, stands if it was stored.
+  func path(epoch: Int) -> String? {
+    let path = writer.parametersPath(epoch: epoch)
+    return FileStamp(path: path) == nil ? nil : path
+  }
+
   /// Writes the model of an epoch.
   ///
   /// - Parameters:

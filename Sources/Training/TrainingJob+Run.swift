@@ -37,7 +37,8 @@ extension TrainingJob {
     var parts = FitParts(
       makeEngine: { [self] shape, parameters in
         let graph = shape == network.inputShape ? graph : try resized(to: shape).graph
-        return try makeEngine(graph, parameters, hyperparameters.miniBatchSize, optimizer, workers)
+        return try makeEngine(
+          graph, parameters, hyperparameters.miniBatchSize, hyperparameters.mxnetOptimizer, workers)
       },
       fill: { [self] epoch, batch, _, images, targets in
         note(
@@ -70,6 +71,9 @@ extension TrainingJob {
     record = try fit(options(batchCount: batches.plan.batchCount), parts, start: start, from: checkpoint)
     writeFigures(record, tell)
     if request.archives { summary.archive = try artifact.archive() }
+    if summary.model == nil, hyperparameters.checkpointFrequency == nil, let best = record.best {
+      summary.model = artifact.path(epoch: best.epoch + 1)
+    }
     return finished(&summary, record, since: begin)
   }
 

@@ -1,7 +1,6 @@
 import Files
 import Imaging
 import Models
-import Networks
 import Pipelines
 import Tensors
 
@@ -125,15 +124,5 @@ public final class TrainingJob {
     }
     identity["training images"] = "\(images)"
     return identity
-  }
-
-  var optimizer: Optimizer {
-    let values = hyperparameters
-    return switch values.optimizer {
-    case .sgd: .sgd(momentum: values.momentum, weightDecay: values.weightDecay)
-    case .nag: .nag(momentum: values.momentum, weightDecay: values.weightDecay)
-    case .adam: .adam(beta1: values.beta1, beta2: values.beta2, epsilon: values.eps)
-    case .rmsprop: .rmsprop(gamma: values.gamma, epsilon: values.eps)
-    }
   }
 }

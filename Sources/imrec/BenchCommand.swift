@@ -6,7 +6,7 @@ struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "How fast this machine is.",
     discussion: "EXAMPLE: imrec bench decode train.rec --resize 256",
-    subcommands: [BenchDecodeCommand.self, BenchInferCommand.self])
+    subcommands: [BenchDecodeCommand.self, BenchInferCommand.self, BenchTrainCommand.self])
 }
 
 struct BenchDecodeCommand: AsyncParsableCommand {

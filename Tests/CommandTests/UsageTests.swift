@@ -4,6 +4,7 @@ import Testing
 private let verbs = [
   ["convert"], ["list"], ["pack"], ["info"], ["verify"], ["extract"], ["merge"], ["tensors"],
   ["bench", "decode"], ["score"], ["compare"], ["predict"], ["transform"], ["host"], ["bench", "infer"],
+  ["train"], ["bench", "train"],
 ]
 
 @Suite("The command line of imrec")
@@ -28,7 +29,9 @@ struct UsageTests {
     // The parser does not break the line of the usage.
     let wide = run.output.split(separator: "\n").filter { $0.count > 80 && !$0.hasPrefix("USAGE: ") }
     #expect(wide.isEmpty)
-    #expect(run.output.split(separator: "\n", omittingEmptySubsequences: false).count <= 60)
+    // Each of some forty hyperparameters is an option of its own.
+    let limit = verb.last == "train" ? 120 : 60
+    #expect(run.output.split(separator: "\n", omittingEmptySubsequences: false).count <= limit)
   }
 
   @Test("says its version, and writes completions")
@@ -53,6 +56,16 @@ struct UsageTests {
       ("transform model in out --max-payload 0", "from 1 to"),
       ("transform model in out --batch x", "from 1 to"),
       ("host", "--opt-ml"), ("host model --opt-ml x", "--opt-ml"), ("host model --port 65536", "from 0 to"),
+      ("train", "--train is missing"), ("train --train t.rec --validation v.rec", "--model-dir is missing"),
+      ("train --train t.rec --validation v.rec --model-dir m --epochs 0", "'epochs' hyperparameter"),
+      ("train --train t.rec --validation v.rec --model-dir m --optimizer best", "'nag'"),
+      ("train --train t.rec --validation v.rec --model-dir m --num_layers 19", "'num_layers' hyperparameter"),
+      ("train --train t.rec --validation v.rec --model-dir m --checkpoint-every 0", "from 1 to"),
+      ("train --train t.rec --validation v.rec --model-dir m --learning-rat 1", "--learning-rate"),
+      ("train --opt-ml ml --train t.rec", "--opt-ml takes everything"),
+      ("train --opt-ml ml --epochs 3", "--opt-ml takes everything"),
+      ("bench train --mini-batch-size x", "'mini_batch_size' hyperparameter"),
+      ("bench train --num-layers 20", "more than 28 rows"), ("bench train --runs 0", "from 1 to"),
       ("bench infer", "<model>"), ("bench infer model --batch 1,,2", "1,32"),
       ("bench infer model --batch 0", "1,32"),
       ("nonsense", "nonsense"), ("--nonsense", "--nonsense"), ("convert", "<root>"),

@@ -6,7 +6,7 @@ extension TrainingPage {
   private var parts: [Part] {
     [
       ("Data", "column-wrong", { $0.dataSeconds }), ("Forward", "column", { $0.forwardSeconds }),
-      ("Backward", "whisker", { $0.backwardSeconds }), ("Update", "margin", { $0.updateSeconds }),
+      ("Backward", "column-soft", { $0.backwardSeconds }), ("Update", "margin", { $0.updateSeconds }),
       ("Other", "ghost", { other($0) }),
     ]
   }

@@ -143,10 +143,11 @@ private func wilson(_ share: Double, of count: Int) -> Estimate? {
   return Estimate(value: share, low: max(0, middle - reach), high: min(1, middle + reach))
 }
 
-/// "42 s", "3 min 20 s", "2 h 05 min"
+/// "4.2 s", "42 s", "3 min 20 s", "2 h 05 min"
 func durationText(_ seconds: Double) -> String {
   let total = Int64(exactly: max(0, seconds).rounded()) ?? 0
   func two(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
+  if total < 10 { return decimal(max(0, seconds), 1) + "\u{A0}s" }
   if total < 60 { return "\(total)\u{A0}s" }
   if total < 3600 { return "\(total / 60)\u{A0}min \(two(total % 60))\u{A0}s" }
   return "\(total / 3600)\u{A0}h \(two(total / 60 % 60))\u{A0}min"

@@ -1,0 +1,112 @@
+import Glibc
+public import Models
+public import Networks
+public import Tensors
+
+/// How fast a network learns here: steps on random images, without reading and decoding any.
+public struct TrainingBenchmark: Encodable, Sendable {
+  /// Median over the runs.
+  public var imagesPerSecond = 0.0
+  public var bestImagesPerSecond = 0.0
+  public var runs: [Double] = []
+  /// Of one step, in the median.
+  public var stepSeconds = 0.0
+  public var forwardSeconds = 0.0
+  public var backwardSeconds = 0.0
+  public var updateSeconds = 0.0
+  /// Making the network ready.
+  public var loadSeconds = 0.0
+  public var layers = 0
+  public var shape: [Int] = []
+  public var batch = 0
+  public var optimizer = ""
+  public var threads = 0
+  public var peakMemoryBytes = 0
+}
+
+/// Measures steps of a training with these hyperparameters, after one that does not count.
+///
+/// - Parameters:
+///   - hyperparameters: of them the network's, the batch's and the optimizer's matter; 1000 classes where none are given.
+///   - runs: that count; each lasts a second or one step.
+///   - progress: called after each run.
+/// - Throws: `TrainingError`; `ModelError`; what the engine throws; `CancellationError`.
+public func benchmarkTraining(
+  _ hyperparameters: Hyperparameters, runs: Int, threads: Int, makeEngine: TrainingRequest.MakeEngine,
+  progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
+) throws -> TrainingBenchmark {
+  try hyperparameters.check()
+  let classes = hyperparameters.numClasses > 0 ? hyperparameters.numClasses : 1000
+  let graph = try ResNet(
+    depth: hyperparameters.numLayers, head: hyperparameters.multiLabel ? .sigmoid : .softmax,
+    classCount: classes, inputShape: hyperparameters.imageShape
+  ).graph
+  var result = TrainingBenchmark()
+  let batch = hyperparameters.miniBatchSize
+  let start = ContinuousClock.now
+  let engine = try makeEngine(
+    graph, Parameters(initialFor: graph, seed: UInt64(hyperparameters.seed.magnitude)), batch,
+    hyperparameters.mxnetOptimizer, Workers(count: threads))
+  result.loadSeconds = (.now - start) / .seconds(1)
+  let data = imagined(batch, graph)
+  var outputs = [Float](repeating: 0, count: batch * classes)
+  func step() throws -> (whole: Duration, parts: TrainingStep) {
+    let start = ContinuousClock.now
+    var span = outputs.mutableSpan
+    // So small that the numbers stay what they are.
+    let parts = try engine.step(
+      data.images.span, targets: data.targets.span, count: batch, learningRate: 1e-6, outputs: &span)
+    return (.now - start, parts)
+  }
+  _ = try step()
+  var steps: [(whole: Duration, parts: TrainingStep)] = []
+  for run in 0..<runs {
+    let start = ContinuousClock.now
+    var count = 0
+    repeat {
+      try Task.checkCancellation()
+      steps.append(try step())
+      count += 1
+    } while .now - start < .seconds(1)
+    result.runs.append(Double(count * batch) / ((.now - start) / .seconds(1)))
+    progress(run + 1, runs)
+  }
+  result.imagesPerSecond = median(result.runs)
+  result.bestImagesPerSecond = result.runs.max() ?? 0
+  result.stepSeconds = median(steps.map { $0.whole / .seconds(1) })
+  result.forwardSeconds = median(steps.map { $0.parts.forward / .seconds(1) })
+  result.backwardSeconds = median(steps.map { $0.parts.backward / .seconds(1) })
+  result.updateSeconds = median(steps.map { $0.parts.update / .seconds(1) })
+  result.layers = hyperparameters.numLayers
+  result.shape = hyperparameters.imageShape
+  result.batch = batch
+  result.optimizer = hyperparameters.optimizer.rawValue
+  result.threads = threads
+  result.peakMemoryBytes = peakMemory()
+  return result
+}
+
+/// Numbers of 0...255, and a class for each image.
+private func imagined(_ batch: Int, _ graph: Graph) -> (images: [Float], targets: [Float]) {
+  var state: UInt32 = 1
+  let images = (0..<graph.inputShape.reduce(batch, *)).map { _ in
+    state = state &* 1_664_525 &+ 1_013_904_223
+    return Float(state >> 24)
+  }
+  var targets = [Float](repeating: 0, count: batch * graph.outputCount)
+  for image in 0..<batch { targets[image * graph.outputCount + image % graph.outputCount] = 1 }
+  return (images, targets)
+}
+
+private func median(_ values: [Double]) -> Double {
+  let sorted = values.sorted()
+  guard !sorted.isEmpty else { return 0 }
+  return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
+}
+
+/// The most memory that this process has had, in bytes.
+private func peakMemory() -> Int {
+  var usage = rusage()
+  guard unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 else { return 0 }
+  return usage.ru_maxrss * 1024
+}

@@ -1,0 +1,47 @@
+import ArgumentParser
+import Networks
+import Terminal
+import Training
+
+struct BenchTrainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train",
+    abstract: "Images per second of a training, on random images.",
+    discussion: "EXAMPLE: imrec bench train --num-layers 18 --mini-batch-size 32")
+
+  @Option(
+    help: ArgumentHelp("Runs that count, a second or a step each. (default: 5)", valueName: "count"),
+    transform: wholeNumber(1...1000))
+  var runs = 5
+  @Option(
+    help: ArgumentHelp("Threads. (default: number of cores)", valueName: "count"), transform: wholeNumber(1...1024))
+  var threads = Imrec.coreCount
+  @OptionGroup(title: "Hyperparameters") var hyperparameters: HyperparameterOptions
+  @OptionGroup(title: "Hyperparameters beyond SageMaker's") var own: OwnHyperparameterOptions
+  @OptionGroup(title: "Output") var output: OutputOptions
+
+  func validate() throws {
+    do { try Hyperparameters(hyperparameters.pairs + own.pairs, isComplete: false).check() } catch {
+      throw ValidationError("\(error)")
+    }
+  }
+
+  func run() throws {
+    let display = ProgressDisplay(unit: "runs", quiet: output.quiet, showsRate: false)
+    let result = try benchmarkTraining(
+      Hyperparameters(hyperparameters.pairs + own.pairs, isComplete: false), runs: runs, threads: threads,
+      makeEngine: { graph, parameters, batch, optimizer, workers in
+        try Trainer(graph, parameters, batch: batch, optimizer: optimizer, workers: workers)
+      }
+    ) { done, total in
+      display.update(done: done, total: total, skipped: 0, fraction: Double(done) / Double(max(1, total)))
+    }
+    display.finish()
+    try output.finish(result, skippedCount: 0) {
+      "\(oneDecimal(result.imagesPerSecond)) images/s (best \(oneDecimal(result.bestImagesPerSecond))); a step of "
+        + "\(counted(result.batch, "image")): \(rounded(result.forwardSeconds * 1000)) ms forward, "
+        + "\(rounded(result.backwardSeconds * 1000)) ms backward, \(rounded(result.updateSeconds * 1000)) ms update; "
+        + "\(counted(result.threads, "thread")), \(byteText(result.peakMemoryBytes)) of memory at most\n"
+    }
+  }
+}

@@ -10,34 +10,25 @@ struct TrainCommandTests {
     "--learning-rate", "0.01", "--seed", "3",
   ]
 
-  /// Records of two classes in `folder`: 8 images to train, 4 to validate.
-  private func withRecords(_ body: (String) throws -> Void) throws {
-    try withScratchFolder { (folder) throws in
-      let sample = imrec.run(["sample", "photos"], in: folder)
-      #expect(sample.status == 0, "\(sample)")
-      let packed = imrec.run(["convert", "photos", "x", "--train-ratio", "0.7", "--val-ratio", "0.3"], in: folder)
-      #expect(packed.status == 0, "\(packed)")
-      try body(folder)
-    }
-  }
-
   private func train(_ folder: String, _ more: [String], meanwhile: (pid_t) -> Void = { _ in }) -> ProgramRun {
     imrec.run(
-      ["train", "--train", "x-train.rec", "--validation", "x-val.rec", "--classes", "x-classes.txt"] + options
-        + more, in: folder, seconds: 300, meanwhile: meanwhile)
+      ["train", "--train", "in.rec", "--validation", "in.rec"] + options + more, in: folder, seconds: 300,
+      meanwhile: meanwhile)
   }
 
   @Test("leaves a model, its figures and a report, and says so in SageMaker's lines")
   func whole() throws {
     try withRecords { (folder) throws in
-      let run = train(folder, ["--model-dir", "m", "--epochs", "2", "--archive", "--json"])
+      writeScratchFile(folder + "/names", "a\nb\n".utf8)
+      let run = train(
+        folder, ["--model-dir", "m", "--epochs", "2", "--archive", "--json", "--classes", "names"])
       #expect(run.status == 0, "\(run)")
       for name in ["model.tar.gz", "metrics.jsonl", "training.html", "classes.txt", "preprocess.json"] {
         #expect(scratchNames(folder + "/m").contains(name))
       }
       #expect(readScratchFile(folder + "/m/metrics.jsonl").split(separator: "\n").count == 2)
       let model = try Model(folder + "/m/model.tar.gz")
-      #expect(model.classes == readScratchBytes(folder + "/x-classes.txt"))
+      #expect(model.classes == Array("a\nb\n".utf8))
       for words in ["---- Parameters ----\n", "\nEpoch[1] Train-accuracy=", "\nEpoch[1] Validation-accuracy="] {
         #expect(run.errors.contains(words), "\(run)")
       }
@@ -68,8 +59,7 @@ struct TrainCommandTests {
     try withRecords { (folder) throws in
       for channel in ["train", "validation"] {
         writeScratchFile(
-          folder + "/ml/input/data/\(channel)/d.rec",
-          readScratchBytes(folder + (channel == "train" ? "/x-train.rec" : "/x-val.rec")) ?? [])
+          folder + "/ml/input/data/\(channel)/d.rec", readScratchBytes(folder + "/in.rec") ?? [])
       }
       let config = folder + "/ml/input/config/hyperparameters.json"
       writeScratchFile(config, #"{"num_classes": "2"}"#.utf8)

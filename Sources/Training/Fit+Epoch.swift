@@ -83,9 +83,12 @@ extension FitRun {
     if unwritten == nil, !hasStoredModel {
       store(try average?.parameters ?? engine.parameters(), state.epoch, isOnly: false)
     }
-    if let unwritten { store(unwritten.parameters, unwritten.epoch, isOnly: options.checkpointFrequency == nil) }
     if let unwritten {
-      throw FitError(.unwritten("the model of epoch \(unwritten.epoch) could not be written: \(unwritten.reason)"))
+      store(unwritten.parameters, unwritten.epoch, isOnly: options.checkpointFrequency == nil)
+    }
+    if let unwritten {
+      throw FitError(
+        .unwritten("the model of epoch \(unwritten.epoch) could not be written: \(unwritten.reason)"))
     }
   }
 

@@ -36,7 +36,8 @@ public struct FitError: Error, Hashable, Sendable, CustomStringConvertible {
     case .diverged(_, _, let learningRate, _):
       "Lower learning_rate (to \(shortText(learningRate / 10)), say), begin with warmup_epochs, or change the "
         + "optimizer; a larger mini_batch_size is steadier, too."
-    case .otherTraining: "Give the same values again, or another folder for the checkpoints, or leave --resume out."
+    case .otherTraining:
+      "Give the same values again, or another folder for the checkpoints, or leave --resume out."
     case .badCheckpoint: "Remove it to begin anew."
     case .unwritten: "Make room; with --resume the training goes on after its last checkpoint."
     case .contradiction: nil

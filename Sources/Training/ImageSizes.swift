@@ -19,7 +19,8 @@ struct ImageSizes: Sendable {
     let side = min(whole.height, whole.width)
     for stage in 0..<Self.stageCount - 1 {
       let wanted = start + (side - start) * stage / (Self.stageCount - 1)
-      let shape = [whole.channels] + whole.shape[1...].map { Self.scaled($0, wanted, side, rows: whole.height) }
+      let shape =
+        [whole.channels] + whole.shape[1...].map { Self.scaled($0, wanted, side, rows: whole.height) }
       let resize = whole.resize.map { max($0 * wanted / side, shape[1] + 1, shape[2] + 1) }
       stages.append(
         try Preset(mode: .crop, resize: resize, shape: shape, mean: whole.mean, std: whole.std))

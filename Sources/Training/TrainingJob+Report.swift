@@ -37,7 +37,10 @@ extension TrainingJob {
       [
         ("Training images", "\(request.train.path) (\(train.count))"),
         ("Validation images", "\(request.validation.path) (\(validation.count))"),
-        ("Network", "ResNet-\(network.depth), \(graph.parameters.reduce(0) { $0 + $1.shape.reduce(1, *) }) parameters"),
+        (
+          "Network",
+          "ResNet-\(network.depth), \(graph.parameters.reduce(0) { $0 + $1.shape.reduce(1, *) }) parameters"
+        ),
         ("Threads", "\(request.threads)"),
       ] + (request.pretrained.map { [("Started from", $0)] } ?? []) + request.details
     return report

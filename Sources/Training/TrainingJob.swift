@@ -44,7 +44,8 @@ public final class TrainingJob {
     if values.numTrainingSamples == 0 { values.numTrainingSamples = train.count }
     if let classes = request.classes, classes.count != values.numClasses {
       throw TrainingError(
-        "there are \(classes.count) names of classes, and num_classes is \(values.numClasses); as many are expected")
+        "there are \(classes.count) names of classes, and num_classes is \(values.numClasses); as many are expected"
+      )
     }
     hyperparameters = values
     warnings =
@@ -97,7 +98,8 @@ public final class TrainingJob {
     guard let path = request.pretrained else {
       if values.usePretrainedModel {
         throw TrainingError(
-          "use_pretrained_model is 1, but there is no model to start from; name one (--model, or the channel 'model')")
+          "use_pretrained_model is 1, but there is no model to start from; name one (--model, or the channel 'model')"
+        )
       }
       return (fresh, [])
     }

@@ -14,7 +14,8 @@ struct BenchTrainCommand: ParsableCommand {
     transform: wholeNumber(1...1000))
   var runs = 5
   @Option(
-    help: ArgumentHelp("Threads. (default: number of cores)", valueName: "count"), transform: wholeNumber(1...1024))
+    help: ArgumentHelp("Threads. (default: number of cores)", valueName: "count"),
+    transform: wholeNumber(1...1024))
   var threads = Imrec.coreCount
   @OptionGroup(title: "Hyperparameters") var hyperparameters: HyperparameterOptions
   @OptionGroup(title: "Hyperparameters beyond SageMaker's") var own: OwnHyperparameterOptions
@@ -32,10 +33,10 @@ struct BenchTrainCommand: ParsableCommand {
       Hyperparameters(hyperparameters.pairs + own.pairs, isComplete: false), runs: runs, threads: threads,
       makeEngine: { graph, parameters, batch, optimizer, workers in
         try Trainer(graph, parameters, batch: batch, optimizer: optimizer, workers: workers)
-      }
-    ) { done, total in
-      display.update(done: done, total: total, skipped: 0, fraction: Double(done) / Double(max(1, total)))
-    }
+      },
+      progress: { done, total in
+        display.update(done: done, total: total, skipped: 0, fraction: Double(done) / Double(max(1, total)))
+      })
     display.finish()
     try output.finish(result, skippedCount: 0) {
       "\(oneDecimal(result.imagesPerSecond)) images/s (best \(oneDecimal(result.bestImagesPerSecond))); a step of "

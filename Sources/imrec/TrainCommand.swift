@@ -34,7 +34,8 @@ struct TrainCommand: ParsableCommand {
 
   func validate() throws {
     if optMl != nil {
-      guard train == nil, validation == nil, modelDir == nil, hyperparameters.pairs.isEmpty, own.pairs.isEmpty,
+      guard train == nil, validation == nil, modelDir == nil, hyperparameters.pairs.isEmpty,
+        own.pairs.isEmpty,
         input.isEmpty, running.checkpointDir == nil, running.outputDir == nil
       else {
         throw ValidationError(
@@ -80,7 +81,9 @@ struct TrainCommand: ParsableCommand {
       try Trainer(graph, parameters, batch: batch, optimizer: optimizer, workers: workers)
     }
     var log = log
-    if !job.hyperparameters.multiLabel { log = TrainingLog(hasTime: log.hasTime, topK: job.hyperparameters.topK) }
+    if !job.hyperparameters.multiLabel {
+      log = TrainingLog(hasTime: log.hasTime, topK: job.hyperparameters.topK)
+    }
     let screen = TrainingScreen(log: log, quiet: output.quiet)
     for warning in job.warnings { output.words.warn(printable(warning)) }
     if !job.renewed.isEmpty {
@@ -162,7 +165,8 @@ struct TrainInputOptions: ParsableArguments {
   var classes: String?
   @Option(
     help: ArgumentHelp(
-      "Start from this model, a folder or an archive; other classes get a new last layer.", valueName: "model"))
+      "Start from this model, a folder or an archive; other classes get a new last layer.", valueName: "model"
+    ))
   var model: String?
   @Option(
     help: ArgumentHelp(
@@ -178,7 +182,8 @@ struct TrainRunOptions: ParsableArguments {
   @Flag(help: "Go on after the checkpoint, if there is one: as if nothing had happened.")
   var resume = false
   @Option(
-    help: ArgumentHelp("Also a checkpoint after so many batches. (default: after each epoch)", valueName: "batches"),
+    help: ArgumentHelp(
+      "Also a checkpoint after so many batches. (default: after each epoch)", valueName: "batches"),
     transform: wholeNumber(1...1_000_000_000))
   var checkpointEvery: Int?
   @Option(help: ArgumentHelp("(default: checkpoints in the model's folder)", valueName: "folder"))
@@ -190,6 +195,7 @@ struct TrainRunOptions: ParsableArguments {
   @Flag(help: "Also make model.tar.gz, as SageMaker leaves it.")
   var archive = false
   @Option(
-    help: ArgumentHelp("Threads. (default: number of cores)", valueName: "count"), transform: wholeNumber(1...1024))
+    help: ArgumentHelp("Threads. (default: number of cores)", valueName: "count"),
+    transform: wholeNumber(1...1024))
   var threads = Imrec.coreCount
 }

@@ -36,7 +36,10 @@ final class TrainingScreen {
     if isQuiet || lines.isEmpty { return }
     display.finish()
     // The lines are made here, of numbers and the user's own paths; their tabs are SageMaker's.
-    for line in lines { writeToErrorOutput(line.split(separator: "\t").map { printable(String($0)) }.joined(separator: "\t") + "\n") }
+    for line in lines {
+      writeToErrorOutput(
+        line.split(separator: "\t").map { printable(String($0)) }.joined(separator: "\t") + "\n")
+    }
   }
 
   func finish() { display.finish() }

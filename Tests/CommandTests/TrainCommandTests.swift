@@ -10,7 +10,8 @@ struct TrainCommandTests {
     "--learning-rate", "0.01", "--seed", "3",
   ]
 
-  private func train(_ folder: String, _ more: [String], meanwhile: (pid_t) -> Void = { _ in }) -> ProgramRun {
+  private func train(_ folder: String, _ more: [String], meanwhile: (pid_t) -> Void = { _ in }) -> ProgramRun
+  {
     imrec.run(
       ["train", "--train", "in.rec", "--validation", "in.rec"] + options + more, in: folder, seconds: 300,
       meanwhile: meanwhile)
@@ -29,7 +30,9 @@ struct TrainCommandTests {
       #expect(readScratchFile(folder + "/m/metrics.jsonl").split(separator: "\n").count == 2)
       let model = try Model(folder + "/m/model.tar.gz")
       #expect(model.classes == Array("a\nb\n".utf8))
-      for words in ["---- Parameters ----\n", "\nEpoch[1] Train-accuracy=", "\nEpoch[1] Validation-accuracy="] {
+      for words in [
+        "---- Parameters ----\n", "\nEpoch[1] Train-accuracy=", "\nEpoch[1] Validation-accuracy=",
+      ] {
         #expect(run.errors.contains(words), "\(run)")
       }
       #expect(run.output.contains("\"best_validation_accuracy\""))
@@ -66,7 +69,8 @@ struct TrainCommandTests {
       let failed = imrec.run(["train", "--opt-ml", "ml"], in: folder)
       #expect(failed.status == 1 && failed.errors.contains("Customer Error: "), "\(failed)")
       let reason = readScratchFile(folder + "/ml/output/failure")
-      #expect(reason.hasPrefix("ClientError: The hyperparameter 'num_training_samples' is required"), "\(reason)")
+      #expect(
+        reason.hasPrefix("ClientError: The hyperparameter 'num_training_samples' is required"), "\(reason)")
     }
   }
 }

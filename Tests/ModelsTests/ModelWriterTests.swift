@@ -10,7 +10,8 @@ import Testing
   func initial() throws {
     let graph = try ResNet(depth: 18, classCount: 10).graph
     let parameters = Parameters(initialFor: graph, seed: 1)
-    for (name, inputs) in [("conv0_weight", 147.0), ("stage2_unit1_conv2_weight", 1152), ("fc1_weight", 512)] {
+    for (name, inputs) in [("conv0_weight", 147.0), ("stage2_unit1_conv2_weight", 1152), ("fc1_weight", 512)]
+    {
       let values = try parameters.values(of: name).map(Double.init)
       let mean = values.reduce(0, +) / Double(values.count)
       let deviation = (values.reduce(0) { $0 + $1 * $1 } / Double(values.count)).squareRoot()
@@ -42,7 +43,8 @@ import Testing
       let path = try writer.writeParameters(parameters, epoch: 7)
       #expect(path == folder + "/image-classification-0007.params")
       #expect(
-        readScratchFile(folder + "/model-shapes.json") == "[{\"name\": \"data\", \"shape\": [32, 3, 28, 28]}]\n")
+        readScratchFile(folder + "/model-shapes.json")
+          == "[{\"name\": \"data\", \"shape\": [32, 3, 28, 28]}]\n")
       let model = try Model(folder)
       #expect(model.graph == graph && model.epoch == 7 && model.warnings.isEmpty)
       for name in parameters.names {
@@ -50,7 +52,9 @@ import Testing
       }
       // No layer reads it, but MXNet's Module misses it.
       #expect(try model.parameters.values(of: "bn_data_gamma") == [1, 1, 1])
-      let arrays = network.symbol.nodes.filter { $0.isVariable && !["data", "softmax_label"].contains($0.name) }
+      let arrays = network.symbol.nodes.filter {
+        $0.isVariable && !["data", "softmax_label"].contains($0.name)
+      }
       #expect(Set(model.parameters.names) == Set(arrays.map(\.name)))
     }
   }
@@ -76,7 +80,9 @@ import Testing
       try writeModelArchive(folder + "/b.tar.gz", files: files)
       #expect(readScratchBytes(folder + "/a.tar.gz") == readScratchBytes(folder + "/b.tar.gz"))
       #expect(try Model(folder + "/a.tar.gz").graph == network.graph)
-      #expect(message { try writeModelArchive(folder + "/c.tar.gz", files: [folder + "/no"]) }.contains("/no: there is no"))
+      #expect(
+        message { try writeModelArchive(folder + "/c.tar.gz", files: [folder + "/no"]) }.contains(
+          "/no: there is no"))
       #expect(!scratchNames(folder).contains { $0.hasPrefix("c.tar.gz") })
     }
   }

@@ -31,14 +31,16 @@ import Testing
       #expect(readScratchFile(folder + "/m/model/classes.txt") == "a\nb\n")
       #expect(
         readScratchFile(folder + "/m/model/preprocess.json")
-          == #"{"filter":"linear","mean":[1,2,3],"mode":"crop","resize":32,"shape":[3,28,28],"std":[1,1,1]}"# + "\n")
+          == #"{"filter":"linear","mean":[1,2,3],"mode":"crop","resize":32,"shape":[3,28,28],"std":[1,1,1]}"#
+          + "\n")
       let archive = try artifact.archive()
       #expect(try Model(archive).classes == Array("a\nb\n".utf8))
       #expect(try Model(archive).epoch == 3)
     }
   }
 
-  @Test("a better model takes the place of the one before; without that all are kept, but none of a former run")
+  @Test(
+    "a better model takes the place of the one before; without that all are kept, but none of a former run")
   func replaced() throws {
     try withScratchFolder { (folder) throws in
       let parameters = Parameters(initialFor: try network().graph, seed: 1)
@@ -52,7 +54,9 @@ import Testing
       let resumed = try artifact(folder, isResumed: true)
       _ = try resumed.store(parameters, epoch: 6, isOnly: false)
       #expect(
-        names() == ["image-classification-0004.params", "image-classification-0006.params", "other-0099.params"])
+        names() == [
+          "image-classification-0004.params", "image-classification-0006.params", "other-0099.params",
+        ])
     }
   }
 

@@ -62,14 +62,18 @@ import Testing
       (["validation/v.rec"], "There is no train channel"),
       (["train/t.rec"], "There is no validation channel"),
       (["train/t.txt", "validation/v.rec"], "There is no .rec file in the train channel"),
-      (["train/a.rec", "train/b.rec", "validation/v.rec"], "There are 2 .rec files in the train channel (a.rec, b.rec)"),
+      (
+        ["train/a.rec", "train/b.rec", "validation/v.rec"],
+        "There are 2 .rec files in the train channel (a.rec, b.rec)"
+      ),
     ])
   func refused(_ row: (files: [String], words: String)) throws {
     try withScratchFolder { (folder) throws in
       let error = #expect(throws: TrainingError.self) {
         try container(folder, files: row.files).request()
       }
-      #expect(error?.description.hasPrefix("Unable to start training. " + row.words) == true, "\(error as Any)")
+      #expect(
+        error?.description.hasPrefix("Unable to start training. " + row.words) == true, "\(error as Any)")
     }
   }
 

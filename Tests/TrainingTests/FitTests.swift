@@ -156,16 +156,17 @@ import Testing
   func unwritten() throws {
     let trial = Trial()
     trial.accuracies = [0.5, 0.4, 0.3]
-    trial.failingStores = [100]
+    trial.failingStores = [0]
     _ = try trial.run()
     #expect(trial.stored.map(\.epoch) == [1])
-    #expect(trial.stored[0].weights != trial.engines[0].weights)
+    #expect(trial.stored[0].weights != trial.engines[0].weights, "those of the best epoch, not the last")
     #expect(trial.warnings.count == 1)
     let never = Trial()
     never.accuracies = [0.5, 0.4, 0.3]
-    never.options.epochs = 1
-    never.failingStores = [100]
-    #expect(try never.run().epochs.count == 1)
+    never.failingStores = [0, 1, 2, 3]
+    let error = #expect(throws: FitError.self) { try never.run() }
+    #expect(error?.description.hasPrefix("the model of epoch 1 could not be written: ") == true)
+    #expect(never.stored.isEmpty)
   }
 
   @Test("images of another size get another engine with the same weights and momentum")

@@ -68,7 +68,8 @@ import Testing
     "numbers as C's printf",
     arguments: [
       (0.25390625, 6, "0.253906"), (1, 6, "1.000000"), (0, 6, "0.000000"), (8.0951, 3, "8.095"),
-      (1234.5678, 2, "1234.57"), (-0.5, 1, "-0.5"), (.nan, 6, "nan"), (.infinity, 6, "inf"), (2.5e-7, 6, "0.000000"),
+      (1234.5678, 2, "1234.57"), (-0.5, 1, "-0.5"), (.nan, 6, "nan"), (.infinity, 6, "inf"),
+      (2.5e-7, 6, "0.000000"),
     ])
   func numbers(_ row: (value: Double, decimals: Int, text: String)) {
     #expect(fixed(row.value, row.decimals) == row.text)

@@ -51,7 +51,8 @@ extension TrainingPage {
 
   private var speedChart: Chart {
     chart(
-      "speed", "Images a second", [("Images a second", "line-a", "dot-a", report.epochs.map(\.imagesPerSecond))],
+      "speed", "Images a second",
+      [("Images a second", "line-a", "dot-a", report.epochs.map(\.imagesPerSecond))],
       percent: false)
   }
 

@@ -104,7 +104,8 @@ struct TrainingPage {
       points.append(
         .init(
           head: "Still rising",
-          words: "The last epoch is the best one: with more epochs it may become better still.", href: "#curves"))
+          words: "The last epoch is the best one: with more epochs it may become better still.",
+          href: "#curves"))
     } else if report.epochs.count - 1 - best.epoch >= 5 {
       points.append(
         .init(
@@ -118,7 +119,8 @@ struct TrainingPage {
       .init(
         head: "Images",
         words: "\(percent(waiting, 1)) of the training is spent on reading, decoding and augmenting images"
-          + (waiting > 0.15 ? ": records of smaller images (imrec pack --resize) would make it faster." : "."),
+          + (waiting > 0.15
+            ? ": records of smaller images (imrec pack --resize) would make it faster." : "."),
         href: "#time"))
     return Section("summary", "What stands out", [Block.points(points)])
   }

@@ -50,6 +50,7 @@ public final class TrainingJob {
     hyperparameters = values
     warnings =
       try values.warnings().map(\.description)
+      + Self.warnings(values)
       + values.check(
         train: train, validation: validation, batch: values.miniBatchSize, names: request.classes ?? []
       ).map(\.description)
@@ -74,6 +75,11 @@ public final class TrainingJob {
     } else {
       checkpoint = nil
     }
+  }
+
+  private static func warnings(_ values: Hyperparameters) -> [String] {
+    values.multiLabel && values.useWeightedLoss
+      ? ["use_weighted_loss has no effect: every class has the same weight in the loss"] : []
   }
 
   /// As many as there are names, else one more than the largest label.

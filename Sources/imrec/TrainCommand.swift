@@ -16,16 +16,7 @@ struct TrainCommand: ParsableCommand {
       Ctrl-C and SIGTERM finish the batch and write a checkpoint; the same command with --resume goes on.
       """)
 
-  @Option(help: ArgumentHelp("A .rec, a .lst, or an augmented manifest.", valueName: "file"))
-  var train: String?
-  @Option(help: ArgumentHelp("The same, for the validation.", valueName: "file"))
-  var validation: String?
-  @Option(help: ArgumentHelp("Gets the model; it is made where it is not there.", valueName: "folder"))
-  var modelDir: String?
-  @Option(
-    help: ArgumentHelp(
-      "The folder of a training container: config, channels and results are in it.", valueName: "folder"))
-  var optMl: String?
+  @OptionGroup(title: "Files") var files: TrainFileOptions
   @OptionGroup(title: "Input") var input: TrainInputOptions
   @OptionGroup(title: "Running") var running: TrainRunOptions
   @OptionGroup(title: "Hyperparameters") var hyperparameters: HyperparameterOptions
@@ -33,8 +24,8 @@ struct TrainCommand: ParsableCommand {
   @OptionGroup(title: "Output") var output: OutputOptions
 
   func validate() throws {
-    if optMl != nil {
-      guard train == nil, validation == nil, modelDir == nil, hyperparameters.pairs.isEmpty,
+    if files.optMl != nil {
+      guard files.train == nil, files.validation == nil, files.modelDir == nil, hyperparameters.pairs.isEmpty,
         own.pairs.isEmpty,
         input.isEmpty, running.checkpointDir == nil, running.outputDir == nil
       else {
@@ -44,16 +35,22 @@ struct TrainCommand: ParsableCommand {
       }
       return
     }
-    for (name, value) in [("--train", train), ("--validation", validation), ("--model-dir", modelDir)]
+    for (name, value) in [
+      ("--train", files.train), ("--validation", files.validation), ("--model-dir", files.modelDir),
+    ]
     where value == nil { throw ValidationError("\(name) is missing (or --opt-ml, a container's folder)") }
     // What the options alone say is checked before anything is read.
-    do { _ = try Hyperparameters(hyperparameters.pairs + own.pairs, isComplete: false) } catch {
-      throw ValidationError("\(error)")
-    }
+    do {
+      let given = try Hyperparameters(hyperparameters.pairs + own.pairs, isComplete: false)
+      // With a file of them, they contradict each other or not only together.
+      if input.hyperparameters == nil { try given.check() }
+    } catch { throw ValidationError("\(error)") }
   }
 
   func run() throws {
-    guard let optMl else { return try run(try request(), log: TrainingLog(hasTime: false, topK: topK)) }
+    guard let optMl = files.optMl else {
+      return try run(try request(), log: TrainingLog(hasTime: false, topK: topK))
+    }
     let container = TrainingContainer(optMl)
     do {
       try run(try containerRequest(container), log: TrainingLog(hasTime: true, topK: topK))
@@ -115,9 +112,9 @@ struct TrainCommand: ParsableCommand {
   @inline(never)
   private func request() throws -> TrainingRequest {
     var request = TrainingRequest(
-      train: source(train ?? "", root: input.root),
-      validation: source(validation ?? "", root: input.validationRoot ?? input.root),
-      modelFolder: modelDir ?? "")
+      train: source(files.train ?? "", root: input.root),
+      validation: source(files.validation ?? "", root: input.validationRoot ?? input.root),
+      modelFolder: files.modelDir ?? "")
     if let path = input.hyperparameters {
       request.hyperparameters = try Hyperparameters.pairs(json: readFile(path, limit: 1 << 24).bytes)
     }
@@ -152,6 +149,19 @@ struct TrainCommand: ParsableCommand {
     default: .records(path)
     }
   }
+}
+
+struct TrainFileOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("A .rec, a .lst, or an augmented manifest.", valueName: "file"))
+  var train: String?
+  @Option(help: ArgumentHelp("The same, for the validation.", valueName: "file"))
+  var validation: String?
+  @Option(help: ArgumentHelp("Gets the model; it is made where it is not there.", valueName: "folder"))
+  var modelDir: String?
+  @Option(
+    help: ArgumentHelp(
+      "The folder of a training container: config, channels and results are in it.", valueName: "folder"))
+  var optMl: String?
 }
 
 struct TrainInputOptions: ParsableArguments {

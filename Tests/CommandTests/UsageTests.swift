@@ -60,6 +60,7 @@ struct UsageTests {
       ("train --train t.rec --validation v.rec --model-dir m --epochs 0", "'epochs' hyperparameter"),
       ("train --train t.rec --validation v.rec --model-dir m --optimizer best", "'nag'"),
       ("train --train t.rec --validation v.rec --model-dir m --num_layers 19", "'num_layers' hyperparameter"),
+      ("train --train t.rec --validation v.rec --model-dir m --num-layers 20", "more than 28 rows"),
       ("train --train t.rec --validation v.rec --model-dir m --checkpoint-every 0", "from 1 to"),
       ("train --train t.rec --validation v.rec --model-dir m --learning-rat 1", "--learning-rate"),
       ("train --opt-ml ml --train t.rec", "--opt-ml takes everything"),

@@ -112,10 +112,12 @@ def pictures(random, count, shape, side=5):
 
 
 def executor(symbol, arguments, auxiliary, batch, training=False):
-    """The symbol bound to its parameters; `data` is to be set. What stores no parameter (labels) is zero."""
+    """The symbol bound to its parameters; `data` is to be set. What stores no parameter (labels) is zero.
+    `training`: it can go back, too, as far as to `data`."""
     shapes, _, _ = symbol.infer_shape(data=batch)
     held = {name: arguments.get(name, mx.nd.zeros(shape)) for name, shape in zip(symbol.list_arguments(), shapes)}
-    return symbol.bind(mx.cpu(), held, aux_states=auxiliary)
+    gradients = {"data": mx.nd.zeros(batch)} if training else None
+    return symbol.bind(mx.cpu(), held, gradients, "write" if training else "null", aux_states=auxiliary)
 
 
 def forward(symbol, arguments, auxiliary, images):
@@ -155,10 +157,12 @@ def filled(symbol, shape, seed, batch=8, passes=6, spread=2.0):
         arguments[name] = mx.nd.array(values)
     auxiliary = {name: mx.nd.array(np.ones(dims) if name.endswith("_var") else np.zeros(dims))
                  for name, dims in zip(symbol.list_auxiliary_states(), auxiliary_shapes)}
-    bound = executor(hasty, arguments, auxiliary, (batch, *shape))
+    bound = executor(hasty, arguments, auxiliary, (batch, *shape), training=True)
     for _ in range(passes):
         bound.forward(is_train=True, data=mx.nd.array(pictures(random, batch, shape)))
-        bound.outputs[0].wait_to_read()
+        # MXNet's BatchNorm moves its statistics on the way back, not on the way forward.
+        bound.backward([mx.nd.zeros(output.shape) for output in bound.outputs])
+        mx.nd.waitall()
     scores = symbol.get_internals()[reader(symbol, head) + "_output"]
     found = forward(scores, arguments, auxiliary, pictures(random, 2 * batch, shape))
     factor = spread / found.std(axis=0).mean()

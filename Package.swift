@@ -135,7 +135,7 @@ let package = Package(
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"], swiftSettings: tests),
     .testTarget(
       name: "NetworksTests", dependencies: ["Networks", "Models", "Tensors", "CKernels", "TestSupport"],
-      swiftSettings: tests),
+      exclude: ["Goldens"], swiftSettings: tests),
     .testTarget(
       name: "InferenceTests",
       dependencies: [

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares training with MXNet: gradients, one step of each optimiser, moving statistics, and the losses of ten steps.
 
-Each case is a folder that `imrec train-steps FOLDER` reads, and writes its own results into:
+Each case is a folder that the program training-steps, built beside imrec, reads, and writes its own results into:
 
   model/            the network and its parameters at the start, as MXNet saves them
   batches.params    "images" float32 (batches, batch, channels, height, width), and "targets" float32 (batches, batch,
@@ -162,8 +162,8 @@ def main():
                 shutil.rmtree(folder, ignore_errors=True)
                 write(made[name](), folder)
             if found.imrec:
-                result = run(found.imrec, "train-steps", folder)
-                comparison.check("imrec train-steps", result[0] == 0, said(result))
+                result = run(found.imrec.parent / "training-steps", folder)
+                comparison.check("training-steps", result[0] == 0, said(result))
             facts = json.loads((folder / "steps.json").read_text())
             symbol = mx.sym.load(str(folder / "model/image-classification-symbol.json"))
             Compared(folder, comparison, training_cases.fixed_gammas(symbol)).all(facts["runs"])

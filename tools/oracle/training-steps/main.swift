@@ -9,10 +9,12 @@ struct Steps: Decodable {
   struct Run: Decodable {
     let name: String, optimizer: String
     let learningRate: Double
+    /// How many, and after how many of them the parameters are written.
+    let steps: Int, keep: Int
     let momentum: Double?, weightDecay: Double?, beta1: Double?, beta2: Double?, eps: Double?, gamma: Double?
 
     enum CodingKeys: String, CodingKey {
-      case name, optimizer, momentum, eps, gamma
+      case name, optimizer, momentum, eps, gamma, steps, keep
       case learningRate = "learning_rate"
       case weightDecay = "weight_decay"
       case beta1 = "beta_1"
@@ -29,8 +31,8 @@ struct Steps: Decodable {
       }
     }
   }
-  let batch: Int, outputs: Int, steps: Int
-  let shape: [Int], after: [Int]
+  let batch: Int, outputs: Int
+  let shape: [Int]
   let runs: [Run]
 }
 
@@ -74,16 +76,16 @@ func run(_ folder: String, kernels: String?, workers: Workers) throws {
     guard let method = run.method else { throw Fault(description: "there is no optimizer \(run.optimizer)") }
     let trainer = try trainer(method)
     var found: [Double] = []
-    for step in 0..<steps.steps {
+    for step in 0..<run.steps {
       found.append(try trainer.learn(batch(step), rate: run.learningRate, into: &outputs, steps.batch))
-      guard steps.after.contains(step + 1) else { continue }
+      guard step + 1 == run.keep else { continue }
       let learnt = try trainer.parameters()
       var arrays: [String: Parameters.Array] = [:]
       for name in learnt.names {
         arrays[name] = Parameters.Array(
           shape: learnt.shape(of: name) ?? [], values: try learnt.values(of: name))
       }
-      try write(arrays, to: folder + "/ours-\(run.name)-\(step + 1).params")
+      try write(arrays, to: folder + "/ours-\(run.name).params")
     }
     losses[run.name] = found
   }

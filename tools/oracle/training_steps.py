@@ -35,7 +35,9 @@ import training_cases
 from comparison import Comparison, finish, run, said
 
 LIMIT = 1e-4  # of max|a - b| / max|b| for each array
-FACTOR = 3  # times the difference of that array between MXNet's two precisions, where that is more
+# Times the difference of that array between MXNet's two precisions, where that is more; rounding is a draw, so what one
+# array in a hundred shows of it is granted to all.
+FACTOR = 3
 LOSS_LIMIT = 1e-3
 CHANGE_LIMIT = 1e-3  # of what one step has added to an array
 # Of several steps: values have changed sides at a ReLU's corner by then, here and in MXNet's two precisions; a single one
@@ -90,11 +92,12 @@ class Compared:
         if not path.exists():
             return self.check(name, False, "missing here")
         own = differences(*expected.values(), self.fixed, start) if len(expected) > 1 else {}
+        usual = float(np.percentile([*own.values()] or [0], 99))
         ours, told = arrays(path), f"  {self.folder.name}: {name}" + (", what was added" if start else "")
         for precision, known in expected.items():
             found = differences(ours, known, self.fixed, start)
             for array, worst in sorted(found.items(), key=lambda entry: -entry[1]) if limit else []:
-                allowed = max(limit, FACTOR * own.get(array, 0))
+                allowed = max(limit, FACTOR * own.get(array, 0), usual)
                 self.check(f"{name}: {array}, {precision}", worst <= allowed, f"differs by {worst:.2g}, not {allowed:.2g}")
             middle = float(np.median([*found.values()] or [0]))
             if median:

@@ -22,9 +22,9 @@ SIDE = 64  # of ImageNet's networks here: half an hour of arithmetic less, and n
 class Network:
     """A network of MXNet, its model folder, pictures, and what MXNet says of them."""
 
-    def __init__(self, folder, symbol, shape, count=3, seed=1, spread=2.0):
+    def __init__(self, folder, symbol, shape, count=3, seed=1, spread=2.0, branch=1.0):
         self.folder, self.symbol, self.shape = folder, symbol, shape
-        self.arguments, self.auxiliary = nets.filled(symbol, shape, seed, spread=spread)
+        self.arguments, self.auxiliary = nets.filled(symbol, shape, seed, spread=spread, branch=branch)
         self.images = nets.pictures(np.random.default_rng(1000 + seed), count, shape)
         self.text = None
 
@@ -116,8 +116,10 @@ def example(depth, version=2, shape=(3, SIDE, SIDE), classes=23, count=3, **more
     symbol = nets.network(depth, version, shape, classes, **more)
     # With scores further apart the rounding of so many layers with random weights would show: MXNet in single precision
     # is then 4e-5 from itself in double precision.
-    spread = 0.3 if depth >= 50 else 2.0
-    return lambda folder: Network(folder, symbol, shape, count, seed=depth, spread=spread)
+    gentle = version == 2 and depth >= 34 and shape[1] > 32
+    spread = (0.5 if depth >= 200 else 2.0) if gentle else (0.3 if depth >= 50 else 2.0)
+    branch = 0.25 if gentle else 1.0
+    return lambda folder: Network(folder, symbol, shape, count, seed=depth, spread=spread, branch=branch)
 
 
 def zoo(name, classes=19):

@@ -134,9 +134,11 @@ def reader(symbol, name):
     return next(node["name"] for node in nodes if index in [entry[0] for entry in node["inputs"]])
 
 
-def filled(symbol, shape, seed, batch=8, passes=6, spread=2.0):
+def filled(symbol, shape, seed, batch=8, passes=6, spread=2.0, branch=1.0):
     """Random parameters as a trained network might have: nothing at its default, BatchNorm statistics from real passes in
-    training mode, and a last layer whose outputs differ between images by `spread` (a standard deviation).
+    training mode, and a last layer whose outputs differ between images by `spread` (a standard deviation). The last
+    convolution of each pre-activated unit is scaled by `branch`: in trained networks each unit adds a little to its
+    shortcut; where all add as much as there is, many of them forget the image, and what is left of it is rounding.
 
     Returns the arguments and auxiliary arrays by name."""
     random = np.random.default_rng(seed)
@@ -144,6 +146,11 @@ def filled(symbol, shape, seed, batch=8, passes=6, spread=2.0):
     hasty = mx.sym.load_json(re.sub(r'("momentum": )"[0-9.]+"', r'\1"0.3"', symbol.tojson()))
     shapes, _, auxiliary_shapes = symbol.infer_shape(data=(batch, *shape))
     arguments, head = {}, None
+    units = {}
+    for name in symbol.list_arguments():
+        found = re.fullmatch(r"(stage\d+_unit\d+)_conv\d_weight", name)
+        if found:
+            units[found[1]] = name
     for name, dims in zip(symbol.list_arguments(), shapes):
         if name == "data" or name.endswith("_label"):
             continue
@@ -154,6 +161,8 @@ def filled(symbol, shape, seed, batch=8, passes=6, spread=2.0):
         else:
             values = random.standard_normal(dims, np.float32) * np.float32(np.sqrt(2 / np.prod(dims[1:])))
             head = name
+            if name in units.values():
+                values *= np.float32(branch)
         arguments[name] = mx.nd.array(values)
     auxiliary = {name: mx.nd.array(np.ones(dims) if name.endswith("_var") else np.zeros(dims))
                  for name, dims in zip(symbol.list_auxiliary_states(), auxiliary_shapes)}

@@ -20,7 +20,8 @@ def main():
     for name in names:
         depth, version = re.fullmatch(r"resnet(\d+)(?:-v(\d))?", name).groups()
         symbol = nets.network(int(depth), int(version or 2), SHAPE, 1000)
-        arguments, auxiliary = nets.filled(symbol, SHAPE, seed=int(depth))
+        branch = 0.25 if int(depth) >= 34 and version != "1" else 1.0  # why: see filled
+        arguments, auxiliary = nets.filled(symbol, SHAPE, seed=int(depth), branch=branch)
         nets.save(root / name, symbol, arguments, auxiliary, SHAPE)
         images = nets.pictures(np.random.default_rng(1), 4, SHAPE)
         found = nets.forward(symbol, arguments, auxiliary, images)

@@ -42,7 +42,7 @@ final class FitRun {
     updateCount = checkpoint?.updateCount ?? 0
     hasStored = !state.record.epochs.isEmpty
     let weights = checkpoint.map { Parameters($0.weights) } ?? start
-    engine = try parts.makeEngine(options.shape(state.epoch), weights)
+    engine = try parts.makeEngine(try options.shape(state.epoch), weights)
     if let checkpoint {
       try engine.restore(weights, optimizerState: checkpoint.optimizer, updateCount: checkpoint.updateCount)
     }
@@ -58,7 +58,7 @@ final class FitRun {
       parts.tell(.resumed(epoch: state.epoch, batch: state.batch))
     }
     while !state.isOver && state.epoch < options.epochs {
-      try changeShape(to: options.shape(state.epoch))
+      try changeShape(to: try options.shape(state.epoch))
       try trainEpoch()
       try endEpoch()
     }

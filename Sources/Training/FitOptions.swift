@@ -20,7 +20,7 @@ public struct FitOptions: Sendable {
   /// By epoch and batch, from 0.
   public var learningRate: @Sendable (_ epoch: Int, _ batch: Int) -> Double = { _, _ in 0.1 }
   /// Channels, height, width of an epoch's images.
-  public var shape: @Sendable (_ epoch: Int) -> [Int] = { _ in [3, 224, 224] }
+  public var shape: @Sendable (_ epoch: Int) throws -> [Int] = { _ in [3, 224, 224] }
   /// Batches between two events of speed.
   public var reportEvery = 20
   public init() {}

@@ -11,12 +11,14 @@ extension Hyperparameters {
   public func preset(epoch: Int) throws(PresetError) -> Preset {
     guard let progressiveStart, let resize else { return try preset() }
     let smallest = min(imageShape[1], imageShape[2])
-    let rising = max(1, epochs * 3 / 4)
+    let rising = max(1, epochs / 4 * 3 + epochs % 4 * 3 / 4)
     guard epoch < rising, progressiveStart < smallest else { return try preset() }
     let step = imageShape[1] <= 28 ? 4 : 32
+    // No other stem than that of the whole shape, which a network has for at most 32 rows.
+    let least = imageShape[1] > 32 ? 2 * step : step
     let side = progressiveStart + (smallest - progressiveStart) * max(0, epoch) / rising
     func scaled(_ length: Int) -> Int {
-      min(length, max(step, (length * side / smallest + step / 2) / step * step))
+      min(length, max(least, (length * side / smallest + step / 2) / step * step))
     }
     let (height, width) = (scaled(imageShape[1]), scaled(imageShape[2]))
     // As much of the image as with the whole shape, and never less than the shape.

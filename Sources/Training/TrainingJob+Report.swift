@@ -26,7 +26,7 @@ extension TrainingJob {
     }
     report.bestEpoch = record.best?.epoch
     report.epochCount = hyperparameters.epochs
-    report.topK = hyperparameters.multiLabel ? nil : hyperparameters.topK
+    report.topK = topK
     report.isMultiLabel = hyperparameters.multiLabel
     report.hasStoppedEarly = record.hasStoppedEarly
     report.hyperparameters = hyperparameters.parameterLines().map { line in

@@ -43,7 +43,8 @@ extension TrainingJob {
       fill: { [self] epoch, batch, _, images, targets in
         note(
           try batches.fill(
-            &images, targets: &targets, preset: sizes.preset(epoch: epoch), epoch: epoch, batch: batch,
+            &images, targets: &targets, preset: try hyperparameters.preset(epoch: epoch), epoch: epoch,
+            batch: batch,
             workers: workers
           ).faults)
       },
@@ -77,7 +78,8 @@ extension TrainingJob {
     return finished(&summary, record, since: begin)
   }
 
-  private var topK: Int? { hyperparameters.multiLabel ? nil : hyperparameters.topK }
+  /// Among how many classes an image's is looked for; nil: only the first, as with several labels.
+  public var topK: Int? { hyperparameters.multiLabel ? nil : hyperparameters.topK }
 
   private var trainingBatches: Batches {
     let values = hyperparameters
@@ -114,8 +116,7 @@ extension TrainingJob {
     options.identity = Self.identity(values, images: train.count, request)
     let schedule = Schedule(values, updatesPerEpoch: batchCount)
     options.learningRate = { epoch, batch in schedule.learningRate(update: epoch * batchCount + batch + 1) }
-    let sizes = sizes
-    options.shape = { sizes.preset(epoch: $0).shape }
+    options.shape = { try values.preset(epoch: $0).shape }
     return options
   }
 

@@ -19,7 +19,6 @@ public final class TrainingJob {
   let start: Parameters
   let train: TrainingImages
   let validation: TrainingImages
-  let sizes: ImageSizes
   let workers: Workers
   let checkpoint: Checkpoint?
   let checkpointPath: String
@@ -54,7 +53,6 @@ public final class TrainingJob {
       + values.check(
         train: train, validation: validation, batch: values.miniBatchSize, names: request.classes ?? []
       ).map(\.description)
-    sizes = try ImageSizes(values)
     let whole = try values.preset()
     try train.checkSizes(whole, workers: workers)
     try validation.checkSizes(whole, workers: workers)

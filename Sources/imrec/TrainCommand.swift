@@ -48,12 +48,10 @@ struct TrainCommand: ParsableCommand {
   }
 
   func run() throws {
-    guard let optMl = files.optMl else {
-      return try run(try request(), log: TrainingLog(hasTime: false, topK: topK))
-    }
+    guard let optMl = files.optMl else { return try run(try request(), hasTime: false) }
     let container = TrainingContainer(optMl)
     do {
-      try run(try containerRequest(container), log: TrainingLog(hasTime: true, topK: topK))
+      try run(try containerRequest(container), hasTime: true)
     } catch let stopped as StoppedRun {
       throw stopped
     } catch let skipped as ExitCode where skipped.rawValue == ExitStatus.someSkipped {
@@ -68,19 +66,12 @@ struct TrainCommand: ParsableCommand {
     }
   }
 
-  private var topK: Int? {
-    (hyperparameters.pairs.last { $0.name == "top_k" }?.value).flatMap { Int($0) }
-  }
-
   @inline(never)
-  private func run(_ request: TrainingRequest, log: TrainingLog) throws {
+  private func run(_ request: TrainingRequest, hasTime: Bool) throws {
     let job = try TrainingJob(request) { graph, parameters, batch, optimizer, workers in
       try Trainer(graph, parameters, batch: batch, optimizer: optimizer, workers: workers)
     }
-    var log = log
-    if !job.hyperparameters.multiLabel {
-      log = TrainingLog(hasTime: log.hasTime, topK: job.hyperparameters.topK)
-    }
+    let log = TrainingLog(hasTime: hasTime, topK: job.topK)
     let screen = TrainingScreen(log: log, quiet: output.quiet)
     for warning in job.warnings { output.words.warn(printable(warning)) }
     if !job.renewed.isEmpty {

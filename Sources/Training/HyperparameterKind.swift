@@ -1,3 +1,5 @@
+import Files
+
 /// What values a hyperparameter takes: how text is read, and what is said of text that is none of them.
 enum HyperparameterKind: Hashable, Sendable {
   case whole(ClosedRange<Int>)
@@ -125,24 +127,10 @@ func shortest(_ value: Double) -> String {
 /// underscores.
 func nearest(to name: String, among names: [String]) -> String? {
   let wanted = Array(name.lowercased().utf8.map { $0 == UInt8(ascii: "-") ? UInt8(ascii: "_") : $0 })
-  let ranked = names.map { (name: $0, errors: typingErrors(wanted, Array($0.utf8))) }
+  // Nothing that long is a typing error.
+  guard wanted.count <= 256 else { return nil }
+  let ranked = names.map { (name: $0, errors: editDistance(wanted, Array($0.utf8))) }
   guard let best = ranked.min(by: { $0.errors < $1.errors }), best.errors <= max(2, best.name.utf8.count / 3)
   else { return nil }
   return best.name
-}
-
-/// Levenshtein's distance; a name is short.
-private func typingErrors(_ left: [UInt8], _ right: [UInt8]) -> Int {
-  guard left.count <= 256 else { return .max }
-  var row = Array(0...right.count)
-  for (line, byte) in left.enumerated() {
-    var diagonal = row[0]
-    row[0] = line + 1
-    for (column, other) in right.enumerated() {
-      let change = diagonal + (byte == other ? 0 : 1)
-      diagonal = row[column + 1]
-      row[column + 1] = min(change, row[column] + 1, diagonal + 1)
-    }
-  }
-  return row[right.count]
 }

@@ -1,3 +1,5 @@
+import Files
+
 /// One argument as Python's argparse sees it.
 enum Token: Equatable {
   case value(String)
@@ -60,32 +62,18 @@ private func isNegativeNumber(_ argument: String) -> Bool {
 }
 
 private func unknownOption(_ argument: String) -> UsageError {
-  let name = String(argument.drop { $0 == "-" }.prefix { $0 != "=" })
+  let name = Array(argument.drop { $0 == "-" }.prefix { $0 != "=" }.utf8)
+  // No option is longer; what a user pasted by mistake must not cost quadratic time.
   let near =
-    Switch.allCases
-    .map { (option: $0, distance: editDistance(Array(name.utf8), Array($0.rawValue.utf8))) }
-    .min { $0.distance < $1.distance }
+    name.count > 32
+    ? nil
+    : Switch.allCases
+      .map { (option: $0, distance: editDistance(name, Array($0.rawValue.utf8))) }
+      .min { $0.distance < $1.distance }
   guard let near, near.distance <= 2, near.distance < near.option.rawValue.utf8.count / 2 else {
     return UsageError("there is no option \(argument)")
   }
   return UsageError("there is no option \(argument); did you mean \(near.option.spelling)?")
-}
-
-/// How many bytes must be inserted, dropped or replaced to make one text of the other.
-private func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
-  // No option is longer; what a user pasted by mistake must not cost quadratic time.
-  guard a.count <= 32, b.count <= 32 else { return .max }
-  var row = Array(0...b.count)
-  for (i, x) in a.enumerated() {
-    var diagonal = row[0]
-    row[0] = i + 1
-    for (j, y) in b.enumerated() {
-      let replaced = diagonal + (x == y ? 0 : 1)
-      diagonal = row[j + 1]
-      row[j + 1] = min(replaced, row[j] + 1, diagonal + 1)
-    }
-  }
-  return row[b.count]
 }
 
 extension [String] {

@@ -1,6 +1,6 @@
-import Glibc
 import Models
 public import Networks
+import Pipelines
 
 /// How fast a network runs here.
 public struct InferenceBenchmark: Encodable, Sendable {
@@ -74,7 +74,7 @@ public func benchmarkInference(
     result.engine = network.engine.rawValue
     result.kernels = network.kernels
     result.gflop = Double(operations(of: network.graph)) / 1e9
-    let images = imagined(network.inputShape.reduce(size, *))
+    let images = imaginedSamples(network.inputShape.reduce(size, *))
     var outputs = [Float](repeating: 0, count: size * network.outputCount)
     func call() -> Duration {
       let start = ContinuousClock.now
@@ -95,9 +95,9 @@ public func benchmarkInference(
       batch.runs.append(Double(calls * size) / ((.now - start) / .seconds(1)))
       progress(result.batches.count * options.runs + run + 1, total)
     }
-    batch.imagesPerSecond = quantile(batch.runs, 0.5)
+    batch.imagesPerSecond = median(batch.runs)
     batch.bestImagesPerSecond = batch.runs.max() ?? 0
-    batch.latencyP50Ms = quantile(latencies, 0.5)
+    batch.latencyP50Ms = median(latencies)
     batch.latencyP99Ms = quantile(latencies, 0.99)
     batch.gflopPerSecond = batch.imagesPerSecond * result.gflop
     if options.timesLayers {
@@ -131,35 +131,9 @@ func operations(of graph: Graph) -> Int {
   }
 }
 
-/// Numbers like those of a picture, 0 to 255.
-private func imagined(_ count: Int) -> [Float] {
-  var state: UInt32 = 1
-  return (0..<count).map { _ in
-    state = state &* 1_664_525 &+ 1_013_904_223
-    return Float(state >> 24)
-  }
-}
-
-/// Between the two nearest where it falls between them.
-private func quantile(_ values: [Double], _ share: Double) -> Double {
-  let sorted = values.sorted()
-  guard let last = sorted.last else { return 0 }
-  let place = share * Double(sorted.count - 1)
-  let low = Int(place)
-  guard low + 1 < sorted.count else { return last }
-  return sorted[low] + (place - Double(low)) * (sorted[low + 1] - sorted[low])
-}
-
 private func layers(_ runs: [[(name: String, time: Duration)]]) -> [InferenceBenchmark.Layer] {
   let names = runs.first?.map(\.name) ?? []
-  let times = names.indices.map { layer in quantile(runs.map { $0[layer].time / .milliseconds(1) }, 0.5) }
+  let times = names.indices.map { layer in median(runs.map { $0[layer].time / .milliseconds(1) }) }
   let total = max(times.reduce(0, +), 1e-12)
   return zip(names, times).map { .init(name: $0, milliseconds: $1, share: $1 / total) }
-}
-
-/// The most memory that this process has had, in bytes.
-private func peakMemory() -> Int {
-  var usage = rusage()
-  guard unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 else { return 0 }
-  return usage.ru_maxrss * 1024
 }

@@ -38,9 +38,8 @@ public func benchmarkDecoding(
     if run > 0 { result.runs.append(Double(images) / seconds) }
     progress(Progress(done: run, total: max(1, runs), skipped: skipped))
   }
-  let sorted = result.runs.sorted()
-  result.imagesPerSecond = (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
-  result.bestImagesPerSecond = sorted.last ?? 0
+  result.imagesPerSecond = median(result.runs)
+  result.bestImagesPerSecond = result.runs.max() ?? 0
   return result
 }
 

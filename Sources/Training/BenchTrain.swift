@@ -1,6 +1,6 @@
-import Glibc
 public import Models
 public import Networks
+import Pipelines
 public import Tensors
 
 /// How fast a network learns here: steps on random images, without reading and decoding any.
@@ -88,25 +88,8 @@ public func benchmarkTraining(
 
 /// Numbers of 0...255, and a class for each image.
 private func imagined(_ batch: Int, _ graph: Graph) -> (images: [Float], targets: [Float]) {
-  var state: UInt32 = 1
-  let images = (0..<graph.inputShape.reduce(batch, *)).map { _ in
-    state = state &* 1_664_525 &+ 1_013_904_223
-    return Float(state >> 24)
-  }
+  let images = imaginedSamples(graph.inputShape.reduce(batch, *))
   var targets = [Float](repeating: 0, count: batch * graph.outputCount)
   for image in 0..<batch { targets[image * graph.outputCount + image % graph.outputCount] = 1 }
   return (images, targets)
-}
-
-private func median(_ values: [Double]) -> Double {
-  let sorted = values.sorted()
-  guard !sorted.isEmpty else { return 0 }
-  return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
-}
-
-/// The most memory that this process has had, in bytes.
-private func peakMemory() -> Int {
-  var usage = rusage()
-  guard unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 else { return 0 }
-  return usage.ru_maxrss * 1024
 }

@@ -49,25 +49,10 @@ public struct ModelWriter: Sendable {
   public func writeParameters(_ parameters: Parameters, epoch: Int) throws(ModelError) -> String {
     let path = parametersPath(epoch: epoch)
     let names = arrayNames
-    var writer = try ParameterWriter(path, count: names.count)
-    if let failure = append(names, of: parameters, to: &writer) {
-      writer.discard()
-      throw failure
+    try ParameterWriter.write(path, names.map(\.key)) { (index) throws(ModelError) in
+      try array(names[index].name, parameters)
     }
-    try writer.publish()
     return path
-  }
-
-  private func append(
-    _ names: [(name: String, key: String)], of parameters: Parameters, to writer: inout ParameterWriter
-  ) -> ModelError? {
-    do throws(ModelError) {
-      for (name, key) in names {
-        let array = try array(name, parameters)
-        try writer.append(key, shape: array.shape, array.values.span)
-      }
-      return nil
-    } catch { return error }
   }
 
   private func array(_ name: String, _ parameters: Parameters) throws(ModelError) -> Parameters.Array {

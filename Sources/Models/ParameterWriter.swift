@@ -51,6 +51,38 @@ public struct ParameterWriter: ~Copyable {
   }
 }
 
+extension ParameterWriter {
+  /// Writes a whole file; where that fails nothing of it is left, and the path holds what it held.
+  ///
+  /// - Parameters:
+  ///   - names: of the arrays, in their order, with MXNet's prefixes.
+  ///   - array: gives each when it is its turn, so that no two need be in memory.
+  public static func write(
+    _ path: String, _ names: [String], array: (_ index: Int) throws(ModelError) -> Parameters.Array
+  ) throws(ModelError) {
+    var writer = try ParameterWriter(path, count: names.count)
+    if let failure = append(names, array, to: &writer) {
+      writer.discard()
+      throw failure
+    }
+    try writer.publish()
+  }
+
+  // A function of its own, as a writer that is consumed cannot be in scope of a `catch`.
+  private static func append(
+    _ names: [String], _ array: (Int) throws(ModelError) -> Parameters.Array,
+    to writer: inout ParameterWriter
+  ) -> ModelError? {
+    do throws(ModelError) {
+      for (index, name) in names.enumerated() {
+        let array = try array(index)
+        try writer.append(name, shape: array.shape, array.values.span)
+      }
+      return nil
+    } catch { return error }
+  }
+}
+
 private func append(
   _ numbers: [some FixedWidthInteger], to file: inout StagedFile
 ) throws(ModelError) {

@@ -58,6 +58,15 @@ public struct Parameters: Sendable {
     throw ModelError("there is no parameter \(shown(name))")
   }
 
+  /// All arrays, read.
+  public func arraysInMemory() throws(ModelError) -> [String: Array] {
+    var arrays: [String: Array] = [:]
+    for name in names {
+      arrays[name] = Array(shape: shape(of: name) ?? [], values: try values(of: name))
+    }
+    return arrays
+  }
+
   /// The arrays with a number that is NaN or infinite, by name: a network with one may answer NaN to every image.
   ///
   /// - Complexity: reads every number.

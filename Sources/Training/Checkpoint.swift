@@ -53,21 +53,7 @@ public struct Checkpoint: Sendable {
     for (prefix, group) in [("weights/", weights), ("optimizer/", optimizer), ("average/", average ?? [:])] {
       arrays += group.sorted { $0.key < $1.key }.map { (prefix + $0.key, $0.value) }
     }
-    var writer = try ParameterWriter(path, count: arrays.count)
-    if let failure = append(arrays, to: &writer) {
-      writer.discard()
-      throw failure
-    }
-    try writer.publish()
-  }
-
-  private func append(
-    _ arrays: [(String, Parameters.Array)], to writer: inout ParameterWriter
-  ) -> ModelError? {
-    do throws(ModelError) {
-      for (name, array) in arrays { try writer.append(name, shape: array.shape, array.values.span) }
-      return nil
-    } catch { return error }
+    try ParameterWriter.write(path, arrays.map(\.0)) { (index) throws(ModelError) in arrays[index].1 }
   }
 
   /// - Throws: `ModelError` with the byte offset where the file is damaged; `FitError` where it is something else.

@@ -37,14 +37,3 @@ public struct MovingAverage: Sendable {
     }
   }
 }
-
-extension Parameters {
-  /// All arrays, read.
-  public func arraysInMemory() throws(ModelError) -> [String: Parameters.Array] {
-    var arrays: [String: Parameters.Array] = [:]
-    for name in names {
-      arrays[name] = Parameters.Array(shape: shape(of: name) ?? [], values: try values(of: name))
-    }
-    return arrays
-  }
-}

@@ -219,18 +219,14 @@ FAST pool_backward(float *dx, const float *dy, const float *x, const n_pool *p) 
   const int before = p->prologue.scale != NULL;
   lanes scale = before ? load(p->prologue.scale) : all(1), shift = before ? load(p->prologue.shift) : all(0);
   for (size_t r = 0; r < p->out_height; r++) {
-    ptrdiff_t top = (ptrdiff_t)r * p->stride_rows - p->padding_rows, bottom = top + p->kernel_rows;
-    if (top < 0) top = 0;
-    if (bottom > (ptrdiff_t)p->height) bottom = (ptrdiff_t)p->height;
+    const side rows = window(r, p->stride_rows, p->padding_rows, p->kernel_rows, p->height);
     for (size_t c = 0; c < p->out_width; c++) {
-      ptrdiff_t left = (ptrdiff_t)c * p->stride_columns - p->padding_columns, right = left + p->kernel_columns;
-      if (left < 0) left = 0;
-      if (right > (ptrdiff_t)p->width) right = (ptrdiff_t)p->width;
+      const side columns = window(c, p->stride_columns, p->padding_columns, p->kernel_columns, p->width);
       lanes gradient = load(dy + (r * p->out_width + c) * n_lanes);
       if (p->factors) {
         gradient *= all(p->factors[r * p->out_width + c]);
-        for (ptrdiff_t i = top; i < bottom; i++)
-          for (ptrdiff_t j = left; j < right; j++) {
+        for (ptrdiff_t i = rows.from; i < rows.end; i++)
+          for (ptrdiff_t j = columns.from; j < columns.end; j++) {
             float *to = dx + (i * (ptrdiff_t)p->width + j) * n_lanes;
             store(to, load(to) + gradient);
           }
@@ -238,16 +234,16 @@ FAST pool_backward(float *dx, const float *dy, const float *x, const n_pool *p) 
       }
       lanes most = all(-FLT_MAX), where = all(-1);
       float index = 0;
-      for (ptrdiff_t i = top; i < bottom; i++)
-        for (ptrdiff_t j = left; j < right; j++, index += 1) {
+      for (ptrdiff_t i = rows.from; i < rows.end; i++)
+        for (ptrdiff_t j = columns.from; j < columns.end; j++, index += 1) {
           lanes next = load(x + (i * (ptrdiff_t)p->width + j) * n_lanes);
           if (before) next = entering(next, scale, shift, p->prologue.relu);
           where = next > most ? all(index) : where;
           most = next > most ? next : most;
         }
       index = 0;
-      for (ptrdiff_t i = top; i < bottom; i++)
-        for (ptrdiff_t j = left; j < right; j++, index += 1) {
+      for (ptrdiff_t i = rows.from; i < rows.end; i++)
+        for (ptrdiff_t j = columns.from; j < columns.end; j++, index += 1) {
           float *to = dx + (i * (ptrdiff_t)p->width + j) * n_lanes;
           store(to, load(to) + (where == all(index) ? gradient : all(0)));
         }

@@ -375,21 +375,27 @@ FAST gather(float *out, const float *x, ptrdiff_t x_step, size_t n, const n_prol
     store(out + i * n_lanes, entering(load(x + (ptrdiff_t)i * x_step), scale, shift, prologue->relu));
 }
 
+// One side of a pooling window: from its first position within the image up to its end.
+typedef struct side {
+  ptrdiff_t from, end;
+} side;
+
+INLINE side window(size_t number, int stride, int padding, int kernel, size_t size) {
+  ptrdiff_t from = (ptrdiff_t)number * stride - padding, end = from + kernel;
+  return (side){from < 0 ? 0 : from, end > (ptrdiff_t)size ? (ptrdiff_t)size : end};
+}
+
 FAST pool(float *y, const float *x, const n_pool *p) {
   const int before = p->prologue.scale != NULL;
   lanes scale = before ? load(p->prologue.scale) : all(1), shift = before ? load(p->prologue.shift) : all(0);
   for (size_t r = 0; r < p->out_height; r++) {
-    ptrdiff_t top = (ptrdiff_t)r * p->stride_rows - p->padding_rows, bottom = top + p->kernel_rows;
-    if (top < 0) top = 0;
-    if (bottom > (ptrdiff_t)p->height) bottom = (ptrdiff_t)p->height;
+    const side rows = window(r, p->stride_rows, p->padding_rows, p->kernel_rows, p->height);
     for (size_t c = 0; c < p->out_width; c++) {
-      ptrdiff_t left = (ptrdiff_t)c * p->stride_columns - p->padding_columns, right = left + p->kernel_columns;
-      if (left < 0) left = 0;
-      if (right > (ptrdiff_t)p->width) right = (ptrdiff_t)p->width;
+      const side columns = window(c, p->stride_columns, p->padding_columns, p->kernel_columns, p->width);
       // As MXNet's: NaN is larger than nothing, and nothing is less than the least finite number.
       lanes value = all(p->factors ? 0 : -FLT_MAX);
-      for (ptrdiff_t i = top; i < bottom; i++) {
-        for (ptrdiff_t j = left; j < right; j++) {
+      for (ptrdiff_t i = rows.from; i < rows.end; i++) {
+        for (ptrdiff_t j = columns.from; j < columns.end; j++) {
           lanes next = load(x + (i * (ptrdiff_t)p->width + j) * n_lanes);
           if (before) next = entering(next, scale, shift, p->prologue.relu);
           value = p->factors ? value + next : next > value ? next : value;

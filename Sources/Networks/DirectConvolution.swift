@@ -4,9 +4,7 @@ internal import Tensors
 
 /// A convolution as a sum over taps.
 struct DirectConvolution: Layer {
-  private let input: Int, output: Int, residual: Int?
-  private let relu: Bool
-  private let from: Value, to: Value
+  private let ends: ConvolutionEnds
   private let set: KernelSet
   private let weights: FloatBuffer
   /// Whole blocks; nil is 0.
@@ -15,32 +13,27 @@ struct DirectConvolution: Layer {
 
   init(
     _ layer: FusedLayer, _ convolution: Convolution, scale filterScale: [Float], bias: [Float],
-    values: [Value],
-    _ parameters: Parameters, _ set: KernelSet
+    values: [Value], _ parameters: Parameters, _ set: KernelSet
   ) throws {
-    let (from, to) = (values[layer.input], values[layer.output])
+    let ends = ConvolutionEnds(layer, values)
     let weights = try Self.pack(
-      parameters.values(of: convolution.weight), convolution, filterScale, from, blocks: to.blocks, set)
-    let room = try FloatBuffer(count: to.blocks * 16)
-    for channel in bias.indices { unsafe room.start[channel] = bias[channel] }
+      parameters.values(of: convolution.weight), convolution, filterScale, ends.from, blocks: ends.to.blocks,
+      set)
     try self.init(
-      convolution, from: (layer.input, from), to: (layer.output, to), residual: layer.residual,
-      relu: layer.relu, weights: weights, bias: room, Prologue(layer.prologue, blocks: from.blocks), set)
+      convolution, ends, weights: weights, bias: FloatBuffer(bias, blocks: ends.to.blocks),
+      Prologue(layer.prologue, blocks: ends.from.blocks), set)
   }
 
   /// - Parameter weights: in the order in which the products read them; they may change between runs.
   init(
-    _ convolution: Convolution, from: (index: Int, Value), to: (index: Int, Value), residual: Int?,
-    relu: Bool = false, weights: FloatBuffer, bias: FloatBuffer?, _ prologue: Prologue, _ set: KernelSet
+    _ convolution: Convolution, _ ends: ConvolutionEnds, weights: FloatBuffer, bias: FloatBuffer?,
+    _ prologue: Prologue, _ set: KernelSet
   ) throws(OutOfMemory) {
-    (input, self.from) = from
-    (output, self.to) = to
-    self.residual = residual
-    self.relu = relu
+    self.ends = ends
     self.weights = weights
     self.bias = bias
     self.set = set
-    slabs = try Slabs(convolution, from.1, to.1, prologue, set)
+    slabs = try Slabs(convolution, ends.from, ends.to, prologue, set)
   }
 
   /// In the order in which the products read them.
@@ -87,6 +80,9 @@ struct DirectConvolution: Layer {
 
   // MARK: - Running
 
+  private var from: Value { ends.from }
+  private var to: Value { ends.to }
+
   func scratchSize(images: Int) -> Int { slabs.size }
 
   func run(_ images: Range<Int>, _ execution: Execution) {
@@ -120,18 +116,19 @@ struct DirectConvolution: Layer {
     rows: Range<Int>, blocks: Range<Int>, _ image: Int, _ execution: Execution,
     _ scratch: UnsafeMutablePointer<Float>
   ) {
-    let source = unsafe slabs.source(rows, of: execution.read(input, image: image), scratch)
+    let source = unsafe slabs.source(rows, of: execution.read(ends.input, image: image), scratch)
     let start = rows.lowerBound * to.width * 16 + blocks.lowerBound * to.positions * 16
     let first = blocks.lowerBound * 16
     unsafe slabs.taps.withUnsafeBufferPointer { taps in
       guard let taps = taps.baseAddress else { return }
-      let residual = unsafe residual.map { unsafe execution.read($0, image: image) + start }
+      let residual = unsafe ends.residual.map { unsafe execution.read($0, image: image) + start }
       var product = unsafe n_product(
         x: source, x_step: slabs.step, x_row: slabs.rowStep, taps: taps, tap_count: slabs.taps.count,
         run: slabs.run, weights: weights.start + first * slabs.taps.count * slabs.run,
         bias: bias.map { unsafe UnsafePointer($0.start + first) }, residual: residual,
-        y: execution.write(output, image: image) + start, y_row: to.width * 16, y_block: to.positions * 16,
-        rows: rows.count, columns: to.width, blocks: blocks.count, relu: relu ? 1 : 0)
+        y: execution.write(ends.output, image: image) + start, y_row: to.width * 16,
+        y_block: to.positions * 16,
+        rows: rows.count, columns: to.width, blocks: blocks.count, relu: ends.relu ? 1 : 0)
       unsafe set.table.product(&product)
     }
   }

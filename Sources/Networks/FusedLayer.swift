@@ -29,6 +29,30 @@ struct FusedLayer: Sendable {
   let relu: Bool
 }
 
+/// What a convolution reads and writes, and what it does on the way out.
+struct ConvolutionEnds: Sendable {
+  /// Indices of values, and what they are.
+  let input: Int, output: Int
+  let from: Value, to: Value
+  /// A value that is added to the output; it may be the output itself.
+  let residual: Int?
+  /// Whether the larger of the output and 0 is taken.
+  var relu = false
+
+  init(from: (index: Int, Value), to: (index: Int, Value), residual: Int?) {
+    (input, self.from) = from
+    (output, self.to) = to
+    self.residual = residual
+  }
+
+  init(_ layer: FusedLayer, _ values: [Value]) {
+    self.init(
+      from: (layer.input, values[layer.input]), to: (layer.output, values[layer.output]),
+      residual: layer.residual)
+    relu = layer.relu
+  }
+}
+
 /// What is computed between two layers, for one image.
 struct Value: Hashable, Sendable {
   /// Channels, height, width; a row of numbers has height and width 1.

@@ -17,14 +17,12 @@ struct Prologue: Sendable {
 
   init(_ affine: Affine?, blocks: Int) throws(OutOfMemory) {
     guard let affine else {
-      self.init()
+      (scale, shift, relu) = (nil, nil, false)
       return
     }
-    try self.init(blocks: blocks, relu: affine.relu)
-    for channel in affine.scale.indices {
-      unsafe scale?.start[channel] = affine.scale[channel]
-      unsafe shift?.start[channel] = affine.shift[channel]
-    }
+    scale = try FloatBuffer(affine.scale, blocks: blocks)
+    shift = try FloatBuffer(affine.shift, blocks: blocks)
+    relu = affine.relu
   }
 
   /// With zeros, to be written.
@@ -44,6 +42,14 @@ struct Prologue: Sendable {
         scale: scale.start + block * 16, shift: shift.start + block * 16, relu: relu ? 1 : 0)
     }
     unsafe body(&prologue)
+  }
+}
+
+extension FloatBuffer {
+  /// These numbers, one a channel, with zeros up to whole blocks of 16.
+  convenience init(_ numbers: [Float], blocks: Int) throws(OutOfMemory) {
+    try self.init(count: blocks * 16)
+    for channel in numbers.indices { unsafe start[channel] = numbers[channel] }
   }
 }
 

@@ -5,9 +5,7 @@ internal import Tensors
 /// A 3x3 convolution of stride 1 by Winograd's F(4x4, 3x3): a quarter of the multiplications of the direct sum, for
 /// transforms on the way in and out. Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks", 2015.
 struct WinogradConvolution: Layer {
-  private let input: Int, output: Int, residual: Int?
-  private let relu: Bool
-  private let from: Value, to: Value
+  private let ends: ConvolutionEnds
   private let set: KernelSet
   private let margin: Int
   private let weights: FloatBuffer
@@ -32,10 +30,10 @@ struct WinogradConvolution: Layer {
 
   init(
     _ layer: FusedLayer, _ convolution: Convolution, scale filterScale: [Float], bias: [Float],
-    values: [Value],
-    _ parameters: Parameters, _ set: KernelSet
+    values: [Value], _ parameters: Parameters, _ set: KernelSet
   ) throws {
-    let (from, to) = (values[layer.input], values[layer.output])
+    let ends = ConvolutionEnds(layer, values)
+    let (from, to) = (ends.from, ends.to)
     let transformed = try FloatBuffer(count: Self.weightCount(from, to))
     let raw = try parameters.values(of: convolution.weight)
     unsafe raw.withUnsafeBufferPointer { raw in
@@ -51,32 +49,30 @@ struct WinogradConvolution: Layer {
         }
       }
     }
-    let room = try FloatBuffer(count: to.blocks * 16)
-    for channel in bias.indices { unsafe room.start[channel] = bias[channel] }
     try self.init(
-      convolution, from: (layer.input, from), to: (layer.output, to), residual: layer.residual,
-      relu: layer.relu, weights: transformed, bias: room, Prologue(layer.prologue, blocks: from.blocks), set)
+      convolution, ends, weights: transformed, bias: FloatBuffer(bias, blocks: to.blocks),
+      Prologue(layer.prologue, blocks: from.blocks), set)
   }
 
   /// - Parameter weights: 36 planes in the order in which the products read them; they may change between runs.
   init(
-    _ convolution: Convolution, from: (index: Int, Value), to: (index: Int, Value), residual: Int?,
-    relu: Bool = false, weights: FloatBuffer, bias: FloatBuffer?, _ prologue: Prologue, _ set: KernelSet
+    _ convolution: Convolution, _ ends: ConvolutionEnds, weights: FloatBuffer, bias: FloatBuffer?,
+    _ prologue: Prologue, _ set: KernelSet
   ) throws(OutOfMemory) {
-    (input, self.from) = from
-    (output, self.to) = to
-    self.residual = residual
-    self.relu = relu
+    let (from, to) = (ends.from, ends.to)
+    self.ends = ends
     self.weights = weights
-    if let bias { self.bias = bias } else { self.bias = try FloatBuffer(count: to.1.blocks * 16) }
+    if let bias { self.bias = bias } else { self.bias = try FloatBuffer(count: to.blocks * 16) }
     self.prologue = prologue
     self.set = set
     margin = convolution.padding.rows
-    tilesAcross = (to.1.width + 3) / 4
-    tilesDown = (to.1.height + 3) / 4
-    most = Tuning.tiles(channels: max(from.1.blocks, to.1.blocks) * 16)
+    tilesAcross = (to.width + 3) / 4
+    tilesDown = (to.height + 3) / 4
+    most = Tuning.tiles(channels: max(from.blocks, to.blocks) * 16)
   }
 
+  private var from: Value { ends.from }
+  private var to: Value { ends.to }
   private var tilesOfImage: Int { tilesAcross * tilesDown }
 
   /// Weights that do not stay in a core's cache are better read once by all.
@@ -171,7 +167,7 @@ struct WinogradConvolution: Layer {
       first: tiles.lowerBound, count: tiles.count, tiles_across: tilesAcross, plane: planes.inPlane,
       block: planes.block, blocks: blocks.count, height: from.height, width: from.width,
       image_block: from.positions * 16, margin: Int32(margin))
-    let source = unsafe execution.read(input, image: image) + blocks.lowerBound * from.positions * 16
+    let source = unsafe execution.read(ends.input, image: image) + blocks.lowerBound * from.positions * 16
     unsafe prologue.withBlocks(from: blocks.lowerBound) { prologue in
       unsafe set.table.winograd_input(
         out + blocks.lowerBound * planes.block, source, &described, &prologue)
@@ -204,8 +200,10 @@ struct WinogradConvolution: Layer {
       image_block: to.positions * 16, margin: 0)
     let start = blocks.lowerBound * to.positions * 16
     unsafe set.table.winograd_output(
-      execution.write(output, image: image) + start, products + blocks.lowerBound * planes.block, &described,
-      bias.start + blocks.lowerBound * 16, residual.map { unsafe execution.read($0, image: image) + start },
-      relu ? 1 : 0)
+      execution.write(ends.output, image: image) + start, products + blocks.lowerBound * planes.block,
+      &described,
+      bias.start + blocks.lowerBound * 16,
+      ends.residual.map { unsafe execution.read($0, image: image) + start },
+      ends.relu ? 1 : 0)
   }
 }

@@ -35,8 +35,9 @@ struct ConvolutionTraining: TrainingLayer {
     let suits = WinogradConvolution.suits(convolution, from)
     forwardWeights = try PackedWeights(slot, learnt, suits ? .winograd : .direct, isTransposed: false, set)
     forward = try Self.sum(
-      convolution, (view.value, from), (layer.output, to), layer.residual, forwardWeights.buffer, prologue,
-      set)
+      convolution,
+      ConvolutionEnds(from: (view.value, from), to: (layer.output, to), residual: layer.residual),
+      forwardWeights.buffer, prologue, set)
     weightGradient =
       suits
       ? WinogradWeightGradient(convolution, from, to, prologue, set)
@@ -59,8 +60,10 @@ struct ConvolutionTraining: TrainingLayer {
       inputWeights = weights
       inputGradient = .convolution(
         try Self.sum(
-          turned, (step.gradient, to), (target.place, from), target.adds ? target.place : nil, weights.buffer,
-          Prologue(), set))
+          turned,
+          ConvolutionEnds(
+            from: (step.gradient, to), to: (target.place, from), residual: target.adds ? target.place : nil),
+          weights.buffer, Prologue(), set))
     } else {
       let weights = try PackedWeights(
         slot, learnt, .phases(StridedGradient.taps(convolution)), isTransposed: true, set)
@@ -73,14 +76,12 @@ struct ConvolutionTraining: TrainingLayer {
   }
 
   private static func sum(
-    _ convolution: Convolution, _ from: (Int, Value), _ to: (Int, Value), _ residual: Int?,
-    _ weights: FloatBuffer, _ prologue: Prologue, _ set: KernelSet
+    _ convolution: Convolution, _ ends: ConvolutionEnds, _ weights: FloatBuffer, _ prologue: Prologue,
+    _ set: KernelSet
   ) throws -> any Layer {
-    WinogradConvolution.suits(convolution, from.1)
-      ? try WinogradConvolution(
-        convolution, from: from, to: to, residual: residual, weights: weights, bias: nil, prologue, set)
-      : try DirectConvolution(
-        convolution, from: from, to: to, residual: residual, weights: weights, bias: nil, prologue, set)
+    WinogradConvolution.suits(convolution, ends.from)
+      ? try WinogradConvolution(convolution, ends, weights: weights, bias: nil, prologue, set)
+      : try DirectConvolution(convolution, ends, weights: weights, bias: nil, prologue, set)
   }
 
   func scratchSize(images: Int) -> Int {

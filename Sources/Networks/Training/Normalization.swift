@@ -216,8 +216,6 @@ internal import Tensors
     unsafe learnt.gradient.start[beta.start + channel] = Float(sum)
   }
 
-  var hasBeta: Bool { beta != nil }
-
   /// One image: dx = what passes of dy, and `add`; dx may be either of them.
   func backward(
     _ dx: UnsafeMutablePointer<Float>, _ dy: UnsafePointer<Float>, _ x: UnsafePointer<Float>,

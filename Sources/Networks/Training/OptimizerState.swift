@@ -8,11 +8,18 @@ final class OptimizerState: @unchecked Sendable {  // one step at a time
   private let learnt: LearntParameters
   /// Momentum, or the gradients' mean; and their mean square. As the parameters lie.
   private let first: FloatBuffer?, second: FloatBuffer?
+  /// Parts of about 64 KiB, so that a large layer does not wait for one worker.
+  private let pieces: [(range: Range<Int>, decays: Bool)]
   private(set) var updateCount = 0
 
   init(_ optimizer: Optimizer, _ learnt: LearntParameters) throws(OutOfMemory) {
     self.optimizer = optimizer
     self.learnt = learnt
+    pieces = learnt.slots.flatMap { slot in
+      stride(from: slot.range.lowerBound, to: slot.range.upperBound, by: 16_384).map {
+        ($0..<min($0 + 16_384, slot.range.upperBound), slot.decays)
+      }
+    }
     let count = learnt.values.count
     switch optimizer {
     case .sgd, .nag: (first, second) = (try FloatBuffer(count: count), nil)
@@ -21,21 +28,12 @@ final class OptimizerState: @unchecked Sendable {  // one step at a time
     }
   }
 
-  /// Floats that are kept.
-  var count: Int { (first?.count ?? 0) + (second?.count ?? 0) }
-
   /// One update by the mean gradient of `images` images.
   func update(rate: Double, images: Int, _ workers: Workers, _ set: KernelSet) {
     updateCount += 1
-    // Pieces of about 64 KiB, so that a large layer does not wait for one worker.
-    let pieces = learnt.slots.flatMap { slot in
-      stride(from: slot.range.lowerBound, to: slot.range.upperBound, by: 16_384).map {
-        (range: $0..<min($0 + 16_384, slot.range.upperBound), decays: slot.decays)
-      }
-    }
     let rate = corrected(rate)
     workers.forEach(pieces.count) { piece, _ in
-      let (range, decays) = pieces[piece]
+      let (range, decays) = self.pieces[piece]
       self.update(range, decays: decays, rate: rate, images: images, set)
     }
   }

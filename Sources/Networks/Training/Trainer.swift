@@ -33,6 +33,8 @@ public final class Trainer: TrainingEngine {
   private let layers: [any TrainingLayer]
   private let dense: DenseTraining
   private let imageShift: (gradient: ImageShiftGradient, layer: Int, normalization: Normalization)?
+  /// Layers and pieces of packing their weights, for all workers.
+  private let packing: [(layer: any TrainingLayer, piece: Int)]
   private var isPacked = false
 
   /// - Parameters:
@@ -106,6 +108,7 @@ public final class Trainer: TrainingEngine {
     }
     guard let dense else { throw ModelError("the network has no fully connected layer at its end") }
     self.layers = layers
+    packing = layers.flatMap { layer in (0..<layer.packCount).map { (layer, $0) } }
     self.dense = dense
     self.imageShift = imageShift
     let most = (batch + parts - 1) / parts
@@ -115,13 +118,6 @@ public final class Trainer: TrainingEngine {
     sums = try (0..<parts).map { _ throws in try FloatBuffer(count: sumSize) }
     shared = try FloatBuffer(count: 0)
     try load(parameters)
-  }
-
-  /// Bytes of memory that are held.
-  public var byteCount: Int {
-    4
-      * (arena.count + learnt.values.count * 2 + state.count + scratch.reduce(0) { $0 + $1.count }
-        + sums.reduce(0) { $0 + $1.count })
   }
 
   // MARK: - Steps
@@ -188,7 +184,7 @@ public final class Trainer: TrainingEngine {
     precondition(targets.count == count * outputCount, "as many targets as outputs")
     precondition(outputs.count == count * outputCount, "room for as many outputs as images")
     if !isPacked { pack() }
-    watch(images, value: 0, count: count)
+    watch(images, count: count)
     for (index, layer) in layers.enumerated() {
       let output = plan.layers[index].output
       let norms = normalizations(of: output)
@@ -209,13 +205,13 @@ public final class Trainer: TrainingEngine {
   }
 
   /// The statistics of the images themselves.
-  private func watch(_ images: Span<Float>, value: Int, count: Int) {
-    let norms = normalizations(of: value)
+  private func watch(_ images: Span<Float>, count: Int) {
+    let norms = normalizations(of: 0)
     guard !norms.isEmpty else { return }
     for norm in norms { norm.begin() }
     forEachPart(images, count: count) { part in
       for image in part.images {
-        for norm in norms { unsafe norm.watch(part.execution.read(value, image: image), part: part.index) }
+        for norm in norms { unsafe norm.watch(part.execution.read(0, image: image), part: part.index) }
       }
     }
     for norm in norms { norm.finish() }
@@ -352,9 +348,8 @@ public final class Trainer: TrainingEngine {
   }
 
   private func pack() {
-    let layers = layers
-    let pieces = layers.indices.flatMap { layer in (0..<layers[layer].packCount).map { (layer, $0) } }
-    workers.forEach(pieces.count) { index, _ in layers[pieces[index].0].pack(pieces[index].1) }
+    let packing = packing
+    workers.forEach(packing.count) { index, _ in packing[index].layer.pack(packing[index].piece) }
     isPacked = true
   }
 

@@ -112,7 +112,7 @@ let package = Package(
 
     // What tools/oracle compares with MXNet.
     .executableTarget(
-      name: "training-steps", dependencies: ["Models", "Networks", "Tensors"],
+      name: "training-steps", dependencies: ["Models", "Networks", "Tensors", "TrainingCases"],
       path: "tools/oracle/training-steps",
       swiftSettings: strict),
     // A picture of what augmentation does, and its half of the comparison with MXNet.
@@ -124,6 +124,10 @@ let package = Package(
     .target(
       name: "InferenceTestSupport", dependencies: ["Imaging", "Inference", "Tensors", "TestSupport"],
       path: "Tests/InferenceTestSupport", swiftSettings: tests),
+    // The folders that tools/oracle writes, and goldens are.
+    .target(
+      name: "TrainingCases", dependencies: ["Models", "Networks"], path: "Tests/TrainingCases",
+      swiftSettings: strict),
     .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"], swiftSettings: tests),
     .testTarget(name: "RecordsTests", dependencies: ["Records", "TestSupport"], swiftSettings: tests),
     .testTarget(
@@ -134,7 +138,8 @@ let package = Package(
       swiftSettings: tests),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"], swiftSettings: tests),
     .testTarget(
-      name: "NetworksTests", dependencies: ["Networks", "Models", "Tensors", "CKernels", "TestSupport"],
+      name: "NetworksTests",
+      dependencies: ["Networks", "Models", "Tensors", "CKernels", "TestSupport", "TrainingCases"],
       exclude: ["Goldens"], swiftSettings: tests),
     .testTarget(
       name: "InferenceTests",

@@ -19,9 +19,9 @@ def main():
     root, names = pathlib.Path(sys.argv[1]), sys.argv[2:] or ["resnet18", "resnet50", "resnet18-v1", "resnet50-v1"]
     for name in names:
         depth, version = re.fullmatch(r"resnet(\d+)(?:-v(\d))?", name).groups()
-        symbol = nets.network(int(depth), int(version or 2), SHAPE, 1000)
-        branch = 0.25 if int(depth) >= 34 and version != "1" else 1.0  # why: see filled
-        arguments, auxiliary = nets.filled(symbol, SHAPE, seed=int(depth), branch=branch)
+        depth, version = int(depth), int(version or 2)
+        symbol = nets.network(depth, version, SHAPE, 1000)
+        arguments, auxiliary = nets.filled(symbol, SHAPE, seed=depth, branch=nets.gentle_branch(depth, version, SHAPE[1]))
         nets.save(root / name, symbol, arguments, auxiliary, SHAPE)
         images = nets.pictures(np.random.default_rng(1), 4, SHAPE)
         found = nets.forward(symbol, arguments, auxiliary, images)

@@ -116,9 +116,8 @@ def example(depth, version=2, shape=(3, SIDE, SIDE), classes=23, count=3, **more
     symbol = nets.network(depth, version, shape, classes, **more)
     # With scores further apart the rounding of so many layers with random weights would show: MXNet in single precision
     # is then 4e-5 from itself in double precision.
-    gentle = version == 2 and depth >= 34 and shape[1] > 32
-    spread = (0.5 if depth >= 200 else 2.0) if gentle else (0.3 if depth >= 50 else 2.0)
-    branch = 0.25 if gentle else 1.0
+    branch = nets.gentle_branch(depth, version, shape[1])
+    spread = 2.0 if depth < (50 if branch == 1 else 200) else 0.3 if branch == 1 else 0.5
     return lambda folder: Network(folder, symbol, shape, count, seed=depth, spread=spread, branch=branch)
 
 

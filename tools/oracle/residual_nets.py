@@ -134,6 +134,11 @@ def reader(symbol, name):
     return next(node["name"] for node in nodes if index in [entry[0] for entry in node["inputs"]])
 
 
+def gentle_branch(depth, version, rows):
+    """The `branch` of `filled` for a network of the example: less than 1 for the deep pre-activated ones of large images."""
+    return 0.25 if version == 2 and depth >= 34 and rows > 32 else 1.0
+
+
 def filled(symbol, shape, seed, batch=8, passes=6, spread=2.0, branch=1.0):
     """Random parameters as a trained network might have: nothing at its default, BatchNorm statistics from real passes in
     training mode, and a last layer whose outputs differ between images by `spread` (a standard deviation). The last

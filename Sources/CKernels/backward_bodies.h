@@ -14,15 +14,26 @@
 #define N_ODD 1
 #endif
 
-INLINE void outer_tile(const n_outer *o, size_t block, int group, size_t from, int width) {
+// Positions that are gone through at once: what they have of one block of inputs and N_GROUP blocks of gradients (24 KiB
+// at two) stays in the nearest cache for all the numbers of x.
+#define N_NEAR 128
+
+// Some rows and columns, from `x` and `dy` on.
+typedef struct piece {
+  const float *x, *dy;
+  size_t rows, columns;
+  int begins;
+} piece;
+
+INLINE void outer_tile(const n_outer *o, const piece *p, size_t block, int group, size_t from, int width) {
   lanes sums[N_GROUP][N_WIDE];
   float *out = o->sums + (ptrdiff_t)block * o->sums_block + from * n_lanes;
 #define EACH UNROLLED for (int g = 0; g < group; g++) UNROLLED for (int j = 0; j < width; j++)
-  EACH sums[g][j] = o->begins ? all(0) : load(out + g * o->sums_block + j * n_lanes);
-  for (size_t r = 0; r < o->rows; r++) {
-    const float *x = o->x + (ptrdiff_t)r * o->x_row + from;
-    const float *dy = o->dy + (ptrdiff_t)block * o->dy_block + (ptrdiff_t)r * o->dy_row;
-    _Pragma("clang loop unroll_count(2)") for (size_t c = 0; c < o->columns; c++) {
+  EACH sums[g][j] = p->begins ? all(0) : load(out + g * o->sums_block + j * n_lanes);
+  for (size_t r = 0; r < p->rows; r++) {
+    const float *x = p->x + (ptrdiff_t)r * o->x_row + from;
+    const float *dy = p->dy + (ptrdiff_t)block * o->dy_block + (ptrdiff_t)r * o->dy_row;
+    _Pragma("clang loop unroll_count(2)") for (size_t c = 0; c < p->columns; c++) {
       lanes gradients[N_GROUP];
       UNROLLED for (int g = 0; g < group; g++) gradients[g] = load(dy + g * o->dy_block);
       UNROLLED for (int j = 0; j < width; j++) {
@@ -38,7 +49,7 @@ INLINE void outer_tile(const n_outer *o, size_t block, int group, size_t from, i
 }
 
 #define OUTER(name, group, width)                                                                                      \
-  FAST name(const n_outer *o, size_t block, size_t from) { outer_tile(o, block, group, from, width); }
+  FAST name(const n_outer *o, const piece *p, size_t block, size_t from) { outer_tile(o, p, block, group, from, width); }
 OUTER(outer_one_wide, 1, N_WIDE)
 OUTER(outer_one_odd, 1, N_ODD)
 OUTER(outer_one_single, 1, 1)
@@ -48,7 +59,7 @@ OUTER(outer_two_odd, 2, N_ODD)
 OUTER(outer_two_single, 2, 1)
 #endif
 
-FAST outer(const n_outer *o) {
+FAST outer_piece(const n_outer *o, const piece *p) {
   for (size_t block = 0; block < o->blocks; block += N_GROUP) {
     const int pair = N_GROUP == 2 && o->blocks - block >= 2;
     size_t from = 0;
@@ -59,17 +70,44 @@ FAST outer(const n_outer *o) {
       size_t width = odd ? N_ODD : left >= N_WIDE ? N_WIDE : 1;
 #if N_GROUP == 2
       if (pair) {
-        (width == N_WIDE ? outer_two_wide : width == N_ODD ? outer_two_odd : outer_two_single)(o, block, from);
+        (width == N_WIDE ? outer_two_wide : width == N_ODD ? outer_two_odd : outer_two_single)(o, p, block, from);
         from += width;
         continue;
       }
 #else
       (void)pair;
 #endif
-      (width == N_WIDE ? outer_one_wide : width == N_ODD ? outer_one_odd : outer_one_single)(o, block, from);
+      (width == N_WIDE ? outer_one_wide : width == N_ODD ? outer_one_odd : outer_one_single)(o, p, block, from);
       from += width;
     }
   }
+}
+
+FAST outer(const n_outer *given) {
+  n_outer flat = *given;
+  n_outer *o = &flat;
+  // Rows that follow each other without a gap are one row; images of one row are rows.
+  if (o->x_row == (ptrdiff_t)o->columns * o->x_step && o->dy_row == (ptrdiff_t)(o->columns * n_lanes)) {
+    o->columns *= o->rows;
+    o->rows = 1;
+  }
+  if (o->rows == 1) {
+    o->rows = o->images;
+    o->x_row = o->x_image;
+    o->dy_row = o->dy_image;
+    o->images = 1;
+  }
+  const size_t rows = o->columns < N_NEAR ? N_NEAR / o->columns : 1;
+  int begins = o->begins;
+  for (size_t i = 0; i < o->images; i++)
+    for (size_t r = 0; r < o->rows; r += rows)
+      for (size_t c = 0; c < o->columns; c += N_NEAR) {
+        piece p = {o->x + (ptrdiff_t)i * o->x_image + (ptrdiff_t)r * o->x_row + (ptrdiff_t)c * o->x_step,
+                   o->dy + (ptrdiff_t)i * o->dy_image + (ptrdiff_t)r * o->dy_row + (ptrdiff_t)(c * n_lanes),
+                   o->rows - r < rows ? o->rows - r : rows, o->columns - c < N_NEAR ? o->columns - c : N_NEAR, begins};
+        outer_piece(o, &p);
+        begins = 0;
+      }
 }
 
 INLINE void six_gradients(lanes *out, lanes a, lanes b, lanes c, lanes d) {

@@ -213,8 +213,9 @@ FAST product(const n_product *given) {
     for (size_t from = 0; from < p->tap_count; from += most) {
       size_t end = p->tap_count - from < most ? p->tap_count : from + most;
       const float *next = w + (end - from) * p->run * group * n_lanes;
+      const int is_last = end == p->tap_count && block + group == p->blocks;
       size_t step = (group * n_lanes * sizeof(float) + tile_count - 1) / tile_count;
-      part part = {from, end, w, (const char *)next, step, from == 0, end == p->tap_count};
+      part part = {from, end, w, (const char *)(is_last ? p->next : next), step, from == 0, end == p->tap_count};
       positions(p, &part, kinds, bias, (ptrdiff_t)block * p->y_block);
       w = next;
     }

@@ -83,9 +83,21 @@ struct DirectConvolution: Layer {
   private var from: Value { ends.from }
   private var to: Value { ends.to }
 
-  func scratchSize(images: Int) -> Int { slabs.size }
+  /// Small images share what is read of the weights, where their rows are one.
+  var imagesAtOnce: Int { slabs.isFlat ? slabs.imagesAtOnce : 1 }
+
+  func scratchSize(images: Int) -> Int { min(images, imagesAtOnce) * slabs.size }
 
   func run(_ images: Range<Int>, _ execution: Execution) {
+    if execution.width == 1, imagesAtOnce > 1, isEven(execution.memory) {
+      for first in stride(from: images.lowerBound, to: images.upperBound, by: imagesAtOnce) {
+        let some = first..<min(first + imagesAtOnce, images.upperBound)
+        unsafe execution.forEach(1) { _, scratch in
+          unsafe make(rows: 0..<to.height, blocks: 0..<to.blocks, some, execution, scratch)
+        }
+      }
+      return
+    }
     for image in images {
       let parts = division(execution.width)
       let rows = (to.height + parts.rows - 1) / parts.rows
@@ -98,9 +110,15 @@ struct DirectConvolution: Layer {
         unsafe make(
           rows: firstRow..<min(firstRow + rows, to.height),
           blocks: firstBlock..<min(firstBlock + blocks, to.blocks),
-          image, execution, scratch)
+          image..<image + 1, execution, scratch)
       }
     }
+  }
+
+  /// Whether the images of output and residual are as far from each other.
+  private func isEven(_ memory: MemoryPlan) -> Bool {
+    let step = memory.stride(of: ends.output)
+    return step > 0 && ends.residual.map { memory.stride(of: $0) == step } ?? true
   }
 
   /// Into how many parts an image is cut: what fits the cache; more rows or, where weights are more than pixels, more
@@ -113,22 +131,29 @@ struct DirectConvolution: Layer {
   }
 
   private func make(
-    rows: Range<Int>, blocks: Range<Int>, _ image: Int, _ execution: Execution,
+    rows: Range<Int>, blocks: Range<Int>, _ images: Range<Int>, _ execution: Execution,
     _ scratch: UnsafeMutablePointer<Float>
   ) {
-    let source = unsafe slabs.source(rows, of: execution.read(ends.input, image: image), scratch)
+    let source = unsafe slabs.source(rows, of: images, ends.input, execution, scratch)
+    let image = images.lowerBound
+    // Of several images, each is a row.
+    let isOne = images.count == 1
+    let rowStep = isOne ? slabs.rowStep : slabs.imageStep(ends.input, execution)
+    let outputStep = isOne ? to.width * 16 : execution.memory.stride(of: ends.output)
     let start = rows.lowerBound * to.width * 16 + blocks.lowerBound * to.positions * 16
     let first = blocks.lowerBound * 16
+    let weights = unsafe UnsafePointer(self.weights.start + first * slabs.taps.count * slabs.run)
     unsafe slabs.taps.withUnsafeBufferPointer { taps in
       guard let taps = taps.baseAddress else { return }
       let residual = unsafe ends.residual.map { unsafe execution.read($0, image: image) + start }
       var product = unsafe n_product(
-        x: source, x_step: slabs.step, x_row: slabs.rowStep, taps: taps, tap_count: slabs.taps.count,
-        run: slabs.run, weights: weights.start + first * slabs.taps.count * slabs.run,
+        x: source, x_step: slabs.step, x_row: rowStep, taps: taps, tap_count: slabs.taps.count,
+        run: slabs.run, weights: weights, next: weights,
         bias: bias.map { unsafe UnsafePointer($0.start + first) }, residual: residual,
-        y: execution.write(ends.output, image: image) + start, y_row: to.width * 16,
+        y: execution.write(ends.output, image: image) + start, y_row: outputStep,
         y_block: to.positions * 16,
-        rows: rows.count, columns: to.width, blocks: blocks.count, relu: ends.relu ? 1 : 0)
+        rows: isOne ? rows.count : images.count, columns: isOne ? to.width : to.positions,
+        blocks: blocks.count, relu: ends.relu ? 1 : 0)
       unsafe set.table.product(&product)
     }
   }

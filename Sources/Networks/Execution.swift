@@ -53,6 +53,8 @@ protocol Layer: Sendable {
   func scratchSize(images: Int) -> Int
   /// Floats of scratch memory that all workers need together when they share one image.
   var sharedScratchSize: Int { get }
+  /// Images of one run for which a worker reads the weights once.
+  var imagesAtOnce: Int { get }
   /// Makes the output of these images of the execution's.
   func run(_ images: Range<Int>, _ execution: Execution)
 }
@@ -60,4 +62,5 @@ protocol Layer: Sendable {
 extension Layer {
   func scratchSize(images: Int) -> Int { 0 }
   var sharedScratchSize: Int { 0 }
+  var imagesAtOnce: Int { 1 }
 }

@@ -213,9 +213,9 @@ struct DenseLayer: Layer {
           guard let bias = bias.baseAddress else { return }
           var product = unsafe n_product(
             x: input, x_step: stride, x_row: 0, taps: tap, tap_count: 1, run: channels,
-            weights: weights.start + begin * 16 * channels, bias: bias + begin * 16, residual: nil,
-            y: scratch,
-            y_row: 0, y_block: images.count * 16, rows: 1, columns: images.count, blocks: end - begin, relu: 0
+            weights: weights.start + begin * 16 * channels, next: weights.start + begin * 16 * channels,
+            bias: bias + begin * 16, residual: nil, y: scratch, y_row: 0, y_block: images.count * 16, rows: 1,
+            columns: images.count, blocks: end - begin, relu: 0
           )
           unsafe set.table.product(&product)
         }

@@ -18,6 +18,8 @@ struct Slabs: Sendable {
   let run: Int, step: Int, rowStep: Int
   /// Floats of scratch memory for one slab.
   let size: Int
+  /// Images whose slabs are used together, one after the other in scratch memory: more than 1 where they are small.
+  let imagesAtOnce: Int
   private let geometry: Geometry
   private let kernel: Extent, stride: Extent, padding: Extent
   private let isCopied: Bool
@@ -56,14 +58,16 @@ struct Slabs: Sendable {
     func geometry(_ rows: Int) -> Geometry { Self.geometry(convolution, from, to, rows: rows) }
     if isCopied {
       var rows = to.height
-      while rows > 1, geometry(rows).size > Self.mostFloats { rows = (rows + 1) / 2 }
+      while rows > 1, geometry(rows).size + rows * to.width * to.blocks * 16 > Self.mostFloats {
+        rows = (rows + 1) / 2
+      }
       self.rows = rows
       self.geometry = geometry(rows)
       rowStep = self.geometry.rowStep * self.geometry.row
       size = self.geometry.size
     } else {
       // Read in place: as many rows as stay in the cache while all filters pass over them.
-      rows = min(to.height, max(1, Self.mostFloats / max(1, from.blocks * 16 * from.width)))
+      rows = min(to.height, max(1, Self.mostFloats / max(1, (from.blocks + to.blocks) * 16 * from.width)))
       var plain = geometry(1)
       plain.row = from.width * 16
       plain.block = from.positions * 16
@@ -71,12 +75,14 @@ struct Slabs: Sendable {
       rowStep = plain.row
       size = 0
     }
+    let floats = (isCopied ? size : from.size) + to.size
+    imagesAtOnce = rows == to.height ? max(1, Self.mostFloats / max(1, floats)) : 1
     step = self.geometry.step
     run = self.geometry.run
     taps = Self.taps(convolution, from, self.geometry)
   }
 
-  /// Floats of input that are passed over again and again: half of a second-level cache of 1 MiB.
+  /// Floats of input and output that are passed over again and again: half of a second-level cache of 1 MiB.
   private static let mostFloats = 131_072
 
   private static func geometry(_ convolution: Convolution, _ from: Value, _ to: Value, rows: Int) -> Geometry
@@ -141,6 +147,28 @@ struct Slabs: Sendable {
   }
 
   private func copiedCount(_ rows: Range<Int>) -> Int { (rows.count - 1) * geometry.rowStep + kernel.rows }
+
+  /// The same for several images.
+  func source(
+    _ rows: Range<Int>, of images: Range<Int>, _ input: Int, _ execution: Execution,
+    _ scratch: UnsafeMutablePointer<Float>
+  ) -> UnsafePointer<Float> {
+    let first = unsafe source(rows, of: execution.read(input, image: images.lowerBound), scratch)
+    guard isCopied else { return unsafe first }
+    for image in images.dropFirst() {
+      _ = unsafe source(
+        rows, of: execution.read(input, image: image), scratch + (image - images.lowerBound) * size)
+    }
+    return unsafe first
+  }
+
+  /// Floats from what is read of one image to the next one's.
+  func imageStep(_ input: Int, _ execution: Execution) -> Int {
+    isCopied ? size : execution.memory.stride(of: input)
+  }
+
+  /// Whether the positions of an output follow each other without a gap in what is read.
+  var isFlat: Bool { rowStep == to.width * step }
 
   private func copyPixels(
     _ rows: Range<Int>, _ input: UnsafePointer<Float>, _ scratch: UnsafeMutablePointer<Float>

@@ -79,6 +79,7 @@ struct WinogradConvolution: Layer {
   private var sharesPlanes: Bool { weights.count * 4 > Tuning.sharedWeightBytes }
 
   func scratchSize(images: Int) -> Int { Planes(self, tiles: min(most, images * tilesOfImage)).size }
+  var imagesAtOnce: Int { (most + tilesOfImage - 1) / tilesOfImage }
   var sharedScratchSize: Int { sharesPlanes ? Planes(self, tiles: tilesOfImage).size : 0 }
 
   /// How the 36 numbers of some transformed tiles lie in scratch memory: number, block of channels, tile, channel.
@@ -183,7 +184,8 @@ struct WinogradConvolution: Layer {
       guard let taps = taps.baseAddress else { return }
       var product = unsafe n_product(
         x: ins + plane * planes.inPlane, x_step: 16, x_row: 0, taps: taps, tap_count: from.blocks, run: 16,
-        weights: weights.start + plane * Self.plane(from, to), bias: nil, residual: nil,
+        weights: weights.start + plane * Self.plane(from, to),
+        next: weights.start + (plane + 1) % 36 * Self.plane(from, to), bias: nil, residual: nil,
         y: outs + plane * planes.outPlane,
         y_row: 0, y_block: planes.block, rows: 1, columns: tiles, blocks: to.blocks, relu: 0)
       unsafe set.table.product(&product)

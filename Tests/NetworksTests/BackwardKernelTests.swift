@@ -6,19 +6,34 @@ import Testing
 
 /// The inner loops of training, each set against plain sums in double precision.
 struct BackwardKernelTests {
+  /// Sizes of outer products: `gap` floats lie behind each row.
+  struct Positions: Sendable {
+    var run = 16, blocks = 2, images = 1, rows = 1, columns = 1, gap = 0
+  }
+
   @Test(
-    "outer sums x times dy over positions", arguments: KernelSet.available.map(\.name),
-    [(1, 1, 1, 1), (16, 1, 1, 7), (16, 2, 3, 5), (16, 5, 1, 33), (21, 4, 2, 9), (5, 3, 2, 4), (7, 2, 1, 1)])
-  func outer(name: String, size: (run: Int, blocks: Int, rows: Int, columns: Int)) throws {
+    "outer sums x times dy over positions, of rows and images with and without gaps",
+    arguments: KernelSet.available.map(\.name),
+    [
+      Positions(run: 1, blocks: 1), Positions(blocks: 1, columns: 7), Positions(rows: 3, columns: 5, gap: 5),
+      Positions(blocks: 5, columns: 33), Positions(run: 21, blocks: 4, rows: 2, columns: 9, gap: 5),
+      Positions(run: 5, blocks: 3, rows: 2, columns: 4), Positions(run: 7),
+      Positions(columns: 300), Positions(images: 3, rows: 7, columns: 7),
+      Positions(images: 3, rows: 5, columns: 50, gap: 5),
+      Positions(images: 2, rows: 1, columns: 129, gap: 16),
+    ])
+  func outer(name: String, size: Positions) throws {
     let set = try #require(KernelSet.available.first { $0.name == name })
-    let (run, blocks, rows, columns) = size
+    let (run, blocks, rows, columns) = (size.run, size.blocks, size.rows, size.columns)
     var random = SplitMix64(seed: UInt64(run * 100 + blocks))
-    let step = run + 3
-    let row = columns * step + 5
-    let x = random.floats(rows * row + run)
-    let dyRow = columns * 16 + 16
-    let dyBlock = rows * dyRow + 32
-    let dy = random.floats(blocks * dyBlock)
+    let step = run + (size.gap > 0 ? 3 : 0)
+    let row = columns * step + size.gap
+    let image = rows * row + size.gap
+    let x = random.floats(size.images * image + run)
+    let dyRow = columns * 16 + (size.gap > 0 ? 16 : 0)
+    let dyImage = blocks * rows * dyRow + 32
+    let dyBlock = rows * dyRow
+    let dy = random.floats(size.images * dyImage)
     for begins in [true, false] {
       let before = random.floats(blocks * run * 16)
       var sums = before
@@ -26,10 +41,9 @@ struct BackwardKernelTests {
         dy.withUnsafeBufferPointer { dy in
           sums.withUnsafeMutableBufferPointer { sums in
             var outer = n_outer(
-              x: x.baseAddress!, x_step: step, x_row: row, dy: dy.baseAddress!, dy_row: dyRow,
-              dy_block: dyBlock,
-              rows: rows, columns: columns, run: run, blocks: blocks, sums: sums.baseAddress!,
-              sums_block: run * 16, begins: begins ? 1 : 0)
+              x: x.baseAddress!, x_step: step, x_row: row, x_image: image, dy: dy.baseAddress!, dy_row: dyRow,
+              dy_image: dyImage, dy_block: dyBlock, images: size.images, rows: rows, columns: columns,
+              run: run, blocks: blocks, sums: sums.baseAddress!, sums_block: run * 16, begins: begins ? 1 : 0)
             set.backward.outer(&outer)
           }
         }
@@ -37,13 +51,17 @@ struct BackwardKernelTests {
       for place in sums.indices {
         let (block, number, lane) = (place / (run * 16), place / 16 % run, place % 16)
         var expected = begins ? 0 : Double(before[place])
-        for r in 0..<rows {
-          for c in 0..<columns {
-            expected +=
-              Double(x[r * row + c * step + number]) * Double(dy[block * dyBlock + r * dyRow + c * 16 + lane])
+        for i in 0..<size.images {
+          for r in 0..<rows {
+            for c in 0..<columns {
+              expected +=
+                Double(x[i * image + r * row + c * step + number])
+                * Double(dy[i * dyImage + block * dyBlock + r * dyRow + c * 16 + lane])
+            }
           }
         }
-        #expect(abs(Double(sums[place]) - expected) < 1e-5 * Double(rows * columns + 1), "\(place)")
+        #expect(
+          abs(Double(sums[place]) - expected) < 1e-5 * Double(size.images * rows * columns + 1), "\(place)")
       }
     }
   }

@@ -126,10 +126,11 @@ private struct Sums: CustomTestStringConvertible {
     }
     let start = blockPart.lowerBound * yBlock + rowPart.lowerBound * yRow + columnPart.lowerBound * 16
     let other = residual == .none ? nil : memory.input(numbers.residual)
+    let weights = memory.input(packed(numbers.weights, set.group)) + blockPart.lowerBound * 16 * termCount
     var product = n_product(
       x: memory.input(numbers.x) + rowPart.lowerBound * xRow + columnPart.lowerBound * xStep, x_step: xStep,
       x_row: xRow, taps: memory.input(tapPlaces), tap_count: taps, run: run,
-      weights: memory.input(packed(numbers.weights, set.group)) + blockPart.lowerBound * 16 * termCount,
+      weights: weights, next: weights,
       bias: hasBias ? memory.input(numbers.bias) + blockPart.lowerBound * 16 : nil,
       residual: residual == .inPlace ? UnsafePointer(y) + start : other.map { $0 + start }, y: y + start,
       y_row: yRow, y_block: yBlock, rows: rowPart.count, columns: columnPart.count, blocks: blockPart.count,

@@ -131,7 +131,7 @@ private func postActivation(seed: UInt64) -> GraphMaker {
 
 /// Kernels and strides that no ResNet has.
 private func oddKernels(seed: UInt64) -> GraphMaker {
-  var maker = GraphMaker(seed: seed, input: [2, 17, 13])
+  var maker = GraphMaker(seed: seed, input: [2, 17, 19])
   var body = maker.convolution(0, filters: 7, kernel: (2, 3), stride: (1, 2), padding: (0, 1))
   body = maker.convolution(
     maker.relu(maker.batchNorm(body)), filters: 18, kernel: (5, 4), stride: (3, 2), padding: (2, 1))

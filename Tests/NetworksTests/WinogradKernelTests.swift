@@ -121,7 +121,8 @@ private struct Winograd {
         var product = n_product(
           x: UnsafePointer(v) + number * inPlane, x_step: 16, x_row: 0, taps: taps, tap_count: inBlocks,
           run: 16,
-          weights: UnsafePointer(weights) + number * plane, bias: nil, residual: nil,
+          weights: UnsafePointer(weights) + number * plane, next: UnsafePointer(weights), bias: nil,
+          residual: nil,
           y: m + number * outPlane,
           y_row: 0, y_block: outBlock, rows: 1, columns: range.count, blocks: outBlocks, relu: 0)
         set.table.product(&product)

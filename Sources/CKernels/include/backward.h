@@ -12,13 +12,14 @@
 /// Sums over positions: sums[block][j][lane] of x[position][j] * dy[block][position][lane].
 /// The gradient of the weights of one tap; or of one plane of Winograd's transform.
 typedef struct n_outer {
-  /// Positions of a row are `x_step` floats apart, rows `x_row`; at each one, `run` numbers one float apart are taken.
+  /// Positions of a row are `x_step` floats apart, rows `x_row`, images `x_image`; at each one, `run` numbers one float
+  /// apart are taken.
   const float *x;
-  ptrdiff_t x_step, x_row;
+  ptrdiff_t x_step, x_row, x_image;
   /// Positions of a row are 16 floats apart.
   const float *dy;
-  ptrdiff_t dy_row, dy_block;
-  size_t rows, columns, run, blocks;
+  ptrdiff_t dy_row, dy_image, dy_block;
+  size_t images, rows, columns, run, blocks;
   /// `run` times 16 numbers, and so many floats to those of the next block.
   float *sums;
   ptrdiff_t sums_block;

@@ -36,6 +36,9 @@ typedef struct n_product {
   /// Groups of `group` output blocks (the table says how many; the last one may have fewer): tap, channel, block of the
   /// group, lane.
   const float *weights;
+  /// The weights of the product that comes next, to be near by then; perhaps these once more. Asking for memory that is
+  /// not there, as there may be none behind `weights`, costs as much as half of a sum.
+  const float *next;
   /// 16 numbers an output block; NULL is 0.
   const float *_Nullable bias;
   /// Lies like y, and may be y itself; NULL is 0.

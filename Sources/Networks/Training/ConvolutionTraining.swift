@@ -108,6 +108,12 @@ struct ConvolutionTraining: TrainingLayer {
     }
   }
 
+  var imagesForward: Int { forward.imagesAtOnce }
+  var imagesBackward: Int {
+    let input = if case .convolution(let layer) = inputGradient { layer.imagesAtOnce } else { 1 }
+    return max(input, weightGradient.imagesAtOnce)
+  }
+
   func forward(_ part: TrainingPart) { forward.run(part.images, part.execution) }
 
   func backward(_ part: TrainingPart) {
@@ -175,9 +181,12 @@ struct ImageShiftGradient: Sendable {
     sums = try (0..<parts).map { _ throws in try FloatBuffer(count: to.size) }
   }
 
+  func begin(_ part: TrainingPart) {
+    unsafe sums[part.index].start.update(repeating: 0, count: to.size)
+  }
+
   func watch(_ part: TrainingPart) {
     let sum = unsafe sums[part.index].start
-    unsafe sum.update(repeating: 0, count: to.size)
     for image in part.images {
       unsafe set.table.add(sum, sum, part.execution.read(gradient, image: image), to.size, 0)
     }

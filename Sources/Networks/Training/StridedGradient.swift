@@ -134,7 +134,8 @@ struct StridedGradient: Sendable {
         guard let taps = taps.baseAddress else { return }
         var product = unsafe n_product(
           x: scratch + start * 16, x_step: 16, x_row: columns * 16, taps: taps, tap_count: phase.taps.count,
-          run: 16, weights: weights, bias: nil, residual: nil, y: products, y_row: phase.columns * 16,
+          run: 16, weights: weights, next: weights, bias: nil, residual: nil, y: products,
+          y_row: phase.columns * 16,
           y_block: size, rows: phase.rows, columns: phase.columns, blocks: to.blocks, relu: 0)
         unsafe set.table.product(&product)
       }

@@ -31,6 +31,8 @@ public final class Trainer: TrainingEngine {
   /// One for each view; nil where nothing is done.
   private let normalizations: [Normalization?]
   private let layers: [any TrainingLayer]
+  /// For each layer, the views whose gradient it is the last one to add to.
+  private let ready: [[ReadyView]]
   private let dense: DenseTraining
   private let imageShift: (gradient: ImageShiftGradient, layer: Int, normalization: Normalization)?
   /// Layers and pieces of packing their weights, for all workers.
@@ -109,6 +111,7 @@ public final class Trainer: TrainingEngine {
     guard let dense else { throw ModelError("the network has no fully connected layer at its end") }
     self.layers = layers
     packing = layers.flatMap { layer in (0..<layer.packCount).map { (layer, $0) } }
+    ready = ReadyView.all(plan, gradients, normalizations)
     self.dense = dense
     self.imageShift = imageShift
     let most = (batch + parts - 1) / parts
@@ -166,7 +169,7 @@ public final class Trainer: TrainingEngine {
       guard let images = images.baseAddress else { return }
       let parts = (0..<workers.count).map { part in
         unsafe TrainingPart(
-          images: self.images(of: part, count: count), index: part,
+          images: self.images(of: part, count: count), all: self.images(of: part, count: count), index: part,
           execution: execution(images, worker: part),
           sums: sums[part].start)
       }
@@ -190,9 +193,11 @@ public final class Trainer: TrainingEngine {
       let norms = normalizations(of: output)
       for norm in norms { norm.begin() }
       forEachPart(images, count: count) { part in
-        layer.forward(part)
-        for image in part.images {
-          for norm in norms { unsafe norm.watch(part.execution.read(output, image: image), part: part.index) }
+        part.forEachFew(layer.imagesForward) { few in
+          layer.forward(few)
+          for image in few.images {
+            for norm in norms { unsafe norm.watch(few.execution.read(output, image: image), part: few.index) }
+          }
         }
       }
       for norm in norms { norm.finish() }
@@ -269,24 +274,30 @@ public final class Trainer: TrainingEngine {
     }
     for index in layers.indices.reversed() {
       guard let step = gradients.steps[index] else { continue }
-      finishViews(step, plan.layers[index].output, images, count: count)
+      for view in step.views { normalizations[view.view]?.finishSums(images: count) }
       let layer = layers[index]
       let shift = imageShift.flatMap { $0.layer == index ? $0.gradient : nil }
       let output = plan.layers[index].output
       let views = step.views.compactMap { view in
         normalizations[view.view].map { (norm: $0, from: view.from, add: view.add) }
       }
+      let ready = ready[index]
+      for view in ready { view.norm.begin() }
       forEachPart(images, count: count) { part in
-        for view in views {
-          for image in part.images {
-            unsafe view.norm.backward(
-              part.execution.write(step.gradient, image: image), part.execution.read(view.from, image: image),
-              part.execution.read(output, image: image),
-              add: view.add.map { unsafe part.execution.read($0, image: image) })
+        shift?.begin(part)
+        part.forEachFew(layer.imagesBackward) { few in
+          for view in views {
+            for image in few.images {
+              unsafe view.norm.backward(
+                few.execution.write(step.gradient, image: image), few.execution.read(view.from, image: image),
+                few.execution.read(output, image: image),
+                add: view.add.map { unsafe few.execution.read($0, image: image) })
+            }
           }
+          layer.backward(few)
+          shift?.watch(few)
+          for view in ready { view.sum(few) }
         }
-        layer.backward(part)
-        shift?.watch(part)
       }
       if let range = layer.gradientRange { collect(range, count: count) }
     }
@@ -295,25 +306,6 @@ public final class Trainer: TrainingEngine {
         imageShift.normalization.setBetaGradient(channel, to: sum)
       }
     }
-  }
-
-  /// What the views of an output need before its gradient can be made.
-  private func finishViews(_ step: GradientPlan.Step, _ output: Int, _ images: Span<Float>, count: Int) {
-    let views = step.views.compactMap { view in
-      normalizations[view.view].map { (norm: $0, from: view.from) }
-    }
-    guard !views.isEmpty else { return }
-    for view in views { view.norm.begin() }
-    forEachPart(images, count: count) { part in
-      for view in views {
-        for image in part.images {
-          unsafe view.norm.sum(
-            part.execution.read(view.from, image: image), part.execution.read(output, image: image),
-            part: part.index)
-        }
-      }
-    }
-    for view in views { view.norm.finishSums(images: count) }
   }
 
   /// Adds up the parts' sums.

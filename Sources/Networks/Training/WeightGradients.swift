@@ -5,8 +5,12 @@ internal import Tensors
 /// The gradient of a convolution's weights, summed over some images.
 protocol WeightGradient: Sendable {
   func scratchSize(images: Int) -> Int
+  /// Images to take at once, so that the sums are not read again for each.
+  var imagesAtOnce: Int { get }
   /// Floats of sums, of which the first ones are the gradient in the end.
   var sumSize: Int { get }
+  /// Adds some images to the sums, which begin with the part's first ones and are the gradient after its last ones.
+  ///
   /// - Parameters:
   ///   - input: the value that the convolution reads; `gradient`, where its output's gradient is.
   func add(_ part: TrainingPart, input: Int, gradient: Int)
@@ -26,26 +30,35 @@ struct DirectWeightGradient: WeightGradient {
     self.set = set
   }
 
-  func scratchSize(images: Int) -> Int { slabs.size }
+  func scratchSize(images: Int) -> Int { min(images, imagesAtOnce) * slabs.size }
+  var imagesAtOnce: Int { slabs.imagesAtOnce }
   var sumSize: Int { to.blocks * slabs.taps.count * slabs.run * 16 }
 
   func add(_ part: TrainingPart, input: Int, gradient: Int) {
-    let block = slabs.taps.count * slabs.run * 16
-    for image in part.images {
-      let x = unsafe part.execution.read(input, image: image)
-      let dy = unsafe part.execution.read(gradient, image: image)
-      for first in stride(from: 0, to: to.height, by: slabs.rows) {
-        let rows = first..<min(first + slabs.rows, to.height)
-        let source = unsafe slabs.source(rows, of: x, part.scratch)
-        for (index, tap) in slabs.taps.enumerated() {
-          var outer = unsafe n_outer(
-            x: source + tap, x_step: slabs.step, x_row: slabs.rowStep, dy: dy + first * to.width * 16,
-            dy_row: to.width * 16, dy_block: to.positions * 16, rows: rows.count, columns: to.width,
-            run: slabs.run, blocks: to.blocks, sums: part.sums + index * slabs.run * 16, sums_block: block,
-            begins: image == part.images.lowerBound && first == 0 ? 1 : 0)
-          unsafe set.backward.outer(&outer)
-        }
+    for first in stride(from: part.images.lowerBound, to: part.images.upperBound, by: imagesAtOnce) {
+      let images = first..<min(first + imagesAtOnce, part.images.upperBound)
+      for row in stride(from: 0, to: to.height, by: slabs.rows) {
+        add(
+          images, rows: row..<min(row + slabs.rows, to.height), part, input: input, gradient: gradient)
       }
+    }
+  }
+
+  private func add(
+    _ images: Range<Int>, rows: Range<Int>, _ part: TrainingPart, input: Int, gradient: Int
+  ) {
+    let block = slabs.taps.count * slabs.run * 16
+    let source = unsafe slabs.source(rows, of: images, input, part.execution, part.scratch)
+    let dy = unsafe part.execution.read(gradient, image: images.lowerBound) + rows.lowerBound * to.width * 16
+    let begins = images.lowerBound == part.all.lowerBound && rows.lowerBound == 0
+    for (index, tap) in slabs.taps.enumerated() {
+      var outer = unsafe n_outer(
+        x: source + tap, x_step: slabs.step, x_row: slabs.rowStep,
+        x_image: slabs.imageStep(input, part.execution), dy: dy, dy_row: to.width * 16,
+        dy_image: part.execution.memory.stride(of: gradient), dy_block: to.positions * 16,
+        images: images.count, rows: rows.count, columns: to.width, run: slabs.run, blocks: to.blocks,
+        sums: part.sums + index * slabs.run * 16, sums_block: block, begins: begins ? 1 : 0)
+      unsafe set.backward.outer(&outer)
     }
   }
 }
@@ -70,7 +83,7 @@ struct WinogradWeightGradient: WeightGradient {
   }
 
   private var tilesOfImage: Int { tilesAcross * tilesDown }
-  /// Blocks of filters whose 36 sums with one block of channels stay in a core's cache.
+  /// So many blocks of filters and as many of channels: their 36 sums stay in a core's cache.
   private static let groupBlocks = 4
 
   /// How transformed tiles lie in scratch memory.
@@ -86,15 +99,18 @@ struct WinogradWeightGradient: WeightGradient {
     var size: Int { 36 * (inPlane + outPlane) }
   }
 
-  private func tilesAtOnce(images: Int) -> Int { min(Tuning.gradientTiles, images * tilesOfImage) }
-
-  func scratchSize(images: Int) -> Int { Planes(self, tiles: tilesAtOnce(images: images)).size }
+  var imagesAtOnce: Int { (Tuning.gradientTiles + tilesOfImage - 1) / tilesOfImage }
+  func scratchSize(images: Int) -> Int {
+    Planes(self, tiles: min(Tuning.gradientTiles, images * tilesOfImage)).size
+  }
   /// The gradient, then the sums of the 36 planes.
   var sumSize: Int { (9 + 36) * 256 * from.blocks * to.blocks }
 
   func add(_ part: TrainingPart, input: Int, gradient: Int) {
     let tiles = part.images.count * tilesOfImage
-    let most = tilesAtOnce(images: part.images.count)
+    // As few times as may be, and all about as many.
+    let count = (tiles + Tuning.gradientTiles - 1) / Tuning.gradientTiles
+    let most = (tiles + count - 1) / count
     let planes = Planes(self, tiles: most)
     let ins = unsafe part.scratch
     let outs = unsafe ins + 36 * planes.inPlane
@@ -104,8 +120,8 @@ struct WinogradWeightGradient: WeightGradient {
       let range = first..<min(first + most, tiles)
       unsafe transform(range, part, input, gradient, ins, outs, planes)
       unsafe multiply(
-        range.count, ins, outs, planes, sums, begins: first == 0,
-        gradient: range.upperBound == tiles ? part.sums : nil)
+        range.count, ins, outs, planes, sums, begins: first == 0 && part.isFirst,
+        gradient: range.upperBound == tiles && part.isLast ? part.sums : nil)
       first = range.upperBound
     }
   }
@@ -139,7 +155,8 @@ struct WinogradWeightGradient: WeightGradient {
     }
   }
 
-  /// Group of filters, block of channels, plane: so what is read again and again stays near.
+  /// Some blocks of filters with some of channels, plane by plane: their sums stay near, and so do the operands of one
+  /// plane while each meets all the others.
   private func multiply(
     _ tiles: Int, _ ins: UnsafeMutablePointer<Float>, _ outs: UnsafeMutablePointer<Float>, _ planes: Planes,
     _ sums: UnsafeMutablePointer<Float>, begins: Bool, gradient: UnsafeMutablePointer<Float>?
@@ -147,24 +164,31 @@ struct WinogradWeightGradient: WeightGradient {
     var at = unsafe sums
     for group in stride(from: 0, to: to.blocks, by: Self.groupBlocks) {
       let blocks = min(Self.groupBlocks, to.blocks - group)
-      for channel in 0..<from.blocks {
+      for firstChannel in stride(from: 0, to: from.blocks, by: Self.groupBlocks) {
+        let channels = firstChannel..<min(firstChannel + Self.groupBlocks, from.blocks)
+        let planeSize = channels.count * blocks * 256
         for plane in 0..<36 {
-          var outer = unsafe n_outer(
-            x: ins + plane * planes.inPlane + channel * planes.block, x_step: 16, x_row: 0,
-            dy: outs + plane * planes.outPlane + group * planes.block, dy_row: 0, dy_block: planes.block,
-            rows: 1, columns: tiles, run: 16, blocks: blocks, sums: at + plane * blocks * 256,
-            sums_block: 256,
-            begins: begins ? 1 : 0)
-          unsafe set.backward.outer(&outer)
-        }
-        if let gradient = unsafe gradient {
-          for block in 0..<blocks {
-            unsafe set.backward.winograd_weight_gradient(
-              gradient + ((group + block) * from.blocks + channel) * 9 * 256, at + block * 256, blocks * 256,
-              1)
+          for channel in channels {
+            var outer = unsafe n_outer(
+              x: ins + plane * planes.inPlane + channel * planes.block, x_step: 16, x_row: 0, x_image: 0,
+              dy: outs + plane * planes.outPlane + group * planes.block, dy_row: 0, dy_image: 0,
+              dy_block: planes.block, images: 1, rows: 1, columns: tiles, run: 16, blocks: blocks,
+              sums: at + plane * planeSize + (channel - firstChannel) * blocks * 256, sums_block: 256,
+              begins: begins ? 1 : 0)
+            unsafe set.backward.outer(&outer)
           }
         }
-        unsafe at += 36 * blocks * 256
+        if let gradient = unsafe gradient {
+          for channel in channels {
+            for block in 0..<blocks {
+              unsafe set.backward.winograd_weight_gradient(
+                gradient + ((group + block) * from.blocks + channel) * 9 * 256,
+                at + ((channel - firstChannel) * blocks + block) * 256, planeSize, 1)
+            }
+          }
+        }
+        // Sums that are done with leave their place, which is near, to the next ones.
+        if unsafe !begins || gradient == nil { unsafe at += 36 * planeSize }
       }
     }
   }

@@ -46,7 +46,7 @@ public func benchmarkTraining(
   let start = ContinuousClock.now
   let engine = try makeEngine(
     graph, Parameters(initialFor: graph, seed: UInt64(hyperparameters.seed.magnitude)), batch,
-    hyperparameters.mxnetOptimizer, Workers(count: threads))
+    hyperparameters.mxnetOptimizer, nil, Workers(count: threads))
   result.loadSeconds = (.now - start) / .seconds(1)
   let data = imagined(batch, graph)
   var outputs = [Float](repeating: 0, count: batch * classes)

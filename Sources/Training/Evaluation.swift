@@ -10,15 +10,20 @@ final class Evaluation {
   private let preset: Preset
   private let workers: Workers
   private let topK: Int?
+  private let positiveWeights: [Float]?
   /// Images that were left out the last time.
   private(set) var faults: [Batches.Fault] = []
 
-  init(_ images: TrainingImages, graph: Graph, preset: Preset, batch: Int, topK: Int?, workers: Workers) {
+  init(
+    _ images: TrainingImages, graph: Graph, preset: Preset, batch: Int, topK: Int?,
+    positiveWeights: [Float]? = nil, workers: Workers
+  ) {
     batches = Batches(
       images, plan: EpochPlan(imageCount: images.count, batch: batch, isTraining: false))
     self.graph = graph
     self.preset = preset
     self.topK = topK
+    self.positiveWeights = positiveWeights
     self.workers = workers
   }
 
@@ -43,7 +48,7 @@ final class Evaluation {
         images.span.extracting(first: filled.count * preset.count), count: filled.count, into: &outputSpan)
       sums.add(
         outputs.span, targets: targets.span, count: filled.count, width: width,
-        isMultiLabel: batches.images.isMultiLabel, top: topK)
+        isMultiLabel: batches.images.isMultiLabel, top: topK, positiveWeights: positiveWeights)
     }
     return Validation(sums)
   }

@@ -44,6 +44,7 @@ public struct Hyperparameters: Hashable, Sendable {
   public var resize: Int?
   public var topK: Int?
   public var usePretrainedModel = false
+  /// With several labels an image, a rare class's yes counts more: `TrainingImages.positiveWeights`.
   public var useWeightedLoss = false
   public var weightDecay = 0.0001
 

@@ -6,7 +6,7 @@ public struct MetricSums: Hashable, Sendable, Codable {
   public private(set) var correct = 0
   /// Images whose class is among the first k.
   public private(set) var inTop = 0
-  /// Of the cross-entropy, in nats.
+  /// Of the cross-entropy, in nats; with several labels an image each is the mean over its outputs, as what is trained.
   public private(set) var loss = 0.0
 
   public init() {}
@@ -25,10 +25,11 @@ public struct MetricSums: Hashable, Sendable, Codable {
   ///   - targets: as many.
   ///   - isMultiLabel: every output is a decision of its own, yes above 0.5.
   ///   - top: counts the images whose class is among so many.
+  ///   - positiveWeights: what a yes of each output counts in the loss, with several labels an image; nil: 1.
   ///   - loss: the sum over these images; nil: computed here.
   public mutating func add(
     _ outputs: Span<Float>, targets: Span<Float>, count: Int, width: Int, isMultiLabel: Bool, top: Int?,
-    loss: Double? = nil
+    positiveWeights: [Float]? = nil, loss: Double? = nil
   ) {
     precondition(outputs.count >= count * width && targets.count >= count * width, "numbers for each image")
     images += count
@@ -46,7 +47,7 @@ public struct MetricSums: Hashable, Sendable, Codable {
         if rank == 0 { correct += 1 }
         if let top, rank < top { inTop += 1 }
       }
-      if loss == nil { self.loss += Self.loss(row, outputs, targets, isMultiLabel: isMultiLabel) }
+      if loss == nil { self.loss += Self.loss(row, outputs, targets, isMultiLabel, positiveWeights) }
     }
     if let loss { self.loss += loss }
   }
@@ -62,15 +63,17 @@ public struct MetricSums: Hashable, Sendable, Codable {
 
   /// MXNet's CrossEntropy: probabilities below 1e-12 count as that.
   private static func loss(
-    _ row: Range<Int>, _ outputs: Span<Float>, _ targets: Span<Float>, isMultiLabel: Bool
+    _ row: Range<Int>, _ outputs: Span<Float>, _ targets: Span<Float>, _ isMultiLabel: Bool,
+    _ positiveWeights: [Float]?
   ) -> Double {
     var sum = 0.0
     for place in row {
       let (output, target) = (Double(outputs[place]), Double(targets[place]))
-      if target != 0 { sum -= target * logarithm(output) }
+      let weight = Double(positiveWeights?[place - row.lowerBound] ?? 1)
+      if target != 0 { sum -= weight * target * logarithm(output) }
       if isMultiLabel && target != 1 { sum -= (1 - target) * logarithm(1 - output) }
     }
-    return sum
+    return isMultiLabel ? sum / Double(row.count) : sum
   }
 }
 

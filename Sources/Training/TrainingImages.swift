@@ -58,6 +58,13 @@ public final class TrainingImages: Sendable {
   /// Images of each class.
   public var histogram: [Int] { labels.histogram }
 
+  /// What a yes of each class weighs against a no, so that both weigh the same in all: the images without the class
+  /// for each image with it, as the manual of PyTorch's BCEWithLogitsLoss chooses its `pos_weight`. (SageMaker says of
+  /// its own only that they come from the distribution of classes.) 1 for a class of none of the images, or of all.
+  public var positiveWeights: [Float] {
+    histogram.map { $0 > 0 && $0 < count ? Float(count - $0) / Float($0) : 1 }
+  }
+
   /// Refuses a set with an image out of which the preset's shape cannot be cut, before any training.
   ///
   /// Images whose header cannot be read are left to `Batches`.

@@ -24,7 +24,7 @@ extension TrainingJob {
     let batches = trainingBatches
     let evaluation = Evaluation(
       validation, graph: graph, preset: try hyperparameters.preset(), batch: hyperparameters.miniBatchSize,
-      topK: topK, workers: workers)
+      topK: topK, positiveWeights: positiveWeights, workers: workers)
     var summary = TrainingSummary()
     var record = checkpoint?.record ?? TrainingRecord()
     var skipped: [String: String] = [:]
@@ -38,7 +38,8 @@ extension TrainingJob {
       makeEngine: { [self] shape, parameters in
         let graph = shape == network.inputShape ? graph : try resized(to: shape).graph
         return try makeEngine(
-          graph, parameters, hyperparameters.miniBatchSize, hyperparameters.mxnetOptimizer, workers)
+          graph, parameters, hyperparameters.miniBatchSize, hyperparameters.mxnetOptimizer, positiveWeights,
+          workers)
       },
       fill: { [self] epoch, batch, _, images, targets in
         note(

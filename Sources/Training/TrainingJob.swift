@@ -19,6 +19,8 @@ public final class TrainingJob {
   let start: Parameters
   let train: TrainingImages
   let validation: TrainingImages
+  /// Of `use_weighted_loss`.
+  let positiveWeights: [Float]?
   let workers: Workers
   let checkpoint: Checkpoint?
   let checkpointPath: String
@@ -40,6 +42,7 @@ public final class TrainingJob {
     validation = try TrainingImages(
       request.validation, channel: "validation", classCount: values.numClasses,
       isMultiLabel: values.multiLabel)
+    positiveWeights = values.multiLabel && values.useWeightedLoss ? train.positiveWeights : nil
     if values.numTrainingSamples == 0 { values.numTrainingSamples = train.count }
     if let classes = request.classes, classes.count != values.numClasses {
       throw TrainingError(
@@ -49,7 +52,6 @@ public final class TrainingJob {
     hyperparameters = values
     warnings =
       try values.warnings().map(\.description)
-      + Self.warnings(values)
       + values.check(
         train: train, validation: validation, batch: values.miniBatchSize, names: request.classes ?? []
       ).map(\.description)
@@ -73,11 +75,6 @@ public final class TrainingJob {
     } else {
       checkpoint = nil
     }
-  }
-
-  private static func warnings(_ values: Hyperparameters) -> [String] {
-    values.multiLabel && values.useWeightedLoss
-      ? ["use_weighted_loss has no effect: every class has the same weight in the loss"] : []
   }
 
   /// As many as there are names, else one more than the largest label.

@@ -37,6 +37,7 @@ public struct TrainingRequest: Sendable {
 
   /// Makes the network that learns; `Trainer` is the one.
   public typealias MakeEngine = (
-    _ graph: Graph, _ parameters: Parameters, _ batch: Int, _ optimizer: Optimizer, _ workers: Workers
+    _ graph: Graph, _ parameters: Parameters, _ batch: Int, _ optimizer: Optimizer,
+    _ positiveWeights: [Float]?, _ workers: Workers
   ) throws -> any TrainingEngine
 }

@@ -31,8 +31,10 @@ struct BenchTrainCommand: ParsableCommand {
     let display = ProgressDisplay(unit: "runs", quiet: output.quiet, showsRate: false)
     let result = try benchmarkTraining(
       Hyperparameters(hyperparameters.pairs + own.pairs, isComplete: false), runs: runs, threads: threads,
-      makeEngine: { graph, parameters, batch, optimizer, workers in
-        try Trainer(graph, parameters, batch: batch, optimizer: optimizer, workers: workers)
+      makeEngine: { graph, parameters, batch, optimizer, positiveWeights, workers in
+        try Trainer(
+          graph, parameters, batch: batch, optimizer: optimizer, positiveWeights: positiveWeights,
+          workers: workers)
       },
       progress: { done, total in
         display.update(done: done, total: total, skipped: 0, fraction: Double(done) / Double(max(1, total)))

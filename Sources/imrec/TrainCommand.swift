@@ -68,8 +68,10 @@ struct TrainCommand: ParsableCommand {
 
   @inline(never)
   private func run(_ request: TrainingRequest, hasTime: Bool) throws {
-    let job = try TrainingJob(request) { graph, parameters, batch, optimizer, workers in
-      try Trainer(graph, parameters, batch: batch, optimizer: optimizer, workers: workers)
+    let job = try TrainingJob(request) { graph, parameters, batch, optimizer, positiveWeights, workers in
+      try Trainer(
+        graph, parameters, batch: batch, optimizer: optimizer, positiveWeights: positiveWeights,
+        workers: workers)
     }
     let log = TrainingLog(hasTime: hasTime, topK: job.topK)
     let screen = TrainingScreen(log: log, quiet: output.quiet)

@@ -13,8 +13,10 @@ private struct Lesson {
   let images: [Float]
   let targets: [Float]
   let count: Int
+  let positiveWeights: [Float]?
 
-  init(_ maker: GraphMaker, count: Int, manyLabels: Bool = false) {
+  init(_ maker: GraphMaker, count: Int, manyLabels: Bool = false, positiveWeights: [Float]? = nil) {
+    self.positiveWeights = positiveWeights
     var maker = maker
     graph = maker.graph
     parameters = maker.parameters
@@ -31,8 +33,8 @@ private struct Lesson {
     batch: Int? = nil
   ) throws -> Trainer {
     try Trainer(
-      graph, parameters, batch: batch ?? count, optimizer: optimizer, workers: Workers(count: threads),
-      kernels: kernels)
+      graph, parameters, batch: batch ?? count, optimizer: optimizer, positiveWeights: positiveWeights,
+      workers: Workers(count: threads), kernels: kernels)
   }
 
   func gradients(_ trainer: Trainer) -> [String: Parameters.Array] {
@@ -61,7 +63,8 @@ private struct Lesson {
     for (image, row) in outputs.enumerated() {
       for (index, probability) in row.enumerated() {
         let target = Double(targets[image * row.count + index])
-        if target != 0 { loss -= target * log(probability) }
+        let weight = Double(positiveWeights?[index] ?? 1)
+        if target != 0 { loss -= weight * target * log(probability) }
         if isSigmoid, target != 1 { loss -= (1 - target) * log(1 - probability) }
       }
     }
@@ -156,6 +159,22 @@ struct TrainerTests {
 
   @Test("gradients of odd kernels, strides and many labels are the slopes of the loss")
   func oddGradients() throws { try Lesson(oddKernels(seed: 8), count: 3, manyLabels: true).expectSlopes() }
+
+  @Test("gradients are the slopes of the loss where each class's yes has a weight of its own")
+  func weightedGradients() throws {
+    try Lesson(oddKernels(seed: 8), count: 3, manyLabels: true, positiveWeights: [0.25, 1, 7, 30])
+      .expectSlopes()
+  }
+
+  @Test("the weighted loss is what its gradients are the slopes of")
+  func weightedLoss() throws {
+    let weights: [Float] = [0.25, 1, 7, 30]
+    let lesson = Lesson(oddKernels(seed: 8), count: 3, manyLabels: true, positiveWeights: weights)
+    let (found, expected) = (try lesson.step(lesson.trainer()), try lesson.loss([:]) / 3)
+    #expect(abs(found - expected) < 1e-4 * expected)
+    let plain = Lesson(oddKernels(seed: 8), count: 3, manyLabels: true)
+    #expect(try plain.step(plain.trainer()) != found)
+  }
 
   @Test("the same steps give the same bits")
   func repeatable() throws {

@@ -33,7 +33,13 @@ import Testing
     let targets: [Float] = [1, 0, 0, 1]
     sums.add(outputs.span, targets: targets.span, count: 2, width: 2, isMultiLabel: true, top: nil)
     #expect(sums.accuracy == 0.5 && sums.decisions == 4 && sums.images == 2)
-    #expect(abs(sums.loss - (0.105_361 + 0.916_291 + 0.105_361 + 0.916_291)) < 1e-5)
+    #expect(abs(sums.loss - (0.105_361 + 0.916_291 + 0.105_361 + 0.916_291) / 2) < 1e-5)
+    var weighted = MetricSums()
+    weighted.add(
+      outputs.span, targets: targets.span, count: 2, width: 2, isMultiLabel: true, top: nil,
+      positiveWeights: [3, 10])
+    #expect(
+      abs(weighted.loss - (3 * 0.105_361 + 0.916_291 + 0.105_361 + 10 * 0.916_291) / 2) < 1e-5)
   }
 
   @Test("NaN is never right, and shows in the loss")

@@ -104,6 +104,22 @@ private func opened(
     }
   }
 
+  @Test(
+    "a yes weighs as much more than a no as it is rarer; one of a class that none or all have weighs the same"
+  )
+  func weights() throws {
+    try withScratchFolder { folder in
+      writeScratchFile(folder + "/1.png", try smallImage(1))
+      let rows = ["0 1 1 0", "0 0 1 1", "0 0 1 1", "0 0 1 1"].map {
+        $0.replacing(" ", with: "\t")
+      }
+      let lines = rows.enumerated().map { "\($0.offset)\t\($0.element)\t1.png\n" }.joined()
+      writeScratchFile(folder + "/x.lst", lines.utf8)
+      let images = try opened(.list(folder + "/x.lst", root: folder), classes: 4, multi: true)
+      #expect(images.positiveWeights == [1, 3, 1, 1 / Float(3)])
+    }
+  }
+
   @Test("multi-label data has a 0 or 1 a class, else SageMaker's words")
   func multiLabel() throws {
     try withScratchFolder { folder in

@@ -17,6 +17,8 @@ public final class Trainer: TrainingEngine {
   /// The kernels in use: "portable", "avx2" or "avx512".
   public let kernels: String
   private let batch: Int
+  /// What a yes of each output counts in the loss.
+  private let positiveWeights: [Float]
   private let workers: Workers
   private let set: KernelSet
   private let plan: TrainingPlan
@@ -42,13 +44,21 @@ public final class Trainer: TrainingEngine {
   /// - Parameters:
   ///   - graph: a network that ends with a fully connected layer and its softmax or sigmoid.
   ///   - batch: the most images of one step.
+  ///   - positiveWeights: of a network with many labels, what a yes of each class counts in the loss where a no counts 1:
+  ///     `pos_weight` of PyTorch's BCEWithLogitsLoss. nil: 1 as well.
   ///   - kernels: one of `Network.availableKernels`; nil: the last one.
   /// - Throws: where the graph has a node that cannot be trained, a parameter is missing, or memory is lacking.
   public init(
-    _ graph: Graph, _ parameters: Parameters, batch: Int, optimizer: Optimizer, workers: Workers = Workers(),
-    kernels: String? = nil
+    _ graph: Graph, _ parameters: Parameters, batch: Int, optimizer: Optimizer,
+    positiveWeights: [Float]? = nil,
+    workers: Workers = Workers(), kernels: String? = nil
   ) throws {
     precondition(batch > 0, "a batch has an image at least")
+    let outputs = graph.outputCount
+    precondition(
+      positiveWeights.map { $0.count == outputs && graph.nodes[graph.output].operation == .sigmoid } ?? true,
+      "a weight for each of many labels")
+    self.positiveWeights = positiveWeights ?? [Float](repeating: 1, count: outputs)
     let set = try KernelSet.named(kernels)
     self.graph = graph
     self.batch = batch
@@ -248,8 +258,10 @@ public final class Trainer: TrainingEngine {
           for index in 0..<outputCount {
             let target = targets[range.lowerBound + index]
             let probability = unsafe probabilities[index]
-            unsafe gradient[index] = (probability - target) * share
-            loss -= crossEntropy(Double(target), Double(probability)) * Double(share)
+            let weight = positiveWeights[index]
+            // Of weight 1 the plain difference, to the bit.
+            unsafe gradient[index] = (probability * (1 + (weight - 1) * target) - weight * target) * share
+            loss -= crossEntropy(Double(target), Double(probability), Double(weight)) * Double(share)
           }
         }
         return loss / Double(count)
@@ -258,9 +270,9 @@ public final class Trainer: TrainingEngine {
   }
 
   /// - Returns: a number below 0.
-  private func crossEntropy(_ target: Double, _ probability: Double) -> Double {
+  private func crossEntropy(_ target: Double, _ probability: Double, _ weight: Double) -> Double {
     let least = 1e-30
-    var sum = target == 0 ? 0 : target * log(max(probability, least))
+    var sum = target == 0 ? 0 : weight * target * log(max(probability, least))
     if plan.head == .sigmoid, target != 1 { sum += (1 - target) * log(max(1 - probability, least)) }
     return probability.isNaN ? .nan : sum
   }

@@ -15,7 +15,7 @@ public enum Optimizer: Hashable, Sendable, Codable {
 
 /// What one step of training found, and how long its parts took.
 public struct TrainingStep: Hashable, Sendable {
-  /// Mean cross-entropy an image, in nats.
+  /// Mean cross-entropy an image, in nats; with many labels the mean over an image's outputs.
   public var loss: Double
   public var forward: Duration, backward: Duration, update: Duration
 

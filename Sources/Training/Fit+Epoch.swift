@@ -7,7 +7,7 @@ extension FitRun {
     var record = trainedRecord()
     parts.tell(.trained(record))
     let start = ContinuousClock.now
-    let parameters = try average?.parameters ?? engine.parameters()
+    let parameters = try engine.average() ?? engine.parameters()
     let validation = try parts.validate(parameters)
     record.validationSeconds = (.now - start) / .seconds(1)
     let sums = validation.sums
@@ -81,7 +81,7 @@ extension FitRun {
   /// What is still to be written; where no epoch was due, the last one.
   func storeLast() throws {
     if unwritten == nil, !hasStoredModel {
-      store(try average?.parameters ?? engine.parameters(), state.epoch, isOnly: false)
+      store(try engine.average() ?? engine.parameters(), state.epoch, isOnly: false)
     }
     if let unwritten {
       store(unwritten.parameters, unwritten.epoch, isOnly: options.checkpointFrequency == nil)
@@ -110,7 +110,7 @@ extension FitRun {
       }
       try Checkpoint(
         identity: options.identity, weights: weights, optimizer: optimizer.arrays,
-        updateCount: optimizer.updateCount, average: average?.arrays, state: state
+        updateCount: optimizer.updateCount, average: try engine.average()?.arraysInMemory(), state: state
       ).write(to: path)
       lastCheckpoint = path
       parts.tell(.checkpoint(path: path))

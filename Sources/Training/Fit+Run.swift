@@ -24,7 +24,6 @@ final class FitRun {
   let parts: FitParts
   var engine: any TrainingEngine
   var state: FitState
-  var average: MovingAverage?
   var updateCount: Int
   /// A model that could not be written yet.
   var unwritten: (parameters: Parameters, epoch: Int, reason: String)?
@@ -46,10 +45,8 @@ final class FitRun {
     if let checkpoint {
       try engine.restore(weights, optimizerState: checkpoint.optimizer, updateCount: checkpoint.updateCount)
     }
-    if let decay = options.averageDecay {
-      average =
-        try checkpoint?.average.map { MovingAverage(decay: decay, arrays: $0) }
-        ?? MovingAverage(decay: decay, start: weights)
+    if options.average != nil {
+      try engine.startAverage(checkpoint?.average.map { Parameters($0) } ?? weights)
     }
   }
 
@@ -69,8 +66,10 @@ final class FitRun {
     guard engine.inputShape != shape else { return }
     let parameters = try engine.parameters()
     let optimizer = try engine.optimizerState()
+    let average = try engine.average()
     engine = try parts.makeEngine(shape, parameters)
     try engine.restore(parameters, optimizerState: optimizer.arrays, updateCount: optimizer.updateCount)
+    if let average { try engine.startAverage(average) }
   }
 
   /// The batches that are left of the epoch.
@@ -131,7 +130,7 @@ final class FitRun {
     state.times.forward += step.forward / .seconds(1)
     state.times.backward += step.backward / .seconds(1)
     state.times.update += step.update / .seconds(1)
-    if average != nil { try average?.add(try engine.parameters(), updates: updateCount) }
+    if let average = options.average { engine.updateAverage(keeping: average.kept(updates: updateCount)) }
     state.batch += 1
   }
 

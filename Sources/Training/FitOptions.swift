@@ -13,8 +13,8 @@ public struct FitOptions: Sendable {
   /// Batches between two checkpoints within an epoch; nil: one at its end.
   public var checkpointEvery: Int?
   public var earlyStopping: EarlyStopping?
-  /// The decay of the moving average that is validated and stored instead of the weights; nil: the weights themselves.
-  public var averageDecay: Double?
+  /// The moving average that is validated and stored instead of the weights; nil: the weights themselves.
+  public var average: MovingAverage?
   /// What a checkpoint of this training has to have been made with.
   public var identity: [String: String] = [:]
   /// By epoch and batch, from 0.

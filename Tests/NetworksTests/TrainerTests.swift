@@ -202,6 +202,30 @@ struct TrainerTests {
     #expect(try first.parameters().bits == second.parameters().bits)
   }
 
+  @Test(
+    "the moving average is the sum over the steps' weights and statistics, to the bit", arguments: [1, 3])
+  func averaged(_ threads: Int) throws {
+    let lesson = Lesson(.preActivation(seed: 6, input: [3, 20, 20], classes: 5), count: 4)
+    let trainer = try lesson.trainer(threads: threads)
+    #expect(trainer.average() == nil)
+    var expected: [String: [Float]] = [:]
+    for name in lesson.parameters.names { expected[name] = try lesson.parameters.values(of: name) }
+    try trainer.startAverage(lesson.parameters)
+    for kept in [0.25, 0.9] as [Float] {
+      try lesson.step(trainer)
+      trainer.updateAverage(keeping: kept)
+      let now = try trainer.parameters()
+      for (name, values) in expected {
+        expected[name] = try zip(values, now.values(of: name)).map { kept * $0 + (1 - kept) * $1 }
+      }
+    }
+    let found = try #require(trainer.average())
+    #expect(try found.bits == expected.mapValues { $0.map(\.bitPattern) })
+    let other = try lesson.trainer()
+    try other.startAverage(found)
+    #expect(try other.average()?.bits == found.bits)
+  }
+
   @Test("a state with an array missing is refused by its name")
   func incomplete() throws {
     let lesson = Lesson(.preActivation(seed: 6, input: [3, 20, 20], classes: 5), count: 4)

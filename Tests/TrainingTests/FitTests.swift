@@ -49,7 +49,7 @@ import Testing
 
   private func trial(_ path: String) -> Trial {
     let trial = Trial()
-    trial.options.averageDecay = 0.8
+    trial.options.average = MovingAverage(decay: 0.8)
     trial.checkpointPath = path
     return trial
   }
@@ -181,6 +181,31 @@ import Testing
     _ = try alike.run()
     #expect(trial.engines[0].weights == alike.engines[0].weights)
     #expect(try trial.engines[1].optimizerState().updateCount == 12)
+  }
+
+  @Test("the moving average is validated and stored in place of the weights, also over a change of size")
+  func averaged() throws {
+    let trial = Trial()
+    trial.options.average = MovingAverage(decay: 0.8)
+    trial.options.shape = { $0 < 1 ? [1, 2, 2] : [1, 2, 4] }
+    trial.accuracies = [0.1, 0.2, 0.3]
+    _ = try trial.run()
+    let plain = Trial()
+    plain.options.shape = trial.options.shape
+    plain.accuracies = trial.accuracies
+    plain.options.reportEvery = 1
+    _ = try plain.run()
+    #expect(trial.engines.map(\.weights) == plain.engines.map(\.weights))
+    #expect(trial.stored.map(\.weights) != plain.stored.map(\.weights))
+    let end = try #require(try trial.engines[1].average()).values(of: "fc1_weight")
+    #expect(trial.stored.last?.weights == end)
+    // After the first epoch it is what it would be without another size.
+    let short = Trial()
+    short.options.average = trial.options.average
+    short.options.epochs = 1
+    short.options.shape = { _ in [1, 2, 2] }
+    _ = try short.run()
+    #expect(trial.stored.first?.weights == short.stored.last?.weights)
   }
 
   @Test("speed is told after batch 20, 40, ... of an epoch, with the accuracy so far")

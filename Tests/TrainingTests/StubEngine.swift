@@ -10,6 +10,7 @@ final class StubEngine: TrainingEngine {
   private(set) var weights: [Float]
   private var momentum: [Float]
   private var updateCount = 0
+  private var averages: [Float]?
   /// The loss of this update is NaN.
   var failingUpdate: Int?
 
@@ -73,6 +74,16 @@ final class StubEngine: TrainingEngine {
     momentum = optimizerState["momentum:fc1_weight"]?.values ?? momentum
     self.updateCount = updateCount
   }
+
+  func startAverage(_ parameters: Parameters) throws {
+    averages = try parameters.values(of: "fc1_weight")
+  }
+
+  func updateAverage(keeping kept: Float) {
+    averages = averages.map { zip($0, weights).map { kept * $0 + (1 - kept) * $1 } }
+  }
+
+  func average() throws -> Parameters? { averages.map { Parameters(["fc1_weight": array($0)]) } }
 
   private func array(_ values: [Float]) -> Parameters.Array {
     .init(shape: [outputCount, values.count / outputCount], values: values)

@@ -40,6 +40,7 @@ public final class Trainer: TrainingEngine {
   /// Layers and pieces of packing their weights, for all workers.
   private let packing: [(layer: any TrainingLayer, piece: Int)]
   private var isPacked = false
+  private var weightAverage: WeightAverage?
 
   /// - Parameters:
   ///   - graph: a network that ends with a fully connected layer and its softmax or sigmoid.
@@ -383,6 +384,15 @@ public final class Trainer: TrainingEngine {
     }
     return Parameters(arrays)
   }
+
+  public func startAverage(_ parameters: Parameters) throws {
+    weightAverage = try WeightAverage(
+      learnt, normalizations.compactMap(\.self), startingAt: parameters)
+  }
+
+  public func updateAverage(keeping kept: Float) { weightAverage?.update(keeping: kept, workers) }
+
+  public func average() -> Parameters? { weightAverage.map { Parameters($0.arrays()) } }
 
   public func optimizerState() -> (arrays: [String: Parameters.Array], updateCount: Int) {
     (state.arrays(), state.updateCount)

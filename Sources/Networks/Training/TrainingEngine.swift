@@ -53,6 +53,17 @@ public protocol TrainingEngine: AnyObject {
   /// updates were made.
   func optimizerState() throws -> (arrays: [String: Parameters.Array], updateCount: Int)
 
+  /// Keeps a moving average of weights and moving statistics from now on, which begins with these.
+  ///
+  /// - Throws: where an array is missing or has another shape.
+  func startAverage(_ parameters: Parameters) throws
+
+  /// average = kept * average + (1 - kept) * what is now; nothing where none was started.
+  func updateAverage(keeping kept: Float)
+
+  /// A copy of the average, under the names of `parameters`; nil where none was started.
+  func average() throws -> Parameters?
+
   /// Goes on from there as if nothing had been between.
   ///
   /// - Throws: where an array is missing or has another shape.

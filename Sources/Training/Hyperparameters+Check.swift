@@ -117,6 +117,28 @@ extension Hyperparameters {
     return found
   }
 
+  /// What a training is made with, by SageMaker's names: the values that its log names, and every other one that is not
+  /// as usual.
+  var changes: [(name: String, value: String)] {
+    let usual = Hyperparameters()
+    let always = [
+      "num_layers", "image_shape", "num_classes", "num_training_samples", "epochs", "mini_batch_size",
+      "optimizer",
+      "learning_rate",
+    ]
+    let optimizer: [String] =
+      switch self.optimizer {
+      case .sgd, .nag: ["momentum", "weight_decay"]
+      case .adam: ["beta_1", "beta_2", "eps"]
+      case .rmsprop: ["gamma", "eps"]
+      }
+    let first = always + optimizer
+    let others = Self.table.filter { !first.contains($0.name) && $0.get(self) != $0.get(usual) }.map(\.name)
+    return (first + others).compactMap { name in
+      Self.table.first { $0.name == name }?.get(self).map { (name, $0.text) }
+    }
+  }
+
   /// The lines of SageMaker's log between "---- Parameters ----" and the dashes.
   public func parameterLines(hosts: Int = 1) -> [String] {
     var lines = [

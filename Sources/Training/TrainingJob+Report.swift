@@ -29,10 +29,7 @@ extension TrainingJob {
     report.topK = topK
     report.isMultiLabel = hyperparameters.multiLabel
     report.hasStoppedEarly = record.hasStoppedEarly
-    report.hyperparameters = hyperparameters.parameterLines().map { line in
-      let parts = line.split(separator: ": ", maxSplits: 1).map(String.init)
-      return parts.count == 2 ? (parts[0], parts[1]) : (line, "")
-    }
+    report.hyperparameters = hyperparameters.changes
     report.details =
       [
         ("Training images", "\(request.train.path) (\(train.count))"),

@@ -39,7 +39,7 @@ import Testing
     #expect(html.contains("the best was epoch \(count - 1): of the 400 validation images"))
     #expect(html.contains("Still rising"))
     for id in ["accuracy", "loss", "rate", "speed", "time-chart"] { #expect(html.contains("id=\"\(id)\"")) }
-    #expect(html.contains("Data</th>\n<td>images read, decoded, augmented</td>"))
+    #expect(html.contains("Data</th>\n<td>waiting for images</td>"))
     #expect(html.contains("2.50\u{A0}%"), "a fortieth is spent on waiting")
     let rows = html.components(separatedBy: "<th scope=\"row\">\(count - 1) (best)").count
     #expect(rows == 2, "the best epoch has one row")

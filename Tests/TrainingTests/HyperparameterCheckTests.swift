@@ -78,6 +78,18 @@ private func made(_ pairs: [String: String]) throws -> Hyperparameters {
     #expect(values.warnings() == [])
   }
 
+  @Test("what a training is made with: what counts for every one, its optimizer's, and what is not as usual")
+  func changes() throws {
+    let values = try made(["optimizer": "adam", "early_stopping": "True", "multi_label": "1", "seed": "7"])
+    #expect(
+      values.changes.map(\.name) == [
+        "num_layers", "image_shape", "num_classes", "num_training_samples", "epochs", "mini_batch_size",
+        "optimizer",
+        "learning_rate", "beta_1", "beta_2", "eps", "early_stopping", "multi_label", "seed",
+      ])
+    #expect(values.changes.last?.value == "7")
+  }
+
   @Test(
     "what has no effect is said, with the reason",
     arguments: [

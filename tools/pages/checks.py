@@ -175,6 +175,57 @@ def tables(browser, score):
     return wrong
 
 
+def curves(browser, epochs):
+    """Every epoch's figures are texts of the page, and the ends of each curve are in its description."""
+    text, wrong = page_text(browser), []
+    best = max(epochs, key=lambda epoch: (epoch["validation_accuracy"], -epoch["epoch"]))
+    wanted = [decimal(100 * best["validation_accuracy"], 1), f"{best['epoch']} (best)"]
+    for epoch in epochs:
+        wanted += [percent(epoch[key]) for key in ("train_accuracy", "validation_accuracy", "validation_top_accuracy") if key in epoch]
+        wanted += [decimal(epoch[key], 4) for key in ("train_loss", "validation_loss")]
+    wrong += [f"does not say {figure!r}" for figure in dict.fromkeys(wanted) if figure not in text][:8]
+    said = browser.run("return document.querySelector('#accuracy desc').textContent")
+    for key in ("train_accuracy", "validation_accuracy"):
+        ends = f"from {percent(epochs[0][key], 1)} to {percent(epochs[-1][key], 1)}"
+        if ends not in said:
+            wrong.append(f"the curve says {said!r}, not {ends!r}")
+    return wrong
+
+
+def drawings(browser):
+    """Each drawing is described, and nothing of it lies outside or on a word of another."""
+    return browser.run("""
+        const wrong = [];
+        for (const svg of document.querySelectorAll('main svg[id]')) {
+            const frame = svg.getBoundingClientRect();
+            if (!svg.querySelector('title') || !svg.querySelector('desc')) wrong.push(`${svg.id} has no description`);
+            const words = [...svg.querySelectorAll('text')].filter(t => t.textContent).map(t => [t.textContent, t.getBoundingClientRect()]);
+            for (const [text, box] of words)
+                if (box.left < frame.left - 1 || box.right > frame.right + 1 || box.top < frame.top - 1 || box.bottom > frame.bottom + 1)
+                    wrong.push(`${svg.id}: ${text} lies outside`);
+            words.forEach(([text, box], i) => words.slice(i + 1).forEach(([other, place]) => {
+                if (box.left + 1 < place.right && place.left + 1 < box.right && box.top + 3 < place.bottom && place.top + 3 < box.bottom)
+                    wrong.push(`${svg.id}: ${text} lies on ${other}`);
+            }));
+        }
+        return wrong.slice(0, 8);""")
+
+
+def headers(browser):
+    """The table of epochs sorts by the keyboard, both ways."""
+    rows = lambda: browser.run("return [...document.querySelectorAll('#epochs-table tbody tr')].map(r => parseInt(r.cells[0].textContent))")
+    buttons = browser.driver.find_elements(By.CSS_SELECTOR, "#epochs-table thead th button")
+    if not buttons:
+        return [] if len(rows()) < 3 else ["the table of epochs has nothing to sort by"]
+    wrong, orders = [], []
+    for _ in range(2):
+        buttons[0].send_keys(Keys.ENTER)
+        orders.append(rows())
+    if sorted(orders[0]) not in orders or sorted(orders[0], reverse=True) not in orders:
+        wrong.append(f"sorting by epoch gives {orders}")
+    return wrong
+
+
 def still(browser):
     """Without script the picture of the matrix has its place, and the parts that are closed open."""
     found = browser.run("""

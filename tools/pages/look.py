@@ -39,7 +39,7 @@ def look(browser, folder):
         for sentence in wrong:
             print(f"FAILED  {page} ({view}), {name}: {sentence}".encode("ascii", "backslashreplace").decode())
 
-    for name in ("drawn", "compare", "naughty", "naughty-compare", "hard", "lost"):
+    for name in ("drawn", "compare", "naughty", "naughty-compare", "hard", "lost", *material.TRAININGS):
         page, begun = folder / f"{name}.html", time.monotonic()
         for view, size, dark in (("desktop", DESKTOP, False), ("desktop, dark", DESKTOP, True), ("phone", PHONE, False)):
             browser.open(page, size, dark)
@@ -60,7 +60,15 @@ def look(browser, folder):
             browser.open(page, script=False)
             tell(name, "without script", "complete", checks.complete(browser, score))
             tell(name, "without script", "still", checks.still(browser) if score["scored"] else [])
-        if name in ("drawn", "compare"):
+        if name in material.TRAININGS:
+            epochs = [json.loads(line) for line in (folder / name / "metrics.jsonl").read_text().splitlines()]
+            browser.open(page)
+            tell(name, "desktop", "drawings", checks.drawings(browser))
+            tell(name, "desktop", "keyboard", checks.headers(browser))
+            tell(name, "desktop", "quiet after use", checks.quiet(browser, page))
+            browser.open(page, script=False)
+            tell(name, "without script", "complete", checks.curves(browser, epochs))
+        if name in ("drawn", "compare", "training"):
             tell(name, "paper", "prints", checks.prints(browser))
         print(f"== {name} took {time.monotonic() - begun:.1f} s", file=sys.stderr)
     print(f"pages: {count} checks, {failures} failed")

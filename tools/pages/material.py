@@ -6,6 +6,8 @@ import subprocess
 
 from naughty import NAMES
 
+TRAININGS = ("training", "training-once", "training-many")
+
 
 def imrec(program, *arguments, allowed=(0, 2)):
     done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True)
@@ -75,7 +77,24 @@ def edges(program, folder):
           [{"path": "0.jpg", "prediction": [0.5, "x"]}, {"path": "elsewhere.jpg", "prediction": [1, 0]}])
 
 
+def trained(program, folder):
+    """Short trainings of the drawn images; one of several labels an image, whose file has a naughty name."""
+    shared = ("--num-layers", 20, "--image-shape", "3,28,28", "--resize", 32, "--mini-batch-size", 16, "--quiet")
+    imrec(program, "convert", folder / "images", folder / "data", "--per-class", 10, "--quiet")
+    data = ("--train", folder / "data-10-train.rec", "--validation", folder / "data-10-val.rec", "--classes", folder / "data-classes.txt")
+    for name, epochs, more in (("training", 7, ("--top-k", 3, "--learning-rate", 0.02, "--augmentation-type", "crop_color_transform")),
+                               ("training-once", 1, ())):
+        imrec(program, "train", *data, *shared, "--epochs", epochs, "--model-dir", folder / name, *more)
+    images = sorted(p.relative_to(folder / "images").as_posix() for p in (folder / "images").rglob("*.jpg"))
+    many = folder / "<img src=x onerror=pwn(70)>\u202e.lst"
+    many.write_text("".join(f"{i}\t{i % 2}\t{i % 3 // 2}\t{path}\n" for i, path in enumerate(images)))
+    imrec(program, "train", "--train", many, "--validation", many, "--root", folder / "images", "--multi-label", 1, "--num-classes", 2,
+          "--use-weighted-loss", 1, "--epochs", 2, "--model-dir", folder / "training-many", *shared)
+    for name in TRAININGS:
+        (folder / f"{name}.html").write_bytes((folder / name / "training.html").read_bytes())
+
+
 def make(program, folder):
     folder = pathlib.Path(folder)
-    for part in (drawn, naughty, edges):
+    for part in (drawn, naughty, edges, trained):
         part(program, folder)

@@ -110,7 +110,7 @@ extension Chart {
     }
     line(plane.left, plane.top + plane.height, plane.left + plane.width, plane.top + plane.height, "axis")
     text(plane.left + plane.width / 2, plane.top + plane.height + 36, xName, .middle)
-    text(11, plane.top + plane.height / 2, yName, .middle, turn: -90)
+    if !yName.isEmpty { text(11, plane.top + plane.height / 2, yName, .middle, turn: -90) }
   }
 
   static let shareTicks: [(Double, String)] = [

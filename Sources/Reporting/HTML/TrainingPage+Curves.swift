@@ -98,7 +98,7 @@ extension TrainingPage {
   }
 
   func epochTicks(_ last: Int) -> [(Double, String)] {
-    axisSteps(to: Double(max(1, last)), about: 6).filter { $0 <= Double(max(1, last)) && $0 == $0.rounded() }
+    axisSteps(to: Double(max(1, last)), about: 6).filter { $0 <= Double(last) && $0 == $0.rounded() }
       .map { ($0, decimal($0, 0)) }
   }
 

@@ -17,7 +17,7 @@ extension TrainingPage {
     var table = Table(
       "time-table", "Time of all epochs", text: ["Part", "What it is"], numbers: ["Time", "Share"])
     let meanings = [
-      "Data": "images read, decoded, augmented", "Forward": "from images to probabilities",
+      "Data": "waiting for images", "Forward": "from images to probabilities",
       "Backward": "from the loss to gradients", "Update": "from gradients to weights",
       "Other": "metrics, moving average, checkpoints",
     ]
@@ -95,9 +95,9 @@ extension TrainingPage {
     var table = Table(
       "epochs-table", "Epoch by epoch", text: ["Epoch"],
       numbers: [
-        "Training accuracy", "Validation accuracy",
-      ] + (hasTop ? ["Validation top \(report.topK ?? 0)"] : []) + [
-        "Training loss", "Validation loss", "Learning rate", "Seconds", "Images/s", "Waiting for data",
+        "Training", "Validation",
+      ] + (hasTop ? ["Top \(report.topK ?? 0)"] : []) + [
+        "Training loss", "Validation loss", "Rate", "Seconds", "Images/s", "Waiting",
       ])
     for epoch in report.epochs.prefix(Self.rowLimit) {
       let mark = epoch.epoch == report.bestEpoch ? " (best)" : ""
@@ -113,7 +113,11 @@ extension TrainingPage {
     }
     let rest = report.epochs.count - table.rows.count
     if rest > 0 { table.rest = "\(whole(rest)) more; metrics.jsonl has them all." }
-    return Section("epochs", "Every epoch", [Block.table(table)])
+    return Section(
+      "epochs", "Every epoch",
+      lead:
+        "How many are right and the loss; the learning rate; and the training's time, speed, and share of waiting.",
+      [Block.table(table)])
   }
 
   private static let rowLimit = 1000

@@ -118,8 +118,8 @@ struct TrainingPage {
     points.append(
       .init(
         head: "Images",
-        words: "\(percent(waiting, 1)) of the training is spent on reading, decoding and augmenting images"
-          + (waiting > 0.15
+        words: "\(percent(waiting, 1)) of the training is spent on waiting for images"
+          + (waiting > 0.05
             ? ": records of smaller images (imrec pack --resize) would make it faster." : "."),
         href: "#time"))
     return Section("summary", "What stands out", [Block.points(points)])

@@ -64,19 +64,42 @@ public final class Batches: Sendable {
       "there is room for a batch")
     precondition((0..<plan.batchCount).contains(batch), "the epoch has this batch")
     let places = plan.places(ofBatch: batch)
-    let order = order(epoch: epoch)
+    let found = outcomes(
+      &tensors, preset, order(epoch: epoch), places: Array(places), slots: Array(0..<places.count),
+      epoch: epoch, workers)
+    return try finish(
+      &tensors, targets: &targets, size, found, epoch: epoch, batch: batch, workers)
+  }
+
+  /// Makes the tensors of the images at some places of the epoch's order, each in a slot of its own.
+  func outcomes(
+    _ tensors: inout MutableSpan<Float>, _ preset: Preset, _ order: [Int], places: [Int], slots: [Int],
+    epoch: Int, _ workers: Workers
+  ) -> [Outcome?] {
+    let size = preset.count
     let found = Mutex([Outcome?](repeating: nil, count: places.count))
     unsafe tensors.withUnsafeMutableBufferPointer { numbers in
       let room = unsafe Room(numbers)
-      workers.forEach(places.count) { slot, _ in
-        let outcome = room.withNumbers(slot * size..<slot * size + size) { tensor in
-          self.fill(&tensor, preset, order, from: places.lowerBound + slot, epoch: epoch)
+      workers.forEach(places.count) { part, _ in
+        let outcome = room.withNumbers(slots[part] * size..<(slots[part] + 1) * size) { tensor in
+          self.fill(&tensor, preset, order, from: places[part], epoch: epoch)
         }
-        found.withLock { $0[slot] = outcome }
+        found.withLock { $0[part] = outcome }
       }
     }
+    return found.withLock { $0 }
+  }
+
+  /// What is left when the tensors of a batch are made: its targets, and what mixes images.
+  ///
+  /// - Parameter outcomes: of the batch's places.
+  func finish(
+    _ tensors: inout MutableSpan<Float>, targets: inout MutableSpan<Float>, _ size: Int,
+    _ outcomes: [Outcome?],
+    epoch: Int, batch: Int, _ workers: Workers
+  ) throws(TrainingError) -> Filled {
     var result = Filled()
-    for (slot, outcome) in found.withLock({ $0 }).enumerated() {
+    for (slot, outcome) in outcomes.enumerated() {
       guard let outcome else { continue }
       if let error = outcome.error { throw error }
       result.faults += outcome.faults
@@ -87,19 +110,21 @@ public final class Batches: Sendable {
         at: result.count * images.classCount)
       result.images.append(image)
     }
-    if plan.isTraining { mix(&tensors, &targets, size, places, epoch: epoch, workers) }
+    if plan.isTraining {
+      mix(&tensors, &targets, size, plan.places(ofBatch: batch), epoch: epoch, workers)
+    }
     return result
   }
 
   /// What became of one place of the batch.
-  private struct Outcome: Sendable {
+  struct Outcome: Sendable {
     var image: Int?
     var faults: [Fault] = []
     var error: TrainingError?
   }
 
   /// Makes the tensor of the image at a place of the order or, in training, of the next one that can be decoded.
-  private func fill(
+  func fill(
     _ tensor: inout MutableSpan<Float>, _ preset: Preset, _ order: [Int], from place: Int, epoch: Int
   ) -> Outcome {
     var outcome = Outcome()
@@ -173,7 +198,8 @@ public final class Batches: Sendable {
     }
   }
 
-  private func order(epoch: Int) -> [Int] {
+  /// The epoch's order; that of the last one asked for is kept.
+  func order(epoch: Int) -> [Int] {
     lastOrder.withLock { last in
       if last.epoch != epoch { last = (epoch, plan.order(epoch: epoch)) }
       return last.order

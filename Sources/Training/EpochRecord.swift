@@ -18,7 +18,7 @@ public struct EpochRecord: Hashable, Sendable, Codable {
   /// Of the training, without the validation.
   public var seconds = 0.0
   public var imagesPerSecond = 0.0
-  /// Waiting for images, and the parts of the steps.
+  /// Waiting for images that were not made beside the steps, and the parts of the steps.
   public var dataSeconds = 0.0
   public var forwardSeconds = 0.0
   public var backwardSeconds = 0.0

@@ -27,8 +27,15 @@ final class Evaluation {
     self.workers = workers
   }
 
+  /// - Parameters:
+  ///   - tell: gets how many images were judged, of how many, after each batch.
+  ///   - isStopped: asked after each batch.
+  /// - Throws: `CancellationError` where it is stopped.
   /// - Complexity: plans the network anew for the weights.
-  func validation(of parameters: Parameters) throws -> Validation {
+  func validation(
+    of parameters: Parameters, tell: (_ images: Int, _ of: Int) -> Void = { _, _ in },
+    isStopped: () -> Bool = { false }
+  ) throws -> Validation {
     let (batch, width) = (batches.plan.batch, batches.images.classCount)
     let network = try Network(graph, parameters, batch: batch, workers: workers)
     var images = [Float](repeating: 0, count: batch * preset.count)
@@ -49,6 +56,8 @@ final class Evaluation {
       sums.add(
         outputs.span, targets: targets.span, count: filled.count, width: width,
         isMultiLabel: batches.images.isMultiLabel, top: topK, positiveWeights: positiveWeights)
+      tell(batches.plan.places(ofBatch: number).upperBound, batches.images.count)
+      if number + 1 < batches.plan.batchCount, isStopped() { throw CancellationError() }
     }
     return Validation(sums)
   }

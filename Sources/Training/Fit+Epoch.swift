@@ -8,7 +8,7 @@ extension FitRun {
     parts.tell(.trained(record))
     let start = ContinuousClock.now
     let parameters = try engine.average() ?? engine.parameters()
-    let validation = try parts.validate(parameters)
+    let validation = try validated(parameters)
     record.validationSeconds = (.now - start) / .seconds(1)
     let sums = validation.sums
     guard sums.meanLoss.isFinite else { throw diverged(batch: nil) }
@@ -35,6 +35,14 @@ extension FitRun {
       parts.tell(.stoppedEarly(epoch: record.epoch, best: state.record.best))
     }
     if parts.isStopped() && !state.isOver { throw CancellationError() }
+  }
+
+  /// A validation that is broken off begins anew when the training goes on: the epoch's batches are all done.
+  private func validated(_ parameters: Parameters) throws -> Validation {
+    do { return try parts.validate(parameters, state.epoch) } catch let stop as CancellationError {
+      writeCheckpoint()
+      throw stop
+    }
   }
 
   private func trainedRecord() -> EpochRecord {

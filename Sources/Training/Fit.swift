@@ -11,8 +11,8 @@ public struct FitParts {
       _ epoch: Int, _ batch: Int, _ shape: [Int], _ images: inout MutableSpan<Float>,
       _ targets: inout MutableSpan<Float>
     ) throws -> Void
-  /// Over the whole validation set.
-  public var validate: (_ parameters: Parameters) throws -> Validation
+  /// Over the whole validation set. Where it throws `CancellationError`, a checkpoint is written before `fit` does.
+  public var validate: (_ parameters: Parameters, _ epoch: Int) throws -> Validation
   /// Writes the model of an epoch, counted from 1, and says where.
   /// Where `isOnly`, the one stored before goes when this one stands.
   public var store: (_ parameters: Parameters, _ epoch: Int, _ isOnly: Bool) throws -> String
@@ -29,7 +29,7 @@ public struct FitParts {
         _ epoch: Int, _ batch: Int, _ shape: [Int], _ images: inout MutableSpan<Float>,
         _ targets: inout MutableSpan<Float>
       ) throws -> Void,
-    validate: @escaping (_ parameters: Parameters) throws -> Validation,
+    validate: @escaping (_ parameters: Parameters, _ epoch: Int) throws -> Validation,
     store: @escaping (_ parameters: Parameters, _ epoch: Int, _ isOnly: Bool) throws -> String
   ) {
     self.makeEngine = makeEngine

@@ -3,6 +3,8 @@ public enum TrainingEvent: Sendable {
   case resumed(epoch: Int, batch: Int)
   /// After each batch: for a progress bar.
   case progress(epoch: Int, epochs: Int, batch: Int, batchCount: Int, images: Int, sums: MetricSums)
+  /// While an epoch is validated: for a progress bar.
+  case validating(epoch: Int, epochs: Int, images: Int, of: Int)
   /// Every so many batches, with the speed since the last one.
   case speed(epoch: Int, batch: Int, imagesPerSecond: Double, sums: MetricSums)
   case trained(EpochRecord)

@@ -22,6 +22,9 @@ extension TrainingJob {
       network, folder: request.modelFolder, batch: hyperparameters.miniBatchSize, classes: request.classes,
       preset: try hyperparameters.preset(), isResumed: checkpoint != nil)
     let batches = trainingBatches
+    let ahead = BatchesAhead(batches, epochs: hyperparameters.epochs, workers: workers) { [self] epoch in
+      try hyperparameters.preset(epoch: epoch)
+    }
     let evaluation = Evaluation(
       validation, graph: graph, preset: try hyperparameters.preset(), batch: hyperparameters.miniBatchSize,
       topK: topK, positiveWeights: positiveWeights, workers: workers)
@@ -41,16 +44,16 @@ extension TrainingJob {
           graph, parameters, hyperparameters.miniBatchSize, hyperparameters.mxnetOptimizer, positiveWeights,
           workers)
       },
-      fill: { [self] epoch, batch, _, images, targets in
+      fill: { epoch, batch, _, images, targets in
         note(
-          try batches.fill(
-            &images, targets: &targets, preset: try hyperparameters.preset(epoch: epoch), epoch: epoch,
-            batch: batch,
-            workers: workers
-          ).faults)
+          try ahead.fill(&images, targets: &targets, epoch: epoch, batch: batch).faults)
       },
-      validate: { parameters in
-        let validation = try evaluation.validation(of: parameters)
+      validate: { [self] parameters, epoch in
+        let validation = try evaluation.validation(
+          of: parameters,
+          tell: {
+            tell(.validating(epoch: epoch, epochs: hyperparameters.epochs, images: $0, of: $1))
+          }, isStopped: isStopped)
         note(evaluation.faults)
         return validation
       },
@@ -113,7 +116,7 @@ extension TrainingJob {
         leastEpochs: values.earlyStoppingMinEpochs, patience: values.earlyStoppingPatience,
         tolerance: values.earlyStoppingTolerance)
     }
-    if values.emaDecay > 0 { options.averageDecay = values.emaDecay }
+    if values.emaDecay > 0 { options.average = MovingAverage(decay: values.emaDecay) }
     options.identity = Self.identity(values, images: train.count, request)
     let schedule = Schedule(values, updatesPerEpoch: batchCount)
     options.learningRate = { epoch, batch in schedule.learningRate(update: epoch * batchCount + batch + 1) }

@@ -17,7 +17,7 @@ public struct TrainingLog: Sendable {
   /// The lines of an event, without line ends; none for what only a progress bar wants.
   public func lines(_ event: TrainingEvent) -> [String] {
     switch event {
-    case .progress: []
+    case .progress, .validating: []
     case .resumed(let epoch, let batch):
       info(["Resuming from the checkpoint: epoch \(epoch), batch \(batch)"])
     case .speed(let epoch, let batch, let speed, let sums):

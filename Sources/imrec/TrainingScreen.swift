@@ -24,6 +24,11 @@ final class TrainingScreen {
       display.update(
         done: done, total: total, skipped: 0, fraction: Double(done) / Double(max(1, total)),
         label: "epoch \(epoch) of \(epochs)")
+    case .validating(let epoch, let epochs, let done, let total):
+      guard isTerminal else { return }
+      display.update(
+        done: done, total: total, skipped: 0, fraction: Double(done) / Double(max(1, total)),
+        label: "validation of epoch \(epoch) of \(epochs)")
     case .speed where isTerminal: break
     case .warning:
       display.finish()

@@ -1,3 +1,4 @@
+import Glibc
 import Imaging
 import Tensors
 import TestSupport
@@ -63,6 +64,65 @@ private func withImages(
         #expect(made.tensors == expected)
         #expect(made.targets == order.flatMap { image in (0..<3).map { $0 == image % 3 ? 1 : 0 } })
       }
+    }
+  }
+
+  @Test(
+    "batches made ahead are those made when they are asked for, in any order, with any threads",
+    arguments: [(1, 0), (1, 2), (3, 1), (2, 5)])
+  func ahead(_ row: (threads: Int, depth: Int)) throws {
+    let plan = EpochPlan(imageCount: 12, batch: 4, seed: 3, isTraining: true)
+    try withImages(broken: [plan.order(epoch: 1)[4]]) { images in
+      let batches = Batches(
+        images, plan: plan, augmentation: Augmentation(.cropColorTransform),
+        targets: TargetOptions(labelSmoothing: 0.1, mixupAlpha: 0.5))
+      // The size of the images grows after the first epoch.
+      let presets = [try Preset(shape: [3, 4, 4]), preset, preset]
+      let ahead = BatchesAhead(
+        batches, epochs: 3, workers: Workers(count: row.threads), depth: row.depth
+      ) { presets[$0] }
+      let expected = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2)]
+      var faults = 0
+      // A leap, as of a training that goes on elsewhere, and back.
+      for (epoch, batch) in expected + [(1, 2), (2, 0), (0, 1)] {
+        let preset = presets[epoch]
+        var numbers = [Float](repeating: .nan, count: 4 * preset.count)
+        var truths = [Float](repeating: .nan, count: 12)
+        var tensors = numbers.mutableSpan
+        var targets = truths.mutableSpan
+        let filled = try ahead.fill(&tensors, targets: &targets, epoch: epoch, batch: batch)
+        let made = Made(filled: filled, tensors: numbers, targets: truths)
+        #expect(try made == make(batches, preset, epoch: epoch, batch: batch))
+        faults += filled.faults.count
+      }
+      #expect(faults >= 3, "one an epoch")
+    }
+  }
+
+  @Test("a fault ahead is told with its own batch, not before")
+  func faultAhead() throws {
+    try withScratchFolder { folder in
+      for number in 0..<6 { writeScratchFile("\(folder)/\(number).png", try smallImage(number)) }
+      let list = (0..<6).map { "\($0)\t0\t\($0).png\n" }.joined()
+      writeScratchFile(folder + "/x.lst", list.utf8)
+      let images = try TrainingImages(
+        .list(folder + "/x.lst", root: folder), channel: "train", classCount: 1)
+      let plan = EpochPlan(imageCount: 6, batch: 2, seed: 1, isTraining: true)
+      let missing = "\(folder)/\(plan.order(epoch: 0)[4]).png"
+      unlink(missing)
+      let ahead = BatchesAhead(
+        Batches(images, plan: plan), epochs: 1, workers: Workers(count: 2)
+      ) { [preset] _ in preset }
+      var numbers = [Float](repeating: 0, count: 2 * preset.count)
+      var truths: [Float] = [0, 0]
+      func take(_ batch: Int) throws {
+        var tensors = numbers.mutableSpan
+        var targets = truths.mutableSpan
+        _ = try ahead.fill(&tensors, targets: &targets, epoch: 0, batch: batch)
+      }
+      try take(0)
+      try take(1)
+      #expect(message { try take(2) }.contains(missing))
     }
   }
 

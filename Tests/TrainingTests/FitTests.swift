@@ -47,6 +47,23 @@ import Testing
     }
   }
 
+  @Test(
+    "stopped in a validation it goes on with that validation, and trains no batch twice", arguments: 0...2)
+  func stoppedValidating(_ epoch: Int) throws {
+    try withScratchFolder { (folder) throws in
+      let expected = try trial(folder + "/whole").run()
+      let first = trial(folder + "/part")
+      first.stopInValidationOf = epoch
+      #expect(throws: CancellationError.self) { try first.run() }
+      let checkpoint = try Checkpoint(path: folder + "/part")
+      #expect(checkpoint.place == (epoch, 4))
+      let second = trial(folder + "/part")
+      #expect(try second.run(from: checkpoint).timeless == expected.timeless)
+      let ends = [try Checkpoint(path: folder + "/part"), try Checkpoint(path: folder + "/whole")]
+      #expect(ends[0].weights == ends[1].weights && ends[0].average == ends[1].average)
+    }
+  }
+
   private func trial(_ path: String) -> Trial {
     let trial = Trial()
     trial.options.average = MovingAverage(decay: 0.8)

@@ -98,6 +98,8 @@ final class Trial {
   var engines: [StubEngine] = []
   /// After so many batches it is asked to stop.
   var stopAfter: Int?
+  /// In the validation of this epoch it is asked to stop.
+  var stopInValidationOf: Int?
   /// Before this batch, counted over all epochs, the images cannot be read.
   var failBefore: Int?
   var failingUpdate: Int?
@@ -137,7 +139,8 @@ final class Trial {
         for place in targets.indices { targets[place] = (epoch + batch + place) % 3 == 0 ? 1 : 0 }
         batches += 1
       },
-      validate: { [self] parameters in
+      validate: { [self] parameters, epoch in
+        if epoch == stopInValidationOf { throw CancellationError() }
         validations += 1
         let values = try parameters.values(of: "fc1_weight")
         var sums = MetricSums()

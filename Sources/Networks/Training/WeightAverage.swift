@@ -3,7 +3,7 @@ internal import Tensors
 
 /// An exponential moving average of what a network learns and of its moving statistics. It lies as the weights lie, so
 /// that a step costs one walk over them.
-final class WeightAverage: @unchecked Sendable {  // its users write one step at a time, workers their own pieces
+final class WeightAverage: @unchecked Sendable {  // one step at a time, and each worker its own piece
   private let learnt: LearntParameters
   private let norms: [Normalization]
   private let values: FloatBuffer

@@ -181,9 +181,8 @@ struct ImageShiftGradient: Sendable {
     sums = try (0..<parts).map { _ throws in try FloatBuffer(count: to.size) }
   }
 
-  func begin(_ part: TrainingPart) {
-    unsafe sums[part.index].start.update(repeating: 0, count: to.size)
-  }
+  /// A part without images is not watched.
+  func begin() { for sum in sums { unsafe sum.start.update(repeating: 0, count: to.size) } }
 
   func watch(_ part: TrainingPart) {
     let sum = unsafe sums[part.index].start

@@ -12,7 +12,7 @@ internal import Tensors
   let prologue: Prologue
   private let norm: BatchNorm?
   private let relu: Bool
-  private let value: Value
+  let value: Value
   private let set: KernelSet
   private let learnt: LearntParameters
   private let gamma: LearntParameters.Slot?, beta: LearntParameters.Slot?
@@ -20,9 +20,9 @@ internal import Tensors
   private var inverseDeviation: [Double]
   private let mean: FloatBuffer, a: FloatBuffer, b: FloatBuffer, c: FloatBuffer
   /// What each part of the images found.
-  private var parts: [Part]
+  var parts: [Part]
 
-  private struct Part {
+  struct Part {
     var count = 0.0
     /// Mean and sum of squared deviations; backward, the sums of gradients and of gradients times deviations.
     var first: [Double], second: [Double]
@@ -130,8 +130,11 @@ internal import Tensors
   }
 
   /// From the parts' statistics to scale and shift, and to the moving statistics.
-  func finish() {
+  ///
+  /// - Parameter exchange: with whom a batch is shared; the statistics are of the whole of it.
+  func finish(_ exchange: (any GradientExchange)?) {
     guard let norm, let beta else { return }
+    if let exchange { merge(by: exchange) }
     let count = parts.reduce(0) { $0 + $1.count }
     for channel in 0..<value.channels {
       var all = (count: 0.0, mean: 0.0, squares: 0.0)
@@ -190,13 +193,16 @@ internal import Tensors
 
   /// From the parts' sums to the gradients of gamma and beta, and to what each gradient is made of.
   ///
-  /// - Parameter images: how many there are.
-  func finishSums(images: Int) {
+  /// - Parameters:
+  ///   - images: how many there are, of all ranks.
+  ///   - exchange: with whom the batch is shared. The gradients of gamma and beta are of the own part of it.
+  func finishSums(images: Int, _ exchange: (any GradientExchange)?) {
     guard norm != nil, let beta else { return }
+    let shared = exchange.map(totals(by:))
     let count = Double(images * value.positions)
     for channel in 0..<value.channels {
-      let sum = parts.reduce(0) { $0 + $1.first[channel] }
-      let product = parts.reduce(0) { $0 + $1.second[channel] }
+      var sum = parts.reduce(0) { $0 + $1.first[channel] }
+      var product = parts.reduce(0) { $0 + $1.second[channel] }
       let inverse = inverseDeviation[channel]
       unsafe learnt.gradient.start[beta.start + channel] = Float(sum)
       var factor = inverse
@@ -204,6 +210,7 @@ internal import Tensors
         unsafe learnt.gradient.start[gamma.start + channel] = Float(product * inverse)
         factor *= unsafe Double(learnt.values.start[gamma.start + channel])
       }
+      if let shared { (sum, product) = shared[channel] }
       unsafe a.start[channel] = Float(factor)
       unsafe b.start[channel] = Float(-factor * inverse * inverse * product / count)
       unsafe c.start[channel] = Float(-factor * sum / count)

@@ -41,18 +41,21 @@ public final class Trainer: TrainingEngine {
   private let packing: [(layer: any TrainingLayer, piece: Int)]
   private var isPacked = false
   private var weightAverage: WeightAverage?
+  private let exchange: (any GradientExchange)?
+  private var buckets: GradientBuckets
 
   /// - Parameters:
   ///   - graph: a network that ends with a fully connected layer and its softmax or sigmoid.
-  ///   - batch: the most images of one step.
+  ///   - batch: the most images of one step, of this rank.
   ///   - positiveWeights: of a network with many labels, what a yes of each class counts in the loss where a no counts 1:
   ///     `pos_weight` of PyTorch's BCEWithLogitsLoss. nil: 1 as well.
   ///   - kernels: one of `Network.availableKernels`; nil: the last one.
+  ///   - exchange: with whom it learns. A step is then one of all ranks' images together; a rank may have none.
   /// - Throws: where the graph has a node that cannot be trained, a parameter is missing, or memory is lacking.
   public init(
     _ graph: Graph, _ parameters: Parameters, batch: Int, optimizer: Optimizer,
     positiveWeights: [Float]? = nil,
-    workers: Workers = Workers(), kernels: String? = nil
+    workers: Workers = Workers(), kernels: String? = nil, exchange: (any GradientExchange)? = nil
   ) throws {
     precondition(batch > 0, "a batch has an image at least")
     let outputs = graph.outputCount
@@ -66,6 +69,7 @@ public final class Trainer: TrainingEngine {
     self.workers = workers
     self.optimizer = optimizer
     self.set = set
+    self.exchange = exchange
     self.kernels = set.name
     let plan = try TrainingPlan(graph)
     self.plan = plan
@@ -125,6 +129,9 @@ public final class Trainer: TrainingEngine {
     ready = ReadyView.all(plan, gradients, normalizations)
     self.dense = dense
     self.imageShift = imageShift
+    buckets = try GradientBuckets(
+      plan, gradients, learnt, ranges: layers.map(\.gradientRange),
+      leastSize: exchange?.bucketSize ?? .max)
     let most = (batch + parts - 1) / parts
     let scratchSize = layers.map { $0.scratchSize(images: most) }.max() ?? 0
     let sumSize = layers.map(\.sumSize).max() ?? 0
@@ -141,22 +148,22 @@ public final class Trainer: TrainingEngine {
     outputs: inout MutableSpan<Float>
   ) throws -> TrainingStep {
     let start = ContinuousClock.now
-    let loss = run(images, targets: targets, count: count, outputs: &outputs)
+    let (loss, total) = run(images, targets: targets, count: count, outputs: &outputs)
     let middle = ContinuousClock.now
-    backward(images, count: count)
+    backward(images, count: count, total: total)
     let end = ContinuousClock.now
-    update(learningRate: learningRate, count: count)
+    update(learningRate: learningRate, count: total)
     return TrainingStep(
       loss: loss, forward: middle - start, backward: end - middle, update: ContinuousClock.now - end)
   }
 
-  /// The gradients of the summed loss of some images, under the parameters' names; nothing is updated but the moving
+  /// The gradients of the summed loss of some images, those of other ranks among them, under the parameters' names; nothing is updated but the moving
   /// statistics.
   public func gradients(
     _ images: Span<Float>, targets: Span<Float>, count: Int, outputs: inout MutableSpan<Float>
   ) -> (loss: Double, arrays: [String: Parameters.Array]) {
-    let loss = run(images, targets: targets, count: count, outputs: &outputs)
-    backward(images, count: count)
+    let (loss, total) = run(images, targets: targets, count: count, outputs: &outputs)
+    backward(images, count: count, total: total)
     var arrays: [String: Parameters.Array] = [:]
     for slot in learnt.slots { arrays[slot.name] = learnt.array(slot, in: learnt.gradient) }
     return (loss, arrays)
@@ -190,10 +197,12 @@ public final class Trainer: TrainingEngine {
     }
   }
 
+  /// - Returns: the mean loss and the number of the images, of all ranks.
   private func run(
     _ images: Span<Float>, targets: Span<Float>, count: Int, outputs: inout MutableSpan<Float>
-  ) -> Double {
-    precondition((1...batch).contains(count), "a step has an image at least, and at most a batch")
+  ) -> (loss: Double, total: Int) {
+    let least = exchange == nil ? 1 : 0
+    precondition((least...batch).contains(count), "a step has an image at least, and at most a batch")
     precondition(images.count == count * inputShape.reduce(1, *), "as many tensors as images")
     precondition(targets.count == count * outputCount, "as many targets as outputs")
     precondition(outputs.count == count * outputCount, "room for as many outputs as images")
@@ -211,9 +220,13 @@ public final class Trainer: TrainingEngine {
           }
         }
       }
-      for norm in norms { norm.finish() }
+      for norm in norms { norm.finish(exchange) }
     }
-    return head(images, targets: targets, count: count, outputs: &outputs)
+    let loss = head(images, targets: targets, count: count, outputs: &outputs)
+    guard let exchange else { return (loss, count) }
+    var sums = [count > 0 ? loss * Double(count) : 0, Double(count)]
+    exchange.sum(&sums)
+    return (sums[0] / sums[1], Int(exactly: sums[1]) ?? count)
   }
 
   private func normalizations(of value: Int) -> [Normalization] {
@@ -230,7 +243,7 @@ public final class Trainer: TrainingEngine {
         for norm in norms { unsafe norm.watch(part.execution.read(0, image: image), part: part.index) }
       }
     }
-    for norm in norms { norm.finish() }
+    for norm in norms { norm.finish(exchange) }
   }
 
   /// The last layer, the loss and its gradient.
@@ -280,14 +293,18 @@ public final class Trainer: TrainingEngine {
 
   // MARK: - Backward
 
-  private func backward(_ images: Span<Float>, count: Int) {
+  private func backward(_ images: Span<Float>, count: Int, total: Int) {
+    buckets.begin()
+    imageShift?.gradient.begin()
+    // A rank without images takes part with zeros.
+    if count == 0 { unsafe learnt.gradient.start.update(repeating: 0, count: learnt.gradient.count) }
     unsafe images.withUnsafeBufferPointer { images in
       guard let images = images.baseAddress else { return }
       unsafe dense.backward(execution(images, worker: 0), images: count)
     }
     for index in layers.indices.reversed() {
       guard let step = gradients.steps[index] else { continue }
-      for view in step.views { normalizations[view.view]?.finishSums(images: count) }
+      for view in step.views { normalizations[view.view]?.finishSums(images: total, exchange) }
       let layer = layers[index]
       let shift = imageShift.flatMap { $0.layer == index ? $0.gradient : nil }
       let output = plan.layers[index].output
@@ -297,7 +314,6 @@ public final class Trainer: TrainingEngine {
       let ready = ready[index]
       for view in ready { view.norm.begin() }
       forEachPart(images, count: count) { part in
-        shift?.begin(part)
         part.forEachFew(layer.imagesBackward) { few in
           for view in views {
             for image in few.images {
@@ -313,11 +329,17 @@ public final class Trainer: TrainingEngine {
         }
       }
       if let range = layer.gradientRange { collect(range, count: count) }
+      if let bucket = buckets.bucket(after: index) { exchange?.begin(bucket) }
+      exchange?.advance()
     }
     if let imageShift {
       for (channel, sum) in imageShift.gradient.finish().enumerated() {
         imageShift.normalization.setBetaGradient(channel, to: sum)
       }
+    }
+    if let exchange {
+      if let bucket = buckets.lastBucket() { exchange.begin(bucket) }
+      exchange.finish()
     }
   }
 
@@ -326,6 +348,7 @@ public final class Trainer: TrainingEngine {
     let busy = sums.indices.filter { !images(of: $0, count: count).isEmpty }.map {
       unsafe Shared(sums[$0].start)
     }
+    if busy.isEmpty { return }
     let out = unsafe Shared(learnt.gradient.start + range.lowerBound)
     let pieces = workers.count
     let set = set

@@ -26,7 +26,7 @@ public final class Batches: Sendable {
   }
 
   /// An image that cannot be decoded.
-  public struct Fault: Hashable, Sendable, CustomStringConvertible {
+  public struct Fault: Hashable, Sendable, Codable, CustomStringConvertible {
     public let name: String, reason: String
     /// What was taken in its place: the next one of the epoch's order that can be decoded; nil in an evaluation.
     public let replacement: String?

@@ -14,12 +14,15 @@ final class Evaluation {
   /// Images that were left out the last time.
   private(set) var faults: [Batches.Fault] = []
 
+  /// - Parameter ranks: share the set; each judges its part.
   init(
     _ images: TrainingImages, graph: Graph, preset: Preset, batch: Int, topK: Int?,
-    positiveWeights: [Float]? = nil, workers: Workers
+    positiveWeights: [Float]? = nil, workers: Workers, ranks: Ranks
   ) {
     batches = Batches(
-      images, plan: EpochPlan(imageCount: images.count, batch: batch, isTraining: false))
+      images,
+      plan: EpochPlan(
+        imageCount: images.count, batch: batch, isTraining: false, rank: ranks.rank, rankCount: ranks.count))
     self.graph = graph
     self.preset = preset
     self.topK = topK
@@ -49,6 +52,8 @@ final class Evaluation {
       let filled = try batches.fill(
         &imageSpan, targets: &targetSpan, preset: preset, epoch: 0, batch: number, workers: workers)
       faults += filled.faults
+      // The last ranks may have none of the last images.
+      if filled.count == 0 { continue }
       var room = outputs.mutableSpan
       var outputSpan = room._mutatingExtracting(first: filled.count * width)
       network.run(

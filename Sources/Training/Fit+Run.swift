@@ -89,7 +89,7 @@ final class FitRun {
       parts.tell(
         .progress(
           epoch: state.epoch, epochs: options.epochs, batch: state.batch - 1, batchCount: options.batchCount,
-          images: options.batch, sums: state.sums))
+          images: options.batch * options.rankCount, sums: state.sums))
       // As MXNet's Speedometer: after batch 20, 40, ... of the epoch.
       if state.batch > 1, (state.batch - 1) % options.reportEvery == 0 {
         let now = ContinuousClock.now
@@ -123,10 +123,12 @@ final class FitRun {
       outputs: &outputSpan)
     guard step.loss.isFinite else { throw diverged(batch: state.batch) }
     updateCount += 1
-    state.sums.add(
+    var sums = MetricSums()
+    sums.add(
       outputs.span, targets: targets.span, count: options.batch, width: width,
       isMultiLabel: options.isMultiLabel,
       top: options.topK, loss: step.loss * Double(options.batch))
+    state.sums.add(parts.total(sums))
     state.times.forward += step.forward / .seconds(1)
     state.times.backward += step.backward / .seconds(1)
     state.times.update += step.update / .seconds(1)

@@ -19,6 +19,8 @@ public struct FitParts {
   /// Where checkpoints go; nil: nowhere.
   public var checkpointPath: String?
   public var tell: (TrainingEvent) -> Void = { _ in }
+  /// Makes what a batch adds up to that of all ranks.
+  public var total: (_ sums: MetricSums) -> MetricSums = { $0 }
   /// Asked after each batch: whether to write a checkpoint and end.
   public var isStopped: () -> Bool = { false }
 

@@ -1,8 +1,9 @@
 /// What a training does, apart from the network and the images.
 public struct FitOptions: Sendable {
   public var epochs = 30
-  /// Images of a batch.
+  /// Images of a batch of each rank.
   public var batch = 32
+  public var rankCount = 1
   /// Batches of an epoch: whole ones only.
   public var batchCount = 0
   public var isMultiLabel = false

@@ -11,6 +11,25 @@ public struct MetricSums: Hashable, Sendable, Codable {
 
   public init() {}
 
+  /// All of them, and back.
+  var numbers: [Double] { [Double(images), Double(decisions), Double(correct), Double(inTop), loss] }
+
+  init?(_ numbers: [Double]) {
+    guard numbers.count == 5, let images = Int(exactly: numbers[0]), let decisions = Int(exactly: numbers[1]),
+      let correct = Int(exactly: numbers[2]), let inTop = Int(exactly: numbers[3])
+    else { return nil }
+    (self.images, self.decisions, self.correct, self.inTop) = (images, decisions, correct, inTop)
+    loss = numbers[4]
+  }
+
+  mutating func add(_ other: MetricSums) {
+    images += other.images
+    decisions += other.decisions
+    correct += other.correct
+    inTop += other.inTop
+    loss += other.loss
+  }
+
   public var accuracy: Double { decisions > 0 ? Double(correct) / Double(decisions) : 0 }
   public var topAccuracy: Double { images > 0 ? Double(inTop) / Double(images) : 0 }
   public var meanLoss: Double { images > 0 ? loss / Double(images) : 0 }

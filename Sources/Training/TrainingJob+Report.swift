@@ -39,7 +39,8 @@ extension TrainingJob {
           "ResNet-\(network.depth), \(graph.parameters.reduce(0) { $0 + $1.shape.reduce(1, *) }) parameters"
         ),
         ("Threads", "\(request.threads)"),
-      ] + (request.pretrained.map { [("Started from", $0)] } ?? []) + request.details
+      ] + (ranks.count > 1 ? [("Ranks", "\(ranks.count)")] : [])
+      + (request.pretrained.map { [("Started from", $0)] } ?? []) + request.details
     return report
   }
 }

@@ -9,6 +9,7 @@ import Tensors
 
 extension TrainingJob {
   /// Trains, and leaves the model, `metrics.jsonl` and `training.html`; the last two are written anew after each epoch.
+  /// Of several ranks only the first writes and tells.
   ///
   /// - Parameters:
   ///   - tell: gets every event, those of writing the metrics included.
@@ -18,20 +19,28 @@ extension TrainingJob {
     tell: @escaping (TrainingEvent) -> Void, isStopped: @escaping () -> Bool
   ) throws -> TrainingSummary {
     let begin = ContinuousClock.now
-    let artifact = try Artifact(
-      network, folder: request.modelFolder, batch: hyperparameters.miniBatchSize, classes: request.classes,
-      preset: try hyperparameters.preset(), isResumed: checkpoint != nil)
+    try ranks.checkSame(common)
+    let artifact = try ranks.together {
+      try Artifact(
+        network, folder: request.modelFolder, batch: hyperparameters.miniBatchSize, classes: request.classes,
+        preset: try hyperparameters.preset(), isResumed: checkpoint != nil)
+    }
     let batches = trainingBatches
     let ahead = BatchesAhead(batches, epochs: hyperparameters.epochs, workers: workers) { [self] epoch in
       try hyperparameters.preset(epoch: epoch)
     }
     let evaluation = Evaluation(
       validation, graph: graph, preset: try hyperparameters.preset(), batch: hyperparameters.miniBatchSize,
-      topK: topK, positiveWeights: positiveWeights, workers: workers)
+      topK: topK, positiveWeights: positiveWeights, workers: workers, ranks: ranks)
     var summary = TrainingSummary()
     var record = checkpoint?.record ?? TrainingRecord()
     var skipped: [String: String] = [:]
+    var untold: [Batches.Fault] = []
     func note(_ faults: [Batches.Fault]) {
+      guard ranks.isFirst else {
+        untold += faults
+        return
+      }
       for fault in faults where skipped.updateValue(fault.reason, forKey: fault.name) == nil {
         summary.skipped.append(Skip(path: fault.name, reason: fault.reason))
         tell(.warning("\(fault)"))
@@ -40,29 +49,35 @@ extension TrainingJob {
     var parts = FitParts(
       makeEngine: { [self] shape, parameters in
         let graph = shape == network.inputShape ? graph : try resized(to: shape).graph
-        return try makeEngine(
-          graph, parameters, hyperparameters.miniBatchSize, hyperparameters.mxnetOptimizer, positiveWeights,
-          workers)
+        return try ranks.together {
+          try makeEngine(
+            graph, parameters, hyperparameters.miniBatchSize, hyperparameters.mxnetOptimizer, positiveWeights,
+            workers)
+        }
       },
-      fill: { epoch, batch, _, images, targets in
-        note(
-          try ahead.fill(&images, targets: &targets, epoch: epoch, batch: batch).faults)
+      fill: { [self] epoch, batch, _, images, targets in
+        note(try ranks.together { try ahead.fill(&images, targets: &targets, epoch: epoch, batch: batch) }.faults)
       },
       validate: { [self] parameters, epoch in
         let validation = try evaluation.validation(
           of: parameters,
-          tell: {
-            tell(.validating(epoch: epoch, epochs: hyperparameters.epochs, images: $0, of: $1))
-          }, isStopped: isStopped)
+          tell: { images, count in
+            guard ranks.isFirst else { return }
+            tell(.validating(epoch: epoch, epochs: hyperparameters.epochs, images: images, of: count))
+          }, isStopped: { ranks.any(isStopped()) })
         note(evaluation.faults)
-        return validation
+        for faults in faults(ofOthers: untold) { note(faults) }
+        untold = []
+        return Validation(validation.sums.total(over: ranks))
       },
-      store: { parameters, epoch, isOnly in
-        try artifact.store(parameters, epoch: epoch, isOnly: isOnly)
+      store: { [self] parameters, epoch, isOnly in
+        ranks.isFirst ? try artifact.store(parameters, epoch: epoch, isOnly: isOnly) : ""
       })
-    parts.checkpointPath = checkpointPath
-    parts.isStopped = isStopped
+    parts.checkpointPath = ranks.isFirst ? checkpointPath : nil
+    parts.total = { [self] in $0.total(over: ranks) }
+    parts.isStopped = { [self] in ranks.any(isStopped()) }
     parts.tell = { [self] event in
+      guard ranks.isFirst else { return }
       tell(event)
       switch event {
       case .stored(let path): summary.model = path
@@ -73,7 +88,8 @@ extension TrainingJob {
       default: break
       }
     }
-    record = try fit(options(batchCount: batches.plan.batchCount), parts, start: start, from: checkpoint)
+    record = try fitTogether(options(batchCount: batches.plan.batchCount), parts)
+    guard ranks.isFirst else { return summary }
     writeFigures(record, tell)
     if request.archives { summary.archive = try artifact.archive() }
     if summary.model == nil, hyperparameters.checkpointFrequency == nil, let best = record.best {
@@ -91,7 +107,7 @@ extension TrainingJob {
       train,
       plan: EpochPlan(
         imageCount: train.count, batch: values.miniBatchSize, seed: UInt64(values.seed.magnitude),
-        isTraining: true),
+        isTraining: true, rank: ranks.rank, rankCount: ranks.count),
       augmentation: values.augmentation,
       targets: TargetOptions(labelSmoothing: values.labelSmoothing, mixupAlpha: values.mixupAlpha))
   }
@@ -106,6 +122,7 @@ extension TrainingJob {
     var options = FitOptions()
     options.epochs = values.epochs
     options.batch = values.miniBatchSize
+    options.rankCount = ranks.count
     options.batchCount = batchCount
     options.isMultiLabel = values.multiLabel
     options.topK = topK
@@ -117,7 +134,7 @@ extension TrainingJob {
         tolerance: values.earlyStoppingTolerance)
     }
     if values.emaDecay > 0 { options.average = MovingAverage(decay: values.emaDecay) }
-    options.identity = Self.identity(values, images: train.count, request)
+    options.identity = Self.identity(values, images: train.count, ranks: ranks.count)
     let schedule = Schedule(values, updatesPerEpoch: batchCount)
     options.learningRate = { epoch, batch in schedule.learningRate(update: epoch * batchCount + batch + 1) }
     options.shape = { try values.preset(epoch: $0).shape }
@@ -158,6 +175,7 @@ extension TrainingJob {
     summary.validationLoss = record.epochs.last?.validationLoss
     summary.stoppedEarly = record.hasStoppedEarly
     summary.classes = hyperparameters.numClasses
+    summary.ranks = ranks.count
     summary.trainingImages = train.count
     summary.validationImages = validation.count
     summary.seconds = (.now - begin) / .seconds(1)

@@ -13,6 +13,7 @@ public final class TrainingJob {
   /// The arrays that were made anew, of a pretrained model.
   public let renewed: [String]
   let request: TrainingRequest
+  let ranks: Ranks
   let makeEngine: TrainingRequest.MakeEngine
   let network: ResNet
   let graph: Graph
@@ -28,10 +29,14 @@ public final class TrainingJob {
 
   /// Reads the labels of all images, and checks everything that can be checked before the first step.
   ///
+  /// - Parameter ranks: that train together, each with a job of its own of the same request.
   /// - Throws: `TrainingError` in SageMaker's words where it has some; `ModelError` of a pretrained model; `FitError` of a
   ///   checkpoint; `FileError`.
-  public init(_ request: TrainingRequest, makeEngine: @escaping TrainingRequest.MakeEngine) throws {
+  public init(
+    _ request: TrainingRequest, ranks: Ranks = Ranks(), makeEngine: @escaping TrainingRequest.MakeEngine
+  ) throws {
     self.request = request
+    self.ranks = ranks
     self.makeEngine = makeEngine
     workers = Workers(count: request.threads)
     var values = try Hyperparameters(request.hyperparameters, isComplete: request.isComplete)
@@ -51,9 +56,10 @@ public final class TrainingJob {
     }
     hyperparameters = values
     warnings =
-      try values.warnings().map(\.description)
+      try values.warnings(hosts: ranks.count).map(\.description)
       + values.check(
-        train: train, validation: validation, batch: values.miniBatchSize, names: request.classes ?? []
+        train: train, validation: validation, batch: values.miniBatchSize * ranks.count,
+        names: request.classes ?? []
       ).map(\.description)
     let whole = try values.preset()
     try train.checkSizes(whole, workers: workers)
@@ -70,7 +76,7 @@ public final class TrainingJob {
     if request.resumes, FileStamp(path: checkpointPath) != nil {
       let found = try Checkpoint(path: checkpointPath)
       try found.check(
-        Self.identity(values, images: train.count, request), path: checkpointPath)
+        Self.identity(values, images: train.count, ranks: ranks.count), path: checkpointPath)
       checkpoint = found
     } else {
       checkpoint = nil
@@ -111,9 +117,7 @@ public final class TrainingJob {
   }
 
   /// What has to be the same where a training goes on: all that the result depends on.
-  static func identity(
-    _ values: Hyperparameters, images: Int, _ request: TrainingRequest
-  ) -> [String: String] {
+  static func identity(_ values: Hyperparameters, images: Int, ranks: Int) -> [String: String] {
     // The model of every epoch would be the same with any of these.
     var free: Set = [
       "checkpoint_frequency", "early_stopping", "early_stopping_min_epochs", "early_stopping_patience",
@@ -126,6 +130,7 @@ public final class TrainingJob {
       identity[hyperparameter.name] = hyperparameter.get(values)?.text
     }
     identity["training images"] = "\(images)"
+    if ranks > 1 { identity["ranks"] = "\(ranks)" }
     return identity
   }
 }

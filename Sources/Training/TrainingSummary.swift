@@ -15,6 +15,8 @@ public struct TrainingSummary: Encodable, Sendable {
   public var validationLoss: Double?
   public var stoppedEarly = false
   public var classes = 0
+  /// Processes that trained together.
+  public var ranks = 1
   public var trainingImages = 0
   public var validationImages = 0
   /// Of this run, validations included.

@@ -45,6 +45,9 @@ struct Failure {
     case let error as FitError:
       sentence = error.description
       remedy = error.remedy
+    case let error as UnusableLaunch:
+      sentence = error.sentence
+      remedy = error.remedy
     case let error as StoppedRun:
       sentence = "stopped by \(interruptionName)"
       remedy = error.remedy

@@ -49,7 +49,7 @@ struct Imrec: AsyncParsableCommand {
   }
 
   /// Says what went wrong and, where there is one, the remedy.
-  private static func report(_ error: any Error) -> Int32 {
+  static func report(_ error: any Error) -> Int32 {
     if let error = error as? WrongUsage {
       writeToErrorOutput("Error: \(printable(error.sentence))\n  See 'imrec \(error.verb) --help'.\n")
       return ExitStatus.wrongUsage

@@ -47,13 +47,21 @@ struct TrainCommand: ParsableCommand {
     } catch { throw ValidationError("\(error)") }
   }
 
-  func run() throws {
-    guard let optMl = files.optMl else { return try run(try request(), hasTime: false) }
+  func run() throws { try RankLaunch.run(run) }
+
+  @inline(never)
+  private func run(_ ranks: Ranks) throws {
+    guard let optMl = files.optMl else {
+      return try run(try ranks.together { try request() }, ranks, hasTime: false)
+    }
     let container = TrainingContainer(optMl)
     do {
-      try run(try containerRequest(container), hasTime: true)
+      try run(try ranks.together { try containerRequest(container) }, ranks, hasTime: true)
     } catch let stopped as StoppedRun {
       throw stopped
+    } catch  where ranks.speaker.map({ $0 != ranks.rank }) ?? false {
+      // Another rank says it.
+      throw error
     } catch let skipped as ExitCode where skipped.rawValue == ExitStatus.someSkipped {
       // A container is either done or failed; the log names what was skipped.
       return
@@ -67,19 +75,17 @@ struct TrainCommand: ParsableCommand {
   }
 
   @inline(never)
-  private func run(_ request: TrainingRequest, hasTime: Bool) throws {
-    let job = try TrainingJob(request) { graph, parameters, batch, optimizer, positiveWeights, workers in
-      try Trainer(
-        graph, parameters, batch: batch, optimizer: optimizer, positiveWeights: positiveWeights,
-        workers: workers)
+  private func run(_ request: TrainingRequest, _ ranks: Ranks, hasTime: Bool) throws {
+    let job = try ranks.together {
+      try TrainingJob(request, ranks: ranks) { graph, parameters, batch, optimizer, positiveWeights, workers in
+        try Trainer(
+          graph, parameters, batch: batch, optimizer: optimizer, positiveWeights: positiveWeights,
+          workers: workers, exchange: ranks.exchange)
+      }
     }
     let log = TrainingLog(hasTime: hasTime, topK: job.topK)
     let screen = TrainingScreen(log: log, quiet: output.quiet)
-    for warning in job.warnings { output.words.warn(printable(warning)) }
-    if !job.renewed.isEmpty {
-      output.words.note("made anew, as the classes are others: \(job.renewed.joined(separator: ", "))")
-    }
-    screen.write(log.parameterBlock(job.hyperparameters.parameterLines()))
+    if ranks.isFirst { introduce(job, screen, log) }
     let summary: TrainingSummary
     do {
       summary = try job.run(tell: screen.take, isStopped: { Task.isCancelled })
@@ -87,7 +93,16 @@ struct TrainCommand: ParsableCommand {
       throw StoppedRun(remedy: "The checkpoint stands: the same command with --resume goes on after it.")
     }
     screen.finish()
-    try tell(summary, request)
+    if ranks.isFirst { try tell(summary, request) }
+  }
+
+  @inline(never)
+  private func introduce(_ job: TrainingJob, _ screen: TrainingScreen, _ log: TrainingLog) {
+    for warning in job.warnings { output.words.warn(printable(warning)) }
+    if !job.renewed.isEmpty {
+      output.words.note("made anew, as the classes are others: \(job.renewed.joined(separator: ", "))")
+    }
+    screen.write(log.parameterBlock(job.parameterLines))
   }
 
   @inline(never)
@@ -198,7 +213,7 @@ struct TrainRunOptions: ParsableArguments {
   @Flag(help: "Also make model.tar.gz, as SageMaker leaves it.")
   var archive = false
   @Option(
-    help: ArgumentHelp("Threads. (default: number of cores)", valueName: "count"),
+    help: ArgumentHelp("Threads of a rank. (default: its share of the cores)", valueName: "count"),
     transform: wholeNumber(1...1024))
-  var threads = Imrec.coreCount
+  var threads = RankLaunch.threadCount
 }

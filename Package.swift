@@ -26,6 +26,9 @@ let package = Package(
     .library(name: "Predictions", targets: ["Predictions"]),
     .library(name: "Models", targets: ["Models"]),
   ],
+  traits: [
+    .trait(name: "MPI", description: "Training on several machines, by Open MPI (on Debian libopenmpi-dev).")
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
@@ -42,6 +45,7 @@ let package = Package(
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+    .systemLibrary(name: "COpenMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
     .systemLibrary(name: "CLinux"),
     // zlib comes with libpng.
     .target(
@@ -67,6 +71,11 @@ let package = Package(
     .target(name: "Tensors", dependencies: ["CLinux", "COpenBLAS"], swiftSettings: strict),
     .target(
       name: "Networks", dependencies: ["Models", "Tensors", "CKernels"], exclude: ["README.md"],
+      swiftSettings: strict),
+    // Empty without the trait.
+    .target(
+      name: "MessagePassing",
+      dependencies: ["Networks", "Tensors", .target(name: "COpenMPI", condition: .when(traits: ["MPI"]))],
       swiftSettings: strict),
     .target(
       name: "Pipelines", dependencies: ["Files", "Records", "Imaging", "Predictions", "Scoring"],
@@ -103,7 +112,7 @@ let package = Package(
         "Files", "Records", "Hosting", "Imaging", "Inference", "Models", "Networks", "Pipelines",
         "Predictions",
         "Reporting", "Sampling", "Scoring", "Tensors", "Terminal", "Training",
-        argumentParser,
+        .target(name: "MessagePassing", condition: .when(traits: ["MPI"])), argumentParser,
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -124,6 +133,9 @@ let package = Package(
     .target(
       name: "InferenceTestSupport", dependencies: ["Imaging", "Inference", "Tensors", "TestSupport"],
       path: "Tests/InferenceTestSupport", swiftSettings: tests),
+    .target(
+      name: "RankTestSupport", dependencies: ["Networks", "Tensors"], path: "Tests/RankTestSupport",
+      swiftSettings: tests),
     // The folders that tools/oracle writes, and goldens are.
     .target(
       name: "TrainingCases", dependencies: ["Models", "Networks"], path: "Tests/TrainingCases",
@@ -139,7 +151,9 @@ let package = Package(
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"], swiftSettings: tests),
     .testTarget(
       name: "NetworksTests",
-      dependencies: ["Networks", "Models", "Tensors", "CKernels", "TestSupport", "TrainingCases"],
+      dependencies: [
+        "Networks", "Models", "Tensors", "CKernels", "RankTestSupport", "TestSupport", "TrainingCases",
+      ],
       exclude: ["Goldens"], swiftSettings: tests),
     .testTarget(
       name: "InferenceTests",
@@ -152,7 +166,7 @@ let package = Package(
       name: "TrainingTests",
       dependencies: [
         "Training", "Files", "Imaging", "Models", "Networks", "Pipelines", "Records", "Reporting", "Tensors",
-        "TestSupport",
+        "RankTestSupport", "TestSupport",
       ],
       swiftSettings: tests),
     .testTarget(

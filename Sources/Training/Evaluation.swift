@@ -11,6 +11,7 @@ final class Evaluation {
   private let workers: Workers
   private let topK: Int?
   private let positiveWeights: [Float]?
+  private let ranks: Ranks
   /// Images that were left out the last time.
   private(set) var faults: [Batches.Fault] = []
 
@@ -28,11 +29,12 @@ final class Evaluation {
     self.topK = topK
     self.positiveWeights = positiveWeights
     self.workers = workers
+    self.ranks = ranks
   }
 
   /// - Parameters:
   ///   - tell: gets how many images were judged, of how many, after each batch.
-  ///   - isStopped: asked after each batch.
+  ///   - isStopped: asked after each batch, on all ranks.
   /// - Throws: `CancellationError` where it is stopped.
   /// - Complexity: plans the network anew for the weights.
   func validation(
@@ -40,7 +42,7 @@ final class Evaluation {
     isStopped: () -> Bool = { false }
   ) throws -> Validation {
     let (batch, width) = (batches.plan.batch, batches.images.classCount)
-    let network = try Network(graph, parameters, batch: batch, workers: workers)
+    let network = try ranks.together { try Network(graph, parameters, batch: batch, workers: workers) }
     var images = [Float](repeating: 0, count: batch * preset.count)
     var targets = [Float](repeating: 0, count: batch * width)
     var outputs = targets
@@ -49,21 +51,24 @@ final class Evaluation {
     for number in 0..<batches.plan.batchCount {
       var imageSpan = images.mutableSpan
       var targetSpan = targets.mutableSpan
-      let filled = try batches.fill(
-        &imageSpan, targets: &targetSpan, preset: preset, epoch: 0, batch: number, workers: workers)
+      let filled = try ranks.together {
+        try batches.fill(
+          &imageSpan, targets: &targetSpan, preset: preset, epoch: 0, batch: number, workers: workers)
+      }
       faults += filled.faults
       // The last ranks may have none of the last images.
-      if filled.count == 0 { continue }
-      var room = outputs.mutableSpan
-      var outputSpan = room._mutatingExtracting(first: filled.count * width)
-      network.run(
-        images.span.extracting(first: filled.count * preset.count), count: filled.count, into: &outputSpan)
+      if filled.count > 0 {
+        var room = outputs.mutableSpan
+        var outputSpan = room._mutatingExtracting(first: filled.count * width)
+        network.run(
+          images.span.extracting(first: filled.count * preset.count), count: filled.count, into: &outputSpan)
+      }
       sums.add(
         outputs.span, targets: targets.span, count: filled.count, width: width,
         isMultiLabel: batches.images.isMultiLabel, top: topK, positiveWeights: positiveWeights)
-      tell(batches.plan.places(ofBatch: number).upperBound, batches.images.count)
+      tell(min((number + 1) * batch * ranks.count, batches.images.count), batches.images.count)
       if number + 1 < batches.plan.batchCount, isStopped() { throw CancellationError() }
     }
-    return Validation(sums)
+    return Validation(sums.total(over: ranks))
   }
 }

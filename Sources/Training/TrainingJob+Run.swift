@@ -56,7 +56,9 @@ extension TrainingJob {
         }
       },
       fill: { [self] epoch, batch, _, images, targets in
-        note(try ranks.together { try ahead.fill(&images, targets: &targets, epoch: epoch, batch: batch) }.faults)
+        note(
+          try ranks.together { try ahead.fill(&images, targets: &targets, epoch: epoch, batch: batch) }.faults
+        )
       },
       validate: { [self] parameters, epoch in
         let validation = try evaluation.validation(
@@ -68,7 +70,7 @@ extension TrainingJob {
         note(evaluation.faults)
         for faults in faults(ofOthers: untold) { note(faults) }
         untold = []
-        return Validation(validation.sums.total(over: ranks))
+        return validation
       },
       store: { [self] parameters, epoch, isOnly in
         ranks.isFirst ? try artifact.store(parameters, epoch: epoch, isOnly: isOnly) : ""

@@ -111,7 +111,7 @@ struct SeveralRanksTests {
     .enabled(if: canRunRanks))
   func interrupted() throws {
     try withRecords { (folder) throws in
-      let common = ["--epochs", "8", "--mini-batch-size", "2", "--checkpoint-every", "1"]
+      let common = ["--epochs", "4", "--mini-batch-size", "2", "--checkpoint-every", "1"]
       let stopped = ranks(folder, common + ["--model-dir", "a"]) { launcher in
         waitForCheckpoint(folder + "/a")
         if let rank = processes(of: launcher).last { kill(rank, SIGTERM) }

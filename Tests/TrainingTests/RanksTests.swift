@@ -112,10 +112,11 @@ private struct Mishap: Error, Hashable { let rank: Int }
       let log = TrainingLog(hasTime: false)
       do {
         let job = try ranks.together {
-          try TrainingJob(request, ranks: ranks) { graph, parameters, batch, optimizer, workers in
+          try TrainingJob(request, ranks: ranks) {
+            graph, parameters, batch, optimizer, positiveWeights, workers in
             try Trainer(
-              graph, parameters, batch: batch, optimizer: optimizer, workers: workers,
-              exchange: ranks.exchange)
+              graph, parameters, batch: batch, optimizer: optimizer, positiveWeights: positiveWeights,
+              workers: workers, exchange: ranks.exchange)
           }
         }
         outcome.summary = try job.run(

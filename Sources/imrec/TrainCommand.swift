@@ -77,7 +77,8 @@ struct TrainCommand: ParsableCommand {
   @inline(never)
   private func run(_ request: TrainingRequest, _ ranks: Ranks, hasTime: Bool) throws {
     let job = try ranks.together {
-      try TrainingJob(request, ranks: ranks) { graph, parameters, batch, optimizer, positiveWeights, workers in
+      try TrainingJob(request, ranks: ranks) {
+        graph, parameters, batch, optimizer, positiveWeights, workers in
         try Trainer(
           graph, parameters, batch: batch, optimizer: optimizer, positiveWeights: positiveWeights,
           workers: workers, exchange: ranks.exchange)

@@ -1,0 +1,92 @@
+/// How configurations are chosen: SageMaker's Strategy.
+public enum Strategy: String, Hashable, Sendable, CaseIterable {
+  case bayesian = "Bayesian"
+  case random = "Random"
+  case hyperband = "Hyperband"
+  case grid = "Grid"
+}
+
+/// Which scores are better: SageMaker's objective Type.
+public enum Direction: String, Hashable, Sendable, CaseIterable {
+  case maximize = "Maximize"
+  case minimize = "Minimize"
+
+  /// Whether `score` is better than `other`; nothing is better than itself, and NaN is better than nothing.
+  public func isBetter(_ score: Double, than other: Double) -> Bool {
+    self == .maximize ? score > other : score < other
+  }
+
+  /// A score turned so that less is better.
+  func loss(_ score: Double) -> Double { self == .maximize ? -score : score }
+}
+
+/// What is searched, how, and with how many jobs; checked as a whole.
+public struct Plan: Hashable, Sendable {
+  /// What Hyperband gives more or less of, as epochs.
+  public struct Resource: Hashable, Sendable {
+    public var minimum: Int
+    public var maximum: Int
+
+    public init(minimum: Int = 1, maximum: Int) {
+      (self.minimum, self.maximum) = (minimum, maximum)
+    }
+  }
+
+  public let space: Space
+  public let strategy: Strategy
+  public let direction: Direction
+  /// Jobs at most; `nil` where something else ends the search.
+  public let jobs: Int?
+  public let parallelJobs: Int
+  /// The same seed and the same history: the same configurations.
+  public let seed: UInt64
+  /// Hyperband's; `nil` with another strategy.
+  public let resource: Resource?
+
+  /// - Parameters:
+  ///   - jobs: MaxNumberOfTrainingJobs.
+  ///   - parallelJobs: MaxParallelTrainingJobs.
+  ///   - seed: RandomSeed, or a number of the caller's own.
+  ///   - resource: HyperbandStrategyConfig, or what the static hyperparameters say in its place.
+  ///   - stopsEarly: TrainingJobEarlyStoppingType is Auto.
+  /// - Throws: `.jobCount`, `.parallelCount`, `.moreParallelThanJobs`, `.seed`; `.gridOfRange` and `.gridSize`;
+  ///   `.tooFewCombinations` where a job would have to repeat another; `.hyperbandWithoutResource`,
+  ///   `.hyperbandResource`, `.hyperbandStopsEarly`, `.strategyConfiguration`. One job is *not* an error.
+  public init(
+    _ space: Space, strategy: Strategy, direction: Direction, jobs: Int?, parallelJobs: Int, seed: Int,
+    resource: Resource? = nil, stopsEarly: Bool = false
+  ) throws(SearchError) {
+    if let jobs, jobs < 1 { throw SearchError(.jobCount(jobs)) }
+    guard parallelJobs >= 1 else { throw SearchError(.parallelCount(parallelJobs)) }
+    if let jobs, parallelJobs > jobs {
+      throw SearchError(.moreParallelThanJobs(parallel: parallelJobs, jobs: jobs))
+    }
+    guard seed >= 0 else { throw SearchError(.seed(seed)) }
+    if strategy == .grid { try Self.checkGrid(space, jobs) }
+    if let jobs, let combinations = space.combinations, combinations < jobs {
+      throw SearchError(.tooFewCombinations(combinations, jobs: jobs))
+    }
+    if strategy == .hyperband {
+      guard let resource else { throw SearchError(.hyperbandWithoutResource) }
+      guard resource.minimum >= 1, resource.minimum < resource.maximum else {
+        throw SearchError(.hyperbandResource(minimum: resource.minimum, maximum: resource.maximum))
+      }
+      guard !stopsEarly else { throw SearchError(.hyperbandStopsEarly) }
+    } else if resource != nil {
+      throw SearchError(.strategyConfiguration(strategy: strategy.rawValue))
+    }
+    (self.space, self.strategy, self.direction) = (space, strategy, direction)
+    (self.jobs, self.parallelJobs, self.seed) = (jobs, parallelJobs, UInt64(seed))
+    self.resource = resource
+  }
+
+  private static func checkGrid(_ space: Space, _ jobs: Int?) throws(SearchError) {
+    for parameter in space.parameters {
+      guard case .categorical = parameter.domain else {
+        throw SearchError(.gridOfRange, parameter: parameter.name)
+      }
+    }
+    guard let jobs, jobs != space.combinations else { return }
+    throw SearchError(.gridSize(jobs: jobs, combinations: space.combinations.map { "\($0)" } ?? "more than 2^63"))
+  }
+}

@@ -1,0 +1,77 @@
+/// The parameters of a search, and the configurations they span.
+public struct Space: Hashable, Sendable {
+  public let parameters: [Parameter]
+
+  /// Parameters that SageMaker tunes at once, at most.
+  public static let parameterLimit = 30
+
+  /// - Throws: `.noParameters`, `.tooManyParameters`, `.repeatedParameter`.
+  public init(_ parameters: [Parameter]) throws(SearchError) {
+    guard !parameters.isEmpty else { throw SearchError(.noParameters) }
+    guard parameters.count <= Self.parameterLimit else {
+      throw SearchError(.tooManyParameters(parameters.count, limit: Self.parameterLimit))
+    }
+    var seen: Set<String> = []
+    for parameter in parameters where !seen.insert(parameter.name).inserted {
+      throw SearchError(.repeatedParameter, parameter: parameter.name)
+    }
+    self.parameters = parameters
+  }
+
+  /// How many configurations there are; `nil` where a parameter is continuous, or where they are too many to count.
+  public var combinations: Int? {
+    var product = 1
+    for parameter in parameters {
+      guard let count = parameter.valueCount else { return nil }
+      let (next, overflow) = product.multipliedReportingOverflow(by: count)
+      guard !overflow else { return nil }
+      product = next
+    }
+    return product
+  }
+
+  /// The configuration with these texts, as of an earlier search's job; other names are left alone.
+  /// - Throws: `.unfitValue`; also where a parameter has no text.
+  public func configuration(of texts: [String: String]) throws(SearchError) -> Configuration {
+    var values: [Value] = []
+    for parameter in parameters {
+      guard let text = texts[parameter.name] else {
+        throw SearchError(.unfitValue("", wanted: "a value"), parameter: parameter.name)
+      }
+      values.append(try parameter.value(of: text))
+    }
+    return Configuration(values)
+  }
+
+  /// The texts that a training job is given: parameter name to value.
+  public func texts(of configuration: Configuration) -> [String: String] {
+    Dictionary(
+      zip(parameters.map(\.name), configuration.values.map(\.description)), uniquingKeysWith: { first, _ in first })
+  }
+
+  /// The configuration at a point of the unit cube, one coordinate a parameter.
+  func configuration(at point: [Double]) -> Configuration {
+    Configuration(zip(parameters, point).map { parameter, unit in parameter.value(at: unit) })
+  }
+
+  /// The point of a configuration: where its values are, not where it was drawn. Whole numbers and categories stand in
+  /// the middle of their cells.
+  /// - Returns: `nil` for a configuration of another space.
+  func point(of configuration: Configuration) -> [Double]? {
+    guard configuration.values.count == parameters.count else { return nil }
+    var point: [Double] = []
+    for (parameter, value) in zip(parameters, configuration.values) {
+      guard let unit = parameter.unit(of: value) else { return nil }
+      point.append(unit)
+    }
+    return point
+  }
+
+  /// A point moved to the middle of its cells; the same where all parameters are continuous.
+  func settled(_ point: [Double]) -> [Double] {
+    zip(parameters, point).map { parameter, unit in
+      if case .continuous = parameter.domain { return min(max(unit, 0), 1) }
+      return parameter.unit(of: parameter.value(at: unit)) ?? unit
+    }
+  }
+}

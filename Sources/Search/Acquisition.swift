@@ -1,29 +1,24 @@
 import Glibc
 
-/// How much a point promises: the logarithm of its expected improvement (Jones et al. 1998; Ament et al. 2023).
-///
-/// What jobs that still run will come to is imagined several times over, and the improvement is averaged over it
-/// (Snoek et al. 2012): a point beside a running one promises little.
-struct Acquisition {
+/// A Gaussian process with what is imagined of the running jobs.
+struct Model {
   /// Its targets are one set for each imagined outcome.
   let process: GaussianProcess
   /// The least mean at a point that is known or runs, of each set.
   let bests: [Double]
 
-  /// Outcomes imagined of the running jobs together.
-  private static let imagined = 16
+  /// Outcomes that are imagined of the running jobs, over all models.
+  static let imagined = 16
 
   /// - Parameters:
-  ///   - points: observed ones; `own` of them, the first, compete for the best.
-  ///   - pending: points of running jobs, one after the other.
+  ///   - pending: points of running jobs.
+  ///   - sets: outcomes imagined of the running jobs together.
   /// - Returns: `nil` where the covariance is singular, or nothing is known.
-  init?(
-    _ points: Points, _ targets: [Double], sources: [Int], own: Int, pending: [[Double]], _ kernel: Kernel,
-    _ chance: inout Chance
-  ) {
-    guard let known = GaussianProcess(points, targets, sources: sources, kernel) else { return nil }
+  init?(_ evidence: Evidence, _ pending: [[Double]], sets: Int, _ kernel: Kernel, _ chance: inout Chance) {
+    let points = evidence.points
+    guard let known = GaussianProcess(points, evidence.targets, sources: evidence.sources, kernel) else { return nil }
     var process = known
-    var sets = 1
+    let sets = pending.isEmpty ? 1 : sets
     if !pending.isEmpty {
       let flat = pending.flatMap { $0 }
       let means = known.posterior(at: flat).means
@@ -33,17 +28,17 @@ struct Acquisition {
       var all = points
       for point in pending { all.append(point) }
       var imagined: [Double] = []
-      for _ in 0..<Self.imagined {
+      for _ in 0..<sets {
         let draws = pending.indices.map { _ in chance.normal() }
-        imagined += targets + zip(means, factor.times(draws)).map { $0 + $1 }
+        imagined += evidence.targets + zip(means, factor.times(draws)).map { $0 + $1 }
       }
-      let sources = sources + pending.map { _ in 0 }
+      let sources = evidence.sources + pending.map { _ in 0 }
       guard let joint = GaussianProcess(all, imagined, sources: sources, kernel) else { return nil }
       process = joint
-      sets = Self.imagined
     }
-    let width = points.width
-    let seen = Array(points.coordinates[..<((own == 0 ? points.count : own) * width)]) + pending.flatMap { $0 }
+    // Parents' points count where nothing else is known.
+    let rivals = evidence.own == 0 ? points.count : evidence.own
+    let seen = Array(points.coordinates[..<(rivals * points.width)]) + pending.flatMap { $0 }
     let means = process.posterior(at: seen).means
     var bests = [Double](repeating: .infinity, count: sets)
     for (index, mean) in means.enumerated() { bests[index % sets] = min(bests[index % sets], mean) }
@@ -51,26 +46,48 @@ struct Acquisition {
     self.process = process
     self.bests = bests
   }
+}
+
+/// How much a point promises: the logarithm of its expected improvement (Jones et al. 1998; Ament et al. 2023).
+///
+/// It is averaged over the kernels that are likely (Snoek et al. 2012), and over what jobs that still run may come
+/// to: a point beside a running one promises little.
+struct Acquisition {
+  let models: [Model]
 
   /// The promise of each point; they stand one after the other.
+  /// - Complexity: O(models * points * observations^2).
   func values(at points: [Double]) -> [Double] {
-    let (means, variances) = process.posterior(at: points)
-    let sets = bests.count
-    return variances.indices.map { place in
-      let deviation = variances[place].squareRoot()
-      var largest = -Double.infinity
-      var sum = 0.0
-      for set in 0..<sets {
-        let value = Normal.logImprovement((bests[set] - means[place * sets + set]) / deviation)
-        // The logarithm of a sum of exponentials, in one pass.
-        if value > largest {
-          sum = sum * exp(largest - value) + 1
-          largest = value
-        } else {
-          sum += exp(value - largest)
+    var sums: [LogSum] = []
+    for model in models {
+      let (means, variances) = model.process.posterior(at: points)
+      if sums.isEmpty { sums = variances.map { _ in LogSum() } }
+      let sets = model.bests.count
+      for place in variances.indices {
+        let deviation = variances[place].squareRoot()
+        let scale = log(deviation)
+        for set in 0..<sets {
+          sums[place].add(scale + Normal.logImprovement((model.bests[set] - means[place * sets + set]) / deviation))
         }
       }
-      return largest + log(sum) + log(deviation)
+    }
+    return sums.map(\.logarithm)
+  }
+}
+
+/// The logarithm of a sum of exponentials, which may be too small or too large for a number.
+struct LogSum {
+  private var largest = -Double.infinity
+  private var sum = 0.0
+
+  var logarithm: Double { largest + log(sum) }
+
+  mutating func add(_ value: Double) {
+    if value > largest {
+      sum = sum * exp(largest - value) + 1
+      largest = value
+    } else {
+      sum += exp(value - largest)
     }
   }
 }

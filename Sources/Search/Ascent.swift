@@ -8,9 +8,9 @@ struct Ascent {
   /// Known points that others are tried around, best first.
   let centres: [[Double]]
 
-  private static let scattered = 1500
+  private static let scattered = 800
   private static let nearEach = 40
-  private static let climbs = 6
+  private static let climbs = 4
   private static let leastStep = 2e-4
 
   /// Settled points, the most promising first.

@@ -1,60 +1,55 @@
-import Glibc
-
 /// The next configuration by what the earlier ones came to.
+///
+/// A search begins with a design that is spread over the space; then each configuration is the one of largest expected
+/// improvement under a Gaussian process of all observations.
 struct Bayesian {
   let plan: Plan
-  var settings = Settings()
 
-  /// Configurations of the design that a search begins with.
+  /// Known points that others are tried around.
+  private static let centres = 5
+
+  /// Configurations of the design: 3 and one a parameter, but at most a third of all jobs, and one for each job that
+  /// begins at once.
   var designCount: Int {
-    let wanted = settings.designBase + settings.designPerParameter * Double(plan.space.parameters.count)
-    let most = plan.jobs.map { max($0 / 3, 1) } ?? .max
-    return min(Int(wanted), max(most, plan.parallelJobs))
+    let most = plan.jobs.map { $0 / 3 } ?? .max
+    return max(min(3 + plan.space.parameters.count, most), plan.parallelJobs)
   }
 
   func next(_ history: History, _ taken: Taken) -> Configuration? {
     var chance = Chance(plan.seed, UInt64(history.begun), 2)
-    let scored = (history.finished + history.identical).filter { $0.score != nil }.count
-    let earlier = history.identical.count + history.parents.reduce(0) { $0 + $1.count }
-    if history.begun < designCount, earlier < designCount {
+    let warm = history.identical.count + history.parents.reduce(0) { $0 + $1.count }
+    if history.begun + warm < designCount {
       var design = Chance(plan.seed, 1)
       let points = LatinHypercube.points(designCount, width: plan.space.parameters.count, &design)
       let configuration = plan.space.configuration(at: points[history.begun])
       if !taken.contains(configuration) { return configuration }
-    } else if scored + earlier >= 2, let found = promising(history, taken, &chance) {
+    } else if let found = promising(history, taken, &chance) {
       return found
     }
     return RandomDraw.next(plan.space, taken, &chance)
   }
 
+  /// - Returns: `nil` where too little is known, or nothing new was found.
   private func promising(_ history: History, _ taken: Taken, _ chance: inout Chance) -> Configuration? {
-    let space = plan.space
-    let evidence = Evidence(plan, history, warp: settings.warp)
-    guard evidence.points.count >= 2 else { return nil }
-    let width = Double(space.parameters.count)
-    let fit = KernelFit(
-      evidence.points, evidence.targets, sources: evidence.sources,
-      length: .init(mean: settings.lengthCentre + settings.lengthGrowth * log(width), deviation: settings.lengthDeviation),
-      signal: .init(mean: 0, deviation: settings.signalDeviation),
-      noises: [.init(mean: settings.noiseCentre, deviation: settings.noiseDeviation)]
-        + (evidence.hasParents ? [.init(mean: -2, deviation: 1)] : []))
-    var starts = [fit.middle]
-    for _ in 0..<2 {
-      starts.append(fit.middle.enumerated().map { $1 + 0.7 * chance.normal() })
+    let evidence = Evidence(plan, history)
+    let fit = KernelFit(evidence)
+    guard evidence.points.count >= 2, let likeliest = fit.likeliest(&chance) else { return nil }
+    let count = Beliefs.kernels(evidence.points.count)
+    let kernels =
+      count == 1
+      ? [fit.kernel(at: likeliest)]
+      : fit.draws(count, from: likeliest, steps: Beliefs.stepsBetweenKernels, &chance)
+    let pending = history.pending.compactMap(plan.space.point)
+    var models: [Model] = []
+    for kernel in kernels {
+      let sets = (Model.imagined + kernels.count - 1) / kernels.count
+      if let model = Model(evidence, pending, sets: sets, kernel, &chance) { models.append(model) }
     }
-    guard let kernel = fit.best(from: starts, steps: 40) else { return nil }
-    guard
-      let acquisition = Acquisition(
-        evidence.points, evidence.targets, sources: evidence.sources, own: evidence.own,
-        pending: history.pending.compactMap(space.point), kernel, &chance)
-    else { return nil }
+    guard !models.isEmpty else { return nil }
     let order = evidence.targets.indices.sorted { (evidence.targets[$0], $0) < (evidence.targets[$1], $1) }
-    let centres = order.prefix(5).map { space.settled(evidence.points[$0]) }
-    let ascent = Ascent(space: space, acquisition: acquisition, centres: centres)
-    for point in ascent.best(&chance) {
-      let configuration = space.configuration(at: point)
-      if !taken.isNear(configuration) { return configuration }
-    }
-    return nil
+    let ascent = Ascent(
+      space: plan.space, acquisition: Acquisition(models: models),
+      centres: order.prefix(Self.centres).map { plan.space.settled(evidence.points[$0]) })
+    return ascent.best(&chance).lazy.map(plan.space.configuration).first { !taken.isNear($0) }
   }
 }

@@ -1,40 +1,78 @@
 /// The observations of a history as points and targets.
 struct Evidence {
-  var points: Points
-  var targets: [Double] = []
+  private(set) var points: Points
+  /// Less is better; of mean 0 and deviation 1 in this search, and in each parent.
+  private(set) var targets: [Double] = []
   /// 0: this search and those like it; 1: parents.
-  var sources: [Int] = []
+  private(set) var sources: [Int] = []
   /// How many, the first, are not parents'.
-  var own = 0
-  var hasParents: Bool { own < points.count }
+  private(set) var own = 0
 
-  init(_ plan: Plan, _ history: History, warp: Int) {
-    let space = plan.space
-    points = Points(
-      isCategory: space.parameters.map { parameter in
-        if case .categorical = parameter.domain { return true }
-        return false
-      })
-    let lists = [history.finished + history.identical] + history.parents
-    var found: [(points: [[Double]], losses: [Double?])] = []
-    for list in lists {
-      let placed = list.compactMap { one in space.point(of: one.configuration).map { ($0, one.score) } }
-      found.append((placed.map(\.0), placed.map { $0.1.map(plan.direction.loss) }))
+  var hasParents: Bool { sources.contains(1) }
+
+  /// Observations of a list that are used, at most: the posterior costs their cube.
+  static let limit = 1000
+
+  init(_ plan: Plan, _ history: History) {
+    points = Points(plan.space)
+    add(history.finished + history.identical, plan, source: 0)
+    own = points.count
+    for parent in history.parents { add(parent, plan, source: 1) }
+    alignWithParents()
+  }
+
+  private init(_ all: Evidence, only indices: [Int]) {
+    points = Points(isCategory: all.points.isCategory, indices.map { all.points[$0] })
+    targets = indices.map { all.targets[$0] }
+    sources = indices.map { all.sources[$0] }
+    own = indices.count { $0 < all.own }
+  }
+
+  /// Adds those that have a place in the space. Failures are as bad as the worst score: enough to keep away from them.
+  private mutating func add(_ observations: [Observation], _ plan: Plan, source: Int) {
+    let losses = observations.map { $0.score.map(plan.direction.loss) }
+    guard let worst = losses.compactMap(\.self).max() else { return }
+    var rows: [[Double]] = []
+    var values: [Double] = []
+    for (observation, loss) in zip(observations, losses) {
+      guard let point = plan.space.point(of: observation.configuration) else { continue }
+      rows.append(point)
+      values.append(loss ?? worst)
     }
-    for (index, list) in found.enumerated() {
-      let scored = list.losses.compactMap(\.self)
-      let standardised = Targets.standardised(scored, warp: warp)
-      // A failure is as bad as the worst that is known: enough to keep away from it.
-      let worst = standardised.max() ?? 0
-      var next = 0
-      for (point, loss) in zip(list.points, list.losses) {
-        if loss == nil && standardised.isEmpty { continue }
-        points.append(point)
-        targets.append(loss == nil ? worst : standardised[next])
-        if loss != nil { next += 1 }
-        sources.append(min(index, 1))
-      }
-      if index == 0 { own = points.count }
+    let standardised = Targets.standardised(values)
+    for index in Self.kept(standardised, Self.limit) {
+      points.append(rows[index])
+      targets.append(standardised[index])
+      sources.append(source)
     }
+  }
+
+  /// The better half of the limit, and of the others the latest; in their order.
+  private static func kept(_ targets: [Double], _ limit: Int) -> [Int] {
+    guard targets.count > limit else { return Array(targets.indices) }
+    let order = targets.indices.sorted { (targets[$0], $0) < (targets[$1], $1) }
+    let best = order.prefix(limit / 2)
+    let latest = order.dropFirst(limit / 2).sorted().suffix(limit - limit / 2)
+    return (best + latest).sorted()
+  }
+
+  /// A part of it that a kernel can be fitted to, which costs the cube of its size many times over.
+  func part(_ limit: Int) -> Evidence { Evidence(self, only: Self.kept(targets, limit)) }
+
+  /// Puts this search's targets where the parents would have them on average, and as far apart.
+  ///
+  /// By itself a search that began where its parents were good would take good scores for middling ones.
+  private mutating func alignWithParents() {
+    guard own > 0, hasParents else { return }
+    let theirs = Array(own..<points.count)
+    let parents = Evidence(self, only: theirs)
+    let kernel = KernelFit(parents).middleKernel
+    guard let process = GaussianProcess(parents.points, parents.targets, sources: parents.sources, kernel) else {
+      return
+    }
+    let means = process.means(at: (0..<own).map { points[$0] })
+    let (mean, deviation) = Targets.moments(means)
+    let scale = min(max(deviation, 0.1), 1)
+    for index in 0..<own { targets[index] = mean + scale * targets[index] }
   }
 }

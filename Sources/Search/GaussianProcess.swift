@@ -17,10 +17,6 @@ struct GaussianProcess {
   /// - Complexity: O(points^3).
   init?(_ points: Points, _ targets: [Double], sources: [Int], _ kernel: Kernel) {
     guard let factor = Self.factor(points, sources, kernel) else { return nil }
-    self.init(points, kernel, factor, targets)
-  }
-
-  private init(_ points: Points, _ kernel: Kernel, _ factor: Cholesky, _ targets: [Double]) {
     precondition(points.count == 0 || targets.count % points.count == 0, "a target for each point")
     self.points = points
     self.kernel = kernel
@@ -30,9 +26,6 @@ struct GaussianProcess {
     factor.solveUpper(&weights)
     self.weights = weights
   }
-
-  /// The same points and kernel with other targets.
-  func with(targets: [Double]) -> GaussianProcess { GaussianProcess(points, kernel, factor, targets) }
 
   /// The factor of the points' covariance with noise.
   static func factor(_ points: Points, _ sources: [Int], _ kernel: Kernel) -> Cholesky? {
@@ -73,6 +66,16 @@ struct GaussianProcess {
       variances[place] = max(kernel.signal - sum, 1e-12 * kernel.signal)
     }
     return (means, variances)
+  }
+
+  /// The mean alone, of one set of targets.
+  /// - Complexity: O(points * observations).
+  func means(at others: [[Double]]) -> [Double] {
+    let count = points.count
+    return others.map { other in
+      let column = points.covariances(kernel, with: other)
+      return (0..<count).reduce(0) { $0 + column[$1] * weights[$1] }
+    }
   }
 
   /// The covariance of the function, without noise, between all pairs of some points: column by column.

@@ -33,6 +33,15 @@ struct Points {
     for row in rows { append(row) }
   }
 
+  /// None yet, of a space.
+  init(_ space: Space) {
+    self.init(
+      isCategory: space.parameters.map { parameter in
+        if case .categorical = parameter.domain { return true }
+        return false
+      })
+  }
+
   var width: Int { isCategory.count }
 
   mutating func append(_ row: [Double]) {

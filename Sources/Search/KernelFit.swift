@@ -46,15 +46,21 @@ struct KernelFit {
   }
 
   /// - Parameter starts: where the search begins, each the logarithms of lengths, signal and noises.
-  /// - Returns: the best kernel found; `nil` where no start has a likelihood.
-  func best(from starts: [[Double]], steps: Int) -> Kernel? {
+  /// - Returns: the logarithms of the best kernel found; `nil` where no start has a likelihood.
+  func best(from starts: [[Double]], steps: Int) -> [Double]? {
     var best: (point: [Double], value: Double)?
     let search = QuasiNewton(steps: steps)
     for start in starts {
       guard let found = search.minimum(from: start, loss) else { continue }
       if found.value < best?.value ?? .infinity { best = found }
     }
-    return best.map { kernel(at: $0.point) }
+    return best?.point
+  }
+
+  /// The prior of one of the logarithms.
+  func prior(_ index: Int) -> Prior {
+    let width = points.width
+    return index < width ? length : index == width ? signal : noises[index - width - 1]
   }
 
   /// The medians of the priors.
@@ -67,6 +73,29 @@ struct KernelFit {
     return Kernel(
       lengths: logarithms[..<width].map { exp($0) }, signal: exp(logarithms[width]),
       noises: logarithms[(width + 1)...].map { exp($0) + Self.leastNoise })
+  }
+
+  /// The logarithm of the likelihood alone, without constants.
+  func likelihood(at logarithms: [Double]) -> Double? {
+    guard logarithms.allSatisfy({ abs($0) < 30 }) else { return nil }
+    let kernel = kernel(at: logarithms)
+    let (count, width) = (points.count, points.width)
+    let rates = kernel.lengths.map { 5 / ($0 * $0) }
+    var covariance = [Double](repeating: 0, count: count * count)
+    var pair = 0
+    for i in 0..<count {
+      for j in 0..<i {
+        var sum = 0.0
+        for k in 0..<width { sum += rates[k] * squares[pair * width + k] }
+        covariance[j * count + i] = kernel.signal * Kernel.correlation(sum.squareRoot())
+        pair += 1
+      }
+      covariance[i * count + i] = kernel.signal + kernel.noises[sources[i]]
+    }
+    guard let factor = Cholesky(covariance, size: count) else { return nil }
+    var whitened = targets
+    factor.solveLower(&whitened)
+    return -0.5 * factor.logDeterminant - 0.5 * whitened.reduce(0) { $0 + $1 * $1 }
   }
 
   /// Minus the logarithm of likelihood times prior, without constants, and its gradient.
@@ -111,8 +140,7 @@ struct KernelFit {
       gradient[width + 1 + sources[i]] += pull * (kernel.noises[sources[i]] - Self.leastNoise)
     }
     for (index, logarithm) in logarithms.enumerated() {
-      let prior = index < width ? length : index == width ? signal : noises[index - width - 1]
-      let (penalty, slope) = prior.penalty(logarithm)
+      let (penalty, slope) = prior(index).penalty(logarithm)
       value += penalty
       gradient[index] += slope
     }

@@ -4,7 +4,6 @@
 /// broken off goes on from the list of its jobs.
 public struct Proposer: Sendable {
   public let plan: Plan
-  package var settings = Settings()
 
   public init(_ plan: Plan) { self.plan = plan }
 
@@ -19,10 +18,7 @@ public struct Proposer: Sendable {
     case .random, .hyperband:
       var chance = Chance(plan.seed, UInt64(history.begun))
       return RandomDraw.next(plan.space, taken, &chance)
-    case .bayesian:
-      var bayesian = Bayesian(plan: plan)
-      bayesian.settings = settings
-      return bayesian.next(history, taken)
+    case .bayesian: return Bayesian(plan: plan).next(history, taken)
     }
   }
 }

@@ -1,36 +1,31 @@
 import Glibc
 
-/// Scores as a Gaussian process takes them: less is better, mean 0 and deviation 1.
+/// Scores as a Gaussian process takes them.
 enum Targets {
-  /// - Parameter warp: 0 as they are; 1 bad ones drawn in.
-  static func standardised(_ losses: [Double], warp: Int) -> [Double] {
+  /// Losses with mean 0 and deviation 1, those worse than the median drawn in.
+  ///
+  /// A training that diverged is far worse than all others, and not to be told from them by how much: beyond the
+  /// median the distance grows as its logarithm. The order stays. Equal losses become 0.
+  static func standardised(_ losses: [Double]) -> [Double] {
     guard !losses.isEmpty else { return [] }
-    var values = losses
-    if warp == 1 { values = drawnIn(losses) }
-    if warp == 2 { values = logged(losses) }
-    return scaled(values)
-  }
-
-  static func scaled(_ values: [Double]) -> [Double] {
-    let count = Double(values.count)
-    let mean = values.reduce(0, +) / count
-    let deviation = (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / count).squareRoot()
-    guard deviation > 0, deviation.isFinite else { return values.map { _ in 0 } }
+    let values = drawnIn(losses)
+    let (mean, deviation) = moments(values)
+    guard deviation > 0, deviation.isFinite else { return losses.map { _ in 0 } }
     return values.map { ($0 - mean) / deviation }
   }
 
-  static func drawnIn(_ losses: [Double]) -> [Double] {
-    let sorted = losses.sorted()
-    let median = (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
-    let spread = median - sorted[0]
-    guard spread > 0 else { return losses }
-    return losses.map { $0 <= median ? $0 : median + spread * log1p(($0 - median) / spread) }
+  /// The mean and the deviation of some numbers, not of a sample's population.
+  static func moments(_ values: [Double]) -> (mean: Double, deviation: Double) {
+    let count = Double(max(values.count, 1))
+    let mean = values.reduce(0) { $0 + $1 / count }
+    return (mean, values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) / count }.squareRoot())
   }
 
-  static func logged(_ losses: [Double]) -> [Double] {
+  private static func drawnIn(_ losses: [Double]) -> [Double] {
     let sorted = losses.sorted()
-    let spread = sorted[sorted.count / 2] - sorted[0]
-    guard spread > 0 else { return losses }
-    return losses.map { log1p(($0 - sorted[0]) / spread * 2) }
+    let median = sorted[(sorted.count - 1) / 2] / 2 + sorted[sorted.count / 2] / 2
+    let spread = median - sorted[0]
+    guard spread > 0, spread.isFinite else { return losses }
+    return losses.map { $0 <= median ? $0 : median + spread * log1p(($0 - median) / spread) }
   }
 }

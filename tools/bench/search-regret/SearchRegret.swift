@@ -17,8 +17,7 @@ struct SearchRegret {
     for seed in 0..<seeds {
       let plan = try Plan(
         space, strategy: strategy, direction: .minimize, jobs: evaluations, parallelJobs: 1, seed: seed)
-      var proposer = Proposer(plan)
-      proposer.settings = settings()
+      let proposer = Proposer(plan)
       var history = History()
       var best = Double.infinity
       var regrets: [Double] = []
@@ -36,20 +35,5 @@ struct SearchRegret {
         "{\"function\": \"\(words[0])\", \"who\": \"\(strategy.rawValue)\", \"seed\": \(seed), "
           + "\"seconds\": \(seconds), \"regrets\": \(regrets)}")
     }
-  }
-
-  static func settings() -> Settings {
-    func number(_ name: String) -> Double? { unsafe getenv(name).flatMap { unsafe Double(String(cString: $0)) } }
-    var settings = Settings()
-    if let v = number("LC") { settings.lengthCentre = v }
-    if let v = number("LG") { settings.lengthGrowth = v }
-    if let v = number("LD") { settings.lengthDeviation = v }
-    if let v = number("SD") { settings.signalDeviation = v }
-    if let v = number("NC") { settings.noiseCentre = v }
-    if let v = number("ND") { settings.noiseDeviation = v }
-    if let v = number("WARP") { settings.warp = Int(v) }
-    if let v = number("DB") { settings.designBase = v }
-    if let v = number("DP") { settings.designPerParameter = v }
-    return settings
   }
 }

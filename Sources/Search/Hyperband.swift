@@ -1,0 +1,118 @@
+/// Says which job to begin or to go on with, and up to which resource (Li et al. 2018).
+///
+/// It keeps nothing between calls: what it says depends on the plan and on the jobs so far, so that a search that was
+/// broken off goes on from the list of its jobs. The jobs of a bracket go on when all of a rung are done, the best of
+/// them; while some of a rung still run, the next bracket begins, so that a parallel job need not wait. After the last
+/// bracket of a round comes another round, until there are as many jobs as the plan has; the last bracket is cut to
+/// that number.
+public struct Hyperband: Sendable {
+  /// A job of the search, as it stands now.
+  public struct Job: Hashable, Sendable {
+    public enum State: Hashable, Sendable {
+      /// It is being trained for the rung after its scores.
+      case running
+      /// It has done a rung, and waits for what comes of it.
+      case paused
+      /// It will not go on.
+      case failed
+    }
+
+    public let configuration: Configuration
+    /// The objective at the end of each rung that it has done; NaN is worse than any number.
+    public var scores: [Double]
+    public var state: State
+
+    public init(_ configuration: Configuration, scores: [Double] = [], state: State = .running) {
+      (self.configuration, self.scores, self.state) = (configuration, scores, state)
+    }
+  }
+
+  public enum Step: Hashable, Sendable {
+    /// A new job: train it up to `resource`, then give its score as the first.
+    case begin(Configuration, resource: Int)
+    /// The job with this index in the list goes on from where it is, up to `resource` in all.
+    case resume(job: Int, resource: Int)
+    /// Nothing can begin before a running job is done.
+    case wait
+    /// All that was planned is done.
+    case finished
+  }
+
+  public let plan: Plan
+  private let resource: Plan.Resource
+  private let round: [Bracket]
+
+  /// - Throws: `.hyperbandWithoutResource` for a plan of another strategy.
+  public init(_ plan: Plan) throws(SearchError) {
+    guard let resource = plan.resource else { throw SearchError(.hyperbandWithoutResource) }
+    self.plan = plan
+    self.resource = resource
+    round = Bracket.round(of: resource)
+  }
+
+  /// The brackets that a number of jobs makes, in the order in which they begin; the last one may be cut.
+  public func brackets(of jobs: Int) -> [Bracket] {
+    var brackets: [Bracket] = []
+    var left = jobs
+    while left > 0 {
+      let bracket = round[brackets.count % round.count].cut(to: left, resource)
+      brackets.append(bracket)
+      left -= bracket.rungs[0].jobs
+    }
+    return brackets
+  }
+
+  /// What to do next.
+  ///
+  /// - Parameters:
+  ///   - jobs: all jobs, in the order in which they began.
+  ///   - identical: jobs of earlier searches, whose configurations are not repeated.
+  /// - Complexity: O(jobs log jobs).
+  public func next(_ jobs: [Job], identical: [Observation] = []) -> Step {
+    let limit = plan.jobs ?? .max
+    var first = 0
+    var turn = 0
+    // Without a limit: as many brackets as have jobs.
+    while first < jobs.count {
+      let bracket = round[turn % round.count].cut(to: limit - first, resource)
+      let end = first + bracket.rungs[0].jobs
+      if end <= jobs.count, let step = promotion(jobs, first..<end, bracket) { return step }
+      first = end
+      turn += 1
+    }
+    if jobs.count < limit {
+      // The bracket that the next job belongs to: that before, if it is not full yet.
+      let open = first > jobs.count ? turn - 1 : turn
+      let history = History(
+        finished: jobs.filter { $0.state != .running }.map { Observation($0.configuration, score: nil) },
+        pending: jobs.filter { $0.state == .running }.map(\.configuration), identical: identical)
+      if let configuration = Proposer(plan).next(history) {
+        return .begin(configuration, resource: round[open % round.count].rungs[0].resource)
+      }
+    }
+    return jobs.contains { $0.state == .running } ? .wait : .finished
+  }
+
+  /// A job of a bracket, all of whose jobs began, that may go on.
+  private func promotion(_ jobs: [Job], _ members: Range<Int>, _ bracket: Bracket) -> Step? {
+    for index in bracket.rungs.indices.dropFirst() {
+      // Those chosen for the rung before that were not resumed yet were found in the turn before this one.
+      guard !members.contains(where: { jobs[$0].scores.count == index - 1 && jobs[$0].state == .running }) else {
+        return nil
+      }
+      let before = members.filter { jobs[$0].scores.count >= index }
+      let best = before.sorted { isBetter(jobs[$0].scores[index - 1], $0, jobs[$1].scores[index - 1], $1) }
+      let chosen = best.filter { !jobs[$0].scores[index - 1].isNaN }.prefix(bracket.rungs[index].jobs)
+      for job in chosen where jobs[job].state == .paused && jobs[job].scores.count == index {
+        return .resume(job: job, resource: bracket.rungs[index].resource)
+      }
+    }
+    return nil
+  }
+
+  /// The earlier of two that are equal is the better one.
+  private func isBetter(_ score: Double, _ index: Int, _ other: Double, _ otherIndex: Int) -> Bool {
+    if score.isNaN || other.isNaN { return score.isNaN == other.isNaN ? index < otherIndex : other.isNaN }
+    return score == other ? index < otherIndex : plan.direction.isBetter(score, than: other)
+  }
+}

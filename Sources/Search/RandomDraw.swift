@@ -18,27 +18,27 @@ enum RandomDraw {
 
 /// All configurations of a space without continuous parameters, the last parameter changing fastest.
 struct Combinations {
-  private let choices: [[Value]]
+  private let parameters: [Parameter]
   private let count: Int
 
+  /// None, for a space that has too many to count.
   init(_ space: Space) {
+    parameters = space.parameters
     count = space.combinations ?? 0
-    choices = space.parameters.map { parameter in
-      switch parameter.domain {
-      case .continuous: []
-      case .integer(let range): range.map(Value.whole)
-      case .categorical(let values): values.map(Value.choice)
-      }
-    }
   }
 
   /// - Precondition: 0 <= index < the number of configurations.
   subscript(index: Int) -> Configuration {
     var rest = index
     var values: [Value] = []
-    for choice in choices.reversed() {
-      values.append(choice[rest % choice.count])
-      rest /= choice.count
+    for parameter in parameters.reversed() {
+      let choices = parameter.valueCount ?? 1
+      switch parameter.domain {
+      case .continuous(let range): values.append(.real(range.lowerBound))
+      case .integer(let range): values.append(.whole(range.lowerBound + rest % choices))
+      case .categorical(let words): values.append(.choice(words[rest % choices]))
+      }
+      rest /= choices
     }
     return Configuration(values.reversed())
   }

@@ -104,6 +104,8 @@ let package = Package(
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       swiftSettings: strict),
+    // Parameters and scores: it knows nothing of a training.
+    .target(name: "Search", dependencies: ["COpenBLAS"], swiftSettings: strict),
     .target(name: "Terminal", dependencies: ["CLinux"], swiftSettings: strict),
     .target(name: "Sampling", dependencies: ["Files", "Imaging"], swiftSettings: strict),
     .executableTarget(
@@ -124,6 +126,9 @@ let package = Package(
       name: "training-steps", dependencies: ["Models", "Networks", "Tensors", "TrainingCases"],
       path: "tools/oracle/training-steps",
       swiftSettings: strict),
+    // What tools/bench/search measures.
+    .executableTarget(
+      name: "search-regret", dependencies: ["Search"], path: "tools/bench/search-regret", swiftSettings: strict),
     // A picture of what augmentation does, and its half of the comparison with MXNet.
     .executableTarget(
       name: "augmentations", dependencies: ["Files", "Imaging"], path: "tools/augmentations",
@@ -188,6 +193,8 @@ let package = Package(
     .testTarget(
       name: "SamplingTests", dependencies: ["Sampling", "Files", "Imaging", "TestSupport"],
       swiftSettings: tests),
+    .testTarget(
+      name: "SearchTests", dependencies: ["Search", "TestSupport"], exclude: ["Goldens"], swiftSettings: tests),
     .testTarget(
       name: "CommandTests", dependencies: ["imrec", "im2rec", "Files", "Imaging", "Models", "TestSupport"],
       exclude: ["Goldens"], swiftSettings: tests),

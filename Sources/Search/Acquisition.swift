@@ -16,7 +16,9 @@ struct Model {
   /// - Returns: `nil` where the covariance is singular, or nothing is known.
   init?(_ evidence: Evidence, _ pending: [[Double]], sets: Int, _ kernel: Kernel, _ chance: inout Chance) {
     let points = evidence.points
-    guard let known = GaussianProcess(points, evidence.targets, sources: evidence.sources, kernel) else { return nil }
+    guard let known = GaussianProcess(points, evidence.targets, sources: evidence.sources, kernel) else {
+      return nil
+    }
     var process = known
     let sets = pending.isEmpty ? 1 : sets
     if !pending.isEmpty {
@@ -67,7 +69,8 @@ struct Acquisition {
         let deviation = variances[place].squareRoot()
         let scale = log(deviation)
         for set in 0..<sets {
-          sums[place].add(scale + Normal.logImprovement((model.bests[set] - means[place * sets + set]) / deviation))
+          sums[place].add(
+            scale + Normal.logImprovement((model.bests[set] - means[place * sets + set]) / deviation))
         }
       }
     }

@@ -59,7 +59,9 @@ struct Ascent {
       if value > before + 1e-9 {
         // Once more in the direction that all coordinates took together (Hooke and Jeeves 1961).
         let further = space.settled(zip(point, last).map { 2 * $0 - $1 })
-        if isOneStepInNumbers(point, further), let found = acquisition.values(at: further).first, found > value {
+        if isOneStepInNumbers(point, further), let found = acquisition.values(at: further).first,
+          found > value
+        {
           (point, value) = (further, found)
         }
         last = point

@@ -77,7 +77,8 @@ struct Cholesky {
       unsafe columns.withUnsafeMutableBufferPointer { columns in
         if count == 1 {
           unsafe cblas_dtrsv(
-            CblasColMajor, CblasLower, transpose, CblasNonUnit, blasint(size), factor.baseAddress, blasint(size),
+            CblasColMajor, CblasLower, transpose, CblasNonUnit, blasint(size), factor.baseAddress,
+            blasint(size),
             columns.baseAddress, 1)
         } else {
           unsafe cblas_dtrsm(

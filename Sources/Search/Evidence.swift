@@ -67,7 +67,8 @@ struct Evidence {
     let theirs = Array(own..<points.count)
     let parents = Evidence(self, only: theirs)
     let kernel = KernelFit(parents).middleKernel
-    guard let process = GaussianProcess(parents.points, parents.targets, sources: parents.sources, kernel) else {
+    guard let process = GaussianProcess(parents.points, parents.targets, sources: parents.sources, kernel)
+    else {
       return
     }
     let means = process.means(at: (0..<own).map { points[$0] })

@@ -97,7 +97,8 @@ public struct Hyperband: Sendable {
   private func promotion(_ jobs: [Job], _ members: Range<Int>, _ bracket: Bracket) -> Step? {
     for index in bracket.rungs.indices.dropFirst() {
       // Those chosen for the rung before that were not resumed yet were found in the turn before this one.
-      guard !members.contains(where: { jobs[$0].scores.count == index - 1 && jobs[$0].state == .running }) else {
+      guard !members.contains(where: { jobs[$0].scores.count == index - 1 && jobs[$0].state == .running })
+      else {
         return nil
       }
       let before = members.filter { jobs[$0].scores.count >= index }

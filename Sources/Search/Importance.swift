@@ -19,7 +19,9 @@ public struct Importance: Hashable, Sendable {
     known.finished = history.finished.filter { $0.score != nil }
     known.identical = history.identical.filter { $0.score != nil }
     let evidence = Evidence(plan, known)
-    guard evidence.points.count >= Self.fewestJobs, evidence.targets.contains(where: { $0 != 0 }) else { return nil }
+    guard evidence.points.count >= Self.fewestJobs, evidence.targets.contains(where: { $0 != 0 }) else {
+      return nil
+    }
     var chance = Chance(plan.seed, 3)
     let fit = KernelFit(evidence)
     guard let likeliest = fit.likeliest(&chance),

@@ -17,7 +17,9 @@ enum LatinHypercube {
     var points = [[Double]](repeating: [], count: count)
     for _ in 0..<width {
       let cells = (0..<count).shuffled(using: &chance)
-      for index in 0..<count { points[index].append((Double(cells[index]) + chance.fraction()) / Double(count)) }
+      for index in 0..<count {
+        points[index].append((Double(cells[index]) + chance.fraction()) / Double(count))
+      }
     }
     return points
   }

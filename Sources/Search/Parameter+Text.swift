@@ -6,7 +6,8 @@ extension Parameter {
     continuous name: String, from minimum: String, to maximum: String, scaling: String?
   ) throws(SearchError) {
     try self.init(
-      continuous: name, from: Self.number(minimum, "MinValue", name), to: Self.number(maximum, "MaxValue", name),
+      continuous: name, from: Self.number(minimum, "MinValue", name),
+      to: Self.number(maximum, "MaxValue", name),
       scaling: Scaling(word: scaling ?? Scaling.automatic.rawValue, parameter: name))
   }
 
@@ -17,7 +18,8 @@ extension Parameter {
     integer name: String, from minimum: String, to maximum: String, scaling: String?
   ) throws(SearchError) {
     try self.init(
-      integer: name, from: Self.integer(minimum, "MinValue", name), to: Self.integer(maximum, "MaxValue", name),
+      integer: name, from: Self.integer(minimum, "MinValue", name),
+      to: Self.integer(maximum, "MaxValue", name),
       scaling: Scaling(word: scaling ?? Scaling.automatic.rawValue, parameter: name))
   }
 
@@ -50,7 +52,8 @@ extension Parameter {
       if values.contains(text) { return .choice(text) }
       let inner = String(text.dropFirst().dropLast())
       if text == "\"\(inner)\"", values.contains(inner) { return .choice(inner) }
-      throw SearchError(.unfitValue(text, wanted: "one of \(values.joined(separator: ", "))"), parameter: name)
+      throw SearchError(
+        .unfitValue(text, wanted: "one of \(values.joined(separator: ", "))"), parameter: name)
     }
   }
 }

@@ -87,6 +87,7 @@ public struct Plan: Hashable, Sendable {
       }
     }
     guard let jobs, jobs != space.combinations else { return }
-    throw SearchError(.gridSize(jobs: jobs, combinations: space.combinations.map { "\($0)" } ?? "more than 2^63"))
+    throw SearchError(
+      .gridSize(jobs: jobs, combinations: space.combinations.map { "\($0)" } ?? "more than 2^63"))
   }
 }

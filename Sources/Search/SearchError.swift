@@ -53,7 +53,8 @@ public struct SearchError: Error, Hashable, Sendable, CustomStringConvertible {
   private var sentence: String {
     switch reason {
     case .noParameters: "ParameterRanges has no range; there is nothing to tune"
-    case .tooManyParameters(let count, let limit): "ParameterRanges has \(count) ranges, at most \(limit) are allowed"
+    case .tooManyParameters(let count, let limit):
+      "ParameterRanges has \(count) ranges, at most \(limit) are allowed"
     case .repeatedParameter: "this hyperparameter has more than one range"
     case .notANumber(let bound, let text, let wanted): "\(bound) is [\(text)], \(wanted) is expected"
     case .invertedRange(let minimum, let maximum):
@@ -88,7 +89,8 @@ public struct SearchError: Error, Hashable, Sendable, CustomStringConvertible {
         + " num_epochs is a static hyperparameter"
     case .hyperbandResource(let minimum, let maximum):
       "Hyperband's MinResource [\(minimum)] must be at least 1 and less than its MaxResource [\(maximum)]"
-    case .hyperbandStopsEarly: "TrainingJobEarlyStoppingType must be Off with Hyperband, which stops jobs itself"
+    case .hyperbandStopsEarly:
+      "TrainingJobEarlyStoppingType must be Off with Hyperband, which stops jobs itself"
     case .strategyConfiguration(let strategy):
       "StrategyConfig has a HyperbandStrategyConfig, the strategy is [\(strategy)]"
     case .seed(let seed): "RandomSeed is [\(seed)], at least 0 is expected"

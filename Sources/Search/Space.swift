@@ -46,7 +46,8 @@ public struct Space: Hashable, Sendable {
   /// The texts that a training job is given: parameter name to value.
   public func texts(of configuration: Configuration) -> [String: String] {
     Dictionary(
-      zip(parameters.map(\.name), configuration.values.map(\.description)), uniquingKeysWith: { first, _ in first })
+      zip(parameters.map(\.name), configuration.values.map(\.description)),
+      uniquingKeysWith: { first, _ in first })
   }
 
   /// The configuration at a point of the unit cube, one coordinate a parameter.

@@ -7,7 +7,10 @@ enum Targets {
   /// A training that diverged is far worse than all others, and not to be told from them by how much: beyond the
   /// median the distance grows as its logarithm. The order stays. Equal losses become 0.
   static func standardised(_ losses: [Double]) -> [Double] {
-    guard !losses.isEmpty else { return [] }
+    // Rounding would give equal losses a deviation.
+    guard let least = losses.min(), let largest = losses.max(), least < largest else {
+      return losses.map { _ in 0 }
+    }
     let values = drawnIn(losses)
     let (mean, deviation) = moments(values)
     guard deviation > 0, deviation.isFinite else { return losses.map { _ in 0 } }

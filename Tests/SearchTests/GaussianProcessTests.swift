@@ -4,7 +4,7 @@ import Testing
 
 @testable import Search
 
-/// What scikit-learn says of some points: tools/oracle/search_gp.py.
+/// What scikit-learn says of some points: tools/oracle/goldens_search.py.
 struct Golden: Decodable, CustomTestStringConvertible {
   let isCategory: [Bool]
   let points: [[Double]]
@@ -29,7 +29,8 @@ struct Golden: Decodable, CustomTestStringConvertible {
 struct GaussianProcessTests {
   @Test("the posterior's mean and covariance are scikit-learn's", arguments: try Golden.all())
   func posterior(_ golden: Golden) throws {
-    let kernel = Kernel(lengths: golden.lengths, signal: golden.signal, noises: [golden.noise, 20 * golden.noise])
+    let kernel = Kernel(
+      lengths: golden.lengths, signal: golden.signal, noises: [golden.noise, 20 * golden.noise])
     let process = try #require(
       GaussianProcess(
         Points(isCategory: golden.isCategory, golden.points), golden.targets,
@@ -76,11 +77,14 @@ struct GaussianProcessTests {
   @Test("the fit finds the length scale that the targets were made with, and which parameter has no say")
   func fit() throws {
     var random = SplitMix64(seed: 3)
-    let rows = (0..<40).map { _ in [Double.random(in: 0...1, using: &random), .random(in: 0...1, using: &random)] }
+    let rows = (0..<40).map { _ in
+      [Double.random(in: 0...1, using: &random), .random(in: 0...1, using: &random)]
+    }
     let targets = Targets.standardised(rows.map { sin(7 * $0[0]) })
     let prior = KernelFit.Prior(mean: 0, deviation: 2)
     let fit = KernelFit(
-      Points(isCategory: [false, false], rows), targets, sources: rows.map { _ in 0 }, length: prior, signal: prior,
+      Points(isCategory: [false, false], rows), targets, sources: rows.map { _ in 0 }, length: prior,
+      signal: prior,
       noises: [KernelFit.Prior(mean: -8, deviation: 2)])
     var chance = Chance(1)
     let kernel = fit.kernel(at: try #require(fit.likeliest(&chance)))
@@ -93,7 +97,8 @@ struct GaussianProcessTests {
   func draws() {
     let prior = KernelFit.Prior(mean: 0.5, deviation: 0.8)
     let fit = KernelFit(
-      Points(isCategory: [false], [[0.5]]), [0], sources: [0], length: prior, signal: .init(mean: 0, deviation: 1e-6),
+      Points(isCategory: [false], [[0.5]]), [0], sources: [0], length: prior,
+      signal: .init(mean: 0, deviation: 1e-6),
       noises: [.init(mean: -5, deviation: 1e-6)])
     var chance = Chance(2)
     let logarithms = fit.draws(1500, from: fit.middle, steps: 2, &chance).map { log($0.lengths[0]) }
@@ -102,7 +107,9 @@ struct GaussianProcessTests {
     #expect(abs(deviation - 0.8) < 0.1)
   }
 
-  @Test("a matrix that is not positive definite has no factor", arguments: [[1.0, 2, 2, 1], [0, 0, 0, 0], [.nan, 0, 0, 1]])
+  @Test(
+    "a matrix that is not positive definite has no factor",
+    arguments: [[1.0, 2, 2, 1], [0, 0, 0, 0], [.nan, 0, 0, 1]])
   func indefinite(_ matrix: [Double]) { #expect(Cholesky(matrix, size: 2) == nil) }
 
   @Test("a factor gives determinant, inverse and solution")
@@ -143,7 +150,8 @@ struct NormalTests {
   @Test(
     "the logarithm of an improvement is right far out",
     arguments: [
-      (0.0, -0.918938533204672742), (3.0, 1.09873966532770777), (-1.0, -2.48512102571264134), (-5.0, -16.7443011626609901),
+      (0.0, -0.918938533204672742), (3.0, 1.09873966532770777), (-1.0, -2.48512102571264134),
+      (-5.0, -16.7443011626609901),
       (-20.0, -206.917838509425098), (-40.0, -808.29856835661996),
     ])
   func improvement(_ z: Double, _ logarithm: Double) {

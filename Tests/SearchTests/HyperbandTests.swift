@@ -6,7 +6,8 @@ struct HyperbandTests {
     _ maximum: Int, minimum: Int = 1, jobs: Int?, parallel: Int = 1, seed: Int = 4
   ) throws -> Plan {
     try Plan(
-      Space([Parameter(continuous: "x", from: 0, to: 1)]), strategy: .hyperband, direction: .maximize, jobs: jobs,
+      Space([Parameter(continuous: "x", from: 0, to: 1)]), strategy: .hyperband, direction: .maximize,
+      jobs: jobs,
       parallelJobs: parallel, seed: seed, resource: .init(minimum: minimum, maximum: maximum))
   }
 
@@ -21,7 +22,9 @@ struct HyperbandTests {
       ])
   }
 
-  @Test("resources are rounded, stay within their bounds and grow", arguments: [(30, 1), (10, 2), (100, 7), (2, 1), (3, 2)])
+  @Test(
+    "resources are rounded, stay within their bounds and grow",
+    arguments: [(30, 1), (10, 2), (100, 7), (2, 1), (3, 2)])
   func resources(_ maximum: Int, _ minimum: Int) throws {
     for bracket in try Hyperband(plan(maximum, minimum: minimum, jobs: nil)).brackets(of: 200) {
       #expect(bracket.rungs.last?.resource == maximum)
@@ -77,7 +80,8 @@ struct HyperbandTests {
     var counts: [Int: Int] { trained.values.reduce(into: [:]) { $0[$1, default: 0] += 1 } }
   }
 
-  @Test("as many jobs end with each resource as the rungs say, alone and in parallel", arguments: [1, 2, 4, 10])
+  @Test(
+    "as many jobs end with each resource as the rungs say, alone and in parallel", arguments: [1, 2, 4, 10])
   func rungs(_ parallel: Int) throws {
     let run = Run(try Hyperband(plan(27, jobs: 27 + 12 + 6 + 4, parallel: parallel))) { _, x in x }
     #expect(run.jobs.count == 49)
@@ -90,7 +94,9 @@ struct HyperbandTests {
   func best() throws {
     let run = Run(try Hyperband(plan(27, jobs: 27))) { _, x in x }
     let order = run.jobs.indices.sorted { run.jobs[$0].scores[0] > run.jobs[$1].scores[0] }
-    #expect(order.map { run.trained[$0] } == [27] + [9, 9] + Array(repeating: 3, count: 6) + Array(repeating: 1, count: 18))
+    #expect(
+      order.map { run.trained[$0] } == [27] + [9, 9] + Array(repeating: 3, count: 6)
+        + Array(repeating: 1, count: 18))
   }
 
   @Test("while a rung still runs the next bracket begins, so that nobody waits before the last jobs")
@@ -117,14 +123,16 @@ struct HyperbandTests {
 
   @Test("jobs that fail and scores that are NaN do not go on, and hold up nobody")
   func failures() throws {
-    let run = Run(try Hyperband(plan(9, jobs: 9, parallel: 2))) { job, x in job < 4 ? nil : job < 7 ? .nan : x }
+    let run = Run(try Hyperband(plan(9, jobs: 9, parallel: 2))) { job, x in job < 4 ? nil : job < 7 ? .nan : x
+    }
     #expect(run.jobs.count { $0.state == .failed } == 4)
     #expect(run.counts == [1: 3, 3: 1, 9: 1])
     let all = Run(try Hyperband(plan(9, jobs: 9))) { _, _ in nil }
     #expect(all.jobs.count == 9 && all.trained.isEmpty)
   }
 
-  @Test("a search goes on from the list of its jobs as if it had not been broken off", arguments: [3, 11, 20])
+  @Test(
+    "a search goes on from the list of its jobs as if it had not been broken off", arguments: [3, 11, 20])
   func resumed(_ steps: Int) throws {
     let hyperband = try Hyperband(plan(9, jobs: 20))
     let whole = Run(hyperband) { _, x in x }
@@ -143,11 +151,13 @@ struct MedianRuleTests {
     "a job worse than the median of the averages up to its epoch is stopped",
     arguments: [
       // Averages over two epochs: 0.2, 0.3, 0.4, 0.9; over three: 0.3, 0.4, 0.5.
-      ([0.9, 0.34], true), ([0.0, 0.36], false), ([0, 0, 0.39], true), ([0, 0, 0.41], false), ([0.9, 0.9, .nan], true),
+      ([0.9, 0.34], true), ([0.0, 0.36], false), ([0, 0, 0.39], true), ([0, 0, 0.41], false),
+      ([0.9, 0.9, .nan], true),
     ])
   func judged(_ curve: [Double], _ stops: Bool) {
     #expect(MedianRule(.maximize, fewestJobs: 3).stops(curve, earlier: earlier) == stops)
-    let turned = MedianRule(.minimize, fewestJobs: 3).stops(curve.map { -$0 }, earlier: earlier.map { $0.map { -$0 } })
+    let turned = MedianRule(.minimize, fewestJobs: 3).stops(
+      curve.map { -$0 }, earlier: earlier.map { $0.map { -$0 } })
     #expect(turned == stops)
   }
 

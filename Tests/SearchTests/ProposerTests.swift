@@ -17,12 +17,14 @@ func samplePlan(
   _ space: Space? = nil
 ) throws -> Plan {
   try Plan(
-    space ?? sampleSpace(), strategy: strategy, direction: direction, jobs: jobs, parallelJobs: parallel, seed: seed)
+    space ?? sampleSpace(), strategy: strategy, direction: direction, jobs: jobs, parallelJobs: parallel,
+    seed: seed)
 }
 
 /// Best, with 1, at a rate of 1e-2, a batch of 32 and nag.
 func accuracy(_ configuration: Configuration) -> Double {
-  guard case .real(let rate) = configuration.values[0], case .whole(let batch) = configuration.values[1] else {
+  guard case .real(let rate) = configuration.values[0], case .whole(let batch) = configuration.values[1]
+  else {
     return 0
   }
   let penalty = configuration.values[2] == .choice("nag") ? 0 : 0.2
@@ -44,13 +46,16 @@ func search(
 private func best(_ history: History) -> Double { history.finished.compactMap(\.score).max() ?? -.infinity }
 
 struct ProposerTests {
-  @Test("the same seed and history give the same configurations, another seed others", arguments: [Strategy.random, .bayesian])
+  @Test(
+    "the same seed and history give the same configurations, another seed others",
+    arguments: [Strategy.random, .bayesian])
   func seeded(_ strategy: Strategy) throws {
     let runs = try [5, 5, 6].map { seed in
       search(try samplePlan(strategy, seed: seed), jobs: 9) { _, configuration in accuracy(configuration) }
     }
     #expect(runs[0] == runs[1])
-    #expect(Set(runs[0].finished.map(\.configuration)).isDisjoint(with: runs[2].finished.map(\.configuration)))
+    #expect(
+      Set(runs[0].finished.map(\.configuration)).isDisjoint(with: runs[2].finished.map(\.configuration)))
   }
 
   @Test("a search that was broken off goes on with the same configurations")
@@ -61,7 +66,9 @@ struct ProposerTests {
     #expect(search(plan, part, jobs: 4) { _, configuration in accuracy(configuration) } == whole)
   }
 
-  @Test("parallel proposals never repeat one, nor come near to it", arguments: [Strategy.random, .bayesian], [2, 6])
+  @Test(
+    "parallel proposals never repeat one, nor come near to it", arguments: [Strategy.random, .bayesian],
+    [2, 6])
   func parallel(_ strategy: Strategy, _ count: Int) throws {
     let plan = try samplePlan(strategy, parallel: count)
     var history = History()
@@ -101,12 +108,15 @@ struct ProposerTests {
     #expect(abs(second - first) > 0.005)
   }
 
-  @Test("a small space is gone through once, and then there is nothing left", arguments: [Strategy.random, .bayesian, .grid])
+  @Test(
+    "a small space is gone through once, and then there is nothing left",
+    arguments: [Strategy.random, .bayesian, .grid])
   func exhausted(_ strategy: Strategy) throws {
     let space = try Space([
       Parameter(categorical: "a", ["x", "y", "z"]), Parameter(categorical: "b", ["p", "q"]),
     ])
-    let history = search(try samplePlan(strategy, jobs: nil, space), jobs: 50) { index, _ in Double(index % 3) }
+    let history = search(try samplePlan(strategy, jobs: nil, space), jobs: 50) { index, _ in Double(index % 3)
+    }
     #expect(history.finished.count == 6)
     #expect(Set(history.finished.map(\.configuration)).count == 6)
   }
@@ -131,8 +141,12 @@ struct ProposerTests {
   func random() throws {
     let plan = try samplePlan(.random, jobs: 600)
     var history = History()
-    for _ in 0..<600 { history.finished.append(Observation(try #require(Proposer(plan).next(history)), score: 0)) }
-    let rates = history.finished.compactMap { if case .real(let rate) = $0.configuration.values[0] { rate } else { nil } }
+    for _ in 0..<600 {
+      history.finished.append(Observation(try #require(Proposer(plan).next(history)), score: 0))
+    }
+    let rates = history.finished.compactMap {
+      if case .real(let rate) = $0.configuration.values[0] { rate } else { nil }
+    }
     let middle = (1e-6 * 0.5).squareRoot()
     #expect((240...360).contains(rates.count { $0 < middle }))
     for word in ["sgd", "adam", "nag"] {
@@ -160,7 +174,9 @@ struct BayesianTests {
   @Test("failed jobs and NaN are passed over, and the search still finds what is good")
   func failures() throws {
     let history = search(try samplePlan(.bayesian), jobs: 20) { index, configuration in
-      guard case .real(let rate) = configuration.values[0], rate < 0.1 else { return index % 2 == 0 ? nil : .nan }
+      guard case .real(let rate) = configuration.values[0], rate < 0.1 else {
+        return index % 2 == 0 ? nil : .nan
+      }
       return accuracy(configuration)
     }
     #expect(history.finished.count == 20)
@@ -170,7 +186,8 @@ struct BayesianTests {
     #expect(best(history) > 0.95)
   }
 
-  @Test("when every job fails, or all score the same, it goes on with new configurations", arguments: [nil, 0.5])
+  @Test(
+    "when every job fails, or all score the same, it goes on with new configurations", arguments: [nil, 0.5])
   func hopeless(_ score: Double?) throws {
     let history = search(try samplePlan(.bayesian), jobs: 12) { _, _ in score }
     #expect(Set(history.finished.map(\.configuration)).count == 12)
@@ -194,7 +211,8 @@ struct BayesianTests {
     let plan = try samplePlan(.bayesian)
     let earlier = search(plan, jobs: 14) { accuracy($1) }
     let history = search(plan, History(identical: earlier.finished), jobs: 4) { accuracy($1) }
-    #expect(Set(history.finished.map(\.configuration)).isDisjoint(with: earlier.finished.map(\.configuration)))
+    #expect(
+      Set(history.finished.map(\.configuration)).isDisjoint(with: earlier.finished.map(\.configuration)))
     #expect(best(history) > 0.95)
   }
 
@@ -217,7 +235,9 @@ struct BayesianTests {
       Observation(Configuration([.real(0.1)]), score: 0.6),
       Observation(Configuration([.real(0.1), .whole(16), .choice("other")]), score: 0.7),
     ]
-    let history = search(try samplePlan(.bayesian), History(identical: strangers, parents: [strangers]), jobs: 8) {
+    let history = search(
+      try samplePlan(.bayesian), History(identical: strangers, parents: [strangers]), jobs: 8
+    ) {
       accuracy($1)
     }
     #expect(Set(history.finished.map(\.configuration)).count == 8)
@@ -233,7 +253,9 @@ struct ImportanceTests {
     ])
     let plan = try samplePlan(.random, jobs: 60, direction: .minimize, space)
     let history = search(plan, jobs: 60) { _, configuration in
-      guard case .real(let x) = configuration.values[0], case .real(let y) = configuration.values[1] else { return nil }
+      guard case .real(let x) = configuration.values[0], case .real(let y) = configuration.values[1] else {
+        return nil
+      }
       return score(x, y, configuration.values[2] == .choice("a") ? 0 : 1)
     }
     return Importance(plan, history)

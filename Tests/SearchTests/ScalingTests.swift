@@ -16,7 +16,9 @@ struct ScalingTests {
     ])
   func definition(_ low: Double, _ high: Double, _ scaling: Scaling, _ unit: Double, _ value: Double) throws {
     let parameter = try Parameter(continuous: "x", from: low, to: high, scaling: scaling)
-    guard case .real(let found) = parameter.value(at: unit) else { return #expect(Bool(false), "a real number") }
+    guard case .real(let found) = parameter.value(at: unit) else {
+      return #expect(Bool(false), "a real number")
+    }
     #expect(abs(found - value) < 1e-12 * max(1, abs(value)))
     #expect(abs(try #require(parameter.unit(of: .real(value))) - unit) < 1e-12)
     #expect(parameter.value(at: 0) == .real(low))
@@ -80,7 +82,10 @@ struct ScalingTests {
     let words = ["sgd", "nag", "adam"]
     let parameter = try Parameter(categorical: "optimizer", words)
     #expect(words.map { parameter.unit(of: .choice($0)) } == [1.0 / 6, 0.5, 5.0 / 6])
-    #expect([0, 0.2, 0.4, 0.6, 0.7, 1].map { "\(parameter.value(at: $0))" } == ["sgd", "sgd", "nag", "nag", "adam", "adam"])
+    #expect(
+      [0, 0.2, 0.4, 0.6, 0.7, 1].map { "\(parameter.value(at: $0))" } == [
+        "sgd", "sgd", "nag", "nag", "adam", "adam",
+      ])
   }
 
   @Test("the widest ranges have finite values")

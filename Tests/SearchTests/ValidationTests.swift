@@ -22,7 +22,8 @@ struct ValidationTests {
       ("", "1", "Auto", .notANumber(bound: "MinValue", text: "", wanted: "a finite number")),
       (
         "0", "1", "Log",
-        .unknownWord("Log", of: "scalingType", known: ["Auto", "Linear", "Logarithmic", "ReverseLogarithmic"])
+        .unknownWord(
+          "Log", of: "scalingType", known: ["Auto", "Linear", "Logarithmic", "ReverseLogarithmic"])
       ),
     ])
   func continuous(_ low: String, _ high: String, _ scaling: String, _ reason: SearchError.Reason) {
@@ -73,9 +74,11 @@ struct ValidationTests {
     let one = try Parameter(integer: "n", from: 1, to: 2)
     #expect(failure { () throws(SearchError) in try Space([]) } == SearchError(.noParameters))
     #expect(
-      failure { () throws(SearchError) in try Space([one, one]) } == SearchError(.repeatedParameter, parameter: "n"))
+      failure { () throws(SearchError) in try Space([one, one]) }
+        == SearchError(.repeatedParameter, parameter: "n"))
     let many = try (0...30).map { try Parameter(integer: "n\($0)", from: 1, to: 2) }
-    #expect(failure { () throws(SearchError) in try Space(many) } == SearchError(.tooManyParameters(31, limit: 30)))
+    #expect(
+      failure { () throws(SearchError) in try Space(many) } == SearchError(.tooManyParameters(31, limit: 30)))
   }
 
   private static let words = [["a", "b", "c"], ["x", "y"]]
@@ -91,7 +94,8 @@ struct ValidationTests {
       }
       if continuous { parameters.append(try Parameter(continuous: "rate", from: 0, to: 1)) }
       return try Plan(
-        Space(parameters), strategy: strategy, direction: .maximize, jobs: jobs, parallelJobs: parallel, seed: seed,
+        Space(parameters), strategy: strategy, direction: .maximize, jobs: jobs, parallelJobs: parallel,
+        seed: seed,
         resource: resource, stopsEarly: stopsEarly)
     }
   }
@@ -113,8 +117,10 @@ struct ValidationTests {
     #expect(
       plan(.hyperband, jobs: 6, resource: .init(minimum: 0, maximum: 9))
         == SearchError(.hyperbandResource(minimum: 0, maximum: 9)))
-    #expect(plan(.hyperband, jobs: 6, resource: epochs, stopsEarly: true) == SearchError(.hyperbandStopsEarly))
-    #expect(plan(.random, jobs: 6, resource: epochs) == SearchError(.strategyConfiguration(strategy: "Random")))
+    #expect(
+      plan(.hyperband, jobs: 6, resource: epochs, stopsEarly: true) == SearchError(.hyperbandStopsEarly))
+    #expect(
+      plan(.random, jobs: 6, resource: epochs) == SearchError(.strategyConfiguration(strategy: "Random")))
   }
 
   @Test("what goes together is taken: one job, a whole grid with and without its number")

@@ -1,8 +1,7 @@
 """The functions that searches are measured on: each is minimised, its least value is known."""
 import math
 
-CURVES = ("sgd", "nag", "adam", "rmsprop")
-# Of each curve: its offset, the logarithm of its best rate, its best depth.
+# Of each rule of descent: its offset, the logarithm of its best rate, its best depth.
 CHOICES = {"sgd": (0.10, -1.0, 6), "nag": (0.0, -1.5, 9), "adam": (0.05, -3.0, 4), "rmsprop": (0.25, -3.5, 11)}
 
 HARTMANN_WEIGHTS = (1.0, 1.2, 3.0, 3.2)
@@ -22,9 +21,9 @@ def hartmann6(*x):
                 for weight, scales, centres in zip(HARTMANN_WEIGHTS, HARTMANN_SCALES, HARTMANN_CENTRES))
 
 
-def mixed(rate, batch, depth, curve):
-    """A training's loss, made up: the best rate depends on the curve and on the batch, the best depth on the curve."""
-    offset, best, deep = CHOICES[curve]
+def mixed(rate, batch, depth, rule):
+    """A training's loss, made up: the best rate depends on the rule and on the batch, the best depth on the rule."""
+    offset, best, deep = CHOICES[rule]
     size = math.log2(batch / 64)
     away = math.log10(rate) - best - 0.15 * size
     return offset + 1 - math.exp(-away ** 2 / 2) + 0.03 * size ** 2 + 0.02 * (depth - deep) ** 2
@@ -35,5 +34,5 @@ FUNCTIONS = {
     "branin": (branin, 0.39788735772973816, [("x", "real", -5, 10, "linear"), ("y", "real", 0, 15, "linear")]),
     "hartmann6": (hartmann6, -3.3223680114155147, [(f"x{i}", "real", 0, 1, "linear") for i in range(6)]),
     "mixed": (mixed, 0.0, [("rate", "real", 1e-6, 1, "log"), ("batch", "integer", 8, 512, "log"),
-                           ("depth", "integer", 1, 16, "linear"), ("curve", "choice", CURVES)]),
+                           ("depth", "integer", 1, 16, "linear"), ("rule", "choice", tuple(CHOICES))]),
 }

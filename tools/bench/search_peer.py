@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 """Minimises the functions of search_functions.py by Optuna's GPSampler or scikit-optimize's gp_minimize, as both are by default.
 
-  search_peer.py optuna|skopt|random FUNCTION --seeds 0:50 --evaluations 30
+  search_peer.py optuna|skopt FUNCTION --seeds 0:50 --evaluations 30
 
 One JSON line a seed: {"function","who","seed","seconds","regrets":[least value so far - the function's least]}.
 """
 import argparse
 import json
-import random
 import time
 import warnings
 

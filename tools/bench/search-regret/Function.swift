@@ -40,20 +40,21 @@ struct Function: Sendable {
   }
 
   private static let scales: [[Double]] = [
-    [10, 3, 17, 3.5, 1.7, 8], [0.05, 10, 17, 0.1, 8, 14], [3, 3.5, 1.7, 10, 17, 8], [17, 8, 0.05, 10, 0.1, 14],
+    [10, 3, 17, 3.5, 1.7, 8], [0.05, 10, 17, 0.1, 8, 14], [3, 3.5, 1.7, 10, 17, 8],
+    [17, 8, 0.05, 10, 0.1, 14],
   ]
   private static let centres: [[Double]] = [
     [0.1312, 0.1696, 0.5569, 0.0124, 0.8283, 0.5886], [0.2329, 0.4135, 0.8307, 0.3736, 0.1004, 0.9991],
     [0.2348, 0.1451, 0.3522, 0.2883, 0.3047, 0.6650], [0.4047, 0.8828, 0.8732, 0.5743, 0.1091, 0.0381],
   ]
 
-  /// A training's loss, made up: the best rate depends on the curve and on the batch, the best depth on the curve.
+  /// A training's loss, made up: the best rate depends on the rule and on the batch, the best depth on the rule.
   static let mixed = Function(least: 0) { () throws(SearchError) in
     [
       try Parameter(continuous: "rate", from: 1e-6, to: 1, scaling: .logarithmic),
       try Parameter(integer: "batch", from: 8, to: 512, scaling: .logarithmic),
       try Parameter(integer: "depth", from: 1, to: 16, scaling: .linear),
-      try Parameter(categorical: "curve", ["sgd", "nag", "adam", "rmsprop"]),
+      try Parameter(categorical: "rule", ["sgd", "nag", "adam", "rmsprop"]),
     ]
   } value: { values in
     let (offset, best, deep): (Double, Double, Double) =

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes what scikit-learn's GaussianProcessRegressor says, for the tests of Search.
 
-  search_gp.py FOLDER     writes FOLDER/gaussian-process.json
+  goldens_search.py FOLDER     writes FOLDER/gaussian-process.json
 
 Python packages: requirements-score.txt. The cases are seeded; a category is a one-hot code divided by the square root of 2.
 """

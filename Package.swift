@@ -105,7 +105,7 @@ let package = Package(
       ],
       swiftSettings: strict),
     // Parameters and scores: it knows nothing of a training.
-    .target(name: "Search", dependencies: ["COpenBLAS"], swiftSettings: strict),
+    .target(name: "Search", dependencies: ["COpenBLAS"], exclude: ["README.md"], swiftSettings: strict),
     .target(name: "Terminal", dependencies: ["CLinux"], swiftSettings: strict),
     .target(name: "Sampling", dependencies: ["Files", "Imaging"], swiftSettings: strict),
     .executableTarget(
@@ -128,7 +128,8 @@ let package = Package(
       swiftSettings: strict),
     // What tools/bench/search measures.
     .executableTarget(
-      name: "search-regret", dependencies: ["Search"], path: "tools/bench/search-regret", swiftSettings: strict),
+      name: "search-regret", dependencies: ["Search"], path: "tools/bench/search-regret",
+      swiftSettings: strict),
     // A picture of what augmentation does, and its half of the comparison with MXNet.
     .executableTarget(
       name: "augmentations", dependencies: ["Files", "Imaging"], path: "tools/augmentations",
@@ -194,7 +195,8 @@ let package = Package(
       name: "SamplingTests", dependencies: ["Sampling", "Files", "Imaging", "TestSupport"],
       swiftSettings: tests),
     .testTarget(
-      name: "SearchTests", dependencies: ["Search", "TestSupport"], exclude: ["Goldens"], swiftSettings: tests),
+      name: "SearchTests", dependencies: ["Search", "TestSupport"], exclude: ["Goldens"],
+      swiftSettings: tests),
     .testTarget(
       name: "CommandTests", dependencies: ["imrec", "im2rec", "Files", "Imaging", "Models", "TestSupport"],
       exclude: ["Goldens"], swiftSettings: tests),

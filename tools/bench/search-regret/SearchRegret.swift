@@ -21,7 +21,7 @@ struct SearchRegret {
       let function = Function.all[words[0]],
       let seeds = Int(words[2]), let evaluations = Int(words[3])
     else {
-      fputs(usage, stderr)
+      print(usage)
       exit(64)
     }
     for seed in 0..<max(seeds, 0) {

@@ -8,11 +8,11 @@ struct Bayesian {
   /// Known points that others are tried around.
   private static let centres = 5
 
-  /// Configurations of the design: 3 and one a parameter, but at most a third of all jobs, and one for each job that
+  /// Configurations of the design: 6 and one a parameter, but at most a third of all jobs, and one for each job that
   /// begins at once.
   var designCount: Int {
     let most = plan.jobs.map { $0 / 3 } ?? .max
-    return max(min(3 + plan.space.parameters.count, most), plan.parallelJobs)
+    return max(min(6 + plan.space.parameters.count, most), plan.parallelJobs)
   }
 
   func next(_ history: History, _ taken: Taken) -> Configuration? {

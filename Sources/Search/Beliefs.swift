@@ -8,6 +8,8 @@ enum Beliefs {
   static func length(_ parameters: Int) -> KernelFit.Prior {
     .init(mean: -0.7 + 0.5 * log(Double(parameters)), deviation: 1)
   }
+  /// A category's: shorter, so that what one of them does says less of the others, which are then tried too.
+  static let category = KernelFit.Prior(mean: -0.5, deviation: 1)
   static let signal = KernelFit.Prior(mean: 0, deviation: 1)
   /// The noise's variance: a median of 1e-4, and from 1e-6 to 1e-2 within what is likely.
   static let noise = KernelFit.Prior(mean: -9, deviation: 2)
@@ -26,6 +28,7 @@ extension KernelFit {
     let part = evidence.part(Beliefs.telling)
     self.init(
       part.points, part.targets, sources: part.sources, length: Beliefs.length(part.points.width),
+      category: Beliefs.category,
       signal: Beliefs.signal, noises: [Beliefs.noise] + (evidence.hasParents ? [Beliefs.parentNoise] : []))
   }
 

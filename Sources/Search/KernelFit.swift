@@ -19,7 +19,10 @@ struct KernelFit {
   let points: Points
   let targets: [Double]
   let sources: [Int]
+  /// Of numbers' length scales.
   let length: Prior
+  /// Of categories' length scales.
+  let category: Prior
   let signal: Prior
   /// One for each source of observations.
   let noises: [Prior]
@@ -30,10 +33,11 @@ struct KernelFit {
   static let leastNoise = 1e-8
 
   init(
-    _ points: Points, _ targets: [Double], sources: [Int], length: Prior, signal: Prior, noises: [Prior]
+    _ points: Points, _ targets: [Double], sources: [Int], length: Prior, category: Prior,
+    signal: Prior, noises: [Prior]
   ) {
     (self.points, self.targets, self.sources) = (points, targets, sources)
-    (self.length, self.signal, self.noises) = (length, signal, noises)
+    (self.length, self.category, self.signal, self.noises) = (length, category, signal, noises)
     var squares: [Double] = []
     let (width, all) = (points.width, points.coordinates)
     squares.reserveCapacity(points.count * points.count / 2 * width)
@@ -60,12 +64,13 @@ struct KernelFit {
   /// The prior of one of the logarithms.
   func prior(_ index: Int) -> Prior {
     let width = points.width
-    return index < width ? length : index == width ? signal : noises[index - width - 1]
+    if index < width { return points.isCategory[index] ? category : length }
+    return index == width ? signal : noises[index - width - 1]
   }
 
   /// The medians of the priors.
   var middle: [Double] {
-    [Double](repeating: length.mean, count: points.width) + [signal.mean] + noises.map(\.mean)
+    (0...points.width + noises.count).map { prior($0).mean }
   }
 
   func kernel(at logarithms: [Double]) -> Kernel {

@@ -53,7 +53,7 @@ struct GaussianProcessTests {
     let flat = KernelFit.Prior(mean: 0, deviation: .infinity)
     let fit = KernelFit(
       Points(isCategory: golden.isCategory, golden.points), golden.targets,
-      sources: golden.targets.map { _ in 0 }, length: flat, signal: flat, noises: [flat])
+      sources: golden.targets.map { _ in 0 }, length: flat, category: flat, signal: flat, noises: [flat])
     let logarithms =
       golden.lengths.map { log($0) } + [log(golden.signal), log(golden.noise - KernelFit.leastNoise)]
     let (loss, gradient) = try #require(fit.loss(at: logarithms))
@@ -84,7 +84,7 @@ struct GaussianProcessTests {
     let prior = KernelFit.Prior(mean: 0, deviation: 2)
     let fit = KernelFit(
       Points(isCategory: [false, false], rows), targets, sources: rows.map { _ in 0 }, length: prior,
-      signal: prior,
+      category: prior, signal: prior,
       noises: [KernelFit.Prior(mean: -8, deviation: 2)])
     var chance = Chance(1)
     let kernel = fit.kernel(at: try #require(fit.likeliest(&chance)))
@@ -97,7 +97,7 @@ struct GaussianProcessTests {
   func draws() {
     let prior = KernelFit.Prior(mean: 0.5, deviation: 0.8)
     let fit = KernelFit(
-      Points(isCategory: [false], [[0.5]]), [0], sources: [0], length: prior,
+      Points(isCategory: [false], [[0.5]]), [0], sources: [0], length: prior, category: prior,
       signal: .init(mean: 0, deviation: 1e-6),
       noises: [.init(mean: -5, deviation: 1e-6)])
     var chance = Chance(2)

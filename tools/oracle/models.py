@@ -211,7 +211,8 @@ def write_resnet(folder, depth, version, height):
 
 def compare(models, comparison):
     """Lets the test read the models: one line for each in results.txt, its name and what differs, if anything."""
-    done = subprocess.run(["swift", "test", "--filter", "MXNetModelTests"], cwd=ROOT, capture_output=True, text=True,
+    # With the trait that tools/test builds with: without it all would be built anew.
+    done = subprocess.run(["swift", "test", "--traits", "MPI", "--filter", "MXNetModelTests"], cwd=ROOT, capture_output=True, text=True,
                           env={**os.environ, "IMREC_MODELS": str(models)})
     results = models / "results.txt"
     told = (line for line in (done.stdout + done.stderr).splitlines() if "error" in line)

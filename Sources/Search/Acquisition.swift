@@ -23,7 +23,7 @@ struct Model {
     let sets = pending.isEmpty ? 1 : sets
     if !pending.isEmpty {
       let flat = pending.flatMap { $0 }
-      let means = known.posterior(at: flat).means
+      let means = known.means(at: flat)
       var covariance = known.covariance(of: flat)
       for index in pending.indices { covariance[index * (pending.count + 1)] += kernel.noises[0] + 1e-9 }
       guard let factor = Cholesky(covariance, size: pending.count) else { return nil }
@@ -41,7 +41,7 @@ struct Model {
     // Parents' points count where nothing else is known.
     let rivals = evidence.own == 0 ? points.count : evidence.own
     let seen = Array(points.coordinates[..<(rivals * points.width)]) + pending.flatMap { $0 }
-    let means = process.posterior(at: seen).means
+    let means = process.means(at: seen)
     var bests = [Double](repeating: .infinity, count: sets)
     for (index, mean) in means.enumerated() { bests[index % sets] = min(bests[index % sets], mean) }
     guard bests.allSatisfy(\.isFinite) else { return nil }

@@ -48,15 +48,7 @@ struct GaussianProcess {
     var columns = points.covariances(kernel, with: others)
     let count = points.count
     let places = others.count / points.width
-    let sets = count == 0 ? 1 : weights.count / count
-    var means = [Double](repeating: 0, count: places * sets)
-    for place in 0..<places {
-      for set in 0..<sets {
-        var sum = 0.0
-        for index in 0..<count { sum += columns[place * count + index] * weights[set * count + index] }
-        means[place * sets + set] = sum
-      }
-    }
+    let means = means(columns, places)
     factor.solveLower(&columns)
     var variances = [Double](repeating: kernel.signal, count: places)
     for place in 0..<places {
@@ -68,14 +60,27 @@ struct GaussianProcess {
     return (means, variances)
   }
 
-  /// The mean alone, of one set of targets.
+  /// The means alone, for each point one a set of targets.
   /// - Complexity: O(points * observations).
-  func means(at others: [[Double]]) -> [Double] {
+  func means(at others: [Double]) -> [Double] {
+    means(points.covariances(kernel, with: others), others.count / points.width)
+  }
+
+  func means(at others: [[Double]]) -> [Double] { means(at: others.flatMap { $0 }) }
+
+  /// - Parameter columns: the covariances of the known points with each place.
+  private func means(_ columns: [Double], _ places: Int) -> [Double] {
     let count = points.count
-    return others.map { other in
-      let column = points.covariances(kernel, with: other)
-      return (0..<count).reduce(0) { $0 + column[$1] * weights[$1] }
+    let sets = count == 0 ? 1 : weights.count / count
+    var means = [Double](repeating: 0, count: places * sets)
+    for place in 0..<places {
+      for set in 0..<sets {
+        var sum = 0.0
+        for index in 0..<count { sum += columns[place * count + index] * weights[set * count + index] }
+        means[place * sets + set] = sum
+      }
     }
+    return means
   }
 
   /// The covariance of the function, without noise, between all pairs of some points: column by column.

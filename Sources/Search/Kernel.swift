@@ -12,6 +12,9 @@ struct Kernel: Hashable {
   /// The variance of an observation's noise; one for each source of observations.
   var noises: [Double]
 
+  /// What the square of a coordinate's distance counts.
+  var rates: [Double] { lengths.map { 5 / ($0 * $0) } }
+
   /// The covariance at a scaled distance r.
   @inline(__always)
   static func correlation(_ r: Double) -> Double { (1 + r + r * r / 3) * exp(-r) }
@@ -61,7 +64,7 @@ struct Points {
 
   /// The covariances of each of `others` with all of these points: a column of `count` for each.
   func covariances(_ kernel: Kernel, with others: [Double]) -> [Double] {
-    let rates = kernel.lengths.map { 5 / ($0 * $0) }
+    let rates = kernel.rates
     var result: [Double] = []
     result.reserveCapacity(others.count / width * count)
     for other in stride(from: 0, to: others.count, by: width) {

@@ -80,24 +80,38 @@ struct KernelFit {
       noises: logarithms[(width + 1)...].map { exp($0) + Self.leastNoise })
   }
 
-  /// The logarithm of the likelihood alone, without constants.
-  func likelihood(at logarithms: [Double]) -> Double? {
-    guard logarithms.allSatisfy({ abs($0) < 30 }) else { return nil }
-    let kernel = kernel(at: logarithms)
-    let (count, width) = (points.count, points.width)
-    let rates = kernel.lengths.map { 5 / ($0 * $0) }
+  /// How far the two points of each pair are from each other, in length scales.
+  private func distances(_ rates: [Double]) -> [Double] {
+    let width = points.width
+    return (0..<points.count * (points.count - 1) / 2).map { pair in
+      var sum = 0.0
+      for k in 0..<width { sum += rates[k] * squares[pair * width + k] }
+      return sum.squareRoot()
+    }
+  }
+
+  /// The points' covariance with noise; only what is on and below the diagonal (column by column).
+  private func covariance(_ kernel: Kernel, _ distances: [Double]) -> [Double] {
+    let count = points.count
     var covariance = [Double](repeating: 0, count: count * count)
     var pair = 0
     for i in 0..<count {
       for j in 0..<i {
-        var sum = 0.0
-        for k in 0..<width { sum += rates[k] * squares[pair * width + k] }
-        covariance[j * count + i] = kernel.signal * Kernel.correlation(sum.squareRoot())
+        covariance[j * count + i] = kernel.signal * Kernel.correlation(distances[pair])
         pair += 1
       }
       covariance[i * count + i] = kernel.signal + kernel.noises[sources[i]]
     }
-    guard let factor = Cholesky(covariance, size: count) else { return nil }
+    return covariance
+  }
+
+  /// The logarithm of the likelihood alone, without constants.
+  func likelihood(at logarithms: [Double]) -> Double? {
+    guard logarithms.allSatisfy({ abs($0) < 30 }) else { return nil }
+    let kernel = kernel(at: logarithms)
+    guard let factor = Cholesky(covariance(kernel, distances(kernel.rates)), size: points.count) else {
+      return nil
+    }
     var whitened = targets
     factor.solveLower(&whitened)
     return -0.5 * factor.logDeterminant - 0.5 * whitened.reduce(0) { $0 + $1 * $1 }
@@ -108,21 +122,9 @@ struct KernelFit {
     guard logarithms.allSatisfy({ abs($0) < 30 }) else { return nil }
     let kernel = kernel(at: logarithms)
     let (count, width) = (points.count, points.width)
-    let rates = kernel.lengths.map { 5 / ($0 * $0) }
-    var covariance = [Double](repeating: 0, count: count * count)
-    var slopes = [Double](repeating: 0, count: count * (count - 1) / 2)
-    var pair = 0
-    for i in 0..<count {
-      for j in 0..<i {
-        var sum = 0.0
-        for k in 0..<width { sum += rates[k] * squares[pair * width + k] }
-        let r = sum.squareRoot()
-        covariance[j * count + i] = kernel.signal * Kernel.correlation(r)
-        slopes[pair] = kernel.signal * Kernel.slope(r)
-        pair += 1
-      }
-      covariance[i * count + i] = kernel.signal + kernel.noises[sources[i]]
-    }
+    let rates = kernel.rates
+    let distances = distances(rates)
+    let covariance = covariance(kernel, distances)
     guard let factor = Cholesky(covariance, size: count) else { return nil }
     let weights = factor.solved(targets)
     let inverse = factor.inverse
@@ -130,13 +132,13 @@ struct KernelFit {
     for i in 0..<count { value += 0.5 * targets[i] * weights[i] }
 
     var gradient = [Double](repeating: 0, count: logarithms.count)
-    pair = 0
+    var pair = 0
     for i in 0..<count {
       for j in 0..<i {
         // The derivative by this covariance, which is in the matrix twice.
         let pull = inverse[j * count + i] - weights[i] * weights[j]
         gradient[width] += pull * covariance[j * count + i]
-        let share = pull * slopes[pair]
+        let share = pull * (kernel.signal * Kernel.slope(distances[pair]))
         for k in 0..<width { gradient[k] += share * rates[k] * squares[pair * width + k] }
         pair += 1
       }

@@ -26,7 +26,6 @@ public struct MedianRule: Hashable, Sendable {
       .map { $0.prefix(curve.count).reduce(0, +) / Double(curve.count) }
       .filter(\.isFinite).sorted()
     guard averages.count >= fewestJobs else { return false }
-    let median = averages[(averages.count - 1) / 2] / 2 + averages[averages.count / 2] / 2
-    return last.isNaN || direction.isBetter(median, than: last)
+    return last.isNaN || direction.isBetter(Targets.median(of: averages), than: last)
   }
 }

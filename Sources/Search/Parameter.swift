@@ -28,12 +28,7 @@ public struct Parameter: Hashable, Sendable {
       throw SearchError(
         .notANumber(bound: bound, text: "\(value)", wanted: "a finite number"), parameter: name)
     }
-    guard minimum < maximum else {
-      throw SearchError(.invertedRange(minimum: "\(minimum)", maximum: "\(maximum)"), parameter: name)
-    }
-    if scaling == .logarithmic, minimum <= 0 {
-      throw SearchError(.logarithmOf(minimum: "\(minimum)"), parameter: name)
-    }
+    try Self.check(minimum, maximum, scaling, name)
     if scaling == .reverseLogarithmic, minimum < 0 || maximum >= 1 {
       throw SearchError(.reverseLogarithmOf(minimum: "\(minimum)", maximum: "\(maximum)"), parameter: name)
     }
@@ -57,12 +52,7 @@ public struct Parameter: Hashable, Sendable {
       throw SearchError(
         .notANumber(bound: bound, text: "\(value)", wanted: "an integer of at most 2^53"), parameter: name)
     }
-    guard minimum < maximum else {
-      throw SearchError(.invertedRange(minimum: "\(minimum)", maximum: "\(maximum)"), parameter: name)
-    }
-    if scaling == .logarithmic, minimum <= 0 {
-      throw SearchError(.logarithmOf(minimum: "\(minimum)"), parameter: name)
-    }
+    try Self.check(minimum, maximum, scaling, name)
     if scaling == .reverseLogarithmic { throw SearchError(.reverseLogarithmOfIntegers, parameter: name) }
     self.name = name
     self.domain = .integer(minimum...maximum)
@@ -70,6 +60,18 @@ public struct Parameter: Hashable, Sendable {
     // Auto is judged by the bounds themselves, not by those of their cells.
     self.scale = Scale(
       Double(minimum) - 0.5, Double(maximum) + 0.5, scaling.resolved(Double(minimum), Double(maximum)))
+  }
+
+  /// What a range of either kind has to be.
+  private static func check<Number: Comparable & Numeric>(
+    _ minimum: Number, _ maximum: Number, _ scaling: Scaling, _ name: String
+  ) throws(SearchError) {
+    guard minimum < maximum else {
+      throw SearchError(.invertedRange(minimum: "\(minimum)", maximum: "\(maximum)"), parameter: name)
+    }
+    if scaling == .logarithmic, minimum <= 0 {
+      throw SearchError(.logarithmOf(minimum: "\(minimum)"), parameter: name)
+    }
   }
 
   /// One of some words, of which none is nearer to another.

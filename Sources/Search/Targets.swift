@@ -24,9 +24,14 @@ enum Targets {
     return (mean, values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) / count }.squareRoot())
   }
 
+  /// - Precondition: they are in order, and there is one.
+  static func median(of sorted: [Double]) -> Double {
+    sorted[(sorted.count - 1) / 2] / 2 + sorted[sorted.count / 2] / 2
+  }
+
   private static func drawnIn(_ losses: [Double]) -> [Double] {
     let sorted = losses.sorted()
-    let median = sorted[(sorted.count - 1) / 2] / 2 + sorted[sorted.count / 2] / 2
+    let median = median(of: sorted)
     let spread = median - sorted[0]
     guard spread > 0, spread.isFinite else { return losses }
     return losses.map { $0 <= median ? $0 : median + spread * log1p(($0 - median) / spread) }

@@ -211,9 +211,10 @@ struct DenseLayer: Layer {
       unsafe bias.withUnsafeBufferPointer { bias in
         unsafe withUnsafePointer(to: 0) { tap in
           guard let bias = bias.baseAddress else { return }
+          let weights = unsafe UnsafePointer(weights.start + begin * 16 * channels)
           var product = unsafe n_product(
             x: input, x_step: stride, x_row: 0, taps: tap, tap_count: 1, run: channels,
-            weights: weights.start + begin * 16 * channels, next: weights.start + begin * 16 * channels,
+            weights: weights, next: weights,
             bias: bias + begin * 16, residual: nil, y: scratch, y_row: 0, y_block: images.count * 16, rows: 1,
             columns: images.count, blocks: end - begin, relu: 0
           )

@@ -40,4 +40,15 @@ public struct TrainingRequest: Sendable {
     _ graph: Graph, _ parameters: Parameters, _ batch: Int, _ optimizer: Optimizer,
     _ positiveWeights: [Float]?, _ workers: Workers
   ) throws -> any TrainingEngine
+
+  /// `Trainer`, with the last of this machine's kernels.
+  ///
+  /// - Parameter exchange: with whom it learns.
+  public static func trainer(with exchange: (any GradientExchange)? = nil) -> MakeEngine {
+    { graph, parameters, batch, optimizer, positiveWeights, workers in
+      try Trainer(
+        graph, parameters, batch: batch, optimizer: optimizer, positiveWeights: positiveWeights,
+        workers: workers, exchange: exchange)
+    }
+  }
 }

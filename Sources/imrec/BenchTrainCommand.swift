@@ -1,5 +1,4 @@
 import ArgumentParser
-import Networks
 import Terminal
 import Training
 
@@ -31,11 +30,7 @@ struct BenchTrainCommand: ParsableCommand {
     let display = ProgressDisplay(unit: "runs", quiet: output.quiet, showsRate: false)
     let result = try benchmarkTraining(
       Hyperparameters(hyperparameters.pairs + own.pairs, isComplete: false), runs: runs, threads: threads,
-      makeEngine: { graph, parameters, batch, optimizer, positiveWeights, workers in
-        try Trainer(
-          graph, parameters, batch: batch, optimizer: optimizer, positiveWeights: positiveWeights,
-          workers: workers)
-      },
+      makeEngine: TrainingRequest.trainer(),
       progress: { done, total in
         display.update(done: done, total: total, skipped: 0, fraction: Double(done) / Double(max(1, total)))
       })

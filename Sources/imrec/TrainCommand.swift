@@ -1,7 +1,6 @@
 import ArgumentParser
 import Files
 import Inference
-import Networks
 import Tensors
 import Terminal
 import Training
@@ -77,12 +76,7 @@ struct TrainCommand: ParsableCommand {
   @inline(never)
   private func run(_ request: TrainingRequest, _ ranks: Ranks, hasTime: Bool) throws {
     let job = try ranks.together {
-      try TrainingJob(request, ranks: ranks) {
-        graph, parameters, batch, optimizer, positiveWeights, workers in
-        try Trainer(
-          graph, parameters, batch: batch, optimizer: optimizer, positiveWeights: positiveWeights,
-          workers: workers, exchange: ranks.exchange)
-      }
+      try TrainingJob(request, ranks: ranks, makeEngine: TrainingRequest.trainer(with: ranks.exchange))
     }
     let log = TrainingLog(hasTime: hasTime, topK: job.topK)
     let screen = TrainingScreen(log: log, quiet: output.quiet)

@@ -112,12 +112,7 @@ private struct Mishap: Error, Hashable { let rank: Int }
       let log = TrainingLog(hasTime: false)
       do {
         let job = try ranks.together {
-          try TrainingJob(request, ranks: ranks) {
-            graph, parameters, batch, optimizer, positiveWeights, workers in
-            try Trainer(
-              graph, parameters, batch: batch, optimizer: optimizer, positiveWeights: positiveWeights,
-              workers: workers, exchange: ranks.exchange)
-          }
+          try TrainingJob(request, ranks: ranks, makeEngine: TrainingRequest.trainer(with: ranks.exchange))
         }
         outcome.summary = try job.run(
           tell: { event in

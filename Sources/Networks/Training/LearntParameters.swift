@@ -121,6 +121,23 @@ internal import Tensors
     }
   }
 
+  /// All that is learnt, from MXNet's order.
+  ///
+  /// - Throws: where an array is missing or has another shape.
+  func set(_ parameters: Parameters, in buffer: FloatBuffer) throws(ModelError) {
+    for slot in slots {
+      try set(
+        slot, in: buffer,
+        to: Parameters.Array(shape: slot.shape, values: parameters.values(of: slot.name)))
+    }
+  }
+
+  /// All that is learnt, in MXNet's order, under the parameters' names.
+  func arrays(in buffer: FloatBuffer) -> [String: Parameters.Array] {
+    Dictionary(
+      uniqueKeysWithValues: slots.map { ($0.name, array($0, in: buffer)) })
+  }
+
   /// In MXNet's order.
   func array(_ slot: Slot, in buffer: FloatBuffer) -> Parameters.Array {
     let count = slot.shape.reduce(1, *)

@@ -19,9 +19,9 @@ extension Trainer {
     unsafe images.withUnsafeBufferPointer { images in
       guard let images = images.baseAddress else { return }
       let parts = (0..<workers.count).map { part in
-        unsafe TrainingPart(
-          images: self.images(of: part, count: count), all: self.images(of: part, count: count), index: part,
-          execution: execution(images, worker: part),
+        let all = self.images(of: part, count: count)
+        return unsafe TrainingPart(
+          images: all, all: all, index: part, execution: execution(images, worker: part),
           sums: sums[part].start)
       }
       workers.forEach(parts.count) { part, _ in

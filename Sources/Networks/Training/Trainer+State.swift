@@ -16,11 +16,7 @@ extension Trainer {
 
   func load(_ parameters: Parameters) throws {
     try graph.check(parameters)
-    for slot in learnt.slots {
-      try learnt.set(
-        slot, in: learnt.values,
-        to: Parameters.Array(shape: slot.shape, values: parameters.values(of: slot.name)))
-    }
+    try learnt.set(parameters, in: learnt.values)
     for norm in normalizations.compactMap(\.self) {
       guard let names = norm.statistics else { continue }
       norm.restore(
@@ -30,8 +26,7 @@ extension Trainer {
   }
 
   public func parameters() throws -> Parameters {
-    var arrays: [String: Parameters.Array] = [:]
-    for slot in learnt.slots { arrays[slot.name] = learnt.array(slot, in: learnt.values) }
+    var arrays = learnt.arrays(in: learnt.values)
     for norm in normalizations.compactMap(\.self) {
       guard let names = norm.statistics else { continue }
       arrays[names.mean] = Parameters.Array(shape: [norm.movingMean.count], values: norm.movingMean)

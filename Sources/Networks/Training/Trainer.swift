@@ -164,8 +164,6 @@ public final class Trainer: TrainingEngine {
   ) -> (loss: Double, arrays: [String: Parameters.Array]) {
     let (loss, total) = run(images, targets: targets, count: count, outputs: &outputs)
     backward(images, count: count, total: total)
-    var arrays: [String: Parameters.Array] = [:]
-    for slot in learnt.slots { arrays[slot.name] = learnt.array(slot, in: learnt.gradient) }
-    return (loss, arrays)
+    return (loss, learnt.arrays(in: learnt.gradient))
   }
 }

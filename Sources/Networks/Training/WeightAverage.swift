@@ -16,10 +16,7 @@ final class WeightAverage: @unchecked Sendable {  // one step at a time, and eac
     self.norms = norms.filter { $0.statistics != nil }
     values = try FloatBuffer(count: learnt.values.count)
     statistics = []
-    for slot in learnt.slots {
-      try learnt.set(
-        slot, in: values, to: Parameters.Array(shape: slot.shape, values: start.values(of: slot.name)))
-    }
+    try learnt.set(start, in: values)
     for norm in self.norms {
       guard let names = norm.statistics else { continue }
       statistics.append(try start.values(of: names.mean) + start.values(of: names.variance))
@@ -44,8 +41,7 @@ final class WeightAverage: @unchecked Sendable {  // one step at a time, and eac
 
   /// Under the parameters' names.
   func arrays() -> [String: Parameters.Array] {
-    var arrays: [String: Parameters.Array] = [:]
-    for slot in learnt.slots { arrays[slot.name] = learnt.array(slot, in: values) }
+    var arrays = learnt.arrays(in: values)
     for (norm, both) in zip(norms, statistics) {
       guard let names = norm.statistics else { continue }
       let count = both.count / 2

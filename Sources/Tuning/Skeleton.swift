@@ -1,0 +1,3 @@
+import Jobs
+import Search
+import Training

@@ -135,10 +135,12 @@ let package = Package(
     .target(
       name: "ControlPlane",
       dependencies: [
-        "Files", "Jobs", "Objects", "Tuning", .product(name: "GRDB", package: "GRDB.swift"),
+        "Files", "Jobs", "Models", "Objects", "Tuning", .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Logging", package: "swift-log"),
       ],
-      swiftSettings: strict),
+      exclude: ["README.md"],
+      // Part of the program: an installed binary must find it wherever it stands.
+      resources: [.embedInCode("Shapes.json")], swiftSettings: strict),
     // The local SageMaker: one port for all of it.
     .target(
       name: "Serving",

@@ -1,4 +1,0 @@
-import GRDB
-import Jobs
-import Objects
-import Tuning

@@ -135,7 +135,7 @@ let package = Package(
     .target(
       name: "ControlPlane",
       dependencies: [
-        "Files", "Jobs", "Models", "Objects", "Tuning", .product(name: "GRDB", package: "GRDB.swift"),
+        "Files", "Jobs", "Models", "Objects", "Records", "Tuning", .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Logging", package: "swift-log"),
       ],
       exclude: ["README.md"],

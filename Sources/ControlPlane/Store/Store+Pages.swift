@@ -59,8 +59,7 @@ extension ListQuery {
     case .name: ["name", "id"]
     case .created: ["created", "id"]
     case .status: ["status", "created", "id"]
-    // Those without one come last in one order and first in the other.
-    case .objective: ["ifnull(objective, -1e308)", "created", "id"]
+    case .objective: ["objective", "created", "id"]
     }
   }
 
@@ -79,6 +78,8 @@ extension ListQuery {
     add("created < ?", createdBefore)
     add("modified > ?", modifiedAfter)
     add("modified < ?", modifiedBefore)
+    // SageMaker does not list those without one.
+    if key == .objective { conditions.append("objective IS NOT NULL") }
     if let place {
       conditions.append(
         "(\(columns.joined(separator: ", "))) \(isAscending ? ">" : "<") "
@@ -103,7 +104,7 @@ extension ListQuery {
       case .name: [.string(resource.name)]
       case .created: [.number(resource.created)]
       case .status: [.string(resource.status), .number(resource.created)]
-      case .objective: [.number(resource.objective ?? -1e308), .number(resource.created)]
+      case .objective: [.number(resource.objective ?? 0), .number(resource.created)]
       }
     let content = JSON.list([.string(fingerprint)] + place + [.integer(Int(clamping: id))])
     return content.bytes.map { byte in

@@ -1,0 +1,202 @@
+import Files
+import Foundation
+
+/// A transform job as its own process works at it: files in, `<name>.out` files out.
+///
+/// SageMaker's rules: the records of an input come out in their order; an input of which one record fails has no output,
+/// and the others go on.
+public struct BatchTransform: Sendable {
+  /// One record's request, to the model; an answer for each, in their order.
+  public typealias Invoke = (_ records: [[UInt8]]) async throws -> [Result<[UInt8], Refusal>]
+
+  /// The model's answer to a bad record: HTTP's status, and its words.
+  public struct Refusal: Error, Hashable, Sendable {
+    public let status: Int
+    public let message: String
+
+    public init(status: Int, message: String) {
+      self.status = status
+      self.message = message
+    }
+  }
+
+  public struct Summary: Hashable, Sendable {
+    public var inputs = 0
+    public var failed = 0
+  }
+
+  /// Of the description: the model's folder or archive.
+  public let model: String
+  /// What the requests say of themselves.
+  public let contentType: String?
+  /// What is asked for.
+  public let accept: String?
+  /// Records in the model at once.
+  public let concurrency: Int
+  private let inputs: [(name: String, path: String)]
+  private let outputFolder: String
+  private let split: RecordSplit
+  private let endsLines: Bool
+  private let largestPayload: Int
+  private let join: RecordJoin
+
+  /// Requests side by side where the job does not say.
+  private static let standardConcurrency = 32
+
+  /// - Parameter path: of the description that `describe` made.
+  /// - Throws: `FileError`; `JSONError`; where the description lacks something.
+  public init(description path: String) throws {
+    let description = try JSON(reading: try readFile(path, limit: 1 << 30).bytes)
+    let job = description["request"] ?? [:]
+    let (input, output) = (job["TransformInput"] ?? [:], job["TransformOutput"] ?? [:])
+    guard let model = description["model"]?.text, let folder = description["output"]?.text,
+      let split = RecordSplit(rawValue: input["SplitType"]?.text ?? "None")
+    else { throw BatchFault(description: "\(path) is no description of a transform job") }
+    self.model = model
+    outputFolder = folder
+    self.split = split
+    inputs = (description["inputs"]?.list ?? []).compactMap { input in
+      guard let name = input["name"]?.text, let path = input["path"]?.text else { return nil }
+      return (name, path)
+    }
+    contentType = input["ContentType"]?.text
+    accept = output["Accept"]?.text
+    endsLines = output["AssembleWith"]?.text == "Line"
+    let concurrent = job["MaxConcurrentTransforms"]?.integer ?? 0
+    concurrency = concurrent > 0 ? min(concurrent, 100) : Self.standardConcurrency
+    let megabytes = job["MaxPayloadInMB"]?.integer ?? 6
+    // 0 asks for streaming, which has no end; 100 is the most otherwise.
+    largestPayload = (megabytes > 0 ? min(megabytes, 100) : 100) << 20
+    let processing = job["DataProcessing"] ?? [:]
+    let type = contentType?.split(separator: ";").first.map { $0.lowercased() }
+    join = RecordJoin(
+      format: type == "text/csv" ? .csv : type?.hasPrefix("application/json") ?? false ? .json : nil,
+      inputFilter: try JSONPath(processing["InputFilter"]?.text ?? "$"),
+      outputFilter: try JSONPath(processing["OutputFilter"]?.text ?? "$"),
+      joinsInput: processing["JoinSource"]?.text == "Input")
+  }
+
+  static func describe(
+    _ job: Resource, model: String, inputs: [(name: String, path: String)], output: String
+  ) -> JSON {
+    [
+      "model": .string(model), "output": .string(output), "request": job.request,
+      "inputs": .list(inputs.map { ["name": .string($0.name), "path": .string($0.path)] }),
+    ]
+  }
+
+  /// - Parameters:
+  ///   - tell: gets a line for each input that failed, as SageMaker's data log has it.
+  /// - Throws: `FileError` of the output folder; `CancellationError`; what `invoke` throws.
+  public func run(invoke: Invoke, tell: (String) -> Void) async throws -> Summary {
+    var summary = Summary()
+    tell(
+      "[sagemaker logs]: MaxConcurrentTransforms=\(concurrency), MaxPayloadInMB=\(largestPayload >> 20), "
+        + "BatchStrategy=SINGLE_RECORD")
+    var group: [(name: String, path: String)] = []
+    for input in inputs {
+      try Task.checkCancellation()
+      group.append(input)
+      if split == .none, group.count < concurrency { continue }
+      try await run(group, invoke, tell, &summary)
+      group = []
+    }
+    try await run(group, invoke, tell, &summary)
+    return summary
+  }
+
+  private func run(
+    _ group: [(name: String, path: String)], _ invoke: Invoke, _ tell: (String) -> Void, _ summary: inout Summary
+  ) async throws {
+    func fail(_ input: (name: String, path: String), _ status: Int, _ words: String) {
+      summary.failed += 1
+      tell("[sagemaker logs]: \(input.name): ClientError: \(status)")
+      tell("[sagemaker logs]: \(input.name): Message: \(words)")
+    }
+    summary.inputs += group.count
+    if split != .none {
+      for input in group {
+        do { try await runRecords(of: input, invoke) } catch let refusal as Refusal {
+          fail(input, refusal.status, refusal.message)
+        } catch let error where Self.isOfInput(error) {
+          fail(input, 400, "\(error)")
+        }
+      }
+      return
+    }
+    // Whole objects: many go through the model together.
+    var whole: [(input: (name: String, path: String), record: [UInt8])] = []
+    var requests: [[UInt8]] = []
+    for input in group {
+      do {
+        var splitter = try RecordSplitter(input.path, split, limit: largestPayload)
+        guard let record = try splitter.next() else { continue }
+        requests.append(try join.request(record))
+        whole.append((input, record))
+      } catch let error where Self.isOfInput(error) {
+        fail(input, 400, "\(error)")
+      }
+    }
+    guard !requests.isEmpty else { return }
+    for (one, answer) in zip(whole, try await invoke(requests)) {
+      do {
+        var output = try open(one.input.name)
+        try append(try join.result(one.record, try answer.get()), to: &output)
+        try output.publish(durably: false)
+      } catch let refusal as Refusal {
+        fail(one.input, refusal.status, refusal.message)
+      } catch let error where Self.isOfInput(error) {
+        fail(one.input, 400, "\(error)")
+      }
+    }
+  }
+
+  private func runRecords(of input: (name: String, path: String), _ invoke: Invoke) async throws {
+    var splitter = try RecordSplitter(input.path, split, limit: largestPayload)
+    var output = try open(input.name)
+    do {
+      var isEnd = false
+      while !isEnd {
+        try Task.checkCancellation()
+        var records: [[UInt8]] = []
+        while records.count < concurrency {
+          guard let record = try splitter.next() else {
+            isEnd = true
+            break
+          }
+          records.append(record)
+        }
+        if records.isEmpty { break }
+        let answers = try await invoke(try records.map { try join.request($0) })
+        for (record, answer) in zip(records, answers) {
+          try append(try join.result(record, try answer.get()), to: &output)
+        }
+      }
+    } catch {
+      output.discard()
+      throw error
+    }
+    try output.publish(durably: false)
+  }
+
+  /// AssembleWith Line ends each record's answer with a line feed, None with nothing.
+  private func append(_ answer: [UInt8], to output: inout StagedFile) throws(FileError) {
+    guard endsLines else { return try output.append(answer.span) }
+    try output.append((answer.last == UInt8(ascii: "\n") ? answer : answer + [UInt8(ascii: "\n")]).span)
+  }
+
+  private func open(_ name: String) throws -> StagedFile {
+    let path = Files.join(outputFolder, try Channels.safe(name) + ".out")
+    try makeFolder(folderName(path))
+    return try StagedFile(path)
+  }
+
+  /// Whether the next input may fare better.
+  private static func isOfInput(_ error: any Error) -> Bool {
+    switch error {
+    case is CancellationError: false
+    case let error as FileError: error.isMissing
+    default: true
+    }
+  }
+}

@@ -1,0 +1,124 @@
+/// Why a text is no JSONPath that transform jobs know.
+struct JSONPathError: Error, Hashable, Sendable, CustomStringConvertible {
+  let description: String
+}
+
+/// The part of JSONPath that SageMaker's filters have: `$`, `.name`, `['name', 'other']`, `[0, 2]`, `[-1]`, `[1:3]`, `*`.
+struct JSONPath: Hashable, Sendable {
+  enum Step: Hashable, Sendable {
+    case names([String])
+    case indices([Int])
+    case slice(Int?, Int?)
+    case all
+  }
+  let steps: [Step]
+
+  init(_ text: String) throws(JSONPathError) {
+    var rest = text[...]
+    guard rest.popFirst() == "$" else { throw JSONPathError(description: "a JSONPath begins with $") }
+    var steps: [Step] = []
+    while let first = rest.popFirst() {
+      switch first {
+      case ".":
+        let name = rest.prefix { $0 != "." && $0 != "[" }
+        guard !name.isEmpty else { throw JSONPathError(description: "a name is expected after a dot") }
+        rest = rest.dropFirst(name.count)
+        steps.append(name == "*" ? .all : .names([String(name)]))
+      case "[":
+        guard let end = Self.end(of: rest) else { throw JSONPathError(description: "a ] is missing") }
+        steps.append(try Self.step(rest[..<end]))
+        rest = rest[rest.index(after: end)...]
+      default: throw JSONPathError(description: "a dot or a [ is expected instead of \(first)")
+      }
+    }
+    self.steps = steps
+  }
+
+  /// The bracket that is not in quotes.
+  private static func end(of text: Substring) -> Substring.Index? {
+    var isQuoted = false
+    for index in text.indices {
+      if text[index] == "'" { isQuoted.toggle() }
+      if text[index] == "]" && !isQuoted { return index }
+    }
+    return nil
+  }
+
+  private static func step(_ text: Substring) throws(JSONPathError) -> Step {
+    let text = text.filter { $0 != " " }
+    if text == "*" { return .all }
+    if text.hasPrefix("'") {
+      let names = text.split(separator: ",").map { $0.dropFirst().dropLast() }
+      guard text.split(separator: ",").allSatisfy({ $0.count > 2 && $0.hasPrefix("'") && $0.hasSuffix("'") }) else {
+        throw JSONPathError(description: "names in quotes are expected, such as ['a','b']")
+      }
+      return .names(names.map(String.init))
+    }
+    if text.contains(":") {
+      let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+      let bounds = parts.map { Int($0) }
+      guard parts.count == 2, zip(parts, bounds).allSatisfy({ $0.isEmpty || $1 != nil }) else {
+        throw JSONPathError(description: "a range such as [1:3] is expected")
+      }
+      return .slice(bounds[0], bounds[1])
+    }
+    let indices = text.split(separator: ",").map { Int($0) }
+    guard !indices.isEmpty, !indices.contains(nil) else {
+      throw JSONPathError(description: "numbers, names in quotes, a range or * are expected in [\(text)]")
+    }
+    return .indices(indices.compactMap(\.self))
+  }
+
+  /// What it selects: one value for a path to one, else a list.
+  ///
+  /// - Throws: for an index that is out of range and a name that is not there.
+  func select(from value: JSON) throws(JSONPathError) -> JSON {
+    var found = [value]
+    var isOne = true
+    for step in steps {
+      var next: [JSON] = []
+      for value in found { next += try Self.children(of: value, step) }
+      found = next
+      switch step {
+      case .names(let names) where names.count == 1: break
+      case .indices(let indices) where indices.count == 1: break
+      default: isOne = false
+      }
+    }
+    return isOne ? found.first ?? .null : .list(found)
+  }
+
+  private static func children(of value: JSON, _ step: Step) throws(JSONPathError) -> [JSON] {
+    switch step {
+    case .all: return value.list ?? value.object?.sorted { $0.key < $1.key }.map(\.value) ?? []
+    case .names(let names):
+      var found: [JSON] = []
+      for name in names {
+        guard let member = value.object?[name] else {
+          throw JSONPathError(description: "there is no member '\(name)'")
+        }
+        found.append(member)
+      }
+      return found
+    case .indices(let indices):
+      let elements = value.list ?? []
+      var found: [JSON] = []
+      for index in indices {
+        let place = index < 0 ? elements.count.advanced(by: max(index, -elements.count - 1)) : index
+        guard elements.indices.contains(place) else {
+          throw JSONPathError(description: "the index \(index) is out of range: there are \(elements.count) elements")
+        }
+        found.append(elements[place])
+      }
+      return found
+    case .slice(let from, let to):
+      let elements = value.list ?? []
+      func bound(_ given: Int?, _ otherwise: Int) -> Int {
+        guard let given else { return otherwise }
+        return given < 0 ? max(0, elements.count + max(given, -elements.count)) : min(given, elements.count)
+      }
+      let (start, end) = (bound(from, 0), bound(to, elements.count))
+      return start < end ? Array(elements[start..<end]) : []
+    }
+  }
+}

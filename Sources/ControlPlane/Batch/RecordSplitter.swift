@@ -1,0 +1,117 @@
+import Files
+import Records
+
+/// SplitType: how an object is cut into records.
+enum RecordSplit: String, Sendable {
+  case none = "None"
+  case line = "Line"
+  case recordIO = "RecordIO"
+  case tfRecord = "TFRecord"
+}
+
+/// Why an input was not answered, in a sentence.
+struct BatchFault: Error, Hashable, Sendable, CustomStringConvertible {
+  let description: String
+}
+
+/// The records of one file, one after the other; of a large file only one is in memory.
+struct RecordSplitter: ~Copyable {
+  private enum Kind { case none, line, tfRecord }
+  private let kind: Kind
+  private let file: InputFile
+  private let limit: Int
+  private var offset = 0
+  private var block: [UInt8] = []
+  private var taken = 0
+  private var recordIO: RecordReader?
+
+  private static let blockByteCount = 1 << 16
+
+  /// - Parameter limit: bytes of a record.
+  init(_ path: String, _ split: RecordSplit, limit: Int) throws {
+    file = try InputFile(path)
+    self.limit = limit
+    kind =
+      switch split {
+      case .none, .recordIO: .none
+      case .line: .line
+      case .tfRecord: .tfRecord
+      }
+    recordIO = split == .recordIO ? try RecordReader(path) : nil
+  }
+
+  mutating func next() throws -> [UInt8]? {
+    if recordIO != nil { return try recordIO?.next().map { try Self.content(of: $0) } }
+    switch kind {
+    case .none:
+      guard offset == 0 else { return nil }
+      offset = 1
+      try check(file.byteCount)
+      return try read(file.byteCount, at: 0)
+    case .line: return try nextLine()
+    case .tfRecord: return try nextTFRecord()
+    }
+  }
+
+  /// Of an image's record the image alone; other records have no header of that kind.
+  private static func content(of record: Record) throws -> [UInt8] {
+    guard let (_, start) = try? record.parse() else { return record.payload }
+    let image = record.payload.dropFirst(start)
+    let isImage = image.starts(with: [0xFF, 0xD8]) || image.starts(with: [0x89, 0x50, 0x4E, 0x47])
+    return isImage ? Array(image) : record.payload
+  }
+
+  private func check(_ byteCount: Int) throws(BatchFault) {
+    guard byteCount <= limit else {
+      throw BatchFault(description: "it has \(byteCount) bytes, more than MaxPayloadInMB allows (\(limit) bytes)")
+    }
+  }
+
+  private func read(_ byteCount: Int, at offset: Int) throws -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: byteCount)
+    var span = bytes.mutableSpan
+    var rest = span.mutableBytes
+    let count = try file.read(at: offset, into: &rest)
+    guard count == byteCount else { throw BatchFault(description: "it ends at byte \(offset + count), within a record") }
+    return bytes
+  }
+
+  /// Without its end; nil after the last one. Empty lines are no records.
+  private mutating func nextLine() throws -> [UInt8]? {
+    var line: [UInt8] = []
+    var hasLine = false
+    while true {
+      if taken == block.count {
+        let count = min(Self.blockByteCount, file.byteCount - offset)
+        guard count > 0 else { return hasLine && !line.isEmpty ? line : nil }
+        block = try read(count, at: offset)
+        offset += count
+        taken = 0
+      }
+      hasLine = true
+      let rest = block[taken...]
+      let end = rest.firstIndex(of: UInt8(ascii: "\n"))
+      line += rest[..<(end ?? rest.endIndex)]
+      try check(line.count)
+      taken = end.map { $0 + 1 } ?? block.count
+      if end != nil {
+        if line.last == UInt8(ascii: "\r") { line.removeLast() }
+        if !line.isEmpty { return line }
+      }
+    }
+  }
+
+  /// TensorFlow's framing: length, its checksum, data, its checksum.
+  private mutating func nextTFRecord() throws -> [UInt8]? {
+    guard offset < file.byteCount else { return nil }
+    let head = try read(12, at: offset)
+    let length = head.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    guard let byteCount = Int(exactly: length), byteCount <= file.byteCount - offset - 12 else {
+      throw BatchFault(description: "the record at byte \(offset) says it has \(length) bytes, more than are left")
+    }
+    try check(byteCount)
+    let data = try read(byteCount, at: offset + 12)
+    offset += 12 + byteCount + 4
+    return data
+  }
+}

@@ -1,0 +1,202 @@
+extension ControlPlane {
+  func createTuningJob(_ call: Call) async throws(ControlPlaneError) -> JSON {
+    let name = call.text("HyperParameterTuningJobName")
+    let request = call.request.without("Tags")
+    try TuningRules.check(request, options.quotas)
+    for definition in TuningRules.definitions(of: request) {
+      let role = definition["RoleArn"]?.text ?? ""
+      for channel in definition["InputDataConfig"]?.list ?? [] {
+        guard let uri = channel["DataSource"]?["S3DataSource"]?["S3Uri"]?.text else { continue }
+        try await checkObjects(uri, role: role, call)
+      }
+    }
+    for parent in TuningRules.parents(of: request) {
+      guard let parent = try await store.find(.tuningJob, parent) else {
+        throw .invalid("The parent hyperparameter tuning job \(parent) does not exist.")
+      }
+      guard !["InProgress", "Stopping"].contains(parent.status) else {
+        throw .invalid(
+          "The parent hyperparameter tuning job \(parent.name) is in status \(parent.status); it must have ended.")
+      }
+      try TuningRules.check(parent: parent, of: request)
+    }
+    let arn = call.arn(.tuningJob, name)
+    let inProgress = try await store.count(.tuningJob, statuses: ["InProgress", "Stopping"])
+    try options.quotas.check(.tuningJob, current: inProgress)
+    var job = Resource(name: name, arn: arn, created: call.time, status: "InProgress", request: request)
+    // Its training jobs are of the same region and account.
+    job.state["caller"] = ["region": .string(call.caller.region), "account": .string(call.caller.account)]
+    try await store.insert(.tuningJob, job, tags: call.tags, taken: ResourceKind.tuningJob.taken(arn))
+    engine.submit(.init(.tuningJob, name))
+    return ["HyperParameterTuningJobArn": .string(arn)]
+  }
+
+  func describeTuningJob(_ call: Call) async throws(ControlPlaneError) -> JSON {
+    let name = call.text("HyperParameterTuningJobName")
+    let job = try await existing(.tuningJob, name, call)
+    var answer = job.request.merging(job.state.shown)
+    answer["HyperParameterTuningJobName"] = .string(name)
+    answer["HyperParameterTuningJobArn"] = .string(job.arn)
+    answer["HyperParameterTuningJobStatus"] = .string(job.status)
+    answer["CreationTime"] = .number(job.created)
+    answer["LastModifiedTime"] = .number(job.modified)
+    let counters = try await store.tuningCounters(of: name)
+    answer["TrainingJobStatusCounters"] = counters.jobs
+    answer["ObjectiveStatusCounters"] = counters.objectives
+    let isMaximized = TuningRules.isMaximized(job.request)
+    if let best = try await store.bestTrainingJob(of: name, isMaximized: isMaximized) {
+      answer["BestTrainingJob"] = Self.summary(of: best, in: job)
+      if job.request["WarmStartConfig"]?["WarmStartType"]?.text == "IdenticalDataAndAlgorithm" {
+        answer["OverallBestTrainingJob"] = try await overallBest(best, of: job, isMaximized)
+      }
+    }
+    return answer
+  }
+
+  /// The best of a tuning job and its parents.
+  private func overallBest(
+    _ best: Resource, of job: Resource, _ isMaximized: Bool
+  ) async throws(ControlPlaneError) -> JSON {
+    var (overall, owner) = (best, job)
+    for name in TuningRules.parents(of: job.request) {
+      guard let parent = try await store.find(.tuningJob, name),
+        let other = try await store.bestTrainingJob(of: name, isMaximized: isMaximized),
+        let (value, most) = other.objective.flatMap({ value in overall.objective.map { (value, $0) } }),
+        isMaximized ? value > most : value < most
+      else { continue }
+      (overall, owner) = (other, parent)
+    }
+    return Self.summary(of: overall, in: owner)
+  }
+
+  func listTuningJobs(_ call: Call) async throws(ControlPlaneError) -> JSON {
+    var answer = try await list(
+      .tuningJob, call, as: "HyperParameterTuningJobSummaries", ascending: true, sortBy: .name
+    ) { job in
+      var summary: JSON = [
+        "HyperParameterTuningJobName": .string(job.name), "HyperParameterTuningJobArn": .string(job.arn),
+        "CreationTime": .number(job.created), "LastModifiedTime": .number(job.modified),
+        "HyperParameterTuningJobStatus": .string(job.status),
+      ]
+      summary["HyperParameterTuningEndTime"] = job.state["HyperParameterTuningEndTime"]
+      return summary
+    }
+    var summaries: [JSON] = []
+    for var summary in answer["HyperParameterTuningJobSummaries"]?.list ?? [] {
+      let name = summary["HyperParameterTuningJobName"]?.text ?? ""
+      let counters = try await store.tuningCounters(of: name)
+      summary["TrainingJobStatusCounters"] = counters.jobs
+      summary["ObjectiveStatusCounters"] = counters.objectives
+      let config = try await store.find(.tuningJob, name)?.request["HyperParameterTuningJobConfig"]
+      summary["Strategy"] = config?["Strategy"] ?? "Bayesian"
+      summary["ResourceLimits"] = config?["ResourceLimits"]
+      summaries.append(summary)
+    }
+    answer["HyperParameterTuningJobSummaries"] = .list(summaries)
+    return answer
+  }
+
+  func listTrainingJobsOfTuning(_ call: Call) async throws(ControlPlaneError) -> JSON {
+    let tuning = try await existing(.tuningJob, call.text("HyperParameterTuningJobName"), call)
+    return try await list(
+      .trainingJob, call, as: "TrainingJobSummaries", ascending: true, sortBy: .name, parent: tuning.name
+    ) { Self.summary(of: $0, in: tuning).without("TuningJobName") }
+  }
+
+  static func summary(of job: Resource, in tuning: Resource) -> JSON {
+    var summary: JSON = [
+      "TrainingJobName": .string(job.name), "TrainingJobArn": .string(job.arn),
+      "TuningJobName": .string(tuning.name), "CreationTime": .number(job.created),
+      "TrainingJobStatus": .string(job.status), "TunedHyperParameters": job.state["tuned"] ?? [:],
+    ]
+    for name in ["TrainingStartTime", "TrainingEndTime", "FailureReason"] { summary[name] = job.state[name] }
+    summary["TrainingJobDefinitionName"] = job.state["definition"]
+    if let value = job.objective, let objective = TuningRules.objective(of: tuning.request) {
+      summary["FinalHyperParameterTuningJobObjectiveMetric"] = [
+        "Type": objective["Type"] ?? "Maximize", "MetricName": objective["MetricName"] ?? "", "Value": .number(value),
+      ]
+    }
+    summary["ObjectiveStatus"] =
+      switch job.status {
+      case "InProgress", "Stopping": "Pending"
+      default: job.objective == nil ? "Failed" : "Succeeded"
+      }
+    return summary
+  }
+
+  func deleteTuningJob(_ call: Call) async throws(ControlPlaneError) {
+    let name = call.text("HyperParameterTuningJobName")
+    let job = try await store.delete(.tuningJob, name) { job in
+      guard !["InProgress", "Stopping"].contains(job.status) else {
+        throw ControlPlaneError.invalid(
+          "The hyperparameter tuning job \(name) is in status \(job.status); stop it, and wait until it has ended.")
+      }
+    }
+    if job == nil { throw ResourceKind.tuningJob.missing("") }
+    engine.removeFolder(of: .init(.tuningJob, name))
+  }
+}
+
+/// What SageMaker asks of a tuning job beyond the shapes of its members.
+enum TuningRules {
+  static func definitions(of request: JSON) -> [JSON] {
+    request["TrainingJobDefinition"].map { [$0] } ?? request["TrainingJobDefinitions"]?.list ?? []
+  }
+
+  static func parents(of request: JSON) -> [String] {
+    (request["WarmStartConfig"]?["ParentHyperParameterTuningJobs"]?.list ?? []).compactMap {
+      $0["HyperParameterTuningJobName"]?.text
+    }
+  }
+
+  static func objective(of request: JSON) -> JSON? {
+    request["HyperParameterTuningJobConfig"]?["HyperParameterTuningJobObjective"]
+      ?? definitions(of: request).first?["TuningObjective"]
+  }
+
+  static func isMaximized(_ request: JSON) -> Bool { objective(of: request)?["Type"]?.text != "Minimize" }
+
+  static func check(_ request: JSON, _ quotas: Quotas) throws(ControlPlaneError) {
+    guard (request["TrainingJobDefinition"] == nil) != (request["TrainingJobDefinitions"] == nil) else {
+      throw .invalid("You must specify exactly one of TrainingJobDefinition and TrainingJobDefinitions.")
+    }
+    let definitions = definitions(of: request)
+    guard definitions.count == 1 else {
+      throw .invalid("TrainingJobDefinitions has \(definitions.count) definitions; one is searched here.")
+    }
+    guard objective(of: request) != nil else { throw .invalid("HyperParameterTuningJobObjective must be given.") }
+    guard request["Autotune"] == nil else {
+      throw .invalid("Autotune is not done here: give the ranges of the hyperparameters.")
+    }
+    let limits = request["HyperParameterTuningJobConfig"]?["ResourceLimits"]
+    let (jobs, parallel) = (limits?["MaxNumberOfTrainingJobs"]?.integer, limits?["MaxParallelTrainingJobs"]?.integer ?? 1)
+    if let jobs {
+      guard parallel <= jobs else {
+        throw .invalid("MaxParallelTrainingJobs must be less than or equal to MaxNumberOfTrainingJobs.")
+      }
+      try check("MaxNumberOfTrainingJobs", jobs, quotas.tuningTrainingJobs)
+    }
+    try check("MaxParallelTrainingJobs", parallel, quotas.tuningParallelTrainingJobs)
+    for definition in definitions {
+      for channel in definition["InputDataConfig"]?.list ?? [] {
+        _ = try ObjectPlace(channel["DataSource"]?["S3DataSource"]?["S3Uri"]?.text ?? "")
+      }
+      _ = try ObjectPlace(definition["OutputDataConfig"]?["S3OutputPath"]?.text ?? "")
+    }
+  }
+
+  private static func check(_ name: String, _ value: Int, _ most: Int) throws(ControlPlaneError) {
+    guard value > most else { return }
+    throw ControlPlaneError(
+      .limitExceeded, "The account-level service limit '\(name)' is \(most), with a request of \(value).")
+  }
+
+  /// A warm start goes on with the same objective.
+  static func check(parent: Resource, of request: JSON) throws(ControlPlaneError) {
+    guard objective(of: parent.request)?["MetricName"] == objective(of: request)?["MetricName"],
+      isMaximized(parent.request) == isMaximized(request)
+    else {
+      throw .invalid("The parent hyperparameter tuning job \(parent.name) has another objective metric.")
+    }
+  }
+}

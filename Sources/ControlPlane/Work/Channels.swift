@@ -1,0 +1,105 @@
+import Files
+import Foundation
+
+/// Brings objects to where a job's process reads them.
+struct Channels {
+  let objects: any ObjectAccess
+
+  /// What the caller has to mend.
+  struct Fault: Error, CustomStringConvertible {
+    let description: String
+  }
+
+  /// One object, and its path below a folder.
+  struct Item: Sendable {
+    let object: ObjectPlace
+    let path: String
+  }
+
+  /// The objects of a prefix. Paths are the keys after the prefix, or, where it ends within a name, after its last `/`.
+  func items(prefix uri: String) async throws -> [Item] {
+    let place = try ObjectPlace(uri)
+    let found = try await objects.list(place, most: nil).filter { !$0.key.hasSuffix("/") }
+    guard !found.isEmpty else { throw Fault(description: "No S3 objects found under S3 URL \"\(uri)\"") }
+    let base = place.key.isEmpty || place.key.hasSuffix("/") ? place.key : place.key + "/"
+    let isFolder = found.allSatisfy { $0.key.hasPrefix(base) }
+    let start = isFolder ? base : Self.folder(of: place.key)
+    return try found.map { Item(object: $0, path: try Self.safe(String($0.key.dropFirst(start.count)))) }
+  }
+
+  /// The objects that a manifest names: `[{"prefix": "s3://bucket/prefix"}, "relative/path", ...]`.
+  func items(manifest uri: String, in scratch: String) async throws -> [Item] {
+    let path = join(scratch, "manifest.json")
+    try await objects.download(try ObjectPlace(uri), to: path)
+    let bytes = try readFile(path, limit: 256 << 20).bytes
+    let elements: [JSON]
+    do { elements = try JSON(reading: bytes).list ?? [] } catch {
+      throw Fault(description: "the manifest \(uri) is no JSON: \(error)")
+    }
+    guard let prefix = elements.first?["prefix"]?.text else {
+      throw Fault(description: "the manifest \(uri) does not begin with {\"prefix\": \"s3://...\"}")
+    }
+    let place = try ObjectPlace(prefix)
+    return try elements.dropFirst().map { element in
+      guard let path = element.text else {
+        throw Fault(description: "the manifest \(uri) names an object that is no text: \(element.encoded)")
+      }
+      return Item(object: ObjectPlace(bucket: place.bucket, key: place.key + path), path: try Self.safe(path))
+    }
+  }
+
+  func download(_ items: [Item], to folder: String) async throws {
+    try makeFolder(folder)
+    for item in items {
+      try Task.checkCancellation()
+      let path = join(folder, item.path)
+      try makeFolder(folderName(path))
+      try await objects.download(item.object, to: path)
+    }
+  }
+
+  /// An augmented manifest, its images beside it: references become paths.
+  func download(augmentedManifest uri: String, attributes: [String], to folder: String) async throws {
+    try makeFolder(join(folder, "objects"))
+    let path = join(folder, "manifest")
+    try await objects.download(try ObjectPlace(uri), to: path)
+    let text = String(decoding: try readFile(path, limit: 1 << 30).bytes, as: UTF8.self)
+    try? FileManager.default.removeItem(atPath: path)
+    var lines = ""
+    for (index, line) in text.split(separator: "\n").enumerated() {
+      try Task.checkCancellation()
+      guard let entry = try? JSON(reading: Array(line.utf8)), entry.object != nil else {
+        throw Fault(description: "\(uri): line \(index + 1) is no JSON object")
+      }
+      var members: JSON = [:]
+      for name in attributes {
+        guard let value = entry[name] else {
+          throw Fault(description: "\(uri): line \(index + 1) has no attribute \(name)")
+        }
+        members[name] = value
+        guard name.hasSuffix("-ref"), let reference = value.text else { continue }
+        let object = try ObjectPlace(reference)
+        let image = join(folder, "objects/\(index)-\(try Self.safe(baseName(object.key)))")
+        try await objects.download(object, to: image)
+        // The trainer takes the image from "source-ref".
+        members[name] = nil
+        members["source-ref"] = .string(image)
+      }
+      lines += members.encoded + "\n"
+    }
+    try writeFile(join(folder, "data.manifest"), lines)
+  }
+
+  private static func folder(of key: String) -> String {
+    key.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(key[...$0]) } ?? ""
+  }
+
+  /// - Throws: for a key that names no file below a folder.
+  static func safe(_ path: String) throws(Fault) -> String {
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." }), !path.utf8.contains(0) else {
+      throw Fault(description: "the key '\(path)' cannot be the name of a file")
+    }
+    return path
+  }
+}

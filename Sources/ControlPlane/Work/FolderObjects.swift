@@ -1,0 +1,58 @@
+import Files
+import Foundation
+import Glibc
+
+/// Objects as files of a folder: `ROOT/bucket/key`. Bytes are linked, not copied, where the file system lets them.
+public struct FolderObjects: ObjectAccess {
+  public let root: String
+
+  public init(_ root: String) { self.root = root }
+
+  public func list(_ prefix: ObjectPlace, most: Int?) async throws -> [ObjectPlace] {
+    let bucket = try path(of: ObjectPlace(bucket: prefix.bucket, key: ""))
+    // Below the last folder that the prefix names.
+    let start = prefix.key.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(prefix.key[...$0]) } ?? ""
+    let folder = try path(of: ObjectPlace(bucket: prefix.bucket, key: start))
+    guard isFolder(bucket), let names = FileManager.default.enumerator(atPath: folder) else { return [] }
+    var found: [ObjectPlace] = []
+    for case let name as String in names {
+      let key = start + name
+      guard key.hasPrefix(prefix.key), !isFolder(join(folder, name)), !name.hasSuffix(".partial") else { continue }
+      found.append(ObjectPlace(bucket: prefix.bucket, key: key))
+      if found.count == most { return found }
+    }
+    return found.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+  }
+
+  public func download(_ object: ObjectPlace, to path: String) async throws {
+    let source = try self.path(of: object)
+    try await onThread { try linkOrCopy(source, to: path) }
+  }
+
+  public func upload(_ path: String, to object: ObjectPlace) async throws {
+    let target = try self.path(of: object)
+    try await onThread {
+      try makeFolder(folderName(target))
+      let partial = target + ".\(getpid()).partial"
+      try linkOrCopy(path, to: partial)
+      guard unsafe rename(partial, target) == 0 else {
+        throw FileError(.system(call: "rename", code: errno), path: target)
+      }
+    }
+  }
+
+  private func path(of object: ObjectPlace) throws -> String {
+    let bucket = try Channels.safe(object.bucket)
+    guard !object.key.isEmpty else { return join(root, bucket) }
+    let isFolder = object.key.hasSuffix("/")
+    return join(join(root, bucket), try Channels.safe(isFolder ? String(object.key.dropLast()) : object.key))
+  }
+}
+
+/// The new name holds the bytes of the old one; what had that name goes.
+private func linkOrCopy(_ source: String, to target: String) throws {
+  unsafe unlink(target)
+  if unsafe link(source, target) == 0 { return }
+  guard errno != ENOENT else { throw FileError(.system(call: "open", code: ENOENT), path: source) }
+  try FileManager.default.copyItem(atPath: source, toPath: target)
+}

@@ -1,0 +1,96 @@
+import Files
+import Foundation
+
+/// What a start finds of the run before.
+extension JobEngine {
+  /// Times that a job is begun anew after the service ended under it; a job that ends the service each time must not do
+  /// so for ever.
+  private static let mostRestarts = 3
+
+  /// - Returns: what is to be worked at.
+  func recover() async throws(ControlPlaneError) -> [Work] {
+    var work: [Work] = []
+    for kind in [ResourceKind.tuningJob, .trainingJob, .transformJob] {
+      for name in try await store.names(kind, statuses: ["InProgress"]) {
+        let one = Work(kind, name)
+        if try await mayGoOn(one) { work.append(one) }
+      }
+      for name in try await store.names(kind, statuses: ["Stopping"]) { await finishStopped(Work(kind, name)) }
+    }
+    for name in try await store.names(.endpoint, statuses: ["Creating", "Updating", "InService", "Deleting"]) {
+      work.append(Work(.endpoint, name))
+    }
+    return work
+  }
+
+  private func mayGoOn(_ work: Work) async throws(ControlPlaneError) -> Bool {
+    guard let job = try await store.find(work.kind, work.name) else { return false }
+    if work.kind == .trainingJob, let parent = job.parent, try await isInProgress(tuningJob: parent) {
+      // The tuning job begins it again itself.
+      return false
+    }
+    guard job.state["isBegun"]?.isTrue ?? false else { return true }
+    let restarts = (job.state["restarts"]?.integer ?? 0) + 1
+    let hasCheckpoint = work.kind != .trainingJob || hasCheckpoint(work)
+    guard restarts <= Self.mostRestarts, hasCheckpoint else {
+      let reason =
+        hasCheckpoint
+        ? "InternalServerError: the service ended \(restarts) times while the job ran."
+        : "InternalServerError: the service ended while the job ran, and the job had no checkpoint yet to go on from. "
+          + "Create it again under another name."
+      await finishFailed(work, reason)
+      return false
+    }
+    try await store.update(work.kind, work.name) { $0.state["restarts"] = .integer(restarts) }
+    return true
+  }
+
+  private func isInProgress(tuningJob name: String) async throws(ControlPlaneError) -> Bool {
+    try await store.find(.tuningJob, name)?.status == "InProgress"
+  }
+
+  private func hasCheckpoint(_ work: Work) -> Bool {
+    let folder = join(self.folder(of: work), "opt-ml/checkpoints")
+    return ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).contains { !$0.hasSuffix(".partial") }
+  }
+
+  // MARK: Ends
+
+  func finishStopped(_ work: Work) async {
+    let time = now()
+    _ = try? await store.update(work.kind, work.name) { job in
+      guard ["InProgress", "Stopping"].contains(job.status) else { return }
+      switch work.kind {
+      case .trainingJob:
+        job.state["TrainingEndTime"] = .number(time)
+        job.finish("Stopped", secondary: "Stopped", "Training job stopped", at: time)
+      case .transformJob:
+        job.status = "Stopped"
+        job.state["TransformEndTime"] = .number(time)
+      default:
+        job.status = "Stopped"
+        job.state["HyperParameterTuningEndTime"] = .number(time)
+      }
+    }
+  }
+
+  /// - Parameter reason: its first 1024 characters are kept, as SageMaker does.
+  func finishFailed(_ work: Work, _ reason: String) async {
+    let time = now()
+    _ = try? await store.update(work.kind, work.name) { job in
+      guard ["InProgress", "Stopping"].contains(job.status) else { return }
+      job.state["FailureReason"] = .string(String(reason.prefix(1024)))
+      switch work.kind {
+      case .trainingJob:
+        job.state["TrainingEndTime"] = .number(time)
+        job.finish("Failed", secondary: "Failed", "Training job failed", at: time)
+      case .transformJob:
+        job.status = "Failed"
+        job.state["TransformEndTime"] = .number(time)
+      default:
+        job.status = "Failed"
+        job.state["HyperParameterTuningEndTime"] = .number(time)
+      }
+    }
+  }
+}

@@ -1,0 +1,184 @@
+import Files
+import Foundation
+import Jobs
+import Synchronization
+
+/// Turns what the store holds into work: jobs are run, endpoints brought into service.
+///
+/// A job waits for its turn in one queue; whoever stops it ends the part it is in. When the service ends, its children
+/// end too, and what was in work stays InProgress in the store, for the next start to go on with or to fail.
+final class JobEngine: Sendable {
+  struct Work: Hashable, Sendable {
+    let kind: ResourceKind
+    let name: String
+
+    init(_ kind: ResourceKind, _ name: String) {
+      self.kind = kind
+      self.name = name
+    }
+  }
+  /// The job was stopped by `stop`.
+  struct Stopped: Error {}
+
+  private struct Running {
+    var isStopped = false
+    /// Ends the part it is in.
+    var end: (@Sendable () -> Void)?
+    /// Told when the job has ended.
+    var waiting: [CheckedContinuation<Void, Never>] = []
+  }
+
+  let store: Store
+  let objects: any ObjectAccess
+  let endpoints: any EndpointHost
+  let options: ControlPlaneOptions
+  let now: @Sendable () -> Double
+  let queue: JobQueue
+  private let running = Mutex<[Work: Running]>([:])
+  /// Bounded by the quotas of jobs and endpoints.
+  private let submissions: AsyncStream<Work>
+  private let submit: AsyncStream<Work>.Continuation
+
+  init(
+    store: Store, objects: any ObjectAccess, endpoints: any EndpointHost, options: ControlPlaneOptions,
+    now: @escaping @Sendable () -> Double
+  ) {
+    (self.store, self.objects, self.endpoints, self.options, self.now) = (store, objects, endpoints, options, now)
+    let quotas = options.quotas
+    queue = JobQueue(
+      width: max(1, options.runningJobs),
+      limit: quotas.trainingJobsInProgress + quotas.transformJobsInProgress + options.runningJobs)
+    (submissions, submit) = AsyncStream.makeStream()
+  }
+
+  func submit(_ work: Work) { submit.yield(work) }
+
+  /// Works until the task is cancelled.
+  func run() async throws {
+    for work in try await recover() { submit(work) }
+    await withDiscardingTaskGroup { group in
+      for await work in submissions {
+        group.addTask { await self.perform(work) }
+      }
+      group.cancelAll()
+    }
+  }
+
+  func perform(_ work: Work) async {
+    if work.kind == .endpoint { return await bringAbout(endpoint: work.name) }
+    guard begin(work) else { return }
+    switch work.kind {
+    case .trainingJob: await train(work)
+    case .transformJob: await transform(work)
+    case .tuningJob: await tune(work)
+    case .model, .endpoint, .endpointConfig: break
+    }
+    end(work)
+  }
+
+  private func begin(_ work: Work) -> Bool {
+    running.withLock { running in
+      guard running[work] == nil else { return false }
+      running[work] = Running()
+      return true
+    }
+  }
+
+  private func end(_ work: Work) {
+    let waiting = running.withLock { $0.removeValue(forKey: work)?.waiting ?? [] }
+    for one in waiting { one.resume() }
+  }
+
+  func isStopped(_ work: Work) -> Bool { running.withLock { $0[work]?.isStopped ?? false } }
+
+  /// Asks a job to end, that the store has as Stopping. One that nobody works at is ended here.
+  func stop(_ work: Work) async {
+    let (isRunning, end) = running.withLock { running -> (Bool, (@Sendable () -> Void)?) in
+      guard running[work] != nil else { return (false, nil) }
+      running[work]?.isStopped = true
+      return (true, running[work]?.end)
+    }
+    if isRunning { end?() } else { await finishStopped(work) }
+  }
+
+  /// Returns when a job that runs has ended.
+  func waitForEnd(of work: Work) async {
+    await withCheckedContinuation { continuation in
+      let waits = running.withLock { running in
+        guard running[work] != nil else { return false }
+        running[work]?.waiting.append(continuation)
+        return true
+      }
+      if !waits { continuation.resume() }
+    }
+  }
+
+  /// Runs a part of a job that `stop` ends by cancelling it.
+  ///
+  /// - Throws: `Stopped` where it was; what the body throws.
+  func stoppable<Result: Sendable>(
+    _ work: Work, _ body: @escaping @Sendable () async throws -> Result
+  ) async throws -> Result {
+    let part = Task { try await body() }
+    let isStopped = running.withLock { running in
+      running[work]?.end = { part.cancel() }
+      return running[work]?.isStopped ?? false
+    }
+    if isStopped { part.cancel() }
+    defer { running.withLock { $0[work]?.end = nil } }
+    do {
+      return try await withTaskCancellationHandler {
+        try await part.value
+      } onCancel: {
+        part.cancel()
+      }
+    } catch {
+      if self.isStopped(work) { throw Stopped() }
+      throw error
+    }
+  }
+
+  /// Runs the body when the job's turn has come; until then `stop` ends the waiting, and then only what the body has made
+  /// stoppable.
+  func inTurn(_ work: Work, _ body: @escaping @Sendable () async throws -> Void) async throws {
+    try await stoppable(work) { [self] in
+      try await queue.run("\(work.kind.arnName)/\(work.name)") { [self] in
+        let isStopped = running.withLock { running in
+          running[work]?.end = nil
+          return running[work]?.isStopped ?? false
+        }
+        if isStopped { throw Stopped() }
+        try await body()
+      }
+    }
+  }
+
+  // MARK: Folders
+
+  func folder(of work: Work) -> String {
+    let folder =
+      switch work.kind {
+      case .trainingJob: "jobs"
+      case .transformJob: "transforms"
+      default: "tunings"
+      }
+    return join(join(options.root, folder), work.name)
+  }
+
+  func removeFolder(of work: Work) {
+    try? FileManager.default.removeItem(atPath: folder(of: work))
+  }
+
+  /// What a job's processes get of the environment.
+  func environment(_ more: [String: String]) -> [String: String] {
+    // Names and values with a byte 0 in them would keep the job from starting.
+    options.environment.merging(more) { $1 }
+  }
+}
+
+/// Runs what blocks on a thread of its own: the few that tasks share stay free.
+func onThread<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
+  try await withCheckedThrowingContinuation { continuation in
+    DispatchQueue(label: "control-plane.files").async { continuation.resume(with: Swift.Result { try body() }) }
+  }
+}

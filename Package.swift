@@ -110,8 +110,9 @@ let package = Package(
       swiftSettings: strict),
     // Parameters and scores: it knows nothing of a training.
     .target(name: "Search", dependencies: ["COpenBLAS"], exclude: ["README.md"], swiftSettings: strict),
+    .target(name: "CProcesses", cSettings: optimised),
     // Child processes: started, watched, limited, ended.
-    .target(name: "Jobs", dependencies: ["Files", "CLinux"], swiftSettings: strict),
+    .target(name: "Jobs", dependencies: ["Files", "CProcesses"], swiftSettings: strict),
     // A search over trainings, each a job.
     .target(
       name: "Tuning", dependencies: ["Files", "Jobs", "Pipelines", "Reporting", "Search", "Training"],

@@ -1,5 +1,3 @@
-public import Jobs
-
 /// Where the control plane keeps its things, and how much it takes on.
 public struct ControlPlaneOptions: Sendable {
   /// The folder that it is all in: `imrec.sqlite`, `jobs`, `transforms`, `tunings`.
@@ -10,8 +8,8 @@ public struct ControlPlaneOptions: Sendable {
   public var threads = 1
   /// Between SIGTERM and SIGKILL when a job is stopped; as SageMaker gives it.
   public var gracePeriod = Duration.seconds(120)
-  /// What runs a job: this same program.
-  public var program = Command.thisProgram
+  /// What runs a job: a copy of this same program.
+  public var program = "/proc/self/exe"
   /// What its processes get of the environment, beside what the request says.
   public var environment: [String: String] = [:]
   public var quotas = Quotas()

@@ -29,7 +29,9 @@ struct RecordSplitter: ~Copyable {
 
   /// - Parameter limit: bytes of a record.
   init(_ path: String, _ split: RecordSplit, limit: Int) throws {
+    let reader = try Self.reader(path, split)
     file = try InputFile(path)
+    recordIO = reader
     self.limit = limit
     kind =
       switch split {
@@ -37,7 +39,11 @@ struct RecordSplitter: ~Copyable {
       case .line: .line
       case .tfRecord: .tfRecord
       }
-    recordIO = split == .recordIO ? try RecordReader(path) : nil
+  }
+
+  private static func reader(_ path: String, _ split: RecordSplit) throws -> RecordReader? {
+    if split == .recordIO { return try RecordReader(path) }
+    return nil
   }
 
   mutating func next() throws -> [UInt8]? {
@@ -69,9 +75,12 @@ struct RecordSplitter: ~Copyable {
 
   private func read(_ byteCount: Int, at offset: Int) throws -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: byteCount)
-    var span = bytes.mutableSpan
-    var rest = span.mutableBytes
-    let count = try file.read(at: offset, into: &rest)
+    var count = 0
+    do {
+      var elements = bytes.mutableSpan
+      var all = unsafe elements.mutableBytes
+      count = try file.read(at: offset, into: &all)
+    }
     guard count == byteCount else { throw BatchFault(description: "it ends at byte \(offset + count), within a record") }
     return bytes
   }

@@ -146,7 +146,8 @@ let package = Package(
     .target(
       name: "Serving",
       dependencies: [
-        "ControlPlane", "Files", "Hosting", "Inference", "Objects", "Reporting", "Scoring", "Signatures",
+        "ControlPlane", "Files", "Hosting", "Inference", "Objects", "Pipelines", "Predictions", "Records",
+        "Reporting", "Scoring", "Signatures", "Tensors",
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -261,7 +262,10 @@ let package = Package(
       swiftSettings: tests),
     .testTarget(
       name: "ServingTests",
-      dependencies: ["Serving", "ControlPlane", "Files", "InferenceTestSupport", "Objects", "Signatures", "TestSupport"],
+      dependencies: [
+        "Serving", "ControlPlane", "Files", "Hosting", "Inference", "InferenceTestSupport", "Objects", "Signatures",
+        "Tensors", "TestSupport",
+      ],
       swiftSettings: tests),
     .testTarget(
       name: "CommandTests", dependencies: ["imrec", "im2rec", "Files", "Imaging", "Models", "TestSupport"],

@@ -2,7 +2,7 @@ import NIOCore
 import Synchronization
 
 /// Whether the client of a connection is still there, and what to do when it goes.
-final class ClientPresence: Sendable {
+package final class ClientPresence: Sendable {
   private enum State {
     case here(onLeaving: (@Sendable () -> Void)?)
     case gone
@@ -10,7 +10,7 @@ final class ClientPresence: Sendable {
   private let state = Mutex(State.here(onLeaving: nil))
 
   /// Has `body` called when the client goes; at once where it is gone.
-  func onLeaving(_ body: @escaping @Sendable () -> Void) {
+  package func onLeaving(_ body: @escaping @Sendable () -> Void) {
     let isGone = state.withLock { state in
       if case .gone = state { return true }
       state = .here(onLeaving: body)
@@ -20,7 +20,7 @@ final class ClientPresence: Sendable {
   }
 
   /// Forgets what `onLeaving` was told.
-  func forget() {
+  package func forget() {
     state.withLock { state in if case .here = state { state = .here(onLeaving: nil) } }
   }
 

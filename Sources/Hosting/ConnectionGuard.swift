@@ -14,9 +14,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
   typealias OutboundOut = HTTPResponsePart
 
   private let presences: ClientPresences
-  private let idleTime: TimeAmount
-  private let bodyTime: TimeAmount
-  private let maximumBodyByteCount: Int
+  private let limits: ConnectionLimits
   private var presence: ClientPresence?
   private var clock: Scheduled<Void>?
   /// The answer being written says that it is the last one.
@@ -27,21 +25,21 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
   private var isEnding = false
   private var requestsInWork = 0
   private var isBodyComing = false
+  private var bodyByteCount = 0
+  private var bodyStart = ContinuousClock.now
 
   /// A client that was refused gets this long to read why, and an idle one, when the server ends, to send what it has
   /// begun.
   private static let lingerTime = TimeAmount.seconds(1)
 
-  init(_ presences: ClientPresences, _ options: HostOptions) {
+  init(_ presences: ClientPresences, _ limits: ConnectionLimits) {
     self.presences = presences
-    idleTime = TimeAmount(options.idleTime)
-    bodyTime = TimeAmount(options.bodyTime)
-    maximumBodyByteCount = options.maximumBodyByteCount
+    self.limits = limits
   }
 
   func handlerAdded(context: ChannelHandlerContext) {
     presence = presences.add(context.channel)
-    restartClock(idleTime, context)
+    restartClock(TimeAmount(limits.idleTime), context)
   }
 
   func handlerRemoved(context: ChannelHandlerContext) { end(context) }
@@ -58,14 +56,16 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
       requestsInWork += 1
       isBodyComing = true
       isLastAnswer = head.headerFields[.connection]?.lowercased() == "close"
-      restartClock(bodyTime, context)
+      bodyByteCount = 0
+      bodyStart = .now
+      restartBodyClock(TimeAmount(limits.bodyTime), context)
       // Who asks first is told to go on, unless what it wants to send would be refused.
       if head.headerFields[.expect]?.lowercased() == "100-continue",
-        (head.headerFields[.contentLength].flatMap { Int($0) } ?? 0) <= maximumBodyByteCount
+        (head.headerFields[.contentLength].flatMap { Int($0) } ?? 0) <= limits.maximumBodyByteCount
       {
         context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
       }
-    case .body: break
+    case .body(let part): bodyByteCount += part.readableBytes
     case .end:
       isBodyComing = false
       if requestsInWork > 0 { clock?.cancel() }
@@ -98,7 +98,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         restartClock(Self.lingerTime, context)
         return
       }
-      if requestsInWork == 0 { restartClock(idleTime, context) }
+      if requestsInWork == 0 { restartClock(TimeAmount(limits.idleTime), context) }
     }
     context.write(data, promise: promise)
   }
@@ -122,6 +122,25 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     clock?.cancel()
     let channel = context.channel
     clock = context.eventLoop.scheduleTask(in: time) { channel.close(promise: nil) }
+  }
+
+  /// The time of a body; where bytes buy time, what has come is counted when the time is over.
+  private func restartBodyClock(_ time: TimeAmount, _ context: ChannelHandlerContext) {
+    guard let rate = limits.bodyBytesPerSecond else { return restartClock(time, context) }
+    clock?.cancel()
+    let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+    clock = context.eventLoop.scheduleTask(in: time) {
+      let (handler, context) = bound.value
+      guard handler.isBodyComing else { return }
+      let allowed =
+        handler.limits.bodyTime + .seconds(1) * (Double(handler.bodyByteCount) / Double(max(1, rate)))
+      let left = allowed - (.now - handler.bodyStart)
+      if left > .zero {
+        handler.restartBodyClock(TimeAmount(left), context)
+      } else {
+        context.close(promise: nil)
+      }
+    }
   }
 
   private func end(_ context: ChannelHandlerContext) {

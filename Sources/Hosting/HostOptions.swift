@@ -20,6 +20,14 @@ public struct HostOptions: Sendable {
   public init() {}
 
   var maximumBodyByteCount: Int { maximumPayloadMegabytes << 20 }
+
+  var connectionLimits: ConnectionLimits {
+    var limits = ConnectionLimits()
+    limits.idleTime = idleTime
+    limits.bodyTime = bodyTime
+    limits.maximumBodyByteCount = maximumBodyByteCount
+    return limits
+  }
 }
 
 extension HostOptions {

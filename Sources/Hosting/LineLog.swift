@@ -1,22 +1,36 @@
 import Glibc
-import Logging
+package import Logging
 import Synchronization
 
-/// Writes each event as one line to stderr: `2026-11-22T20:15:03.127Z info POST /invocations 200 12.3 ms`.
-struct LineLog: LogHandler {
-  var metadata: Logger.Metadata = [:]
-  var logLevel: Logger.Level
+/// Writes each event as one line to stderr: `2026-11-22T20:15:03.127Z info POST /invocations 200 12.3 ms`, and behind it
+/// what is known beside the words, `name=value`, by name.
+package struct LineLog: LogHandler {
+  package var metadata: Logger.Metadata = [:]
+  package var logLevel: Logger.Level
 
-  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+  package init(logLevel: Logger.Level) { self.logLevel = logLevel }
+
+  package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
     get { metadata[key] }
     set { metadata[key] = newValue }
   }
 
-  func log(event: LogEvent) {
-    let line = "\(timeText()) \(event.level) \(event.message)\n"
+  package func log(event: LogEvent) {
+    let facts = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
+      .map { " \($0.key)=\(Self.word("\($0.value)"))" }
+    let line = "\(timeText()) \(event.level) \(event.message)\(facts.joined())\n"
     let bytes = Array(line.utf8)
     // One call a line: lines of several threads do not mix. A log that nobody takes is lost, and nothing else.
     _ = unsafe bytes.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
+  }
+}
+
+extension LineLog {
+  /// A value as one word, in quotes where it would be several.
+  private static func word(_ value: String) -> String {
+    let isPlain =
+      !value.isEmpty && value.utf8.allSatisfy { (0x21..<0x7F).contains($0) && $0 != 0x22 && $0 != 0x3D }
+    return isPlain ? value : jsonString(value)
   }
 }
 

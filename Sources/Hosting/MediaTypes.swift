@@ -1,4 +1,4 @@
-import Inference
+package import Inference
 
 /// What a request's Content-Type and Accept say.
 enum MediaTypes {
@@ -50,5 +50,5 @@ enum MediaTypes {
 }
 
 extension PredictionFormat {
-  var mediaType: String { self == .json ? "application/json" : "application/jsonlines" }
+  package var mediaType: String { self == .json ? "application/json" : "application/jsonlines" }
 }

@@ -1,10 +1,5 @@
-import Glibc
-import Hummingbird
-import HummingbirdCore
 public import Inference
 import Logging
-import NIOCore
-import ServiceLifecycle
 
 /// One model behind SageMaker's hosting contract.
 ///
@@ -13,7 +8,6 @@ import ServiceLifecycle
 public struct ModelHost: Sendable {
   public let queue: ClassifyingQueue
   public let options: HostOptions
-  private let presences = ClientPresences()
   private let logger: Logger
 
   /// - Parameters:
@@ -33,69 +27,15 @@ public struct ModelHost: Sendable {
   /// - Parameter onStart: gets the port when requests are answered.
   /// - Throws: `HostError` where the address cannot be used.
   public func run(onStart: @escaping @Sendable (Int) -> Void = { _ in }) async throws {
-    let gate = AcceptGate(limit: options.connections)
-    var configuration = ServiceGroupConfiguration(
-      services: [
-        .init(service: application(gate, onStart), successTerminationBehavior: .gracefullyShutdownGroup)
-      ],
-      logger: innerLogger)
-    configuration.maximumGracefulShutdownDuration = options.graceTime
-    let group = ServiceGroup(configuration: configuration)
-    do {
-      // A task of its own: when ours is cancelled, it is asked to end in order, and not torn down.
-      let serving = Task { try await group.run() }
-      try await withTaskCancellationHandler {
-        try await serving.value
-      } onCancel: {
-        logger.info("ending: what is in work is finished")
-        Task {
-          await gate.close()
-          await group.triggerGracefulShutdown()
-        }
-      }
-    } catch let error as IOError {
-      throw HostError(
-        "\(options.hostname) port \(options.port) cannot be listened on: "
-          + Self.sentence(error.errnoCode))
-    }
+    var server = GuardedServer(hostname: options.hostname, port: options.port, logger: logger)
+    server.connections = options.connections
+    server.graceTime = options.graceTime
+    server.limits = options.connectionLimits
+    let responder = HostResponder(
+      invocations: Invocations(queue: queue, options: options), logger: logger)
+    try await server.run(onStart: onStart) { try await responder.respond(to: $0, from: $1) }
     log(queue.statistics)
   }
-
-  private static func sentence(_ code: CInt) -> String {
-    switch code {
-    case EADDRINUSE: "another program does so already"
-    case EACCES: "this user may not use it"
-    case EADDRNOTAVAIL: "this machine has no such address"
-    default: unsafe String(cString: strerror(code))
-    }
-  }
-
-  private func application(_ gate: AcceptGate, _ onStart: @escaping @Sendable (Int) -> Void)
-    -> some ApplicationProtocol
-  {
-    let (presences, options) = (presences, options)
-    let connection = HTTP1Channel.Configuration(
-      additionalChannelHandlers: [ConnectionGuard(presences, options)],
-      httpDecoderConfiguration: .init(
-        maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 64 << 10, maxHeaderFieldCount: 100))
-    return Application(
-      responder: HostResponder(
-        invocations: Invocations(queue: queue, options: options, presences: presences), logger: logger),
-      server: HTTPServerBuilder { responder in
-        GatedChannel(inner: HTTP1Channel(responder: responder, configuration: connection), gate: gate)
-      },
-      configuration: ApplicationConfiguration(
-        address: .hostname(options.hostname, port: options.port), serverName: "imrec", backlog: 1024,
-        availableConnectionsDelegate: AcceptGateDelegate(gate: gate)),
-      onServerRunning: { channel in
-        gate.serverRuns(at: channel.localAddress)
-        onStart(channel.localAddress?.port ?? options.port)
-      },
-      logger: innerLogger)
-  }
-
-  /// For what the server underneath has to say.
-  private var innerLogger: Logger { Logger(label: "imrec") { _ in LineLog(logLevel: .error) } }
 
   private func log(_ statistics: ClassifyingQueue.Statistics) {
     let images = max(1, statistics.images)

@@ -21,6 +21,8 @@ public struct ClassifierOptions: Sendable {
   /// One of `Network.availableKernels`; nil: the best of this processor.
   public var kernels: String?
   public var threads = 1
+  /// What the classifier shares with others; nil: it has its own, of so many threads.
+  public var cores: Cores?
   /// Images of one run that the network is planned for.
   public var batch = 32
   public var maximumPixelCount = DecodeOptions.standardMaximumPixelCount
@@ -45,16 +47,16 @@ extension Classifier {
         "\(path): NaN or infinity among the numbers of \(odd.count) parameters (\(odd.prefix(3).joined(separator: ", "))"
           + "\(odd.count > 3 ? ", ..." : "")): probabilities may mean nothing")
     }
-    let workers = Workers(count: options.threads)
+    let cores = options.cores ?? Cores(Workers(count: options.threads))
     let network = try Network(
-      model.graph, model.parameters, engine: options.engine, batch: options.batch, workers: workers,
+      model.graph, model.parameters, engine: options.engine, batch: options.batch, workers: cores.workers,
       kernels: options.kernels)
     if let fallback = network.fallback { warn("\(path): \(fallback)") }
     try self.init(
       network: network, preset: try Self.preset(of: model, options),
       classes: try options.classes
         ?? model.classes.map { try classNames($0, path: model.companionFolder + "/classes.txt") },
-      workers: workers, maximumPixelCount: options.maximumPixelCount)
+      cores: cores, maximumPixelCount: options.maximumPixelCount)
   }
 
   private static func preset(of model: Model, _ options: ClassifierOptions) throws -> Preset {

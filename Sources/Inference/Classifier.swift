@@ -1,8 +1,7 @@
-import Dispatch
 import Glibc
 public import Imaging
 import Synchronization
-public import Tensors
+import Tensors
 
 /// A model that takes image files: network, preprocessing and class names.
 ///
@@ -16,10 +15,9 @@ public final class Classifier: Sendable {
   public let classes: [String]?
   /// Images that go through the network at once, at most: more would only take memory.
   public let largestBatch: Int
-  private let workers: Workers
+  private let cores: Cores
   private let decoding: DecodeOptions
   private let buffers = Mutex(Buffers())
-  private let thread = DispatchQueue(label: "imrec.inference")
 
   private struct Buffers {
     var tensors: [Float] = []
@@ -30,11 +28,11 @@ public final class Classifier: Sendable {
   private static let tensorByteCount = 64 << 20
 
   /// - Parameters:
-  ///   - workers: the threads that the network computes with.
+  ///   - cores: what the network computes with; classifiers of one program share it.
   ///   - maximumPixelCount: larger pictures are refused before memory is taken for them.
   /// - Throws: where the preset makes other tensors than the network takes, or the names are not as many as the outputs.
   public init(
-    network: any ImageNetwork, preset: Preset, classes: [String]? = nil, workers: Workers,
+    network: any ImageNetwork, preset: Preset, classes: [String]? = nil, cores: Cores,
     maximumPixelCount: Int = DecodeOptions.standardMaximumPixelCount
   ) throws(ClassifierError) {
     guard preset.shape == network.inputShape else {
@@ -49,7 +47,7 @@ public final class Classifier: Sendable {
     self.network = network
     self.preset = preset
     self.classes = classes
-    self.workers = workers
+    self.cores = cores
     largestBatch = max(1, min(64, Self.tensorByteCount / (4 * preset.count)))
     decoding = DecodeOptions(maximumPixelCount: maximumPixelCount)
   }
@@ -59,7 +57,7 @@ public final class Classifier: Sendable {
   /// - Parameter images: whole JPEG or PNG files; any number of them.
   public func classify(_ images: [[UInt8]]) async -> [Result<[Float], ClassificationError>] {
     await withCheckedContinuation { continuation in
-      onOwnThread { continuation.resume(returning: self.classifyHere(images)) }
+      cores.run { continuation.resume(returning: self.classifyHere(images)) }
     }
   }
 
@@ -86,8 +84,20 @@ public final class Classifier: Sendable {
     network.run(zeros.span, count: 1, into: &row)
   }
 
+  /// As `warmUp`, in turn with the networks that run already.
+  public func warmUpInTurn() async {
+    await withCheckedContinuation { continuation in
+      cores.run {
+        self.warmUp()
+        continuation.resume()
+      }
+    }
+  }
+
   /// Runs `body` where networks are run: not on one of the few threads that tasks share.
-  func onOwnThread(_ body: @escaping @Sendable () -> Void) { thread.async(execute: body) }
+  func onOwnThread(_ urgency: Cores.Urgency, _ body: @escaping @Sendable () -> Void) {
+    cores.run(urgency, body)
+  }
 
   private func classify(_ images: ArraySlice<[UInt8]>, in buffers: inout Buffers)
     -> [Result<[Float], ClassificationError>]
@@ -124,7 +134,7 @@ public final class Classifier: Sendable {
       unsafe faults.withUnsafeMutableBufferPointer { faults in
         // Each part writes its own tensor and its own fault.
         nonisolated(unsafe) let (tensors, faults) = unsafe (tensors, faults)
-        workers.forEach(images.count) { part, _ in
+        cores.workers.forEach(images.count) { part, _ in
           var tensor = unsafe MutableSpan(
             _unsafeElements: UnsafeMutableBufferPointer(rebasing: tensors[part * size..<(part + 1) * size]))
           let image = images[images.startIndex + part]

@@ -10,6 +10,8 @@ public final class ClassifyingQueue: Sendable {
     public var waiting = 256
     /// Images that go through the network at once.
     public var batch = 32
+    /// Whether its images wait for the cores until no queue of the usual kind does.
+    public var urgency = Cores.Urgency.now
     public init() {}
   }
 
@@ -80,19 +82,22 @@ public final class ClassifyingQueue: Sendable {
       return !state.isRunning
     }
     guard let starts else { throw .full }
-    if starts { classifier.onOwnThread { self.run() } }
+    if starts { askForTurn() }
     return ticket
   }
 
-  /// Classifies until nothing waits.
+  private func askForTurn() { classifier.onOwnThread(limits.urgency) { self.run() } }
+
+  /// Classifies a batch, and asks for another turn until nothing waits: other queues may have theirs in between.
   private func run() {
-    while let batch = takeBatch() {
-      if batch.isEmpty { continue }
+    guard let batch = takeBatch() else { return }
+    if !batch.isEmpty {
       let results = classifier.classifyHere(batch.map(\.image))
       let end = ContinuousClock.now
       record(batch, results, end: end)
       for (ticket, result) in zip(batch, results) { ticket.finish(.classified(result)) }
     }
+    askForTurn()
   }
 
   /// What goes through the network next; nil where nothing waits, and then the next image starts a new run.

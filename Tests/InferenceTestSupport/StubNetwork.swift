@@ -39,10 +39,12 @@ public final class StubNetwork: ImageNetwork {
   }
 }
 
-public func makeClassifier(_ network: StubNetwork, classes: [String]? = nil) throws -> Classifier {
+public func makeClassifier(
+  _ network: StubNetwork, classes: [String]? = nil, cores: Cores = Cores(Workers(count: 2))
+) throws -> Classifier {
   try Classifier(
     network: network, preset: Preset(mode: .squash, shape: network.inputShape), classes: classes,
-    workers: Workers(count: 2))
+    cores: cores)
 }
 
 /// A small JPEG whose pixels depend on the seed.

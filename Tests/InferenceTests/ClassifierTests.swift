@@ -59,7 +59,7 @@ struct ClassifierTests {
       throws: ClassifierError("preprocessing makes tensors of 3x8x9, the network takes 3x8x8")
     ) {
       try Classifier(
-        network: StubNetwork(), preset: Preset(shape: [3, 8, 9]), workers: Workers(count: 1))
+        network: StubNetwork(), preset: Preset(shape: [3, 8, 9]), cores: Cores(Workers(count: 1)))
     }
   }
 

@@ -1,0 +1,83 @@
+import Inference
+
+/// An endpoint as it is now, for those who look at it.
+public struct EndpointSummary: Sendable, Hashable {
+  public enum State: String, Sendable, Hashable {
+    case creating = "Creating"
+    case inService = "InService"
+    case updating = "Updating"
+  }
+  public var name: String
+  public var configurationName: String
+  public var state: State
+  public var variants: [VariantSummary] = []
+  public var capture: CapturePlan?
+
+  public init(name: String, configurationName: String, state: State) {
+    self.name = name
+    self.configurationName = configurationName
+    self.state = state
+  }
+}
+
+public struct VariantSummary: Sendable, Hashable {
+  public var name: String
+  public var model: String
+  public var isShadow = false
+  /// Now, and as the configuration says.
+  public var weight = 1.0, plannedWeight = 1.0
+  public var instanceCount = 1, plannedInstanceCount = 1
+  /// Images that wait now.
+  public var waiting = 0
+  public var answered = 0, clientErrors = 0, serverErrors = 0, refused = 0
+  public var latency = LatencyHistogram()
+  /// Of a shadow variant.
+  public var shadow = ShadowCounts()
+
+  public init(name: String, model: String) {
+    self.name = name
+    self.model = model
+  }
+}
+
+extension EndpointFleet {
+  /// nil where there is no such endpoint.
+  public func summary(of name: String) -> EndpointSummary? {
+    guard let endpoint = live(name) else {
+      return isChanging(name) ? EndpointSummary(name: name, configurationName: "", state: .creating) : nil
+    }
+    return summary(endpoint)
+  }
+
+  /// All endpoints, by name.
+  public var summaries: [EndpointSummary] {
+    let making = namesInMaking.map { EndpointSummary(name: $0, configurationName: "", state: .creating) }
+    return (allLive().map { summary($0) } + making).sorted { $0.name < $1.name }
+  }
+
+  public var captureCounts: CaptureCounts { capture.counts }
+
+  private func summary(_ endpoint: LiveEndpoint) -> EndpointSummary {
+    var result = EndpointSummary(
+      name: endpoint.plan.name, configurationName: endpoint.plan.configurationName,
+      state: isChanging(endpoint.plan.name) ? .updating : .inService)
+    result.capture = endpoint.plan.capture
+    result.variants =
+      endpoint.variants.map { summary($0, isShadow: false) }
+      + endpoint.shadows.map { summary($0, isShadow: true) }
+    return result
+  }
+
+  private func summary(_ variant: LiveVariant, isShadow: Bool) -> VariantSummary {
+    var result = VariantSummary(name: variant.plan.name, model: variant.plan.model.name)
+    let counts = variant.statistics.now
+    result.isShadow = isShadow
+    (result.weight, result.plannedWeight) = (variant.weight, variant.plan.weight)
+    (result.instanceCount, result.plannedInstanceCount) = (variant.instanceCount, variant.plan.instanceCount)
+    result.waiting = variant.queue.waitingCount
+    (result.answered, result.refused) = (counts.answered, counts.refused)
+    (result.clientErrors, result.serverErrors) = (counts.clientErrors, counts.serverErrors)
+    (result.latency, result.shadow) = (counts.latency, counts.shadow)
+    return result
+  }
+}

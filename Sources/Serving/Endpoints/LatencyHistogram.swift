@@ -1,0 +1,59 @@
+/// How long requests took: counts in fixed steps, ten to each power of ten from 0.1 ms to 100 s, so that memory and
+/// time do not grow with the requests. A quantile is right to a step, 26 %.
+public struct LatencyHistogram: Hashable, Sendable {
+  /// Counts by step; the last one is of all that took longer.
+  private var counts = [Int](repeating: 0, count: bounds.count + 1)
+  public private(set) var count = 0
+  public private(set) var total = Duration.zero
+  public private(set) var longest = Duration.zero
+
+  public init() {}
+
+  /// The upper ends of the steps, in seconds.
+  static let bounds: [Double] = (0...60).map { step in
+    var value = 1e-4
+    for _ in 0..<step / 10 { value *= 10 }
+    return value * tenths[step % 10]
+  }
+  /// 10^(n/10)
+  private static let tenths = [
+    1, 1.258_925_411_794_167_2, 1.584_893_192_461_113_5, 1.995_262_314_968_879_6, 2.511_886_431_509_580_1,
+    3.162_277_660_168_379_4, 3.981_071_705_534_972_5, 5.011_872_336_272_722, 6.309_573_444_801_932,
+    7.943_282_347_242_815,
+  ]
+
+  public mutating func record(_ latency: Duration) {
+    counts[Self.step(of: latency / .seconds(1))] += 1
+    count += 1
+    total += latency
+    longest = max(longest, latency)
+  }
+
+  /// The step that a time in seconds belongs to.
+  static func step(of seconds: Double) -> Int {
+    var (low, high) = (0, bounds.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if bounds[middle] < seconds { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
+  /// The time that a share of the requests did not exceed; nil before the first.
+  ///
+  /// - Parameter share: 0...1.
+  public func quantile(_ share: Double) -> Duration? {
+    guard count > 0 else { return nil }
+    let wanted = max(1, Int(exactly: (share * Double(count)).rounded(.up)) ?? count)
+    var seen = 0
+    for (step, number) in counts.enumerated() {
+      seen += number
+      if seen >= wanted {
+        return step < Self.bounds.count ? min(longest, .seconds(Self.bounds[step])) : longest
+      }
+    }
+    return longest
+  }
+
+  public var mean: Duration? { count > 0 ? total / count : nil }
+}

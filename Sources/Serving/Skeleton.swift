@@ -1,5 +1,0 @@
-import ControlPlane
-import Hummingbird
-import Metrics
-import Mustache
-import Objects

@@ -1,0 +1,146 @@
+import Dispatch
+import Hosting
+import Inference
+import InferenceTestSupport
+import Logging
+import Synchronization
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Serving
+
+/// Loads stubs by the name of the model's path, and counts how often.
+final class StubLoader: ModelLoading {
+  private let networks: [String: StubNetwork]
+  private let loads = Mutex<[String]>([])
+  /// Called before a model is loaded.
+  private let onLoad: @Sendable (String) async -> Void
+
+  init(_ networks: [String: StubNetwork], onLoad: @escaping @Sendable (String) async -> Void = { _ in }) {
+    self.networks = networks
+    self.onLoad = onLoad
+  }
+
+  var loaded: [String] { loads.withLock { $0 } }
+
+  struct NoSuchModel: Error, CustomStringConvertible {
+    let description = "there is no such file"
+  }
+
+  func load(_ model: ModelPlan, on cores: Cores) async throws -> Classifier {
+    await onLoad(model.path)
+    guard let network = networks[model.path] else { throw NoSuchModel() }
+    loads.withLock { $0.append(model.path) }
+    return try makeClassifier(
+      network, classes: (0..<network.outputCount).map { "class \($0)" }, cores: cores)
+  }
+}
+
+/// Keeps objects in memory.
+final class ObjectStub: ObjectWriting {
+  private let objects = Mutex<[(uri: String, bytes: [UInt8])]>([])
+  private let onWrite: @Sendable () async throws -> Void
+
+  init(onWrite: @escaping @Sendable () async throws -> Void = {}) { self.onWrite = onWrite }
+
+  var all: [(uri: String, bytes: [UInt8])] { objects.withLock { $0 } }
+
+  func write(_ bytes: [UInt8], to uri: String) async throws {
+    try await onWrite()
+    objects.withLock { $0.append((uri, bytes)) }
+  }
+}
+
+/// Numbers of a fixed sequence in 0..<1.
+func draws(seed: UInt64) -> @Sendable () -> Double {
+  let generator = Mutex(SplitMix64(seed: seed))
+  return { generator.withLock { Double($0.next() >> 11) / Double(1 << 53) } }
+}
+
+let quietLogger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+func makeFleet(
+  _ loader: StubLoader, store: ObjectStub = ObjectStub(), limits: FleetLimits = FleetLimits(),
+  seed: UInt64 = 7
+) -> EndpointFleet {
+  EndpointFleet(
+    cores: Cores(Workers(count: 2)), loader: loader, store: store, limits: limits, logger: quietLogger,
+    draw: draws(seed: seed))
+}
+
+func plan(_ name: String, _ variants: VariantPlan..., shadows: [VariantPlan] = []) -> EndpointPlan {
+  var plan = EndpointPlan(name: name, configurationName: name + "-config", variants: variants)
+  plan.shadowVariants = shadows
+  return plan
+}
+
+func variant(_ name: String, _ path: String, weight: Double = 1) -> VariantPlan {
+  VariantPlan(name: name, model: ModelPlan(name: "model-" + path, path: path), weight: weight)
+}
+
+/// Runs `body` with the port of a server that answers as `respond` says; afterwards the server ends in order.
+func withServer<Result: Sendable>(
+  limits: ConnectionLimits = ConnectionLimits(), respond: @escaping GuardedServer.Responder,
+  _ body: @escaping @Sendable (_ port: Int) async throws -> Result
+) async throws -> Result {
+  var server = GuardedServer(hostname: "127.0.0.1", port: 0, logger: quietLogger)
+  server.limits = limits
+  let (ports, source) = AsyncStream<Int>.makeStream()
+  return try await withThrowingTaskGroup(of: Void.self) { [server] group in
+    group.addTask { try await server.run(onStart: { source.yield($0) }, respond: respond) }
+    defer { group.cancelAll() }
+    for await port in ports { return try await body(port) }
+    throw CancellationError()
+  }
+}
+
+/// The runtime API of a fleet on a port.
+func withRuntime<Result: Sendable>(
+  _ fleet: EndpointFleet, _ body: @escaping @Sendable (_ port: Int) async throws -> Result
+) async throws -> Result {
+  let service = RuntimeService(fleet)
+  return try await withServer { request, client in
+    guard let (endpoint, operation) = RuntimeService.route(request.uri.path) else {
+      return .init(status: .ok)
+    }
+    return try await service.respond(to: request, endpoint: endpoint, operation: operation, from: client)
+  } _: {
+    try await body($0)
+  }
+}
+
+/// Runs what blocks on a thread of its own: the few that tasks share must stay free for the server.
+func onThread<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
+  try await withCheckedThrowingContinuation { continuation in
+    DispatchQueue(label: "client").async { continuation.resume(with: Swift.Result { try body() }) }
+  }
+}
+
+/// One request on a connection of its own.
+func ask(
+  _ port: Int, _ method: String, _ path: String, _ headers: [String: String] = [:], body: [UInt8] = []
+) async throws -> HTTPConnection.Reply? {
+  try await onThread {
+    guard let connection = HTTPConnection(port: port) else { return nil }
+    connection.send(method, path, headers, body: body)
+    return connection.reply()
+  }
+}
+
+func invoke(
+  _ port: Int, _ endpoint: String, _ headers: [String: String] = [:], body: [UInt8]
+) async throws -> HTTPConnection.Reply? {
+  try await ask(
+    port, "POST", "/endpoints/\(endpoint)/invocations",
+    ["Content-Type": "application/x-image"].merging(headers) { $1 }, body: body)
+}
+
+/// Waits until something is so; fails after a while.
+func waitUntil(_ condition: () async throws -> Bool) async throws {
+  for _ in 0..<3000 {
+    if try await condition() { return }
+    try await Task.sleep(for: .milliseconds(10))
+  }
+  Issue.record("it has not come so far in 30 seconds")
+}

@@ -254,7 +254,10 @@ let package = Package(
     .testTarget(
       name: "TuningTests", dependencies: ["Tuning", "Files", "Jobs", "Search", "TestSupport", "Training"],
       swiftSettings: tests),
-    .testTarget(name: "SignaturesTests", dependencies: ["Signatures", "TestSupport"], swiftSettings: tests),
+    .testTarget(
+      name: "SignaturesTests",
+      dependencies: ["Signatures", "TestSupport", .product(name: "HTTPTypes", package: "swift-http-types")],
+      exclude: ["Goldens"], swiftSettings: tests),
     .testTarget(
       name: "ObjectsTests", dependencies: ["Objects", "Files", "Signatures", "TestSupport"], swiftSettings: tests),
     .testTarget(

@@ -2,6 +2,7 @@
 // glibc's mallopt, which Swift's own Glibc module leaves out.
 #include <malloc.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 // Declared by <fcntl.h> only under _GNU_SOURCE, which Swift's importer does not set.
 extern int sync_file_range(int descriptor, int64_t offset, int64_t count, unsigned int flags);
@@ -13,6 +14,9 @@ extern int syncfs(int descriptor);
 static inline void begin_write_back(int descriptor, int64_t offset, int64_t count) {
   (void)sync_file_range(descriptor, offset, count, 2);
 }
+
+// Declared by <unistd.h> only under _GNU_SOURCE.
+extern ssize_t copy_file_range(int from, int64_t *from_offset, int to, int64_t *to_offset, size_t count, unsigned int flags);
 
 /// Tells the processor that this thread waits for another one in a loop.
 static inline void pause_for_a_moment(void) {

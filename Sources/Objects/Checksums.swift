@@ -1,0 +1,171 @@
+import Crypto
+import Signatures
+
+/// The checksums that S3 keeps beside objects.
+public enum ChecksumAlgorithm: String, CaseIterable, Hashable, Sendable {
+  case crc32 = "CRC32"
+  case crc32c = "CRC32C"
+  case crc64nvme = "CRC64NVME"
+  case sha1 = "SHA1"
+  case sha256 = "SHA256"
+
+  /// "x-amz-checksum-crc32"
+  public var headerName: String { "x-amz-checksum-\(rawValue.lowercased())" }
+  /// "ChecksumCRC32"
+  public var elementName: String { "Checksum\(rawValue)" }
+
+  var byteCount: Int {
+    switch self {
+    case .crc32, .crc32c: 4
+    case .crc64nvme: 8
+    case .sha1: 20
+    case .sha256: 32
+    }
+  }
+
+  var polynomial: CyclicRedundancy.Polynomial? {
+    switch self {
+    case .crc32: .crc32
+    case .crc32c: .crc32c
+    case .crc64nvme: .crc64nvme
+    case .sha1, .sha256: nil
+    }
+  }
+}
+
+/// A checksum of an object, or of the checksums of its parts.
+public struct Checksum: Hashable, Sendable {
+  public let algorithm: ChecksumAlgorithm
+  public let bytes: [UInt8]
+  /// The number of parts whose checksums this is the checksum of; nil: it is of the bytes themselves.
+  public let partCount: Int?
+
+  public init(_ algorithm: ChecksumAlgorithm, _ bytes: [UInt8], partCount: Int? = nil) {
+    self.algorithm = algorithm
+    self.bytes = bytes
+    self.partCount = partCount
+  }
+
+  /// In base64; of parts with their number: "yZRlqg==-3".
+  public var text: String { base64Text(bytes) + (partCount.map { "-\($0)" } ?? "") }
+  /// S3's ChecksumType.
+  public var type: String { partCount == nil ? "FULL_OBJECT" : "COMPOSITE" }
+
+  /// - Parameter text: in base64, perhaps with a number of parts.
+  /// - Throws: `.invalidRequest` where it is no checksum of this kind.
+  public init(_ algorithm: ChecksumAlgorithm, text: String) throws(ObjectError) {
+    let parts = text.utf8.split(separator: UInt8(ascii: "-"), maxSplits: 1)
+    guard let first = parts.first, let bytes = base64Bytes(String(Substring(first))), bytes.count == algorithm.byteCount,
+      parts.count == 1 || Int(String(Substring(parts[1]))) != nil
+    else {
+      throw ObjectError(
+        .invalidRequest, "'\(shown(text))' is no \(algorithm.rawValue) checksum: base64 of \(algorithm.byteCount) bytes is")
+    }
+    self.init(algorithm, bytes, partCount: parts.count == 2 ? Int(String(Substring(parts[1]))) : nil)
+  }
+}
+
+/// Computes a checksum of bytes that come in pieces.
+struct ChecksumState: Sendable {
+  private enum State: Sendable {
+    case cyclic(CyclicRedundancy)
+    case sha1(Insecure.SHA1)
+    case sha256(SHA256)
+  }
+  let algorithm: ChecksumAlgorithm
+  private var state: State
+
+  init(_ algorithm: ChecksumAlgorithm) {
+    self.algorithm = algorithm
+    if let polynomial = algorithm.polynomial {
+      state = .cyclic(CyclicRedundancy(polynomial))
+    } else {
+      state = algorithm == .sha1 ? .sha1(Insecure.SHA1()) : .sha256(SHA256())
+    }
+  }
+
+  mutating func update(_ bytes: Span<UInt8>) {
+    switch state {
+    case .cyclic(var sum):
+      sum.update(bytes)
+      state = .cyclic(sum)
+    case .sha1(var hash):
+      unsafe bytes.withUnsafeBytes { unsafe hash.update(bufferPointer: $0) }
+      state = .sha1(hash)
+    case .sha256(var hash):
+      unsafe bytes.withUnsafeBytes { unsafe hash.update(bufferPointer: $0) }
+      state = .sha256(hash)
+    }
+  }
+
+  var checksum: Checksum {
+    switch state {
+    case .cyclic(let sum): Checksum(algorithm, sum.bytes)
+    case .sha1(let hash): Checksum(algorithm, Array(hash.finalize()))
+    case .sha256(let hash): Checksum(algorithm, Array(hash.finalize()))
+    }
+  }
+}
+
+extension Checksum {
+  /// The checksum of parts one after the other, from those of the parts.
+  ///
+  /// - Parameter composite: of their checksums' bytes, as S3 has it for SHA and, unless told otherwise, for CRC32; else
+  ///   of the whole, which cyclic checksums allow.
+  /// - Returns: nil for a whole's SHA, which only its bytes could tell.
+  static func joined(_ parts: [(checksum: Checksum, byteCount: Int)], _ algorithm: ChecksumAlgorithm, composite: Bool)
+    -> Checksum?
+  {
+    if composite {
+      var state = ChecksumState(algorithm)
+      for part in parts { state.update(part.checksum.bytes.span) }
+      return Checksum(algorithm, state.checksum.bytes, partCount: parts.count)
+    }
+    guard let polynomial = algorithm.polynomial else { return nil }
+    var sum = CyclicRedundancy(polynomial)
+    for part in parts { sum.append(CyclicRedundancy(polynomial, bytes: part.checksum.bytes), byteCount: part.byteCount) }
+    return Checksum(algorithm, sum.bytes)
+  }
+}
+
+/// Bytes as base64 with padding.
+package func base64Text(_ bytes: [UInt8]) -> String {
+  let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+  var text: [UInt8] = []
+  for start in stride(from: 0, to: bytes.count, by: 3) {
+    let group = bytes[start..<min(start + 3, bytes.count)]
+    var word = 0
+    for byte in group { word = word << 8 | Int(byte) }
+    word <<= 8 * (3 - group.count)
+    for place in 0..<4 {
+      text.append(place <= group.count ? digits[word >> (18 - 6 * place) & 63] : UInt8(ascii: "="))
+    }
+  }
+  return String(decoding: text, as: UTF8.self)
+}
+
+/// - Returns: nil where the text is no base64 with its padding.
+package func base64Bytes(_ text: String) -> [UInt8]? {
+  let body = Array(text.utf8)
+  guard body.count % 4 == 0 else { return nil }
+  let padding = body.suffix(2).filter { $0 == UInt8(ascii: "=") }.count
+  var (bytes, word, bits) = ([UInt8](), 0, 0)
+  for digit in body.dropLast(padding) {
+    let value: Int
+    switch digit {
+    case UInt8(ascii: "A")...UInt8(ascii: "Z"): value = Int(digit) - 65
+    case UInt8(ascii: "a")...UInt8(ascii: "z"): value = Int(digit) - 71
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): value = Int(digit) + 4
+    case UInt8(ascii: "+"): value = 62
+    case UInt8(ascii: "/"): value = 63
+    default: return nil
+    }
+    word = (word << 6 | value) & 0xFFFF
+    bits += 6
+    if bits >= 8 {
+      bits -= 8
+      bytes.append(UInt8(truncatingIfNeeded: word >> bits))
+    }
+  }
+  return bytes
+}

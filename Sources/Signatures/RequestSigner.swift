@@ -1,0 +1,98 @@
+public import HTTPTypes
+
+/// The digest under which a body is signed.
+public enum PayloadDigest: Hashable, Sendable {
+  case empty
+  /// 64 hexadecimal digits.
+  case sha256(String)
+  case unsigned
+
+  public init(of body: [UInt8]) { self = .sha256(sha256Text(body)) }
+
+  var text: String {
+    switch self {
+    case .empty: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    case .sha256(let digits): digits
+    case .unsigned: "UNSIGNED-PAYLOAD"
+    }
+  }
+}
+
+/// Signs requests with Amazon's Signature Version 4.
+public struct RequestSigner: Sendable {
+  public let credential: Credential
+  public let region: String
+  public let service: String
+  public let rules: SigningRules
+
+  public init(_ credential: Credential, region: String, service: String, rules: SigningRules) {
+    self.credential = credential
+    self.region = region
+    self.service = service
+    self.rules = rules
+  }
+
+  /// Adds the headers of a signature. All headers are signed but those that proxies and clients change on the way.
+  ///
+  /// - Parameter request: its path is encoded as it will be sent; it has an authority, or a header `Host`.
+  public func sign(_ request: inout HTTPRequest, payload: PayloadDigest, at time: UTCTime) throws(SignatureError) {
+    request.headerFields[.amzDate] = time.compact
+    if let token = credential.sessionToken { request.headerFields[.amzSecurityToken] = token }
+    if rules == .s3 { request.headerFields[.amzContentSHA256] = payload.text }
+    request.headerFields[.authorization] = nil
+    let names = signedHeaders(of: request)
+    let canonical = try CanonicalRequest(request, rules: rules, signedHeaders: names, payload: payload.text)
+    let key = key(at: time)
+    request.headerFields[.authorization] =
+      "\(SigningKey.algorithm) Credential=\(credential.accessKey)/\(key.scope.text), "
+      + "SignedHeaders=\(names.joined(separator: ";")), "
+      + "Signature=\(key.signature(of: key.stringToSign(canonical, at: time)))"
+  }
+
+  /// The path and query under which anyone may send this request for a while.
+  ///
+  /// - Parameters:
+  ///   - request: its headers must be sent with it, too.
+  ///   - seconds: from `time` on; S3 takes a week at most.
+  public func presign(_ request: HTTPRequest, expiringIn seconds: Int, at time: UTCTime) throws(SignatureError)
+    -> String
+  {
+    var request = request
+    let names = signedHeaders(of: request)
+    let key = key(at: time)
+    let path = request.path ?? "/"
+    var target = path + (path.utf8.contains(UInt8(ascii: "?")) ? "&" : "?")
+    target += "X-Amz-Algorithm=\(SigningKey.algorithm)"
+    target += "&X-Amz-Credential=\(percentEncoded("\(credential.accessKey)/\(key.scope.text)".utf8))"
+    target += "&X-Amz-Date=\(time.compact)&X-Amz-Expires=\(seconds)"
+    target += "&X-Amz-SignedHeaders=\(percentEncoded(names.joined(separator: ";").utf8))"
+    if let token = credential.sessionToken { target += "&X-Amz-Security-Token=\(percentEncoded(token.utf8))" }
+    request.path = target
+    let payload: PayloadDigest = rules == .s3 ? .unsigned : .empty
+    let canonical = try CanonicalRequest(request, rules: rules, signedHeaders: names, payload: payload.text)
+    return target + "&X-Amz-Signature=\(key.signature(of: key.stringToSign(canonical, at: time)))"
+  }
+
+  private func key(at time: UTCTime) -> SigningKey {
+    SigningKey(
+      secret: credential.secretKey, scope: SigningScope(day: time.day, region: region, service: service))
+  }
+
+  private func signedHeaders(of request: HTTPRequest) -> [String] {
+    let unsigned: Set = [
+      "authorization", "connection", "expect", "transfer-encoding", "user-agent", "x-amzn-trace-id",
+    ]
+    return Set(request.headerFields.map(\.name.canonicalName)).union(["host"]).subtracting(unsigned).sorted()
+  }
+}
+
+extension HTTPField.Name {
+  static let amzDate = known("x-amz-date")
+  static let amzSecurityToken = known("x-amz-security-token")
+  static let amzContentSHA256 = known("x-amz-content-sha256")
+
+  private static func known(_ name: String) -> HTTPField.Name {
+    guard let name = HTTPField.Name(name) else { preconditionFailure("\(name) is a name of a header") }
+    return name
+  }
+}

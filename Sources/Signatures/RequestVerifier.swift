@@ -1,0 +1,148 @@
+public import HTTPTypes
+
+/// Checks signatures of Amazon's Signature Version 4, in the header `Authorization` or in the query of a URL.
+///
+/// It sees the head of a request. What the signature says of the body is in the result, for whoever receives the body.
+public struct RequestVerifier: Sendable {
+  /// A request whose clock is further off is refused.
+  public static let clockSkewSeconds = 15 * 60
+  /// The longest that a presigned URL may be good for: a week.
+  public static let longestExpirySeconds = 604_800
+
+  public let rules: SigningRules
+  /// The service that must be in the scope; nil: any.
+  public let service: String?
+  private let credentials: [String: Credential]
+
+  public init(_ credentials: [Credential], rules: SigningRules, service: String? = nil) {
+    self.rules = rules
+    self.service = service
+    self.credentials = Dictionary(credentials.map { ($0.accessKey, $0) }) { first, _ in first }
+  }
+
+  /// Whether the request carries a signature at all, good or bad.
+  public static func isSigned(_ request: HTTPRequest) -> Bool {
+    request.headerFields[.authorization] != nil
+      || RequestTarget(request.path ?? "/").value("X-Amz-Signature") != nil
+  }
+
+  /// - Parameters:
+  ///   - bodyDigest: the body's SHA-256 in hexadecimal, for services that do not put it into a header.
+  ///   - now: the time to compare the request's with.
+  /// - Throws: the reason for which the request must not be answered.
+  public func verify(_ request: HTTPRequest, bodyDigest: String? = nil, now: UTCTime) throws(SignatureError)
+    -> VerifiedRequest
+  {
+    let target = RequestTarget(request.path ?? "/")
+    let claim: SignatureClaim
+    if let header = request.headerFields[.authorization] {
+      claim = try SignatureClaim(header: header, of: request)
+      try checkSkew(claim.time, now)
+    } else if target.value("X-Amz-Algorithm") != nil || target.value("X-Amz-Signature") != nil {
+      claim = try SignatureClaim(query: target)
+      try checkExpiry(claim, now)
+    } else {
+      throw SignatureError(.missingAuthenticationToken, "the request is not signed; a signature is required here")
+    }
+    try check(claim, of: request)
+    guard let credential = credentials[claim.accessKey] else {
+      throw SignatureError(
+        .invalidAccessKeyId, "the access key '\(shown(claim.accessKey))' is not known here")
+    }
+    try checkToken(claim.token, credential, now)
+    let payload = try payloadText(claim, request, bodyDigest)
+    let canonical = try CanonicalRequest(
+      request, rules: rules, signedHeaders: claim.signedHeaders, payload: payload)
+    let key = SigningKey(secret: credential.secretKey, scope: claim.scope)
+    guard key.isValid(claim.signature, of: key.stringToSign(canonical, at: claim.time)) else {
+      throw SignatureError(
+        .signatureDoesNotMatch,
+        "the signature is not the one that this server computes from the request and the secret of the access key")
+    }
+    return VerifiedRequest(
+      accessKey: claim.accessKey, scope: claim.scope, time: claim.time, payload: payload, seed: claim.signature, key: key)
+  }
+
+  private func checkSkew(_ time: UTCTime, _ now: UTCTime) throws(SignatureError) {
+    guard abs(time.secondsSince1970 - now.secondsSince1970) <= Self.clockSkewSeconds else {
+      throw SignatureError(
+        .requestTimeTooSkewed,
+        "the request's time is \(time.iso8601) and the server's \(now.iso8601); more than 15 minutes lie between them")
+    }
+  }
+
+  private func checkExpiry(_ claim: SignatureClaim, _ now: UTCTime) throws(SignatureError) {
+    guard claim.time.secondsSince1970 - now.secondsSince1970 <= Self.clockSkewSeconds else {
+      throw SignatureError(.accessDenied, "the request is not valid yet")
+    }
+    guard now.secondsSince1970 - claim.time.secondsSince1970 <= claim.expirySeconds else {
+      throw SignatureError(
+        .accessDenied, "the request has expired at \(claim.time.advanced(bySeconds: claim.expirySeconds).iso8601)")
+    }
+  }
+
+  private func check(_ claim: SignatureClaim, of request: HTTPRequest) throws(SignatureError) {
+    guard claim.scope.day == claim.time.day else {
+      throw SignatureError(
+        .signatureDoesNotMatch, "the day of the credential, \(shown(claim.scope.day)), is not that of the request")
+    }
+    if let service, claim.scope.service != service {
+      throw SignatureError(
+        .authorizationHeaderMalformed,
+        "the credential is for the service '\(shown(claim.scope.service))', and this is '\(service)'")
+    }
+    guard claim.signedHeaders.contains("host") else {
+      throw SignatureError(.signatureDoesNotMatch, "'host' must be among the signed headers")
+    }
+    // A header that changes what the request does, slipped in by someone who cannot sign.
+    guard rules == .s3 else { return }
+    let signed = Set(claim.signedHeaders)
+    for field in request.headerFields where field.name.canonicalName.hasPrefix("x-amz-") {
+      guard signed.contains(field.name.canonicalName) else {
+        throw SignatureError(
+          .accessDenied, "the header '\(shown(field.name.canonicalName))' is in the request and is not signed")
+      }
+    }
+  }
+
+  private func checkToken(_ token: String?, _ credential: Credential, _ now: UTCTime) throws(SignatureError) {
+    if let expiry = credential.expiry, now >= expiry {
+      throw SignatureError(.expiredToken, "the token has expired")
+    }
+    // The token is no secret that a signature could not guard: it is compared as it comes.
+    guard token == credential.sessionToken else {
+      throw SignatureError(.invalidToken, "the session token is not the one that belongs to this access key")
+    }
+  }
+
+  private func payloadText(_ claim: SignatureClaim, _ request: HTTPRequest, _ bodyDigest: String?)
+    throws(SignatureError) -> String
+  {
+    switch rules {
+    case .s3:
+      if let text = request.headerFields[.amzContentSHA256] { return text }
+      guard claim.isPresigned else {
+        throw SignatureError(.invalidRequest, "the header x-amz-content-sha256 is missing")
+      }
+      return PayloadDigest.unsigned.text
+    case .general:
+      // A digest that the client only claims proves nothing about the body.
+      return bodyDigest ?? PayloadDigest.empty.text
+    }
+  }
+}
+
+/// A request whose signature is right.
+public struct VerifiedRequest: Sendable {
+  public let accessKey: String
+  public let scope: SigningScope
+  public let time: UTCTime
+  /// What was signed in place of the body: its SHA-256 in hexadecimal, or one of Amazon's words.
+  let payload: String
+  /// The signature that the first chunk's is made from.
+  let seed: String
+  let key: SigningKey
+
+  /// For the decoder of the body, where chunks are signed each.
+  public var chunkSigning: ChunkSigning { ChunkSigning(key: key, time: time, seed: seed) }
+}

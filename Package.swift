@@ -164,7 +164,7 @@ let package = Package(
     .executableTarget(
       name: "imrec",
       dependencies: [
-        "Files", "Records", "Hosting", "Imaging", "Inference", "Models", "Networks", "Pipelines",
+        "ControlPlane", "Files", "Records", "Hosting", "Imaging", "Inference", "Models", "Networks", "Pipelines",
         "Predictions",
         "Reporting", "Sampling", "Scoring", "Search", "Serving", "Tensors", "Terminal", "Training", "Tuning",
         .target(name: "MessagePassing", condition: .when(traits: ["MPI"])), argumentParser,

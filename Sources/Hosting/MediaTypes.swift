@@ -1,19 +1,19 @@
 package import Inference
 
 /// What a request's Content-Type and Accept say.
-enum MediaTypes {
+package enum MediaTypes {
   /// What the images of a request may be called; what they are is found in them.
-  static let images = ["application/x-image", "image/jpeg", "image/png"]
+  package static let images = ["application/x-image", "image/jpeg", "image/png"]
 
   /// Whether this Content-Type is an image's; one that is left out is taken as such.
-  static func isImage(_ contentType: String?) -> Bool {
+  package static func isImage(_ contentType: String?) -> Bool {
     guard let contentType else { return true }
     return images.contains(essence(contentType[...])) || essence(contentType[...]) == "image/jpg"
   }
 
   /// The format asked for by an Accept header: of those of the highest weight the first that is known here; nil where
   /// none is.
-  static func format(accepting header: String?) -> PredictionFormat? {
+  package static func format(accepting header: String?) -> PredictionFormat? {
     guard let header, !header.utf8.allSatisfy({ $0 == UInt8(ascii: " ") }) else { return .json }
     var best: (format: PredictionFormat, weight: Double)?
     for range in header.split(separator: ",") {

@@ -21,7 +21,7 @@ struct Imrec: AsyncParsableCommand {
       CommandGroup(
         name: "Model", subcommands: [PredictCommand.self, TransformCommand.self, TrainCommand.self]),
       CommandGroup(name: "Score", subcommands: [ScoreCommand.self, CompareCommand.self]),
-      CommandGroup(name: "Serve", subcommands: [HostCommand.self]),
+      CommandGroup(name: "Serve", subcommands: [HostCommand.self, ServeCommand.self, TransformJobCommand.self]),
       CommandGroup(name: "Tools", subcommands: [BenchCommand.self, SampleCommand.self]),
     ])
 

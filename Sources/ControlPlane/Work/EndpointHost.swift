@@ -3,23 +3,23 @@ public protocol EndpointHost: Sendable {
   /// Loads the models; returns when requests are answered. Also after a restart.
   ///
   /// - Throws: why it cannot be: its description becomes the endpoint's FailureReason.
-  func start(_ endpoint: EndpointPlan) async throws
+  func start(_ endpoint: HostedEndpoint) async throws
 
   /// Goes over to other variants without losing a request.
   ///
   /// - Throws: as `start`; the former variants then still serve.
-  func update(_ endpoint: EndpointPlan) async throws
+  func update(_ endpoint: HostedEndpoint) async throws
 
   /// Finishes what is in work, and lets go of the models.
   func stop(_ name: String) async
 }
 
 /// An endpoint as it is to be.
-public struct EndpointPlan: Hashable, Sendable {
+public struct HostedEndpoint: Hashable, Sendable {
   public struct Variant: Hashable, Sendable {
     public var name: String
     public var model: String
-    /// Its model.tar.gz.
+    /// Its model.tar.gz, or a prefix that its files are under.
     public var modelData: ObjectPlace?
     public var environment: [String: String]
     /// Its share of the requests, relative to the others'.
@@ -38,7 +38,7 @@ public struct EndpointPlan: Hashable, Sendable {
 /// Serves nothing: endpoints are in service, and nobody answers. For a control plane by itself.
 public struct NoEndpointHost: EndpointHost {
   public init() {}
-  public func start(_ endpoint: EndpointPlan) async throws {}
-  public func update(_ endpoint: EndpointPlan) async throws {}
+  public func start(_ endpoint: HostedEndpoint) async throws {}
+  public func update(_ endpoint: HostedEndpoint) async throws {}
   public func stop(_ name: String) async {}
 }

@@ -24,6 +24,14 @@ public struct FolderObjects: ObjectAccess {
     return found.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
   }
 
+  public func version(of object: ObjectPlace) async throws -> String {
+    let path = try path(of: object)
+    guard let stamp = FileStamp(path: path) else {
+      throw FileError(.system(call: "open", code: ENOENT), path: path)
+    }
+    return "\(stamp.byteCount)-\(stamp.modifiedNanoseconds)"
+  }
+
   public func download(_ object: ObjectPlace, to path: String) async throws {
     let source = try self.path(of: object)
     try await onThread { try linkOrCopy(source, to: path) }

@@ -55,9 +55,9 @@ extension JobEngine {
     }
   }
 
-  private func plan(of endpoint: Resource) throws(ControlPlaneError) -> EndpointPlan {
+  private func plan(of endpoint: Resource) throws(ControlPlaneError) -> HostedEndpoint {
     let config = endpoint.state["config"] ?? [:]
-    var plan = EndpointPlan(
+    var plan = HostedEndpoint(
       name: endpoint.name, config: endpoint.state["EndpointConfigName"]?.text ?? "", variants: [],
       dataCapture: config["DataCaptureConfig"])
     for (member, isShadow) in [("ProductionVariants", false), ("ShadowProductionVariants", true)] {
@@ -68,11 +68,11 @@ extension JobEngine {
         }
         let wanted = endpoint.state["wanted"]?[name]
         plan.variants.append(
-          EndpointPlan.Variant(
+          HostedEndpoint.Variant(
             name: name, model: model,
-            modelData: try ControlPlane.modelData(of: container).map { uri throws(ControlPlaneError) in try ObjectPlace(uri) },
+            modelData: try SageMakerAPI.modelData(of: container).map { uri throws(ControlPlaneError) in try ObjectPlace(uri) },
             environment: (container["Environment"] ?? [:]).texts,
-            weight: wanted?["DesiredWeight"]?.number ?? ControlPlane.weight(variant),
+            weight: wanted?["DesiredWeight"]?.number ?? SageMakerAPI.weight(variant),
             instanceCount: wanted?["DesiredInstanceCount"]?.integer ?? variant["InitialInstanceCount"]?.integer ?? 1,
             isShadow: isShadow))
       }
@@ -97,7 +97,7 @@ extension Resource {
   private func shown(_ variant: JSON, at time: Double) -> JSON {
     let name = variant["VariantName"]?.text ?? ""
     let wanted = state["wanted"]?[name]
-    let weight = wanted?["DesiredWeight"] ?? .number(ControlPlane.weight(variant))
+    let weight = wanted?["DesiredWeight"] ?? .number(SageMakerAPI.weight(variant))
     var shown: JSON = ["VariantName": .string(name), "CurrentWeight": weight, "DesiredWeight": weight]
     if let serverless = variant["ServerlessConfig"] {
       shown["CurrentServerlessConfig"] = serverless

@@ -64,7 +64,7 @@ extension JobEngine {
     // Of a start before.
     for old in [input, output] { try? FileManager.default.removeItem(atPath: old) }
     for new in [input, output] { try makeFolder(new) }
-    guard let uri = ControlPlane.modelData(of: job.state["container"] ?? [:]) else {
+    guard let uri = SageMakerAPI.modelData(of: job.state["container"] ?? [:]) else {
       throw Channels.Fault(description: "the model \(job.request["ModelName"]?.text ?? "") has no ModelDataUrl")
     }
     let channels = Channels(objects: objects)

@@ -21,7 +21,7 @@ public struct ObjectPlace: Hashable, Sendable, CustomStringConvertible {
   public var description: String { "s3://\(bucket)/\(key)" }
 
   /// Below it, as below a folder.
-  func appending(_ path: String) -> ObjectPlace {
+  public func appending(_ path: String) -> ObjectPlace {
     ObjectPlace(bucket: bucket, key: key.isEmpty || key.hasSuffix("/") ? key + path : "\(key)/\(path)")
   }
 }
@@ -32,6 +32,9 @@ public protocol ObjectAccess: Sendable {
   ///
   /// - Parameter most: nil: all.
   func list(_ prefix: ObjectPlace, most: Int?) async throws -> [ObjectPlace]
+
+  /// What tells two contents of an object apart: its ETag, or its size and time.
+  func version(of object: ObjectPlace) async throws -> String
 
   /// Puts an object's bytes at a path whose folder is there. They are only to be read.
   func download(_ object: ObjectPlace, to path: String) async throws

@@ -1,4 +1,4 @@
-extension ControlPlane {
+extension SageMakerAPI {
   func createModel(_ call: Call) async throws(ControlPlaneError) -> JSON {
     let name = call.text("ModelName")
     guard !name.isEmpty else { throw .invalid("The model has no name.") }

@@ -1,4 +1,4 @@
-extension ControlPlane {
+extension SageMakerAPI {
   // MARK: Configurations
 
   func createEndpointConfig(_ call: Call) async throws(ControlPlaneError) -> JSON {

@@ -1,4 +1,4 @@
-extension ControlPlane {
+extension SageMakerAPI {
   func addTags(_ call: Call) async throws(ControlPlaneError) -> JSON {
     let arn = try await tagged(call)
     try await store.addTags(call.tags, to: arn, most: options.quotas.tagsPerResource)

@@ -1,4 +1,4 @@
-extension ControlPlane {
+extension SageMakerAPI {
   func createTransformJob(_ call: Call) async throws(ControlPlaneError) -> JSON {
     let name = call.text("TransformJobName")
     try TransformRules.check(call.request)

@@ -1,4 +1,4 @@
-extension ControlPlane {
+extension SageMakerAPI {
   /// One page of a kind, each resource as `summary` shows it.
   func list(
     _ kind: ResourceKind, _ call: Call, as member: String, ascending: Bool, sortBy: ListQuery.Key = .created,

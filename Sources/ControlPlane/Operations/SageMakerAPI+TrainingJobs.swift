@@ -1,6 +1,6 @@
 import Files
 
-extension ControlPlane {
+extension SageMakerAPI {
   func createTrainingJob(_ call: Call) async throws(ControlPlaneError) -> JSON {
     let name = call.text("TrainingJobName")
     try TrainingRules.check(call.request)

@@ -1,4 +1,4 @@
-extension ControlPlane {
+extension SageMakerAPI {
   func createTuningJob(_ call: Call) async throws(ControlPlaneError) -> JSON {
     let name = call.text("HyperParameterTuningJobName")
     let request = call.request.without("Tags")

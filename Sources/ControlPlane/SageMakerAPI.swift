@@ -21,7 +21,7 @@ public struct Caller: Hashable, Sendable {
 ///
 /// It knows nothing of HTTP. Operations only read and write the store, and hand jobs to the engine, which works while
 /// `run` does.
-public final class ControlPlane: Sendable {
+public final class SageMakerAPI: Sendable {
   public let options: ControlPlaneOptions
   public let store: Store
   let objects: any ObjectAccess

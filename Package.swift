@@ -261,7 +261,10 @@ let package = Package(
     .testTarget(
       name: "ObjectsTests", dependencies: ["Objects", "Files", "Signatures", "TestSupport"], swiftSettings: tests),
     .testTarget(
-      name: "ControlPlaneTests", dependencies: ["ControlPlane", "Files", "Jobs", "Objects", "TestSupport"],
+      name: "ControlPlaneTests",
+      dependencies: [
+        "ControlPlane", "Files", "Jobs", "Objects", "TestSupport", .product(name: "GRDB", package: "GRDB.swift"),
+      ],
       swiftSettings: tests),
     .testTarget(
       name: "ServingTests",

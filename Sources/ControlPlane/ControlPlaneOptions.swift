@@ -1,3 +1,6 @@
+import Files
+import Foundation
+
 /// Where the control plane keeps its things, and how much it takes on.
 public struct ControlPlaneOptions: Sendable {
   /// The folder that it is all in: `imrec.sqlite`, `jobs`, `transforms`, `tunings`.
@@ -14,7 +17,8 @@ public struct ControlPlaneOptions: Sendable {
   public var environment: [String: String] = [:]
   public var quotas = Quotas()
 
-  public init(root: String) { self.root = root }
+  /// - Parameter root: relative ones start from the folder that the program is in now; jobs have others.
+  public init(root: String) { self.root = join(FileManager.default.currentDirectoryPath, root) }
 }
 
 /// How many of each kind there may be.

@@ -1,3 +1,0 @@
-import Jobs
-import Search
-import Training

@@ -62,9 +62,9 @@ extension TuningPage {
             }
             .joined(separator: ", ") + ", \(objective(value))."
         }
-      } ?? "No job is the best yet.", width: 880, height: 350)
+      } ?? "No job is the best yet.", width: 720, height: 350)
     let (top, height, left) = (52.0, 250.0, 52.0)
-    let step = (880 - 2 * left) / Double(max(1, axes.count))
+    let step = (720 - 2 * left) / Double(max(1, axes.count))
     let place = Plane(left: 0, top: top, width: 1, height: height, y: span)
     func down(_ unit: Double) -> Double { top + height * (1 - min(max(unit, 0), 1)) }
     let order = scored.sorted { a, b in
@@ -109,7 +109,7 @@ extension TuningPage {
     }
     let x = left + step * Double(axes.count)
     chart.line(x, top, x, top + height, "axis")
-    chart.text(874, 22, clipped(axisName, to: 24), .end)
+    chart.text(714, 22, clipped(axisName, to: 24), .end)
     for (value, words) in [objectiveTicks.first, objectiveTicks.last].compactMap({ $0 }) {
       chart.text(x, value > span.lowerBound ? top - 8 : top + height + 18, words, .middle, style: "tick")
     }
@@ -126,9 +126,9 @@ extension TuningPage {
     var chart = Chart(
       id: "history", title: "\(clipped(report.metric, to: 60)) of each job, and the best so far",
       description: said,
-      width: 880, height: 300)
+      width: 640, height: 300)
     let last = Double(max(2, report.jobs.count))
-    let plane = Plane(left: 64, top: 14, width: 800, height: 230, x: 1...last, y: span)
+    let plane = Plane(left: 64, top: 14, width: 560, height: 230, x: 1...last, y: span)
     let ticks = axisSteps(to: last, about: 10).filter { $0 <= last && $0 >= 1 && $0 == $0.rounded() }
     chart.axes(
       plane, xTicks: ticks.map { ($0, decimal($0, 0)) }, yTicks: objectiveTicks, xName: "Job",
@@ -139,8 +139,8 @@ extension TuningPage {
       guard let value = job.objective else { continue }
       let x = plane.across(Double(job.number))
       if let record { line.append((x, plane.down(record))) }
-      if record.map({ report.isMaximized ? value > $0 : value < $0 }) ?? true { record = value }
-      line.append((x, plane.down(record ?? value)))
+      if isEligible(job), record.map({ report.isMaximized ? value > $0 : value < $0 }) ?? true { record = value }
+      if let record { line.append((x, plane.down(record))) }
     }
     if let record { line.append((plane.across(last), plane.down(record))) }
     chart.path(line, "line-right")
@@ -161,17 +161,21 @@ extension TuningPage {
       ])
   }
 
+  /// Whether it may be the best: as SageMaker counts, a completed job, where there is one.
+  private func isEligible(_ job: TuningReport.Job) -> Bool {
+    job.status == "Completed" || !scored.contains { $0.status == "Completed" }
+  }
+
   // MARK: Each parameter
 
   var each: Section {
-    let charts = report.parameters.indices.map { index in [Block.chart(scatter(index), table: nil)] }
+    var charts = report.parameters.indices.map { index in [Block.chart(scatter(index), table: nil)] }
+    // One alone would be as wide as the page.
+    if charts.count == 1 { charts.append([]) }
     return Section(
       "each", "Each hyperparameter",
-      lead:
-        "The other hyperparameters vary, too: a cloud without a shape says that this one matters little by itself.",
-      stride(from: 0, to: charts.count, by: 2).map { start in
-        Block.columns(Array(charts[start..<min(start + 2, charts.count)]))
-      })
+      lead: "The other hyperparameters vary, too: a cloud without a shape says that this one matters little by itself.",
+      [Block.columns(charts)])
   }
 
   private func scatter(_ index: Int) -> Chart {

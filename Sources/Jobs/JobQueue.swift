@@ -6,6 +6,7 @@ public final class JobQueue: Sendable {
   public struct Snapshot: Hashable, Sendable {
     public var running: [String] = []
     public var waiting: [String] = []
+    public init() {}
   }
 
   private struct State {

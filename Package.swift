@@ -127,8 +127,11 @@ let package = Package(
     .target(
       name: "Objects",
       dependencies: [
-        "Files", "Signatures", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        "CLinux", "Files", "Signatures", .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
       ],
       swiftSettings: strict),
     // SageMaker's operations: requests checked, kept, turned into jobs.
@@ -255,7 +258,9 @@ let package = Package(
       dependencies: ["Signatures", "TestSupport", .product(name: "HTTPTypes", package: "swift-http-types")],
       exclude: ["Goldens"], swiftSettings: tests),
     .testTarget(
-      name: "ObjectsTests", dependencies: ["Objects", "Files", "Signatures", "TestSupport"], swiftSettings: tests),
+      name: "ObjectsTests",
+      dependencies: ["Objects", "Files", "Signatures", "TestSupport", .product(name: "Crypto", package: "swift-crypto")],
+      swiftSettings: tests),
     .testTarget(
       name: "ControlPlaneTests", dependencies: ["ControlPlane", "Files", "Jobs", "Objects", "TestSupport"],
       swiftSettings: tests),

@@ -155,6 +155,7 @@ let package = Package(
         .product(name: "Mustache", package: "swift-mustache"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+        .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       swiftSettings: strict),
@@ -182,6 +183,14 @@ let package = Package(
     .executableTarget(
       name: "search-regret", dependencies: ["Search"], path: "tools/bench/search-regret",
       swiftSettings: strict),
+    // A server of S3 alone, for tools/oracle/s3.py and tools/bench/objects.
+    .executableTarget(
+      name: "serve-objects",
+      dependencies: [
+        "Objects", "Serving", "Signatures", .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      path: "tools/serve-objects", swiftSettings: tests),
     // A picture of what augmentation does, and its half of the comparison with MXNet.
     .executableTarget(
       name: "augmentations", dependencies: ["Files", "Imaging"], path: "tools/augmentations",

@@ -146,3 +146,10 @@ struct S3Body: Sendable {
     }
   }
 }
+
+extension S3Body {
+  /// Compares a small body with what the head says of it.
+  func check(_ bytes: [UInt8]) throws(ObjectError) {
+    try ExpectedDigests(md5: md5, sha256: expectedSHA256, checksum: checksum).check(bytes)
+  }
+}

@@ -1,9 +1,9 @@
 import HTTPTypes
 public import Hummingbird
-public import Objects
-public import Signatures
 import NIOCore
 import NIOPosix
+public import Objects
+public import Signatures
 import Synchronization
 
 /// S3's protocol in front of a store: path-style, as clients use it where an endpoint is an address.
@@ -43,8 +43,8 @@ public final class S3Service: Sendable {
       let verified = try verify(request.head)
       response = try await answer(call, request, verified)
     } catch {
+      // What is left of the body is read and thrown away by the server: a client that is still sending reads no answer.
       response = S3Failure(error).response(to: request.head, id: id)
-      await discardBody(of: request, &response)
     }
     response.headers[.amz("x-amz-request-id")] = id
     response.headers[.amz("x-amz-id-2")] = id
@@ -78,20 +78,6 @@ public final class S3Service: Sendable {
     case .listParts: try await listParts(call)
     }
   }
-
-  /// A client that is still sending reads no answer: what is not too much is taken and thrown away, else the connection
-  /// ends with the answer.
-  private func discardBody(of request: Request, _ response: inout Response) async {
-    let length = request.headers[.contentLength].flatMap { Int($0) }
-    guard length != 0, length != nil || request.headers[.transferEncoding] != nil else { return }
-    guard let length, length <= Self.mostDiscarded else {
-      response.headers[.connection] = "close"
-      return
-    }
-    response.headers[.connection] = "close"
-  }
-
-  private static let mostDiscarded = 64 << 20
 
   /// Room for one body.
   func beginTransfer() throws(ObjectError) -> Transfer {

@@ -128,8 +128,11 @@ let package = Package(
     .target(
       name: "Objects",
       dependencies: [
-        "Files", "Signatures", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        "CLinux", "Files", "Signatures", .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
       ],
       swiftSettings: strict),
     // SageMaker's operations: requests checked, kept, turned into jobs.
@@ -156,6 +159,7 @@ let package = Package(
         .product(name: "Mustache", package: "swift-mustache"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+        .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       swiftSettings: strict),
@@ -183,6 +187,14 @@ let package = Package(
     .executableTarget(
       name: "search-regret", dependencies: ["Search"], path: "tools/bench/search-regret",
       swiftSettings: strict),
+    // A server of S3 alone, for tools/oracle/s3.py and tools/bench/objects.
+    .executableTarget(
+      name: "serve-objects",
+      dependencies: [
+        "Objects", "Serving", "Signatures", .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      path: "tools/serve-objects", swiftSettings: tests),
     // A picture of what augmentation does, and its half of the comparison with MXNet.
     .executableTarget(
       name: "augmentations", dependencies: ["Files", "Imaging"], path: "tools/augmentations",
@@ -259,7 +271,9 @@ let package = Package(
       dependencies: ["Signatures", "TestSupport", .product(name: "HTTPTypes", package: "swift-http-types")],
       exclude: ["Goldens"], swiftSettings: tests),
     .testTarget(
-      name: "ObjectsTests", dependencies: ["Objects", "Files", "Signatures", "TestSupport"], swiftSettings: tests),
+      name: "ObjectsTests",
+      dependencies: ["Objects", "Files", "Signatures", "TestSupport", .product(name: "Crypto", package: "swift-crypto")],
+      swiftSettings: tests),
     .testTarget(
       name: "ControlPlaneTests",
       dependencies: [

@@ -20,6 +20,7 @@ public struct ObjectError: Error, Hashable, Sendable, CustomStringConvertible {
     case invalidPartOrder = "InvalidPartOrder"
     case invalidRange = "InvalidRange"
     case invalidRequest = "InvalidRequest"
+    case invalidURI = "InvalidURI"
     case keyTooLong = "KeyTooLongError"
     case malformedXML = "MalformedXML"
     case metadataTooLarge = "MetadataTooLarge"

@@ -32,7 +32,7 @@ public struct ObjectAttributes: Hashable, Sendable {
   /// Takes what is to be kept among the headers of a request; others are passed over.
   ///
   /// - Throws: `.metadataTooLarge`.
-  public init(_ fields: some Sequence<(name: String, value: String)>) throws(ObjectError) {
+  public init(_ fields: [(name: String, value: String)]) throws(ObjectError) {
     var (metadata, others) = (0, 0)
     for (name, value) in fields {
       let name = name.lowercased()

@@ -96,6 +96,20 @@ public final class ObjectReader: Sendable {
     return total
   }
 
+  /// Adds a range to what is staged, its digests too.
+  package func append(_ range: Range<Int>, to staged: StagedObject) throws(ObjectError) {
+    var offset = range.lowerBound
+    while offset < range.upperBound {
+      var buffer = [UInt8](repeating: 0, count: min(1 << 20, range.upperBound - offset))
+      var span = buffer.mutableSpan
+      var bytes = unsafe span.mutableBytes
+      let got = try read(at: offset, into: &bytes)
+      guard got > 0 else { throw ObjectError(.internalError, "\(shown(info.key)) is shorter than it was") }
+      try staged.append(buffer.span.extracting(0..<got))
+      offset += got
+    }
+  }
+
   /// Copies a range to the end of a file that is open for writing.
   func copy(_ range: Range<Int>, to target: Int32) throws(ObjectError) {
     guard let descriptor, !range.isEmpty else { return }

@@ -78,23 +78,8 @@ public final class StagedObject: Sendable {
   ///
   /// - Throws: `.badDigest`, `.contentSHA256Mismatch`.
   func check(_ expected: ExpectedDigests) throws(ObjectError) {
-    if let md5 = expected.md5, md5 != self.md5 {
-      throw ObjectError(.badDigest, "the Content-MD5 you specified did not match what we received")
-    }
-    if let wanted = expected.sha256, let found = digests.withLock({ $0.sha256 }).map({ hexText($0.finalize()) }),
-      wanted != found
-    {
-      throw ObjectError(
-        .contentSHA256Mismatch, "x-amz-content-sha256 is \(wanted), and the body's SHA-256 is \(found)")
-    }
-    if let wanted = expected.checksum {
-      guard let found = checksum, found.bytes == wanted.bytes else {
-        throw ObjectError(
-          .badDigest,
-          "the \(wanted.algorithm.rawValue) you specified did not match the calculated checksum: \(wanted.text) and "
-            + (checksum?.text ?? "none"))
-      }
-    }
+    let sha256 = digests.withLock { $0.sha256 }.map { hexText($0.finalize()) }
+    try expected.check(md5: md5, sha256: sha256, checksum: checksum)
   }
 
   /// Adds bytes of an object to the file, past the digests.
@@ -137,6 +122,31 @@ public struct ExpectedDigests: Hashable, Sendable {
     self.md5 = md5
     self.sha256 = sha256
     self.checksum = checksum
+  }
+
+  /// - Throws: `.badDigest`, `.contentSHA256Mismatch`.
+  func check(md5 foundMD5: [UInt8], sha256 foundSHA256: String?, checksum found: Checksum?) throws(ObjectError) {
+    if let md5, md5 != foundMD5 {
+      throw ObjectError(.badDigest, "the Content-MD5 you specified did not match what we received")
+    }
+    if let sha256, let foundSHA256, sha256 != foundSHA256 {
+      throw ObjectError(
+        .contentSHA256Mismatch, "x-amz-content-sha256 is \(sha256), and the body's SHA-256 is \(foundSHA256)")
+    }
+    if let checksum, checksum.bytes != found?.bytes {
+      throw ObjectError(
+        .badDigest,
+        "the \(checksum.algorithm.rawValue) you specified did not match the calculated checksum: \(checksum.text) and "
+          + (found?.text ?? "none"))
+    }
+  }
+
+  /// Compares small bytes with what is said of them.
+  package func check(_ bytes: [UInt8]) throws(ObjectError) {
+    var state = checksum.map { ChecksumState($0.algorithm) }
+    state?.update(bytes.span)
+    try check(
+      md5: Array(Insecure.MD5.hash(data: bytes)), sha256: sha256Text(bytes), checksum: state?.checksum)
   }
 }
 

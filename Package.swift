@@ -121,7 +121,8 @@ let package = Package(
     .target(
       name: "Signatures",
       dependencies: [
-        .product(name: "Crypto", package: "swift-crypto"), .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       swiftSettings: strict),
     // S3 on a folder, and a client of a real one.
@@ -199,6 +200,18 @@ let package = Package(
     .executableTarget(
       name: "augmentations", dependencies: ["Files", "Imaging"], path: "tools/augmentations",
       swiftSettings: strict),
+
+    // Jobs that never were: a dashboard to look at and to measure beside.
+    .executableTarget(
+      name: "sample-server",
+      dependencies: [
+        "DashboardSamples", "Files", "Hosting", "Inference", "Models", "Networks", "Serving", "Tensors",
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      path: "tools/pages/sample-server", swiftSettings: tests),
+    .target(
+      name: "DashboardSamples", dependencies: ["Serving"], path: "Tests/DashboardSamples",
+      swiftSettings: tests),
 
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: tests),
     .target(
@@ -283,8 +296,12 @@ let package = Package(
     .testTarget(
       name: "ServingTests",
       dependencies: [
-        "Serving", "ControlPlane", "Files", "Hosting", "Inference", "InferenceTestSupport", "Objects", "Signatures",
-        "Tensors", "TestSupport",
+        "Serving", "ControlPlane", "DashboardSamples", "Files", "Hosting", "Inference",
+        "InferenceTestSupport",
+        "Objects", "Signatures", "Tensors", "TestSupport",
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Metrics", package: "swift-metrics"),
       ],
       swiftSettings: tests),
     .testTarget(

@@ -6,10 +6,11 @@ import Hummingbird
 import Inference
 import Logging
 import NIOCore
+import Objects
 import ServiceLifecycle
 import Tensors
 
-/// SageMaker on this machine: one port for its operations and for the endpoints' answers.
+/// SageMaker on this machine: one port for its operations, the endpoints' answers, and S3.
 public struct LocalSageMaker: Sendable {
   public var hostname = "127.0.0.1"
   /// 0: any free one.
@@ -26,7 +27,9 @@ public struct LocalSageMaker: Sendable {
   /// - Throws: where the address or the folder cannot be used.
   public func run(onStart: @escaping @Sendable (Int) -> Void) async throws {
     let logger = Logger(label: "imrec") { [isQuiet] _ in LineLog(logLevel: isQuiet ? .error : .info) }
-    let objects = FolderObjects(join(options.root, "s3"))
+    let store = try ObjectStore(root: join(options.root, "s3"))
+    let objects = SourceObjects(LocalObjects(store))
+    let s3 = S3Service(store)
     let fleet = EndpointFleet(
       cores: Cores(Workers(count: max(1, options.threads))),
       store: CaptureWriter(objects: objects, folder: join(options.root, "captures")), logger: logger)
@@ -35,10 +38,13 @@ public struct LocalSageMaker: Sendable {
     let control = ControlPlaneService(api, caller: caller)
     let runtime = RuntimeService(fleet, account: caller.account, region: caller.region)
     var server = GuardedServer(hostname: hostname, port: port, logger: logger)
+    // Objects may be large, as long as they keep coming.
+    server.limits.maximumBodyByteCount = .max
+    server.limits.bodyBytesPerSecond = 16 << 10
     server.services = [fleet, JobService(api: api)]
     try await server.run(onStart: onStart) { request, client in
       let start = ContinuousClock.now
-      let response = try await Self.answer(request, client, control, runtime)
+      let response = try await Self.answer(request, client, control, runtime, s3)
       let operation = ControlPlaneService.operation(of: request) ?? request.uri.path
       logger.info(
         "\(request.method.rawValue) \(shown(operation)) \(response.status.code) \(milliseconds(.now - start)) ms")
@@ -47,7 +53,8 @@ public struct LocalSageMaker: Sendable {
   }
 
   private static func answer(
-    _ request: Request, _ client: ClientPresence?, _ control: ControlPlaneService, _ runtime: RuntimeService
+    _ request: Request, _ client: ClientPresence?, _ control: ControlPlaneService, _ runtime: RuntimeService,
+    _ s3: S3Service
   ) async throws -> Response {
     if let operation = ControlPlaneService.operation(of: request) {
       return try await control.respond(to: request, operation: operation)
@@ -57,9 +64,7 @@ public struct LocalSageMaker: Sendable {
       return try await runtime.respond(to: request, endpoint: endpoint, operation: operation, from: client)
     }
     if path == "/healthz" { return Response(status: .ok) }
-    return Response(
-      status: .notFound, headers: [.contentType: "application/json", .connection: "close"],
-      body: ResponseBody(byteBuffer: ByteBuffer(string: "{\"message\":\"there is nothing at this path\"}\n")))
+    return await s3.respond(to: request)
   }
 }
 

@@ -16,6 +16,9 @@ public struct Objective: Sendable {
   let source: Source
   let direction: Direction
 
+  /// Whether its values stand in the job's log; else in its `metrics.jsonl`.
+  package var isOfLog: Bool { if case .pattern = source { true } else { false } }
+
   /// The trainer's own figures, by name.
   static let figures: [(name: String, value: @Sendable (EpochRecord) -> Double?)] = [
     ("validation:accuracy", { $0.validationAccuracy }), ("train:accuracy", { $0.trainAccuracy }),
@@ -54,19 +57,19 @@ public struct Objective: Sendable {
 }
 
 /// Reads a job's lines, and says what of the objective is new.
-actor ObjectiveReader {
+package actor ObjectiveReader {
   private let objective: Objective
   private let report: @Sendable (JobProgress) async -> Verdict
   private var known: Int
   private var best: (accuracy: Double, value: Double)?
   private(set) var verdict = Verdict.goOn
 
-  init(_ objective: Objective, known: Int, report: @escaping @Sendable (JobProgress) async -> Verdict) {
+  package init(_ objective: Objective, known: Int, report: @escaping @Sendable (JobProgress) async -> Verdict) {
     (self.objective, self.known, self.report) = (objective, known, report)
   }
 
   /// - Returns: whether the job is to end.
-  func take(_ line: String) async -> Verdict {
+  package func take(_ line: String) async -> Verdict {
     guard let value = value(in: line) else { return verdict }
     if known > 0 {
       known -= 1

@@ -96,6 +96,13 @@ public final class HTTPConnection {
     return count == 0 || (count < 0 && errno == ECONNRESET)
   }
 
+  /// All that comes until the server closes the connection.
+  public func everything() -> String {
+    while receive() {}
+    defer { received = [] }
+    return String(decoding: received, as: UTF8.self)
+  }
+
   private func readHead() -> [UInt8]? {
     let end: [UInt8] = [13, 10, 13, 10]
     while true {

@@ -45,19 +45,14 @@ extension SageMakerAPI {
 
   /// Asks a job to end.
   func stop(_ kind: ResourceKind, _ name: String) async throws(ControlPlaneError) {
-    let time = now()
-    let job = try await store.update(kind, name) { job in
-      guard job.status == "InProgress" else {
-        // Asked for twice is asked for once.
-        if job.status == "Stopping" { return }
+    let job = try await engine.askToStop(JobEngine.Work(kind, name)) { job in
+      // Asked for twice is asked for once.
+      guard job.status == "InProgress" || job.status == "Stopping" else {
         throw ControlPlaneError.invalid(
           "The request was rejected because the \(kind.words) is in status \(job.status).")
       }
-      job.status = "Stopping"
-      if kind == .trainingJob { job.enter("Stopping", "Stopping the training job", at: time) }
     }
     if job == nil { throw ControlPlaneError(.notFound, "Requested resource not found.") }
-    await engine.stop(JobEngine.Work(kind, name))
   }
 }
 

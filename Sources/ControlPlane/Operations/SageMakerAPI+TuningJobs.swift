@@ -1,8 +1,11 @@
+import Tuning
+
 extension SageMakerAPI {
   func createTuningJob(_ call: Call) async throws(ControlPlaneError) -> JSON {
     let name = call.text("HyperParameterTuningJobName")
     let request = call.request.without("Tags")
     try TuningRules.check(request, options.quotas)
+    try TuningRules.checkSearch(request)
     for definition in TuningRules.definitions(of: request) {
       let role = definition["RoleArn"]?.text ?? ""
       for channel in definition["InputDataConfig"]?.list ?? [] {
@@ -182,6 +185,17 @@ enum TuningRules {
         _ = try ObjectPlace(channel["DataSource"]?["S3DataSource"]?["S3Uri"]?.text ?? "")
       }
       _ = try ObjectPlace(definition["OutputDataConfig"]?["S3OutputPath"]?.text ?? "")
+    }
+  }
+
+  /// What the search and the trainer ask: ranges, strategy, hyperparameters, the objective.
+  static func checkSearch(_ request: JSON) throws(ControlPlaneError) {
+    do {
+      let asked = try TuningRequest(JSONValue(json: request.bytes))
+      try asked.checkHyperparameters()
+      _ = try Objective(asked)
+    } catch {
+      throw .invalid("\(error)")
     }
   }
 

@@ -63,7 +63,7 @@ public struct Resource: Sendable {
   /// Of a tuning job's training job, when it is known.
   public var objective: Double?
   /// What its maker asked for.
-  public let request: JSON
+  public var request: JSON
   /// What became of it, in the members of its Describe operation; and, with small first letters, what only we know.
   public var state: JSON
 

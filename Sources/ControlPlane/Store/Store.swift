@@ -92,8 +92,11 @@ public final class Store: Sendable {
       try body(&resource)
       resource.modified = max(now, resource.modified)
       try database.execute(
-        sql: "UPDATE \(kind.table) SET modified = ?, status = ?, objective = ?, state = ? WHERE name = ?",
-        arguments: [resource.modified, resource.status, resource.objective, resource.state.encoded, name])
+        sql: "UPDATE \(kind.table) SET modified = ?, status = ?, objective = ?, request = ?, state = ? WHERE name = ?",
+        arguments: [
+          resource.modified, resource.status, resource.objective, resource.request.encoded, resource.state.encoded,
+          name,
+        ])
       return resource
     }
   }

@@ -29,7 +29,8 @@ extension JobEngine {
       // The tuning job begins it again itself.
       return false
     }
-    guard job.state["isBegun"]?.isTrue ?? false else { return true }
+    // A tuning job has a record of its own to go on from.
+    guard work.kind != .tuningJob, job.state["isBegun"]?.isTrue ?? false else { return true }
     let restarts = (job.state["restarts"]?.integer ?? 0) + 1
     let hasCheckpoint = work.kind != .trainingJob || hasCheckpoint(work)
     guard restarts <= Self.mostRestarts, hasCheckpoint else {

@@ -146,7 +146,6 @@ extension JobEngine {
       job.state["TrainingEndTime"] = .number(end)
       if !metrics.final.isEmpty { job.state["FinalMetricDataList"] = .list(metrics.final) }
       if let model { job.state["ModelArtifacts"] = ["S3ModelArtifacts": .string(model.description)] }
-      job.objective = metrics.objective
       if let failure {
         job.state["FailureReason"] = .string(String(failure.prefix(1024)))
         job.finish("Failed", secondary: "Failed", "Training job failed", at: end)

@@ -1,5 +1,180 @@
+import Files
+import Foundation
+import Jobs
+import Tuning
+
+/// Tuning jobs: the search runs here, each of its trainings is a training job like any other.
 extension JobEngine {
   func tune(_ work: Work) async {
-    await finishFailed(work, "InternalServerError: tuning jobs are not run yet")
+    do {
+      guard let job = try await store.find(work.kind, work.name), job.status == "InProgress" else { return }
+      let request = try TuningRequest(JSONValue(json: job.request.bytes))
+      let folder = try TuningFolder(self.folder(of: work), request)
+      var record: TuningRecord
+      if let known = try folder.record() {
+        record = known
+      } else {
+        record = TuningRecord(request.json)
+        record.warmStart = try request.loadParents(beside: folder.path)
+      }
+      let runner = TuningTrainings(engine: self, tuning: job, objective: try Objective(request))
+      let run = try TuningRun(
+        request, record: record, runner: runner, keep: { try folder.keep($0) }, tell: { _ in }, now: now)
+      let last = try await stoppable(work) { try await run.run() }
+      await finish(work, last)
+    } catch is Stopped {
+      await finishStopped(work)
+    } catch is CancellationError {
+      // The service ends; the next start goes on.
+    } catch let error as ControlPlaneError where error.code == .unavailable && Task.isCancelled {
+      // The same.
+    } catch let error as TuningError {
+      await finishFailed(work, "ClientError: \(error)")
+    } catch {
+      await finishFailed(work, "InternalServerError: \(error)")
+    }
+  }
+
+  private func finish(_ work: Work, _ record: TuningRecord) async {
+    if isStopped(work) {
+      await keepFigures(work, record)
+      return await finishStopped(work)
+    }
+    switch record.status {
+    case .completed:
+      await keepFigures(work, record)
+      let time = now()
+      _ = try? await store.update(work.kind, work.name) { job in
+        guard job.status == "InProgress" else { return }
+        job.status = "Completed"
+        job.state["HyperParameterTuningEndTime"] = .number(time)
+      }
+    case .failed:
+      await keepFigures(work, record)
+      await finishFailed(work, record.failureReason ?? "All training jobs failed.")
+    // The service ends.
+    case .stopped, .inProgress: break
+    }
+  }
+
+  private func keepFigures(_ work: Work, _ record: TuningRecord) async {
+    let seconds = record.jobs.reduce(0.0) { sum, job in
+      sum + max(0, (job.endTime ?? 0) - (job.startTime ?? job.endTime ?? 0))
+    }
+    _ = try? await store.update(work.kind, work.name) { job in
+      job.state["ConsumedResources"] = ["RuntimeInSeconds": .integer(Int(exactly: seconds.rounded()) ?? 0)]
+      if let time = record.convergenceTime {
+        job.state["TuningJobCompletionDetails"] = ["ConvergenceDetectedTime": .number(time)]
+      }
+    }
+  }
+}
+
+/// The trainings of a tuning job, as training jobs of the store.
+private struct TuningTrainings: JobRunner {
+  let engine: JobEngine
+  let tuning: Resource
+  let objective: Objective
+
+  func run(
+    _ order: JobOrder, report: @escaping @Sendable (JobProgress) async -> Verdict
+  ) async throws -> JobOutcome {
+    let work = JobEngine.Work(.trainingJob, order.name)
+    try await prepare(order)
+    let container = join(engine.folder(of: work), "opt-ml")
+    let data = join(container, "output/data")
+    try makeFolder(data)
+    let watched = objective.isOfLog ? join(engine.folder(of: work), "log") : join(data, "metrics.jsonl")
+    let value = Latest()
+    let reader = ObjectiveReader(objective, known: order.known) { progress in
+      await value.set(progress.kept ?? progress.value)
+      return await report(progress)
+    }
+    let engine = engine
+    try await engine.followed(watched, reader, work)
+    if let reached = await value.value {
+      try await engine.store.update(.trainingJob, order.name) { $0.objective = reached }
+    }
+    guard let job = try await engine.store.find(.trainingJob, order.name) else {
+      return .failed("the training job was deleted")
+    }
+    switch job.status {
+    case "Completed": return .completed
+    case "Failed": return .failed(job.state["FailureReason"]?.text ?? "")
+    default: return .stopped
+    }
+  }
+
+  private actor Latest {
+    private(set) var value: Double?
+
+    func set(_ new: Double) { value = new }
+  }
+
+  /// Makes the training job, or lets one go on that has run before.
+  private func prepare(_ order: JobOrder) async throws {
+    let hyperparameters = JSON.object(order.hyperparameters.mapValues { .string($0) })
+    let time = engine.now()
+    let former = try await engine.store.update(.trainingJob, order.name) { job in
+      job.request["HyperParameters"] = hyperparameters
+      guard job.status != "InProgress" else { return }
+      job.status = "InProgress"
+      for name in ["FailureReason", "TrainingEndTime"] { job.state[name] = nil }
+      job.enter("Starting", "Starting the training job", at: time)
+    }
+    guard former == nil else { return }
+    let definition = TuningRules.definitions(of: tuning.request).first ?? [:]
+    let caller = Caller(
+      region: tuning.state["caller"]?["region"]?.text ?? "", account: tuning.state["caller"]?["account"]?.text ?? "")
+    let arn = caller.arn(.trainingJob, order.name)
+    var job = Resource(
+      name: order.name, arn: arn, created: time, status: "InProgress", parent: tuning.name,
+      request: request(order.name, definition, hyperparameters))
+    job.state["TuningJobArn"] = .string(tuning.arn)
+    job.state["definition"] = definition["DefinitionName"]
+    let statics = (definition["StaticHyperParameters"] ?? [:]).texts
+    job.state["tuned"] = .object(
+      order.hyperparameters.filter { statics[$0.key] == nil }.mapValues { .string($0) })
+    job.enter("Starting", "Starting the training job", at: time)
+    try await engine.store.insert(.trainingJob, job, taken: ResourceKind.trainingJob.taken(arn))
+  }
+
+  /// What CreateTrainingJob would have got.
+  private func request(_ name: String, _ definition: JSON, _ hyperparameters: JSON) -> JSON {
+    var request = definition.without(
+      "DefinitionName", "TuningObjective", "HyperParameterRanges", "StaticHyperParameters",
+      "HyperParameterTuningResourceConfig")
+    request["TrainingJobName"] = .string(name)
+    request["HyperParameters"] = hyperparameters
+    if request["ResourceConfig"] == nil {
+      request["ResourceConfig"] = definition["HyperParameterTuningResourceConfig"]?
+        .without("AllocationStrategy", "InstanceConfigs")
+    }
+    if let uri = definition["CheckpointConfig"]?["S3Uri"]?.text {
+      // Each has its own.
+      request["CheckpointConfig"]?["S3Uri"] = .string("\(uri)\(uri.hasSuffix("/") ? "" : "/")\(name)")
+    }
+    return request
+  }
+}
+
+extension JobEngine {
+  /// Runs a training job to its end, while the reader takes what it reports. A cancelled task stops the job in order, and
+  /// so does the reader.
+  fileprivate func followed(_ path: String, _ reader: ObjectiveReader, _ work: Work) async throws {
+    try await followLines(
+      of: path,
+      take: { line in
+        if await reader.take(line) == .stop { _ = try? await self.askToStop(work) }
+      },
+      during: {
+        // Not cancelled with this task: the job's end is to be written down.
+        let job = Task { await self.perform(work) }
+        await withTaskCancellationHandler {
+          await job.value
+        } onCancel: {
+          Task { _ = try? await self.askToStop(work) }
+        }
+      })
   }
 }

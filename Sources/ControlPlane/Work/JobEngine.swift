@@ -24,8 +24,6 @@ final class JobEngine: Sendable {
     var isStopped = false
     /// Ends the part it is in.
     var end: (@Sendable () -> Void)?
-    /// Told when the job has ended.
-    var waiting: [CheckedContinuation<Void, Never>] = []
   }
 
   let store: Store
@@ -85,32 +83,38 @@ final class JobEngine: Sendable {
   }
 
   private func end(_ work: Work) {
-    let waiting = running.withLock { $0.removeValue(forKey: work)?.waiting ?? [] }
-    for one in waiting { one.resume() }
+    running.withLock { _ = $0.removeValue(forKey: work) }
   }
 
   func isStopped(_ work: Work) -> Bool { running.withLock { $0[work]?.isStopped ?? false } }
 
-  /// Asks a job to end, that the store has as Stopping. One that nobody works at is ended here.
-  func stop(_ work: Work) async {
+  /// Asks a job to end.
+  ///
+  /// - Parameter check: throws where it may not be asked.
+  /// - Returns: nil where there is none.
+  @discardableResult
+  func askToStop(
+    _ work: Work, check: @escaping @Sendable (Resource) throws -> Void = { _ in }
+  ) async throws(ControlPlaneError) -> Resource? {
+    let time = now()
+    let job = try await store.update(work.kind, work.name) { job in
+      try check(job)
+      guard job.status == "InProgress" else { return }
+      job.status = "Stopping"
+      if work.kind == .trainingJob { job.enter("Stopping", "Stopping the training job", at: time) }
+    }
+    if job?.status == "Stopping" { await stop(work) }
+    return job
+  }
+
+  /// Ends a job that the store has as Stopping. One that nobody works at is over at once.
+  private func stop(_ work: Work) async {
     let (isRunning, end) = running.withLock { running -> (Bool, (@Sendable () -> Void)?) in
       guard running[work] != nil else { return (false, nil) }
       running[work]?.isStopped = true
       return (true, running[work]?.end)
     }
     if isRunning { end?() } else { await finishStopped(work) }
-  }
-
-  /// Returns when a job that runs has ended.
-  func waitForEnd(of work: Work) async {
-    await withCheckedContinuation { continuation in
-      let waits = running.withLock { running in
-        guard running[work] != nil else { return false }
-        running[work]?.waiting.append(continuation)
-        return true
-      }
-      if !waits { continuation.resume() }
-    }
   }
 
   /// Runs a part of a job that `stop` ends by cancelling it.

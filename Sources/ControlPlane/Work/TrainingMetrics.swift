@@ -1,20 +1,18 @@
 import Files
 import Foundation
 
-/// What a training reached: FinalMetricDataList, and the value a tuning job goes by.
+/// What a training reached: FinalMetricDataList.
 ///
 /// Metrics are the last values of `metrics.jsonl`; what MetricDefinitions define are those of the log's last lines that
-/// match. A tuning job goes by the best epoch's value where the metric is the validation's: the artifact is that epoch's.
+/// match.
 struct TrainingMetrics: Sendable {
   let final: [JSON]
-  let objective: Double?
 
   /// Bytes of the log's end that are looked through.
   private static let longestLog = 4 << 20
 
   init(container: String, job: Resource, logPath: String, now: Double) {
     var values: [String: Double] = [:]
-    var best: [String: Double] = [:]
     let path = join(container, "output/data/metrics.jsonl")
     let bytes = (try? readFile(path, limit: 64 << 20).bytes) ?? []
     for line in bytes.split(separator: UInt8(ascii: "\n")) {
@@ -22,15 +20,12 @@ struct TrainingMetrics: Sendable {
       for (name, member) in [("train:accuracy", "train_accuracy"), ("validation:accuracy", "validation_accuracy")] {
         guard let value = epoch[member]?.number else { continue }
         values[name] = value
-        if name == "validation:accuracy" { best[name] = max(best[name] ?? value, value) }
       }
     }
     for (name, value) in Self.defined(by: job, logPath) where values[name] == nil { values[name] = value }
     final = values.sorted { $0.key < $1.key }.map { name, value in
       ["MetricName": .string(name), "Value": .number(value), "Timestamp": .number(now)]
     }
-    let wanted = job.state["objective"]?.text
-    objective = wanted.flatMap { best[$0] ?? values[$0] }
   }
 
   private static func defined(by job: Resource, _ logPath: String) -> [String: Double] {

@@ -1,36 +1,44 @@
 /// A part of a section, as the template `block` knows it: exactly one of its names is there.
-enum Block {
-  static func heading(_ words: String) -> Node { ["subheading": words] }
-  static func text(_ words: String, style: String = "text") -> Node {
+package enum Block {
+  package static func heading(_ words: String) -> Node { ["subheading": words] }
+  package static func text(_ words: String, style: String = "text") -> Node {
     ["paragraph": words, "paragraphStyle": style]
   }
-  static func note(_ words: String) -> Node { text(words, style: "note") }
+  package static func note(_ words: String) -> Node { text(words, style: "note") }
 
-  static func table(_ table: Table) -> Node? { table.node.map { ["table": $0] } }
+  package static func table(_ table: Table) -> Node? { table.node.map { ["table": $0] } }
 
   /// A drawing, with the same figures as a table below it.
-  static func chart(_ chart: Chart, table: Table?, note: String? = nil) -> Node {
+  package static func chart(_ chart: Chart, table: Table?, note: String? = nil) -> Node {
     var node = chart.node
     node["chartNote"] = note
     node["chartTable"] = table?.node
     return ["chart": node]
   }
 
-  static func columns(_ columns: [[Node]]) -> Node {
+  package static func columns(_ columns: [[Node]]) -> Node {
     ["columnsOf": ["columnBlocks": columns.map { ["blocks": $0] as Node }] as Node]
   }
 
-  static func fold(_ title: String, count: String? = nil, isOpen: Bool = false, _ blocks: [Node]) -> Node {
+  package static func fold(_ title: String, count: String? = nil, isOpen: Bool = false, _ blocks: [Node])
+    -> Node
+  {
     ["fold": ["foldTitle": title, "foldCount": count, "isOpen": isOpen, "blocks": blocks] as Node]
   }
 
-  struct Point {
+  package struct Point {
     var head: String
     var words: String
     var href: String?
+
+    package init(head: String, words: String, href: String? = nil) {
+      self.head = head
+      self.words = words
+      self.href = href
+    }
   }
 
-  static func points(_ points: [Point]) -> Node {
+  package static func points(_ points: [Point]) -> Node {
     [
       "points": [
         "pointList": points.map {
@@ -40,17 +48,17 @@ enum Block {
     ]
   }
 
-  static func gallery(_ figures: [Node]) -> Node { ["gallery": ["figures": figures] as Node] }
+  package static func gallery(_ figures: [Node]) -> Node { ["gallery": ["figures": figures] as Node] }
 }
 
 /// A section of the page, also in its contents.
-struct Section {
-  let id: String
-  let title: String
-  var lead: String?
-  var blocks: [Node]
+package struct Section {
+  package let id: String
+  package let title: String
+  package var lead: String?
+  package var blocks: [Node]
 
-  init(_ id: String, _ title: String, lead: String? = nil, _ blocks: [Node?]) {
+  package init(_ id: String, _ title: String, lead: String? = nil, _ blocks: [Node?]) {
     self.id = id
     self.title = title
     self.lead = lead

@@ -1,6 +1,6 @@
 /// A drawing for the page, in its own units: shapes with classes of the style sheet, no colours of its own.
-struct Chart {
-  let id: String
+package struct Chart {
+  package let id: String
   /// What it shows, and what it says, for those who do not see it.
   let title: String
   let description: String
@@ -8,9 +8,9 @@ struct Chart {
   let height: Double
   private var shapes: [Node] = []
 
-  enum Anchor: String { case start, middle, end }
+  package enum Anchor: String { case start, middle, end }
 
-  init(id: String, title: String, description: String, width: Double = 420, height: Double = 280) {
+  package init(id: String, title: String, description: String, width: Double = 420, height: Double = 280) {
     self.id = id
     self.title = title
     self.description = description
@@ -25,7 +25,7 @@ struct Chart {
     ]
   }
 
-  mutating func rect(_ x: Double, _ y: Double, _ width: Double, _ height: Double, _ style: String) {
+  package mutating func rect(_ x: Double, _ y: Double, _ width: Double, _ height: Double, _ style: String) {
     shapes.append([
       "rect": [
         "x": coordinate(x), "y": coordinate(y), "w": coordinate(max(0, width)),
@@ -34,25 +34,25 @@ struct Chart {
     ])
   }
 
-  mutating func line(_ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, _ style: String) {
+  package mutating func line(_ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, _ style: String) {
     path([(x1, y1), (x2, y2)], style)
   }
 
-  mutating func path(_ points: [(Double, Double)], closed: Bool = false, _ style: String) {
+  package mutating func path(_ points: [(Double, Double)], closed: Bool = false, _ style: String) {
     guard let first = points.first else { return }
     var d = "M\(coordinate(first.0)) \(coordinate(first.1))"
     for point in points.dropFirst() { d += "L\(coordinate(point.0)) \(coordinate(point.1))" }
     shapes.append(["path": ["d": closed ? d + "Z" : d, "style": style] as Node])
   }
 
-  mutating func circle(_ x: Double, _ y: Double, _ radius: Double, _ style: String) {
+  package mutating func circle(_ x: Double, _ y: Double, _ radius: Double, _ style: String) {
     shapes.append([
       "circle": ["x": coordinate(x), "y": coordinate(y), "r": coordinate(radius), "style": style] as Node
     ])
   }
 
   /// - Parameter turn: degrees clockwise round the anchor.
-  mutating func text(
+  package mutating func text(
     _ x: Double, _ y: Double, _ text: String, _ anchor: Anchor = .start, style: String = "label",
     turn: Double = 0
   ) {
@@ -66,7 +66,7 @@ struct Chart {
   }
 
   /// A picture, drawn without smoothing; for a light and a dark page each.
-  mutating func picture(_ x: Double, _ y: Double, _ side: Double, light: String, dark: String) {
+  package mutating func picture(_ x: Double, _ y: Double, _ side: Double, light: String, dark: String) {
     for (style, data) in [("on-light", light), ("on-dark", dark)] {
       shapes.append([
         "picture": [
@@ -78,7 +78,7 @@ struct Chart {
 }
 
 /// A plane with axes inside a chart.
-struct Plane {
+package struct Plane {
   var left = 44.0
   var top = 12.0
   var width = 360.0
@@ -86,17 +86,17 @@ struct Plane {
   var x: ClosedRange<Double> = 0...1
   var y: ClosedRange<Double> = 0...1
 
-  func across(_ value: Double) -> Double {
+  package func across(_ value: Double) -> Double {
     left + width * (value - x.lowerBound) / max(x.upperBound - x.lowerBound, 1e-12)
   }
-  func down(_ value: Double) -> Double {
+  package func down(_ value: Double) -> Double {
     top + height * (1 - (value - y.lowerBound) / max(y.upperBound - y.lowerBound, 1e-12))
   }
 }
 
 extension Chart {
   /// Grid, ticks and names of the axes.
-  mutating func axes(
+  package mutating func axes(
     _ plane: Plane, xTicks: [(Double, String)], yTicks: [(Double, String)], xName: String, yName: String
   ) {
     for (value, words) in yTicks {
@@ -119,7 +119,7 @@ extension Chart {
 }
 
 /// Round steps for an axis from 0 to at least `most`.
-func axisSteps(to most: Double, about count: Int = 4) -> [Double] {
+package func axisSteps(to most: Double, about count: Int = 4) -> [Double] {
   guard most > 0 else { return [0, 1] }
   let rough = most / Double(max(1, count))
   var power = 1.0

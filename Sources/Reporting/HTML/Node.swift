@@ -3,17 +3,17 @@ internal import Mustache
 /// One object of a template: names and what they stand for.
 ///
 /// A name without a value is absent, so its section is left out. Lookups by dictionary, not by reflection.
-struct Node: MustacheParent, ExpressibleByDictionaryLiteral {
+package struct Node: MustacheParent, ExpressibleByDictionaryLiteral {
   private var values: [String: Any] = [:]
 
-  init(dictionaryLiteral elements: (String, Any?)...) {
+  package init(dictionaryLiteral elements: (String, Any?)...) {
     for (name, value) in elements { self[name] = value }
   }
 
-  subscript(name: String) -> Any? {
+  package subscript(name: String) -> Any? {
     get { values[name] }
     set { values[name] = newValue }
   }
 
-  func child(named name: String) -> Any? { values[name] }
+  package func child(named name: String) -> Any? { values[name] }
 }

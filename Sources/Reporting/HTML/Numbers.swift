@@ -1,20 +1,20 @@
 import Scoring
 
 /// A number with so many decimals, halves rounded away from 0, and commas between the thousands.
-func decimal(_ value: Double, _ count: Int) -> String {
+package func decimal(_ value: Double, _ count: Int) -> String {
   decimalText(value, count, minus: "\u{2212}") { groupedText(Int(clamping: $0)) }
 }
 
 /// "29,780"
-func whole(_ value: Int) -> String { groupedText(value).replacing("-", with: "\u{2212}") }
+package func whole(_ value: Int) -> String { groupedText(value).replacing("-", with: "\u{2212}") }
 
 /// "29,780 images", "1 image"
-func counted(_ value: Int, _ noun: String, _ plural: String? = nil) -> String {
+package func counted(_ value: Int, _ noun: String, _ plural: String? = nil) -> String {
   "\(whole(value)) \(value == 1 ? noun : plural ?? noun + "s")"
 }
 
 /// "84.92 %", of a fraction.
-func percent(_ fraction: Double, _ decimals: Int = 2) -> String {
+package func percent(_ fraction: Double, _ decimals: Int = 2) -> String {
   decimal(100 * fraction, decimals) + "\u{A0}%"
 }
 

@@ -96,7 +96,8 @@ enum Assets {
     PageText.register()
     var templates: [String: MustacheTemplate] = [:]
     for (name, bytes) in [
-      ("page", PackageResources.page_mustache), ("block", PackageResources.block_mustache),
+      ("page", PackageResources.page_mustache), ("site", PackageResources.site_mustache),
+      ("block", PackageResources.block_mustache),
       ("table", PackageResources.table_mustache), ("cell", PackageResources.cell_mustache),
       ("chart", PackageResources.chart_mustache),
     ] {

@@ -1,8 +1,8 @@
-import Scoring
+package import Scoring
 
 /// A table of the page.
-struct Table {
-  struct Column {
+package struct Table {
+  package struct Column {
     var title: String
     var isNumber = false
     var hint: String?
@@ -11,22 +11,22 @@ struct Table {
   let id: String
   let caption: String
   var columns: [Column] = []
-  var rows: [Node] = []
+  package private(set) var rows: [Node] = []
   /// Whether the script may offer a search field.
-  var isSearched = false
+  package var isSearched = false
   /// Whether it is a matrix of counts: narrow columns, their names written upwards.
   var isMatrix = false
   /// What is not in it, and where it is.
-  var rest: String?
+  package var rest: String?
 
-  init(_ id: String, _ caption: String, text: [String] = [], numbers: [String] = []) {
+  package init(_ id: String, _ caption: String, text: [String] = [], numbers: [String] = []) {
     self.id = id
     self.caption = caption
     columns = text.map { Column(title: $0) } + numbers.map { Column(title: $0, isNumber: true) }
   }
 
   /// - Parameter id: an anchor for links to the row.
-  mutating func add(_ cells: [Node], id: String? = nil) {
+  package mutating func add(_ cells: [Node], id: String? = nil) {
     rows.append(["rowID": id, "cells": cells])
   }
 
@@ -42,16 +42,16 @@ struct Table {
   }
 }
 
-enum Cell {
-  static func text(_ text: String) -> Node { ["words": text] }
-  static func number(_ text: String) -> Node { ["words": text, "isRight": true] }
-  static func number(_ value: Int) -> Node { number(whole(value)) }
-  static func percent(_ value: Double?) -> Node { number(value.map { Reporting.percent($0) } ?? "–") }
-  static func decimal(_ value: Double?, _ count: Int = 4) -> Node {
+package enum Cell {
+  package static func text(_ text: String) -> Node { ["words": text] }
+  package static func number(_ text: String) -> Node { ["words": text, "isRight": true] }
+  package static func number(_ value: Int) -> Node { number(whole(value)) }
+  package static func percent(_ value: Double?) -> Node { number(value.map { Reporting.percent($0) } ?? "–") }
+  package static func decimal(_ value: Double?, _ count: Int = 4) -> Node {
     number(value.map { Reporting.decimal($0, count) } ?? "–")
   }
   /// An interval as words and as a whisker on 0...1.
-  static func interval(_ estimate: Estimate?, hasBar: Bool = true) -> Node {
+  package static func interval(_ estimate: Estimate?, hasBar: Bool = true) -> Node {
     guard let estimate else { return number("–") }
     if !hasBar { return number(range(estimate, 1)) }
     return [
@@ -63,14 +63,27 @@ enum Cell {
     ]
   }
   /// A share of a whole, as words and as a bar.
-  static func share(_ value: Double) -> Node {
+  package static func share(_ value: Double) -> Node {
     [
       "words": Reporting.percent(value), "isRight": true,
       "bar": ["low": "0", "span": coordinate(100 * value), "at": "-5"] as Node,
     ]
   }
+  /// The name of a row, with a link where it has a page of its own.
+  package static func head(_ text: String, href: String? = nil) -> Node {
+    ["words": clipped(text, to: 120), "href": href, "isHead": true]
+  }
+  package static func link(_ text: String, to href: String) -> Node {
+    ["words": clipped(text, to: 120), "href": href]
+  }
+  /// A state in a word, with a colour beside it.
+  package static func state(_ words: String, _ mood: Mood) -> Node {
+    ["state": ["stateStyle": "state-\(mood.rawValue)", "stateWords": words] as Node]
+  }
+  package enum Mood: String, Sendable { case good, bad, active, idle }
   /// Text that may be long: what is clipped can be opened.
-  static func long(_ text: String, limit: Int = 72, href: String? = nil, isHead: Bool = false) -> Node {
+  package static func long(_ text: String, limit: Int = 72, href: String? = nil, isHead: Bool = false) -> Node
+  {
     let short = clipped(text, to: limit)
     let isClipped = short != text && !text.isEmpty
     return [

@@ -146,7 +146,7 @@ private func wilson(_ share: Double, of count: Int) -> Estimate? {
 }
 
 /// "4.2 s", "42 s", "3 min 20 s", "2 h 05 min"
-func durationText(_ seconds: Double) -> String {
+package func durationText(_ seconds: Double) -> String {
   let total = Int64(exactly: max(0, seconds).rounded()) ?? 0
   func two(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
   if total < 10 { return decimal(max(0, seconds), 1) + "\u{A0}s" }

@@ -35,4 +35,7 @@ public struct TrainingReport: Sendable {
 
   /// The file, UTF-8.
   public func html() -> String { TrainingPage(self).page().html() }
+
+  /// Accuracy, loss, learning rate and speed over the epochs, for another page; nil before the first epoch.
+  package var curves: Section? { epochs.isEmpty ? nil : TrainingPage(self).curves }
 }

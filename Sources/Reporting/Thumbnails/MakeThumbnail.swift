@@ -58,23 +58,34 @@ extension ImageSource {
       return .failure(error)
     }
   }
+}
 
-  private func thumbnail(_ bytes: [UInt8], _ options: ThumbnailOptions) throws(Unreadable) -> Thumbnail {
-    do throws(ImageError) {
-      let pixels = try decode(bytes.span, DecodeOptions(maximumPixelCount: options.maximumPixelCount))
-      let longest = max(pixels.width, pixels.height)
-      guard longest > options.longestSide else {
-        return Thumbnail(
-          width: pixels.width, height: pixels.height,
-          jpeg: try encode(pixels, as: .jpeg(quality: options.quality)))
-      }
-      let size = { (side: Int) in max(1, (side * options.longestSide + longest / 2) / longest) }
-      let small = try pixels.resized(width: size(pixels.width), height: size(pixels.height), filter: .area)
-      return Thumbnail(
-        width: small.width, height: small.height, jpeg: try encode(small, as: .jpeg(quality: options.quality))
-      )
+extension Thumbnail {
+  /// A small picture of one image; nil where it cannot be read.
+  package init?(of image: [UInt8], _ options: ThumbnailOptions = ThumbnailOptions()) {
+    do throws(Unreadable) {
+      self = try thumbnail(image, options)
     } catch {
-      throw Unreadable(reason: error.description)
+      return nil
     }
+  }
+}
+
+private func thumbnail(_ bytes: [UInt8], _ options: ThumbnailOptions) throws(Unreadable) -> Thumbnail {
+  do throws(ImageError) {
+    let pixels = try decode(bytes.span, DecodeOptions(maximumPixelCount: options.maximumPixelCount))
+    let longest = max(pixels.width, pixels.height)
+    guard longest > options.longestSide else {
+      return Thumbnail(
+        width: pixels.width, height: pixels.height,
+        jpeg: try encode(pixels, as: .jpeg(quality: options.quality)))
+    }
+    let size = { (side: Int) in max(1, (side * options.longestSide + longest / 2) / longest) }
+    let small = try pixels.resized(width: size(pixels.width), height: size(pixels.height), filter: .area)
+    return Thumbnail(
+      width: small.width, height: small.height, jpeg: try encode(small, as: .jpeg(quality: options.quality))
+    )
+  } catch {
+    throw Unreadable(reason: error.description)
   }
 }

@@ -42,13 +42,15 @@ extension EndpointFleet {
       probabilities = try await received.classify(
         with: variant.queue, waitingTime: limits.waitingTime, for: client)
     } catch {
-      variant.statistics.count(error)
+      variant.count(error)
       throw error
     }
+    let time = ContinuousClock.now - start
     variant.statistics.update { counts in
       counts.answered += 1
-      counts.latency.record(.now - start)
+      counts.latency.record(time)
     }
+    variant.meters.answered(in: time)
     let body = received.format.text(probabilities)
     let contentType = received.format.mediaType
     return Invocation(
@@ -88,14 +90,18 @@ extension EndpointFleet {
   }
 }
 
-extension VariantStatistics {
+extension LiveVariant {
   fileprivate func count(_ refusal: ImageRequest.Refusal) {
-    update { counts in
-      switch refusal.reason {
-      case .client, .gone: counts.clientErrors += 1
-      case .model, .late: counts.serverErrors += 1
-      case .busy: counts.refused += 1
-      }
+    switch refusal.reason {
+    case .client, .gone:
+      statistics.update { $0.clientErrors += 1 }
+      meters.count(.client_error)
+    case .model, .late:
+      statistics.update { $0.serverErrors += 1 }
+      meters.count(.model_error)
+    case .busy:
+      statistics.update { $0.refused += 1 }
+      meters.count(.refused)
     }
   }
 }

@@ -1,5 +1,6 @@
 public import Inference
 public import Logging
+public import Metrics
 public import ServiceLifecycle
 import Synchronization
 
@@ -14,6 +15,7 @@ public final class EndpointFleet: Service {
   let capture: DataCapture
   let shadowing: Shadowing
   private let logger: Logger
+  private let metrics: any MetricsFactory
   private let draw: @Sendable () -> Double
   private let table = Mutex(Table())
 
@@ -30,12 +32,13 @@ public final class EndpointFleet: Service {
   ///   - draw: a number in 0..<1 for each choice: variants, samples, shadows.
   public init(
     cores: Cores, loader: any ModelLoading = ModelFiles(), store: any ObjectWriting,
-    limits: FleetLimits = FleetLimits(), logger: Logger,
+    limits: FleetLimits = FleetLimits(), logger: Logger, metrics: any MetricsFactory = MetricsSystem.factory,
     draw: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
   ) {
     self.limits = limits
     self.logger = logger
     self.draw = draw
+    self.metrics = metrics
     shelf = ModelShelf(loader, cores: cores, limit: limits.models)
     capture = DataCapture(store, limits: limits, logger: logger)
     shadowing = Shadowing(limit: limits.shadows, logger: logger)
@@ -209,7 +212,8 @@ public final class EndpointFleet: Service {
         }
         let live = LiveVariant(
           variant, queue: ClassifyingQueue(classifier, limits: limits),
-          statistics: statistics(plan.name, variant.name))
+          statistics: statistics(plan.name, variant.name),
+          meters: VariantMeters(endpoint: plan.name, variant: variant.name, metrics))
         if isShadow { shadows.append(live) } else { variants.append(live) }
       }
       return LiveEndpoint(plan, variants: variants, shadows: shadows)

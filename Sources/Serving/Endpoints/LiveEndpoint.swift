@@ -1,5 +1,6 @@
 import Hosting
 import Inference
+import Metrics
 import Synchronization
 
 /// An endpoint in work: its variants with their models, and the requests that are in them.
@@ -95,12 +96,16 @@ final class LiveVariant: Sendable {
   let plan: VariantPlan
   let queue: ClassifyingQueue
   let statistics: VariantStatistics
+  let meters: VariantMeters
   private let settings: Mutex<(weight: Double, instanceCount: Int)>
 
-  init(_ plan: VariantPlan, queue: ClassifyingQueue, statistics: VariantStatistics) {
+  init(
+    _ plan: VariantPlan, queue: ClassifyingQueue, statistics: VariantStatistics, meters: VariantMeters
+  ) {
     self.plan = plan
     self.queue = queue
     self.statistics = statistics
+    self.meters = meters
     settings = Mutex((plan.weight, plan.instanceCount))
   }
 
@@ -112,6 +117,34 @@ final class LiveVariant: Sendable {
       if let weight = change.weight { settings.weight = weight }
       if let count = change.instanceCount { settings.instanceCount = count }
     }
+  }
+}
+
+/// A variant's requests as the server's metrics count them.
+struct VariantMeters: Sendable {
+  private let outcomes: [Outcome: Counter]
+  private let latency: Timer
+
+  enum Outcome: String, CaseIterable { case answered, client_error, model_error, refused }
+
+  init(endpoint: String, variant: String, _ factory: any MetricsFactory) {
+    let names = [("endpoint", endpoint), ("variant", variant)]
+    outcomes = Dictionary(
+      uniqueKeysWithValues: Outcome.allCases.map {
+        (
+          $0,
+          Counter(
+            label: "imrec_invocations", dimensions: names + [("outcome", $0.rawValue)], factory: factory)
+        )
+      })
+    latency = Timer(label: "imrec_invocation_seconds", dimensions: names, factory: factory)
+  }
+
+  func count(_ outcome: Outcome) { outcomes[outcome]?.increment() }
+
+  func answered(in time: Duration) {
+    count(.answered)
+    latency.recordNanoseconds(Int64(exactly: (time / .nanoseconds(1)).rounded()) ?? .max)
   }
 }
 

@@ -2,13 +2,15 @@ import Files
 import Foundation
 import Glibc
 
-/// Objects as files of a folder: `ROOT/bucket/key`. Bytes are linked, not copied, where the file system lets them.
-public struct FolderObjects: ObjectAccess {
-  public let root: String
+@testable import ControlPlane
 
-  public init(_ root: String) { self.root = root }
+/// Objects as files of a folder: `ROOT/bucket/key`.
+struct FolderObjects: ObjectAccess {
+  let root: String
 
-  public func list(_ prefix: ObjectPlace, most: Int?) async throws -> [ObjectPlace] {
+  init(_ root: String) { self.root = root }
+
+  func list(_ prefix: ObjectPlace, most: Int?) async throws -> [ObjectPlace] {
     let bucket = try path(of: ObjectPlace(bucket: prefix.bucket, key: ""))
     // Below the last folder that the prefix names.
     let start = prefix.key.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(prefix.key[...$0]) } ?? ""
@@ -24,7 +26,7 @@ public struct FolderObjects: ObjectAccess {
     return found.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
   }
 
-  public func version(of object: ObjectPlace) async throws -> String {
+  func version(of object: ObjectPlace) async throws -> String {
     let path = try path(of: object)
     guard let stamp = FileStamp(path: path) else {
       throw FileError(.system(call: "open", code: ENOENT), path: path)
@@ -32,18 +34,18 @@ public struct FolderObjects: ObjectAccess {
     return "\(stamp.byteCount)-\(stamp.modifiedNanoseconds)"
   }
 
-  public func download(_ object: ObjectPlace, to path: String) async throws {
+  func download(_ object: ObjectPlace, to path: String) async throws {
     let source = try self.path(of: object)
     try await onThread { try linkOrCopy(source, to: path) }
   }
 
-  public func upload(_ path: String, to object: ObjectPlace) async throws {
+  func upload(_ path: String, to object: ObjectPlace) async throws {
     let target = try self.path(of: object)
     try await onThread {
       try makeFolder(folderName(target))
       let partial = target + ".\(getpid()).partial"
       try linkOrCopy(path, to: partial)
-      guard unsafe rename(partial, target) == 0 else {
+      guard rename(partial, target) == 0 else {
         throw FileError(.system(call: "rename", code: errno), path: target)
       }
     }
@@ -59,8 +61,8 @@ public struct FolderObjects: ObjectAccess {
 
 /// The new name holds the bytes of the old one; what had that name goes.
 private func linkOrCopy(_ source: String, to target: String) throws {
-  unsafe unlink(target)
-  if unsafe link(source, target) == 0 { return }
+  unlink(target)
+  if link(source, target) == 0 { return }
   guard errno != ENOENT else { throw FileError(.system(call: "open", code: ENOENT), path: source) }
   try FileManager.default.copyItem(atPath: source, toPath: target)
 }

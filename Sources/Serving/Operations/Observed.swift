@@ -1,0 +1,104 @@
+import FoundationEssentials
+import HTTPTypes
+package import Hosting
+import Hummingbird
+package import Logging
+import Metrics
+import NIOCore
+
+/// Answers of a server, each with an id, a line in the log, and its place in the metrics.
+package struct Observed: Sendable {
+  private let logger: Logger
+  private let metrics: any MetricsFactory
+  private let isReady: @Sendable () -> Bool
+  private let text: @Sendable () -> String
+
+  /// - Parameters:
+  ///   - metrics: what requests are counted in and `/metrics` shows.
+  ///   - isReady: whether `/healthz` says so.
+  package init(
+    logger: Logger, metrics: PrometheusMetrics, isReady: @escaping @Sendable () -> Bool = { true }
+  ) {
+    self.logger = logger
+    self.metrics = metrics
+    self.isReady = isReady
+    text = { metrics.text() }
+  }
+
+  /// Answers `/metrics`, `/healthz` and `/ping`, and has all else answered.
+  ///
+  /// - Parameter part: which part of the server a path belongs to, one of few words.
+  package func responder(
+    part: @escaping @Sendable (_ path: String) -> String, _ respond: @escaping GuardedServer.Responder
+  ) -> GuardedServer.Responder {
+    { request, client in
+      let start = ContinuousClock.now
+      let id = UUID().uuidString.lowercased()
+      let path = request.uri.path
+      let own = self.own(request)
+      let part = own == nil ? part(path) : "operations"
+      var response: Response
+      var fault: String?
+      if let own {
+        response = own
+      } else {
+        do {
+          response = try await respond(request, client)
+        } catch {
+          // A client that went in the middle of its request, or a fault of ours: then it is said, and not only cut off.
+          fault = "\(error)"
+          response =
+            RuntimeError(
+              status: .internalServerError, type: "InternalFailure",
+              message: "The request could not be answered; the server's log says why (request \(id)).",
+              isClosing: true
+            ).response
+        }
+      }
+      // One that the service made is the one that its client knows.
+      let shownID = response.headers[.requestID] ?? id
+      response.headers[.requestID] = shownID
+      self.record(request, part, response.status.code, start, shownID, fault: fault)
+      return response
+    }
+  }
+
+  private func own(_ request: Request) -> Response? {
+    guard request.method == .get || request.method == .head else { return nil }
+    func response(_ status: HTTPResponse.Status, _ type: String, _ text: String) -> Response {
+      Response(
+        status: status, headers: [.contentType: type, .contentLength: "\(text.utf8.count)"],
+        body: request.method == .head ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(string: text)))
+    }
+    switch request.uri.path {
+    case "/metrics": return response(.ok, "text/plain; version=0.0.4; charset=utf-8", text())
+    case "/ping": return Response(status: isReady() ? .ok : .serviceUnavailable)
+    case "/healthz":
+      return isReady()
+        ? response(.ok, "application/json", "{\"status\": \"ok\"}\n")
+        : response(.serviceUnavailable, "application/json", "{\"status\": \"starting\"}\n")
+    default: return nil
+    }
+  }
+
+  private func record(
+    _ request: Request, _ part: String, _ status: Int, _ start: ContinuousClock.Instant, _ id: String,
+    fault: String?
+  ) {
+    let time = ContinuousClock.now - start
+    let method = ["GET", "HEAD", "POST", "PUT", "DELETE"].first { $0 == request.method.rawValue } ?? "other"
+    Counter(
+      label: "imrec_http_requests",
+      dimensions: [("part", part), ("method", method), ("status", "\(status)")],
+      factory: metrics
+    ).increment()
+    Timer(label: "imrec_http_request_seconds", dimensions: [("part", part)], factory: metrics)
+      .recordNanoseconds(Int64(exactly: (time / .nanoseconds(1)).rounded()) ?? .max)
+    var facts: Logger.Metadata = ["request": "\(id)", "part": "\(part)"]
+    if let fault { facts["fault"] = "\(shown(fault))" }
+    logger.log(
+      level: status >= 500 || fault != nil ? .warning : .info,
+      "\(shown(request.method.rawValue)) \(shown(request.uri.path)) \(status) \(milliseconds(time)) ms",
+      metadata: facts)
+  }
+}

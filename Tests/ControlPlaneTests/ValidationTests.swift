@@ -82,16 +82,16 @@ struct ValidationTests {
       ([], "Start of list found where not expected"),
     ] as [(JSON, String)])
   func types(_ request: JSON, _ words: String) {
-    let refusal = refusal(request, "ListTrainingJobsRequest")
-    #expect(refusal?.code == .serialization && refusal?.message == words)
+    let found = refusal(request, "ListTrainingJobsRequest")
+    #expect(found?.code == .serialization && found?.message == words)
   }
 
   @Test("a megabyte that fits no pattern is refused, and its value is not repeated whole")
   func large() throws {
     let text = String(repeating: "a-", count: 500_000)
-    let refusal = try #require(refusal(trainingJob(text)))
-    #expect(refusal.message.utf8.count < 1000)
-    #expect(self.refusal(trainingJob("a", ["Nonsense": .string(text)])) == nil)
+    let long = try #require(refusal(trainingJob(text)))
+    #expect(long.message.utf8.count < 1000)
+    #expect(refusal(trainingJob("a", ["Nonsense": .string(text)])) == nil)
   }
 
   @Test("names with double hyphens, as notebooks make them, are names")

@@ -110,7 +110,7 @@ extension S3Service {
   }
 
   private static func describe(
-    _ call: S3Call, _ query: ListingQuery, _ page: Listing, _ encode: (String) -> String, _ xml: inout XMLText
+    _ call: S3Call, _ query: ListingQuery, _ page: Objects.Listing, _ encode: (String) -> String, _ xml: inout XMLText
   ) {
     xml.element("Name", call.bucket)
     xml.element("Prefix", encode(query.prefix))
@@ -121,7 +121,7 @@ extension S3Service {
   }
 
   private static func contents(
-    _ page: Listing, _ encode: (String) -> String, withOwner: Bool, _ xml: inout XMLText
+    _ page: Objects.Listing, _ encode: (String) -> String, withOwner: Bool, _ xml: inout XMLText
   ) {
     for object in page.objects {
       xml.element("Contents") { xml in

@@ -112,7 +112,9 @@ struct StoreTests {
     try await withScratchFolder { folder in
       let desk = try Desk(folder)
       desk.put("train/a.rec")
-      let other = try DatabaseQueue(path: folder + "/root/imrec.sqlite")
+      var configuration = Configuration()
+      configuration.allowsUnsafeTransactions = true
+      let other = try DatabaseQueue(path: folder + "/root/imrec.sqlite", configuration: configuration)
       try await other.writeWithoutTransaction { try $0.execute(sql: "BEGIN EXCLUSIVE") }
       let refusal = await desk.refusal("CreateTrainingJob", trainingJob("a"))
       #expect(refusal?.code == .unavailable && refusal?.status == 503)

@@ -1,0 +1,119 @@
+import TestSupport
+import Testing
+
+@testable import ControlPlane
+
+@Suite("What a transform job does with its inputs")
+struct BatchTests {
+  @Test(
+    "a JSONPath selects what SageMaker's does",
+    arguments: [
+      ("$", #"{"a":[1,2,3],"b":{"c":"x"}}"#), ("$.a", "[1,2,3]"), ("$.a[0]", "1"), ("$.a[-1]", "3"),
+      ("$.a[1:]", "[2,3]"), ("$.a[:2]", "[1,2]"), ("$.a[-2:]", "[2,3]"), ("$.a[0,2]", "[1,3]"), ("$.b.c", "\"x\""),
+      ("$['b']['c']", "\"x\""), ("$['a','b']", #"[[1,2,3],{"c":"x"}]"#), ("$.a[*]", "[1,2,3]"), ("$.b.*", "[\"x\"]"),
+      ("$.a[5:9]", "[]"),
+    ])
+  func paths(_ path: String, _ selected: String) throws {
+    let value = try JSON(reading: Array(#"{"a":[1,2,3],"b":{"c":"x"}}"#.utf8))
+    #expect(try JSONPath(path).select(from: value).encoded == selected)
+  }
+
+  @Test("what is out of range or not there is an error", arguments: ["$.a[3]", "$.a[-4]", "$.z", "$.a.b", "$[-9223372036854775808]"])
+  func outOfRange(_ path: String) throws {
+    let value = try JSON(reading: Array(#"{"a":[1,2,3]}"#.utf8))
+    #expect(throws: JSONPathError.self) { try JSONPath(path).select(from: value) }
+  }
+
+  @Test("what is no JSONPath is refused", arguments: ["", "a", "$a", "$.", "$[", "$[x]", "$['a", "$[]", "$[1:2:3]", "$[1:x]"])
+  func noPath(_ path: String) {
+    #expect(throws: JSONPathError.self) { try JSONPath(path) }
+  }
+
+  private func records(_ bytes: [UInt8], _ split: RecordSplit, limit: Int = 1000) throws -> [String] {
+    try withScratchFolder { (folder) throws in
+      writeScratchFile(folder + "/in", bytes)
+      var splitter = try RecordSplitter(folder + "/in", split, limit: limit)
+      var records: [String] = []
+      while let record = try splitter.next() { records.append(String(decoding: record, as: UTF8.self)) }
+      return records
+    }
+  }
+
+  @Test("objects are cut into records")
+  func splitting() throws {
+    #expect(try records(Array("a\nb\r\n\nc".utf8), .line) == ["a", "b", "c"])
+    #expect(try records(Array("a\nb".utf8), .none) == ["a\nb"])
+    let long = String(repeating: "x", count: 70_000)
+    #expect(try records(Array("\(long)\ny\n".utf8), .line, limit: 100_000) == [long, "y"])
+    let frame: [UInt8] = [3, 0, 0, 0, 0, 0, 0, 0, 9, 9, 9, 9] + Array("abc".utf8) + [9, 9, 9, 9]
+    #expect(try records(frame + frame, .tfRecord) == ["abc", "abc"])
+  }
+
+  @Test("records that are too long, or are said to be, are refused before memory is taken")
+  func hostileRecords() {
+    #expect(throws: BatchFault.self) { try records(Array(String(repeating: "x", count: 99).utf8), .line, limit: 50) }
+    #expect(throws: BatchFault.self) { try records([UInt8](repeating: 255, count: 16), .tfRecord) }
+    #expect(throws: BatchFault.self) { try records([1, 2, 3], .tfRecord) }
+    #expect(throws: BatchFault.self) { try records(Array("abc".utf8), .none, limit: 2) }
+  }
+
+  private func joined(
+    _ format: RecordJoin.Format, _ record: String, _ answer: String, output: String = "$", joins: Bool = true
+  ) throws -> String {
+    let join = RecordJoin(
+      format: format, inputFilter: try JSONPath("$"), outputFilter: try JSONPath(output), joinsInput: joins)
+    return String(decoding: try join.result(Array(record.utf8), Array(answer.utf8)), as: UTF8.self)
+  }
+
+  @Test("answers are joined with their inputs, and filtered")
+  func joining() throws {
+    #expect(try joined(.json, #"{"id":1}"#, "[0.5]") == #"{"SageMakerOutput":[0.5],"id":1}"#)
+    #expect(try joined(.json, "[1]", "[0.5]") == #"{"SageMakerInput":[1],"SageMakerOutput":[0.5]}"#)
+    #expect(try joined(.json, #"{"id":1}"#, "[0.5]", output: "$['id']") == "1")
+    #expect(try joined(.csv, "1,\"a,b\"", "0.5\n") == "1,\"a,b\",0.5")
+    #expect(try joined(.csv, "1,2", "0.5", output: "$[0,-1]") == "1,0.5")
+    #expect(try joined(.json, "", #"{"prediction":[1,2]}"#, output: "$.prediction[0]", joins: false) == "1")
+  }
+
+  private static let loud = """
+    {"model":"m","output":"OUT","inputs":[{"name":"a/1","path":"IN/1"},{"name":"2","path":"IN/2"},{"name":"3","path":"IN/3"}],
+    "request":{"TransformInput":{"ContentType":"image/png"SPLIT},"TransformOutput":{ASSEMBLE},"MaxPayloadInMB":1}}
+    """
+
+  private func transform(
+    _ split: String, _ assemble: String, _ contents: [String]
+  ) async throws -> (outputs: [String], summary: BatchTransform.Summary, told: String) {
+    try await withScratchFolder { (folder) async throws in
+      for (index, text) in contents.enumerated() { writeScratchFile(folder + "/in/\(index + 1)", text.utf8) }
+      let text = Self.loud.replacing("OUT", with: folder + "/out").replacing("IN", with: folder + "/in")
+        .replacing("SPLIT", with: split).replacing("ASSEMBLE", with: assemble)
+      writeScratchFile(folder + "/job.json", text.utf8)
+      var told = ""
+      let summary = try await BatchTransform(description: folder + "/job.json").run { records in
+        records.map { record in
+          record.first == UInt8(ascii: "!")
+            ? .failure(BatchTransform.Refusal(status: 400, message: "bad")) : .success(record + Array("?".utf8))
+        }
+      } tell: {
+        told += $0 + "\n"
+      }
+      return (["a/1", "2", "3"].map { readScratchFile(folder + "/out/\($0).out") }, summary, told)
+    }
+  }
+
+  @Test("a bad input has no output, and the others have theirs")
+  func whole() async throws {
+    let (outputs, summary, told) = try await transform("", "", ["x", "!", "z"])
+    #expect(outputs == ["x?", "", "z?"] && summary == .init(inputs: 3, failed: 1))
+    #expect(told.contains("[sagemaker logs]: 2: ClientError: 400"))
+  }
+
+  @Test("records are answered in their order; one that is bad takes its input's output with it")
+  func lines() async throws {
+    let (outputs, summary, _) = try await transform(
+      #","SplitType":"Line""#, #""AssembleWith":"Line""#, ["a\nb", "c\n!\n", ""])
+    #expect(outputs == ["a?\nb?\n", "", ""] && summary == .init(inputs: 3, failed: 1))
+    let (bare, _, _) = try await transform(#","SplitType":"Line""#, "", ["a\nb", "c", "d"])
+    #expect(bare == ["a?b?", "c?", "d?"])
+  }
+}

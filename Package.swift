@@ -140,7 +140,8 @@ let package = Package(
     .target(
       name: "ControlPlane",
       dependencies: [
-        "Files", "Jobs", "Models", "Objects", "Records", "Tuning", .product(name: "GRDB", package: "GRDB.swift"),
+        "Files", "Jobs", "Models", "Objects", "Records", "Tuning",
+        .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Logging", package: "swift-log"),
       ],
       exclude: ["README.md"],
@@ -169,7 +170,8 @@ let package = Package(
     .executableTarget(
       name: "imrec",
       dependencies: [
-        "ControlPlane", "Files", "Records", "Hosting", "Imaging", "Inference", "Models", "Networks", "Pipelines",
+        "ControlPlane", "Files", "Records", "Hosting", "Imaging", "Inference", "Models", "Networks",
+        "Pipelines",
         "Predictions",
         "Reporting", "Sampling", "Scoring", "Search", "Serving", "Tensors", "Terminal", "Training", "Tuning",
         .target(name: "MessagePassing", condition: .when(traits: ["MPI"])), argumentParser,
@@ -285,12 +287,15 @@ let package = Package(
       exclude: ["Goldens"], swiftSettings: tests),
     .testTarget(
       name: "ObjectsTests",
-      dependencies: ["Objects", "Files", "Signatures", "TestSupport", .product(name: "Crypto", package: "swift-crypto")],
+      dependencies: [
+        "Objects", "Files", "Signatures", "TestSupport", .product(name: "Crypto", package: "swift-crypto"),
+      ],
       swiftSettings: tests),
     .testTarget(
       name: "ControlPlaneTests",
       dependencies: [
-        "ControlPlane", "Files", "Jobs", "Objects", "TestSupport", .product(name: "GRDB", package: "GRDB.swift"),
+        "ControlPlane", "Files", "Jobs", "Objects", "TestSupport",
+        .product(name: "GRDB", package: "GRDB.swift"),
       ],
       swiftSettings: tests),
     .testTarget(

@@ -129,7 +129,9 @@ private struct JSONReader {
     while let byte = next {
       switch byte {
       case UInt8(ascii: "\""):
-        guard let string = String(validating: text, as: UTF8.self) else { throw fault("the text is no UTF-8") }
+        guard let string = String(validating: text, as: UTF8.self) else {
+          throw fault("the text is no UTF-8")
+        }
         offset += 1
         return string
       case UInt8(ascii: "\\"):

@@ -95,7 +95,8 @@ public final class SageMakerAPI: Sendable {
       Dictionary(
         (request["Tags"]?.list ?? []).compactMap { tag in
           tag["Key"]?.text.map { ($0, tag["Value"]?.text ?? "") }
-        }) { $1 }
+        }
+      ) { $1 }
     }
   }
 

@@ -24,7 +24,8 @@ struct Shape: Sendable {
     case "b": kind = .boolean
     case "d": kind = .timestamp
     case "S":
-      kind = .structure(members: facts["m"]?.texts ?? [:], required: facts["r"]?.list?.compactMap(\.text) ?? [])
+      kind = .structure(
+        members: facts["m"]?.texts ?? [:], required: facts["r"]?.list?.compactMap(\.text) ?? [])
     case "l": kind = .list(element: facts["e"]?.text ?? "")
     case "m": kind = .map(key: facts["k"]?.text ?? "", value: facts["v"]?.text ?? "")
     default: return nil

@@ -23,7 +23,8 @@ struct Violations {
     let found = violations.found
     guard found.isEmpty else {
       throw .invalid(
-        "\(found.count) validation error\(found.count == 1 ? "" : "s") detected: \(found.joined(separator: "; "))")
+        "\(found.count) validation error\(found.count == 1 ? "" : "s") detected: \(found.joined(separator: "; "))"
+      )
     }
     return known
   }
@@ -115,7 +116,8 @@ struct Violations {
         let broken = broken(text, shape)
         if !broken.isEmpty {
           report(
-            "{\(name)=\(text)}", path, "Map value must satisfy constraint: [\(broken.joined(separator: ", "))]")
+            "{\(name)=\(text)}", path,
+            "Map value must satisfy constraint: [\(broken.joined(separator: ", "))]")
         }
         known[name] = member
       } else {

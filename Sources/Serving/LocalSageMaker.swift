@@ -47,7 +47,8 @@ public struct LocalSageMaker: Sendable {
       let response = try await Self.answer(request, client, control, runtime, s3)
       let operation = ControlPlaneService.operation(of: request) ?? request.uri.path
       logger.info(
-        "\(request.method.rawValue) \(shown(operation)) \(response.status.code) \(milliseconds(.now - start)) ms")
+        "\(request.method.rawValue) \(shown(operation)) \(response.status.code) \(milliseconds(.now - start)) ms"
+      )
       return response
     }
   }

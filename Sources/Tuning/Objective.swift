@@ -64,7 +64,8 @@ package actor ObjectiveReader {
   private var best: (accuracy: Double, value: Double)?
   private(set) var verdict = Verdict.goOn
 
-  package init(_ objective: Objective, known: Int, report: @escaping @Sendable (JobProgress) async -> Verdict) {
+  package init(_ objective: Objective, known: Int, report: @escaping @Sendable (JobProgress) async -> Verdict)
+  {
     (self.objective, self.known, self.report) = (objective, known, report)
   }
 

@@ -19,9 +19,11 @@ struct Imrec: AsyncParsableCommand {
           ExtractCommand.self, MergeCommand.self, TensorsCommand.self,
         ]),
       CommandGroup(
-        name: "Model", subcommands: [PredictCommand.self, TransformCommand.self, TrainCommand.self, TuneCommand.self]),
+        name: "Model",
+        subcommands: [PredictCommand.self, TransformCommand.self, TrainCommand.self, TuneCommand.self]),
       CommandGroup(name: "Score", subcommands: [ScoreCommand.self, CompareCommand.self]),
-      CommandGroup(name: "Serve", subcommands: [HostCommand.self, ServeCommand.self, TransformJobCommand.self]),
+      CommandGroup(
+        name: "Serve", subcommands: [HostCommand.self, ServeCommand.self, TransformJobCommand.self]),
       CommandGroup(name: "Tools", subcommands: [BenchCommand.self, SampleCommand.self]),
     ])
 

@@ -18,7 +18,8 @@ struct ServeCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Gets jobs, models and objects. (default: sagemaker)", valueName: "folder"))
   var root = "sagemaker"
   @Option(
-    help: ArgumentHelp("(default: 4566; 0: any free one)", valueName: "number"), transform: wholeNumber(0...65_535))
+    help: ArgumentHelp("(default: 4566; 0: any free one)", valueName: "number"),
+    transform: wholeNumber(0...65_535))
   var port = 4566
   @Option(help: ArgumentHelp("The address listened on. (default: 127.0.0.1)", valueName: "name"))
   var hostname = "127.0.0.1"
@@ -30,7 +31,9 @@ struct ServeCommand: AsyncParsableCommand {
     help: ArgumentHelp("Threads of each job. (default: the cores, shared out)", valueName: "count"),
     transform: wholeNumber(1...1024))
   var threads: Int?
-  @Option(help: ArgumentHelp("The region in ARNs, where a request names none. (default: us-east-1)", valueName: "name"))
+  @Option(
+    help: ArgumentHelp(
+      "The region in ARNs, where a request names none. (default: us-east-1)", valueName: "name"))
   var region = "us-east-1"
   @Option(help: ArgumentHelp("The account in ARNs. (default: 123456789012)", valueName: "number"))
   var account = "123456789012"
@@ -57,7 +60,8 @@ struct ServeCommand: AsyncParsableCommand {
     server.caller = Caller(region: region, account: account)
     server.isQuiet = quiet
     try await server.run { [hostname] port in
-      Words(quiet: false).note("http://\(hostname):\(port): export AWS_ENDPOINT_URL=http://\(hostname):\(port)")
+      Words(quiet: false).note(
+        "http://\(hostname):\(port): export AWS_ENDPOINT_URL=http://\(hostname):\(port)")
     }
   }
 }

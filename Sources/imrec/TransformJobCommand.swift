@@ -50,7 +50,9 @@ struct TransformJobCommand: AsyncParsableCommand {
     MediaTypes.isImage(contentType) || contentType?.hasPrefix("application/x-recordio") ?? false
   }
 
-  private func refusals(_ records: [[UInt8]], _ status: Int, _ message: String) -> [Result<[UInt8], BatchTransform.Refusal>] {
+  private func refusals(_ records: [[UInt8]], _ status: Int, _ message: String) -> [Result<
+    [UInt8], BatchTransform.Refusal
+  >] {
     records.map { _ in .failure(BatchTransform.Refusal(status: status, message: message)) }
   }
 }

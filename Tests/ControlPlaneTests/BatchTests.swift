@@ -9,8 +9,10 @@ struct BatchTests {
     "a JSONPath selects what SageMaker's does",
     arguments: [
       ("$", #"{"a":[1,2,3],"b":{"c":"x"}}"#), ("$.a", "[1,2,3]"), ("$.a[0]", "1"), ("$.a[-1]", "3"),
-      ("$.a[1:]", "[2,3]"), ("$.a[:2]", "[1,2]"), ("$.a[-2:]", "[2,3]"), ("$.a[0,2]", "[1,3]"), ("$.b.c", "\"x\""),
-      ("$['b']['c']", "\"x\""), ("$['a','b']", #"[[1,2,3],{"c":"x"}]"#), ("$.a[*]", "[1,2,3]"), ("$.b.*", "[\"x\"]"),
+      ("$.a[1:]", "[2,3]"), ("$.a[:2]", "[1,2]"), ("$.a[-2:]", "[2,3]"), ("$.a[0,2]", "[1,3]"),
+      ("$.b.c", "\"x\""),
+      ("$['b']['c']", "\"x\""), ("$['a','b']", #"[[1,2,3],{"c":"x"}]"#), ("$.a[*]", "[1,2,3]"),
+      ("$.b.*", "[\"x\"]"),
       ("$.a[5:9]", "[]"),
     ])
   func paths(_ path: String, _ selected: String) throws {
@@ -18,13 +20,17 @@ struct BatchTests {
     #expect(try JSONPath(path).select(from: value).encoded == selected)
   }
 
-  @Test("what is out of range or not there is an error", arguments: ["$.a[3]", "$.a[-4]", "$.z", "$.a.b", "$[-9223372036854775808]"])
+  @Test(
+    "what is out of range or not there is an error",
+    arguments: ["$.a[3]", "$.a[-4]", "$.z", "$.a.b", "$[-9223372036854775808]"])
   func outOfRange(_ path: String) throws {
     let value = try JSON(reading: Array(#"{"a":[1,2,3]}"#.utf8))
     #expect(throws: JSONPathError.self) { try JSONPath(path).select(from: value) }
   }
 
-  @Test("what is no JSONPath is refused", arguments: ["", "a", "$a", "$.", "$[", "$[x]", "$['a", "$[]", "$[1:2:3]", "$[1:x]"])
+  @Test(
+    "what is no JSONPath is refused",
+    arguments: ["", "a", "$a", "$.", "$[", "$[x]", "$['a", "$[]", "$[1:2:3]", "$[1:x]"])
   func noPath(_ path: String) {
     #expect(throws: JSONPathError.self) { try JSONPath(path) }
   }
@@ -51,7 +57,9 @@ struct BatchTests {
 
   @Test("records that are too long, or are said to be, are refused before memory is taken")
   func hostileRecords() {
-    #expect(throws: BatchFault.self) { try records(Array(String(repeating: "x", count: 99).utf8), .line, limit: 50) }
+    #expect(throws: BatchFault.self) {
+      try records(Array(String(repeating: "x", count: 99).utf8), .line, limit: 50)
+    }
     #expect(throws: BatchFault.self) { try records([UInt8](repeating: 255, count: 16), .tfRecord) }
     #expect(throws: BatchFault.self) { try records([1, 2, 3], .tfRecord) }
     #expect(throws: BatchFault.self) { try records(Array("abc".utf8), .none, limit: 2) }
@@ -92,7 +100,8 @@ struct BatchTests {
       let summary = try await BatchTransform(description: folder + "/job.json").run { records in
         records.map { record in
           record.first == UInt8(ascii: "!")
-            ? .failure(BatchTransform.Refusal(status: 400, message: "bad")) : .success(record + Array("?".utf8))
+            ? .failure(BatchTransform.Refusal(status: 400, message: "bad"))
+            : .success(record + Array("?".utf8))
         }
       } tell: {
         told += $0 + "\n"

@@ -38,7 +38,8 @@ struct Desk: Sendable {
     if let output = Shapes.standard.operations[operation]?.output {
       let known = try Violations.check(json, as: output)
       guard known == json else {
-        throw ControlPlaneError(.internalFailure, "\(operation) answers what its shape does not have: \(json.encoded)")
+        throw ControlPlaneError(
+          .internalFailure, "\(operation) answers what its shape does not have: \(json.encoded)")
       }
     }
     return json
@@ -55,7 +56,9 @@ struct Desk: Sendable {
   }
 
   /// Runs the engine while the body does.
-  func working<Result: Sendable>(_ body: @escaping @Sendable (Desk) async throws -> Result) async throws -> Result {
+  func working<Result: Sendable>(_ body: @escaping @Sendable (Desk) async throws -> Result) async throws
+    -> Result
+  {
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await api.run() }
       defer { group.cancelAll() }
@@ -78,7 +81,9 @@ struct Desk: Sendable {
     writeScratchFile(folder + "/s3/\(bucket)/\(key)", text.utf8)
   }
 
-  func object(_ key: String, bucket: String = "b") -> String { readScratchFile(folder + "/s3/\(bucket)/\(key)") }
+  func object(_ key: String, bucket: String = "b") -> String {
+    readScratchFile(folder + "/s3/\(bucket)/\(key)")
+  }
 
   static let ended = ["Completed", "Failed", "Stopped"]
 }

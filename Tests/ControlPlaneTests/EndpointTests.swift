@@ -25,7 +25,8 @@ private final class StubHost: EndpointHost {
 struct EndpointTests {
   private func variant(_ name: String, _ weight: Double? = nil) -> JSON {
     var variant: JSON = [
-      "VariantName": .string(name), "ModelName": "m", "InitialInstanceCount": 1, "InstanceType": "ml.m4.xlarge",
+      "VariantName": .string(name), "ModelName": "m", "InitialInstanceCount": 1,
+      "InstanceType": "ml.m4.xlarge",
     ]
     variant["InitialVariantWeight"] = weight.map { .number($0) }
     return variant
@@ -49,7 +50,8 @@ struct EndpointTests {
       try await prepare(desk)
       let name: JSON = ["EndpointName": "e"]
       try await desk.working { desk in
-        let arn = try await desk.ask("CreateEndpoint", name.merging(["EndpointConfigName": "c"]))["EndpointArn"]
+        let arn = try await desk.ask("CreateEndpoint", name.merging(["EndpointConfigName": "c"]))[
+          "EndpointArn"]
         #expect(arn == "arn:aws:sagemaker:us-east-1:123456789012:endpoint/e")
         let made = try await desk.wait("DescribeEndpoint", name, "EndpointStatus", ["InService"])
         #expect(made["ProductionVariants"]?.list?.map { $0["CurrentWeight"]?.number } == [1, 3])
@@ -59,7 +61,8 @@ struct EndpointTests {
         let changed = try await desk.wait("DescribeEndpoint", name, "EndpointStatus", ["InService"])
         #expect(changed["ProductionVariants"]?.list?.first?["DesiredWeight"]?.number == 9)
         let other: JSON = ["DesiredWeightsAndCapacities": [["VariantName": "Z", "DesiredWeight": 9]]]
-        #expect(await desk.refusal("UpdateEndpointWeightsAndCapacities", name.merging(other))?.code == .validation)
+        #expect(
+          await desk.refusal("UpdateEndpointWeightsAndCapacities", name.merging(other))?.code == .validation)
         try await desk.ask("UpdateEndpoint", name.merging(["EndpointConfigName": "c"]))
         _ = try await desk.wait("DescribeEndpoint", name, "EndpointStatus", ["InService"])
         try await desk.ask("DeleteEndpoint", name)
@@ -67,11 +70,13 @@ struct EndpointTests {
           if await desk.refusal("DescribeEndpoint", name) != nil { break }
           try await Task.sleep(for: .milliseconds(10))
         }
-        #expect(await desk.refusal("DescribeEndpoint", name)?.message.contains("Could not find endpoint") ?? false)
+        #expect(
+          await desk.refusal("DescribeEndpoint", name)?.message.contains("Could not find endpoint") ?? false)
       }
       #expect(
         host.calls.withLock(\.self) == [
-          "start e A=1.0 B=3.0 S=1.0*", "update e A=9.0 B=3.0 S=1.0*", "update e A=1.0 B=3.0 S=1.0*", "stop e",
+          "start e A=1.0 B=3.0 S=1.0*", "update e A=9.0 B=3.0 S=1.0*", "update e A=1.0 B=3.0 S=1.0*",
+          "stop e",
         ])
     }
   }
@@ -85,14 +90,16 @@ struct EndpointTests {
       try await desk.working { desk in
         host.fails.withLock { $0 = true }
         try await desk.ask("CreateEndpoint", ["EndpointName": "e", "EndpointConfigName": "c"])
-        let failed = try await desk.wait("DescribeEndpoint", ["EndpointName": "e"], "EndpointStatus", ["Failed"])
+        let failed = try await desk.wait(
+          "DescribeEndpoint", ["EndpointName": "e"], "EndpointStatus", ["Failed"])
         #expect(failed["FailureReason"] == "the model is damaged")
         host.fails.withLock { $0 = false }
         try await desk.ask("CreateEndpoint", ["EndpointName": "f", "EndpointConfigName": "c"])
         _ = try await desk.wait("DescribeEndpoint", ["EndpointName": "f"], "EndpointStatus", ["InService"])
         host.fails.withLock { $0 = true }
         try await desk.ask("UpdateEndpoint", ["EndpointName": "f", "EndpointConfigName": "c"])
-        let kept = try await desk.wait("DescribeEndpoint", ["EndpointName": "f"], "EndpointStatus", ["InService"])
+        let kept = try await desk.wait(
+          "DescribeEndpoint", ["EndpointName": "f"], "EndpointStatus", ["InService"])
         #expect(kept["FailureReason"] == "the model is damaged")
       }
     }
@@ -116,21 +123,26 @@ struct EndpointTests {
     }
   }
 
-  @Test("a configuration needs models that are there, variants with names of their own, and one with a weight")
+  @Test(
+    "a configuration needs models that are there, variants with names of their own, and one with a weight")
   func configurations() async throws {
     try await withScratchFolder { folder in
       let desk = try Desk(folder)
       func refusal(_ variants: JSON...) async -> String {
         await desk.refusal(
-          "CreateEndpointConfig", ["EndpointConfigName": "d", "ProductionVariants": .list(variants)])?.message ?? ""
+          "CreateEndpointConfig", ["EndpointConfigName": "d", "ProductionVariants": .list(variants)])?.message
+          ?? ""
       }
-      #expect(await refusal(variant("A")) == "Could not find model \"arn:aws:sagemaker:us-east-1:123456789012:model/m\".")
+      #expect(
+        await refusal(variant("A"))
+          == "Could not find model \"arn:aws:sagemaker:us-east-1:123456789012:model/m\".")
       try await desk.ask("CreateModel", model)
-      #expect(await refusal(variant("A"), variant("A")).contains("name of its own"))
+      #expect(await refusal(variant("A"), variant("A")).contains("VariantName of its own"))
       #expect(await refusal(variant("A", 0)).contains("greater than 0"))
       #expect(
-        await desk.refusal("CreateEndpoint", ["EndpointName": "e", "EndpointConfigName": "none"])?.message.contains(
-          "Could not find endpoint configuration") ?? false)
+        await desk.refusal("CreateEndpoint", ["EndpointName": "e", "EndpointConfigName": "none"])?.message
+          .contains(
+            "Could not find endpoint configuration") ?? false)
     }
   }
 }

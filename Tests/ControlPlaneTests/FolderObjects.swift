@@ -19,7 +19,9 @@ struct FolderObjects: ObjectAccess {
     var found: [ObjectPlace] = []
     for case let name as String in names {
       let key = start + name
-      guard key.hasPrefix(prefix.key), !isFolder(join(folder, name)), !name.hasSuffix(".partial") else { continue }
+      guard key.hasPrefix(prefix.key), !isFolder(join(folder, name)), !name.hasSuffix(".partial") else {
+        continue
+      }
       found.append(ObjectPlace(bucket: prefix.bucket, key: key))
       if found.count == most { return found }
     }

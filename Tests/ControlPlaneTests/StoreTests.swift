@@ -39,7 +39,9 @@ struct StoreTests {
         "ListTrainingJobs", ["SortBy": .string(key), "SortOrder": .string(order), "MaxResults": 100])
       #expect(names == (all["TrainingJobSummaries"]?.list ?? []).compactMap { $0["TrainingJobName"]?.text })
       #expect(Set(names).count == 25)
-      if key == "Name" { #expect(names == (order == "Ascending" ? names.sorted() : names.sorted().reversed())) }
+      if key == "Name" {
+        #expect(names == (order == "Ascending" ? names.sorted() : names.sorted().reversed()))
+      }
     }
   }
 
@@ -54,7 +56,9 @@ struct StoreTests {
       let second = try await desk.ask(
         "ListTrainingJobs", ["SortBy": "Name", "MaxResults": 3, "NextToken": first["NextToken"] ?? ""])
       #expect(
-        second["TrainingJobSummaries"]?.list?.compactMap { $0["TrainingJobName"]?.text } == ["job-03", "job-04", "job-05"])
+        second["TrainingJobSummaries"]?.list?.compactMap { $0["TrainingJobName"]?.text } == [
+          "job-03", "job-04", "job-05",
+        ])
       #expect(second["NextToken"] == nil)
     }
   }
@@ -78,14 +82,19 @@ struct StoreTests {
       let desk = try Desk(folder)
       try await fill(desk, 20)
       func names(_ request: JSON) async throws -> [String] {
-        let list = try await desk.ask("ListTrainingJobs", request.merging(["MaxResults": 100, "SortBy": "Name"]))
+        let list = try await desk.ask(
+          "ListTrainingJobs", request.merging(["MaxResults": 100, "SortBy": "Name"]))
         return list["TrainingJobSummaries"]?.list?.compactMap { $0["TrainingJobName"]?.text } ?? []
       }
       #expect(try await names(["NameContains": "-1"]).count == 10)
       #expect(try await names(["StatusEquals": "Completed"]).count == 7)
-      #expect(try await names(["CreationTimeAfter": 100, "CreationTimeBefore": 103]) == ["job-02", "job-03", "job-04", "job-05"])
+      #expect(
+        try await names(["CreationTimeAfter": 100, "CreationTimeBefore": 103]) == [
+          "job-02", "job-03", "job-04", "job-05",
+        ])
       #expect(try await names(["LastModifiedTimeAfter": 108]) == ["job-18", "job-19"])
-      #expect(try await names(["LastModifiedTimeBefore": .number(100.5), "StatusEquals": "Failed"]) == ["job-01"])
+      #expect(
+        try await names(["LastModifiedTimeBefore": .number(100.5), "StatusEquals": "Failed"]) == ["job-01"])
     }
   }
 
@@ -100,10 +109,13 @@ struct StoreTests {
       query.parent = key == .objective ? "t" : nil
       let (sql, arguments) = query.statement("training_job", after: nil)
       let plan = try await desk.api.store.read { database in
-        try Row.fetchAll(database, sql: "EXPLAIN QUERY PLAN " + sql, arguments: arguments).map { $0["detail"] as String }
+        try Row.fetchAll(database, sql: "EXPLAIN QUERY PLAN " + sql, arguments: arguments).map {
+          $0["detail"] as String
+        }
       }
       #expect(plan.contains { $0.contains("COVERING INDEX") }, "\(plan)")
-      #expect(!plan.contains { $0.hasPrefix("SCAN training_job") && !$0.contains("COVERING INDEX") }, "\(plan)")
+      #expect(
+        !plan.contains { $0.hasPrefix("SCAN training_job") && !$0.contains("COVERING INDEX") }, "\(plan)")
     }
   }
 

@@ -24,7 +24,9 @@ struct TrainingJobTests {
       try await desk.working { desk in
         try await desk.ask("CreateTrainingJob", trainingJob("a", changes))
         try await body(
-          desk, try await desk.wait("DescribeTrainingJob", ["TrainingJobName": "a"], "TrainingJobStatus", Desk.ended))
+          desk,
+          try await desk.wait(
+            "DescribeTrainingJob", ["TrainingJobName": "a"], "TrainingJobStatus", Desk.ended))
       }
     }
   }
@@ -39,7 +41,9 @@ struct TrainingJobTests {
       #expect(desk.object("output/a/output/model.tar.gz").isEmpty == false)
       #expect(job["ModelArtifacts"]?["S3ModelArtifacts"] == "s3://b/output/a/output/model.tar.gz")
       #expect(
-        job["FinalMetricDataList"]?.list?.compactMap { $0["MetricName"]?.text } == ["train:accuracy", "validation:accuracy"])
+        job["FinalMetricDataList"]?.list?.compactMap { $0["MetricName"]?.text } == [
+          "train:accuracy", "validation:accuracy",
+        ])
       #expect(job["TrainingTimeInSeconds"]?.integer ?? 0 >= 1)
       let log = readScratchFile(desk.folder + "/root/jobs/a/log")
       #expect(log.contains("records") && log.contains("TRAINING_JOB_NAME=a"))
@@ -53,15 +57,19 @@ struct TrainingJobTests {
       let config = desk.folder + "/root/jobs/a/opt-ml/input/config/"
       #expect(readScratchFile(config + "hyperparameters.json") == "{\"epochs\":\"2\"}")
       #expect(readScratchFile(config + "resourceconfig.json").contains("\"current_host\":\"algo-1\""))
-      #expect(readScratchFile(config + "inputdataconfig.json").contains("\"ContentType\":\"application/x-recordio\""))
+      #expect(
+        readScratchFile(config + "inputdataconfig.json").contains(
+          "\"ContentType\":\"application/x-recordio\""))
     }
   }
 
   @Test(
     "a job that fails says why",
     arguments: [
-      ("mkdir -p $3/output; printf 'ClientError: too few images, exit code: 1' > $3/output/failure; exit 1",
-        "ClientError: too few images, exit code: 1"),
+      (
+        "mkdir -p $3/output; printf 'ClientError: too few images, exit code: 1' > $3/output/failure; exit 1",
+        "ClientError: too few images, exit code: 1"
+      ),
       ("exit 3", "AlgorithmError: the training did not end as it should: it exited with status 3"),
       ("kill -SEGV $$", "it was ended by signal 11"),
     ])
@@ -75,8 +83,10 @@ struct TrainingJobTests {
 
   @Test("a job whose time is over is stopped, and keeps what it has")
   func overtime() async throws {
-    try await run(Self.trainer + "\nexec sleep 60", ["StoppingCondition": ["MaxRuntimeInSeconds": 1]]) { desk, job in
-      #expect(job["TrainingJobStatus"] == "Stopped" && job["SecondaryStatus"] == "MaxRuntimeExceeded", "\(job)")
+    try await run(Self.trainer + "\nexec sleep 60", ["StoppingCondition": ["MaxRuntimeInSeconds": 1]]) {
+      desk, job in
+      #expect(
+        job["TrainingJobStatus"] == "Stopped" && job["SecondaryStatus"] == "MaxRuntimeExceeded", "\(job)")
       #expect(desk.object("output/a/output/model.tar.gz").isEmpty == false)
     }
   }
@@ -134,8 +144,10 @@ struct TrainingJobTests {
       desk.put("train/a.rec")
       desk.put("points/former", "former state")
       try await desk.working { desk in
-        try await desk.ask("CreateTrainingJob", trainingJob("a", ["CheckpointConfig": ["S3Uri": "s3://b/points"]]))
-        _ = try await desk.wait("DescribeTrainingJob", ["TrainingJobName": "a"], "TrainingJobStatus", Desk.ended)
+        try await desk.ask(
+          "CreateTrainingJob", trainingJob("a", ["CheckpointConfig": ["S3Uri": "s3://b/points"]]))
+        _ = try await desk.wait(
+          "DescribeTrainingJob", ["TrainingJobName": "a"], "TrainingJobStatus", Desk.ended)
         #expect(readScratchFile(desk.folder + "/root/jobs/a/log").contains("former state"))
         #expect(desk.object("points/checkpoint") == "state\n")
       }
@@ -170,10 +182,13 @@ struct TrainingJobTests {
         ])
       try await desk.working { desk in
         try await desk.ask("CreateTrainingJob", request)
-        let job = try await desk.wait("DescribeTrainingJob", ["TrainingJobName": "a"], "TrainingJobStatus", Desk.ended)
+        let job = try await desk.wait(
+          "DescribeTrainingJob", ["TrainingJobName": "a"], "TrainingJobStatus", Desk.ended)
         #expect(job["TrainingJobStatus"] == "Completed", "\(job)")
         let log = readScratchFile(desk.folder + "/root/jobs/a/log")
-        for path in ["./a/train_a/1.rec", "./a/train_b/2.rec", "./b/x.rec", "./c/1.rec", "./d/objects/0-image.jpg"] {
+        for path in [
+          "./a/train_a/1.rec", "./a/train_b/2.rec", "./b/x.rec", "./c/1.rec", "./d/objects/0-image.jpg",
+        ] {
           #expect(log.contains(path + "\n"), "\(log)")
         }
         #expect(log.contains("\"class\":3") && log.contains("objects/0-image.jpg\""), "\(log)")
@@ -181,7 +196,9 @@ struct TrainingJobTests {
     }
   }
 
-  @Test("a job whose service ended goes on from its checkpoint, or fails where there is none", arguments: [true, false])
+  @Test(
+    "a job whose service ended goes on from its checkpoint, or fails where there is none",
+    arguments: [true, false])
   func restart(_ hasCheckpoint: Bool) async throws {
     try await withScratchFolder { folder in
       let first = try Desk(

@@ -21,7 +21,9 @@ struct TransformJobTests {
         // The job has the model as it was.
         try await desk.ask("DeleteModel", ["ModelName": "m"])
         try await body(
-          desk, try await desk.wait("DescribeTransformJob", ["TransformJobName": "t"], "TransformJobStatus", Desk.ended))
+          desk,
+          try await desk.wait(
+            "DescribeTransformJob", ["TransformJobName": "t"], "TransformJobStatus", Desk.ended))
       }
     }
   }
@@ -44,7 +46,8 @@ struct TransformJobTests {
   func whole() async throws {
     try await run(Self.echo) { desk, job in
       #expect(job["TransformJobStatus"] == "Completed", "\(job)")
-      #expect(desk.object("out/1.jpg.out") == "./1.jpg\n" && desk.object("out/deep/2.jpg.out") == "./deep/2.jpg\n")
+      #expect(
+        desk.object("out/1.jpg.out") == "./1.jpg\n" && desk.object("out/deep/2.jpg.out") == "./deep/2.jpg\n")
       #expect(job["TransformStartTime"]?.number ?? 0 <= job["TransformEndTime"]?.number ?? 0)
     }
   }
@@ -52,7 +55,9 @@ struct TransformJobTests {
   @Test("a prefix is text, and a manifest names single objects")
   func inputs() async throws {
     try await run(Self.echo, input("S3Prefix", "s3://b/in")) { desk, job in
-      #expect(!desk.object("out/in/1.jpg.out").isEmpty && !desk.object("out/input_other/3.jpg.out").isEmpty, "\(job)")
+      #expect(
+        !desk.object("out/in/1.jpg.out").isEmpty && !desk.object("out/input_other/3.jpg.out").isEmpty,
+        "\(job)")
     }
     try await run(Self.echo, input("ManifestFile", "s3://b/list.json")) { desk, job in
       #expect(scratchNames(desk.folder + "/s3/b/out") == ["deep"], "\(job)")
@@ -85,8 +90,11 @@ struct TransformJobTests {
       desk.put("in/1.jpg")
       try await desk.ask("CreateModel", model)
       let refusal = await desk.refusal("CreateTransformJob", transformJob("t", changes))
-      #expect(refusal?.code == .validation && refusal?.message.contains(words) ?? false, "\(String(describing: refusal))")
-      #expect(await desk.refusal("CreateTransformJob", transformJob("t", ["ModelName": "n"]))?.code == .notFound)
+      #expect(
+        refusal?.code == .validation && refusal?.message.contains(words) ?? false,
+        "\(String(describing: refusal))")
+      #expect(
+        await desk.refusal("CreateTransformJob", transformJob("t", ["ModelName": "n"]))?.code == .notFound)
     }
   }
 }

@@ -55,7 +55,9 @@ struct TuningJobTests {
         let job = try await desk.wait(
           "DescribeHyperParameterTuningJob", name, "HyperParameterTuningJobStatus", Desk.ended)
         #expect(job["HyperParameterTuningJobStatus"] == "Completed", "\(job)")
-        #expect(job["TrainingJobStatusCounters"]?["Completed"] == 3 && job["ObjectiveStatusCounters"]?["Succeeded"] == 3)
+        #expect(
+          job["TrainingJobStatusCounters"]?["Completed"] == 3
+            && job["ObjectiveStatusCounters"]?["Succeeded"] == 3)
         let sort: JSON = ["SortBy": "FinalObjectiveMetricValue", "SortOrder": "Descending"]
         let children = try await desk.ask("ListTrainingJobsForHyperParameterTuningJob", name.merging(sort))
         let jobs = try #require(children["TrainingJobSummaries"]?.list)
@@ -65,7 +67,8 @@ struct TuningJobTests {
         for child in jobs {
           let tuned = child["TunedHyperParameters"]?["learning_rate"]?.text.flatMap { Double($0) }
           #expect(tuned != nil && child["TunedHyperParameters"]?.object?.count == 1)
-          let described = try await desk.ask("DescribeTrainingJob", ["TrainingJobName": child["TrainingJobName"] ?? ""])
+          let described = try await desk.ask(
+            "DescribeTrainingJob", ["TrainingJobName": child["TrainingJobName"] ?? ""])
           #expect(described["TuningJobArn"] == job["HyperParameterTuningJobArn"])
           #expect(described["HyperParameters"]?["epochs"] == "1")
         }
@@ -125,7 +128,8 @@ struct TuningJobTests {
         #expect(await desk.refusal("CreateHyperParameterTuningJob", request)?.code == .validation)
       }
       #expect(
-        await desk.refusal("CreateHyperParameterTuningJob", Self.request(["TrainingJobDefinition": .null]))?.code == .validation)
+        await desk.refusal("CreateHyperParameterTuningJob", Self.request(["TrainingJobDefinition": .null]))?
+          .code == .validation)
       #expect(try await desk.ask("ListHyperParameterTuningJobs") == ["HyperParameterTuningJobSummaries": []])
     }
   }

@@ -40,9 +40,12 @@ struct ValidationTests {
         + "failed to satisfy constraint: Member must have length less than or equal to 63")
     #expect(long.code == .validation && long.status == 400)
     let missing = try #require(refusal(["TrainingJobName": "a"]))
-    for member in ["roleArn", "outputDataConfig", "algorithmSpecification", "resourceConfig", "stoppingCondition"] {
+    for member in [
+      "roleArn", "outputDataConfig", "algorithmSpecification", "resourceConfig", "stoppingCondition",
+    ] {
       #expect(
-        missing.message.contains("Value null at '\(member)' failed to satisfy constraint: Member must not be null"))
+        missing.message.contains(
+          "Value null at '\(member)' failed to satisfy constraint: Member must not be null"))
     }
     #expect(missing.message.hasPrefix("5 validation errors detected: "))
   }
@@ -55,10 +58,14 @@ struct ValidationTests {
     let map = try #require(
       refusal(trainingJob("a", ["HyperParameters": ["a": .string(String(repeating: "v", count: 2501))]])))
     #expect(
-      map.message.contains("at 'hyperParameters' failed to satisfy constraint: Map value must satisfy constraint: ["),
+      map.message.contains(
+        "at 'hyperParameters' failed to satisfy constraint: Map value must satisfy constraint: ["),
       "\(map)")
-    let list = try #require(refusal(["TagKeys": [], "ResourceArn": "arn:aws:sagemaker:r:123456789012:model/m"], "DeleteTagsInput"))
-    #expect(list.message.contains("at 'tagKeys' failed to satisfy constraint: Member must have length greater than or equal to 1"))
+    let list = try #require(
+      refusal(["TagKeys": [], "ResourceArn": "arn:aws:sagemaker:r:123456789012:model/m"], "DeleteTagsInput"))
+    #expect(
+      list.message.contains(
+        "at 'tagKeys' failed to satisfy constraint: Member must have length greater than or equal to 1"))
   }
 
   @Test("numbers have bounds")
@@ -68,7 +75,8 @@ struct ValidationTests {
         == "1 validation error detected: Value '101' at 'maxResults' failed to satisfy constraint: Member must have value "
         + "less than or equal to 100")
     #expect(
-      refusal(["MaxResults": 0], "ListTrainingJobsRequest")?.message.hasSuffix("greater than or equal to 1") ?? false)
+      refusal(["MaxResults": 0], "ListTrainingJobsRequest")?.message.hasSuffix("greater than or equal to 1")
+        ?? false)
   }
 
   @Test(
@@ -103,7 +111,7 @@ struct ValidationTests {
 
   @Test("every operation has its shapes, and every other one of SageMaker's is known by name")
   func table() {
-    #expect(Shapes.standard.operations.count == 33)
+    #expect(Shapes.standard.operations.count == 32)
     #expect(Shapes.standard.others.contains("CreateNotebookInstance"))
     for operation in Shapes.standard.operations.values { #expect(Shapes.standard[operation.input] != nil) }
   }

@@ -106,7 +106,8 @@ public struct BatchTransform: Sendable {
   }
 
   private func run(
-    _ group: [(name: String, path: String)], _ invoke: Invoke, _ tell: (String) -> Void, _ summary: inout Summary
+    _ group: [(name: String, path: String)], _ invoke: Invoke, _ tell: (String) -> Void,
+    _ summary: inout Summary
   ) async throws {
     func fail(_ input: (name: String, path: String), _ status: Int, _ words: String) {
       summary.failed += 1

@@ -49,7 +49,8 @@ struct JSONPath: Hashable, Sendable {
     if text == "*" { return .all }
     if text.hasPrefix("'") {
       let names = text.split(separator: ",").map { $0.dropFirst().dropLast() }
-      guard text.split(separator: ",").allSatisfy({ $0.count > 2 && $0.hasPrefix("'") && $0.hasSuffix("'") }) else {
+      guard text.split(separator: ",").allSatisfy({ $0.count > 2 && $0.hasPrefix("'") && $0.hasSuffix("'") })
+      else {
         throw JSONPathError(description: "names in quotes are expected, such as ['a','b']")
       }
       return .names(names.map(String.init))
@@ -106,7 +107,8 @@ struct JSONPath: Hashable, Sendable {
       for index in indices {
         let place = index < 0 ? elements.count.advanced(by: max(index, -elements.count - 1)) : index
         guard elements.indices.contains(place) else {
-          throw JSONPathError(description: "the index \(index) is out of range: there are \(elements.count) elements")
+          throw JSONPathError(
+            description: "the index \(index) is out of range: there are \(elements.count) elements")
         }
         found.append(elements[place])
       }

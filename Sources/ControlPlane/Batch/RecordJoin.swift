@@ -38,10 +38,13 @@ struct RecordJoin: Sendable {
   private static func value(_ bytes: [UInt8], _ format: Format) throws -> JSON {
     switch format {
     case .json:
-      do { return try JSON(reading: bytes) } catch { throw BatchFault(description: "it is no JSON: \(error)") }
+      do { return try JSON(reading: bytes) } catch {
+        throw BatchFault(description: "it is no JSON: \(error)")
+      }
     case .csv:
       let text = String(decoding: bytes, as: UTF8.self)
-      return .list(columns(of: text.last?.isNewline ?? false ? String(text.dropLast()) : text).map { .string($0) })
+      return .list(
+        columns(of: text.last?.isNewline ?? false ? String(text.dropLast()) : text).map { .string($0) })
     }
   }
 

@@ -69,7 +69,8 @@ struct RecordSplitter: ~Copyable {
 
   private func check(_ byteCount: Int) throws(BatchFault) {
     guard byteCount <= limit else {
-      throw BatchFault(description: "it has \(byteCount) bytes, more than MaxPayloadInMB allows (\(limit) bytes)")
+      throw BatchFault(
+        description: "it has \(byteCount) bytes, more than MaxPayloadInMB allows (\(limit) bytes)")
     }
   }
 
@@ -81,7 +82,9 @@ struct RecordSplitter: ~Copyable {
       var all = unsafe elements.mutableBytes
       count = try file.read(at: offset, into: &all)
     }
-    guard count == byteCount else { throw BatchFault(description: "it ends at byte \(offset + count), within a record") }
+    guard count == byteCount else {
+      throw BatchFault(description: "it ends at byte \(offset + count), within a record")
+    }
     return bytes
   }
 
@@ -116,7 +119,8 @@ struct RecordSplitter: ~Copyable {
     let head = try read(12, at: offset)
     let length = head.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     guard let byteCount = Int(exactly: length), byteCount <= file.byteCount - offset - 12 else {
-      throw BatchFault(description: "the record at byte \(offset) says it has \(length) bytes, more than are left")
+      throw BatchFault(
+        description: "the record at byte \(offset) says it has \(length) bytes, more than are left")
     }
     try check(byteCount)
     let data = try read(byteCount, at: offset + 12)

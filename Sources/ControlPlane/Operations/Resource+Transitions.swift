@@ -20,7 +20,9 @@ extension Resource {
   mutating func finish(_ status: String, secondary: String, _ message: String, at time: Double) {
     self.status = status
     enter(secondary, message, at: time)
-    guard var transitions = state["SecondaryStatusTransitions"]?.list, var last = transitions.popLast() else { return }
+    guard var transitions = state["SecondaryStatusTransitions"]?.list, var last = transitions.popLast() else {
+      return
+    }
     last["EndTime"] = .number(time)
     state["SecondaryStatusTransitions"] = .list(transitions + [last])
   }

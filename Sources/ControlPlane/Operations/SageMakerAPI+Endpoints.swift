@@ -11,23 +11,29 @@ extension SageMakerAPI {
         throw .invalid("Each variant needs a VariantName of its own; '\(variantName)' is none.")
       }
       guard let model = variant["ModelName"]?.text else {
-        throw .invalid("The variant \(variantName) has no ModelName; inference components are not served here.")
+        throw .invalid(
+          "The variant \(variantName) has no ModelName; inference components are not served here.")
       }
       guard variant["InstanceType"] != nil || variant["ServerlessConfig"] != nil else {
         throw .invalid("The variant \(variantName) has neither InstanceType nor ServerlessConfig.")
       }
-      if try await store.find(.model, model) == nil { throw ResourceKind.model.missing(call.arn(.model, model)) }
+      if try await store.find(.model, model) == nil {
+        throw ResourceKind.model.missing(call.arn(.model, model))
+      }
     }
     let weights = (call.request["ProductionVariants"]?.list ?? []).map(Self.weight)
     guard weights.contains(where: { $0 > 0 }) else {
       throw .invalid("At least one production variant must have an InitialVariantWeight greater than 0.")
     }
-    if let capture = call.request["DataCaptureConfig"]?["DestinationS3Uri"]?.text { _ = try ObjectPlace(capture) }
+    if let capture = call.request["DataCaptureConfig"]?["DestinationS3Uri"]?.text {
+      _ = try ObjectPlace(capture)
+    }
     let arn = call.arn(.endpointConfig, name)
     try options.quotas.check(.endpointConfig, current: try await store.count(.endpointConfig, statuses: [""]))
     let config = Resource(
       name: name, arn: arn, created: call.time, status: "", request: call.request.without("Tags"))
-    try await store.insert(.endpointConfig, config, tags: call.tags, taken: ResourceKind.endpointConfig.taken(arn))
+    try await store.insert(
+      .endpointConfig, config, tags: call.tags, taken: ResourceKind.endpointConfig.taken(arn))
     return ["EndpointConfigArn": .string(arn)]
   }
 
@@ -167,7 +173,8 @@ extension SageMakerAPI {
       guard endpoint.status == "InService" else {
         throw ControlPlaneError.invalid(
           endpoint.status == "Failed"
-            ? "Cannot update endpoint \"\(arn)\", which is in status Failed." : "Cannot update in-progress endpoint \"\(arn)\".")
+            ? "Cannot update endpoint \"\(arn)\", which is in status Failed."
+            : "Cannot update in-progress endpoint \"\(arn)\".")
       }
       try body(&endpoint)
       endpoint.status = "Updating"

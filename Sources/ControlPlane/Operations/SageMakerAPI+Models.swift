@@ -31,7 +31,8 @@ extension SageMakerAPI {
   func listModels(_ call: Call) async throws(ControlPlaneError) -> JSON {
     try await list(.model, call, as: "Models", ascending: false) { model in
       [
-        "ModelName": .string(model.name), "ModelArn": .string(model.arn), "CreationTime": .number(model.created),
+        "ModelName": .string(model.name), "ModelArn": .string(model.arn),
+        "CreationTime": .number(model.created),
       ]
     }
   }

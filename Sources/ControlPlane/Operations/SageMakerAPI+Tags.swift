@@ -5,7 +5,9 @@ extension SageMakerAPI {
     return try await tagList(of: arn)
   }
 
-  func listTags(_ call: Call) async throws(ControlPlaneError) -> JSON { try await tagList(of: try await tagged(call)) }
+  func listTags(_ call: Call) async throws(ControlPlaneError) -> JSON {
+    try await tagList(of: try await tagged(call))
+  }
 
   func deleteTags(_ call: Call) async throws(ControlPlaneError) -> JSON {
     let keys = (call.request["TagKeys"]?.list ?? []).compactMap(\.text)

@@ -20,7 +20,8 @@ extension SageMakerAPI {
     let inProgress = try await store.count(.trainingJob, statuses: ["InProgress", "Stopping"])
     try options.quotas.check(.trainingJob, current: inProgress)
     var job = Resource(
-      name: name, arn: arn, created: call.time, status: "InProgress", parent: tuningJob?.name, request: request)
+      name: name, arn: arn, created: call.time, status: "InProgress", parent: tuningJob?.name,
+      request: request)
     job.state["TuningJobArn"] = tuningJob.map { .string($0.arn) }
     job.enter("Starting", "Starting the training job", at: call.time)
     try await store.insert(
@@ -60,7 +61,9 @@ extension SageMakerAPI {
     answer["CreationTime"] = .number(job.created)
     answer["LastModifiedTime"] = .number(job.modified)
     if answer["ModelArtifacts"] == nil {
-      answer["ModelArtifacts"] = ["S3ModelArtifacts": .string(try TrainingRules.artifact(of: job).description)]
+      answer["ModelArtifacts"] = [
+        "S3ModelArtifacts": .string(try TrainingRules.artifact(of: job).description)
+      ]
     }
     return answer
   }
@@ -82,7 +85,8 @@ extension SageMakerAPI {
     let job = try await store.delete(.trainingJob, name) { job in
       guard !["InProgress", "Stopping"].contains(job.status) else {
         throw ControlPlaneError(
-          .inUse, "The training job \(name) is in status \(job.status); stop it, and wait until it has ended.")
+          .inUse, "The training job \(name) is in status \(job.status); stop it, and wait until it has ended."
+        )
       }
     }
     if job == nil { throw ResourceKind.trainingJob.missing("") }
@@ -105,7 +109,8 @@ enum TrainingRules {
       throw .invalid(
         "You must specify exactly one of TrainingImage and AlgorithmName in AlgorithmSpecification.")
     }
-    guard request["ResourceConfig"]?["InstanceType"] != nil || request["ResourceConfig"]?["InstanceGroups"] != nil
+    guard
+      request["ResourceConfig"]?["InstanceType"] != nil || request["ResourceConfig"]?["InstanceGroups"] != nil
     else { throw .invalid("You must specify InstanceType or InstanceGroups in ResourceConfig.") }
     var names: Set<String> = []
     for channel in request["InputDataConfig"]?.list ?? [] {
@@ -115,13 +120,16 @@ enum TrainingRules {
       }
       try check(channel: channel, name, algorithm)
     }
-    try check(request["StoppingCondition"] ?? [:], isSpot: request["EnableManagedSpotTraining"]?.isTrue ?? false)
+    try check(
+      request["StoppingCondition"] ?? [:], isSpot: request["EnableManagedSpotTraining"]?.isTrue ?? false)
     _ = try ObjectPlace(request["OutputDataConfig"]?["S3OutputPath"]?.text ?? "")
     if let uri = request["CheckpointConfig"]?["S3Uri"]?.text { _ = try ObjectPlace(uri) }
   }
 
   private static func check(channel: JSON, _ name: String, _ algorithm: JSON) throws(ControlPlaneError) {
-    guard name != ".", name != ".." else { throw .invalid("The channel name \(name) is the name of a folder.") }
+    guard name != ".", name != ".." else {
+      throw .invalid("The channel name \(name) is the name of a folder.")
+    }
     guard let source = channel["DataSource"]?["S3DataSource"] else {
       throw .invalid("The channel \(name) has no S3DataSource; other sources are not read here.")
     }
@@ -133,9 +141,11 @@ enum TrainingRules {
       }
       let mode = channel["InputMode"]?.text ?? algorithm["TrainingInputMode"]?.text
       guard mode != "FastFile" else {
-        throw .invalid("The channel \(name) is an AugmentedManifestFile, which goes with the input mode Pipe.")
+        throw .invalid(
+          "The channel \(name) is an AugmentedManifestFile, which goes with the input mode Pipe.")
       }
-    case "Converse": throw .invalid("The channel \(name) has the S3DataType Converse, which is not read here.")
+    case "Converse":
+      throw .invalid("The channel \(name) has the S3DataType Converse, which is not read here.")
     default: break
     }
     if channel["CompressionType"]?.text == "Gzip" {
@@ -146,7 +156,8 @@ enum TrainingRules {
   private static func check(_ condition: JSON, isSpot: Bool) throws(ControlPlaneError) {
     guard let wait = condition["MaxWaitTimeInSeconds"]?.integer else { return }
     guard isSpot else {
-      throw .invalid("MaxWaitTimeInSeconds above 0 is not supported when EnableManagedSpotTraining is not set.")
+      throw .invalid(
+        "MaxWaitTimeInSeconds above 0 is not supported when EnableManagedSpotTraining is not set.")
     }
     if let run = condition["MaxRuntimeInSeconds"]?.integer, wait < run {
       throw .invalid("MaxWaitTimeInSeconds must be greater than or equal to MaxRuntimeInSeconds.")

@@ -60,7 +60,8 @@ enum TransformRules {
     let payload = request["MaxPayloadInMB"]?.integer ?? 6
     let concurrent = request["MaxConcurrentTransforms"]?.integer ?? 1
     guard payload <= 100 else { throw .invalid("MaxPayloadInMB must be less than or equal to 100.") }
-    guard payload.multipliedReportingOverflow(by: max(1, concurrent)).partialValue <= 100, concurrent <= 100 else {
+    guard payload.multipliedReportingOverflow(by: max(1, concurrent)).partialValue <= 100, concurrent <= 100
+    else {
       throw .invalid("MaxConcurrentTransforms * MaxPayloadInMB must be less than or equal to 100.")
     }
     try check(request["DataProcessing"] ?? [:], input, output)
@@ -69,14 +70,18 @@ enum TransformRules {
   private static func check(_ processing: JSON, _ input: JSON, _ output: JSON) throws(ControlPlaneError) {
     for name in ["InputFilter", "OutputFilter"] {
       guard let text = processing[name]?.text else { continue }
-      do throws(JSONPathError) { _ = try JSONPath(text) } catch { throw .invalid("\(name) '\(text)': \(error)") }
+      do throws(JSONPathError) { _ = try JSONPath(text) } catch {
+        throw .invalid("\(name) '\(text)': \(error)")
+      }
     }
     let type = mediaType(input["ContentType"]?.text)
     let joins = processing["JoinSource"]?.text == "Input"
     let filters = processing["InputFilter"]?.text.map { $0 != "$" } ?? false
     guard joins || filters else { return }
     guard type == "text/csv" || type == "application/json" || type == "application/jsonlines" else {
-      throw .invalid("InputFilter and JoinSource need the ContentType text/csv, application/json or application/jsonlines.")
+      throw .invalid(
+        "InputFilter and JoinSource need the ContentType text/csv, application/json or application/jsonlines."
+      )
     }
     guard joins else { return }
     guard mediaType(output["Accept"]?.text) == type else {

@@ -19,7 +19,8 @@ extension SageMakerAPI {
       }
       guard !["InProgress", "Stopping"].contains(parent.status) else {
         throw .invalid(
-          "The parent hyperparameter tuning job \(parent.name) is in status \(parent.status); it must have ended.")
+          "The parent hyperparameter tuning job \(parent.name) is in status \(parent.status); it must have ended."
+        )
       }
       try TuningRules.check(parent: parent, of: request)
     }
@@ -116,7 +117,8 @@ extension SageMakerAPI {
     summary["TrainingJobDefinitionName"] = job.state["definition"]
     if let value = job.objective, let objective = TuningRules.objective(of: tuning.request) {
       summary["FinalHyperParameterTuningJobObjectiveMetric"] = [
-        "Type": objective["Type"] ?? "Maximize", "MetricName": objective["MetricName"] ?? "", "Value": .number(value),
+        "Type": objective["Type"] ?? "Maximize", "MetricName": objective["MetricName"] ?? "",
+        "Value": .number(value),
       ]
     }
     summary["ObjectiveStatus"] =
@@ -132,7 +134,8 @@ extension SageMakerAPI {
     let job = try await store.delete(.tuningJob, name) { job in
       guard !["InProgress", "Stopping"].contains(job.status) else {
         throw ControlPlaneError.invalid(
-          "The hyperparameter tuning job \(name) is in status \(job.status); stop it, and wait until it has ended.")
+          "The hyperparameter tuning job \(name) is in status \(job.status); stop it, and wait until it has ended."
+        )
       }
     }
     if job == nil { throw ResourceKind.tuningJob.missing("") }
@@ -167,12 +170,16 @@ enum TuningRules {
     guard definitions.count == 1 else {
       throw .invalid("TrainingJobDefinitions has \(definitions.count) definitions; one is searched here.")
     }
-    guard objective(of: request) != nil else { throw .invalid("HyperParameterTuningJobObjective must be given.") }
+    guard objective(of: request) != nil else {
+      throw .invalid("HyperParameterTuningJobObjective must be given.")
+    }
     guard request["Autotune"] == nil else {
       throw .invalid("Autotune is not done here: give the ranges of the hyperparameters.")
     }
     let limits = request["HyperParameterTuningJobConfig"]?["ResourceLimits"]
-    let (jobs, parallel) = (limits?["MaxNumberOfTrainingJobs"]?.integer, limits?["MaxParallelTrainingJobs"]?.integer ?? 1)
+    let (jobs, parallel) = (
+      limits?["MaxNumberOfTrainingJobs"]?.integer, limits?["MaxParallelTrainingJobs"]?.integer ?? 1
+    )
     if let jobs {
       guard parallel <= jobs else {
         throw .invalid("MaxParallelTrainingJobs must be less than or equal to MaxNumberOfTrainingJobs.")

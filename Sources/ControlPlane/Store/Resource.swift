@@ -41,7 +41,8 @@ public enum ResourceKind: String, CaseIterable, Sendable {
 
   /// The kind, and the name, that an ARN is of.
   static func parse(arn: String) -> (kind: ResourceKind, name: String)? {
-    guard let last = arn.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false).dropFirst(5).first
+    guard
+      let last = arn.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false).dropFirst(5).first
     else { return nil }
     let parts = last.split(separator: "/", maxSplits: 1)
     guard parts.count == 2, let kind = allCases.first(where: { $0.arnName == parts[0] }) else { return nil }

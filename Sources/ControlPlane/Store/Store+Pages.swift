@@ -132,7 +132,8 @@ extension ListQuery {
     query.token = nil
     query.most = 0
     let text = JSON.list([
-      .string(query.nameContains ?? ""), .number(query.createdAfter ?? -1), .number(query.createdBefore ?? -1),
+      .string(query.nameContains ?? ""), .number(query.createdAfter ?? -1),
+      .number(query.createdBefore ?? -1),
       .number(query.modifiedAfter ?? -1), .number(query.modifiedBefore ?? -1), .string(query.status ?? ""),
       .string(query.parent ?? ""), .string(query.key.rawValue), .bool(query.isAscending),
     ])

@@ -92,9 +92,11 @@ public final class Store: Sendable {
       try body(&resource)
       resource.modified = max(now, resource.modified)
       try database.execute(
-        sql: "UPDATE \(kind.table) SET modified = ?, status = ?, objective = ?, request = ?, state = ? WHERE name = ?",
+        sql:
+          "UPDATE \(kind.table) SET modified = ?, status = ?, objective = ?, request = ?, state = ? WHERE name = ?",
         arguments: [
-          resource.modified, resource.status, resource.objective, resource.request.encoded, resource.state.encoded,
+          resource.modified, resource.status, resource.objective, resource.request.encoded,
+          resource.state.encoded,
           name,
         ])
       return resource
@@ -155,8 +157,10 @@ public final class Store: Sendable {
 
   func tags(of arn: String) async throws(ControlPlaneError) -> [(key: String, value: String)] {
     try await read { database in
-      try Row.fetchAll(database, sql: "SELECT key, value FROM tag WHERE arn = ? ORDER BY key", arguments: [arn])
-        .map { ($0["key"], $0["value"]) }
+      try Row.fetchAll(
+        database, sql: "SELECT key, value FROM tag WHERE arn = ? ORDER BY key", arguments: [arn]
+      )
+      .map { ($0["key"], $0["value"]) }
     }
   }
 
@@ -164,7 +168,8 @@ public final class Store: Sendable {
   func addTags(_ tags: [String: String], to arn: String, most: Int) async throws(ControlPlaneError) {
     try await write { database in
       try Self.add(tags, to: arn, database)
-      let count = try Int.fetchOne(database, sql: "SELECT COUNT(*) FROM tag WHERE arn = ?", arguments: [arn]) ?? 0
+      let count =
+        try Int.fetchOne(database, sql: "SELECT COUNT(*) FROM tag WHERE arn = ?", arguments: [arn]) ?? 0
       guard count <= most else {
         throw ControlPlaneError(.limitExceeded, "\(arn) would have \(count) tags; \(most) are allowed")
       }
@@ -208,7 +213,8 @@ public final class Store: Sendable {
       case .SQLITE_BUSY, .SQLITE_LOCKED:
         return ControlPlaneError(.unavailable, "another program keeps the store locked; try again")
       case .SQLITE_FULL: return ControlPlaneError(.internalFailure, "the disk under the store is full")
-      default: return ControlPlaneError(.internalFailure, "the store: \(error.message ?? "\(error.resultCode)")")
+      default:
+        return ControlPlaneError(.internalFailure, "the store: \(error.message ?? "\(error.resultCode)")")
       }
     case is CancellationError: return ControlPlaneError(.unavailable, "the service is ending")
     default: return ControlPlaneError(.internalFailure, "the store: \(error)")

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// Endpoints: the store says what they are to be, the host makes it so.
 extension JobEngine {
   func bringAbout(endpoint name: String) async {
@@ -5,11 +7,17 @@ extension JobEngine {
     switch endpoint.status {
     case "Deleting":
       await endpoints.stop(name)
+      begun.withLock { _ = $0.remove(name) }
       _ = try? await store.delete(.endpoint, name) { endpoint in
         guard endpoint.status == "Deleting" else { throw ControlPlaneError(.inUse, "it is wanted again") }
       }
-    case "Creating", "InService": await start(endpoint)
-    case "Updating": await update(endpoint)
+    case "Creating", "InService", "Updating":
+      // One that the former run of the service had in work is begun anew, once.
+      if begun.withLock({ $0.insert(name).inserted }) {
+        await start(endpoint)
+      } else if endpoint.status == "Updating" {
+        await update(endpoint)
+      }
     default: break
     }
   }
@@ -70,10 +78,13 @@ extension JobEngine {
         plan.variants.append(
           HostedEndpoint.Variant(
             name: name, model: model,
-            modelData: try SageMakerAPI.modelData(of: container).map { uri throws(ControlPlaneError) in try ObjectPlace(uri) },
+            modelData: try SageMakerAPI.modelData(of: container).map { uri throws(ControlPlaneError) in
+              try ObjectPlace(uri)
+            },
             environment: (container["Environment"] ?? [:]).texts,
             weight: wanted?["DesiredWeight"]?.number ?? SageMakerAPI.weight(variant),
-            instanceCount: wanted?["DesiredInstanceCount"]?.integer ?? variant["InitialInstanceCount"]?.integer ?? 1,
+            instanceCount: wanted?["DesiredInstanceCount"]?.integer ?? variant["InitialInstanceCount"]?
+              .integer ?? 1,
             isShadow: isShadow))
       }
     }
@@ -109,7 +120,9 @@ extension Resource {
     shown["ManagedInstanceScaling"] = variant["ManagedInstanceScaling"]
     shown["RoutingConfig"] = variant["RoutingConfig"]
     if let image = state["models"]?[variant["ModelName"]?.text ?? ""]?["Image"] {
-      shown["DeployedImages"] = [["SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": .number(time)]]
+      shown["DeployedImages"] = [
+        ["SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": .number(time)]
+      ]
     }
     return shown
   }

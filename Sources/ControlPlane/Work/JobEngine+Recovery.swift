@@ -15,9 +15,12 @@ extension JobEngine {
         let one = Work(kind, name)
         if try await mayGoOn(one) { work.append(one) }
       }
-      for name in try await store.names(kind, statuses: ["Stopping"]) { await finishStopped(Work(kind, name)) }
+      for name in try await store.names(kind, statuses: ["Stopping"]) {
+        await finishStopped(Work(kind, name))
+      }
     }
-    for name in try await store.names(.endpoint, statuses: ["Creating", "Updating", "InService", "Deleting"]) {
+    for name in try await store.names(.endpoint, statuses: ["Creating", "Updating", "InService", "Deleting"])
+    {
       work.append(Work(.endpoint, name))
     }
     return work
@@ -52,7 +55,9 @@ extension JobEngine {
 
   private func hasCheckpoint(_ work: Work) -> Bool {
     let folder = join(self.folder(of: work), "opt-ml/checkpoints")
-    return ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).contains { !$0.hasSuffix(".partial") }
+    return ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).contains {
+      !$0.hasSuffix(".partial")
+    }
   }
 
   // MARK: Ends

@@ -68,7 +68,9 @@ extension JobEngine {
 
   private func layOut(_ container: String, for job: Resource) async throws {
     let config = join(container, "input/config")
-    for folder in [config, join(container, "model"), join(container, "output/data"), join(container, "checkpoints")] {
+    for folder in [
+      config, join(container, "model"), join(container, "output/data"), join(container, "checkpoints"),
+    ] {
       try makeFolder(folder)
     }
     try writeFile(
@@ -87,7 +89,8 @@ extension JobEngine {
       try await download(channel, to: join(data, name))
       described[name] = [
         "TrainingInputMode": "File", "S3DistributionType": "FullyReplicated",
-        "RecordWrapperType": channel["RecordWrapperType"] ?? "None", "ContentType": channel["ContentType"] ?? "",
+        "RecordWrapperType": channel["RecordWrapperType"] ?? "None",
+        "ContentType": channel["ContentType"] ?? "",
       ]
     }
     try writeFile(join(config, "inputdataconfig.json"), JSON.object(described).encoded)
@@ -104,7 +107,8 @@ extension JobEngine {
       try await channels.download(items, to: folder)
     case "AugmentedManifestFile":
       try await channels.download(
-        augmentedManifest: uri, attributes: source["AttributeNames"]?.list?.compactMap(\.text) ?? [], to: folder)
+        augmentedManifest: uri, attributes: source["AttributeNames"]?.list?.compactMap(\.text) ?? [],
+        to: folder)
     default: try await channels.download(try await channels.items(prefix: uri), to: folder)
     }
   }
@@ -123,14 +127,17 @@ extension JobEngine {
   private func finish(
     _ work: Work, _ job: Resource, _ container: String, _ ending: Ending
   ) async throws {
-    let metrics = TrainingMetrics(container: container, job: job, logPath: join(folder(of: work), "log"), now: now())
+    let metrics = TrainingMetrics(
+      container: container, job: job, logPath: join(folder(of: work), "log"), now: now())
     let isCutShort = ending.cause != .itself
     var reason: String?
     if !ending.isSuccess, !isCutShort { reason = failure(of: ending, container) }
     var artifact: ObjectPlace?
     if reason == nil {
       try await step(work, "Uploading", "Uploading generated training model")
-      do { artifact = try await upload(job, container, folder: folder(of: work)) } catch let error as Channels.Fault {
+      do { artifact = try await upload(job, container, folder: folder(of: work)) } catch let error
+        as Channels.Fault
+      {
         reason = "ClientError: \(error)"
       } catch {
         reason = "InternalServerError: the model could not be uploaded: \(error)"
@@ -151,7 +158,8 @@ extension JobEngine {
         job.finish("Failed", secondary: "Failed", "Training job failed", at: end)
       } else if ending.cause == .timeLimit {
         job.finish(
-          "Stopped", secondary: "MaxRuntimeExceeded", "Training job runtime exceeded MaxRuntimeInSeconds provided",
+          "Stopped", secondary: "MaxRuntimeExceeded",
+          "Training job runtime exceeded MaxRuntimeInSeconds provided",
           at: end)
       } else if ending.cause == .stopped {
         job.finish("Stopped", secondary: "Stopped", "Training job stopped", at: end)
@@ -166,7 +174,8 @@ extension JobEngine {
       return String(decoding: told, as: UTF8.self)
     }
     if ending.isOutOfMemory {
-      return "AlgorithmError: OutOfMemory: the training was ended, \(ending.sentence). Use a smaller mini_batch_size or "
+      return
+        "AlgorithmError: OutOfMemory: the training was ended, \(ending.sentence). Use a smaller mini_batch_size or "
         + "image_shape."
     }
     return "AlgorithmError: the training did not end as it should: \(ending.sentence); its log says more."
@@ -196,13 +205,19 @@ extension JobEngine {
 
   /// What cannot be uploaded is not lost: it stands in the job's folder.
   private func uploadCheckpoint(of job: Resource, from folder: String) async {
-    guard let uri = job.request["CheckpointConfig"]?["S3Uri"]?.text, let place = try? ObjectPlace(uri) else { return }
-    for file in Self.files(in: folder) { try? await objects.upload(file, to: place.appending(baseName(file))) }
+    guard let uri = job.request["CheckpointConfig"]?["S3Uri"]?.text, let place = try? ObjectPlace(uri) else {
+      return
+    }
+    for file in Self.files(in: folder) {
+      try? await objects.upload(file, to: place.appending(baseName(file)))
+    }
   }
 
   /// Whole files, sorted.
   static func files(in folder: String) -> [String] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    return names.sorted().filter { !$0.hasSuffix(".partial") }.map { join(folder, $0) }.filter { !isFolder($0) }
+    return names.sorted().filter { !$0.hasSuffix(".partial") }.map { join(folder, $0) }.filter {
+      !isFolder($0)
+    }
   }
 }

@@ -59,13 +59,15 @@ extension JobEngine {
     return variables
   }
 
-  private func layOut(_ job: Resource, _ folder: String, _ output: String, _ description: String) async throws {
+  private func layOut(_ job: Resource, _ folder: String, _ output: String, _ description: String) async throws
+  {
     let input = join(folder, "input")
     // Of a start before.
     for old in [input, output] { try? FileManager.default.removeItem(atPath: old) }
     for new in [input, output] { try makeFolder(new) }
     guard let uri = SageMakerAPI.modelData(of: job.state["container"] ?? [:]) else {
-      throw Channels.Fault(description: "the model \(job.request["ModelName"]?.text ?? "") has no ModelDataUrl")
+      throw Channels.Fault(
+        description: "the model \(job.request["ModelName"]?.text ?? "") has no ModelDataUrl")
     }
     let channels = Channels(objects: objects)
     let place = try ObjectPlace(uri)

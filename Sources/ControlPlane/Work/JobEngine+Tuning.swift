@@ -125,7 +125,8 @@ private struct TuningTrainings: JobRunner {
     guard former == nil else { return }
     let definition = TuningRules.definitions(of: tuning.request).first ?? [:]
     let caller = Caller(
-      region: tuning.state["caller"]?["region"]?.text ?? "", account: tuning.state["caller"]?["account"]?.text ?? "")
+      region: tuning.state["caller"]?["region"]?.text ?? "",
+      account: tuning.state["caller"]?["account"]?.text ?? "")
     let arn = caller.arn(.trainingJob, order.name)
     var job = Resource(
       name: order.name, arn: arn, created: time, status: "InProgress", parent: tuning.name,

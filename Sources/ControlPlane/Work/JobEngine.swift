@@ -33,6 +33,8 @@ final class JobEngine: Sendable {
   let now: @Sendable () -> Double
   let queue: JobQueue
   private let running = Mutex<[Work: Running]>([:])
+  /// Endpoints that the host has been told of.
+  let begun = Mutex<Set<String>>([])
   /// Bounded by the quotas of jobs and endpoints.
   private let submissions: AsyncStream<Work>
   private let submit: AsyncStream<Work>.Continuation
@@ -41,7 +43,9 @@ final class JobEngine: Sendable {
     store: Store, objects: any ObjectAccess, endpoints: any EndpointHost, options: ControlPlaneOptions,
     now: @escaping @Sendable () -> Double
   ) {
-    (self.store, self.objects, self.endpoints, self.options, self.now) = (store, objects, endpoints, options, now)
+    (self.store, self.objects, self.endpoints, self.options, self.now) = (
+      store, objects, endpoints, options, now
+    )
     let quotas = options.quotas
     queue = JobQueue(
       width: max(1, options.runningJobs),
@@ -174,15 +178,14 @@ final class JobEngine: Sendable {
   }
 
   /// What a job's processes get of the environment.
-  func environment(_ more: [String: String]) -> [String: String] {
-    // Names and values with a byte 0 in them would keep the job from starting.
-    options.environment.merging(more) { $1 }
-  }
+  func environment(_ more: [String: String]) -> [String: String] { options.environment.merging(more) { $1 } }
 }
 
 /// Runs what blocks on a thread of its own: the few that tasks share stay free.
 func onThread<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
   try await withCheckedThrowingContinuation { continuation in
-    DispatchQueue(label: "control-plane.files").async { continuation.resume(with: Swift.Result { try body() }) }
+    DispatchQueue(label: "control-plane.files").async {
+      continuation.resume(with: Swift.Result { try body() })
+    }
   }
 }

@@ -17,7 +17,9 @@ struct TrainingMetrics: Sendable {
     let bytes = (try? readFile(path, limit: 64 << 20).bytes) ?? []
     for line in bytes.split(separator: UInt8(ascii: "\n")) {
       guard let epoch = try? JSON(reading: Array(line)) else { continue }
-      for (name, member) in [("train:accuracy", "train_accuracy"), ("validation:accuracy", "validation_accuracy")] {
+      for (name, member) in [
+        ("train:accuracy", "train_accuracy"), ("validation:accuracy", "validation_accuracy"),
+      ] {
         guard let value = epoch[member]?.number else { continue }
         values[name] = value
       }
@@ -40,7 +42,8 @@ struct TrainingMetrics: Sendable {
       // A line is short: the pattern is the user's, and may be a slow one.
       for line in lines.reversed().lazy.map({ String($0.prefix(1000)) }) {
         guard let match = expression.firstMatch(in: line, range: NSRange(line.startIndex..., in: line)),
-          match.numberOfRanges > 1, let range = Range(match.range(at: 1), in: line), let value = Double(line[range]),
+          match.numberOfRanges > 1, let range = Range(match.range(at: 1), in: line),
+          let value = Double(line[range]),
           value.isFinite
         else { continue }
         values[name] = value

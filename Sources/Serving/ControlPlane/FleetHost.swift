@@ -20,7 +20,9 @@ package struct FleetHost: EndpointHost {
     try await fleet.create(try await plan(of: endpoint))
   }
 
-  package func update(_ endpoint: HostedEndpoint) async throws { try await fleet.update(try await plan(of: endpoint)) }
+  package func update(_ endpoint: HostedEndpoint) async throws {
+    try await fleet.update(try await plan(of: endpoint))
+  }
 
   package func stop(_ name: String) async {
     // One that never came into service is not there.
@@ -56,7 +58,8 @@ package struct FleetHost: EndpointHost {
 
   /// FNV-1a, 64 bits: a name for a folder.
   private static func name(of text: String) -> String {
-    String(text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }, radix: 16)
+    String(
+      text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }, radix: 16)
   }
 
   private static func capture(_ config: JSON) -> CapturePlan? {

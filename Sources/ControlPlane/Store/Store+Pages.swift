@@ -90,7 +90,7 @@ extension ListQuery {
     let found = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
     // The rows are found in an index alone, and only then read.
     let sql = """
-      SELECT * FROM \(table) WHERE id IN (
+      SELECT id, name, arn, created, modified, status, parent, objective, state FROM \(table) WHERE id IN (
         SELECT id FROM \(table) \(found) ORDER BY \(order) LIMIT \(most + 1))
       ORDER BY \(order)
       """

@@ -10,7 +10,7 @@ enum RootHelp {
 
   static var text: String {
     let configuration = Imrec.configuration
-    var lines = ["OVERVIEW: \(configuration.abstract)", configuration.discussion, ""]
+    var lines = ["OVERVIEW: \(configuration.abstract)", configuration.discussion]
     for group in configuration.groupedSubcommands {
       var heading = group.name
       for verb in group.subcommands where verb.configuration.shouldDisplay {

@@ -15,13 +15,13 @@ struct ServeCommand: AsyncParsableCommand {
       then: export AWS_ENDPOINT_URL=http://127.0.0.1:4566
       """)
 
-  @Option(help: ArgumentHelp("Gets jobs, models and objects. (default: sagemaker)", valueName: "folder"))
+  @Option(help: ArgumentHelp("Gets jobs, models and objects.", valueName: "folder"))
   var root = "sagemaker"
   @Option(
     help: ArgumentHelp("(default: 4566; 0: any free one)", valueName: "number"),
     transform: wholeNumber(0...65_535))
   var port = 4566
-  @Option(help: ArgumentHelp("The address listened on. (default: 127.0.0.1)", valueName: "name"))
+  @Option(help: ArgumentHelp("The address listened on.", valueName: "name"))
   var hostname = "127.0.0.1"
   @Option(
     help: ArgumentHelp("Jobs that run at once; more wait. (default: 1)", valueName: "count"),
@@ -33,9 +33,9 @@ struct ServeCommand: AsyncParsableCommand {
   var threads: Int?
   @Option(
     help: ArgumentHelp(
-      "The region in ARNs, where a request names none. (default: us-east-1)", valueName: "name"))
+      "The region in ARNs, where a request names none.", valueName: "name"))
   var region = "us-east-1"
-  @Option(help: ArgumentHelp("The account in ARNs. (default: 123456789012)", valueName: "number"))
+  @Option(help: ArgumentHelp("The account in ARNs.", valueName: "number"))
   var account = "123456789012"
   @Flag(help: "No line for each request.")
   var quiet = false

@@ -3,7 +3,8 @@ import Testing
 
 private let verbs = [
   ["convert"], ["list"], ["pack"], ["info"], ["verify"], ["extract"], ["merge"], ["tensors"],
-  ["bench", "decode"], ["score"], ["compare"], ["predict"], ["transform"], ["host"], ["serve"], ["bench", "infer"],
+  ["bench", "decode"], ["score"], ["compare"], ["predict"], ["transform"], ["host"], ["serve"],
+  ["bench", "infer"],
   ["train"], ["bench", "train"],
 ]
 

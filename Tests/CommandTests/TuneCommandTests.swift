@@ -49,7 +49,12 @@ struct TuneCommandTests {
   }
 
   /// Waits until something holds, five minutes at most.
-  private func wait(_ holds: () -> Bool) { for _ in 0..<30_000 where !holds() { usleep(10_000) } }
+  private func wait(_ holds: () -> Bool) {
+    for _ in 0..<30_000 {
+      if holds() { return }
+      usleep(10_000)
+    }
+  }
 
   /// The trainings of a run: processes in whose command line the folder's jobs stand.
   private func trainings(of folder: String) -> [Int32] {

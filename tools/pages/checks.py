@@ -219,7 +219,9 @@ def tuning(browser, found):
     number = next(i for i, job in enumerate(jobs, 1) if job["TrainingJobName"] == best["TrainingJobName"])
     wanted = [f"{number} (best)", decimal(100 * best["FinalObjective"], 1)]
     for job in jobs:
-        wanted += [job["TrainingJobStatus"]] + [percent(job["FinalObjective"])] * ("FinalObjective" in job)
+        wanted.append(job["TrainingJobStatus"])
+        if "FinalObjective" in job:
+            wanted.append(percent(job["FinalObjective"]))
     wrong += [f"does not say {figure!r}" for figure in dict.fromkeys(wanted) if figure not in text][:8]
     said = browser.run("return document.querySelector('#history desc').textContent")
     if f"job {number} with {percent(best['FinalObjective'])}" not in said:

@@ -106,10 +106,14 @@ struct RequestTests {
       (
         {
           try request(
-            "Hyperband", config: #""StrategyConfig": {"HyperbandStrategyConfig": {"MaxResource": 1000000000000000000}}"#)
+            "Hyperband",
+            config: #""StrategyConfig": {"HyperbandStrategyConfig": {"MaxResource": 1000000000000000000}}"#)
         }, "less than or equal to 1000000"
       ),
-      ({ try request("Hyperband", statics: "\"epochs\": \"4000000000000000000\"") }, "Hyperband takes 1 to 1000000"),
+      (
+        { try request("Hyperband", statics: "\"epochs\": \"4000000000000000000\"") },
+        "Hyperband takes 1 to 1000000"
+      ),
       (
         { try request("Hyperband", statics: "\"epochs\": \"9\", \"lr_schedule\": \"cosine\"") },
         "must be 'step'"

@@ -197,6 +197,24 @@ struct TuneCommandTests {
     }
   }
 
+  // The parameters of this network have 1.1 MB.
+  @Test("where there is no room for a model it has failed and says so, and goes on with room and more jobs")
+  func fullDisk() throws {
+    try withRecords { (folder) throws in
+      write(folder, jobs: 1)
+      let full = imrec.run(
+        ["tune", "request.json", "--output", "out"], in: folder, wrapper: ["prlimit", "--fsize=400000"],
+        seconds: 300)
+      #expect(full.status == 1 && full.errors.contains("could not be written: out/small-001-"), "\(full)")
+      #expect(
+        readScratchFile(folder + "/out/tuning.json").contains(
+          "\"HyperParameterTuningJobStatus\" : \"Failed\""))
+      write(folder, jobs: 2)
+      let more = tune(folder, ["--resume"])
+      #expect(more.status == 2 && jobs(folder).count == 2, "\(more)")
+    }
+  }
+
   @Test("a request that makes no sense is refused before anything is trained")
   func refused() throws {
     try withRecords { (folder) throws in

@@ -41,6 +41,11 @@ public struct RequestVerifier: Sendable {
     } else if target.value("X-Amz-Algorithm") != nil || target.value("X-Amz-Signature") != nil {
       claim = try SignatureClaim(query: target)
       try checkExpiry(claim, now)
+    } else if target.value("AWSAccessKeyId") != nil {
+      throw SignatureError(
+        .invalidRequest,
+        "the authorization mechanism you have provided is not supported: please use AWS4-HMAC-SHA256, which boto3 does "
+          + "for presigned URLs with Config(signature_version='s3v4')")
     } else {
       throw SignatureError(.missingAuthenticationToken, "the request is not signed; a signature is required here")
     }

@@ -275,7 +275,10 @@ let package = Package(
       swiftSettings: tests),
     .testTarget(
       name: "ServingTests",
-      dependencies: ["Serving", "ControlPlane", "Files", "InferenceTestSupport", "Objects", "Signatures", "TestSupport"],
+      dependencies: [
+        "Serving", "ControlPlane", "Files", "InferenceTestSupport", "Objects", "Signatures", "TestSupport",
+        .product(name: "Hummingbird", package: "hummingbird"), .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: tests),
     .testTarget(
       name: "CommandTests", dependencies: ["imrec", "im2rec", "Files", "Imaging", "Models", "TestSupport"],

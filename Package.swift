@@ -120,9 +120,10 @@ let package = Package(
     .target(
       name: "Signatures",
       dependencies: [
-        .product(name: "Crypto", package: "swift-crypto"), .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
-      swiftSettings: strict),
+      exclude: ["README.md"], swiftSettings: strict),
     // S3 on a folder, and a client of a real one.
     .target(
       name: "Objects",
@@ -133,7 +134,7 @@ let package = Package(
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
       ],
-      swiftSettings: strict),
+      exclude: ["README.md"], swiftSettings: strict),
     // SageMaker's operations: requests checked, kept, turned into jobs.
     .target(
       name: "ControlPlane",
@@ -268,7 +269,9 @@ let package = Package(
       exclude: ["Goldens"], swiftSettings: tests),
     .testTarget(
       name: "ObjectsTests",
-      dependencies: ["Objects", "Files", "Signatures", "TestSupport", .product(name: "Crypto", package: "swift-crypto")],
+      dependencies: [
+        "Objects", "Files", "Signatures", "TestSupport", .product(name: "Crypto", package: "swift-crypto"),
+      ],
       swiftSettings: tests),
     .testTarget(
       name: "ControlPlaneTests", dependencies: ["ControlPlane", "Files", "Jobs", "Objects", "TestSupport"],
@@ -277,7 +280,8 @@ let package = Package(
       name: "ServingTests",
       dependencies: [
         "Serving", "ControlPlane", "Files", "InferenceTestSupport", "Objects", "Signatures", "TestSupport",
-        .product(name: "Hummingbird", package: "hummingbird"), .product(name: "Logging", package: "swift-log"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: tests),
     .testTarget(

@@ -11,14 +11,17 @@ public struct LocalObjects: ObjectSource {
   public init(_ store: ObjectStore) { self.store = store }
 
   public func list(_ prefix: S3Location, visit: ([ListedObject]) throws -> Void) async throws {
-    guard case .object(let bucket, let key) = prefix else { return try await files.list(prefix, visit: visit) }
+    guard case .object(let bucket, let key) = prefix else {
+      return try await files.list(prefix, visit: visit)
+    }
     var query = ListingQuery(prefix: key)
     while true {
       let page = try store.list(bucket, query)
       if !page.objects.isEmpty {
         try visit(
           page.objects.map {
-            ListedObject(location: .object(bucket: bucket, key: $0.key), byteCount: $0.byteCount, etag: $0.etag)
+            ListedObject(
+              location: .object(bucket: bucket, key: $0.key), byteCount: $0.byteCount, etag: $0.etag)
           })
       }
       guard page.isTruncated, let last = page.last else { return }
@@ -38,7 +41,9 @@ public struct LocalObjects: ObjectSource {
   }
 
   public func download(_ location: S3Location, to path: String) async throws {
-    guard case .object(let bucket, let key) = location else { return try await files.download(location, to: path) }
+    guard case .object(let bucket, let key) = location else {
+      return try await files.download(location, to: path)
+    }
     let reader = try store.open(bucket, key)
     try LocalFiles.write(path, byteCount: reader.info.byteCount) { offset, buffer in
       try reader.read(at: offset, into: &buffer)
@@ -46,7 +51,9 @@ public struct LocalObjects: ObjectSource {
   }
 
   public func upload(_ path: String, to location: S3Location) async throws {
-    guard case .object(let bucket, let key) = location else { return try await files.upload(path, to: location) }
+    guard case .object(let bucket, let key) = location else {
+      return try await files.upload(path, to: location)
+    }
     let file = try InputFile(path)
     let staged = try store.stage(bucket, key)
     try LocalFiles.pieces(file.byteCount) { offset, buffer in
@@ -59,7 +66,9 @@ public struct LocalObjects: ObjectSource {
   }
 
   public func put(_ bytes: [UInt8], to location: S3Location) async throws {
-    guard case .object(let bucket, let key) = location else { return try await files.put(bytes, to: location) }
+    guard case .object(let bucket, let key) = location else {
+      return try await files.put(bytes, to: location)
+    }
     try store.put(bytes, as: bucket, key)
   }
 }
@@ -102,7 +111,9 @@ struct LocalFiles: ObjectSource {
     return !isFolder(path) && FileStamp(path: path) != nil
   }
 
-  func download(_ location: S3Location, to target: String) async throws { try copy(path(location), to: target) }
+  func download(_ location: S3Location, to target: String) async throws {
+    try copy(path(location), to: target)
+  }
 
   func upload(_ source: String, to location: S3Location) async throws {
     let target = try path(location)
@@ -118,7 +129,9 @@ struct LocalFiles: ObjectSource {
 
   private func copy(_ source: String, to target: String) throws {
     let file = try InputFile(source)
-    try Self.write(target, byteCount: file.byteCount) { offset, buffer in try file.read(at: offset, into: &buffer) }
+    try Self.write(target, byteCount: file.byteCount) { offset, buffer in
+      try file.read(at: offset, into: &buffer)
+    }
     guard file.isUnchanged() else { throw FileError(.changed, path: source) }
   }
 
@@ -134,7 +147,8 @@ struct LocalFiles: ObjectSource {
   }
 
   /// Writes a file from a megabyte at a time.
-  static func write(_ path: String, byteCount: Int, _ read: (Int, inout MutableRawSpan) throws -> Int) throws {
+  static func write(_ path: String, byteCount: Int, _ read: (Int, inout MutableRawSpan) throws -> Int) throws
+  {
     try write(path) { file in try pieces(byteCount, read) { bytes in try file.append(bytes) } }
   }
 

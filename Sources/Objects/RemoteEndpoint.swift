@@ -17,12 +17,16 @@ struct RemoteCall: Sendable {
     _ method: HTTPRequest.Method, _ bucket: String, _ key: String, query: [(String, String)] = [],
     headers: [(String, String)] = [], body: [UInt8] = []
   ) {
-    (self.method, self.bucket, self.key, self.query, self.headers, self.body) = (method, bucket, key, query, headers, body)
+    (self.method, self.bucket, self.key, self.query, self.headers, self.body) = (
+      method, bucket, key, query, headers, body
+    )
   }
 
   /// Path and query, encoded as they are signed and sent.
   var target: String {
-    let path = "/\(percentEncoded(bucket.utf8))" + (key.isEmpty ? "" : "/\(percentEncoded(key.utf8, keepingSlash: true))")
+    let path =
+      "/\(percentEncoded(bucket.utf8))"
+      + (key.isEmpty ? "" : "/\(percentEncoded(key.utf8, keepingSlash: true))")
     let pairs = query.map { "\(percentEncoded($0.0.utf8))=\(percentEncoded($0.1.utf8))" }
     return pairs.isEmpty ? path : "\(path)?\(pairs.joined(separator: "&"))"
   }
@@ -46,9 +50,12 @@ struct RemoteEndpoint: Sendable {
     let trimmed = text.utf8.last == UInt8(ascii: "/") ? String(text.dropLast()) : text
     let scheme = trimmed.hasPrefix("https://") ? "https://" : trimmed.hasPrefix("http://") ? "http://" : ""
     let host = String(trimmed.dropFirst(scheme.count))
-    guard !scheme.isEmpty, !host.isEmpty, host.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x2F && $0 != 0x40 }) else {
+    guard !scheme.isEmpty, !host.isEmpty,
+      host.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x2F && $0 != 0x40 })
+    else {
       throw ObjectError(
-        .invalidArgument, "'\(shown(text))' is no endpoint of S3: http://host:port or https://host is expected")
+        .invalidArgument,
+        "'\(shown(text))' is no endpoint of S3: http://host:port or https://host is expected")
     }
     name = trimmed
     // The port that everyone expects is not in the header, so it is not signed.
@@ -117,13 +124,16 @@ struct RemoteEndpoint: Sendable {
     let document = try? XMLElement(body)
     if status >= 500 || status == 429 {
       let words = document?.text("Message") ?? ""
-      throw RemoteRefusal(status: status, description: "\(name) answered with status \(status) \(shown(words))")
+      throw RemoteRefusal(
+        status: status, description: "\(name) answered with status \(status) \(shown(words))")
     }
     if let document { throw Self.error(document, status: status, name) }
     if status == 404 {
-      throw call.key.isEmpty ? ObjectError.noSuchBucket(call.bucket) : ObjectError.noSuchKey("\(call.bucket)/\(call.key)")
+      throw call.key.isEmpty
+        ? ObjectError.noSuchBucket(call.bucket) : ObjectError.noSuchKey("\(call.bucket)/\(call.key)")
     }
-    throw ObjectError(.accessDenied, "\(name) answered \(call.method) \(shown(call.target)) with status \(status)")
+    throw ObjectError(
+      .accessDenied, "\(name) answered \(call.method) \(shown(call.target)) with status \(status)")
   }
 
   static func error(_ document: XMLElement, status: Int, _ name: String) -> ObjectError {

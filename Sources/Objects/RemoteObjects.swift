@@ -40,7 +40,9 @@ public struct RemoteObjects: ObjectSource {
   }
 
   public func list(_ prefix: S3Location, visit: ([ListedObject]) throws -> Void) async throws {
-    guard case .object(let bucket, let key) = prefix else { return try await local.list(prefix, visit: visit) }
+    guard case .object(let bucket, let key) = prefix else {
+      return try await local.list(prefix, visit: visit)
+    }
     var token: String?
     repeat {
       var query = [("list-type", "2"), ("prefix", key), ("encoding-type", "url")]
@@ -48,7 +50,8 @@ public struct RemoteObjects: ObjectSource {
       let answer = try await endpoint.exchange(RemoteCall(.get, bucket, "", query: query))
       let document = try XMLElement(answer.body)
       let page = try document.children("Contents").map { entry throws(ObjectError) -> ListedObject in
-        guard let key = entry.text("Key").flatMap({ decoded($0) }), let size = entry.text("Size").flatMap({ Int($0) }),
+        guard let key = entry.text("Key").flatMap({ decoded($0) }),
+          let size = entry.text("Size").flatMap({ Int($0) }),
           size >= 0
         else { throw ObjectError(.internalError, "\(endpoint.name) lists an object without a key or a size") }
         let etag = (entry.text("ETag") ?? "").filter { $0 != "\"" }
@@ -71,12 +74,16 @@ public struct RemoteObjects: ObjectSource {
   }
 
   public func put(_ bytes: [UInt8], to location: S3Location) async throws {
-    guard case .object(let bucket, let key) = location else { return try await local.put(bytes, to: location) }
+    guard case .object(let bucket, let key) = location else {
+      return try await local.put(bytes, to: location)
+    }
     _ = try await endpoint.exchange(RemoteCall(.put, bucket, key, body: bytes))
   }
 
   public func download(_ location: S3Location, to path: String) async throws {
-    guard case .object(let bucket, let key) = location else { return try await local.download(location, to: path) }
+    guard case .object(let bucket, let key) = location else {
+      return try await local.download(location, to: path)
+    }
     let head = try await endpoint.exchange(RemoteCall(.head, bucket, key))
     guard let count = head.headers.first(name: "content-length").flatMap({ Int($0) }), count >= 0 else {
       throw ObjectError(.internalError, "\(endpoint.name) does not tell the length of \(location)")
@@ -88,10 +95,12 @@ public struct RemoteObjects: ObjectSource {
       let ranges = parts(of: count)
       try await inOrder(ranges) { range in
         let call = RemoteCall(
-          .get, bucket, key, headers: match + [("range", "bytes=\(range.lowerBound)-\(range.upperBound - 1)")])
+          .get, bucket, key, headers: match + [("range", "bytes=\(range.lowerBound)-\(range.upperBound - 1)")]
+        )
         let body = try await endpoint.exchange(call, limit: range.count).body
         guard body.count == range.count else {
-          throw ObjectError(.incompleteBody, "\(endpoint.name) sent \(body.count) of \(range.count) bytes of \(location)")
+          throw ObjectError(
+            .incompleteBody, "\(endpoint.name) sent \(body.count) of \(range.count) bytes of \(location)")
         }
         return body
       } take: { _, bytes in
@@ -105,7 +114,9 @@ public struct RemoteObjects: ObjectSource {
   }
 
   public func upload(_ path: String, to location: S3Location) async throws {
-    guard case .object(let bucket, let key) = location else { return try await local.upload(path, to: location) }
+    guard case .object(let bucket, let key) = location else {
+      return try await local.upload(path, to: location)
+    }
     let stamp = try InputFile(path).stamp
     if stamp.byteCount <= options.largestSinglePut {
       let bytes = try Self.read(path, 0..<stamp.byteCount, stamp)
@@ -161,14 +172,17 @@ public struct RemoteObjects: ObjectSource {
     var span = bytes.mutableSpan
     var raw = unsafe span.mutableBytes
     let got = try file.read(at: range.lowerBound, into: &raw)
-    guard got == range.count, file.stamp == stamp, file.isUnchanged() else { throw FileError(.changed, path: path) }
+    guard got == range.count, file.stamp == stamp, file.isUnchanged() else {
+      throw FileError(.changed, path: path)
+    }
     return bytes
   }
 
   /// Works on some inputs at once and takes the results in the order of the inputs; the next one starts when a result
   /// has been taken.
   private func inOrder<Input: Sendable, Output: Sendable>(
-    _ inputs: [Input], work: @escaping @Sendable (Input) async throws -> Output, take: (Int, Output) throws -> Void
+    _ inputs: [Input], work: @escaping @Sendable (Input) async throws -> Output,
+    take: (Int, Output) throws -> Void
   ) async throws {
     try await withThrowingTaskGroup(of: (Int, Output).self) { group in
       var (started, taken) = (0, 0)

@@ -19,7 +19,9 @@ func withS3<Result: Sendable>(
     let (ports, source) = AsyncStream<Int>.makeStream()
     var logger = Logger(label: "test")
     logger.logLevel = .critical
-    let application = S3Application.make(S3Service(store, options: options), port: 0, logger: logger) { source.yield($0) }
+    let application = S3Application.make(S3Service(store, options: options), port: 0, logger: logger) {
+      source.yield($0)
+    }
     return try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await application.run() }
       defer { group.cancelAll() }

@@ -8,20 +8,27 @@ import Testing
 struct S3Tests {
   private func code(_ reply: HTTPConnection.Reply?) -> String {
     let text = reply?.text ?? ""
-    return text.split(separator: "<Code>").dropFirst().first?.split(separator: "<").first.map { String($0) } ?? ""
+    return text.split(separator: "<Code>").dropFirst().first?.split(separator: "<").first.map { String($0) }
+      ?? ""
   }
 
   @Test("an object is put, told of, sent whole and in ranges, and deleted")
   func roundTrip() async throws {
     try await withS3 { port, root, _ in
       let put = try #require(
-        try await ask(port, "PUT", "/photos/a%20b/%C3%A9", ["x-amz-meta-k": "v", "content-type": "x/y"], body: Array("0123456789".utf8)))
+        try await ask(
+          port, "PUT", "/photos/a%20b/%C3%A9", ["x-amz-meta-k": "v", "content-type": "x/y"],
+          body: Array("0123456789".utf8)))
       #expect(put.status == 200 && put.headers["etag"] == "\"781e5e245d69b566979b86e28d23f2c7\"")
       #expect(put.headers["x-amz-request-id"]?.utf8.count == 16 && put.headers["x-amz-id-2"] != nil)
       #expect(readScratchFile(root + "/photos/a b/\u{e9}") == "0123456789")
       let whole = try #require(try await ask(port, "GET", "/photos/a%20b/%C3%A9"))
-      #expect(whole.text == "0123456789" && whole.headers["content-type"] == "x/y" && whole.headers["x-amz-meta-k"] == "v")
-      for (range, part) in [("bytes=2-4", "234"), ("bytes=8-", "89"), ("bytes=-3", "789"), ("bytes=5-99", "56789")] {
+      #expect(
+        whole.text == "0123456789" && whole.headers["content-type"] == "x/y"
+          && whole.headers["x-amz-meta-k"] == "v")
+      for (range, part) in [
+        ("bytes=2-4", "234"), ("bytes=8-", "89"), ("bytes=-3", "789"), ("bytes=5-99", "56789"),
+      ] {
         let reply = try #require(try await ask(port, "GET", "/photos/a%20b/%C3%A9", ["range": range]))
         #expect(reply.status == 206 && reply.text == part)
       }
@@ -30,7 +37,9 @@ struct S3Tests {
       }
       for range in ["bytes=10-", "bytes=99-100", "bytes=-0"] {
         let reply = try #require(try await ask(port, "GET", "/photos/a%20b/%C3%A9", ["range": range]))
-        #expect(reply.status == 416 && reply.headers["content-range"] == "bytes */10" && code(reply) == "InvalidRange")
+        #expect(
+          reply.status == 416 && reply.headers["content-range"] == "bytes */10"
+            && code(reply) == "InvalidRange")
       }
       #expect(try await ask(port, "DELETE", "/photos/a%20b/%C3%A9")?.status == 204)
       #expect(try await code(ask(port, "GET", "/photos/a%20b/%C3%A9")) == "NoSuchKey")
@@ -51,7 +60,9 @@ struct S3Tests {
       }
       #expect(found[0]?.status == 404)
       #expect(found[1]?.status == 200 && found[1]?.text == "hello")
-      #expect(try await ask(port, "GET", "/photos/k", ["if-none-match": "\"5d41402abc4b2a76b9719d911017c592\""])?.status == 304)
+      #expect(
+        try await ask(port, "GET", "/photos/k", ["if-none-match": "\"5d41402abc4b2a76b9719d911017c592\""])?
+          .status == 304)
       #expect(try await ask(port, "GET", "/photos/k", ["if-match": "\"x\""])?.status == 412)
     }
   }
@@ -61,7 +72,9 @@ struct S3Tests {
     try await withS3 { port, _, store in
       let statuses = try await onThread { () -> [Int?] in
         let connection = HTTPConnection(port: port)
-        connection?.send(Array("PUT /photos/k HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n".utf8))
+        connection?.send(
+          Array("PUT /photos/k HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n".utf8)
+        )
         let first = connection?.reply()?.status
         connection?.send(Array("ab".utf8))
         return [first, connection?.reply()?.status]
@@ -71,25 +84,34 @@ struct S3Tests {
     }
   }
 
-  @Test("what is wrong has S3's status and code, and leaves nothing", arguments: [
-    ("PUT", "/photos/k", ["x-amz-content-sha256": String(repeating: "0", count: 64)], 400, "XAmzContentSHA256Mismatch"),
-    ("PUT", "/photos/k", ["content-md5": "AAAAAAAAAAAAAAAAAAAAAA=="], 400, "BadDigest"),
-    ("PUT", "/photos/k", ["content-md5": "?"], 400, "InvalidDigest"),
-    ("PUT", "/photos/k", ["x-amz-checksum-crc32": "AAAAAA=="], 400, "BadDigest"),
-    ("PUT", "/photos/k", ["x-amz-checksum-crc32": "no"], 400, "InvalidRequest"),
-    ("PUT", "/photos/k", ["x-amz-content-sha256": "words"], 400, "InvalidRequest"),
-    ("PUT", "/photos/k", ["x-amz-tagging": "a=b"], 501, "NotImplemented"),
-    ("PUT", "/photos/k", ["x-amz-copy-source": "nothing"], 400, "InvalidArgument"),
-    ("PUT", "/photos/k?uploadId=0&partNumber=1", [:], 404, "NoSuchUpload"),
-    ("PUT", "/photos/k?uploadId=0&partNumber=x", [:], 400, "InvalidArgument"),
-    ("PUT", "/photos/a//b", [:], 400, "InvalidArgument"), ("PUT", "/photos/%2e%2e/x", [:], 400, "InvalidArgument"),
-    ("PUT", "/photos/%00", [:], 400, "InvalidArgument"), ("PUT", "/photos/%ff", [:], 400, "InvalidURI"),
-    ("PUT", "/photos/%", [:], 400, "InvalidURI"), ("PUT", "/nobody/k", [:], 404, "NoSuchBucket"),
-    ("PUT", "/UPPER", [:], 400, "MalformedXML"), ("PUT", "/photos/k?acl", [:], 501, "NotImplemented"),
-    ("POST", "/photos?delete", [:], 400, "MalformedXML"), ("POST", "/photos/k?uploadId=0", [:], 404, "NoSuchUpload"),
-    ("PATCH", "/photos/k", [:], 405, "MethodNotAllowed"), ("POST", "/", [:], 405, "MethodNotAllowed"),
-  ])
-  func faults(_ method: String, _ path: String, _ headers: [String: String], _ status: Int, _ name: String) async throws {
+  @Test(
+    "what is wrong has S3's status and code, and leaves nothing",
+    arguments: [
+      (
+        "PUT", "/photos/k", ["x-amz-content-sha256": String(repeating: "0", count: 64)], 400,
+        "XAmzContentSHA256Mismatch"
+      ),
+      ("PUT", "/photos/k", ["content-md5": "AAAAAAAAAAAAAAAAAAAAAA=="], 400, "BadDigest"),
+      ("PUT", "/photos/k", ["content-md5": "?"], 400, "InvalidDigest"),
+      ("PUT", "/photos/k", ["x-amz-checksum-crc32": "AAAAAA=="], 400, "BadDigest"),
+      ("PUT", "/photos/k", ["x-amz-checksum-crc32": "no"], 400, "InvalidRequest"),
+      ("PUT", "/photos/k", ["x-amz-content-sha256": "words"], 400, "InvalidRequest"),
+      ("PUT", "/photos/k", ["x-amz-tagging": "a=b"], 501, "NotImplemented"),
+      ("PUT", "/photos/k", ["x-amz-copy-source": "nothing"], 400, "InvalidArgument"),
+      ("PUT", "/photos/k?uploadId=0&partNumber=1", [:], 404, "NoSuchUpload"),
+      ("PUT", "/photos/k?uploadId=0&partNumber=x", [:], 400, "InvalidArgument"),
+      ("PUT", "/photos/a//b", [:], 400, "InvalidArgument"),
+      ("PUT", "/photos/%2e%2e/x", [:], 400, "InvalidArgument"),
+      ("PUT", "/photos/%00", [:], 400, "InvalidArgument"), ("PUT", "/photos/%ff", [:], 400, "InvalidURI"),
+      ("PUT", "/photos/%", [:], 400, "InvalidURI"), ("PUT", "/nobody/k", [:], 404, "NoSuchBucket"),
+      ("PUT", "/UPPER", [:], 400, "MalformedXML"), ("PUT", "/photos/k?acl", [:], 501, "NotImplemented"),
+      ("POST", "/photos?delete", [:], 400, "MalformedXML"),
+      ("POST", "/photos/k?uploadId=0", [:], 404, "NoSuchUpload"),
+      ("PATCH", "/photos/k", [:], 405, "MethodNotAllowed"), ("POST", "/", [:], 405, "MethodNotAllowed"),
+    ])
+  func faults(_ method: String, _ path: String, _ headers: [String: String], _ status: Int, _ name: String)
+    async throws
+  {
     try await withS3 { port, root, _ in
       let reply = try await ask(port, method, path, headers, body: Array("hello".utf8))
       #expect(reply?.status == status && code(reply) == name, "\(reply?.description ?? "")")
@@ -144,7 +166,8 @@ struct S3Tests {
       options.largestSinglePut = 1 << 20
       let remote = try RemoteObjects(endpoint: "http://127.0.0.1:\(port)/", credential: nil, options: options)
       var generator = SplitMix64(seed: 3)
-      writeScratchFile(root + "/large", (0..<1_400_000).flatMap { _ in withUnsafeBytes(of: generator.next()) { Array($0) } })
+      writeScratchFile(
+        root + "/large", (0..<1_400_000).flatMap { _ in withUnsafeBytes(of: generator.next()) { Array($0) } })
       writeScratchFile(root + "/empty", [])
       for (name, parts) in [("large", 3), ("empty", 0)] {
         let place = S3Location.object(bucket: "photos", key: "d \u{1d11e}/\(name)")
@@ -159,7 +182,9 @@ struct S3Tests {
       var count = 0
       try await remote.list(.object(bucket: "photos", key: "many")) { count += $0.count }
       #expect(count == 1005)
-      await #expect(throws: ObjectError.self) { try await remote.list(.object(bucket: "nobody", key: "")) { _ in } }
+      await #expect(throws: ObjectError.self) {
+        try await remote.list(.object(bucket: "nobody", key: "")) { _ in }
+      }
       await #expect(throws: ObjectError.self) {
         try await remote.download(.object(bucket: "photos", key: "none"), to: root + "/none")
       }
@@ -168,16 +193,23 @@ struct S3Tests {
     }
   }
 
-  @Test("what is no endpoint is refused", arguments: ["", "s3", "ftp://h", "http://", "http://h/path", "http://u@h", "http://h h"])
+  @Test(
+    "what is no endpoint is refused",
+    arguments: ["", "s3", "ftp://h", "http://", "http://h/path", "http://u@h", "http://h h"])
   func endpoints(_ text: String) {
     #expect(throws: ObjectError.self) { _ = try RemoteObjects(endpoint: text, credential: nil) }
   }
 
-  @Test("malformed and hostile XML is refused", arguments: [
-    "", "<", "<Delete>", "<Delete></Delte>", "<!DOCTYPE a [<!ENTITY x \"y\">]><Delete/>", "<Delete><Object/></Delete>",
-    "<Delete><Object><Key>&x;</Key></Object></Delete>", "<Delete/>more", String(repeating: "<a>", count: 5000),
-    "<Delete><Object><Key>a</Key></Object>", "\u{0}", "<a b=\"", "<Delete><Object><Key>&#0;</Key></Object></Delete>",
-  ])
+  @Test(
+    "malformed and hostile XML is refused",
+    arguments: [
+      "", "<", "<Delete>", "<Delete></Delte>", "<!DOCTYPE a [<!ENTITY x \"y\">]><Delete/>",
+      "<Delete><Object/></Delete>",
+      "<Delete><Object><Key>&x;</Key></Object></Delete>", "<Delete/>more",
+      String(repeating: "<a>", count: 5000),
+      "<Delete><Object><Key>a</Key></Object>", "\u{0}", "<a b=\"",
+      "<Delete><Object><Key>&#0;</Key></Object></Delete>",
+    ])
   func hostileXML(_ body: String) async throws {
     try await withS3 { port, _, _ in
       let reply = try await ask(port, "POST", "/photos?delete", body: Array(body.utf8))

@@ -17,6 +17,7 @@ import random
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -68,7 +69,6 @@ def moto():
     try:
         port = next((int(line.rsplit(":", 1)[1]) for line in process.stderr if "Running on http://127.0.0.1" in line), None)
         # Its log must not fill the pipe.
-        import threading
         threading.Thread(target=lambda: [None for _ in process.stderr], daemon=True).start()
         yield port
     finally:
@@ -370,6 +370,8 @@ def command_line(port, scratch):
 
 def main():
     found = parse()
+    # The commands of this Python's environment first.
+    os.environ["PATH"] = f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     shutil.rmtree(found.scratch, ignore_errors=True)
     found.scratch.mkdir(parents=True)
     with moto() as peer_port:

@@ -159,6 +159,8 @@ struct ObjectRecord: Hashable, Sendable {
 }
 
 /// Percent-encoded UTF-8 as text.
-func decoded(_ text: String) -> String? {
-  percentDecoded(text).flatMap { String(validating: $0, as: UTF8.self) }
+///
+/// - Parameter plusIsSpace: as S3 writes the keys of listings.
+func decoded(_ text: String, plusIsSpace: Bool = false) -> String? {
+  percentDecoded(text, plusIsSpace: plusIsSpace).flatMap { String(validating: $0, as: UTF8.self) }
 }

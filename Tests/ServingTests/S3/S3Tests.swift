@@ -1,3 +1,4 @@
+import Glibc
 import Objects
 import Serving
 import Signatures
@@ -129,6 +130,8 @@ struct S3Tests {
         let connection = HTTPConnection(port: port)
         connection?.send(Array("PUT /photos/k HTTP/1.1\r\nHost: h\r\nContent-Length: 5000000\r\n\r\n".utf8))
         connection?.send([UInt8](repeating: 0, count: 2_000_000))
+        let end = ContinuousClock.now + .seconds(60)
+        while scratchNames(root + "/.imrec/staging").isEmpty, .now < end { usleep(2000) }
       }
       // The server notices by itself, sooner or later on a busy machine.
       let end = ContinuousClock.now + .seconds(60)

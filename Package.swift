@@ -124,7 +124,7 @@ let package = Package(
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
-      swiftSettings: strict),
+      exclude: ["README.md"], swiftSettings: strict),
     // S3 on a folder, and a client of a real one.
     .target(
       name: "Objects",
@@ -135,7 +135,7 @@ let package = Package(
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
       ],
-      swiftSettings: strict),
+      exclude: ["README.md"], swiftSettings: strict),
     // SageMaker's operations: requests checked, kept, turned into jobs.
     .target(
       name: "ControlPlane",

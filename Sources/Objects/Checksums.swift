@@ -55,11 +55,13 @@ public struct Checksum: Hashable, Sendable {
   /// - Throws: `.invalidRequest` where it is no checksum of this kind.
   public init(_ algorithm: ChecksumAlgorithm, text: String) throws(ObjectError) {
     let parts = text.utf8.split(separator: UInt8(ascii: "-"), maxSplits: 1)
-    guard let first = parts.first, let bytes = base64Bytes(String(Substring(first))), bytes.count == algorithm.byteCount,
+    guard let first = parts.first, let bytes = base64Bytes(String(Substring(first))),
+      bytes.count == algorithm.byteCount,
       parts.count == 1 || Int(String(Substring(parts[1]))) != nil
     else {
       throw ObjectError(
-        .invalidRequest, "'\(shown(text))' is no \(algorithm.rawValue) checksum: base64 of \(algorithm.byteCount) bytes is")
+        .invalidRequest,
+        "'\(shown(text))' is no \(algorithm.rawValue) checksum: base64 of \(algorithm.byteCount) bytes is")
     }
     self.init(algorithm, bytes, partCount: parts.count == 2 ? Int(String(Substring(parts[1]))) : nil)
   }
@@ -113,7 +115,9 @@ extension Checksum {
   /// - Parameter composite: of their checksums' bytes, as S3 has it for SHA and, unless told otherwise, for CRC32; else
   ///   of the whole, which cyclic checksums allow.
   /// - Returns: nil for a whole's SHA, which only its bytes could tell.
-  static func joined(_ parts: [(checksum: Checksum, byteCount: Int)], _ algorithm: ChecksumAlgorithm, composite: Bool)
+  static func joined(
+    _ parts: [(checksum: Checksum, byteCount: Int)], _ algorithm: ChecksumAlgorithm, composite: Bool
+  )
     -> Checksum?
   {
     if composite {
@@ -123,7 +127,9 @@ extension Checksum {
     }
     guard let polynomial = algorithm.polynomial else { return nil }
     var sum = CyclicRedundancy(polynomial)
-    for part in parts { sum.append(CyclicRedundancy(polynomial, bytes: part.checksum.bytes), byteCount: part.byteCount) }
+    for part in parts {
+      sum.append(CyclicRedundancy(polynomial, bytes: part.checksum.bytes), byteCount: part.byteCount)
+    }
     return Checksum(algorithm, sum.bytes)
   }
 }

@@ -81,11 +81,14 @@ struct CyclicRedundancy: Sendable {
       unsafe bytes.withUnsafeBytes { bytes in
         var place = 0
         while place &+ 8 <= bytes.count {
-          let x = unsafe sum ^ UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self))
+          let x =
+            unsafe sum ^ UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self))
           // Indices are bytes, and each table has 256 entries.
-          let low = unsafe tables[1792 &+ Int(x & 255)] ^ tables[1536 &+ Int(x >> 8 & 255)]
+          let low =
+            unsafe tables[1792 &+ Int(x & 255)] ^ tables[1536 &+ Int(x >> 8 & 255)]
             ^ tables[1280 &+ Int(x >> 16 & 255)] ^ tables[1024 &+ Int(x >> 24 & 255)]
-          let high = unsafe tables[768 &+ Int(x >> 32 & 255)] ^ tables[512 &+ Int(x >> 40 & 255)]
+          let high =
+            unsafe tables[768 &+ Int(x >> 32 & 255)] ^ tables[512 &+ Int(x >> 40 & 255)]
             ^ tables[256 &+ Int(x >> 48 & 255)] ^ tables[Int(x >> 56)]
           sum = low ^ high
           place &+= 8

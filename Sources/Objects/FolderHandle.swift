@@ -48,7 +48,8 @@ struct FolderHandle: ~Copyable {
 
   /// A regular file opened for reading, and what it is; nil where there is none.
   func file(_ name: [UInt8]) throws(ObjectError) -> (descriptor: Int32, status: stat)? {
-    let found = unsafe openat(descriptor, cName(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+    let found = unsafe openat(
+      descriptor, cName(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
     guard found >= 0 else {
       if [ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, ENXIO].contains(errno) { return nil }
       throw ObjectError.last("open", child(name))
@@ -163,17 +164,23 @@ func copyBytes(from source: Int32, at offset: Int, count: Int, to target: Int32)
   return nil
 }
 
-private func copyBytesThroughMemory(from source: Int32, at offset: Int, count: Int, to target: Int32) -> Int32? {
+private func copyBytesThroughMemory(from source: Int32, at offset: Int, count: Int, to target: Int32)
+  -> Int32?
+{
   var buffer = [UInt8](repeating: 0, count: min(count, 1 << 20))
   var done = 0
   while done < count {
     let wanted = min(buffer.count, count - done)
-    let got = unsafe buffer.withUnsafeMutableBytes { unsafe pread(source, $0.baseAddress, wanted, off_t(offset + done)) }
+    let got = unsafe buffer.withUnsafeMutableBytes {
+      unsafe pread(source, $0.baseAddress, wanted, off_t(offset + done))
+    }
     if got < 0 && errno == EINTR { continue }
     guard got > 0 else { return got < 0 ? errno : EIO }
     var written = 0
     while written < got {
-      let part = unsafe buffer.withUnsafeBytes { unsafe write(target, $0.baseAddress.map { unsafe $0 + written }, got - written) }
+      let part = unsafe buffer.withUnsafeBytes {
+        unsafe write(target, $0.baseAddress.map { unsafe $0 + written }, got - written)
+      }
       if part < 0 && errno == EINTR { continue }
       guard part > 0 else { return part < 0 ? errno : EIO }
       written += part

@@ -5,6 +5,7 @@ import Glibc
 public struct ObjectError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The raw value is S3's name of it.
   public enum Code: String, Hashable, Sendable {
+    case accessDenied = "AccessDenied"
     case badDigest = "BadDigest"
     case bucketAlreadyOwnedByYou = "BucketAlreadyOwnedByYou"
     case bucketNotEmpty = "BucketNotEmpty"
@@ -49,6 +50,7 @@ public struct ObjectError: Error, Hashable, Sendable, CustomStringConvertible {
     switch code {
     case .noSuchBucket, .noSuchKey, .noSuchUpload: 404
     case .bucketAlreadyOwnedByYou, .bucketNotEmpty: 409
+    case .accessDenied: 403
     case .methodNotAllowed: 405
     case .preconditionFailed: 412
     case .invalidRange: 416

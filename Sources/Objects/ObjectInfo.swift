@@ -120,7 +120,8 @@ struct ObjectRecord: Hashable, Sendable {
   /// - Returns: nil for anything but a whole record: then it is as if there were none.
   init?(_ bytes: [UInt8]) {
     var lines = bytes.split(separator: UInt8(ascii: "\n"))[...]
-    guard lines.popFirst()?.elementsEqual(Self.head.utf8) == true, lines.popLast()?.elementsEqual("end".utf8) == true
+    guard lines.popFirst()?.elementsEqual(Self.head.utf8) == true,
+      lines.popLast()?.elementsEqual("end".utf8) == true
     else { return nil }
     var (key, etag): (String?, String?) = (nil, nil)
     var identity: FileIdentity?
@@ -133,7 +134,9 @@ struct ObjectRecord: Hashable, Sendable {
       case ("key", 2): key = decoded(words[1])
       case ("etag", 2): etag = words[1]
       case ("file", 4):
-        guard let inode = UInt64(words[1]), let count = Int(words[2]), let time = Int(words[3]) else { return nil }
+        guard let inode = UInt64(words[1]), let count = Int(words[2]), let time = Int(words[3]) else {
+          return nil
+        }
         identity = FileIdentity(inode: inode, byteCount: count, modifiedNanoseconds: time)
       case ("checksum", 3):
         checksum = ChecksumAlgorithm(rawValue: words[1]).flatMap { try? Checksum($0, text: words[2]) }
@@ -149,12 +152,15 @@ struct ObjectRecord: Hashable, Sendable {
 
   func info() -> ObjectInfo {
     ObjectInfo(
-      key: key, byteCount: identity.byteCount, modified: identity.modified, etag: etag, attributes: attributes,
+      key: key, byteCount: identity.byteCount, modified: identity.modified, etag: etag,
+      attributes: attributes,
       checksum: checksum)
   }
 }
 
 /// Percent-encoded UTF-8 as text.
-func decoded(_ text: String) -> String? {
-  percentDecoded(text).flatMap { String(validating: $0, as: UTF8.self) }
+///
+/// - Parameter plusIsSpace: as S3 writes the keys of listings.
+func decoded(_ text: String, plusIsSpace: Bool = false) -> String? {
+  percentDecoded(text, plusIsSpace: plusIsSpace).flatMap { String(validating: $0, as: UTF8.self) }
 }

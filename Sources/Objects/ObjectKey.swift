@@ -31,7 +31,9 @@ struct ObjectKey: Hashable, Sendable {
     }
     isFolder = bytes.last == UInt8(ascii: "/")
     let path = isFolder ? bytes.dropLast() : bytes[...]
-    var segments = path.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map { Array($0) }
+    var segments = path.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map {
+      Array($0)
+    }
     for segment in segments {
       if segment.count > Self.longestSegment {
         throw ObjectError(
@@ -42,7 +44,8 @@ struct ObjectKey: Hashable, Sendable {
       if segment.isEmpty || segment == [0x2E] || segment == [0x2E, 0x2E] || segment.contains(0) {
         throw ObjectError(
           .invalidArgument,
-          "the key '\(shown(text))' is no path of a file: keys are paths here, without empty names, '.', '..' and NUL")
+          "the key '\(shown(text))' is no path of a file: keys are paths here, without empty names, '.', '..' and NUL"
+        )
       }
     }
     // One segment at least: what is not empty splits into some.
@@ -67,12 +70,15 @@ enum BucketName {
   static func check(_ name: String) throws(ObjectError) {
     let bytes = Array(name.utf8)
     let isPlain = bytes.allSatisfy {
-      (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+      (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0)
+        || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
         || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".")
     }
     let ends = [bytes.first, bytes.last]
-    let isAddress = name.utf8.split(separator: UInt8(ascii: ".")).count == 4 && bytes.allSatisfy { $0 < 0x3A && $0 != 0x2D }
-    guard (3...63).contains(bytes.count), isPlain, !ends.contains(UInt8(ascii: "-")), !ends.contains(UInt8(ascii: ".")),
+    let isAddress =
+      name.utf8.split(separator: UInt8(ascii: ".")).count == 4 && bytes.allSatisfy { $0 < 0x3A && $0 != 0x2D }
+    guard (3...63).contains(bytes.count), isPlain, !ends.contains(UInt8(ascii: "-")),
+      !ends.contains(UInt8(ascii: ".")),
       !name.contains(".."), !isAddress
     else {
       throw ObjectError(

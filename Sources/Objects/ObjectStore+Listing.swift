@@ -69,17 +69,22 @@ extension ObjectStore {
         if let finished, key.starts(with: finished) { continue }
         if entry.isFolder {
           try visitFolder(folder, entry, key)
-        } else if key.starts(with: prefix), precedes(after, key), let text = String(validating: key, as: UTF8.self) {
+        } else if key.starts(with: prefix), precedes(after, key),
+          let text = String(validating: key, as: UTF8.self)
+        {
           if try takePrefix(key) { continue }
           try take(folder, entry.name, text)
         }
       }
     }
 
-    private mutating func visitFolder(_ parent: borrowing FolderHandle, _ entry: FolderHandle.Entry, _ key: [UInt8])
+    private mutating func visitFolder(
+      _ parent: borrowing FolderHandle, _ entry: FolderHandle.Entry, _ key: [UInt8]
+    )
       throws(ObjectError)
     {
-      guard key.starts(with: prefix) || prefix.starts(with: key), key.count <= ObjectKey.longestByteCount else { return }
+      guard key.starts(with: prefix) || prefix.starts(with: key), key.count <= ObjectKey.longestByteCount
+      else { return }
       // All keys below are at or before where the page begins.
       if !precedes(after, key), !after.starts(with: key) { return }
       // The common prefix that the last page ended with stands for all that is below.
@@ -88,7 +93,11 @@ extension ObjectStore {
         let marked = try? ObjectKey(text), let record = store.folderRecord(bucket, marked, in: parent)
       {
         if try takePrefix(key) { return }
-        try add { $0.objects.append(record.info()) } last: { text }
+        try add {
+          $0.objects.append(record.info())
+        } last: {
+          text
+        }
       }
       if isDone { return }
       if let child = try parent.folder(Array(entry.name.dropLast())) { try visit(child, key) }
@@ -108,22 +117,34 @@ extension ObjectStore {
       finished = common
       guard common != after else { return true }
       let text = String(decoding: common, as: UTF8.self)
-      try add { $0.commonPrefixes.append(text) } last: { text }
+      try add {
+        $0.commonPrefixes.append(text)
+      } last: {
+        text
+      }
       return true
     }
 
-    private mutating func take(_ folder: borrowing FolderHandle, _ name: [UInt8], _ key: String) throws(ObjectError) {
+    private mutating func take(_ folder: borrowing FolderHandle, _ name: [UInt8], _ key: String)
+      throws(ObjectError)
+    {
       if isFull {
         listing.isTruncated = true
         isDone = true
         return
       }
       guard let info = try info(folder, name, key) else { return }
-      try add { $0.objects.append(info) } last: { key }
+      try add {
+        $0.objects.append(info)
+      } last: {
+        key
+      }
     }
 
     /// Nil where the file is gone by now.
-    private func info(_ folder: borrowing FolderHandle, _ name: [UInt8], _ key: String) throws(ObjectError) -> ObjectInfo? {
+    private func info(_ folder: borrowing FolderHandle, _ name: [UInt8], _ key: String) throws(ObjectError)
+      -> ObjectInfo?
+    {
       guard let status = folder.status(name), status.st_mode & S_IFMT == S_IFREG else { return nil }
       if let known = store.records.record(bucket, key, of: FileIdentity(status)) { return known.info() }
       guard let (file, opened) = try folder.file(name) else { return nil }

@@ -56,7 +56,8 @@ extension ObjectStore {
   ) throws(ObjectError) -> PartedUpload {
     let found = try ObjectKey(key)
     guard !found.isFolder else {
-      throw ObjectError(.invalidRequest, "the key '\(shown(key))' ends in a slash: it cannot have contents here")
+      throw ObjectError(
+        .invalidRequest, "the key '\(shown(key))' ends in a slash: it cannot have contents here")
     }
     try checkBucket(bucket)
     let composite = isComposite ?? (checksum != .crc64nvme)
@@ -66,9 +67,12 @@ extension ObjectStore {
         "the checksum type \(composite ? "COMPOSITE" : "FULL_OBJECT") does not go with \(checksum.rawValue)")
     }
     let upload = PartedUpload(
-      id: randomHexText(), key: key, started: .now, checksum: checksum, isComposite: composite, attributes: attributes)
+      id: randomHexText(), key: key, started: .now, checksum: checksum, isComposite: composite,
+      attributes: attributes)
     // A record of no file: the form is that of objects' side files.
-    let marker = checksum.map { Checksum($0, [UInt8](repeating: 0, count: $0.byteCount), partCount: composite ? 0 : nil) }
+    let marker = checksum.map {
+      Checksum($0, [UInt8](repeating: 0, count: $0.byteCount), partCount: composite ? 0 : nil)
+    }
     let record = ObjectRecord(
       key: key,
       identity: FileIdentity(
@@ -135,7 +139,8 @@ extension ObjectStore {
     for entry in try folder.entries() where entry.isFolder {
       let name = Array(entry.name.dropLast())
       guard let child = try folder.folder(name),
-        let upload = try? about(child, String(decoding: name, as: UTF8.self)), upload.key.utf8.starts(with: prefix.utf8)
+        let upload = try? about(child, String(decoding: name, as: UTF8.self)),
+        upload.key.utf8.starts(with: prefix.utf8)
       else { continue }
       uploads.append(upload)
     }
@@ -159,7 +164,8 @@ extension ObjectStore {
     expected: ExpectedDigests = ExpectedDigests()
   ) throws(ObjectError) -> ObjectPart {
     guard (1...Self.mostParts).contains(number) else {
-      throw ObjectError(.invalidArgument, "the number of a part is from 1 to \(Self.mostParts), and not \(number)")
+      throw ObjectError(
+        .invalidArgument, "the number of a part is from 1 to \(Self.mostParts), and not \(number)")
     }
     try staged.check(expected)
     if durably { try staged.sync() }
@@ -170,7 +176,8 @@ extension ObjectStore {
       checksum: staged.checksum)
     let name = PartFile.name(part)
     if let code = staged.place(name, in: folder) {
-      throw code == ENOENT ? noSuchUpload() : ObjectError(FileError(.system(call: "rename", code: code), path: upload.key))
+      throw code == ENOENT
+        ? noSuchUpload() : ObjectError(FileError(.system(call: "rename", code: code), path: upload.key))
     }
     for file in former where file.name != name { _ = try folder.unlink(file.name) }
     if durably { try folder.sync() }
@@ -185,23 +192,27 @@ extension ObjectStore {
     static func name(_ part: ObjectPart) -> [UInt8] {
       let digits = String(part.number)
       let checksum = part.checksum.map { "-\($0.algorithm.rawValue)-\(hexText($0.bytes))" } ?? ""
-      return Array("\(String(repeating: "0", count: 5 - digits.utf8.count))\(digits)-\(part.etag)\(checksum)".utf8)
+      return Array(
+        "\(String(repeating: "0", count: 5 - digits.utf8.count))\(digits)-\(part.etag)\(checksum)".utf8)
     }
 
     init?(_ name: [UInt8], _ status: stat) {
       let words = name.split(separator: UInt8(ascii: "-")).map { String(decoding: $0, as: UTF8.self) }
-      guard words.count == 2 || words.count == 4, let number = Int(words[0]), (1...mostParts).contains(number),
+      guard words.count == 2 || words.count == 4, let number = Int(words[0]),
+        (1...mostParts).contains(number),
         words[1].utf8.count == 32
       else { return nil }
       var checksum: Checksum?
-      if words.count == 4, let algorithm = ChecksumAlgorithm(rawValue: words[2]), let bytes = hexBytes(words[3]),
+      if words.count == 4, let algorithm = ChecksumAlgorithm(rawValue: words[2]),
+        let bytes = hexBytes(words[3]),
         bytes.count == algorithm.byteCount
       {
         checksum = Checksum(algorithm, bytes)
       }
       self.name = name
       part = ObjectPart(
-        number: number, byteCount: Int(status.st_size), modified: FileIdentity(status).modified, etag: words[1],
+        number: number, byteCount: Int(status.st_size), modified: FileIdentity(status).modified,
+        etag: words[1],
         checksum: checksum)
     }
   }
@@ -246,12 +257,14 @@ extension ObjectStore {
       else {
         throw ObjectError(
           .invalidPart,
-          "the part \(claim.number) could not be found: it was not uploaded, or its ETag or checksum is another one")
+          "the part \(claim.number) could not be found: it was not uploaded, or its ETag or checksum is another one"
+        )
       }
       if let last = chosen.last, last.part.byteCount < Self.smallestPart {
         throw ObjectError(
           .entityTooSmall,
-          "the part \(last.part.number) has \(last.part.byteCount) bytes; all but the last need \(Self.smallestPart)")
+          "the part \(last.part.number) has \(last.part.byteCount) bytes; all but the last need \(Self.smallestPart)"
+        )
       }
       chosen.append(file)
     }
@@ -259,7 +272,8 @@ extension ObjectStore {
     let whole = joinedChecksum(upload, chosen)
     if let checksum, let whole, whole.text != checksum, base64Text(whole.bytes) != checksum {
       throw ObjectError(
-        .badDigest, "the checksum you specified is \(shown(checksum)), and that of the parts is \(whole.text)")
+        .badDigest, "the checksum you specified is \(shown(checksum)), and that of the parts is \(whole.text)"
+      )
     }
     let staged = try stage(bucket, upload.key)
     for file in chosen { try add(file, of: folder, to: staged) }
@@ -279,12 +293,15 @@ extension ObjectStore {
     return Checksum.joined(sums, algorithm, composite: upload.isComposite)
   }
 
-  private func add(_ file: PartFile, of folder: borrowing FolderHandle, to staged: StagedObject) throws(ObjectError) {
+  private func add(_ file: PartFile, of folder: borrowing FolderHandle, to staged: StagedObject)
+    throws(ObjectError)
+  {
     guard let (source, status) = try folder.file(file.name), Int(status.st_size) == file.part.byteCount else {
       throw ObjectError(.invalidPart, "the part \(file.part.number) is gone")
     }
     let info = ObjectInfo(
-      key: "part \(file.part.number)", byteCount: file.part.byteCount, modified: file.part.modified, etag: file.part.etag,
+      key: "part \(file.part.number)", byteCount: file.part.byteCount, modified: file.part.modified,
+      etag: file.part.etag,
       attributes: ObjectAttributes(), checksum: nil)
     try staged.copy(ObjectReader(info, descriptor: source), 0..<file.part.byteCount)
   }

@@ -27,7 +27,9 @@ extension ObjectStore {
   }
 
   /// What is known of the object, without its bytes.
-  public func info(_ bucket: String, _ key: String) throws(ObjectError) -> ObjectInfo { try open(bucket, key).info }
+  public func info(_ bucket: String, _ key: String) throws(ObjectError) -> ObjectInfo {
+    try open(bucket, key).info
+  }
 
   /// The record of a folder that was put as an object; nil for one that is only there for what is in it.
   func folderRecord(_ bucket: String, _ key: ObjectKey, in parent: borrowing FolderHandle) -> ObjectRecord? {
@@ -54,11 +56,15 @@ extension ObjectStore {
     var buffer = [UInt8](repeating: 0, count: 1 << 18)
     var offset = 0
     while true {
-      let got = unsafe buffer.withUnsafeMutableBytes { unsafe pread(file, $0.baseAddress, $0.count, off_t(offset)) }
+      let got = unsafe buffer.withUnsafeMutableBytes {
+        unsafe pread(file, $0.baseAddress, $0.count, off_t(offset))
+      }
       if got < 0 && errno == EINTR { continue }
       guard got >= 0 else { throw ObjectError.last("read", path) }
       if got == 0 { return hash.finalize() }
-      unsafe buffer.withUnsafeBytes { unsafe hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[..<got])) }
+      unsafe buffer.withUnsafeBytes {
+        unsafe hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[..<got]))
+      }
       offset += got
     }
   }
@@ -86,7 +92,8 @@ public final class ObjectReader: Sendable {
     while total < wanted {
       let got = unsafe buffer.withUnsafeMutableBytes { bytes in
         unsafe pread(
-          descriptor, bytes.baseAddress.map { unsafe $0 + total }, wanted - total, off_t(offset) + off_t(total))
+          descriptor, bytes.baseAddress.map { unsafe $0 + total }, wanted - total,
+          off_t(offset) + off_t(total))
       }
       if got < 0 && errno == EINTR { continue }
       guard got >= 0 else { throw ObjectError.last("read", info.key) }

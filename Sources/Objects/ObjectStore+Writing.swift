@@ -32,12 +32,14 @@ extension ObjectStore {
   ///   those that are there. Then there is what was there before.
   @discardableResult
   public func finish(
-    _ staged: StagedObject, as bucket: String, _ key: String, attributes: ObjectAttributes = ObjectAttributes(),
+    _ staged: StagedObject, as bucket: String, _ key: String,
+    attributes: ObjectAttributes = ObjectAttributes(),
     expected: ExpectedDigests = ExpectedDigests(), conditions: WriteConditions = WriteConditions()
   ) throws(ObjectError) -> ObjectInfo {
     try staged.check(expected)
     return try publish(
-      staged, bucket, ObjectKey(key), etag: hexText(staged.md5), attributes: attributes, checksum: staged.checksum,
+      staged, bucket, ObjectKey(key), etag: hexText(staged.md5), attributes: attributes,
+      checksum: staged.checksum,
       conditions)
   }
 
@@ -63,10 +65,12 @@ extension ObjectStore {
     let staged = try stage(bucket, key)
     try staged.copy(source, 0..<info.byteCount)
     // A copy is put in one piece, so its ETag is that of its bytes.
-    let etag = info.etag.utf8.contains(UInt8(ascii: "-")) ? hexText(try md5(staged.descriptor, key)) : info.etag
+    let etag =
+      info.etag.utf8.contains(UInt8(ascii: "-")) ? hexText(try md5(staged.descriptor, key)) : info.etag
     let checksum = info.checksum.flatMap { $0.partCount == nil ? $0 : nil }
     return try publish(
-      staged, bucket, target, etag: etag, attributes: attributes ?? info.attributes, checksum: checksum, conditions)
+      staged, bucket, target, etag: etag, attributes: attributes ?? info.attributes, checksum: checksum,
+      conditions)
   }
 
   func publish(
@@ -87,20 +91,24 @@ extension ObjectStore {
   }
 
   private func publishFolder(
-    _ staged: StagedObject, _ bucket: String, _ key: ObjectKey, _ etag: String, _ attributes: ObjectAttributes,
+    _ staged: StagedObject, _ bucket: String, _ key: ObjectKey, _ etag: String,
+    _ attributes: ObjectAttributes,
     _ checksum: Checksum?, _ conditions: WriteConditions
   ) throws(ObjectError) -> ObjectInfo {
     guard staged.byteCount == 0 else {
       throw ObjectError(
         .invalidRequest,
-        "the key '\(shown(key.text))' ends in a slash, which makes it a folder here: it can be put without contents only")
+        "the key '\(shown(key.text))' ends in a slash, which makes it a folder here: it can be put without contents only"
+      )
     }
     var made: ObjectInfo?
     try exclusively(bucket, key) { () throws(ObjectError) in
       try check(conditions, bucket, key)
       let parent = try makeFolders(bucket, key)
       try parent.makeFolder(key.name)
-      guard let status = parent.status(key.name), status.st_mode & S_IFMT == S_IFDIR else { throw conflict(key) }
+      guard let status = parent.status(key.name), status.st_mode & S_IFMT == S_IFDIR else {
+        throw conflict(key)
+      }
       let found = FileIdentity(status)
       let identity = FileIdentity(
         inode: found.inode, byteCount: 0, modifiedNanoseconds: found.modifiedNanoseconds)
@@ -119,7 +127,7 @@ extension ObjectStore {
     var present: ObjectInfo?
     do throws(ObjectError) {
       present = try info(bucket, key.text)
-    } catch where error.code == .noSuchKey {
+    } catch  where error.code == .noSuchKey {
     }
     if conditions.mustBeNew, present != nil {
       throw ObjectError(.preconditionFailed, "If-None-Match is *, and the object is there already")
@@ -127,7 +135,8 @@ extension ObjectStore {
     if let etag = conditions.etag {
       guard let present else { throw ObjectError.noSuchKey(key.text) }
       guard etag == present.etag || etag == "*" else {
-        throw ObjectError(.preconditionFailed, "If-Match is \(shown(etag)), and the object's ETag is \(present.etag)")
+        throw ObjectError(
+          .preconditionFailed, "If-Match is \(shown(etag)), and the object's ETag is \(present.etag)")
       }
     }
   }
@@ -149,7 +158,8 @@ extension ObjectStore {
       case let code?: throw ObjectError(FileError(.system(call: "rename", code: code), path: key.text))
       }
     }
-    throw ObjectError(.slowDown, "the folder of '\(shown(key.text))' is being deleted again and again; try again")
+    throw ObjectError(
+      .slowDown, "the folder of '\(shown(key.text))' is being deleted again and again; try again")
   }
 
   private func makeFolders(_ bucket: String, _ key: ObjectKey) throws(ObjectError) -> FolderHandle {
@@ -187,7 +197,7 @@ extension ObjectStore {
     let found: ObjectKey
     do throws(ObjectError) {
       found = try ObjectKey(existing: key)
-    } catch where error.code == .noSuchKey {
+    } catch  where error.code == .noSuchKey {
       return
     }
     try exclusively(bucket, found) { () throws(ObjectError) in

@@ -42,7 +42,9 @@ public final class ObjectStore: Sendable {
 
   /// Files that a killed process was writing: nobody holds them locked.
   private func removeLeftovers() {
-    guard let folder = try? FolderHandle(path: stagingFolder), let entries = try? folder.entries() else { return }
+    guard let folder = try? FolderHandle(path: stagingFolder), let entries = try? folder.entries() else {
+      return
+    }
     for entry in entries where !entry.isFolder {
       guard let (file, _) = try? folder.file(entry.name) else { continue }
       if flock(file, LOCK_EX | LOCK_NB) == 0 { _ = try? folder.unlink(entry.name) }
@@ -51,7 +53,9 @@ public final class ObjectStore: Sendable {
   }
 
   /// Runs `body` while nobody else changes this object.
-  func exclusively(_ bucket: String, _ key: ObjectKey, _ body: () throws(ObjectError) -> Void) throws(ObjectError) {
+  func exclusively(_ bucket: String, _ key: ObjectKey, _ body: () throws(ObjectError) -> Void)
+    throws(ObjectError)
+  {
     var hasher = Hasher()
     hasher.combine(bucket)
     hasher.combine(key)
@@ -111,7 +115,8 @@ public final class ObjectStore: Sendable {
     let parent = try FolderHandle(path: root)
     guard parent.removeEmptyFolder(Array(name.utf8)) else {
       throw ObjectError(
-        .bucketNotEmpty, "the folder of the bucket '\(shown(name))' holds something that is no object, such as a link")
+        .bucketNotEmpty,
+        "the folder of the bucket '\(shown(name))' holds something that is no object, such as a link")
     }
     for kind in ["objects", "uploads"] { removeTree("\(root)/.imrec/\(kind)", Array(name.utf8)) }
   }

@@ -33,7 +33,9 @@ final class RecordCache: Sendable {
   /// The record of this very file; nil where there is none.
   ///
   /// - Parameter isFolder: a folder's time and size change with what is in it and are not compared.
-  func record(_ bucket: String, _ key: String, of identity: FileIdentity, isFolder: Bool = false) -> ObjectRecord? {
+  func record(_ bucket: String, _ key: String, of identity: FileIdentity, isFolder: Bool = false)
+    -> ObjectRecord?
+  {
     func holds(_ record: ObjectRecord) -> Bool {
       (isFolder ? record.identity.inode == identity.inode : record.identity == identity)
         && record.key.utf8.elementsEqual(key.utf8)

@@ -24,7 +24,9 @@ public enum S3Location: Hashable, Sendable, CustomStringConvertible {
       guard !host.isEmpty else { return nil }
       self = .object(bucket: host, key: path)
     case "file":
-      guard host.isEmpty || host == "localhost", slash != rest.endIndex, let path = decoded("/" + path) else { return nil }
+      guard host.isEmpty || host == "localhost", slash != rest.endIndex, let path = decoded("/" + path) else {
+        return nil
+      }
       self = .file(path: path)
     case "https", "http":
       guard let found = Self.bucketAndKey(host: host, path: path) else { return nil }
@@ -42,7 +44,9 @@ public enum S3Location: Hashable, Sendable, CustomStringConvertible {
     if service > 0 { return (names[..<service].joined(separator: "."), path) }
     let slash = path.utf8.firstIndex(of: UInt8(ascii: "/")) ?? path.endIndex
     guard slash != path.startIndex else { return nil }
-    return (String(path[..<slash]), slash == path.endIndex ? "" : String(path[path.utf8.index(after: slash)...]))
+    return (
+      String(path[..<slash]), slash == path.endIndex ? "" : String(path[path.utf8.index(after: slash)...])
+    )
   }
 
   public var description: String {

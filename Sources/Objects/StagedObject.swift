@@ -125,7 +125,9 @@ public struct ExpectedDigests: Hashable, Sendable {
   }
 
   /// - Throws: `.badDigest`, `.contentSHA256Mismatch`.
-  func check(md5 foundMD5: [UInt8], sha256 foundSHA256: String?, checksum found: Checksum?) throws(ObjectError) {
+  func check(md5 foundMD5: [UInt8], sha256 foundSHA256: String?, checksum found: Checksum?)
+    throws(ObjectError)
+  {
     if let md5, md5 != foundMD5 {
       throw ObjectError(.badDigest, "the Content-MD5 you specified did not match what we received")
     }

@@ -42,11 +42,13 @@ package struct XMLElement: Sendable {
     private func malformed(_ why: String) -> ObjectError {
       ObjectError(
         .malformedXML,
-        "the XML you provided was not well-formed or did not validate against our published schema: byte \(place): \(why)")
+        "the XML you provided was not well-formed or did not validate against our published schema: byte \(place): \(why)"
+      )
     }
 
     private func isAt(_ text: StaticString) -> Bool {
-      place <= bytes.count && text.description.utf8.elementsEqual(bytes[place...].prefix(text.utf8CodeUnitCount))
+      place <= bytes.count
+        && text.description.utf8.elementsEqual(bytes[place...].prefix(text.utf8CodeUnitCount))
     }
 
     private mutating func skip(past end: StaticString) throws(ObjectError) {
@@ -87,7 +89,9 @@ package struct XMLElement: Sendable {
           while place < bytes.count, isSpace(bytes[place]) { place += 1 }
           guard isAt(">") else { throw malformed("'>' is missing") }
           place += 1
-          guard let valid = String(validating: text, as: UTF8.self) else { throw malformed("the text is not UTF-8") }
+          guard let valid = String(validating: text, as: UTF8.self) else {
+            throw malformed("the text is not UTF-8")
+          }
           element.text = valid
           return element
         } else if isAt("<!--") {
@@ -113,7 +117,9 @@ package struct XMLElement: Sendable {
     /// Without what stands before its colon.
     private mutating func name() throws(ObjectError) -> String {
       let start = place
-      while place < bytes.count, !isSpace(bytes[place]), ![0x2F, 0x3C, 0x3D, 0x3E].contains(bytes[place]) { place += 1 }
+      while place < bytes.count, !isSpace(bytes[place]), ![0x2F, 0x3C, 0x3D, 0x3E].contains(bytes[place]) {
+        place += 1
+      }
       let whole = bytes[start..<place]
       let local = whole.lastIndex(of: UInt8(ascii: ":")).map { whole[($0 + 1)...] } ?? whole
       guard !local.isEmpty, local.count <= 100, let text = String(validating: local, as: UTF8.self) else {

@@ -9,12 +9,15 @@ struct CanonicalRequest {
   ///   - signedHeaders: their names in lower case, in the order in which they are signed.
   ///   - payload: the body's SHA-256 in hexadecimal, or one of the words that stand for it.
   /// - Throws: where a signed header is not in the request.
-  init(_ request: HTTPRequest, rules: SigningRules, signedHeaders: [String], payload: String) throws(SignatureError) {
+  init(_ request: HTTPRequest, rules: SigningRules, signedHeaders: [String], payload: String)
+    throws(SignatureError)
+  {
     let target = RequestTarget(request.path ?? "/")
     var lines = [request.method.rawValue, target.canonicalPath(rules), target.canonicalQuery]
     for name in signedHeaders {
       guard let value = request.headerValue(name) else {
-        throw SignatureError(.signatureDoesNotMatch, "the signed header '\(shown(name))' is not in the request")
+        throw SignatureError(
+          .signatureDoesNotMatch, "the signed header '\(shown(name))' is not in the request")
       }
       lines.append("\(name):\(value)")
     }
@@ -80,7 +83,8 @@ package struct RequestTarget: Sendable {
       .map { (percentEncoded($0.name), percentEncoded($0.value)) }
       .sorted { left, right in
         left.0 == right.0
-          ? left.1.utf8.lexicographicallyPrecedes(right.1.utf8) : left.0.utf8.lexicographicallyPrecedes(right.0.utf8)
+          ? left.1.utf8.lexicographicallyPrecedes(right.1.utf8)
+          : left.0.utf8.lexicographicallyPrecedes(right.0.utf8)
       }
       .map { "\($0.0)=\($0.1)" }.joined(separator: "&")
   }

@@ -44,7 +44,11 @@ public struct ChunkDecoder: Sendable {
   /// The largest object there can be: 50 TiB.
   private static let largestByteCount = 50 << 40
 
-  private enum State { case head, data(left: Int), dataEnd, trailer, end }
+  private enum State {
+    case head
+    case data(left: Int)
+    case dataEnd, trailer, end
+  }
   private var state = State.head
   private var line: [UInt8] = []
   private var signing: ChunkSigning?
@@ -66,7 +70,9 @@ public struct ChunkDecoder: Sendable {
   }
 
   /// - Parameter take: gets the data among the bytes, in order; never an empty piece.
-  public mutating func decode(_ bytes: ArraySlice<UInt8>, take: (ArraySlice<UInt8>) -> Void) throws(SignatureError) {
+  public mutating func decode(_ bytes: ArraySlice<UInt8>, take: (ArraySlice<UInt8>) -> Void)
+    throws(SignatureError)
+  {
     var rest = bytes
     while !rest.isEmpty {
       switch state {
@@ -103,11 +109,13 @@ public struct ChunkDecoder: Sendable {
     // Some clients leave out the empty line at the very end.
     if case .trailer = state, line.isEmpty, !hasTrailer || !trailers.isEmpty { try takeLine("") }
     guard case .end = state else {
-      throw SignatureError(.incompleteBody, "the body ends in the middle of a chunk, after \(byteCount) bytes of data")
+      throw SignatureError(
+        .incompleteBody, "the body ends in the middle of a chunk, after \(byteCount) bytes of data")
     }
     if let expected, expected != byteCount {
       throw SignatureError(
-        .incompleteBody, "the body has \(byteCount) bytes of data, and x-amz-decoded-content-length says \(expected)")
+        .incompleteBody,
+        "the body has \(byteCount) bytes of data, and x-amz-decoded-content-length says \(expected)")
     }
   }
 
@@ -131,7 +139,10 @@ public struct ChunkDecoder: Sendable {
     let digits = String(Substring(parts[0]))
     guard (1...15).contains(digits.utf8.count), digits.utf8.first != UInt8(ascii: "+"),
       let count = Int(digits, radix: 16), count >= 0, count <= Self.largestByteCount - byteCount
-    else { throw SignatureError(.invalidChunk, "a chunk begins with '\(shown(text.prefix(40)))', not with its length") }
+    else {
+      throw SignatureError(
+        .invalidChunk, "a chunk begins with '\(shown(text.prefix(40)))', not with its length")
+    }
     chunkSignature = ""
     for part in parts.dropFirst() where part.starts(with: "chunk-signature=".utf8) {
       chunkSignature = String(Substring(part.dropFirst("chunk-signature=".utf8.count)))
@@ -164,12 +175,16 @@ public struct ChunkDecoder: Sendable {
       state = .end
       return
     }
-    guard hasTrailer else { throw SignatureError(.malformedTrailer, "headers follow the last chunk unannounced") }
+    guard hasTrailer else {
+      throw SignatureError(.malformedTrailer, "headers follow the last chunk unannounced")
+    }
     guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")), trailers.count < Self.mostTrailers else {
       throw SignatureError(.malformedTrailer, "'\(shown(text.prefix(80)))' after the last chunk is no header")
     }
     let name = text[..<colon].lowercased()
-    let words = text[text.utf8.index(after: colon)...].utf8.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
+    let words = text[text.utf8.index(after: colon)...].utf8.split {
+      $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t")
+    }
     let value = words.map { String(Substring($0)) }.joined(separator: " ")
     trailers.append((name, value))
     if name != "x-amz-trailer-signature" { signedTrailers += "\(name):\(value)\n" }
@@ -181,6 +196,9 @@ public struct ChunkDecoder: Sendable {
       + sha256Text(Array(signedTrailers.utf8))
     guard let signature = trailers.first(where: { $0.name == "x-amz-trailer-signature" })?.value,
       signing.key.isValid(signature, of: text)
-    else { throw SignatureError(.signatureDoesNotMatch, "the signature of the headers after the last chunk is not right") }
+    else {
+      throw SignatureError(
+        .signatureDoesNotMatch, "the signature of the headers after the last chunk is not right")
+    }
   }
 }

@@ -35,7 +35,9 @@ public struct RequestSigner: Sendable {
   /// Adds the headers of a signature. All headers are signed but those that proxies and clients change on the way.
   ///
   /// - Parameter request: its path is encoded as it will be sent; it has an authority, or a header `Host`.
-  public func sign(_ request: inout HTTPRequest, payload: PayloadDigest, at time: UTCTime) throws(SignatureError) {
+  public func sign(_ request: inout HTTPRequest, payload: PayloadDigest, at time: UTCTime)
+    throws(SignatureError)
+  {
     request.headerFields[.amzDate] = time.compact
     if let token = credential.sessionToken { request.headerFields[.amzSecurityToken] = token }
     if rules == .s3 { request.headerFields[.amzContentSHA256] = payload.text }
@@ -54,7 +56,8 @@ public struct RequestSigner: Sendable {
   /// - Parameters:
   ///   - request: its headers must be sent with it, too.
   ///   - seconds: from `time` on; S3 takes a week at most.
-  public func presign(_ request: HTTPRequest, expiringIn seconds: Int, at time: UTCTime) throws(SignatureError)
+  public func presign(_ request: HTTPRequest, expiringIn seconds: Int, at time: UTCTime)
+    throws(SignatureError)
     -> String
   {
     var request = request

@@ -41,8 +41,14 @@ public struct RequestVerifier: Sendable {
     } else if target.value("X-Amz-Algorithm") != nil || target.value("X-Amz-Signature") != nil {
       claim = try SignatureClaim(query: target)
       try checkExpiry(claim, now)
+    } else if target.value("AWSAccessKeyId") != nil {
+      throw SignatureError(
+        .invalidRequest,
+        "the authorization mechanism you have provided is not supported: please use AWS4-HMAC-SHA256, which boto3 does "
+          + "for presigned URLs with Config(signature_version='s3v4')")
     } else {
-      throw SignatureError(.missingAuthenticationToken, "the request is not signed; a signature is required here")
+      throw SignatureError(
+        .missingAuthenticationToken, "the request is not signed; a signature is required here")
     }
     try check(claim, of: request)
     guard let credential = credentials[claim.accessKey] else {
@@ -57,17 +63,20 @@ public struct RequestVerifier: Sendable {
     guard key.isValid(claim.signature, of: key.stringToSign(canonical, at: claim.time)) else {
       throw SignatureError(
         .signatureDoesNotMatch,
-        "the signature is not the one that this server computes from the request and the secret of the access key")
+        "the signature is not the one that this server computes from the request and the secret of the access key"
+      )
     }
     return VerifiedRequest(
-      accessKey: claim.accessKey, scope: claim.scope, time: claim.time, payload: payload, seed: claim.signature, key: key)
+      accessKey: claim.accessKey, scope: claim.scope, time: claim.time, payload: payload,
+      seed: claim.signature, key: key)
   }
 
   private func checkSkew(_ time: UTCTime, _ now: UTCTime) throws(SignatureError) {
     guard abs(time.secondsSince1970 - now.secondsSince1970) <= Self.clockSkewSeconds else {
       throw SignatureError(
         .requestTimeTooSkewed,
-        "the request's time is \(time.iso8601) and the server's \(now.iso8601); more than 15 minutes lie between them")
+        "the request's time is \(time.iso8601) and the server's \(now.iso8601); more than 15 minutes lie between them"
+      )
     }
   }
 
@@ -77,14 +86,16 @@ public struct RequestVerifier: Sendable {
     }
     guard now.secondsSince1970 - claim.time.secondsSince1970 <= claim.expirySeconds else {
       throw SignatureError(
-        .accessDenied, "the request has expired at \(claim.time.advanced(bySeconds: claim.expirySeconds).iso8601)")
+        .accessDenied,
+        "the request has expired at \(claim.time.advanced(bySeconds: claim.expirySeconds).iso8601)")
     }
   }
 
   private func check(_ claim: SignatureClaim, of request: HTTPRequest) throws(SignatureError) {
     guard claim.scope.day == claim.time.day else {
       throw SignatureError(
-        .signatureDoesNotMatch, "the day of the credential, \(shown(claim.scope.day)), is not that of the request")
+        .signatureDoesNotMatch,
+        "the day of the credential, \(shown(claim.scope.day)), is not that of the request")
     }
     if let service, claim.scope.service != service {
       throw SignatureError(
@@ -100,7 +111,8 @@ public struct RequestVerifier: Sendable {
     for field in request.headerFields where field.name.canonicalName.hasPrefix("x-amz-") {
       guard signed.contains(field.name.canonicalName) else {
         throw SignatureError(
-          .accessDenied, "the header '\(shown(field.name.canonicalName))' is in the request and is not signed")
+          .accessDenied, "the header '\(shown(field.name.canonicalName))' is in the request and is not signed"
+        )
       }
     }
   }

@@ -19,7 +19,9 @@ struct SignatureClaim {
       throw SignatureError(.invalidRequest, "the authorization is not of the kind \(SigningKey.algorithm)")
     }
     var fields: [String: String] = [:]
-    for part in (words.count > 1 ? words[1] : words[0][words[0].endIndex...]).split(separator: UInt8(ascii: ",")) {
+    for part in (words.count > 1 ? words[1] : words[0][words[0].endIndex...]).split(
+      separator: UInt8(ascii: ","))
+    {
       let part = part.drop { $0 == UInt8(ascii: " ") }
       guard let equals = part.firstIndex(of: UInt8(ascii: "=")) else {
         throw SignatureError(malformed, "a part of the authorization has no '='")
@@ -43,7 +45,8 @@ struct SignatureClaim {
     }
     try self.init(
       credential: credential, headers: headers, signature: signature, time: time,
-      token: request.headerFields[.amzSecurityToken], isPresigned: false, expirySeconds: 0, malformed: malformed)
+      token: request.headerFields[.amzSecurityToken], isPresigned: false, expirySeconds: 0,
+      malformed: malformed)
   }
 
   init(query: RequestTarget) throws(SignatureError) {
@@ -68,7 +71,8 @@ struct SignatureClaim {
     }
     try self.init(
       credential: credential, headers: headers, signature: signature, time: time,
-      token: query.value("X-Amz-Security-Token"), isPresigned: true, expirySeconds: seconds, malformed: malformed)
+      token: query.value("X-Amz-Security-Token"), isPresigned: true, expirySeconds: seconds,
+      malformed: malformed)
   }
 
   private init(
@@ -88,7 +92,9 @@ struct SignatureClaim {
     accessKey = parts[..<(parts.count - 4)].joined(separator: "/")
     scope = SigningScope(
       day: parts[parts.count - 4], region: parts[parts.count - 3], service: parts[parts.count - 2])
-    signedHeaders = headers.utf8.split(separator: UInt8(ascii: ";")).map { String(Substring($0)).lowercased() }
+    signedHeaders = headers.utf8.split(separator: UInt8(ascii: ";")).map {
+      String(Substring($0)).lowercased()
+    }
     self.signature = signature
     self.time = time
     self.token = token

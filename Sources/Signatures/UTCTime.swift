@@ -18,7 +18,9 @@ public struct UTCTime: Hashable, Comparable, Sendable {
     return UTCTime(secondsSince1970: Int(time.tv_sec))
   }
 
-  public static func < (left: UTCTime, right: UTCTime) -> Bool { left.secondsSince1970 < right.secondsSince1970 }
+  public static func < (left: UTCTime, right: UTCTime) -> Bool {
+    left.secondsSince1970 < right.secondsSince1970
+  }
 
   public func advanced(bySeconds seconds: Int) -> UTCTime {
     UTCTime(secondsSince1970: secondsSince1970.addingReportingOverflow(seconds).partialValue)
@@ -55,7 +57,8 @@ public struct UTCTime: Hashable, Comparable, Sendable {
     let bytes = Array(text.utf8)
     guard bytes.count == 16, bytes[8] == UInt8(ascii: "T"), bytes[15] == UInt8(ascii: "Z"),
       let year = number(bytes[0..<4]), let month = number(bytes[4..<6]), let day = number(bytes[6..<8]),
-      let hour = number(bytes[9..<11]), let minute = number(bytes[11..<13]), let second = number(bytes[13..<15])
+      let hour = number(bytes[9..<11]), let minute = number(bytes[11..<13]),
+      let second = number(bytes[13..<15])
     else { return nil }
     self.init(year, month, day, hour, minute, second)
   }
@@ -67,18 +70,22 @@ public struct UTCTime: Hashable, Comparable, Sendable {
       let day = number(words[1]), let year = number(words[3])
     else { return nil }
     let clock = words[4].split(separator: UInt8(ascii: ":"))
-    guard clock.count == 3, let hour = number(clock[0]), let minute = number(clock[1]), let second = number(clock[2])
+    guard clock.count == 3, let hour = number(clock[0]), let minute = number(clock[1]),
+      let second = number(clock[2])
     else { return nil }
     self.init(year, month + 1, day, hour, minute, second)
   }
 
   private init?(_ year: Int, _ month: Int, _ day: Int, _ hour: Int, _ minute: Int, _ second: Int) {
-    guard (1970...9999).contains(year), (1...12).contains(month), (1...31).contains(day), (0..<24).contains(hour),
+    guard (1970...9999).contains(year), (1...12).contains(month), (1...31).contains(day),
+      (0..<24).contains(hour),
       (0..<60).contains(minute), (0...60).contains(second)
     else { return nil }
     // Days since 1 March of year 0, counted in years that begin with March: then the odd day is the last one.
     let shifted = month > 2 ? (year, month - 3) : (year - 1, month + 9)
-    let days = shifted.0 * 365 + shifted.0 / 4 - shifted.0 / 100 + shifted.0 / 400 + (153 * shifted.1 + 2) / 5 + day - 1
+    let days =
+      shifted.0 * 365 + shifted.0 / 4 - shifted.0 / 100 + shifted.0 / 400 + (153 * shifted.1 + 2) / 5 + day
+      - 1
     self.init(secondsSince1970: (days - Self.marchOfYearZero) * 86_400 + hour * 3600 + minute * 60 + second)
     guard civil == (year, month, day) else { return nil }
   }

@@ -7,7 +7,8 @@ import Testing
 @Suite("Listings")
 struct ListingTests {
   static let keys = [
-    "a-b", "a.txt", "a/1", "a/2/x", "a/2/y", "a/3", "a0", "b/c/d", "caf\u{e9}/1", "z", "\u{1d11e}", "\u{ffee}",
+    "a-b", "a.txt", "a/1", "a/2/x", "a/2/y", "a/3", "a0", "b/c/d", "caf\u{e9}/1", "z", "\u{1d11e}",
+    "\u{ffee}",
   ]
 
   private func withKeys(_ body: (ObjectStore) throws -> Void) throws {
@@ -47,7 +48,8 @@ struct ListingTests {
         for delimiter in [nil, "/", "2", "/2", "a"] {
           for after in ["", "a", "a-b", "a/", "a/1", "a/2/", "a/2/x", "a/9", "zz", "b/"] {
             for maximum in [1, 2, 3, 100] {
-              let query = ListingQuery(prefix: prefix, delimiter: delimiter, after: after, maximumCount: maximum)
+              let query = ListingQuery(
+                prefix: prefix, delimiter: delimiter, after: after, maximumCount: maximum)
               let (found, wanted) = (try store.list("photos", query), expected(query))
               #expect(found.objects.map(\.key) == wanted.objects, "\(query)")
               #expect(found.commonPrefixes == wanted.prefixes, "\(query)")

@@ -9,7 +9,8 @@ struct LocationTests {
   @Test(
     "the forms of S3's locations are understood",
     arguments: [
-      ("s3://b/k/x y.jpg", S3Location.object(bucket: "b", key: "k/x y.jpg")), ("s3://b", .object(bucket: "b", key: "")),
+      ("s3://b/k/x y.jpg", S3Location.object(bucket: "b", key: "k/x y.jpg")),
+      ("s3://b", .object(bucket: "b", key: "")),
       ("S3://b/%41//", .object(bucket: "b", key: "%41//")),
       ("https://s3.eu-central-1.amazonaws.com/b/k%20x", .object(bucket: "b", key: "k x")),
       ("https://s3.amazonaws.com/b", .object(bucket: "b", key: "")),
@@ -22,7 +23,10 @@ struct LocationTests {
 
   @Test(
     "what is none is none",
-    arguments: ["", "s3:", "s3://", "s3:///k", "/data", "ftp://b/k", "https://example.com/b/k", "file://host/x", "file:///%zz", "https://s3.amazonaws.com/", "s3://b/\u{0}"])
+    arguments: [
+      "", "s3:", "s3://", "s3:///k", "/data", "ftp://b/k", "https://example.com/b/k", "file://host/x",
+      "file:///%zz", "https://s3.amazonaws.com/", "s3://b/\u{0}",
+    ])
   func none(_ text: String) { #expect(S3Location(text) == nil) }
 
   @Test("a location goes through its text, and names are added with one slash")
@@ -53,9 +57,16 @@ struct LocationTests {
         #expect(readScratchBytes(root + "/back") == readScratchBytes(root + "/in"))
       }
       try await objects.put([1, 2], to: .file(path: root + "/files/new/d"))
-      #expect(try await listed(objects, .object(bucket: "photos", key: "out")) == ["s3://photos/out/a", "s3://photos/out_b"])
-      await #expect(throws: (any Error).self) { try await objects.download(places[0].appending("no"), to: root + "/x") }
-      await #expect(throws: (any Error).self) { _ = try await listed(objects, .file(path: root + "/nowhere")) }
+      #expect(
+        try await listed(objects, .object(bucket: "photos", key: "out")) == [
+          "s3://photos/out/a", "s3://photos/out_b",
+        ])
+      await #expect(throws: (any Error).self) {
+        try await objects.download(places[0].appending("no"), to: root + "/x")
+      }
+      await #expect(throws: (any Error).self) {
+        _ = try await listed(objects, .file(path: root + "/nowhere"))
+      }
       #expect(scratchNames(root).contains("x") == false)
     }
   }
@@ -66,7 +77,10 @@ struct LocationTests {
       let objects = LocalObjects(try ObjectStore(root: root + "/s3", durably: false))
       for name in ["b", "a/c", "a/d/e"] { writeScratchFile("\(root)/in/\(name)", [1]) }
       let base = "file://\(root)/in"
-      #expect(try await Set(listed(objects, .file(path: root + "/in"))) == ["\(base)/a/c", "\(base)/a/d/e", "\(base)/b"])
+      #expect(
+        try await Set(listed(objects, .file(path: root + "/in"))) == [
+          "\(base)/a/c", "\(base)/a/d/e", "\(base)/b",
+        ])
       #expect(try await listed(objects, .file(path: root + "/in/b")) == ["\(base)/b"])
     }
   }

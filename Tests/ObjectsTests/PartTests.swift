@@ -11,7 +11,9 @@ struct PartTests {
   private static let large = [UInt8](repeating: 7, count: ObjectStore.smallestPart)
 
   @discardableResult
-  private func put(_ bytes: [UInt8], _ number: Int, _ store: ObjectStore, _ upload: PartedUpload) throws -> ObjectPart {
+  private func put(_ bytes: [UInt8], _ number: Int, _ store: ObjectStore, _ upload: PartedUpload) throws
+    -> ObjectPart
+  {
     let staged = try store.stagePart(upload)
     try staged.append(bytes.span)
     return try store.finishPart(staged, "photos", upload, number: number)
@@ -21,7 +23,9 @@ struct PartTests {
     parts.map { PartClaim(number: $0.number, etag: $0.etag, checksum: $0.checksum?.text) }
   }
 
-  @Test("parts in any order, one of them put again, become one object", arguments: [nil] + ChecksumAlgorithm.allCases)
+  @Test(
+    "parts in any order, one of them put again, become one object",
+    arguments: [nil] + ChecksumAlgorithm.allCases)
   func whole(_ checksum: ChecksumAlgorithm?) throws {
     try withStore { store, root in
       let attributes = try ObjectAttributes([("content-type", "x/y")])
@@ -38,7 +42,8 @@ struct PartTests {
       #expect(try again.uploads("photos").map(\.id) == [begun.id])
       let info = try again.completeUpload("photos", upload, claims(parts))
       let whole = Self.large + [3, 3]
-      let digests = Data(Insecure.MD5.hash(data: Self.large)) + Data(Insecure.MD5.hash(data: [3, 3] as [UInt8]))
+      let digests =
+        Data(Insecure.MD5.hash(data: Self.large)) + Data(Insecure.MD5.hash(data: [3, 3] as [UInt8]))
       #expect(info.etag == hexText(Insecure.MD5.hash(data: digests)) + "-2")
       #expect(info.attributes == attributes)
       #expect(try again.bytes("photos", "d/big") == whole)
@@ -74,7 +79,9 @@ struct PartTests {
     }
   }
 
-  @Test("an aborted upload is gone, and an id that is none is none", arguments: ["", "..", "../../photos", "zz", String(repeating: "0", count: 32)])
+  @Test(
+    "an aborted upload is gone, and an id that is none is none",
+    arguments: ["", "..", "../../photos", "zz", String(repeating: "0", count: 32)])
   func abort(_ id: String) throws {
     try withStore { store, root in
       let upload = try store.beginUpload("photos", "k")
@@ -89,9 +96,11 @@ struct PartTests {
     }
   }
 
-  @Test("checksums are the published ones of \"123456789\"", arguments: [
-    (ChecksumAlgorithm.crc32, "cbf43926"), (.crc32c, "e3069283"), (.crc64nvme, "ae8b14860a799888"),
-  ])
+  @Test(
+    "checksums are the published ones of \"123456789\"",
+    arguments: [
+      (ChecksumAlgorithm.crc32, "cbf43926"), (.crc32c, "e3069283"), (.crc64nvme, "ae8b14860a799888"),
+    ])
   func published(_ algorithm: ChecksumAlgorithm, _ digits: String) {
     var state = ChecksumState(algorithm)
     state.update(Array("123456789".utf8).span)

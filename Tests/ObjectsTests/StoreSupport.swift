@@ -22,7 +22,9 @@ extension ObjectStore {
     return bytes
   }
 
-  func keys(_ query: ListingQuery = ListingQuery()) throws -> [String] { try list("photos", query).objects.map(\.key) }
+  func keys(_ query: ListingQuery = ListingQuery()) throws -> [String] {
+    try list("photos", query).objects.map(\.key)
+  }
 }
 
 /// The code of the error that `body` throws.

@@ -49,7 +49,10 @@ struct StoreTests {
   func buckets() throws {
     try withStore { store, root in
       #expect(code { try store.makeBucket("photos") } == .bucketAlreadyOwnedByYou)
-      for name in ["", "ab", "Photos", "a_b", "-abc", "abc-", "a..b", "192.168.0.1", "a/b", "..", String(repeating: "a", count: 64)] {
+      for name in [
+        "", "ab", "Photos", "a_b", "-abc", "abc-", "a..b", "192.168.0.1", "a/b", "..",
+        String(repeating: "a", count: 64),
+      ] {
         #expect(code { try store.makeBucket(name) } == .invalidBucketName, "\(name)")
       }
       mkdir(root + "/Made by hand", 0o755)
@@ -70,7 +73,8 @@ struct StoreTests {
   @Test(
     "keys that are no paths are refused when put, and are nobody's when asked for",
     arguments: [
-      "/lead", "a//b", "a/./b", "../up", "a/../../up", "..", ".", "a\u{0}b", "//", "/", String(repeating: "x", count: 256),
+      "/lead", "a//b", "a/./b", "../up", "a/../../up", "..", ".", "a\u{0}b", "//", "/",
+      String(repeating: "x", count: 256),
       String(repeating: "d/", count: 511) + "..",
     ])
   func badKeys(_ key: String) throws {
@@ -139,7 +143,8 @@ struct StoreTests {
       try store.put([1], as: "photos", "x/a")
       #expect(code { _ = try store.open("photos", "x/") } == .noSuchKey)
       #expect(code { try store.put([1], as: "photos", "x/") } == .invalidRequest)
-      try store.put([], as: "photos", "x/", attributes: ObjectAttributes([("content-type", "application/x-directory")]))
+      try store.put(
+        [], as: "photos", "x/", attributes: ObjectAttributes([("content-type", "application/x-directory")]))
       #expect(try store.info("photos", "x/").byteCount == 0)
       #expect(try store.keys() == ["x/", "x/a"])
       try store.delete("photos", "x/a")
@@ -172,7 +177,9 @@ struct StoreTests {
         }
       }
       let staged = try store.stage("photos", "k", withSHA256: true)
-      #expect(code { try store.finish(staged, as: "photos", "k", expected: ExpectedDigests(md5: [1])) } == .badDigest)
+      #expect(
+        code { try store.finish(staged, as: "photos", "k", expected: ExpectedDigests(md5: [1])) }
+          == .badDigest)
       #expect(
         code { try store.finish(staged, as: "photos", "k", expected: ExpectedDigests(sha256: "00")) }
           == .contentSHA256Mismatch)
@@ -314,6 +321,7 @@ struct StoreTests {
   func largeMetadata() {
     #expect(code { _ = try ObjectAttributes([("x-amz-meta-a", String(repeating: "b", count: 2047))]) } == nil)
     #expect(
-      code { _ = try ObjectAttributes([("x-amz-meta-a", String(repeating: "b", count: 2048))]) } == .metadataTooLarge)
+      code { _ = try ObjectAttributes([("x-amz-meta-a", String(repeating: "b", count: 2048))]) }
+        == .metadataTooLarge)
   }
 }

@@ -8,7 +8,9 @@ import Testing
 @Suite("Bodies in chunks")
 struct ChunkTests {
   /// Feeds the body in pieces; returns the data.
-  private func decode(_ body: [UInt8], pieces: Int, _ decoder: inout ChunkDecoder, expecting: Int? = nil) throws -> [UInt8] {
+  private func decode(_ body: [UInt8], pieces: Int, _ decoder: inout ChunkDecoder, expecting: Int? = nil)
+    throws -> [UInt8]
+  {
     var data: [UInt8] = []
     for start in stride(from: 0, to: body.count, by: pieces) {
       try decoder.decode(body[start..<min(start + pieces, body.count)]) { data += $0 }
@@ -22,7 +24,9 @@ struct ChunkTests {
     return try RequestVerifier([credential()], rules: .s3).verify(request, now: signingTime).chunkSigning
   }
 
-  @Test("signed chunks are accepted in pieces of any size, and their data come out", arguments: [1, 2, 7, 100, 100_000])
+  @Test(
+    "signed chunks are accepted in pieces of any size, and their data come out",
+    arguments: [1, 2, 7, 100, 100_000])
   func whole(_ pieces: Int) throws {
     for test in try SigningCases.all().chunked {
       var decoder = ChunkDecoder(signing: try signing(test), hasTrailer: test.trailer)
@@ -64,7 +68,8 @@ struct ChunkTests {
   @Test(
     "what is no chunk is refused, and nothing traps",
     arguments: [
-      "", "0", "-1\r\n", "+5\r\nhello", "zz\r\n", "ffffffffffffffffffff\r\n", "7fffffffffffffff\r\n", "5\r\nhello!!",
+      "", "0", "-1\r\n", "+5\r\nhello", "zz\r\n", "ffffffffffffffffffff\r\n", "7fffffffffffffff\r\n",
+      "5\r\nhello!!",
       "5\r\nhello\r\n", "0\r\n\r\nmore", "0\r\nnoheader\r\n\r\n", "\r\n", String(repeating: "a", count: 9000),
       "0\r\n" + String(repeating: "a:b\r\n", count: 100) + "\r\n",
     ])
@@ -78,7 +83,10 @@ struct ChunkTests {
   @Test("a length that is not the promised one is refused")
   func wrongLength() {
     var decoder = ChunkDecoder(signing: nil, hasTrailer: false)
-    #expect(throws: SignatureError(.incompleteBody, "the body has 5 bytes of data, and x-amz-decoded-content-length says 6")) {
+    #expect(
+      throws: SignatureError(
+        .incompleteBody, "the body has 5 bytes of data, and x-amz-decoded-content-length says 6")
+    ) {
       _ = try decode(Array("5\r\nhello\r\n0\r\n\r\n".utf8), pieces: 100, &decoder, expecting: 6)
     }
   }
@@ -89,9 +97,11 @@ struct ChunkTests {
     #expect(try BodyFraming(contentSHA256: nil) == .plain(sha256: nil))
     #expect(try BodyFraming(contentSHA256: digits) == .plain(sha256: digits.lowercased()))
     #expect(
-      try BodyFraming(contentSHA256: "STREAMING-AWS4-HMAC-SHA256-PAYLOAD") == .chunked(isSigned: true, hasTrailer: false))
+      try BodyFraming(contentSHA256: "STREAMING-AWS4-HMAC-SHA256-PAYLOAD")
+        == .chunked(isSigned: true, hasTrailer: false))
     #expect(
-      try BodyFraming(contentSHA256: "STREAMING-UNSIGNED-PAYLOAD-TRAILER") == .chunked(isSigned: false, hasTrailer: true))
+      try BodyFraming(contentSHA256: "STREAMING-UNSIGNED-PAYLOAD-TRAILER")
+        == .chunked(isSigned: false, hasTrailer: true))
     #expect(throws: SignatureError.self) { _ = try BodyFraming(contentSHA256: "none") }
   }
 }

@@ -8,7 +8,8 @@ import Testing
 /// What botocore signs: tools/oracle/goldens_signatures.py.
 struct SigningCases: Decodable {
   struct Suite: Decodable, CustomTestStringConvertible {
-    let name: String, method: String, target: String, headers: [[String]], body: String, kept: Bool, signature: String
+    let name: String, method: String, target: String, headers: [[String]], body: String, kept: Bool,
+      signature: String
     var testDescription: String { name }
   }
   struct Signed: Decodable, CustomTestStringConvertible {
@@ -44,7 +45,8 @@ let signingTime = UTCTime(secondsSince1970: 1_440_938_160)
 
 func makeRequest(_ method: String, _ target: String, _ headers: [[String]]) throws -> HTTPRequest {
   var request = HTTPRequest(
-    method: try #require(HTTPRequest.Method(method)), scheme: "http", authority: "example.amazonaws.com", path: target)
+    method: try #require(HTTPRequest.Method(method)), scheme: "http", authority: "example.amazonaws.com",
+    path: target)
   for header in headers {
     request.headerFields.append(HTTPField(name: try #require(HTTPField.Name(header[0])), value: header[1]))
   }

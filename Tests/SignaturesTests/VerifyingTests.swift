@@ -14,13 +14,16 @@ struct VerifyingTests {
   /// A good request of S3, signed at `signingTime`.
   private func goodRequest(at time: UTCTime = signingTime) throws -> HTTPRequest {
     var request = try makeRequest(
-      "PUT", "/bucket/a%20key?partNumber=2&uploadId=x", [["X-Amz-Meta-One", "two"], ["Content-Type", "image/jpeg"]])
+      "PUT", "/bucket/a%20key?partNumber=2&uploadId=x",
+      [["X-Amz-Meta-One", "two"], ["Content-Type", "image/jpeg"]])
     try RequestSigner(credential(), region: "eu-central-1", service: "s3", rules: .s3)
       .sign(&request, payload: .unsigned, at: time)
     return request
   }
 
-  private func verify(_ request: HTTPRequest, _ known: Credential = credential(), at now: UTCTime = signingTime) throws {
+  private func verify(
+    _ request: HTTPRequest, _ known: Credential = credential(), at now: UTCTime = signingTime
+  ) throws {
     _ = try RequestVerifier([known], rules: .s3, service: "s3").verify(request, now: now)
   }
 
@@ -39,7 +42,9 @@ struct VerifyingTests {
     let request = try makeRequest(test.method, test.target, test.headers)
     let known = credential(token: test.token)
     try verify(request, known, at: signingTime.advanced(bySeconds: test.expires))
-    #expect(code { try verify(request, known, at: signingTime.advanced(bySeconds: test.expires + 1)) } == .accessDenied)
+    #expect(
+      code { try verify(request, known, at: signingTime.advanced(bySeconds: test.expires + 1)) }
+        == .accessDenied)
     #expect(code { try verify(request, known, at: signingTime.advanced(bySeconds: -901)) } == .accessDenied)
   }
 
@@ -117,9 +122,13 @@ struct VerifyingTests {
     #expect(
       code { try verify(with(header.replacing("/s3/", with: "/iam/"))) } == .authorizationHeaderMalformed)
     #expect(code { try verify(with(header.replacing("host;", with: ""))) } == .signatureDoesNotMatch)
-    #expect(code { try verify(with(header.replacing("20150830", with: "20150829"))) } == .signatureDoesNotMatch)
-    #expect(code { try verify(with(header.replacing("eu-central-1", with: "us-east-1"))) } == .signatureDoesNotMatch)
-    #expect(code { try verify(with(header.replacing("AKIDEXAMPLE", with: "AKIDOTHER"))) } == .invalidAccessKeyId)
+    #expect(
+      code { try verify(with(header.replacing("20150830", with: "20150829"))) } == .signatureDoesNotMatch)
+    #expect(
+      code { try verify(with(header.replacing("eu-central-1", with: "us-east-1"))) } == .signatureDoesNotMatch
+    )
+    #expect(
+      code { try verify(with(header.replacing("AKIDEXAMPLE", with: "AKIDOTHER"))) } == .invalidAccessKeyId)
     let other = Credential(accessKey: "AKIDEXAMPLE", secretKey: "another")
     #expect(code { try verify(good, other) } == .signatureDoesNotMatch)
     #expect(code { try verify(good, credential(token: "needed")) } == .invalidToken)
@@ -141,7 +150,9 @@ struct VerifyingTests {
     #expect(request.headerValue("host") == "named")
   }
 
-  @Test("strange targets are taken apart without a trap", arguments: ["", "?", "/?&&=&=a&b", "/%?%=%zz", "/%e2%82?\u{0}=\u{FFFD}"])
+  @Test(
+    "strange targets are taken apart without a trap",
+    arguments: ["", "?", "/?&&=&=a&b", "/%?%=%zz", "/%e2%82?\u{0}=\u{FFFD}"])
   func strangeTargets(_ target: String) {
     let parts = RequestTarget(target)
     _ = (parts.canonicalPath(.s3), parts.canonicalPath(.general), parts.canonicalQuery)

@@ -35,7 +35,8 @@ struct S3Body: Sendable {
     }
     if let byteCount, byteCount > ObjectStore.largestPut {
       throw ObjectError(
-        .entityTooLarge, "your proposed upload has \(byteCount) bytes; \(ObjectStore.largestPut) are allowed at once")
+        .entityTooLarge,
+        "your proposed upload has \(byteCount) bytes; \(ObjectStore.largestPut) are allowed at once")
     }
     md5 = try call.header("content-md5").map { text in
       guard let bytes = base64Bytes(text), bytes.count == 16 else {
@@ -63,7 +64,9 @@ struct S3Body: Sendable {
   /// Takes the whole body into the staged object, the next megabyte coming while one is written and digested.
   ///
   /// - Returns: what to compare it with.
-  func receive(_ request: Request, into staged: StagedObject, _ work: DiskWork) async throws -> ExpectedDigests {
+  func receive(_ request: Request, into staged: StagedObject, _ work: DiskWork) async throws
+    -> ExpectedDigests
+  {
     var pieces = Pieces(request.body, framing, chunkSigning)
     var piece = try await pieces.next()
     while let current = piece {
@@ -79,7 +82,9 @@ struct S3Body: Sendable {
     }
     let trailers = try pieces.finish(expecting: byteCount)
     var expected = ExpectedDigests(md5: md5, sha256: expectedSHA256, checksum: checksum)
-    if checksum == nil, let algorithm, let text = trailers.first(where: { $0.name == algorithm.headerName })?.value {
+    if checksum == nil, let algorithm,
+      let text = trailers.first(where: { $0.name == algorithm.headerName })?.value
+    {
       expected.checksum = try Checksum(algorithm, text: text)
     }
     return expected
@@ -140,7 +145,8 @@ struct S3Body: Sendable {
       }
       if let expected, expected != byteCount {
         throw ObjectError(
-          .incompleteBody, "you did not provide the number of bytes specified by Content-Length: \(byteCount) of \(expected)")
+          .incompleteBody,
+          "you did not provide the number of bytes specified by Content-Length: \(byteCount) of \(expected)")
       }
       return []
     }

@@ -8,7 +8,8 @@ enum S3Operation: Hashable, Sendable {
   case createBucket, headBucket, deleteBucket, getBucketLocation
   case listObjects, listObjectsV2, deleteObjects, listMultipartUploads
   case getObject, headObject, putObject, copyObject, deleteObject
-  case createMultipartUpload, uploadPart, uploadPartCopy, completeMultipartUpload, abortMultipartUpload, listParts
+  case createMultipartUpload, uploadPart, uploadPartCopy, completeMultipartUpload, abortMultipartUpload,
+    listParts
 }
 
 /// What a request's head asks for.
@@ -27,8 +28,10 @@ struct S3Call: Sendable {
     let slash = path.firstIndex(of: UInt8(ascii: "/")) ?? path.endIndex
     let rest = slash == path.endIndex ? path[slash...] : path[path.index(after: slash)...]
     // One slash leads the path; another one is the beginning of an empty bucket's key.
-    guard !target.rawPath.hasPrefix("//"), let bucket = Self.text(path[..<slash]), let key = Self.text(rest) else {
-      throw ObjectError(.invalidURI, "could not parse the specified URI: its path is not /bucket/key, percent-encoded UTF-8")
+    guard !target.rawPath.hasPrefix("//"), let bucket = Self.text(path[..<slash]), let key = Self.text(rest)
+    else {
+      throw ObjectError(
+        .invalidURI, "could not parse the specified URI: its path is not /bucket/key, percent-encoded UTF-8")
     }
     (self.bucket, self.key) = (bucket, key)
     operation = try Self.operation(head, target, hasBucket: !bucket.isEmpty, hasKey: !key.isEmpty)
@@ -45,7 +48,8 @@ struct S3Call: Sendable {
     let isCopy = head.headerFields[.amz("x-amz-copy-source")] != nil
     let level = hasKey ? "Object" : hasBucket ? "Bucket" : "Service"
     for (name, words) in subresources where has(name) {
-      let verb = ["GET": "Get", "PUT": "Put", "DELETE": "Delete"][head.method.rawValue] ?? head.method.rawValue
+      let verb =
+        ["GET": "Get", "PUT": "Put", "DELETE": "Delete"][head.method.rawValue] ?? head.method.rawValue
       throw ObjectError(.notImplemented, "\(verb)\(level)\(words) is not implemented here")
     }
     switch (head.method, hasBucket, hasKey) {
@@ -62,7 +66,9 @@ struct S3Call: Sendable {
       throw ObjectError(.notImplemented, "PostObject, an upload by a form, is not implemented here")
     case (.get, true, true):
       if has("uploadId") { return .listParts }
-      if has("partNumber") { throw ObjectError(.notImplemented, "GetObject by a part's number is not implemented here") }
+      if has("partNumber") {
+        throw ObjectError(.notImplemented, "GetObject by a part's number is not implemented here")
+      }
       return .getObject
     case (.head, true, true): return .headObject
     case (.put, true, true):
@@ -75,7 +81,8 @@ struct S3Call: Sendable {
       throw ObjectError(.notImplemented, "this POST to an object is not implemented here")
     default:
       throw ObjectError(
-        .methodNotAllowed, "the specified method is not allowed against this resource: \(head.method.rawValue)")
+        .methodNotAllowed,
+        "the specified method is not allowed against this resource: \(head.method.rawValue)")
     }
   }
 
@@ -87,8 +94,10 @@ struct S3Call: Sendable {
     ("legal-hold", "LegalHold"), ("lifecycle", "LifecycleConfiguration"), ("logging", "Logging"),
     ("metrics", "MetricsConfiguration"), ("notification", "NotificationConfiguration"),
     ("object-lock", "LockConfiguration"), ("ownershipControls", "OwnershipControls"), ("policy", "Policy"),
-    ("policyStatus", "PolicyStatus"), ("publicAccessBlock", "PublicAccessBlock"), ("replication", "Replication"),
-    ("requestPayment", "RequestPayment"), ("restore", "Restore"), ("retention", "Retention"), ("select", "Content"),
+    ("policyStatus", "PolicyStatus"), ("publicAccessBlock", "PublicAccessBlock"),
+    ("replication", "Replication"),
+    ("requestPayment", "RequestPayment"), ("restore", "Restore"), ("retention", "Retention"),
+    ("select", "Content"),
     ("tagging", "Tagging"), ("torrent", "Torrent"), ("versionId", "Version"), ("versioning", "Versioning"),
     ("versions", "Versions"), ("website", "Website"),
   ]
@@ -103,7 +112,8 @@ struct S3Call: Sendable {
     guard let text = parameter(name), !text.isEmpty else { return value }
     guard let number = Int(text), range.contains(number) else {
       throw ObjectError(
-        .invalidArgument, "argument \(name) must be an integer between \(range.lowerBound) and \(range.upperBound)")
+        .invalidArgument,
+        "argument \(name) must be an integer between \(range.lowerBound) and \(range.upperBound)")
     }
     return number
   }
@@ -125,7 +135,8 @@ struct S3Call: Sendable {
   }
 
   private static let unkept = [
-    "x-amz-tagging", "x-amz-website-redirect-location", "x-amz-object-lock-mode", "x-amz-object-lock-legal-hold",
+    "x-amz-tagging", "x-amz-website-redirect-location", "x-amz-object-lock-mode",
+    "x-amz-object-lock-legal-hold",
     "x-amz-server-side-encryption-customer-algorithm",
   ]
 

@@ -38,7 +38,8 @@ extension S3Service {
 
   func headBucket(_ call: S3Call) async throws -> Response {
     try await work.run { [store] in try store.checkBucket(call.bucket) }
-    return Response(status: .ok, headers: [.amz("x-amz-bucket-region"): options.region, .contentType: "application/xml"])
+    return Response(
+      status: .ok, headers: [.amz("x-amz-bucket-region"): options.region, .contentType: "application/xml"])
   }
 
   func deleteBucket(_ call: S3Call) async throws -> Response {
@@ -95,7 +96,8 @@ extension S3Service {
     let count = min(try call.number("max-keys", default: 1000, in: 0...Int(Int32.max)), 1000)
     let delimiter = call.parameter("delimiter").flatMap { $0.isEmpty ? nil : $0 }
     return (
-      ListingQuery(prefix: call.parameter("prefix") ?? "", delimiter: delimiter, after: after, maximumCount: count),
+      ListingQuery(
+        prefix: call.parameter("prefix") ?? "", delimiter: delimiter, after: after, maximumCount: count),
       try encoding(call)
     )
   }
@@ -144,7 +146,9 @@ extension S3Service {
 
   // MARK: Deleting many
 
-  func deleteObjects(_ call: S3Call, _ request: Request, _ verified: VerifiedRequest?) async throws -> Response {
+  func deleteObjects(_ call: S3Call, _ request: Request, _ verified: VerifiedRequest?) async throws
+    -> Response
+  {
     let body = try await checkedBody(call, request, verified)
     let document = try XMLElement(body)
     let objects = document.children("Object")
@@ -155,7 +159,9 @@ extension S3Service {
     let outcomes = try await work.run { [store] in
       try store.checkBucket(call.bucket)
       return try objects.map { object throws(ObjectError) -> (key: String, error: ObjectError?) in
-        guard let key = object.text("Key") else { throw ObjectError(.malformedXML, "an object to delete has no key") }
+        guard let key = object.text("Key") else {
+          throw ObjectError(.malformedXML, "an object to delete has no key")
+        }
         if object.text("VersionId") != nil, object.text("VersionId") != "null" {
           return (key, ObjectError(.notImplemented, "versions are not implemented here"))
         }

@@ -58,18 +58,22 @@ extension S3Service {
 
   private static let pieceByteCount = 1 << 19
 
-  private static func piece(_ reader: ObjectReader, _ offset: Int, _ end: Int, _ work: DiskWork) async throws -> ByteBuffer {
+  private static func piece(_ reader: ObjectReader, _ offset: Int, _ end: Int, _ work: DiskWork) async throws
+    -> ByteBuffer
+  {
     let count = min(pieceByteCount, end - offset)
     guard count > 0 else { return ByteBuffer() }
     return try await work.run {
       var buffer = ByteBufferAllocator().buffer(capacity: count)
       let got = try unsafe buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { bytes in
-        var span = unsafe MutableRawSpan(_unsafeBytes: UnsafeMutableRawBufferPointer(rebasing: bytes[..<count]))
+        var span = unsafe MutableRawSpan(
+          _unsafeBytes: UnsafeMutableRawBufferPointer(rebasing: bytes[..<count]))
         return try reader.read(at: offset, into: &span)
       }
       // Somebody cut the file short by hand: the client must not take what there is for the whole.
       guard got == count else {
-        throw ObjectError(.internalError, "the object \(reader.info.key) was cut short while it was being sent")
+        throw ObjectError(
+          .internalError, "the object \(reader.info.key) was cut short while it was being sent")
       }
       return buffer
     }
@@ -103,10 +107,14 @@ extension S3Service {
   /// - Throws: `S3RangeError` where the object ends before the range.
   static func range(_ header: String, of byteCount: Int) throws -> Range<Int>? {
     guard header.hasPrefix("bytes=") else { return nil }
-    let ends = header.dropFirst("bytes=".count).utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
-      .map { String(Substring($0)) }
+    let ends = header.dropFirst("bytes=".count).utf8.split(
+      separator: UInt8(ascii: "-"), omittingEmptySubsequences: false
+    )
+    .map { String(Substring($0)) }
     guard ends.count == 2 else { return nil }
-    func number(_ text: String) -> Int? { text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int(text) : nil }
+    func number(_ text: String) -> Int? {
+      text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int(text) : nil
+    }
     if ends[0].isEmpty {
       guard let count = number(ends[1]) else { return nil }
       guard count > 0, byteCount > 0 else { throw S3RangeError(byteCount: byteCount) }
@@ -125,7 +133,9 @@ extension S3Service {
   // MARK: Putting
 
   func putObject(_ call: S3Call, _ request: Request, _ verified: VerifiedRequest?) async throws -> Response {
-    let (body, attributes, conditions) = (try S3Body(call, verified), try call.attributes(), try call.writeConditions())
+    let (body, attributes, conditions) = (
+      try S3Body(call, verified), try call.attributes(), try call.writeConditions()
+    )
     guard body.byteCount != nil || call.header("transfer-encoding") != nil else {
       throw ObjectError(.incompleteBody, "you must provide the Content-Length HTTP header")
     }
@@ -156,10 +166,13 @@ extension S3Service {
   func copyObject(_ call: S3Call) async throws -> Response {
     let (store, source) = (store, try copySource(call))
     let isReplacing = call.header("x-amz-metadata-directive")?.uppercased() == "REPLACE"
-    if source.bucket.utf8.elementsEqual(call.bucket.utf8), source.key.utf8.elementsEqual(call.key.utf8), !isReplacing {
+    if source.bucket.utf8.elementsEqual(call.bucket.utf8), source.key.utf8.elementsEqual(call.key.utf8),
+      !isReplacing
+    {
       throw ObjectError(
         .invalidRequest,
-        "this copy request is illegal because it is trying to copy an object to itself without changing its metadata")
+        "this copy request is illegal because it is trying to copy an object to itself without changing its metadata"
+      )
     }
     let attributes = isReplacing ? try call.attributes() : nil
     let conditions = try call.writeConditions()
@@ -188,11 +201,13 @@ extension S3Service {
       text = text[..<mark]
     }
     let bytes = percentDecoded(text)?.drop { $0 == UInt8(ascii: "/") } ?? []
-    guard let slash = bytes.firstIndex(of: UInt8(ascii: "/")), slash > bytes.startIndex, slash + 1 < bytes.endIndex,
+    guard let slash = bytes.firstIndex(of: UInt8(ascii: "/")), slash > bytes.startIndex,
+      slash + 1 < bytes.endIndex,
       let bucket = String(validating: bytes[..<slash], as: UTF8.self),
       let key = String(validating: bytes[(slash + 1)...], as: UTF8.self)
     else {
-      throw ObjectError(.invalidArgument, "x-amz-copy-source must name a bucket and a key, percent-encoded: bucket/key")
+      throw ObjectError(
+        .invalidArgument, "x-amz-copy-source must name a bucket and a key, percent-encoded: bucket/key")
     }
     return (bucket, key)
   }
@@ -225,12 +240,15 @@ struct S3Precondition {
   }
 
   private func holds(_ list: String, _ etag: String) -> Bool {
-    list.split(separator: ",").map { unquoted(String($0)) }.contains { $0 == "*" || $0 == etag || $0 == "W/\"\(etag)\"" }
+    list.split(separator: ",").map { unquoted(String($0)) }.contains {
+      $0 == "*" || $0 == etag || $0 == "W/\"\(etag)\""
+    }
   }
 
   /// - Throws: `.preconditionFailed`.
   func outcome(_ info: ObjectInfo) throws(ObjectError) -> Outcome {
-    let failed = ObjectError(.preconditionFailed, "at least one of the pre-conditions you specified did not hold")
+    let failed = ObjectError(
+      .preconditionFailed, "at least one of the pre-conditions you specified did not hold")
     if let match {
       guard holds(match, info.etag) else { throw failed }
     } else if let unmodifiedSince, info.modified > unmodifiedSince {

@@ -18,7 +18,8 @@ extension S3Service {
     }
     let upload = try await work.run { [store] in
       try store.beginUpload(
-        call.bucket, call.key, attributes: attributes, checksum: algorithm, isComposite: type.map { $0 == "COMPOSITE" })
+        call.bucket, call.key, attributes: attributes, checksum: algorithm,
+        isComposite: type.map { $0 == "COMPOSITE" })
     }
     var response = XMLText.document("InitiateMultipartUploadResult") { xml in
       xml.element("Bucket", call.bucket)
@@ -33,11 +34,13 @@ extension S3Service {
   }
 
   private func upload(_ call: S3Call) async throws -> PartedUpload {
-    try await work.run { [store] in try store.upload(call.bucket, call.key, call.parameter("uploadId") ?? "") }
+    try await work.run { [store] in try store.upload(call.bucket, call.key, call.parameter("uploadId") ?? "")
+    }
   }
 
   private func partNumber(_ call: S3Call) throws -> Int {
-    guard let number = call.parameter("partNumber").flatMap({ Int($0) }), (1...ObjectStore.mostParts).contains(number)
+    guard let number = call.parameter("partNumber").flatMap({ Int($0) }),
+      (1...ObjectStore.mostParts).contains(number)
     else {
       throw ObjectError(
         .invalidArgument, "part number must be an integer between 1 and \(ObjectStore.mostParts), inclusive")
@@ -89,7 +92,9 @@ extension S3Service {
     }.response
   }
 
-  func completeUpload(_ call: S3Call, _ request: Request, _ verified: VerifiedRequest?) async throws -> Response {
+  func completeUpload(_ call: S3Call, _ request: Request, _ verified: VerifiedRequest?) async throws
+    -> Response
+  {
     let conditions = try call.writeConditions()
     let upload = try await upload(call)
     // Headers with a checksum are of the whole object here, not of this body.
@@ -97,7 +102,8 @@ extension S3Service {
     let document = try XMLElement(body)
     let parts = document.children("Part")
     guard document.name == "CompleteMultipartUpload", parts.count <= ObjectStore.mostParts else {
-      throw ObjectError(.malformedXML, "the XML you provided is no list of 1 to \(ObjectStore.mostParts) parts")
+      throw ObjectError(
+        .malformedXML, "the XML you provided is no list of 1 to \(ObjectStore.mostParts) parts")
     }
     let claims = try parts.map { part throws(ObjectError) -> PartClaim in
       guard let number = part.text("PartNumber").flatMap({ Int($0) }), let etag = part.text("ETag") else {
@@ -132,7 +138,9 @@ extension S3Service {
     let upload = try await upload(call)
     let marker = try call.number("part-number-marker", default: 0, in: 0...Int(Int32.max))
     let count = min(try call.number("max-parts", default: 1000, in: 0...Int(Int32.max)), 1000)
-    let left = try await work.run { [store] in try store.parts(call.bucket, upload) }.filter { $0.number > marker }
+    let left = try await work.run { [store] in try store.parts(call.bucket, upload) }.filter {
+      $0.number > marker
+    }
     let page = left.prefix(count)
     return XMLText.document("ListPartsResult") { xml in
       xml.element("Bucket", call.bucket)
@@ -163,7 +171,8 @@ extension S3Service {
   func listUploads(_ call: S3Call) async throws -> Response {
     let prefix = call.parameter("prefix") ?? ""
     guard call.parameter("delimiter") == nil, (call.parameter("key-marker") ?? "").isEmpty else {
-      throw ObjectError(.notImplemented, "ListMultipartUploads with a delimiter or a marker is not implemented here")
+      throw ObjectError(
+        .notImplemented, "ListMultipartUploads with a delimiter or a marker is not implemented here")
     }
     let uploads = try await work.run { [store] in try store.uploads(call.bucket, prefix: prefix) }
     let isUrl = call.parameter("encoding-type") == "url"

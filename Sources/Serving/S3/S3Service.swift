@@ -55,7 +55,9 @@ public final class S3Service: Sendable {
     options.requiresSignature ? try verifier.verify(head, now: options.now()) : nil
   }
 
-  private func answer(_ call: S3Call, _ request: Request, _ verified: VerifiedRequest?) async throws -> Response {
+  private func answer(_ call: S3Call, _ request: Request, _ verified: VerifiedRequest?) async throws
+    -> Response
+  {
     switch call.operation {
     case .listBuckets: try await listBuckets()
     case .createBucket: try await createBucket(call, request)
@@ -87,7 +89,8 @@ public final class S3Service: Sendable {
       return true
     }
     guard isFree else {
-      throw ObjectError(.slowDown, "\(options.transfers) objects are being sent or received; please reduce your request rate")
+      throw ObjectError(
+        .slowDown, "\(options.transfers) objects are being sent or received; please reduce your request rate")
     }
     return Transfer { [self] in transfersUnderWay.withLock { $0 -= 1 } }
   }

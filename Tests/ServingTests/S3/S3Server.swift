@@ -1,0 +1,50 @@
+import Dispatch
+import Hummingbird
+import Logging
+import Objects
+import Serving
+import Signatures
+import TestSupport
+
+/// Runs `body` with the port of a server of S3 on a scratch folder with the bucket `photos`.
+func withS3<Result: Sendable>(
+  _ change: (inout S3Service.Options) -> Void = { _ in },
+  _ body: @escaping @Sendable (_ port: Int, _ root: String, ObjectStore) async throws -> Result
+) async throws -> Result {
+  var options = S3Service.Options()
+  change(&options)
+  return try await withScratchFolder { root in
+    let store = try ObjectStore(root: root, durably: false)
+    try store.makeBucket("photos")
+    let (ports, source) = AsyncStream<Int>.makeStream()
+    var logger = Logger(label: "test")
+    logger.logLevel = .critical
+    let application = S3Application.make(S3Service(store, options: options), port: 0, logger: logger) {
+      source.yield($0)
+    }
+    return try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await application.run() }
+      defer { group.cancelAll() }
+      for await port in ports { return try await body(port, root, store) }
+      throw CancellationError()
+    }
+  }
+}
+
+/// Runs what blocks on a thread of its own: the few that tasks share must stay free for the server.
+func onThread<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
+  try await withCheckedThrowingContinuation { continuation in
+    DispatchQueue(label: "client").async { continuation.resume(with: Swift.Result { try body() }) }
+  }
+}
+
+/// One request on a connection of its own; of a HEAD, which has no body, the body's length is taken away.
+func ask(_ port: Int, _ method: String, _ path: String, _ headers: [String: String] = [:], body: [UInt8] = [])
+  async throws -> HTTPConnection.Reply?
+{
+  try await onThread {
+    guard let connection = HTTPConnection(port: port) else { return nil }
+    connection.send(method, path, headers, body: body)
+    return connection.reply()
+  }
+}

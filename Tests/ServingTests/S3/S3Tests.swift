@@ -1,0 +1,223 @@
+import Glibc
+import Objects
+import Serving
+import Signatures
+import TestSupport
+import Testing
+
+@Suite("S3")
+struct S3Tests {
+  private func code(_ reply: HTTPConnection.Reply?) -> String {
+    let text = reply?.text ?? ""
+    return text.split(separator: "<Code>").dropFirst().first?.split(separator: "<").first.map { String($0) }
+      ?? ""
+  }
+
+  @Test("an object is put, told of, sent whole and in ranges, and deleted")
+  func roundTrip() async throws {
+    try await withS3 { port, root, _ in
+      let put = try #require(
+        try await ask(
+          port, "PUT", "/photos/a%20b/%C3%A9", ["x-amz-meta-k": "v", "content-type": "x/y"],
+          body: Array("0123456789".utf8)))
+      #expect(put.status == 200 && put.headers["etag"] == "\"781e5e245d69b566979b86e28d23f2c7\"")
+      #expect(put.headers["x-amz-request-id"]?.utf8.count == 16 && put.headers["x-amz-id-2"] != nil)
+      #expect(readScratchFile(root + "/photos/a b/\u{e9}") == "0123456789")
+      let whole = try #require(try await ask(port, "GET", "/photos/a%20b/%C3%A9"))
+      #expect(
+        whole.text == "0123456789" && whole.headers["content-type"] == "x/y"
+          && whole.headers["x-amz-meta-k"] == "v")
+      for (range, part) in [
+        ("bytes=2-4", "234"), ("bytes=8-", "89"), ("bytes=-3", "789"), ("bytes=5-99", "56789"),
+      ] {
+        let reply = try #require(try await ask(port, "GET", "/photos/a%20b/%C3%A9", ["range": range]))
+        #expect(reply.status == 206 && reply.text == part)
+      }
+      for range in ["bytes=", "bytes=3-2", "bytes=a-b", "lines=1-2", "bytes=1-2,4-5"] {
+        #expect(try await ask(port, "GET", "/photos/a%20b/%C3%A9", ["range": range])?.status == 200)
+      }
+      for range in ["bytes=10-", "bytes=99-100", "bytes=-0"] {
+        let reply = try #require(try await ask(port, "GET", "/photos/a%20b/%C3%A9", ["range": range]))
+        #expect(
+          reply.status == 416 && reply.headers["content-range"] == "bytes */10"
+            && code(reply) == "InvalidRange")
+      }
+      #expect(try await ask(port, "DELETE", "/photos/a%20b/%C3%A9")?.status == 204)
+      #expect(try await code(ask(port, "GET", "/photos/a%20b/%C3%A9")) == "NoSuchKey")
+    }
+  }
+
+  @Test("HEAD has the headers of GET and no body, also where it is an error")
+  func head() async throws {
+    try await withS3 { port, _, store in
+      try store.put(Array("hello".utf8), as: "photos", "k")
+      let found = try await onThread { () -> [HTTPConnection.Reply?] in
+        let connection = HTTPConnection(port: port)
+        connection?.send("HEAD", "/photos/none")
+        // No body follows the head, or the next reply would not be one.
+        let missing = connection?.reply()
+        connection?.send("GET", "/photos/k")
+        return [missing, connection?.reply()]
+      }
+      #expect(found[0]?.status == 404)
+      #expect(found[1]?.status == 200 && found[1]?.text == "hello")
+      #expect(
+        try await ask(port, "GET", "/photos/k", ["if-none-match": "\"5d41402abc4b2a76b9719d911017c592\""])?
+          .status == 304)
+      #expect(try await ask(port, "GET", "/photos/k", ["if-match": "\"x\""])?.status == 412)
+    }
+  }
+
+  @Test("who asks first is told to go on")
+  func expectation() async throws {
+    try await withS3 { port, _, store in
+      let statuses = try await onThread { () -> [Int?] in
+        let connection = HTTPConnection(port: port)
+        connection?.send(
+          Array("PUT /photos/k HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n".utf8)
+        )
+        let first = connection?.reply()?.status
+        connection?.send(Array("ab".utf8))
+        return [first, connection?.reply()?.status]
+      }
+      #expect(statuses == [100, 200])
+      #expect(try store.info("photos", "k").byteCount == 2)
+    }
+  }
+
+  @Test(
+    "what is wrong has S3's status and code, and leaves nothing",
+    arguments: [
+      (
+        "PUT", "/photos/k", ["x-amz-content-sha256": String(repeating: "0", count: 64)], 400,
+        "XAmzContentSHA256Mismatch"
+      ),
+      ("PUT", "/photos/k", ["content-md5": "AAAAAAAAAAAAAAAAAAAAAA=="], 400, "BadDigest"),
+      ("PUT", "/photos/k", ["content-md5": "?"], 400, "InvalidDigest"),
+      ("PUT", "/photos/k", ["x-amz-checksum-crc32": "AAAAAA=="], 400, "BadDigest"),
+      ("PUT", "/photos/k", ["x-amz-checksum-crc32": "no"], 400, "InvalidRequest"),
+      ("PUT", "/photos/k", ["x-amz-content-sha256": "words"], 400, "InvalidRequest"),
+      ("PUT", "/photos/k", ["x-amz-tagging": "a=b"], 501, "NotImplemented"),
+      ("PUT", "/photos/k", ["x-amz-copy-source": "nothing"], 400, "InvalidArgument"),
+      ("PUT", "/photos/k?uploadId=0&partNumber=1", [:], 404, "NoSuchUpload"),
+      ("PUT", "/photos/k?uploadId=0&partNumber=x", [:], 400, "InvalidArgument"),
+      ("PUT", "/photos/a//b", [:], 400, "InvalidArgument"),
+      ("PUT", "/photos/%2e%2e/x", [:], 400, "InvalidArgument"),
+      ("PUT", "/photos/%00", [:], 400, "InvalidArgument"), ("PUT", "/photos/%ff", [:], 400, "InvalidURI"),
+      ("PUT", "/photos/%", [:], 400, "InvalidURI"), ("PUT", "/nobody/k", [:], 404, "NoSuchBucket"),
+      ("PUT", "/UPPER", [:], 400, "MalformedXML"), ("PUT", "/photos/k?acl", [:], 501, "NotImplemented"),
+      ("POST", "/photos?delete", [:], 400, "MalformedXML"),
+      ("POST", "/photos/k?uploadId=0", [:], 404, "NoSuchUpload"),
+      ("PATCH", "/photos/k", [:], 405, "MethodNotAllowed"), ("POST", "/", [:], 405, "MethodNotAllowed"),
+    ])
+  func faults(_ method: String, _ path: String, _ headers: [String: String], _ status: Int, _ name: String)
+    async throws
+  {
+    try await withS3 { port, root, _ in
+      let reply = try await ask(port, method, path, headers, body: Array("hello".utf8))
+      #expect(reply?.status == status && code(reply) == name, "\(reply?.description ?? "")")
+      #expect(scratchNames(root + "/photos").isEmpty)
+      #expect(scratchNames(root + "/.imrec/staging").isEmpty)
+      #expect(scratchNames(root) == [".imrec", "photos"])
+    }
+  }
+
+  @Test("a client that leaves in the middle of a body leaves nothing")
+  func halfBody() async throws {
+    try await withS3 { port, root, store in
+      try store.put([1], as: "photos", "k")
+      try await onThread {
+        let connection = HTTPConnection(port: port)
+        connection?.send(Array("PUT /photos/k HTTP/1.1\r\nHost: h\r\nContent-Length: 5000000\r\n\r\n".utf8))
+        connection?.send([UInt8](repeating: 0, count: 2_000_000))
+        let end = ContinuousClock.now + .seconds(60)
+        while scratchNames(root + "/.imrec/staging").isEmpty, .now < end { usleep(2000) }
+      }
+      // The server notices by itself, sooner or later on a busy machine.
+      let end = ContinuousClock.now + .seconds(60)
+      while !scratchNames(root + "/.imrec/staging").isEmpty, .now < end {
+        try await Task.sleep(for: .milliseconds(10))
+      }
+      #expect(try await ask(port, "GET", "/photos/k")?.body == [1])
+      #expect(scratchNames(root + "/.imrec/staging").isEmpty)
+    }
+  }
+
+  @Test("signatures are checked where they must be, and tell whom they are of")
+  func signatures() async throws {
+    let credential = Credential(accessKey: "AKID", secretKey: "secret")
+    try await withS3 {
+      $0.requiresSignature = true
+      $0.credentials = [credential]
+    } _: { port, _, _ in
+      let unsigned = try await ask(port, "GET", "/photos/k")
+      #expect(unsigned?.status == 403 && code(unsigned) == "MissingAuthenticationToken")
+      let remote = try RemoteObjects(endpoint: "http://127.0.0.1:\(port)", credential: credential)
+      let place = S3Location.object(bucket: "photos", key: "a b/\u{e9}+&=.txt")
+      try await remote.put([1, 2, 3], to: place)
+      #expect(try await remote.exists(place))
+      let wrong = try RemoteObjects(
+        endpoint: "http://127.0.0.1:\(port)", credential: Credential(accessKey: "AKID", secretKey: "other"))
+      await #expect(throws: ObjectError.self) { try await wrong.put([1], to: place) }
+    }
+  }
+
+  @Test("the client of a real S3 lists, puts and gets, small and in parts")
+  func remote() async throws {
+    try await withS3 { port, root, store in
+      var options = RemoteObjects.Options()
+      options.partByteCount = ObjectStore.smallestPart
+      options.largestSinglePut = 1 << 20
+      let remote = try RemoteObjects(endpoint: "http://127.0.0.1:\(port)/", credential: nil, options: options)
+      var generator = SplitMix64(seed: 3)
+      writeScratchFile(
+        root + "/large", (0..<1_400_000).flatMap { _ in withUnsafeBytes(of: generator.next()) { Array($0) } })
+      writeScratchFile(root + "/empty", [])
+      for (name, parts) in [("large", 3), ("empty", 0)] {
+        let place = S3Location.object(bucket: "photos", key: "d \u{1d11e}/\(name)")
+        #expect(try await !remote.exists(place))
+        try await remote.upload("\(root)/\(name)", to: place)
+        try await remote.download(place, to: root + "/back")
+        #expect(readScratchBytes(root + "/back") == readScratchBytes("\(root)/\(name)"))
+        if parts > 0 { #expect(try store.info("photos", "d \u{1d11e}/\(name)").etag.hasSuffix("-\(parts)")) }
+      }
+      #expect(try store.uploads("photos").isEmpty)
+      for number in 0..<1005 { try store.put([1], as: "photos", "many/\(number)") }
+      var count = 0
+      try await remote.list(.object(bucket: "photos", key: "many")) { count += $0.count }
+      #expect(count == 1005)
+      await #expect(throws: ObjectError.self) {
+        try await remote.list(.object(bucket: "nobody", key: "")) { _ in }
+      }
+      await #expect(throws: ObjectError.self) {
+        try await remote.download(.object(bucket: "photos", key: "none"), to: root + "/none")
+      }
+      #expect(!scratchNames(root).contains { $0.hasPrefix("none") })
+      #expect(try await !remote.exists(.object(bucket: "nobody", key: "x")))
+    }
+  }
+
+  @Test(
+    "what is no endpoint is refused",
+    arguments: ["", "s3", "ftp://h", "http://", "http://h/path", "http://u@h", "http://h h"])
+  func endpoints(_ text: String) {
+    #expect(throws: ObjectError.self) { _ = try RemoteObjects(endpoint: text, credential: nil) }
+  }
+
+  @Test(
+    "malformed and hostile XML is refused",
+    arguments: [
+      "", "<", "<Delete>", "<Delete></Delte>", "<!DOCTYPE a [<!ENTITY x \"y\">]><Delete/>",
+      "<Delete><Object/></Delete>",
+      "<Delete><Object><Key>&x;</Key></Object></Delete>", "<Delete/>more",
+      String(repeating: "<a>", count: 5000),
+      "<Delete><Object><Key>a</Key></Object>", "\u{0}", "<a b=\"",
+      "<Delete><Object><Key>&#0;</Key></Object></Delete>",
+    ])
+  func hostileXML(_ body: String) async throws {
+    try await withS3 { port, _, _ in
+      let reply = try await ask(port, "POST", "/photos?delete", body: Array(body.utf8))
+      #expect(reply?.status == 400 && code(reply) == "MalformedXML")
+    }
+  }
+}

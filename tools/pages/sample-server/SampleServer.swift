@@ -64,7 +64,7 @@ enum SampleServer {
     // In order, as a service is ended.
     signal(SIGTERM, SIG_IGN)
     let asked = DispatchSource.makeSignalSource(signal: SIGTERM, queue: .global())
-    asked.setEventHandler { serving.cancel() }
+    asked.setEventHandler { @Sendable in serving.cancel() }
     asked.resume()
     try await serving.value
   }

@@ -53,10 +53,11 @@ struct OperationsTests {
     let observed = Observed(
       logger: Logger(label: "test") { _ in log }, metrics: metrics,
       isReady: { isReady.withLock { $0 } })
-    let responder = observed.responder(part: { $0 == "/fails" ? "b" : "a" }) { request, _ in
+    let inner: GuardedServer.Responder = { request, _ in
       if request.uri.path == "/fails" { throw Fault() }
       return Response(status: .accepted)
     }
+    let responder = observed.responder(part: { $0 == "/fails" ? "b" : "a" }, inner)
     try await withServer(respond: responder) { port in
       #expect(try await ask(port, "GET", "/healthz")?.status == 503)
       #expect(try await ask(port, "GET", "/ping")?.status == 503)

@@ -157,7 +157,7 @@ struct DashboardTests {
     }
   }
 
-  @Test("lets the server end while pages hear of changes", .timeLimit(.minutes(2)))
+  @Test("lets the server end while pages hear of changes", .timeLimit(.minutes(1)))
   func endingStreams() async throws {
     let fleet = makeFleet(StubLoader([:]))
     let dashboard = Dashboard(SampleSource(isEndless: true), fleet: fleet)

@@ -164,7 +164,7 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
-      swiftSettings: strict),
+      exclude: ["README.md"], swiftSettings: strict),
     .target(name: "Terminal", dependencies: ["CLinux"], swiftSettings: strict),
     .target(name: "Sampling", dependencies: ["Files", "Imaging"], swiftSettings: strict),
     .executableTarget(
@@ -307,6 +307,7 @@ let package = Package(
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       swiftSettings: tests),
     .testTarget(

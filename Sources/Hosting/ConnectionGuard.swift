@@ -98,7 +98,10 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         restartClock(Self.lingerTime, context)
         return
       }
-      if requestsInWork == 0 { restartClock(TimeAmount(limits.idleTime), context) }
+      // An answer that was begun before the server was asked to end could not say that it is the last one.
+      if requestsInWork == 0 {
+        restartClock(isEnding ? Self.lingerTime : TimeAmount(limits.idleTime), context)
+      }
     }
     context.write(data, promise: promise)
   }

@@ -9,8 +9,12 @@ public final class SampleSource: DashboardSource {
   let outputs: String?
   private let start = Date(timeIntervalSince1970: 1_790_000_000)
 
-  public init(odd: String = "", outputs: String? = nil) {
+  /// Whether the events of a job go on for ever.
+  let isEndless: Bool
+
+  public init(odd: String = "", outputs: String? = nil, isEndless: Bool = false) {
     self.odd = odd
+    self.isEndless = isEndless
     self.outputs = outputs
   }
 
@@ -79,7 +83,7 @@ public final class SampleSource: DashboardSource {
       source.yield(.log("Epoch[12] Train-accuracy=0.9\(odd)"))
       source.yield(.log("two\nlines"))
       source.yield(.changed)
-      source.finish()
+      if !isEndless { source.finish() }
     }
   }
 

@@ -146,6 +146,23 @@ struct CaptureTests {
     #expect(store.all.count == fleet.captureCounts.records)
   }
 
+  @Test("are stored before a server ends", .timeLimit(.minutes(2)))
+  func ending() async throws {
+    let store = ObjectStub()
+    let fleet = makeFleet(StubLoader(["a": StubNetwork()]), store: store)
+    try await fleet.create(captured())
+    let service = RuntimeService(fleet)
+    try await withEndingServer(services: [fleet]) {
+      try await service.respond(to: $0, endpoint: "ep", operation: .invoke, from: $1)
+    } _: { port in
+      for _ in 0..<3 {
+        let reply = try await invoke(port, "ep", body: try jpeg())
+        #expect(reply?.status == 200)
+      }
+    }
+    #expect(try lines(store.all.flatMap(\.bytes)).count == 3)
+  }
+
   @Test("that cannot be stored are counted, and nothing else suffers")
   func failingStore() async throws {
     struct Full: Error {}

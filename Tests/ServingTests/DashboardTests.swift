@@ -66,6 +66,9 @@ private let pages = [
   "/-/endpoints/broken", "/-/s3", "/-/s3/demo-bucket", "/-/s3/demo-bucket?prefix=a%2Fb%2F",
 ]
 
+/// Used by one thread at a time.
+private struct HeldConnection: @unchecked Sendable { let connection: HTTPConnection }
+
 @Suite("The dashboard")
 struct DashboardTests {
   @Test("has a page for everything, with a policy that lets nothing in", arguments: pages)
@@ -152,6 +155,26 @@ struct DashboardTests {
       #expect(text.contains("data: two lines\n\n") && text.contains("event: changed"))
       #expect(text.contains("event: ended"))
     }
+  }
+
+  @Test("lets the server end while pages hear of changes", .timeLimit(.minutes(1)))
+  func endingStreams() async throws {
+    let fleet = makeFleet(StubLoader([:]))
+    let dashboard = Dashboard(SampleSource(isEndless: true), fleet: fleet)
+    try await withEndingServer(services: []) {
+      try await dashboard.respond(to: $0, from: $1)
+    } _: { port in
+      let begun = try await onThread { () -> HeldConnection? in
+        guard let connection = HTTPConnection(port: port) else { return nil }
+        let path = "/-/training-jobs/DEMO-imageclassification--2026-09-0/events"
+        connection.send("GET \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".utf8)
+        return connection.waits(for: "event: changed") ? HeldConnection(connection: connection) : nil
+      }
+      #expect(begun != nil)
+      return begun
+    }
+    // One whose reader goes leaves its place to others.
+    try await waitUntil { dashboard.streams.isEmpty }
   }
 
   @Test("marks the best job of a search")

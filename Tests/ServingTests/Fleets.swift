@@ -3,6 +3,7 @@ import Hosting
 import Inference
 import InferenceTestSupport
 import Logging
+import ServiceLifecycle
 import Synchronization
 import Tensors
 import TestSupport
@@ -92,6 +93,26 @@ func withServer<Result: Sendable>(
     defer { group.cancelAll() }
     for await port in ports { return try await body(port) }
     throw CancellationError()
+  }
+}
+
+/// Runs `body`, ends the server in order, and returns when it has ended, however long what is in work takes; what `body`
+/// returns lives so long.
+func withEndingServer<Result>(
+  services: [any Service], respond: @escaping GuardedServer.Responder,
+  _ body: (_ port: Int) async throws -> Result
+) async throws {
+  var server = GuardedServer(hostname: "127.0.0.1", port: 0, logger: quietLogger)
+  server.services = services
+  server.graceTime = .seconds(600)
+  let (ports, source) = AsyncStream<Int>.makeStream()
+  let serving = Task { [server] in try await server.run(onStart: { source.yield($0) }, respond: respond) }
+  for await port in ports {
+    let result = try await body(port)
+    serving.cancel()
+    try await serving.value
+    withExtendedLifetime(result) {}
+    return
   }
 }
 

@@ -1,3 +1,4 @@
+import Glibc
 import Hosting
 import Hummingbird
 import InferenceTestSupport
@@ -52,10 +53,11 @@ struct OperationsTests {
     let observed = Observed(
       logger: Logger(label: "test") { _ in log }, metrics: metrics,
       isReady: { isReady.withLock { $0 } })
-    let responder = observed.responder(part: { $0 == "/fails" ? "b" : "a" }) { request, _ in
+    let inner: GuardedServer.Responder = { request, _ in
       if request.uri.path == "/fails" { throw Fault() }
       return Response(status: .accepted)
     }
+    let responder = observed.responder(part: { $0 == "/fails" ? "b" : "a" }, inner)
     try await withServer(respond: responder) { port in
       #expect(try await ask(port, "GET", "/healthz")?.status == 503)
       #expect(try await ask(port, "GET", "/ping")?.status == 503)
@@ -90,6 +92,49 @@ struct OperationsTests {
     #expect(text.contains("imrec_invocations_total{endpoint=\"ep\",variant=\"v\",outcome=\"answered\"} 2\n"))
     #expect(text.contains("outcome=\"client_error\"} 1\n"))
     #expect(text.contains("imrec_invocation_seconds_count{endpoint=\"ep\",variant=\"v\"} 2\n"))
+  }
+}
+
+@Suite("A guarded server")
+struct GuardedServerTests {
+  @Test("gives a body more time for the bytes that come, where it is told to, and for nothing else")
+  func slowBodies() async throws {
+    for (rate, survives) in [(10, true), (nil, false)] as [(Int?, Bool)] {
+      var limits = ConnectionLimits()
+      limits.bodyTime = .milliseconds(400)
+      limits.bodyBytesPerSecond = rate
+      try await withServer(limits: limits) { request, _ in
+        var count = 0
+        for try await part in request.body { count += part.readableBytes }
+        return Response(status: .ok, body: .init(byteBuffer: .init(string: "\(count)")))
+      } _: { port in
+        let (text, isClosed) = try await onThread { () -> (String?, Bool) in
+          guard let connection = HTTPConnection(port: port, seconds: 20) else { return (nil, false) }
+          connection.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 120\r\n\r\n".utf8)
+          for _ in 0..<12 {
+            connection.send([UInt8](repeating: 0x61, count: 10))
+            usleep(100_000)
+          }
+          return survives ? (connection.reply()?.text, false) : (nil, connection.isClosedByServer())
+        }
+        #expect(survives ? text == "120" : isClosed)
+      }
+    }
+    // Who stops sending is cut off all the same.
+    var limits = ConnectionLimits()
+    limits.bodyTime = .milliseconds(200)
+    limits.bodyBytesPerSecond = 100
+    try await withServer(limits: limits) { request, _ in
+      for try await _ in request.body {}
+      return Response(status: .ok)
+    } _: { port in
+      let isClosed = try await onThread { () -> Bool in
+        guard let connection = HTTPConnection(port: port, seconds: 20) else { return false }
+        connection.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 120\r\n\r\nabcdefghij".utf8)
+        return connection.isClosedByServer()
+      }
+      #expect(isClosed)
+    }
   }
 }
 

@@ -96,6 +96,12 @@ public final class HTTPConnection {
     return count == 0 || (count < 0 && errno == ECONNRESET)
   }
 
+  /// Whether these words come before the server closes the connection; what came stays to be read.
+  public func waits(for words: String) -> Bool {
+    while !String(decoding: received, as: UTF8.self).contains(words) { if !receive() { return false } }
+    return true
+  }
+
   /// All that comes until the server closes the connection.
   public func everything() -> String {
     while receive() {}

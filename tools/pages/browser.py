@@ -1,12 +1,13 @@
 """Debian's Chromium without a window, and what it did with a page."""
 import json
 import time
+from base64 import b64decode
 
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
-DESKTOP, PHONE = (1280, 900), (360, 740)
+DESKTOP, WIDE, PHONE = (1280, 900), (1440, 900), (360, 740)
 
 
 class Browser:
@@ -20,13 +21,13 @@ class Browser:
         self.driver = webdriver.Chrome(options=options, service=Service(chromedriver))
 
     def open(self, page, size=DESKTOP, dark=False, script=True):
-        """Opens a file; forgets what was logged before."""
+        """Opens a file or an address; forgets what was logged before."""
         self.command("Emulation.setScriptExecutionDisabled", value=not script)
         self.command("Emulation.setDeviceMetricsOverride", width=size[0], height=size[1], deviceScaleFactor=1, mobile=size is PHONE)
         self.command("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
         self.driver.get_log("browser")
         self.driver.get_log("performance")
-        self.driver.get(page.resolve().as_uri())
+        self.driver.get(page if isinstance(page, str) else page.resolve().as_uri())
         time.sleep(0.2)
 
     def command(self, name, **arguments):
@@ -48,6 +49,14 @@ class Browser:
 
     def complaints(self):
         return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+
+    def picture(self, path):
+        """The whole page, as high as it is."""
+        height = self.run("return Math.min(6000, document.documentElement.scrollHeight)")
+        width = self.run("return document.documentElement.clientWidth")
+        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+        data = self.command("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)["data"]
+        path.write_bytes(b64decode(data))
 
     def quit(self):
         self.driver.quit()

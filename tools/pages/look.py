@@ -8,6 +8,7 @@ import time
 
 import checks
 import material
+import site_checks
 from browser import DESKTOP, PHONE, Browser
 
 
@@ -16,13 +17,19 @@ def main():
     parser.add_argument("--imrec", required=True)
     parser.add_argument("--chromium", required=True)
     parser.add_argument("--chromedriver", required=True)
+    parser.add_argument("--sample-server", help="the dashboard with jobs that never were; none: it is not looked at")
+    parser.add_argument("--only-site", action="store_true", help="the dashboard alone")
+    parser.add_argument("--pictures", type=pathlib.Path, help="a folder for pictures of the dashboard's pages")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="imrec-pages.") as scratch:
         folder = pathlib.Path(scratch)
-        material.make(options.imrec, folder)
+        if not options.only_site:
+            material.make(options.imrec, folder)
         browser = Browser(options.chromium, options.chromedriver)
         try:
-            failures = look(browser, folder)
+            failures = 0 if options.only_site else look(browser, folder)
+            if options.sample_server:
+                failures += site_checks.look(browser, options.sample_server, folder, options.pictures)
         finally:
             browser.quit()
     sys.exit(1 if failures else 0)

@@ -1,5 +1,7 @@
 /// A drawing for the page, in its own units: shapes with classes of the style sheet, no colours of its own.
 package struct Chart {
+  /// Whether a small screen shows a part of it at a time, and not all of it too small to read.
+  package var isWide = false
   package let id: String
   /// What it shows, and what it says, for those who do not see it.
   let title: String
@@ -21,7 +23,7 @@ package struct Chart {
   var node: Node {
     [
       "chartID": id, "chartTitle": title, "chartDesc": description, "chartWidth": coordinate(width),
-      "chartHeight": coordinate(height), "shapes": shapes,
+      "chartHeight": coordinate(height), "shapes": shapes, "isWide": isWide ? true : nil as Bool?,
     ]
   }
 

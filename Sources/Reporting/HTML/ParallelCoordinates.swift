@@ -39,6 +39,7 @@ package struct ParallelCoordinates {
       id: id, title: title,
       description: "\(counted(strands.count, "job")), one line each; the best is thick.",
       width: width, height: height)
+    chart.isWide = true
     func x(_ axis: Int) -> Double { left + across * Double(axis) / Double(axes.count - 1) }
     for (order, marks) in [(Mark.failed, "strand-bad"), (.usual, "strand"), (.best, "strand-best")] {
       for strand in strands where strand.mark == order {

@@ -48,7 +48,7 @@ extension Dashboard {
       table.add([
         Cell.head(row.name, href: Self.address(row)), Cell.text(row.kind.words),
         Cell.state(row.status, Self.mood(row.status)), Cell.text(Self.time(row.created)),
-        Cell.number(Self.duration(row)), Cell.number(row.note ?? "–"),
+        Cell.number(row.ended == nil ? "" : Self.duration(row)), Cell.number(row.note ?? ""),
       ])
     }
     return Block.table(table)

@@ -57,6 +57,7 @@ extension Dashboard {
 
   static func size(_ byteCount: Int) -> String {
     var (value, unit) = (Double(byteCount), 0)
+    if byteCount == 1 { return "1\u{A0}byte" }
     let units = ["bytes", "KiB", "MiB", "GiB", "TiB"]
     while value >= 1024, unit < units.count - 1 { (value, unit) = (value / 1024, unit + 1) }
     return "\(decimal(value, unit == 0 ? 0 : 1))\u{A0}\(units[unit])"

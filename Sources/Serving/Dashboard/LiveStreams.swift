@@ -20,6 +20,8 @@ final class LiveStreams: Sendable {
     }
   }
 
+  var isEmpty: Bool { count.withLock { $0 == 0 } }
+
   func leave() { count.withLock { $0 -= 1 } }
 }
 

@@ -95,10 +95,10 @@ extension LiveVariant {
     switch refusal.reason {
     case .client, .gone:
       statistics.update { $0.clientErrors += 1 }
-      meters.count(.client_error)
+      meters.count(.clientError)
     case .model, .late:
       statistics.update { $0.serverErrors += 1 }
-      meters.count(.model_error)
+      meters.count(.modelError)
     case .busy:
       statistics.update { $0.refused += 1 }
       meters.count(.refused)

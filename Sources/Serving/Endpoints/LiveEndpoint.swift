@@ -125,7 +125,11 @@ struct VariantMeters: Sendable {
   private let outcomes: [Outcome: Counter]
   private let latency: Timer
 
-  enum Outcome: String, CaseIterable { case answered, client_error, model_error, refused }
+  enum Outcome: String, CaseIterable {
+    case answered, refused
+    case clientError = "client_error"
+    case modelError = "model_error"
+  }
 
   init(endpoint: String, variant: String, _ factory: any MetricsFactory) {
     let names = [("endpoint", endpoint), ("variant", variant)]

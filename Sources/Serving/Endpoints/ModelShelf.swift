@@ -61,6 +61,7 @@ actor ModelShelf {
           .tooMany, "\(limit) models are in memory, the most that may be; delete an endpoint first")
       }
       let (loader, cores) = (loader, cores)
+      // A task of its own: it is everybody's who waits for the model, and ends with the loading.
       entries[key] = Entry(
         loading: Task {
           let classifier = try await loader.load(model, on: cores)

@@ -1,6 +1,6 @@
 // The dashboard with jobs that never were, and the runtime API with endpoints that answer: what tools/pages looks at and
 // tools/bench/endpoint measures.
-//   sample-server [--port N] [--model MODEL] [--odd TEXT] [--outputs FOLDER] [--threads N] [--quiet]
+//   sample-server [--port N] [--model MODEL] [--single] [--shadow] [--odd TEXT] [--outputs FOLDER] [--threads N] [--quiet]
 // On stdout: the port, a line.
 import DashboardSamples
 import Dispatch
@@ -30,9 +30,12 @@ enum SampleServer {
     var plan = EndpointPlan(
       name: "demo" + (options["odd"] ?? ""), configurationName: "demo-config",
       variants: [
-        VariantPlan(name: "AllTraffic", model: ModelPlan(name: "first", path: model)),
-        VariantPlan(name: "Candidate", model: ModelPlan(name: "second", path: model), weight: 0.25),
+        VariantPlan(name: "AllTraffic", model: ModelPlan(name: "first", path: model))
       ])
+    if options["single"] == nil {
+      plan.variants.append(
+        VariantPlan(name: "Candidate", model: ModelPlan(name: "second", path: model), weight: 0.25))
+    }
     if options["shadow"] != nil {
       plan.shadowVariants = [VariantPlan(name: "Shadow", model: ModelPlan(name: "third", path: model))]
     }
@@ -64,7 +67,7 @@ enum SampleServer {
     // In order, as a service is ended.
     signal(SIGTERM, SIG_IGN)
     let asked = DispatchSource.makeSignalSource(signal: SIGTERM, queue: .global())
-    asked.setEventHandler { serving.cancel() }
+    asked.setEventHandler { @Sendable in serving.cancel() }
     asked.resume()
     try await serving.value
   }

@@ -1,0 +1,99 @@
+"""Clients of an endpoint for tools/bench/endpoint: a process of boto3 clients, and a process of idle and slow connections.
+
+  endpoint_load.py invoke URL ENDPOINT IMAGE CLIENTS SECONDS    threads of one boto3 client each; a JSON object on stdout
+  endpoint_load.py hold URL IDLE SLOW                           connections that are held until stdin ends
+"""
+import json
+import selectors
+import socket
+import sys
+import threading
+import time
+import urllib.parse
+
+
+def invoke(url, endpoint, path, clients, seconds):
+    import boto3
+    from botocore.config import Config
+
+    image = open(path, "rb").read()
+    latencies, errors, lock = [], [], threading.Lock()
+    ready, end = threading.Barrier(int(clients) + 1), [0.0]
+
+    def work():
+        client = boto3.session.Session().client(
+            "sagemaker-runtime", endpoint_url=url, region_name="us-east-1", aws_access_key_id="local",
+            aws_secret_access_key="local", config=Config(retries={"max_attempts": 0}))
+        mine, wrong = [], []
+        try:
+            client.invoke_endpoint(EndpointName=endpoint, ContentType="application/x-image", Body=image)["Body"].read()
+        except Exception as error:
+            wrong.append(str(error))
+        ready.wait()
+        while time.monotonic() < end[0]:
+            begun = time.monotonic()
+            try:
+                client.invoke_endpoint(EndpointName=endpoint, ContentType="application/x-image", Body=image)["Body"].read()
+                mine.append(time.monotonic() - begun)
+            except Exception as error:
+                wrong.append(str(error))
+        with lock:
+            latencies.extend(mine)
+            errors.extend(wrong)
+
+    threads = [threading.Thread(target=work) for _ in range(int(clients))]
+    for thread in threads:
+        thread.start()
+    end[0] = time.monotonic() + 3600
+    while ready.n_waiting < int(clients):
+        time.sleep(0.01)
+    begun = time.monotonic()
+    end[0] = begun + float(seconds)
+    ready.wait()
+    for thread in threads:
+        thread.join()
+    took = time.monotonic() - begun
+    latencies.sort()
+    at = lambda share: 1000 * latencies[min(len(latencies) - 1, int(share * len(latencies)))] if latencies else 0
+    print(json.dumps({"requests": len(latencies), "seconds": took, "errors": len(errors), "first_error": errors[0] if errors else None,
+                      "p50_ms": at(0.5), "p99_ms": at(0.99)}))
+
+
+def hold(url, idle, slow):
+    """Idle ones send nothing; slow ones a byte of a body now and then. What the server closes is opened again."""
+    address = (urllib.parse.urlparse(url).hostname, urllib.parse.urlparse(url).port)
+    head = b"POST /endpoints/demo/invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/jpeg\r\nContent-Length: 100000\r\n\r\n"
+    connections, reopened = [], 0
+
+    def opened(is_slow):
+        connection = socket.create_connection(address, timeout=60)
+        if is_slow:
+            connection.sendall(head)
+        connection.setblocking(False)
+        return connection
+
+    for index in range(int(idle) + int(slow)):
+        connections.append(opened(index >= int(idle)))
+    print("ready", flush=True)
+    selector = selectors.DefaultSelector()
+    selector.register(sys.stdin, selectors.EVENT_READ)
+    while not selector.select(timeout=1):
+        for index in range(int(idle), len(connections)):
+            try:
+                connections[index].send(b"x")
+            except OSError:
+                connections[index].close()
+                connections[index], reopened = opened(True), reopened + 1
+    alive = 0
+    for connection in connections[:int(idle)]:
+        try:
+            alive += connection.recv(1, socket.MSG_PEEK) != b""
+        except BlockingIOError:
+            alive += 1
+        except OSError:
+            pass
+    print(json.dumps({"idle_still_open": alive, "slow_cut_off": reopened}), flush=True)
+
+
+if __name__ == "__main__":
+    {"invoke": invoke, "hold": hold}[sys.argv[1]](*sys.argv[2:])

@@ -87,7 +87,11 @@ def try_out(browser, folder):
     browser.driver.find_element(By.CSS_SELECTOR, "#try-form input[type=file]").send_keys(str(picture))
     browser.driver.find_element(By.CSS_SELECTOR, "#try-form button").click()
     wrong = []
-    rows = browser.driver.find_elements(By.CSS_SELECTOR, "#answer-table tbody tr")
+    for _ in range(100):
+        rows = browser.driver.find_elements(By.CSS_SELECTOR, "#answer-table tbody tr")
+        if rows:
+            break
+        time.sleep(0.1)
     if len(rows) != 5:
         wrong.append(f"{len(rows)} classes are shown, not 5")
     if not browser.run("const p = document.querySelector('.preview'); return p && p.naturalWidth === 32"):

@@ -1,4 +1,3 @@
-import Dispatch
 import Inference
 import InferenceTestSupport
 import TestSupport
@@ -20,23 +19,5 @@ func withHost<Result: Sendable>(
     defer { group.cancelAll() }
     for await port in ports { return try await body(port, host) }
     throw CancellationError()
-  }
-}
-
-/// Runs what blocks on a thread of its own: the few that tasks share must stay free for the server.
-func onThread<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
-  try await withCheckedThrowingContinuation { continuation in
-    DispatchQueue(label: "client").async { continuation.resume(with: Swift.Result { try body() }) }
-  }
-}
-
-/// One request on a connection of its own.
-func ask(
-  _ port: Int, _ method: String, _ path: String, _ headers: [String: String] = [:], body: [UInt8] = []
-) async throws -> HTTPConnection.Reply? {
-  try await onThread {
-    guard let connection = HTTPConnection(port: port) else { return nil }
-    connection.send(method, path, headers, body: body)
-    return connection.reply()
   }
 }

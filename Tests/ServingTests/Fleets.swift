@@ -1,4 +1,3 @@
-import Dispatch
 import Hosting
 import Inference
 import InferenceTestSupport
@@ -128,24 +127,6 @@ func withRuntime<Result: Sendable>(
     return try await service.respond(to: request, endpoint: endpoint, operation: operation, from: client)
   } _: {
     try await body($0)
-  }
-}
-
-/// Runs what blocks on a thread of its own: the few that tasks share must stay free for the server.
-func onThread<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
-  try await withCheckedThrowingContinuation { continuation in
-    DispatchQueue(label: "client").async { continuation.resume(with: Swift.Result { try body() }) }
-  }
-}
-
-/// One request on a connection of its own.
-func ask(
-  _ port: Int, _ method: String, _ path: String, _ headers: [String: String] = [:], body: [UInt8] = []
-) async throws -> HTTPConnection.Reply? {
-  try await onThread {
-    guard let connection = HTTPConnection(port: port) else { return nil }
-    connection.send(method, path, headers, body: body)
-    return connection.reply()
   }
 }
 

@@ -9,6 +9,19 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 
+class Verdicts:
+    """Tells what is wrong with which page, and counts."""
+
+    def __init__(self, area=""):
+        self.area, self.count, self.failures = area, 0, 0
+
+    def __call__(self, page, view, name, wrong):
+        self.count += 1
+        self.failures += bool(wrong)
+        for sentence in wrong:
+            print(f"FAILED  {self.area}{page} ({view}), {name}: {sentence}".encode("ascii", "backslashreplace").decode())
+
+
 def decimal(value, places):
     """As the report writes numbers: halves away from 0, commas between thousands, a real minus."""
     scaled = abs(value) * 10**places

@@ -37,15 +37,7 @@ def main():
 
 def look(browser, folder):
     """Returns how many checks failed."""
-    count, failures = 0, 0
-
-    def tell(page, view, name, wrong):
-        nonlocal count, failures
-        count += 1
-        failures += bool(wrong)
-        for sentence in wrong:
-            print(f"FAILED  {page} ({view}), {name}: {sentence}".encode("ascii", "backslashreplace").decode())
-
+    tell = checks.Verdicts()
     for name in ("drawn", "compare", "naughty", "naughty-compare", "hard", "lost", *material.TRAININGS, *material.TUNINGS):
         page, begun = folder / f"{name}.html", time.monotonic()
         for view, size, dark in (("desktop", DESKTOP, False), ("desktop, dark", DESKTOP, True), ("phone", PHONE, False)):
@@ -86,8 +78,8 @@ def look(browser, folder):
         if name in ("drawn", "compare", "training", "tuning"):
             tell(name, "paper", "prints", checks.prints(browser))
         print(f"== {name} took {time.monotonic() - begun:.1f} s", file=sys.stderr)
-    print(f"pages: {count} checks, {failures} failed")
-    return failures
+    print(f"pages: {tell.count} checks, {tell.failures} failed")
+    return tell.failures
 
 
 if __name__ == "__main__":

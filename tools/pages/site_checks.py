@@ -87,7 +87,11 @@ def try_out(browser, folder):
     browser.driver.find_element(By.CSS_SELECTOR, "#try-form input[type=file]").send_keys(str(picture))
     browser.driver.find_element(By.CSS_SELECTOR, "#try-form button").click()
     wrong = []
-    rows = browser.driver.find_elements(By.CSS_SELECTOR, "#answer-table tbody tr")
+    for _ in range(100):
+        rows = browser.driver.find_elements(By.CSS_SELECTOR, "#answer-table tbody tr")
+        if rows:
+            break
+        time.sleep(0.1)
     if len(rows) != 5:
         wrong.append(f"{len(rows)} classes are shown, not 5")
     if not browser.run("const p = document.querySelector('.preview'); return p && p.naturalWidth === 32"):
@@ -115,15 +119,7 @@ def live(browser):
 
 def look(browser, program, folder, pictures):
     """Returns how many checks failed."""
-    count, failures = 0, 0
-
-    def tell(page, view, name, wrong):
-        nonlocal count, failures
-        count += 1
-        failures += bool(wrong)
-        for sentence in wrong:
-            print(f"FAILED  dashboard, {page} ({view}), {name}: {sentence}".encode("ascii", "backslashreplace").decode())
-
+    tell = checks.Verdicts("dashboard, ")
     begun = time.monotonic()
     for odd in ("", NAUGHTY):
         with Server(program, *(["--odd", odd] if odd else []), "--outputs", str(folder)) as server:
@@ -155,6 +151,6 @@ def look(browser, program, folder, pictures):
                     browser.picture(pictures / "answer-desktop.png")
                 browser.open(server.address + pages(odd)["live"], WIDE)
                 tell("live", "desktop", "log", live(browser))
-    print(f"dashboard: {count} checks, {failures} failed")
+    print(f"dashboard: {tell.count} checks, {tell.failures} failed")
     print(f"== dashboard took {time.monotonic() - begun:.1f} s", file=sys.stderr)
-    return failures
+    return tell.failures

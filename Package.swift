@@ -39,6 +39,10 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
     .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.30.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.9.0"),
+    .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
+    .package(url: "https://github.com/apple/swift-metrics.git", from: "2.9.0"),
+    .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
+    .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.30.0"),
   ],
   targets: [
     .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
@@ -106,6 +110,52 @@ let package = Package(
       swiftSettings: strict),
     // Parameters and scores: it knows nothing of a training.
     .target(name: "Search", dependencies: ["COpenBLAS"], exclude: ["README.md"], swiftSettings: strict),
+    .target(name: "CProcesses", cSettings: optimised),
+    // Child processes: started, watched, limited, ended.
+    .target(name: "Jobs", dependencies: ["Files", "CProcesses"], swiftSettings: strict),
+    // A search over trainings, each a job.
+    .target(
+      name: "Tuning", dependencies: ["Files", "Jobs", "Models", "Reporting", "Search", "Training"],
+      exclude: ["README.md"], swiftSettings: strict),
+    // Amazon's Signature Version 4, made and checked.
+    .target(
+      name: "Signatures",
+      dependencies: [
+        .product(name: "Crypto", package: "swift-crypto"), .product(name: "HTTPTypes", package: "swift-http-types"),
+      ],
+      swiftSettings: strict),
+    // S3 on a folder, and a client of a real one.
+    .target(
+      name: "Objects",
+      dependencies: [
+        "Files", "Signatures", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "Crypto", package: "swift-crypto"),
+      ],
+      swiftSettings: strict),
+    // SageMaker's operations: requests checked, kept, turned into jobs.
+    .target(
+      name: "ControlPlane",
+      dependencies: [
+        "Files", "Jobs", "Objects", "Tuning", .product(name: "GRDB", package: "GRDB.swift"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: strict),
+    // The local SageMaker: one port for all of it.
+    .target(
+      name: "Serving",
+      dependencies: [
+        "ControlPlane", "Files", "Hosting", "Inference", "Objects", "Reporting", "Scoring", "Signatures",
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Metrics", package: "swift-metrics"),
+        .product(name: "Mustache", package: "swift-mustache"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: strict),
     .target(name: "Terminal", dependencies: ["CLinux"], swiftSettings: strict),
     .target(name: "Sampling", dependencies: ["Files", "Imaging"], swiftSettings: strict),
     .executableTarget(
@@ -113,7 +163,7 @@ let package = Package(
       dependencies: [
         "Files", "Records", "Hosting", "Imaging", "Inference", "Models", "Networks", "Pipelines",
         "Predictions",
-        "Reporting", "Sampling", "Scoring", "Tensors", "Terminal", "Training",
+        "Reporting", "Sampling", "Scoring", "Search", "Serving", "Tensors", "Terminal", "Training", "Tuning",
         .target(name: "MessagePassing", condition: .when(traits: ["MPI"])), argumentParser,
       ],
       swiftSettings: strict),
@@ -196,6 +246,20 @@ let package = Package(
       swiftSettings: tests),
     .testTarget(
       name: "SearchTests", dependencies: ["Search", "TestSupport"], exclude: ["Goldens"],
+      swiftSettings: tests),
+    .testTarget(name: "JobsTests", dependencies: ["Jobs", "Files", "TestSupport"], swiftSettings: tests),
+    .testTarget(
+      name: "TuningTests", dependencies: ["Tuning", "Files", "Jobs", "Search", "TestSupport", "Training"],
+      swiftSettings: tests),
+    .testTarget(name: "SignaturesTests", dependencies: ["Signatures", "TestSupport"], swiftSettings: tests),
+    .testTarget(
+      name: "ObjectsTests", dependencies: ["Objects", "Files", "Signatures", "TestSupport"], swiftSettings: tests),
+    .testTarget(
+      name: "ControlPlaneTests", dependencies: ["ControlPlane", "Files", "Jobs", "Objects", "TestSupport"],
+      swiftSettings: tests),
+    .testTarget(
+      name: "ServingTests",
+      dependencies: ["Serving", "ControlPlane", "Files", "InferenceTestSupport", "Objects", "Signatures", "TestSupport"],
       swiftSettings: tests),
     .testTarget(
       name: "CommandTests", dependencies: ["imrec", "im2rec", "Files", "Imaging", "Models", "TestSupport"],

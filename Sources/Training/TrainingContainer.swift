@@ -34,8 +34,7 @@ public struct TrainingContainer: Sendable {
     request.resumes = true
     let model = join(root, "input/data/model")
     if isFolder(model) {
-      let archives = names(in: model).filter { $0.hasSuffix(".tar.gz") || $0.hasSuffix(".tar") }
-      request.pretrained = archives.first.map { join(model, $0) } ?? model
+      request.pretrained = TrainingSource.archive(in: model) ?? model
     }
     return request
   }
@@ -67,40 +66,9 @@ public struct TrainingContainer: Sendable {
       throw TrainingError(
         "Unable to start training. There is no \(name) channel: \(folder) is not there")
     }
-    let type = channels[name]?.contentType ?? ""
-    let isImages = type.hasPrefix("image/") || type.contains("x-image")
     let lists = join(root, "input/data/\(name)_lst")
-    if isImages || (type.isEmpty && isFolder(lists)) {
-      let list = try only(".lst", in: lists, channel: name + "_lst")
-      return .list(list, root: folder)
-    }
-    let manifests = names(in: folder).filter { $0.hasSuffix(".manifest") || $0.hasSuffix(".jsonl") }
-    if manifests.count == 1, !names(in: folder).contains(where: { $0.hasSuffix(".rec") }) {
-      var options = ManifestOptions()
-      options.labelsAreClassIDs = type.contains("label-format=class-id")
-      return .manifest(join(folder, manifests[0]), options)
-    }
-    return .records(try only(".rec", in: folder, channel: name))
-  }
-
-  /// The one file with this ending.
-  private func only(_ suffix: String, in folder: String, channel: String) throws(TrainingError) -> String {
-    let found = names(in: folder).filter { $0.hasSuffix(suffix) }
-    guard let name = found.first else {
-      throw TrainingError(
-        "Unable to start training. There is no \(suffix) file in the \(channel) channel (\(folder))")
-    }
-    guard found.count == 1 else {
-      throw TrainingError(
-        "Unable to start training. There are \(found.count) \(suffix) files in the \(channel) channel "
-          + "(\(found.prefix(3).joined(separator: ", "))); one is expected")
-    }
-    return join(folder, name)
-  }
-
-  /// Files, those in folders too, as SageMaker keeps the keys of a prefix; sorted.
-  private func names(in folder: String) -> [String] {
-    let names = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
-    return names.filter { !isFolder(join(folder, $0)) }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    return try TrainingSource(
+      channel: name, at: folder, lists: isFolder(lists) ? lists : nil,
+      contentType: channels[name]?.contentType ?? "")
   }
 }

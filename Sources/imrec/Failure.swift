@@ -7,6 +7,7 @@ import Predictions
 import Records
 import Terminal
 import Training
+import Tuning
 
 /// An error as the user reads it: what is wrong, and what to do.
 struct Failure {
@@ -42,6 +43,9 @@ struct Failure {
     case let error as TrainingError:
       sentence = error.description
       remedy = nil
+    case let error as TuningError:
+      sentence = error.description
+      remedy = error.remedy
     case let error as FitError:
       sentence = error.description
       remedy = error.remedy

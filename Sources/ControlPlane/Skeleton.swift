@@ -1,0 +1,4 @@
+import GRDB
+import Jobs
+import Objects
+import Tuning

@@ -1,0 +1,115 @@
+import Files
+import Glibc
+
+/// Takes the lines of a file as they are written, while `body` runs, and those that are left when it has ended.
+///
+/// The file may be appended to, or be replaced by one that begins with the same lines, as a trainer's `metrics.jsonl`; it
+/// need not be there at first. A line is taken when its line end is there, the last one also without.
+///
+/// - Parameters:
+///   - path: its folder is there.
+///   - skipped: lines at its start that are not to be taken: those of an earlier run.
+///   - take: gets one line after the other, without the line end; of one of more than 64 KiB, the start.
+/// - Throws: what `body` throws; `JobError` where the folder cannot be watched. A file that cannot be read is *not* an error.
+/// - Complexity: no work while nothing is written; of a file that was replaced all lines are read again.
+public func followLines<Result: Sendable>(
+  of path: String, skipping skipped: Int = 0, take: @escaping @Sendable (String) async -> Void,
+  during body: @Sendable () async throws -> Result
+) async throws -> Result {
+  let watch = try FolderWatch(folderName(path))
+  let changes = watch.changes
+  async let last: LineReader = {
+    var reader = LineReader(path, skipping: skipped)
+    // What was there before the watch began.
+    for line in reader.next() { await take(line) }
+    for await _ in changes {
+      for line in reader.next() { await take(line) }
+    }
+    return reader
+  }()
+  let result: Swift.Result<Result, any Error>
+  do { result = .success(try await body()) } catch { result = .failure(error) }
+  watch.finish()
+  var reader = await last
+  for line in reader.next(isLast: true) { await take(line) }
+  return try result.get()
+}
+
+/// The number of lines of a file; 0 where there is none.
+public func lineCount(of path: String) -> Int {
+  var reader = LineReader(path, skipping: 0)
+  return reader.next(isLast: true).count
+}
+
+/// Reads the whole lines that were added to a file.
+struct LineReader {
+  private let path: String
+  private var identity: (device: dev_t, number: ino_t)?
+  private var offset = 0
+  private var rest: [UInt8] = []
+  /// Of the start of the file; of a new file as many are passed over.
+  private var taken: Int
+  private var toSkip: Int
+
+  static let longestLine = 1 << 16
+
+  init(_ path: String, skipping skipped: Int) {
+    self.path = path
+    (taken, toSkip) = (0, skipped)
+  }
+
+  /// - Parameter isLast: also what has no line end.
+  mutating func next(isLast: Bool = false) -> [String] {
+    var lines: [String] = []
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+    if descriptor >= 0 {
+      defer { close(descriptor) }
+      var info = stat()
+      if unsafe fstat(descriptor, &info) == 0, info.st_mode & S_IFMT == S_IFREG {
+        restart(ifOther: info)
+        read(descriptor, &lines)
+      }
+    }
+    if isLast, !rest.isEmpty {
+      finish(&lines)
+    }
+    return lines
+  }
+
+  private mutating func restart(ifOther info: stat) {
+    if let identity, identity == (info.st_dev, info.st_ino), Int(info.st_size) >= offset { return }
+    if identity != nil { toSkip += taken }
+    identity = (info.st_dev, info.st_ino)
+    (offset, taken, rest) = (0, 0, [])
+  }
+
+  private mutating func read(_ descriptor: Int32, _ lines: inout [String]) {
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let place = off_t(offset)
+      let count = unsafe buffer.withUnsafeMutableBytes {
+        unsafe pread(descriptor, $0.baseAddress, $0.count, place)
+      }
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { return }
+      offset += count
+      for byte in buffer[..<count] {
+        if byte == UInt8(ascii: "\n") {
+          finish(&lines)
+        } else if rest.count < Self.longestLine {
+          rest.append(byte)
+        }
+      }
+    }
+  }
+
+  private mutating func finish(_ lines: inout [String]) {
+    taken += 1
+    if toSkip > 0 {
+      toSkip -= 1
+    } else {
+      lines.append(String(decoding: rest, as: UTF8.self))
+    }
+    rest = []
+  }
+}

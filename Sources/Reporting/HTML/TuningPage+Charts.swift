@@ -1,0 +1,230 @@
+extension TuningPage {
+  /// The least and the largest objective, with room between them.
+  private var span: ClosedRange<Double> {
+    let values = scored.compactMap(\.objective)
+    let (low, high) = (values.min() ?? 0, values.max() ?? 1)
+    if isShare {
+      // Whole steps of a twentieth, as people read percentages.
+      let bottom = max(0, (low * 20).rounded(.down) / 20)
+      return bottom...max(bottom + 0.05, min(1, (high * 20).rounded(.up) / 20))
+    }
+    let room = max(high - low, abs(high) * 1e-6, 1e-12) * 0.08
+    return (low - room)...(high + room)
+  }
+
+  private var objectiveTicks: [(Double, String)] {
+    let range = span
+    return (0...4).map { step in
+      let value = range.lowerBound + (range.upperBound - range.lowerBound) * Double(step) / 4
+      return (value, isShare ? decimal(100 * value, 1) : Self.short("\(value)"))
+    }
+  }
+
+  private var axisName: String { isShare ? "\(report.metric), %" : report.metric }
+
+  // MARK: All parameters together
+
+  /// Parameters that a drawing has room for: the most important ones.
+  private var drawn: [Int] {
+    let order = report.parameters.indices.sorted { left, right in
+      let (a, b) = (
+        report.parameters[left].importance?.total ?? 0, report.parameters[right].importance?.total ?? 0
+      )
+      return (b, left) < (a, right)
+    }
+    return order.prefix(7).sorted()
+  }
+
+  var together: Section {
+    let left = report.parameters.count - drawn.count
+    return Section(
+      "together", "All hyperparameters together",
+      lead:
+        "A line a job: where it crosses an axis is the value that it had; the last axis is what it came to.",
+      [
+        Block.chart(
+          parallel, table: nil,
+          note: "The thick line is the best job, the blue ones are the best quarter."
+            + (left > 0
+              ? " \(counted(left, "hyperparameter")) of less importance are only in the table." : ""))
+      ])
+  }
+
+  private var parallel: Chart {
+    let axes = drawn
+    var chart = Chart(
+      id: "parallel", title: "Hyperparameters and \(clipped(report.metric, to: 60))",
+      description: best.flatMap { job in
+        job.objective.map { value in
+          "The best job: "
+            + axes.map {
+              "\(clipped(report.parameters[$0].name, to: 60)) \(clipped(Self.short(job.values[$0]), to: 60))"
+            }
+            .joined(separator: ", ") + ", \(objective(value))."
+        }
+      } ?? "No job is the best yet.", width: 720, height: 350)
+    let (top, height, left) = (52.0, 250.0, 52.0)
+    let step = (720 - 2 * left) / Double(max(1, axes.count))
+    let place = Plane(left: 0, top: top, width: 1, height: height, y: span)
+    func down(_ unit: Double) -> Double { top + height * (1 - min(max(unit, 0), 1)) }
+    let order = scored.sorted { a, b in
+      let (x, y) = (a.objective ?? 0, b.objective ?? 0)
+      return report.isMaximized ? x < y : x > y
+    }
+    let good = order.count - max(1, order.count / 4)
+    // The better ones over the others, the best one on top.
+    for (rank, job) in order.enumerated() {
+      var points: [(Double, Double)] = []
+      for (number, axis) in axes.enumerated() {
+        if let unit = job.places[axis] { points.append((left + step * Double(number), down(unit))) }
+      }
+      points.append((left + step * Double(axes.count), place.down(job.objective ?? 0)))
+      if !job.isBest { chart.path(points, rank >= good ? "line-good" : "line-job") }
+    }
+    for job in order where job.isBest {
+      var points: [(Double, Double)] = []
+      for (number, axis) in axes.enumerated() {
+        if let unit = job.places[axis] { points.append((left + step * Double(number), down(unit))) }
+      }
+      points.append((left + step * Double(axes.count), place.down(job.objective ?? 0)))
+      chart.path(points, "line-wrong")
+      for point in points { chart.circle(point.0, point.1, 4, "dot-wrong") }
+    }
+    for (number, axis) in axes.enumerated() {
+      let (parameter, x) = (report.parameters[axis], left + step * Double(number))
+      chart.line(x, top, x, top + height, "axis")
+      chart.text(
+        x, 22, clipped(parameter.name, to: max(6, Int(exactly: (step / 8).rounded(.down)) ?? 6)), .middle)
+      let ticks =
+        parameter.isCategorical
+        ? parameter.ticks : [parameter.ticks.first, parameter.ticks.last].compactMap { $0 }
+      for tick in ticks {
+        let words = clipped(Self.short(tick.words), to: 11)
+        if parameter.isCategorical {
+          if ticks.count <= 15 { chart.text(x + 6, down(tick.place) + 4, words, style: "tick") }
+        } else {
+          chart.text(x, tick.place > 0.5 ? top - 8 : top + height + 18, words, .middle, style: "tick")
+        }
+      }
+    }
+    let x = left + step * Double(axes.count)
+    chart.line(x, top, x, top + height, "axis")
+    chart.text(714, 22, clipped(axisName, to: 24), .end)
+    for (value, words) in [objectiveTicks.first, objectiveTicks.last].compactMap({ $0 }) {
+      chart.text(x, value > span.lowerBound ? top - 8 : top + height + 18, words, .middle, style: "tick")
+    }
+    return chart
+  }
+
+  // MARK: Job by job
+
+  var history: Section {
+    var said = "No job is the best yet."
+    if let best, let value = best.objective {
+      said = "The best is job \(best.number) with \(objective(value))."
+    }
+    var chart = Chart(
+      id: "history", title: "\(clipped(report.metric, to: 60)) of each job, and the best so far",
+      description: said,
+      width: 640, height: 300)
+    let last = Double(max(2, report.jobs.count))
+    let plane = Plane(left: 64, top: 14, width: 560, height: 230, x: 1...last, y: span)
+    let ticks = axisSteps(to: last, about: 10).filter { $0 <= last && $0 >= 1 && $0 == $0.rounded() }
+    chart.axes(
+      plane, xTicks: ticks.map { ($0, decimal($0, 0)) }, yTicks: objectiveTicks, xName: "Job",
+      yName: clipped(axisName, to: 34))
+    var line: [(Double, Double)] = []
+    var record: Double?
+    for job in scored {
+      guard let value = job.objective else { continue }
+      let x = plane.across(Double(job.number))
+      if let record { line.append((x, plane.down(record))) }
+      if isEligible(job), record.map({ report.isMaximized ? value > $0 : value < $0 }) ?? true { record = value }
+      if let record { line.append((x, plane.down(record))) }
+    }
+    if let record { line.append((plane.across(last), plane.down(record))) }
+    chart.path(line, "line-right")
+    for job in scored {
+      guard let value = job.objective else { continue }
+      chart.circle(
+        plane.across(Double(job.number)), plane.down(value), job.isBest ? 6 : 4,
+        job.isBest ? "dot-wrong" : job.status == "Completed" ? "dot-right" : "dot-a")
+    }
+    return Section(
+      "history", "Job by job",
+      [
+        Block.chart(
+          chart, table: nil,
+          note:
+            "The line is the best so far. The large mark is the best job; hollow ones were stopped or still run. "
+            + "Jobs without a value have no mark.")
+      ])
+  }
+
+  /// Whether it may be the best: as SageMaker counts, a completed job, where there is one.
+  private func isEligible(_ job: TuningReport.Job) -> Bool {
+    job.status == "Completed" || !scored.contains { $0.status == "Completed" }
+  }
+
+  // MARK: Each parameter
+
+  var each: Section {
+    var charts = report.parameters.indices.map { index in [Block.chart(scatter(index), table: nil)] }
+    // One alone would be as wide as the page.
+    if charts.count == 1 { charts.append([]) }
+    return Section(
+      "each", "Each hyperparameter",
+      lead: "The other hyperparameters vary, too: a cloud without a shape says that this one matters little by itself.",
+      [Block.columns(charts)])
+  }
+
+  private func scatter(_ index: Int) -> Chart {
+    let parameter = report.parameters[index]
+    var said = "No job is the best yet."
+    if let best { said = "The best job has \(clipped(Self.short(best.values[index]), to: 60))." }
+    let scale = parameter.isCategorical ? "" : ", \(parameter.scaling.lowercased()) scale"
+    var chart = Chart(
+      id: "parameter-\(index + 1)", title: clipped(parameter.name, to: 60) + scale, description: said,
+      height: 290)
+    let plane = Plane(left: 58, top: 12, width: 336, height: 216, x: 0...1, y: span)
+    let ticks =
+      parameter.isCategorical
+      ? parameter.ticks : parameter.ticks.enumerated().filter { $0.offset % 2 == 0 }.map(\.element)
+    let room = ticks.count > 6 ? 4 : max(5, 48 / max(1, ticks.count))
+    let shown = ticks.count > 12 ? [] : ticks
+    chart.axes(
+      plane, xTicks: shown.map { ($0.place, clipped(Self.short($0.words), to: room)) },
+      yTicks: objectiveTicks,
+      xName: clipped(parameter.name, to: 40), yName: clipped(axisName, to: 32))
+    // The best one is drawn last, over the others.
+    for job in scored.filter({ !$0.isBest }) + scored.filter(\.isBest) {
+      guard let value = job.objective, let unit = job.places[index] else { continue }
+      chart.circle(
+        plane.across(min(max(unit, 0), 1)), plane.down(value), job.isBest ? 6 : 4,
+        job.isBest ? "dot-wrong" : job.status == "Completed" ? "dot-right" : "dot-a")
+    }
+    return chart
+  }
+
+  // MARK: Importance
+
+  var importance: Section {
+    let known = report.parameters.filter { $0.importance != nil }
+      .sorted { ($0.importance?.total ?? 0) > ($1.importance?.total ?? 0) }
+    var table = Table(
+      "importance-table", "Shares of the objective's variance", text: ["Hyperparameter"],
+      numbers: ["Alone", "With others"])
+    for parameter in known {
+      table.add([
+        Cell.long(parameter.name, limit: 60, isHead: true), Cell.share(parameter.importance?.alone ?? 0),
+        Cell.share(parameter.importance?.total ?? 0),
+      ])
+    }
+    return Section(
+      "importance", "What mattered",
+      lead:
+        "How much of the objective's ups and downs over the whole space a hyperparameter explains, by the model of the "
+        + "search: by itself, and with all that it does together with others. With few jobs this is a guess.",
+      [Block.table(table)])
+  }
+}

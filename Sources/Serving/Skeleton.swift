@@ -1,0 +1,5 @@
+import ControlPlane
+import Hummingbird
+import Metrics
+import Mustache
+import Objects

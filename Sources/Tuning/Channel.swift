@@ -1,0 +1,92 @@
+import Files
+public import Training
+
+/// A channel of InputDataConfig.
+public struct Channel: Hashable, Sendable {
+  public let name: String
+  /// S3Uri: a `file://` URL or a path here; else what a resolver makes one of.
+  public let place: String
+  public let contentType: String
+  /// Of an augmented manifest: the image's, then the label's.
+  public let attributes: [String]
+
+  static let members = [
+    "ChannelName", "DataSource", "ContentType", "CompressionType", "RecordWrapperType", "InputMode",
+    "ShuffleConfig",
+  ]
+
+  init(_ reader: RequestReader) throws(TuningError) {
+    name = try reader.required(reader.text("ChannelName"), "ChannelName")
+    contentType = try reader.text("ContentType") ?? ""
+    let source = try reader.required(reader.object("DataSource"), "DataSource")
+    let place = try source.required(source.object("S3DataSource"), "S3DataSource")
+    self.place = try place.required(place.text("S3Uri"), "S3Uri")
+    var attributes: [String] = []
+    for value in try place.list("AttributeNames") {
+      guard case .text(let name) = value else {
+        throw TuningError("\(place.place("AttributeNames")): strings are expected")
+      }
+      attributes.append(name)
+    }
+    self.attributes = attributes
+  }
+
+  /// Makes a path of this machine of an S3Uri.
+  public typealias Resolver = @Sendable (String) throws -> String
+
+  /// Paths as they are, and `file://` URLs.
+  /// - Throws: `TuningError` for `s3://` and for what is nowhere.
+  public static let local: Resolver = { place in
+    let path = try pathHere(place)
+    guard FileStamp(path: path) != nil else { throw TuningError("\(path): there is no such file or folder") }
+    return path
+  }
+
+  /// The path that a place names, whether something is there or not.
+  public static func pathHere(_ place: String) throws(TuningError) -> String {
+    do throws(ReferenceFault) { return try localPath(ofReference: place) } catch {
+      switch error {
+      case .scheme(let scheme):
+        throw TuningError(
+          "\(place): \(scheme):// is not on this machine; a path or a file:// URL is expected",
+          remedy: "Download it first, for example: aws s3 cp --recursive \(place) data/")
+      case .malformed: throw TuningError("\(place): this is no file:// URL, such as file:///data/train")
+      }
+    }
+  }
+}
+
+/// What the jobs of a tuning learn from.
+public struct TrainingInputs: Hashable, Sendable {
+  public let train: TrainingSource
+  public let validation: TrainingSource
+  /// A model to start from.
+  public let pretrained: String?
+
+  public init(train: TrainingSource, validation: TrainingSource, pretrained: String? = nil) {
+    (self.train, self.validation, self.pretrained) = (train, validation, pretrained)
+  }
+
+  /// - Throws: `TuningError`, `TrainingError`: a channel that is missing or has not what it is to have.
+  public init(_ channels: [Channel], resolve: Channel.Resolver = Channel.local) throws {
+    func path(_ name: String) throws -> String? {
+      try channels.first { $0.name == name }.map { try resolve($0.place) }
+    }
+    func source(_ name: String) throws -> TrainingSource {
+      guard let channel = channels.first(where: { $0.name == name }) else {
+        throw TuningError(
+          "InputDataConfig has no channel '\(name)'; the channels 'train' and 'validation' are expected")
+      }
+      if let image = channel.attributes.first, image != "source-ref" {
+        throw TuningError(
+          "the channel '\(name)': the first of AttributeNames is [\(image)], 'source-ref' is expected")
+      }
+      return try TrainingSource(
+        channel: name, at: resolve(channel.place), lists: path(name + "_lst"),
+        contentType: channel.contentType)
+    }
+    train = try source("train")
+    validation = try source("validation")
+    pretrained = try path("model").map { TrainingSource.archive(in: $0) ?? $0 }
+  }
+}

@@ -1,0 +1,54 @@
+import Reporting
+import Search
+
+extension TuningSearch {
+  /// The figures of a tuning so far, for people.
+  /// - Complexity: that of `Importance`: cubic in the jobs.
+  func report(_ record: TuningRecord) -> TuningReport {
+    let plan = request.plan
+    let best = record.best(plan.direction.isBetter)
+    let importance = Importance(plan, history(record))
+    var report = TuningReport(name: request.name, metric: request.metric)
+    report.isMaximized = plan.direction == .maximize
+    report.status = record.status.rawValue
+    report.note = record.failureReason ?? record.completionReason
+    report.strategy = plan.strategy.rawValue
+    report.plannedJobs = plan.jobs
+    report.seconds = record.runtimeSeconds
+    report.parameters = plan.space.parameters.enumerated().map { index, parameter in
+      var shown = TuningReport.Parameter(name: parameter.name, scaling: parameter.effectiveScaling.rawValue)
+      if case .categorical(let values) = parameter.domain {
+        shown.isCategorical = true
+        shown.ticks = values.enumerated().map { ((Double($0) + 0.5) / Double(values.count), $1) }
+      } else {
+        shown.ticks = [0, 0.25, 0.5, 0.75, 1].map { ($0, parameter.value(at: $0).description) }
+      }
+      shown.importance = importance.map { ($0.alone[index], $0.total[index]) }
+      return shown
+    }
+    report.jobs = record.jobs.map { job in
+      var shown = TuningReport.Job(number: job.number, name: job.name, status: job.status.rawValue)
+      if job.status == .inProgress, record.status != .inProgress { shown.status = "Stopped" }
+      shown.values = plan.space.parameters.map { job.tuned[$0.name] ?? "" }
+      shown.places = plan.space.parameters.map { parameter in
+        job.tuned[parameter.name].flatMap { try? parameter.value(of: $0) }.flatMap(parameter.unit)
+      }
+      shown.objective = job.score
+      shown.epochs = job.curve.count
+      if let start = job.startTime, let end = job.endTime { shown.seconds = end - start }
+      shown.isBest = job.number == best?.number
+      shown.wasStoppedEarly = job.wasStoppedEarly
+      shown.reason = job.failureReason
+      return shown
+    }
+    report.settings = request.statics.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    report.details =
+      [
+        ("Strategy", plan.strategy.rawValue), ("Seed", "\(plan.seed)"),
+        ("Jobs at once", "\(plan.parallelJobs)"),
+        ("Early stopping", request.stopsEarly ? "Auto: the median rule" : "Off"),
+      ] + request.channels.map { ("Channel \($0.name)", $0.place) }
+      + record.warmStart.map { ("Warm start", "\($0.name), \($0.jobs.count) jobs") }
+    return report
+  }
+}

@@ -1,0 +1,106 @@
+import ArgumentParser
+import Files
+import Foundation
+import Search
+import Terminal
+import Tuning
+
+struct TuneCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tune",
+    abstract: "Hyperparameters that train well, found by trying.",
+    discussion: """
+      REQUEST is SageMaker's CreateHyperParameterTuningJob as a file; each job trains in a process of its own.
+      EXAMPLE: imrec tune request.json --output tuning
+      Ctrl-C and SIGTERM stop the jobs in order; the same command with --resume goes on. So it does after kill -9.
+      """)
+
+  @Argument(help: "JSON; an S3Uri may be a path or a file:// URL.")
+  var request: String
+  @Option(
+    help: ArgumentHelp("Gets tuning.json, tuning.html, and a folder a job.", valueName: "folder"))
+  var output: String
+  @Flag(help: "Go on with the tuning in the folder, where a former run was broken off.")
+  var resume = false
+  @Option(
+    help: ArgumentHelp("Threads of all jobs together. (default: the number of cores)", valueName: "count"),
+    transform: wholeNumber(1...1024))
+  var threads = Imrec.coreCount
+  @OptionGroup(title: "Output") var options: OutputOptions
+
+  func run() async throws {
+    let asked = try readRequest()
+    let folder = try TuningFolder(output, asked)
+    let record = try start(asked, folder)
+    let (runner, warnings) = try makeRunner(asked)
+    for warning in asked.warnings() + warnings { options.words.warn(printable(warning)) }
+    let screen = TuningScreen(asked, words: options.words)
+    let tuning = try TuningRun(
+      asked, record: record, runner: runner, keep: folder.keep, tell: screen.take,
+      now: { Date().timeIntervalSince1970 })
+    let last = try await tuning.run()
+    try finish(last, asked, folder)
+  }
+
+  @inline(never)
+  private func readRequest() throws -> TuningRequest {
+    do {
+      return try TuningRequest(JSONValue(json: readFile(request, limit: 1 << 24).bytes))
+    } catch let error as FileError {
+      throw error
+    } catch let error as TuningError {
+      throw TuningError("\(request): \(error)", remedy: error.remedy)
+    } catch {
+      throw TuningError("\(request): \(error)")
+    }
+  }
+
+  /// The record of a former run, or a new one.
+  @inline(never)
+  private func start(_ asked: TuningRequest, _ folder: TuningFolder) throws -> TuningRecord {
+    if let record = try folder.record() {
+      guard resume else {
+        throw TuningError(
+          "\(output): there is a tuning in this folder already",
+          remedy: "With --resume it goes on; or choose another --output.")
+      }
+      return record
+    }
+    var record = TuningRecord(asked.json)
+    record.warmStart = try asked.loadParents(beside: output)
+    return record
+  }
+
+  /// Checks everything that can be checked before the first job.
+  @inline(never)
+  private func makeRunner(_ asked: TuningRequest) throws -> (TrainingProcess, warnings: [String]) {
+    try asked.checkHyperparameters()
+    let inputs = try TrainingInputs(asked.channels)
+    var runner = TrainingProcess(folder: output, inputs: inputs, objective: try Objective(asked))
+    runner.threads = max(1, threads / asked.plan.parallelJobs)
+    runner.timeLimit = asked.jobSeconds.map { .seconds($0) }
+    var warnings: [String] = []
+    if let place = asked.outputPath {
+      if place.contains("://"), !place.lowercased().hasPrefix("file://") {
+        warnings.append("\(place) is not on this machine: the models stay in \(output)")
+      } else {
+        runner.outputFolder = try Channel.pathHere(place)
+      }
+    }
+    return (runner, warnings)
+  }
+
+  @inline(never)
+  private func finish(_ record: TuningRecord, _ asked: TuningRequest, _ folder: TuningFolder) throws {
+    switch record.status {
+    case .stopped, .inProgress:
+      throw StoppedRun(remedy: "What is done stands: the same command with --resume goes on.")
+    case .failed: throw TuningError(record.failureReason ?? "the tuning failed")
+    case .completed: break
+    }
+    let text =
+      options.json ? try folder.description(of: record) : TuningText(asked, record, folder: output).table
+    guard writeToOutput(text) else { throw OutputClosed() }
+    if record.count(.failed) > 0 { throw ExitCode(ExitStatus.someSkipped) }
+  }
+}

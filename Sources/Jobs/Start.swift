@@ -50,7 +50,7 @@ func start(_ command: Command) throws(JobError) -> Int32 {
 
   init(_ texts: [String]) { unsafe self.texts = texts.map { unsafe strdup($0) } + [nil] }
 
-  deinit { unsafe texts.forEach { unsafe free($0) } }
+  deinit { for index in unsafe texts.indices { unsafe free(texts[index]) } }
 }
 
 /// "Killed", "Terminated".

@@ -21,6 +21,10 @@ extension TuningRequest {
       }
     }
     guard plan.strategy == .hyperband, let resource = plan.resource else { return }
+    guard !plan.space.parameters.contains(where: { $0.name == "epochs" }) else {
+      throw TuningError(
+        "The range of 'epochs' cannot act with Hyperband, which says how many there are; leave it out")
+    }
     let values = try Hyperparameters(
       fixed + usual + [(name: "epochs", value: "\(resource.minimum)")], isComplete: false)
     try values.check()

@@ -24,6 +24,9 @@ extension TuningRequest {
   /// Static hyperparameters that say Hyperband's largest resource where its configuration does not.
   static let resourceNames = ["epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs"]
 
+  /// Epochs, as many as the trainer takes.
+  private static let largestResource = 1_000_000
+
   static func plan(
     _ config: RequestReader, _ limits: RequestReader, direction: Direction, ranges: RequestReader?,
     statics: [String: String], stopsEarly: Bool, endsOtherwise: Bool, seed: Int
@@ -91,10 +94,12 @@ extension TuningRequest {
       .object("HyperbandStrategyConfig", known: ["MinResource", "MaxResource"])
     // Said by the plan, which refuses it.
     guard strategy == .hyperband else { return given == nil ? nil : Plan.Resource(maximum: 1) }
-    let named = resourceNames.lazy.compactMap { statics[$0] }.first
-    guard let most = try given?.whole("MaxResource", 1...Int.max) ?? named.flatMap({ Int($0) }) else {
-      return nil
+    let limits = 1...largestResource
+    let named = resourceNames.lazy.compactMap { statics[$0] }.first.flatMap { Int($0) }
+    if let named, !limits.contains(named), given?.has("MaxResource") != true {
+      throw TuningError("epochs is \(named), Hyperband takes 1 to \(largestResource) of them")
     }
-    return Plan.Resource(minimum: try given?.whole("MinResource", 1...Int.max) ?? 1, maximum: most)
+    guard let most = try given?.whole("MaxResource", limits) ?? named else { return nil }
+    return Plan.Resource(minimum: try given?.whole("MinResource", limits) ?? 1, maximum: most)
   }
 }

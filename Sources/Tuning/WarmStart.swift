@@ -36,7 +36,7 @@ extension TuningRequest {
   private func check(
     _ parent: TuningRequest, _ record: TuningRecord, _ name: String, _ kind: WarmStart
   ) throws(TuningError) {
-    guard record.status != .inProgress, !record.jobs.contains(where: { $0.status == .inProgress }) else {
+    guard record.status != .inProgress else {
       throw TuningError(
         "The parent tuning job '\(name)' is not finished; a parent must be in a terminal state"
           + " (Completed, Stopped or Failed)",

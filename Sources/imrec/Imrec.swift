@@ -19,7 +19,8 @@ struct Imrec: AsyncParsableCommand {
           ExtractCommand.self, MergeCommand.self, TensorsCommand.self,
         ]),
       CommandGroup(
-        name: "Model", subcommands: [PredictCommand.self, TransformCommand.self, TrainCommand.self, TuneCommand.self]),
+        name: "Model",
+        subcommands: [PredictCommand.self, TransformCommand.self, TrainCommand.self, TuneCommand.self]),
       CommandGroup(name: "Score", subcommands: [ScoreCommand.self, CompareCommand.self]),
       CommandGroup(name: "Serve", subcommands: [HostCommand.self]),
       CommandGroup(name: "Tools", subcommands: [BenchCommand.self, SampleCommand.self]),

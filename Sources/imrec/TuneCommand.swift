@@ -30,9 +30,9 @@ struct TuneCommand: AsyncParsableCommand {
 
   func run() async throws {
     let asked = try readRequest()
+    let (runner, warnings) = try makeRunner(asked)
     let folder = try TuningFolder(output, asked)
     let record = try start(asked, folder)
-    let (runner, warnings) = try makeRunner(asked)
     for warning in asked.warnings() + warnings { options.words.warn(printable(warning)) }
     let screen = TuningScreen(asked, words: options.words)
     let tuning = try TuningRun(

@@ -28,9 +28,12 @@ struct TuneCommandTests {
   private static let ranges =
     #""ContinuousParameterRanges": [{"Name": "learning_rate", "MinValue": "0.001", "MaxValue": "0.1"}]"#
 
-  private func tune(_ folder: String, _ more: [String] = [], meanwhile: (pid_t) -> Void = { _ in }) -> ProgramRun {
+  private func tune(_ folder: String, _ more: [String] = [], meanwhile: (pid_t) -> Void = { _ in })
+    -> ProgramRun
+  {
     imrec.run(
-      ["tune", "request.json", "--output", "out", "--threads", "1"] + more, in: folder, seconds: 300, meanwhile: meanwhile)
+      ["tune", "request.json", "--output", "out", "--threads", "1"] + more, in: folder, seconds: 300,
+      meanwhile: meanwhile)
   }
 
   private func jobs(_ folder: String) -> [String] {
@@ -49,7 +52,12 @@ struct TuneCommandTests {
   }
 
   /// Waits until something holds, five minutes at most.
-  private func wait(_ holds: () -> Bool) { for _ in 0..<30_000 where !holds() { usleep(10_000) } }
+  private func wait(_ holds: () -> Bool) {
+    for _ in 0..<30_000 {
+      if holds() { return }
+      usleep(10_000)
+    }
+  }
 
   /// The trainings of a run: processes in whose command line the folder's jobs stand.
   private func trainings(of folder: String) -> [Int32] {
@@ -68,19 +76,24 @@ struct TuneCommandTests {
   @Test("leaves a table, the best model, its descriptions and a folder a job")
   func whole() throws {
     try withRecords { (folder) throws in
-      write(folder, parallel: 2, more: "\"OutputDataConfig\": {\"S3OutputPath\": \"file://\(folder)/models\"},")
+      write(
+        folder, parallel: 2, more: "\"OutputDataConfig\": {\"S3OutputPath\": \"file://\(folder)/models\"},")
       let run = tune(folder)
       #expect(run.status == 0, "\(run)")
       #expect(run.output.contains("validation:accuracy") && run.output.contains("\n* small-00"))
       #expect(jobs(folder).count == 3)
       for job in jobs(folder) {
-        #expect(scratchNames("\(folder)/out/\(job)") == [
-          "checkpoints", "hyperparameters.json", "metrics.jsonl", "model", "train.log", "training.html",
-        ])
+        #expect(
+          scratchNames("\(folder)/out/\(job)") == [
+            "checkpoints", "hyperparameters.json", "metrics.jsonl", "model", "train.log", "training.html",
+          ])
         #expect(scratchNames("\(folder)/models/\(job)/output") == ["model.tar.gz"])
       }
       let json = readScratchFile(folder + "/out/tuning.json")
-      for words in ["\"HyperParameterTuningJobStatus\" : \"Completed\"", "\"BestTrainingJob\"", "\"FinalObjective\"", "\"TunedHyperParameters\""] {
+      for words in [
+        "\"HyperParameterTuningJobStatus\" : \"Completed\"", "\"BestTrainingJob\"", "\"FinalObjective\"",
+        "\"TunedHyperParameters\"",
+      ] {
         #expect(json.contains(words))
       }
       #expect(readScratchFile(folder + "/out/tuning.html").contains("id=\"parallel\""))
@@ -88,9 +101,11 @@ struct TuneCommandTests {
       #expect(predicted.status == 0, "\(predicted)")
 
       let again = tune(folder)
-      #expect(again.status == 1 && again.errors.contains("there is a tuning in this folder already"), "\(again)")
+      #expect(
+        again.status == 1 && again.errors.contains("there is a tuning in this folder already"), "\(again)")
       let resumed = tune(folder, ["--resume", "--json"])
-      #expect(resumed.status == 0 && resumed.output == readScratchFile(folder + "/out/tuning.json"), "\(resumed)")
+      #expect(
+        resumed.status == 0 && resumed.output == readScratchFile(folder + "/out/tuning.json"), "\(resumed)")
       #expect(!resumed.errors.contains("begins"), "nothing is trained again")
     }
   }
@@ -131,12 +146,17 @@ struct TuneCommandTests {
         Glibc.kill(pid, SIGTERM)
       }
       #expect(run.status == 1 && run.errors.contains("the same command with --resume goes on"), "\(run)")
-      #expect(readScratchFile(folder + "/out/tuning.json").contains("\"HyperParameterTuningJobStatus\" : \"Stopped\""))
+      #expect(
+        readScratchFile(folder + "/out/tuning.json").contains(
+          "\"HyperParameterTuningJobStatus\" : \"Stopped\""))
       for job in jobs(folder) where !scratchNames("\(folder)/out/\(job)/checkpoints").isEmpty {
         #expect(scratchNames("\(folder)/out/\(job)/checkpoints").allSatisfy { !$0.hasSuffix(".partial") })
       }
       let resumed = tune(folder, ["--resume"]) { pid in
-        wait { readScratchFile("\(folder)/out/\(jobs(folder)[0])/train.log").contains("Resuming from the checkpoint") }
+        wait {
+          readScratchFile("\(folder)/out/\(jobs(folder)[0])/train.log").contains(
+            "Resuming from the checkpoint")
+        }
         Glibc.kill(pid, SIGTERM)
       }
       #expect(resumed.errors.contains("job 1 of 2 goes on"), "\(resumed)")
@@ -149,7 +169,9 @@ struct TuneCommandTests {
       write(folder, strategy: "Hyperband", jobs: 3, epochs: 3)
       let run = tune(folder)
       #expect(run.status == 0, "\(run)")
-      let counts = jobs(folder).map { readScratchFile("\(folder)/out/\($0)/metrics.jsonl").split(separator: "\n").count }
+      let counts = jobs(folder).map {
+        readScratchFile("\(folder)/out/\($0)/metrics.jsonl").split(separator: "\n").count
+      }
       #expect(counts.sorted() == [1, 1, 3], "\(counts)")
       let logs = jobs(folder).map { readScratchFile("\(folder)/out/\($0)/train.log") }
       #expect(logs.count { $0.contains("Resuming from the checkpoint: epoch 1") } == 1)
@@ -169,7 +191,27 @@ struct TuneCommandTests {
       let none = #""CategoricalParameterRanges": [{"Name": "num_classes", "Values": ["1"]}]"#
       write(folder, strategy: "Grid", jobs: 1, ranges: none)
       let all = imrec.run(["tune", "request.json", "--output", "all"], in: folder, seconds: 300)
-      #expect(all.status == 1 && all.errors.contains("All training jobs failed. The first one, small-001-"), "\(all)")
+      #expect(
+        all.status == 1 && all.errors.contains("All training jobs failed. The first one, small-001-"),
+        "\(all)")
+    }
+  }
+
+  // The parameters of this network have 1.1 MB.
+  @Test("where there is no room for a model it has failed and says so, and goes on with room and more jobs")
+  func fullDisk() throws {
+    try withRecords { (folder) throws in
+      write(folder, jobs: 1)
+      let full = imrec.run(
+        ["tune", "request.json", "--output", "out"], in: folder, wrapper: ["prlimit", "--fsize=400000"],
+        seconds: 300)
+      #expect(full.status == 1 && full.errors.contains("could not be written: out/small-001-"), "\(full)")
+      #expect(
+        readScratchFile(folder + "/out/tuning.json").contains(
+          "\"HyperParameterTuningJobStatus\" : \"Failed\""))
+      write(folder, jobs: 2)
+      let more = tune(folder, ["--resume"])
+      #expect(more.status == 2 && jobs(folder).count == 2, "\(more)")
     }
   }
 

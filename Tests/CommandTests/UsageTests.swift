@@ -4,7 +4,7 @@ import Testing
 private let verbs = [
   ["convert"], ["list"], ["pack"], ["info"], ["verify"], ["extract"], ["merge"], ["tensors"],
   ["bench", "decode"], ["score"], ["compare"], ["predict"], ["transform"], ["host"], ["bench", "infer"],
-  ["train"], ["bench", "train"],
+  ["train"], ["tune"], ["bench", "train"],
 ]
 
 @Suite("The command line of imrec")
@@ -65,6 +65,8 @@ struct UsageTests {
       ("train --train t.rec --validation v.rec --model-dir m --learning-rat 1", "--learning-rate"),
       ("train --opt-ml ml --train t.rec", "--opt-ml takes everything"),
       ("train --opt-ml ml --epochs 3", "--opt-ml takes everything"),
+      ("tune", "<request>"), ("tune request.json", "--output"),
+      ("tune request.json --output o --threads 0", "from 1 to"),
       ("bench train --mini-batch-size x", "'mini_batch_size' hyperparameter"),
       ("bench train --num-layers 20", "more than 28 rows"), ("bench train --runs 0", "from 1 to"),
       ("bench infer", "<model>"), ("bench infer model --batch 1,,2", "1,32"),

@@ -10,14 +10,17 @@ import Testing
     report.plannedJobs = count
     report.strategy = "Bayesian"
     for index in 0..<parameters {
-      var parameter = TuningReport.Parameter(name: index == 1 ? "<script>x\u{202E}" : "p\(index)", scaling: "Linear")
+      var parameter = TuningReport.Parameter(
+        name: index == 1 ? "<script>x\u{202E}" : "p\(index)", scaling: "Linear")
       parameter.isCategorical = index == 1
-      parameter.ticks = index == 1 ? [(0.25, "\"><b>"), (0.75, "two")] : [(0, "0.0"), (0.5, "5e-05"), (1, "0.0001")]
+      parameter.ticks =
+        index == 1 ? [(0.25, "\"><b>"), (0.75, "two")] : [(0, "0.0"), (0.5, "5e-05"), (1, "0.0001")]
       parameter.importance = (0.1, 0.25)
       report.parameters.append(parameter)
     }
     for number in 0..<count {
-      var job = TuningReport.Job(number: number + 1, name: "a-\(number)", status: number == 1 ? "Failed" : "Completed")
+      var job = TuningReport.Job(
+        number: number + 1, name: "a-\(number)", status: number == 1 ? "Failed" : "Completed")
       job.values = (0..<parameters).map { $0 == 1 ? "\"><b>" : "\(0.00001234 * Double(number + 1))" }
       job.places = (0..<parameters).map { _ in Double(number) / Double(max(1, count - 1)) }
       job.objective = number == 1 ? nil : 0.5 + Double(number) / 1000
@@ -68,8 +71,10 @@ import Testing
   @Test(
     "numbers of a configuration are short, words are as they are",
     arguments: [
-      ("0.0014052555558070803", "0.00141"), ("1.9528784791819668e-06", "1.95e-6"), ("0.2823589587640384", "0.282"),
-      ("32", "32"), ("adam", "adam"), ("1e-05", "1e-5"), ("-0.5", "\u{2212}0.5"), ("0.99999", "1"), ("123456.7", "1.23e5"),
+      ("0.0014052555558070803", "0.00141"), ("1.9528784791819668e-06", "1.95e-6"),
+      ("0.2823589587640384", "0.282"),
+      ("32", "32"), ("adam", "adam"), ("1e-05", "1e-5"), ("-0.5", "\u{2212}0.5"), ("0.99999", "1"),
+      ("123456.7", "1.23e5"),
     ])
   func short(_ row: (text: String, short: String)) { #expect(TuningPage.short(row.text) == row.short) }
 }

@@ -22,10 +22,14 @@ struct RequestTests {
     let asked = try request(
       "Bayesian", jobs: 20, parallel: 4,
       config: #""TrainingJobEarlyStoppingType": "Auto", "RandomSeed": 3"#,
-      ranges: #""ContinuousParameterRanges": [{"Name": "learning_rate", "MinValue": "1e-6", "MaxValue": "0.5", "ScalingType": "Logarithmic"}], "IntegerParameterRanges": [{"Name": "mini_batch_size", "MinValue": "8", "MaxValue": "512"}], "CategoricalParameterRanges": [{"Name": "optimizer", "Values": ["sgd", "adam"]}]"#,
-      definition: #""StoppingCondition": {"MaxRuntimeInSeconds": 3600}, "OutputDataConfig": {"S3OutputPath": "s3://b/o"}, "RoleArn": "arn:aws:iam::1:role/r", "AlgorithmSpecification": {"TrainingImage": "x", "TrainingInputMode": "File"}"#)
+      ranges:
+        #""ContinuousParameterRanges": [{"Name": "learning_rate", "MinValue": "1e-6", "MaxValue": "0.5", "ScalingType": "Logarithmic"}], "IntegerParameterRanges": [{"Name": "mini_batch_size", "MinValue": "8", "MaxValue": "512"}], "CategoricalParameterRanges": [{"Name": "optimizer", "Values": ["sgd", "adam"]}]"#,
+      definition:
+        #""StoppingCondition": {"MaxRuntimeInSeconds": 3600}, "OutputDataConfig": {"S3OutputPath": "s3://b/o"}, "RoleArn": "arn:aws:iam::1:role/r", "AlgorithmSpecification": {"TrainingImage": "x", "TrainingInputMode": "File"}"#
+    )
     #expect(asked.plan.space.parameters.map(\.name) == ["learning_rate", "mini_batch_size", "optimizer"])
-    #expect(asked.plan.seed == 3 && asked.stopsEarly && asked.jobSeconds == 3600 && asked.outputPath == "s3://b/o")
+    #expect(
+      asked.plan.seed == 3 && asked.stopsEarly && asked.jobSeconds == 3600 && asked.outputPath == "s3://b/o")
     #expect(asked.warnings().isEmpty)
     try asked.checkHyperparameters()
   }
@@ -39,16 +43,40 @@ struct RequestTests {
   @Test(
     "that cannot be met is refused in a sentence",
     arguments: [
-      (#""ContinuousParameterRanges": [{"Name": "learning_rate", "MinValue": "1", "MaxValue": "0.1"}]"#, "must be less than MaxValue"),
-      (#""ContinuousParameterRanges": [{"Name": "learning_rate", "MinValue": "0", "MaxValue": "0.1", "ScalingType": "Logarithmic"}]"#, "greater than 0"),
+      (
+        #""ContinuousParameterRanges": [{"Name": "learning_rate", "MinValue": "1", "MaxValue": "0.1"}]"#,
+        "must be less than MaxValue"
+      ),
+      (
+        #""ContinuousParameterRanges": [{"Name": "learning_rate", "MinValue": "0", "MaxValue": "0.1", "ScalingType": "Logarithmic"}]"#,
+        "greater than 0"
+      ),
       (#""ContinuousParameterRanges": []"#, "nothing to tune"),
-      (#""ContinuousParameterRanges": [{"Name": "learning_rat", "MinValue": "0.1", "MaxValue": "1"}]"#, "did you mean 'learning_rate'?"),
-      (#""ContinuousParameterRanges": [{"Name": "learning_rate", "MinValue": "0.1", "MaxValue": "7"}]"#, "The range of 'learning_rate' has the value 7.0"),
-      (#""ContinuousParameterRanges": [{"Name": "num_layers", "MinValue": "1", "MaxValue": "7"}]"#, "is in StaticHyperParameters, too"),
-      (#""IntegerParameterRanges": [{"Name": "epochs", "MinValue": "a", "MaxValue": "7"}]"#, "an integer is expected"),
+      (
+        #""ContinuousParameterRanges": [{"Name": "learning_rat", "MinValue": "0.1", "MaxValue": "1"}]"#,
+        "did you mean 'learning_rate'?"
+      ),
+      (
+        #""ContinuousParameterRanges": [{"Name": "learning_rate", "MinValue": "0.1", "MaxValue": "7"}]"#,
+        "The range of 'learning_rate' has the value 7.0"
+      ),
+      (
+        #""ContinuousParameterRanges": [{"Name": "num_layers", "MinValue": "1", "MaxValue": "7"}]"#,
+        "is in StaticHyperParameters, too"
+      ),
+      (
+        #""IntegerParameterRanges": [{"Name": "epochs", "MinValue": "a", "MaxValue": "7"}]"#,
+        "an integer is expected"
+      ),
       (#""CategoricalParameterRanges": [{"Name": "optimizer", "Values": []}]"#, "1 to 30"),
-      (#""CategoricalParameterRanges": [{"Name": "optimizer", "Values": ["sgd", "lion"]}]"#, "'lion' is not valid"),
-      (#""ContinousParameterRanges": []"#, "Unknown parameter in hyperParameterTuningJobConfig.parameterRanges"),
+      (
+        #""CategoricalParameterRanges": [{"Name": "optimizer", "Values": ["sgd", "lion"]}]"#,
+        "'lion' is not valid"
+      ),
+      (
+        #""ContinousParameterRanges": []"#,
+        "Unknown parameter in hyperParameterTuningJobConfig.parameterRanges"
+      ),
       (#""AutoParameters": [{"Name": "a", "ValueHint": "b"}]"#, "AutoParameters are not offered"),
       (#""ContinuousParameterRanges": {}"#, "a list, [...], is expected"),
     ])
@@ -65,24 +93,71 @@ struct RequestTests {
       ({ try request(jobs: nil) }, "the tuning would not end"),
       ({ try request("Simplex") }, "Member must satisfy enum value set: [Bayesian, Random, Hyperband, Grid]"),
       ({ try request("Grid") }, "Grid takes categorical ranges only"),
-      ({ try request("Hyperband", statics: "\"num_layers\": \"20\", \"image_shape\": \"3,28,28\"") }, "Hyperband needs a MaxResource"),
-      ({ try request("Hyperband", config: #""TrainingJobEarlyStoppingType": "Auto""#, statics: "\"epochs\": \"9\"") }, "must be Off with Hyperband"),
-      ({ try request("Hyperband", statics: "\"epochs\": \"9\", \"lr_schedule\": \"cosine\"") }, "must be 'step'"),
-      ({ try request(config: #""StrategyConfig": {"HyperbandStrategyConfig": {"MaxResource": 3}}"#) }, "the strategy is [Random]"),
+      (
+        { try request("Hyperband", statics: "\"num_layers\": \"20\", \"image_shape\": \"3,28,28\"") },
+        "Hyperband needs a MaxResource"
+      ),
+      (
+        {
+          try request(
+            "Hyperband", config: #""TrainingJobEarlyStoppingType": "Auto""#, statics: "\"epochs\": \"9\"")
+        }, "must be Off with Hyperband"
+      ),
+      (
+        {
+          try request(
+            "Hyperband",
+            config: #""StrategyConfig": {"HyperbandStrategyConfig": {"MaxResource": 1000000000000000000}}"#)
+        }, "less than or equal to 1000000"
+      ),
+      (
+        { try request("Hyperband", statics: "\"epochs\": \"4000000000000000000\"") },
+        "Hyperband takes 1 to 1000000"
+      ),
+      (
+        { try request("Hyperband", statics: "\"epochs\": \"9\", \"lr_schedule\": \"cosine\"") },
+        "must be 'step'"
+      ),
+      (
+        { try request(config: #""StrategyConfig": {"HyperbandStrategyConfig": {"MaxResource": 3}}"#) },
+        "the strategy is [Random]"
+      ),
       ({ try request(name: "-a") }, "failed to satisfy constraint: Member must satisfy regular expression"),
       ({ try request(name: String(repeating: "a", count: 33)) }, "hyperParameterTuningJobName"),
       ({ try request(metric: "accuracy") }, "The objective metric 'accuracy' is not known"),
       ({ try request(type: "Most") }, "[Maximize, Minimize]"),
       ({ try request(config: #""RandomSeed": -1"#) }, "greater than or equal to 0"),
-      ({ try request(config: #""TuningJobCompletionCriteria": {"BestObjectiveNotImproving": {"MaxNumberOfTrainingJobsNotImproving": 2}}"#) }, "equal to 3"),
+      (
+        {
+          try request(
+            config:
+              #""TuningJobCompletionCriteria": {"BestObjectiveNotImproving": {"MaxNumberOfTrainingJobsNotImproving": 2}}"#
+          )
+        }, "equal to 3"
+      ),
       ({ try request(statics: "\"epoch\": \"3\"") }, "did you mean 'epochs'?"),
-      ({ try request(metric: "m", definition: #""AlgorithmSpecification": {"MetricDefinitions": [{"Name": "m", "Regex": "(("}]}"#) }, "cannot be read"),
-      ({ try request(metric: "m", definition: #""AlgorithmSpecification": {"MetricDefinitions": [{"Name": "m", "Regex": "a=x"}]}"#) }, "has no group"),
+      (
+        {
+          try request(
+            metric: "m",
+            definition: #""AlgorithmSpecification": {"MetricDefinitions": [{"Name": "m", "Regex": "(("}]}"#)
+        }, "cannot be read"
+      ),
+      (
+        {
+          try request(
+            metric: "m",
+            definition: #""AlgorithmSpecification": {"MetricDefinitions": [{"Name": "m", "Regex": "a=x"}]}"#)
+        }, "has no group"
+      ),
       ({ try request(more: #""TrainingJobDefinitions": []"#) }, "write one TrainingJobDefinition"),
       ({ try request(more: #""Autotune": {"Mode": "Enabled"}"#) }, "Autotune is not offered"),
       ({ try TuningRequest(JSONValue(json: Array("[1]".utf8))) }, "no JSON object"),
       ({ try TuningRequest(JSONValue(json: Array("{".utf8))) }, "no JSON document"),
-      ({ try TuningRequest(JSONValue(json: Array("{}".utf8))) }, "Missing required parameter in input: \"HyperParameterTuningJobName\""),
+      (
+        { try TuningRequest(JSONValue(json: Array("{}".utf8))) },
+        "Missing required parameter in input: \"HyperParameterTuningJobName\""
+      ),
     ]
     for (body, words) in cases {
       let said = refusal(body)
@@ -92,36 +167,48 @@ struct RequestTests {
 
   @Test("ranges that cannot act are said, with what to write instead")
   func inert() throws {
-    let ranges = ["beta_1", "beta_2", "eps", "gamma", "momentum"].map { #"{"Name": "\#($0)", "MinValue": "0.1", "MaxValue": "0.9"}"# }
+    let ranges = ["beta_1", "beta_2", "eps", "gamma", "momentum"].map {
+      #"{"Name": "\#($0)", "MinValue": "0.1", "MaxValue": "0.9"}"#
+    }
     let all = "\"ContinuousParameterRanges\": [\(ranges.joined(separator: ","))]"
     let sgd = try request(ranges: all).warnings()
-    #expect(sgd.count == 4 && sgd.allSatisfy { $0.contains("cannot act: only") && $0.contains("\"optimizer\": ") })
+    #expect(
+      sgd.count == 4 && sgd.allSatisfy { $0.contains("cannot act: only") && $0.contains("\"optimizer\": ") })
     #expect(sgd[3].contains("gamma") && sgd[3].contains("\"rmsprop\""))
     let adam = try request(ranges: all, statics: "\"optimizer\": \"adam\"").warnings()
     #expect(adam.map { $0.split(separator: " ")[3] } == ["gamma", "momentum"])
-    let any = try request(ranges: all + #", "CategoricalParameterRanges": [{"Name": "optimizer", "Values": ["sgd", "adam", "rmsprop"]}]"#)
+    let any = try request(
+      ranges: all
+        + #", "CategoricalParameterRanges": [{"Name": "optimizer", "Values": ["sgd", "adam", "rmsprop"]}]"#)
     #expect(any.warnings().isEmpty)
   }
 
   @Test("a weight_decay up to 0.999 on an even scale is said")
   func decay() throws {
-    let wide = #""ContinuousParameterRanges": [{"Name": "weight_decay", "MinValue": "0.0", "MaxValue": "0.999"}]"#
+    let wide =
+      #""ContinuousParameterRanges": [{"Name": "weight_decay", "MinValue": "0.0", "MaxValue": "0.999"}]"#
     #expect(try request(ranges: wide).warnings().first?.contains("\"ScalingType\": \"Logarithmic\"") == true)
-    let good = #""ContinuousParameterRanges": [{"Name": "weight_decay", "MinValue": "1e-6", "MaxValue": "0.999"}]"#
+    let good =
+      #""ContinuousParameterRanges": [{"Name": "weight_decay", "MinValue": "1e-6", "MaxValue": "0.999"}]"#
     #expect(try request(ranges: good).warnings().isEmpty)
-    #expect(try request("Bayesian", jobs: 3, parallel: 3).warnings().first?.contains("Bayesian is Random here") == true)
+    #expect(
+      try request("Bayesian", jobs: 3, parallel: 3).warnings().first?.contains("Bayesian is Random here")
+        == true)
   }
 
   @Test("of data elsewhere is refused here, and taken by who knows where it is")
   func places() throws {
     #expect(try Channel.pathHere("file:///a%20b") == "/a b")
-    let channels = #""InputDataConfig": [{"ChannelName": "train", "DataSource": {"S3DataSource": {"S3Uri": "s3://b/train"}}}, {"ChannelName": "validation", "DataSource": {"S3DataSource": {"S3Uri": "s3://b/val"}}}]"#
+    let channels =
+      #""InputDataConfig": [{"ChannelName": "train", "DataSource": {"S3DataSource": {"S3Uri": "s3://b/train"}}}, {"ChannelName": "validation", "DataSource": {"S3DataSource": {"S3Uri": "s3://b/val"}}}]"#
     let asked = try request(definition: channels)
     #expect(throws: TuningError.self) { try TrainingInputs(asked.channels) }
     try withScratchFolder { folder in
       for name in ["train", "val"] { writeScratchFile("\(folder)/\(name)/x.rec", [1]) }
       let found = try TrainingInputs(asked.channels) { folder + $0.dropFirst("s3://b".count) }
-      #expect(found.train == .records(folder + "/train/x.rec") && found.validation == .records(folder + "/val/x.rec"))
+      #expect(
+        found.train == .records(folder + "/train/x.rec")
+          && found.validation == .records(folder + "/val/x.rec"))
       let one = try TrainingInputs(asked.channels) { folder + $0.dropFirst("s3://b".count) + "/x.rec" }
       #expect(one.train == found.train)
       #expect(throws: TuningError.self) { try TrainingInputs([]) }

@@ -5,7 +5,11 @@ import Tuning
 /// Trains nothing: the objective of an epoch is a function of the hyperparameters.
 struct StubRunner: JobRunner {
   /// What became of a job beyond its curve.
-  enum Fate { case done, fails(String), hangs }
+  enum Fate {
+    case done
+    case fails(String)
+    case hangs
+  }
   var epochs = 4
   /// By hyperparameters and epoch, from 1.
   var value: @Sendable (JobOrder, Int) -> Double = { order, epoch in
@@ -21,7 +25,9 @@ struct StubRunner: JobRunner {
     let running = Mutex<(now: Int, most: Int)>((0, 0))
   }
 
-  func run(_ order: JobOrder, report: @escaping @Sendable (JobProgress) async -> Verdict) async throws -> JobOutcome {
+  func run(_ order: JobOrder, report: @escaping @Sendable (JobProgress) async -> Verdict) async throws
+    -> JobOutcome
+  {
     log.orders.withLock { $0.append(order) }
     log.running.withLock { $0 = ($0.now + 1, max($0.most, $0.now + 1)) }
     defer { log.running.withLock { $0.now -= 1 } }
@@ -47,11 +53,13 @@ struct StubRunner: JobRunner {
 /// A request, in which some members are replaced.
 func request(
   _ strategy: String = "Random", jobs: Int? = 6, parallel: Int = 1, config: String = "",
-  ranges: String = #""ContinuousParameterRanges": [{"Name": "learning_rate", "MinValue": "0.01", "MaxValue": "1"}]"#,
+  ranges: String =
+    #""ContinuousParameterRanges": [{"Name": "learning_rate", "MinValue": "0.01", "MaxValue": "1"}]"#,
   statics: String = #""num_layers": "20", "image_shape": "3,28,28""#, metric: String = "validation:accuracy",
-  type: String = "Maximize", name: String = "unit", definition: String = "", more: String = ""
+  type: String = "Maximize", name: String = "unit", definition: String = "", more: String = "",
+  limits: String = ""
 ) throws -> TuningRequest {
-  let limit = jobs.map { "\"MaxNumberOfTrainingJobs\": \($0), " } ?? ""
+  let limit = limits + (jobs.map { "\"MaxNumberOfTrainingJobs\": \($0), " } ?? "")
   return try TuningRequest(
     JSONValue(
       json: Array(

@@ -33,10 +33,12 @@ struct TrainingProcessTests {
   }
 
   /// What else a line of metrics.jsonl has.
-  private static let rest = [
-    "images", "train_loss", "train_accuracy", "validation_images", "learning_rate", "seconds", "images_per_second",
-    "data_seconds", "forward_seconds", "backward_seconds", "update_seconds", "validation_seconds",
-  ].map { "\\\"\($0)\\\":0" }.joined(separator: ",") + ",\\\"shape\\\":[3,28,28],\\\"is_best\\\":true"
+  private static let rest =
+    [
+      "images", "train_loss", "train_accuracy", "validation_images", "learning_rate", "seconds",
+      "images_per_second",
+      "data_seconds", "forward_seconds", "backward_seconds", "update_seconds", "validation_seconds",
+    ].map { "\\\"\($0)\\\":0" }.joined(separator: ",") + ",\\\"shape\\\":[3,28,28],\\\"is_best\\\":true"
 
   private func run(
     _ runner: TrainingProcess, known: Int = 0, stopAfter: Int = .max
@@ -57,7 +59,8 @@ struct TrainingProcessTests {
   func metrics() async throws {
     try await withScratchFolder { folder in
       let script = "epoch 0 0.2 3; epoch 1 0.6 2; epoch 2 0.4 1"
-      let (outcome, seen) = try await run(try runner(folder, script, try request(metric: "validation:loss", type: "Minimize")))
+      let (outcome, seen) = try await run(
+        try runner(folder, script, try request(metric: "validation:loss", type: "Minimize")))
       #expect(outcome == .completed && seen == [.init(3, kept: 3), .init(2, kept: 2), .init(1, kept: 2)])
       #expect(readScratchFile(folder + "/job/hyperparameters.json").contains("\"a\" : \"1\""))
       let (_, late) = try await run(try runner(folder, "epoch 3 0.9 9; exit 2", try request()), known: 3)
@@ -69,9 +72,13 @@ struct TrainingProcessTests {
   func pattern() async throws {
     try await withScratchFolder { folder in
       let asked = try request(
-        metric: "mine", definition: #""AlgorithmSpecification": {"MetricDefinitions": [{"Name": "mine", "Regex": "Validation-accuracy=(\\S+)"}]}"#)
+        metric: "mine",
+        definition:
+          #""AlgorithmSpecification": {"MetricDefinitions": [{"Name": "mine", "Regex": "Validation-accuracy=(\\S+)"}]}"#
+      )
       let (outcome, seen) = try await run(
-        try runner(folder, "echo; echo Validation-accuracy=none; epoch 0 0.3 1; epoch 1 nan 1; epoch 2 0.1 1", asked))
+        try runner(
+          folder, "echo; echo Validation-accuracy=none; epoch 0 0.3 1; epoch 1 nan 1; epoch 2 0.1 1", asked))
       #expect(outcome == .completed && seen.map(\.kept) == [0.3, 0.3, 0.3])
       #expect(seen[0].value == 0.3 && seen[1].value.isNaN && seen[2].value == 0.1)
     }
@@ -81,7 +88,8 @@ struct TrainingProcessTests {
   func failures() async throws {
     try await withScratchFolder { folder in
       writeScratchFile(folder + "/job/train.log", "imrec: an old reason\n".utf8)
-      let (said, _) = try await run(try runner(folder, "echo 'imrec: the disk is full'; echo '  Make room'; exit 1", try request()))
+      let (said, _) = try await run(
+        try runner(folder, "echo 'imrec: the disk is full'; echo '  Make room'; exit 1", try request()))
       #expect(said == .failed("the disk is full"))
       let (unsaid, _) = try await run(try runner(folder, "exit 9", try request()))
       #expect(unsaid == .failed("it exited with status 9"))

@@ -25,7 +25,9 @@ struct TuningRunTests {
   @Test("with the same seed has the same jobs", arguments: ["Random", "Bayesian"])
   func repeated(_ strategy: String) async throws {
     let runs = try await [7, 7, 8].asyncMap { seed in
-      try await tuned(try request(strategy, jobs: 9, config: "\"RandomSeed\": \(seed)")).jobs.map { [$0.name, $0.tuned.description] }
+      try await tuned(try request(strategy, jobs: 9, config: "\"RandomSeed\": \(seed)")).jobs.map {
+        [$0.name, $0.tuned.description]
+      }
     }
     #expect(runs[0] == runs[1] && runs[0] != runs[2])
   }
@@ -43,11 +45,15 @@ struct TuningRunTests {
       let record = try await tuned(asked, runner, from: state)
       #expect(record.jobs.map(\.name) == whole.jobs.map(\.name) && record.status == .completed)
       #expect(record.jobs.map(\.tuned) == whole.jobs.map(\.tuned))
-      #expect(record.jobs.map(\.curve) == whole.jobs.map(\.curve) && record.jobs.map(\.objective) == whole.jobs.map(\.objective))
+      #expect(
+        record.jobs.map(\.curve) == whole.jobs.map(\.curve)
+          && record.jobs.map(\.objective) == whole.jobs.map(\.objective))
       let done = Set(state.jobs.filter { $0.status == .completed }.map(\.name))
       let orders = runner.log.orders.withLock { $0 }
       #expect(!orders.contains { done.contains($0.name) }, "no finished job is trained again")
-      for order in orders where state.jobs.contains(where: { $0.name == order.name }) { #expect(order.resumes) }
+      for order in orders where state.jobs.contains(where: { $0.name == order.name }) {
+        #expect(order.resumes)
+      }
     }
   }
 
@@ -59,28 +65,35 @@ struct TuningRunTests {
     let hanging = runner
     let (events, next) = AsyncStream.makeStream(of: Void.self)
     let task = Task {
-      try await tuned(asked, hanging, keep: { record in
-        if record.count(.completed) == 3, record.jobs[1].curve.count == 4 { next.yield() }
-      })
+      try await tuned(
+        asked, hanging,
+        keep: { record in
+          if record.count(.completed) == 3, record.jobs[1].curve.count == 4 { next.yield() }
+        })
     }
     for await _ in events { break }
     task.cancel()
     let record = try await task.value
-    #expect(record.status == .stopped && record.count(.completed) == 3 && record.jobs[1].status == .inProgress)
+    #expect(
+      record.status == .stopped && record.count(.completed) == 3 && record.jobs[1].status == .inProgress)
     let described = asked.description(of: record)
-    #expect(described["TrainingJobs"].flatMap { list in
-      if case .list(let jobs) = list { jobs[1]["TrainingJobStatus"] } else { nil }
-    } == .text("Stopped"))
+    #expect(
+      described["TrainingJobs"].flatMap { list in
+        if case .list(let jobs) = list { jobs[1]["TrainingJobStatus"] } else { nil }
+      } == .text("Stopped"))
     let last = try await tuned(asked, from: record)
     #expect(last.status == .completed && last.count(.completed) == 4)
   }
 
-  @Test("the median rule stops jobs that do worse than most did, and only where it is asked for", arguments: [true, false])
+  @Test(
+    "the median rule stops jobs that do worse than most did, and only where it is asked for",
+    arguments: [true, false])
   func earlyStopping(_ isAuto: Bool) async throws {
     var runner = StubRunner()
     runner.value = { order, epoch in order.number <= 5 ? 0.5 + Double(epoch) / 100 : 0.1 }
     let record = try await tuned(
-      try request(jobs: 7, config: "\"TrainingJobEarlyStoppingType\": \"\(isAuto ? "Auto" : "Off")\""), runner)
+      try request(jobs: 7, config: "\"TrainingJobEarlyStoppingType\": \"\(isAuto ? "Auto" : "Off")\""), runner
+    )
     let stopped = record.jobs.filter(\.wasStoppedEarly)
     #expect(stopped.map(\.number) == (isAuto ? [6, 7] : []))
     #expect(stopped.allSatisfy { $0.status == .stopped && $0.curve.count == 2 && $0.score == 0.1 })
@@ -91,14 +104,18 @@ struct TuningRunTests {
     "ends when the criteria say so",
     arguments: [
       ("\"TargetObjectiveMetricValue\": 0.4", 4, "TargetObjectiveMetricValue"),
-      ("\"BestObjectiveNotImproving\": {\"MaxNumberOfTrainingJobsNotImproving\": 3}", 8, "not improved in 3 jobs"),
+      (
+        "\"BestObjectiveNotImproving\": {\"MaxNumberOfTrainingJobsNotImproving\": 3}", 8,
+        "not improved in 3 jobs"
+      ),
       ("\"ConvergenceDetected\": {\"CompleteOnConvergence\": \"Enabled\"}", 12, "converged"),
     ])
   func criteria(_ row: (words: String, jobs: Int, reason: String)) async throws {
     var runner = StubRunner()
     // Better and better up to the fifth job.
     runner.value = { order, _ in min(Double(order.number), 5) / 10 }
-    let record = try await tuned(try request(jobs: 40, config: "\"TuningJobCompletionCriteria\": {\(row.words)}"), runner)
+    let record = try await tuned(
+      try request(jobs: 40, config: "\"TuningJobCompletionCriteria\": {\(row.words)}"), runner)
     #expect(record.status == .completed && record.jobs.count == row.jobs)
     #expect(record.completionReason?.contains(row.reason) == true)
     #expect((record.convergenceTime != nil) == row.reason.contains("converged"))
@@ -109,8 +126,24 @@ struct TuningRunTests {
     var runner = StubRunner()
     runner.fate = { $0.number == 1 ? .hangs : .done }
     let record = try await tuned(
-      try request(jobs: 9, parallel: 2, config: "\"TuningJobCompletionCriteria\": {\"TargetObjectiveMetricValue\": -9}"), runner)
+      try request(
+        jobs: 9, parallel: 2, config: "\"TuningJobCompletionCriteria\": {\"TargetObjectiveMetricValue\": -9}"),
+      runner)
     #expect(record.status == .completed && record.jobs.map(\.status) == [.stopped, .completed])
+  }
+
+  @Test("ends when its time is over, that of former runs counted")
+  func maxRuntime() async throws {
+    var runner = StubRunner()
+    runner.fate = { _ in .hangs }
+    let asked = try request(jobs: nil, limits: "\"MaxRuntimeInSeconds\": 120, ")
+    var former = TuningRecord(asked.json)
+    former.creationTime = 1
+    former.runtimeSeconds = 119.5
+    let record = try await tuned(asked, runner, from: former)
+    #expect(
+      record.status == .completed && record.jobs.map(\.status) == [.stopped] && record.runtimeSeconds >= 120)
+    #expect(record.completionReason == "MaxRuntimeInSeconds is over")
   }
 
   @Test("failed jobs are counted, and are no end of it")
@@ -139,10 +172,14 @@ struct TuningRunTests {
     var runner = StubRunner()
     runner.value = { order, epoch in order.number % 2 == 0 ? .nan : Double(order.number) / 10 }
     let record = try await tuned(try request(strategy, jobs: 6), runner)
-    #expect(record.status == .completed && record.jobs.map { $0.score != nil } == [true, false, true, false, true, false])
+    #expect(
+      record.status == .completed
+        && record.jobs.map { $0.score != nil } == [true, false, true, false, true, false])
     #expect(record.best { $0 > $1 }?.number == 5)
     runner.value = { _, _ in .nan }
-    #expect(try await tuned(try request(strategy, jobs: 2), runner).failureReason?.contains("No training job has a value") == true)
+    #expect(
+      try await tuned(try request(strategy, jobs: 2), runner).failureReason?.contains(
+        "No training job has a value") == true)
   }
 
   @Test("smaller is better where that is asked for")
@@ -175,7 +212,9 @@ struct TuningRunTests {
     let record = try await tuned(
       try request(
         "Grid", jobs: nil,
-        ranges: #""CategoricalParameterRanges": [{"Name": "optimizer", "Values": ["sgd", "nag"]}, {"Name": "learning_rate", "Values": ["0.1", "0.2", "0.3"]}]"#))
+        ranges:
+          #""CategoricalParameterRanges": [{"Name": "optimizer", "Values": ["sgd", "nag"]}, {"Name": "learning_rate", "Values": ["0.1", "0.2", "0.3"]}]"#
+      ))
     #expect(record.status == .completed && Set(record.jobs.map(\.tuned)).count == 6 && record.jobs.count == 6)
   }
 
@@ -185,10 +224,16 @@ struct TuningRunTests {
     let told = Mutex(0)
     let count = Mutex(0)
     let fails: @Sendable (TuningRecord) throws -> Void = { _ in
-      if count.withLock({ $0 += 1; return $0 }) > 1 { throw Full() }
+      if count.withLock({
+        $0 += 1
+        return $0
+      }) > 1 {
+        throw Full()
+      }
     }
     await #expect(throws: Full.self) {
-      try await tuned(try request(jobs: 2), keep: fails, tell: { if case .warning = $0 { told.withLock { $0 += 1 } } })
+      try await tuned(
+        try request(jobs: 2), keep: fails, tell: { if case .warning = $0 { told.withLock { $0 += 1 } } })
     }
     #expect(told.withLock { $0 } == 1)
     await #expect(throws: Full.self) { try await tuned(try request(jobs: 2), keep: { _ in throw Full() }) }

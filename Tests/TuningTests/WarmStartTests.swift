@@ -14,19 +14,25 @@ struct WarmStartTests {
 
   /// A finished tuning in `<folder>/<name>`.
   @discardableResult
-  private func finish(_ asked: TuningRequest, in folder: String, _ runner: StubRunner = StubRunner()) async throws -> TuningRecord {
+  private func finish(_ asked: TuningRequest, in folder: String, _ runner: StubRunner = StubRunner())
+    async throws -> TuningRecord
+  {
     let place = try TuningFolder("\(folder)/\(asked.name)", asked)
     return try await tuned(asked, runner, keep: { try place.keep($0) })
   }
 
-  @Test("knows its parents' jobs: those of an identical one are not repeated", arguments: ["IdenticalDataAndAlgorithm", "TransferLearning"])
+  @Test(
+    "knows its parents' jobs: those of an identical one are not repeated",
+    arguments: ["IdenticalDataAndAlgorithm", "TransferLearning"])
   func known(_ kind: String) async throws {
     try await withScratchFolder { folder in
       let parent = try await finish(try request("Bayesian", jobs: 5, name: "parent"), in: folder)
       let asked = try request("Bayesian", jobs: 4, name: "child", more: warm(kind, "parent"))
       var record = TuningRecord(asked.json)
       record.warmStart = try asked.loadParents(beside: folder + "/child")
-      #expect(record.warmStart.map(\.jobs.count) == [5] && record.warmStart[0].isIdentical == (kind != "TransferLearning"))
+      #expect(
+        record.warmStart.map(\.jobs.count) == [5]
+          && record.warmStart[0].isIdentical == (kind != "TransferLearning"))
       let child = try await tuned(asked, from: record)
       #expect(child.jobs.count == 4)
       if kind != "TransferLearning" {
@@ -57,14 +63,25 @@ struct WarmStartTests {
       let identical = { (name: String) in warm("IdenticalDataAndAlgorithm", name) }
       #expect(said { try request(more: identical("none")) }.contains("is not there"))
       #expect(said { try request(more: identical("open")) }.contains("is not finished"))
-      #expect(said { try request(metric: "train:accuracy", more: identical("parent")) }.contains("they must be the same"))
-      #expect(said { try request(statics: "\"epochs\": \"2\"", more: identical("parent")) }.contains("Not in both: epochs"))
-      let integers = #""IntegerParameterRanges": [{"Name": "learning_rate", "MinValue": "0", "MaxValue": "1"}]"#
-      #expect(said { try request(jobs: 1, ranges: integers, more: identical("parent")) }.contains("its type must not change"))
-      let data = #""InputDataConfig": [{"ChannelName": "train", "DataSource": {"S3DataSource": {"S3Uri": "x"}}}]"#
-      #expect(said { try request(definition: data, more: identical("parent")) }.contains("has other input data"))
+      #expect(
+        said { try request(metric: "train:accuracy", more: identical("parent")) }.contains(
+          "they must be the same"))
+      #expect(
+        said { try request(statics: "\"epochs\": \"2\"", more: identical("parent")) }.contains(
+          "Not in both: epochs"))
+      let integers =
+        #""IntegerParameterRanges": [{"Name": "learning_rate", "MinValue": "0", "MaxValue": "1"}]"#
+      #expect(
+        said { try request(jobs: 1, ranges: integers, more: identical("parent")) }.contains(
+          "its type must not change"))
+      let data =
+        #""InputDataConfig": [{"ChannelName": "train", "DataSource": {"S3DataSource": {"S3Uri": "x"}}}]"#
+      #expect(
+        said { try request(definition: data, more: identical("parent")) }.contains("has other input data"))
       #expect(said { try request(definition: data, more: warm("TransferLearning", "parent")) } == "")
-      #expect(said { try request(more: warm("Lukewarm", "parent")) }.contains("IdenticalDataAndAlgorithm, TransferLearning"))
+      #expect(
+        said { try request(more: warm("Lukewarm", "parent")) }.contains(
+          "IdenticalDataAndAlgorithm, TransferLearning"))
       #expect(said { try request(more: warm("TransferLearning")) }.contains("1 to 5 are expected"))
     }
   }
@@ -75,7 +92,9 @@ struct WarmStartTests {
       let asked = try request(jobs: 3, name: "parent")
       let record = try await finish(asked, in: folder)
       let place = try TuningFolder(folder + "/parent", asked)
-      #expect(throws: FileError(.inUse, path: folder + "/parent")) { try TuningFolder(folder + "/parent", asked) }
+      #expect(throws: FileError(.inUse, path: folder + "/parent")) {
+        try TuningFolder(folder + "/parent", asked)
+      }
       #expect(try place.record() == record)
       #expect(scratchNames(folder + "/parent") == ["state.json", "tuning.html", "tuning.json"])
       let more = try request(jobs: 5, name: "parent")
@@ -85,7 +104,9 @@ struct WarmStartTests {
       writeScratchFile(folder + "/other/state.json", readScratchBytes(folder + "/parent/state.json") ?? [])
       #expect(throws: TuningError.self) { try other.record() }
       writeScratchFile(folder + "/other/state.json", "{\"jobs\": 3}".utf8)
-      #expect(throws: TuningError("\(folder)/other/state.json: this is no state of a tuning")) { try other.record() }
+      #expect(throws: TuningError("\(folder)/other/state.json: this is no state of a tuning")) {
+        try other.record()
+      }
     }
   }
 }

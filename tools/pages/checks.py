@@ -211,18 +211,39 @@ def drawings(browser):
         return wrong.slice(0, 8);""")
 
 
-def headers(browser):
-    """The table of epochs sorts by the keyboard, both ways."""
-    rows = lambda: browser.run("return [...document.querySelectorAll('#epochs-table tbody tr')].map(r => parseInt(r.cells[0].textContent))")
-    buttons = browser.driver.find_elements(By.CSS_SELECTOR, "#epochs-table thead th button")
+def tuning(browser, found):
+    """Every job's number, status and objective are texts of the page, and the best one's in the drawing's description."""
+    text, wrong = page_text(browser), []
+    jobs = found["TrainingJobs"]
+    best = found["BestTrainingJob"]
+    number = next(i for i, job in enumerate(jobs, 1) if job["TrainingJobName"] == best["TrainingJobName"])
+    wanted = [f"{number} (best)", decimal(100 * best["FinalObjective"], 1)]
+    for job in jobs:
+        wanted.append(job["TrainingJobStatus"])
+        if "FinalObjective" in job:
+            wanted.append(percent(job["FinalObjective"]))
+    wrong += [f"does not say {figure!r}" for figure in dict.fromkeys(wanted) if figure not in text][:8]
+    said = browser.run("return document.querySelector('#history desc').textContent")
+    if f"job {number} with {percent(best['FinalObjective'])}" not in said:
+        wrong.append(f"the drawing says {said!r}")
+    marks = browser.run("return document.querySelectorAll('#history circle').length")
+    if marks != sum("FinalObjective" in job for job in jobs):
+        wrong.append(f"the drawing has {marks} marks")
+    return wrong
+
+
+def headers(browser, table="epochs-table"):
+    """A table of epochs or jobs sorts by the keyboard, both ways."""
+    rows = lambda: browser.run("return [...document.querySelectorAll(`#${arguments[0]} tbody tr`)].map(r => parseInt(r.cells[0].textContent))", table)
+    buttons = browser.driver.find_elements(By.CSS_SELECTOR, f"#{table} thead th button")
     if not buttons:
-        return [] if len(rows()) < 3 else ["the table of epochs has nothing to sort by"]
+        return [] if len(rows()) < 3 else [f"the table {table} has nothing to sort by"]
     wrong, orders = [], []
     for _ in range(2):
         buttons[0].send_keys(Keys.ENTER)
         orders.append(rows())
     if sorted(orders[0]) not in orders or sorted(orders[0], reverse=True) not in orders:
-        wrong.append(f"sorting by epoch gives {orders}")
+        wrong.append(f"sorting {table} gives {orders}")
     return wrong
 
 

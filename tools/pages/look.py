@@ -39,7 +39,7 @@ def look(browser, folder):
         for sentence in wrong:
             print(f"FAILED  {page} ({view}), {name}: {sentence}".encode("ascii", "backslashreplace").decode())
 
-    for name in ("drawn", "compare", "naughty", "naughty-compare", "hard", "lost", *material.TRAININGS):
+    for name in ("drawn", "compare", "naughty", "naughty-compare", "hard", "lost", *material.TRAININGS, *material.TUNINGS):
         page, begun = folder / f"{name}.html", time.monotonic()
         for view, size, dark in (("desktop", DESKTOP, False), ("desktop, dark", DESKTOP, True), ("phone", PHONE, False)):
             browser.open(page, size, dark)
@@ -68,7 +68,15 @@ def look(browser, folder):
             tell(name, "desktop", "quiet after use", checks.quiet(browser, page))
             browser.open(page, script=False)
             tell(name, "without script", "complete", checks.curves(browser, epochs))
-        if name in ("drawn", "compare", "training"):
+        if name in material.TUNINGS:
+            found = json.loads((folder / name / "tuning.json").read_text())
+            browser.open(page)
+            tell(name, "desktop", "drawings", checks.drawings(browser))
+            tell(name, "desktop", "keyboard", checks.headers(browser, "jobs-table"))
+            tell(name, "desktop", "quiet after use", checks.quiet(browser, page))
+            browser.open(page, script=False)
+            tell(name, "without script", "complete", checks.tuning(browser, found))
+        if name in ("drawn", "compare", "training", "tuning"):
             tell(name, "paper", "prints", checks.prints(browser))
         print(f"== {name} took {time.monotonic() - begun:.1f} s", file=sys.stderr)
     print(f"pages: {count} checks, {failures} failed")

@@ -7,6 +7,7 @@ import subprocess
 from naughty import NAMES
 
 TRAININGS = ("training", "training-once", "training-many")
+TUNINGS = ("tuning", "tuning-naughty")
 
 
 def imrec(program, *arguments, allowed=(0, 2)):
@@ -94,7 +95,32 @@ def trained(program, folder):
         (folder / f"{name}.html").write_bytes((folder / name / "training.html").read_bytes())
 
 
+def tuned(program, folder):
+    """Short tunings of the drawn images; the static hyperparameters and channels of one have naughty names where they may."""
+    channel = lambda name, path: {"ChannelName": name, "DataSource": {"S3DataSource": {"S3Uri": str(path)}}}
+    hostile = folder / "<img src=x onerror=pwn(80)>\u202e.rec"
+    hostile.write_bytes((folder / "data-10-val.rec").read_bytes())
+    plain = {"ContinuousParameterRanges": [{"Name": "learning_rate", "MinValue": "0.001", "MaxValue": "0.3"},
+                                           {"Name": "momentum", "MinValue": "0", "MaxValue": "0.99"}],
+             "IntegerParameterRanges": [{"Name": "mini_batch_size", "MinValue": "8", "MaxValue": "96"}],
+             "CategoricalParameterRanges": [{"Name": "optimizer", "Values": ["sgd", "nag", "adam"]}]}
+    one = {"CategoricalParameterRanges": [{"Name": "learning_rate", "Values": ["0.01", "0.05"]}]}
+    for name, strategy, jobs, ranges, validation in (("tuning", "Random", 9, plain, folder / "data-10-val.rec"),
+                                                     ("tuning-naughty", "Grid", 2, one, hostile)):
+        (folder / f"{name}-request.json").write_text(json.dumps({
+            "HyperParameterTuningJobName": name,
+            "HyperParameterTuningJobConfig": {
+                "Strategy": strategy, "RandomSeed": 4, "ParameterRanges": ranges,
+                "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "validation:accuracy"},
+                "ResourceLimits": {"MaxNumberOfTrainingJobs": jobs, "MaxParallelTrainingJobs": 2}},
+            "TrainingJobDefinition": {
+                "StaticHyperParameters": {"num_layers": "20", "image_shape": "3,28,28", "resize": "32", "epochs": "2"},
+                "InputDataConfig": [channel("train", folder / "data-10-train.rec"), channel("validation", validation)]}}))
+        imrec(program, "tune", folder / f"{name}-request.json", "--output", folder / name, "--quiet")
+        (folder / f"{name}.html").write_bytes((folder / name / "tuning.html").read_bytes())
+
+
 def make(program, folder):
     folder = pathlib.Path(folder)
-    for part in (drawn, naughty, edges, trained):
+    for part in (drawn, naughty, edges, trained, tuned):
         part(program, folder)

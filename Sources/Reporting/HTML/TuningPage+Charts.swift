@@ -124,22 +124,24 @@ extension TuningPage {
       said = "The best is job \(best.number) with \(objective(value))."
     }
     var chart = Chart(
-      id: "history", title: "\(clipped(report.metric, to: 60)) of each job, and the best so far",
+      id: "history", title: "\(clipped(axisName, to: 60)), of each job, and the best so far",
       description: said,
       width: 640, height: 300)
     let last = Double(max(2, report.jobs.count))
     let plane = Plane(left: 64, top: 14, width: 560, height: 230, x: 1...last, y: span)
     let ticks = axisSteps(to: last, about: 10).filter { $0 <= last && $0 >= 1 && $0 == $0.rounded() }
+    // The title says what is upwards.
     chart.axes(
-      plane, xTicks: ticks.map { ($0, decimal($0, 0)) }, yTicks: objectiveTicks, xName: "Job",
-      yName: clipped(axisName, to: 34))
+      plane, xTicks: ticks.map { ($0, decimal($0, 0)) }, yTicks: objectiveTicks, xName: "Job", yName: "")
     var line: [(Double, Double)] = []
     var record: Double?
     for job in scored {
       guard let value = job.objective else { continue }
       let x = plane.across(Double(job.number))
       if let record { line.append((x, plane.down(record))) }
-      if isEligible(job), record.map({ report.isMaximized ? value > $0 : value < $0 }) ?? true { record = value }
+      if isEligible(job), record.map({ report.isMaximized ? value > $0 : value < $0 }) ?? true {
+        record = value
+      }
       if let record { line.append((x, plane.down(record))) }
     }
     if let record { line.append((plane.across(last), plane.down(record))) }
@@ -174,7 +176,8 @@ extension TuningPage {
     if charts.count == 1 { charts.append([]) }
     return Section(
       "each", "Each hyperparameter",
-      lead: "The other hyperparameters vary, too: a cloud without a shape says that this one matters little by itself.",
+      lead:
+        "The other hyperparameters vary, too: a cloud without a shape says that this one matters little by itself.",
       [Block.columns(charts)])
   }
 

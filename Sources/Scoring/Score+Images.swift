@@ -26,6 +26,14 @@ public struct LabelIssues: Codable, Hashable, Sendable {
   public var images: [LabelIssue]
 
   public static let imageLimit = 10_000
+
+  public init(method: String, count: Int, images: [LabelIssue]) {
+    (self.method, self.count, self.images) = (method, count, images)
+  }
+
+  /// Whether the issues are so many that most are the model's mistakes, not the labels': more than a tenth of the scored
+  /// images, which is what the worst of ten well-known data sets has (Northcutt, Athalye and Mueller 2021).
+  public func speaksOfModel(scored: Int) -> Bool { count > scored / 10 }
 }
 
 public struct LabelIssue: Codable, Hashable, Sendable {

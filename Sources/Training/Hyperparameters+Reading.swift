@@ -23,9 +23,8 @@ extension Hyperparameters {
     if let text = texts["recipe"] {
       try set("recipe", text)
       if let shape = texts["image_shape"] { try set("image_shape", shape) }
-      for (name, value) in recipe?.values(for: imageShape) ?? [] where texts[name] == nil {
-        try set(name, value)
-      }
+      let values = recipe?.values(for: imageShape, resizes: texts["resize"] != nil) ?? []
+      for (name, value) in values where texts[name] == nil { try set(name, value) }
     }
     for hyperparameter in Self.table {
       if let text = texts[hyperparameter.name] { try set(hyperparameter.name, text) }

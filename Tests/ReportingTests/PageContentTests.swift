@@ -44,6 +44,17 @@ struct PageContentTests {
     }
   }
 
+  @Test("doubts of labels: where to look, and of a weak model that they are mostly its mistakes")
+  func doubts() throws {
+    var score = try plainScore(classes: 5, images: 60)
+    for (count, words) in [
+      (6, "the first place to look for wrong ones."), (7, "so many are mostly its own mistakes."),
+    ] {
+      score.labelIssues = LabelIssues(method: "prune_by_noise_rate", count: count, images: [])
+      #expect(try ScoreReport(score).html().contains(words))
+    }
+  }
+
   @Test("of one class: a page without comparisons of classes")
   func oneClass() throws {
     var tally = Tally(classes: ["only"])

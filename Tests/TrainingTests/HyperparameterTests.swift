@@ -156,6 +156,19 @@ private func made(_ pairs: [(String, String)]) throws -> Hyperparameters {
     try small.check()
   }
 
+  @Test(
+    "with the recipe larger images begin smaller, where they are resized",
+    arguments: [
+      ("3,224,224", "256", 128), ("3,112,112", "128", 64), ("3,96,128", "160", 64), ("3,64,64", "72", nil),
+      ("3,112,112", nil, nil),
+    ] as [(String, String?, Int?)])
+  func recipeSizes(_ shape: String, _ resize: String?, _ start: Int?) throws {
+    let values = try made([("recipe", "fast"), ("image_shape", shape), ("resize", resize ?? "")])
+    #expect(values.progressiveStart == start)
+    try values.check()
+    #expect(try made([("image_shape", shape), ("resize", "256")]).progressiveStart == nil)
+  }
+
   @Test("the list for the log has SageMaker's order")
   func lines() throws {
     let values = try made([

@@ -109,7 +109,9 @@ extension ScorePage {
         .init(
           head: "Labels",
           words:
-            "\(counted(issues.count, "image")) (\(percent(Double(issues.count) / Double(max(1, score.scored)), 1))) may have a wrong label.",
+            "The model doubts the label of \(counted(issues.count, "image")) (\(percent(Double(issues.count) / Double(max(1, score.scored)), 1))): "
+            + (issues.speaksOfModel(scored: score.scored)
+              ? "so many are mostly its own mistakes." : "the first place to look for wrong ones."),
           href: "#labels"))
     }
     let lost = score.images - score.scored

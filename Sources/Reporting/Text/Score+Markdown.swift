@@ -133,7 +133,7 @@ extension Score {
       }
     }
     if let labelIssues, labelIssues.count > 0 {
-      writer.addDetails("Labels that are probably wrong: \(groupedText(labelIssues.count))") { writer in
+      writer.addDetails("Labels that the model doubts: \(groupedText(labelIssues.count))") { writer in
         writer.addTable(
           nil, [("Image", .left), ("Label", .left), ("Suggested", .left), ("Confidence", .right)],
           rows: labelIssues.images.prefix(Self.detailCount / 2).lazy.map {

@@ -1,0 +1,48 @@
+// How many single-precision multiply-adds the processor can do: nothing but those, in registers, on some threads at
+// once. Prints billions a second, all threads together, the best of five goes.
+//   clang -O2 -pthread peak.c -o peak && ./peak THREADS
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { chains = 12, steps = 20000000 };
+typedef float lanes __attribute__((ext_vector_type(16)));
+
+// As many chains as hide the latency of a sum; each lane of each chain is a multiply-add a step.
+#define CHAINS(target)                                                                                                 \
+  lanes sums[chains], x = 1.0001f, y = 1e-9f;                                                                          \
+  for (int i = 0; i < chains; i++) sums[i] = (float)i;                                                                 \
+  for (int k = 0; k < steps; k++)                                                                                      \
+    for (int i = 0; i < chains; i++) sums[i] = __builtin_elementwise_fma(sums[i], x, y);                               \
+  for (int i = 1; i < chains; i++) sums[0] += sums[i];                                                                 \
+  *(volatile float *)out = sums[0][0];
+
+__attribute__((target("avx512f"))) static void wide(float *out) { CHAINS() }
+__attribute__((target("avx2,fma"))) static void narrow(float *out) { CHAINS() }
+
+static void *work(void *unused) {
+  (void)unused;
+  float out;
+  (__builtin_cpu_supports("avx512f") ? wide : narrow)(&out);
+  return NULL;
+}
+
+int main(int count, char **words) {
+  const int threads = count > 1 ? atoi(words[1]) : 1;
+  if (threads < 1 || threads > 1024) return 64;
+  double best = 0;
+  for (int go = 0; go < 5; go++) {
+    pthread_t ids[1024];
+    struct timespec from, to;
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    for (int i = 0; i < threads; i++)
+      if (pthread_create(&ids[i], NULL, work, NULL)) return 1;
+    for (int i = 0; i < threads; i++) pthread_join(ids[i], NULL);
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    const double seconds = (double)(to.tv_sec - from.tv_sec) + 1e-9 * (double)(to.tv_nsec - from.tv_nsec);
+    const double rate = (double)threads * steps * chains * 16 / seconds / 1e9;
+    if (rate > best) best = rate;
+  }
+  printf("%.1f\n", best);
+}

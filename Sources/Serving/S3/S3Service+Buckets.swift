@@ -112,7 +112,8 @@ extension S3Service {
   }
 
   private static func describe(
-    _ call: S3Call, _ query: ListingQuery, _ page: Objects.Listing, _ encode: (String) -> String, _ xml: inout XMLText
+    _ call: S3Call, _ query: ListingQuery, _ page: Objects.Listing, _ encode: (String) -> String,
+    _ xml: inout XMLText
   ) {
     xml.element("Name", call.bucket)
     xml.element("Prefix", encode(query.prefix))

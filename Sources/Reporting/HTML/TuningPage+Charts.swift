@@ -109,7 +109,8 @@ extension TuningPage {
     }
     let x = left + step * Double(axes.count)
     chart.line(x, top, x, top + height, "axis")
-    chart.text(714, 22, clipped(axisName, to: 24), .end)
+    // A line higher, as it is longer than its axis has room for.
+    chart.text(714, 8, clipped(axisName, to: 24), .end)
     for (value, words) in [objectiveTicks.first, objectiveTicks.last].compactMap({ $0 }) {
       chart.text(x, value > span.lowerBound ? top - 8 : top + height + 18, words, .middle, style: "tick")
     }

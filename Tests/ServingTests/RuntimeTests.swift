@@ -35,6 +35,19 @@ struct RuntimeTests {
     }
   }
 
+  @Test("gives each answer an id of its own, an error too")
+  func requestIDs() async throws {
+    try await served { port, _ in
+      let file = try jpeg()
+      var ids: Set<String> = []
+      for endpoint in ["ep", "ep", "no-such"] {
+        let id = try #require(try await invoke(port, endpoint, body: file)?.headers["x-amzn-requestid"])
+        ids.insert(id)
+      }
+      #expect(ids.count == 3)
+    }
+  }
+
   @Test("gives a request to the variant that it asks for, and names one that is not there")
   func targetVariant() async throws {
     try await served { port, _ in

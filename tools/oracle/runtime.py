@@ -4,7 +4,8 @@
   tools/oracle/runtime.py URL ENDPOINT IMAGE [--variant NAME] [--account NUMBER]
 
 URL: http://127.0.0.1:4566 or the like. ENDPOINT: one in service. IMAGE: a JPEG or PNG. --variant: one of its variants,
-else that by which it answers first. Needs boto3. Exits 1 where something is not as SageMaker has it.
+else that by which it answers first. Needs boto3. Exits 1 where something is not as SageMaker has it. notebook.py runs it on
+the endpoint that it makes; by hand it asks any server.
 """
 import argparse
 import concurrent.futures

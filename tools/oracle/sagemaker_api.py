@@ -1,15 +1,14 @@
 #!/usr/bin/env python3
-"""Asks a running imrec serve for every operation of SageMaker's control plane that it has, by the real boto3.
+"""Asks imrec serve for every operation of SageMaker's control plane that it has, by the real boto3.
 
-  sagemaker_api.py ENDPOINT_URL --train T.rec --validation V.rec [--classes N] [--images N] [--image-shape C,H,W] [--objects DIR]
+  sagemaker_api.py --imrec IMREC --scratch FOLDER
 
 Every answer is parsed by botocore, and must have each member that its model requires, and no other; every documented error
-must arrive as the right exception. It trains twice, tunes, transforms and makes an endpoint, all small. Objects are put by
-S3's API, or, with --objects, copied into the server's object folder. Python packages: boto3.
+must arrive as the right exception. It trains four times, tunes, transforms and makes an endpoint, all small, of pictures
+that are drawn. Python packages: requirements-s3.txt.
 """
 import argparse
 import pathlib
-import shutil
 import sys
 import time
 
@@ -17,24 +16,19 @@ import boto3
 import botocore.config
 import botocore.exceptions
 
-from comparison import Comparison
+from comparison import Comparison, finish
+from local_server import IMAGE, ROLE, Records, channel, definition, served
 
-ROLE = "arn:aws:iam::123456789012:role/imrec"
-IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/image-classification:1"
 BUCKET = "imrec-oracle"
-
-
-def client(service, url):
-    return boto3.client(
-        service, endpoint_url=url, region_name="us-east-1", aws_access_key_id="imrec", aws_secret_access_key="imrec-secret",
-        config=botocore.config.Config(retries={"max_attempts": 1}, parameter_validation=False))
 
 
 class Service:
     """Calls operations, and holds each answer against botocore's model."""
 
-    def __init__(self, url, result):
-        self.client, self.result, self.called = client("sagemaker", url), result, set()
+    def __init__(self, result):
+        # Neither tries again nor refuses a request by itself.
+        config = botocore.config.Config(retries={"max_attempts": 1}, parameter_validation=False)
+        self.client, self.result, self.called = boto3.client("sagemaker", config=config), result, set()
         self.model = self.client.meta.service_model
 
     def __call__(self, operation, **request):
@@ -83,45 +77,16 @@ class Service:
         raise TimeoutError(f"{operation} {request}: {answer[member]}")
 
 
-def training(name, arguments, **changes):
-    height = arguments.image_shape.split(",")[1]
-    channel = lambda channel: {
-        "ChannelName": channel, "ContentType": "application/x-recordio", "CompressionType": "None",
-        "DataSource": {"S3DataSource": {
-            "S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/{channel}/", "S3DataDistributionType": "FullyReplicated"}}}
-    request = {
-        "TrainingJobName": name, "RoleArn": ROLE,
-        "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
-        "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/output"},
-        "ResourceConfig": {"InstanceCount": 1, "InstanceType": "ml.p3.2xlarge", "VolumeSizeInGB": 50},
-        "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
-        "InputDataConfig": [channel("train"), channel("validation")],
-        "HyperParameters": {
-            "num_layers": "20", "image_shape": arguments.image_shape, "num_classes": str(arguments.classes),
-            "num_training_samples": str(arguments.images), "mini_batch_size": "4", "epochs": "2", "learning_rate": "0.01"},
-    }
-    request.update(changes)
-    return request
+def training(name, records, **changes):
+    channels = [channel(side, f"s3://{BUCKET}/{side}/") for side in ("train", "validation")]
+    return {"TrainingJobName": name, **definition(f"s3://{BUCKET}/output", channels),
+            "HyperParameters": dict(records.hyperparameters), **changes}
 
 
-def put(arguments, path, key):
-    if arguments.objects:
-        target = pathlib.Path(arguments.objects, BUCKET, key)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
-        return
-    s3 = client("s3", arguments.url)
-    try:
-        s3.create_bucket(Bucket=BUCKET)
-    except botocore.exceptions.ClientError:
-        pass
-    s3.upload_file(str(path), BUCKET, key)
-
-
-def jobs(ask, arguments, stamp):
+def jobs(ask, records, stamp):
     name = f"train-{stamp}"
-    ask("CreateTrainingJob", **training(name, arguments, Tags=[{"Key": "of", "Value": "oracle"}]))
-    ask.fails("CreateTrainingJob", "ResourceInUse", "already exists", **training(name, arguments))
+    ask("CreateTrainingJob", **training(name, records, Tags=[{"Key": "of", "Value": "oracle"}]))
+    ask.fails("CreateTrainingJob", "ResourceInUse", "already exists", **training(name, records))
     ask.fails("DeleteTrainingJob", "ResourceInUse", "InProgress", TrainingJobName=name)
     trained = ask.wait("DescribeTrainingJob", "TrainingJobStatus", ["Completed", "Failed", "Stopped"], TrainingJobName=name)
     ask.result.check("the training completes", trained["TrainingJobStatus"] == "Completed", repr(trained.get("FailureReason")))
@@ -138,7 +103,7 @@ def jobs(ask, arguments, stamp):
     ask.result.check("lists find it", [j["TrainingJobName"] for j in listed["TrainingJobSummaries"]] == [name])
     ask.fails("StopTrainingJob", "ValidationException", "Completed", TrainingJobName=name)
 
-    long = training(f"long-{stamp}", arguments)
+    long = training(f"long-{stamp}", records)
     long["HyperParameters"]["epochs"] = "100000"
     ask("CreateTrainingJob", **long)
     ask.wait("DescribeTrainingJob", "SecondaryStatus", ["Training", "Failed"], TrainingJobName=f"long-{stamp}")
@@ -147,7 +112,7 @@ def jobs(ask, arguments, stamp):
     ask.result.check("a stopped job is Stopped", stopped["TrainingJobStatus"] == "Stopped", repr(stopped))
     ask("DeleteTrainingJob", TrainingJobName=f"long-{stamp}")
 
-    short = training(f"short-{stamp}", arguments, StoppingCondition={"MaxRuntimeInSeconds": 2})
+    short = training(f"short-{stamp}", records, StoppingCondition={"MaxRuntimeInSeconds": 2})
     short["HyperParameters"]["epochs"] = "100000"
     ask("CreateTrainingJob", **short)
     ended = ask.wait("DescribeTrainingJob", "TrainingJobStatus", ["Stopped", "Failed"], TrainingJobName=f"short-{stamp}")
@@ -155,9 +120,9 @@ def jobs(ask, arguments, stamp):
     return trained["ModelArtifacts"]["S3ModelArtifacts"]
 
 
-def tuning(ask, arguments, stamp):
+def tuning(ask, records, stamp):
     name = f"tune-{stamp}"[:32]
-    definition = training("unused", arguments)
+    definition = training("unused", records)
     statics = {k: v for k, v in definition.pop("HyperParameters").items() if k != "learning_rate"}
     del definition["TrainingJobName"]
     request = {
@@ -192,7 +157,7 @@ def tuning(ask, arguments, stamp):
     ask("DeleteHyperParameterTuningJob", HyperParameterTuningJobName=name)
 
 
-def serving(ask, arguments, stamp, artifact):
+def serving(ask, records, stamp, artifact):
     model, config, endpoint = f"model-{stamp}", f"config-{stamp}", f"endpoint-{stamp}"
     ask("CreateModel", ModelName=model, ExecutionRoleArn=ROLE, PrimaryContainer={"Image": IMAGE, "ModelDataUrl": artifact})
     ask.fails("CreateModel", "ValidationException", "Cannot create already existing model", ModelName=model,
@@ -246,7 +211,7 @@ def serving(ask, arguments, stamp, artifact):
     ask("DeleteModel", ModelName=model)
 
 
-def refusals(ask, arguments):
+def refusals(ask, records):
     for operation, member in [
         ("DescribeTrainingJob", "TrainingJobName"), ("StopTrainingJob", "TrainingJobName"),
         ("DeleteTrainingJob", "TrainingJobName"), ("DescribeTransformJob", "TransformJobName"),
@@ -259,15 +224,15 @@ def refusals(ask, arguments):
                               ("DescribeEndpointConfig", "EndpointConfigName"), ("DeleteEndpoint", "EndpointName"),
                               ("DeleteEndpointConfig", "EndpointConfigName")]:
         ask.fails(operation, "ValidationException", "Could not find", **{member: "none"})
-    bad = training("a_b", arguments, RoleArn="role")
+    bad = training("a_b", records, RoleArn="role")
     bad["ResourceConfig"]["InstanceType"] = "local"
     ask.fails("CreateTrainingJob", "ValidationException", "validation errors detected: ", **bad)
-    bad = training("a", arguments)
+    bad = training("a", records)
     bad["ResourceConfig"]["InstanceType"] = "local"
     ask.fails("CreateTrainingJob", "ValidationException",
               "1 validation error detected: Value 'local' at 'resourceConfig.instanceType' failed to satisfy constraint: "
               "Member must satisfy enum value set: [", **bad)
-    bad = training("a", arguments)
+    bad = training("a", records)
     bad["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] = f"s3://{BUCKET}/nothing-here/"
     ask.fails("CreateTrainingJob", "ValidationException", "No S3 objects found under S3 URL", **bad)
     ask.fails("ListTrainingJobs", "ValidationException", "NextToken", NextToken="00")
@@ -279,25 +244,25 @@ def refusals(ask, arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("url")
-    parser.add_argument("--train", required=True)
-    parser.add_argument("--validation", required=True)
-    parser.add_argument("--classes", type=int, default=2)
-    parser.add_argument("--images", type=int, default=8)
-    parser.add_argument("--image-shape", default="3,28,28")
-    parser.add_argument("--objects")
-    arguments = parser.parse_args()
+    parser.add_argument("--imrec", type=pathlib.Path, required=True)
+    parser.add_argument("--scratch", type=pathlib.Path, required=True)
+    found = parser.parse_args()
+    found.scratch.mkdir(parents=True, exist_ok=True)
     stamp = str(int(time.time() * 10))[-9:]
-    put(arguments, arguments.train, "train/train.rec")
-    put(arguments, arguments.validation, "validation/validation.rec")
     with Comparison("sagemaker_api") as result:
-        ask = Service(arguments.url, result)
-        refusals(ask, arguments)
-        artifact = jobs(ask, arguments, stamp)
-        serving(ask, arguments, stamp, artifact)
-        tuning(ask, arguments, stamp)
-        print(f"  {len(ask.called)} operations were called", file=sys.stderr)
-    sys.exit(Comparison.differing > 0)
+        records = Records(found.imrec, found.scratch)
+        with served(found.imrec, found.scratch / "root", result):
+            s3 = boto3.client("s3")
+            s3.create_bucket(Bucket=BUCKET)
+            for side, path in (("train", records.train), ("validation", records.validation)):
+                s3.upload_file(str(path), BUCKET, f"{side}/{side}.rec")
+            ask = Service(result)
+            refusals(ask, records)
+            artifact = jobs(ask, records, stamp)
+            serving(ask, records, stamp, artifact)
+            tuning(ask, records, stamp)
+            print(f"  {len(ask.called)} operations were called", file=sys.stderr)
+    finish()
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import HTTPTypes
 package import Hosting
 package import Hummingbird
@@ -43,15 +44,18 @@ package struct RuntimeService: Sendable {
   package func respond(
     to request: Request, endpoint: String, operation: Operation, from client: ClientPresence?
   ) async throws -> Response {
+    var response: Response
     do {
-      return try await answer(request, endpoint, operation, client)
+      response = try await answer(request, endpoint, operation, client)
     } catch let error as RuntimeError {
-      return error.response
+      response = error.response
     } catch let error as EndpointError {
-      return runtimeError(error, endpoint, closing: false).response
+      response = runtimeError(error, endpoint, closing: false).response
     } catch let refusal as ImageRequest.Refusal {
-      return runtimeError(refusal, endpoint).response
+      response = runtimeError(refusal, endpoint).response
     }
+    response.headers[.requestID] = UUID().uuidString.lowercased()
+    return response
   }
 
   private func answer(

@@ -53,6 +53,11 @@ public final class SageMakerAPI: Sendable {
   /// Runs jobs until the task is cancelled; then asks those that run to end, and leaves the rest to the next start.
   public func run() async throws { try await engine.run() }
 
+  /// Where a job keeps its files; it is made when the job begins.
+  package func folder(of kind: ResourceKind, _ name: String) -> String {
+    engine.folder(of: .init(kind, name))
+  }
+
   /// Answers one operation.
   ///
   /// - Parameters:

@@ -8,6 +8,10 @@ package final class ClientPresence: Sendable {
     case gone
   }
   private let state = Mutex(State.here(onLeaving: nil))
+  /// Whether it is on this machine.
+  package let isLocal: Bool
+
+  init(isLocal: Bool = false) { self.isLocal = isLocal }
 
   /// Has `body` called when the client goes; at once where it is gone.
   package func onLeaving(_ body: @escaping @Sendable () -> Void) {
@@ -43,7 +47,9 @@ final class ClientPresences: Sendable {
   }
 
   func add(_ channel: any Channel) -> ClientPresence {
-    let presence = ClientPresence()
+    let address = channel.remoteAddress?.ipAddress ?? ""
+    let presence = ClientPresence(
+      isLocal: address == "::1" || address.hasPrefix("127.") || address.hasPrefix("::ffff:127."))
     presences.withLock { $0[ObjectIdentifier(channel)] = presence }
     return presence
   }

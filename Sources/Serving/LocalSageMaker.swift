@@ -1,22 +1,26 @@
 public import ControlPlane
 import Files
-import HTTPTypes
 import Hosting
 import Hummingbird
 import Inference
 import Logging
-import NIOCore
-import Objects
+public import Objects
 import ServiceLifecycle
+public import Signatures
 import Tensors
 
-/// SageMaker on this machine: one port for its operations, the endpoints' answers, and S3.
+/// SageMaker on this machine: one port for its operations, the endpoints' answers, S3, and the dashboard.
 public struct LocalSageMaker: Sendable {
   public var hostname = "127.0.0.1"
   /// 0: any free one.
   public var port = 4566
   public var caller = Caller()
   public var isQuiet = false
+  /// Who must have signed each request of an API; then only this machine sees the dashboard. Nil: signatures are not
+  /// looked at.
+  public var signer: Credential?
+  /// Where jobs and endpoints read and write; nil: in the object store of this server.
+  public var remoteObjects: RemoteObjects?
   private let options: ControlPlaneOptions
 
   public init(_ options: ControlPlaneOptions) { self.options = options }
@@ -27,45 +31,105 @@ public struct LocalSageMaker: Sendable {
   /// - Throws: where the address or the folder cannot be used.
   public func run(onStart: @escaping @Sendable (Int) -> Void) async throws {
     let logger = Logger(label: "imrec") { [isQuiet] _ in LineLog(logLevel: isQuiet ? .error : .info) }
+    let metrics = PrometheusMetrics()
+    let bodies = ReceivedBytes()
     let store = try ObjectStore(root: join(options.root, "s3"))
-    let objects = SourceObjects(LocalObjects(store))
-    let s3 = S3Service(store)
+    let source: any ObjectSource = remoteObjects ?? LocalObjects(store)
     let fleet = EndpointFleet(
-      cores: Cores(Workers(count: max(1, options.threads))),
-      store: CaptureWriter(objects: objects, folder: join(options.root, "captures")), logger: logger)
+      cores: Cores(Workers(count: max(1, options.threads))), store: CaptureWriter(objects: source),
+      logger: logger, metrics: metrics)
+    let objects = SourceObjects(source)
     let host = FleetHost(fleet, objects: objects, folder: join(options.root, "models"))
     let api = try SageMakerAPI(options, objects: objects, endpoints: host)
-    let control = ControlPlaneService(api, caller: caller)
-    let runtime = RuntimeService(fleet, account: caller.account, region: caller.region)
+    let s3 = S3Service(store, options: s3Options)
+    let parts = Parts(
+      control: ControlPlaneService(api, caller: caller),
+      runtime: RuntimeService(fleet, account: caller.account, region: caller.region, bodies: bodies), s3: s3,
+      dashboard: Dashboard(
+        ControlPlaneSource(api, s3), fleet: fleet, names: signer == nil ? [hostname] : [], bodies: bodies),
+      gate: signer.map { SignatureGate($0, bodies: bodies) })
     var server = GuardedServer(hostname: hostname, port: port, logger: logger)
-    // Objects may be large, as long as they keep coming.
-    server.limits.maximumBodyByteCount = .max
-    server.limits.bodyBytesPerSecond = 16 << 10
+    server.limits = Self.limits
     server.services = [fleet, JobService(api: api)]
-    try await server.run(onStart: onStart) { request, client in
-      let start = ContinuousClock.now
-      let response = try await Self.answer(request, client, control, runtime, s3)
-      let operation = ControlPlaneService.operation(of: request) ?? request.uri.path
-      logger.info(
-        "\(request.method.rawValue) \(shown(operation)) \(response.status.code) \(milliseconds(.now - start)) ms"
-      )
-      return response
-    }
+    try await server.run(
+      onStart: onStart,
+      respond: Observed(logger: logger, metrics: metrics).responder(
+        part: { parts.part(of: $0).rawValue },
+        name: { ControlPlaneService.operation(of: $0) ?? $0.uri.path },
+        { try await parts.respond(to: $0, from: $1) }))
   }
 
-  private static func answer(
-    _ request: Request, _ client: ClientPresence?, _ control: ControlPlaneService, _ runtime: RuntimeService,
-    _ s3: S3Service
-  ) async throws -> Response {
-    if let operation = ControlPlaneService.operation(of: request) {
-      return try await control.respond(to: request, operation: operation)
+  /// Objects may be large, as long as they keep coming.
+  static var limits: ConnectionLimits {
+    var limits = ConnectionLimits()
+    limits.maximumBodyByteCount = .max
+    limits.bodyBytesPerSecond = 16 << 10
+    return limits
+  }
+
+  private var s3Options: S3Service.Options {
+    var options = S3Service.Options()
+    options.region = caller.region
+    options.requiresSignature = signer != nil
+    options.credentials = signer.map { [$0] } ?? []
+    return options
+  }
+}
+
+/// What answers the requests of the port.
+struct Parts: Sendable {
+  enum Part: String {
+    case control = "control-plane"
+    case runtime, s3, dashboard
+  }
+  let control: ControlPlaneService
+  let runtime: RuntimeService
+  let s3: S3Service
+  let dashboard: Dashboard
+  /// Nil: signatures are not looked at.
+  let gate: SignatureGate?
+
+  /// A path that is the dashboard's or the runtime's is S3's where the signature says so: `/` lists buckets then, and a
+  /// bucket may be called endpoints.
+  func part(of request: Request) -> Part {
+    if ControlPlaneService.operation(of: request) != nil { return .control }
+    if request.claimedScope?.service == "s3" { return .s3 }
+    if RuntimeService.route(request.uri.path) != nil { return .runtime }
+    return Dashboard.serves(request.uri.path) ? .dashboard : .s3
+  }
+
+  func respond(to request: Request, from client: ClientPresence?) async throws -> Response {
+    switch part(of: request) {
+    case .control:
+      guard let operation = ControlPlaneService.operation(of: request) else { break }
+      let admitted: Request
+      do throws(SignatureRefusal) {
+        admitted = try await admit(request, limit: SageMakerAPI.largestBody)
+      } catch {
+        return ControlPlaneService.refusal(error)
+      }
+      return try await control.respond(to: admitted, operation: operation)
+    case .runtime:
+      guard let (endpoint, operation) = RuntimeService.route(request.uri.path) else { break }
+      let admitted: Request
+      do throws(SignatureRefusal) {
+        admitted = try await admit(request, limit: RuntimeService.bodyLimit)
+      } catch {
+        return RuntimeError(
+          status: error.status, type: error.code, message: error.message, isClosing: true
+        ).response
+      }
+      return try await runtime.respond(to: admitted, endpoint: endpoint, operation: operation, from: client)
+    case .dashboard where gate == nil || client?.isLocal == true:
+      return try await dashboard.respond(to: request, from: client)
+    case .dashboard, .s3: break
     }
-    let path = request.uri.path
-    if let (endpoint, operation) = RuntimeService.route(path) {
-      return try await runtime.respond(to: request, endpoint: endpoint, operation: operation, from: client)
-    }
-    if path == "/healthz" { return Response(status: .ok) }
     return await s3.respond(to: request)
+  }
+
+  private func admit(_ request: Request, limit: Int) async throws(SignatureRefusal) -> Request {
+    guard let gate else { return request }
+    return try await gate.admit(request, limit: limit)
   }
 }
 

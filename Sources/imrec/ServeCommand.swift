@@ -1,7 +1,9 @@
 import ArgumentParser
 import ControlPlane
 import FoundationEssentials
+import Objects
 import Serving
+import Signatures
 import Terminal
 
 struct ServeCommand: AsyncParsableCommand {
@@ -37,8 +39,50 @@ struct ServeCommand: AsyncParsableCommand {
   var region = "us-east-1"
   @Option(help: ArgumentHelp("The account in ARNs.", valueName: "number"))
   var account = "123456789012"
+  @Flag(
+    help: ArgumentHelp(
+      "Answer only requests that are signed with the access key; the dashboard is for this machine then."))
+  var requireSignature = false
+  @Option(help: ArgumentHelp("(default: AWS_ACCESS_KEY_ID of the environment)", valueName: "name"))
+  var accessKey: String?
+  @Option(
+    help: ArgumentHelp(
+      "(default: AWS_SECRET_ACCESS_KEY of the environment, where other users do not see it)",
+      valueName: "text"))
+  var secretKey: String?
+  @Option(
+    help: ArgumentHelp(
+      "Jobs and endpoints read and write there, signed with the access key where there is one. (default: in --root)",
+      valueName: "url"))
+  var s3Endpoint: String?
   @Flag(help: "No line for each request.")
   var quiet = false
+
+  /// Of the options, or of the environment; nil: of neither.
+  private var credential: Credential? {
+    let environment = ProcessInfo.processInfo.environment
+    func given(_ option: String?, _ name: String) -> String? {
+      let text = option ?? environment[name] ?? ""
+      return text.isEmpty ? nil : text
+    }
+    guard let key = given(accessKey, "AWS_ACCESS_KEY_ID"),
+      let secret = given(secretKey, "AWS_SECRET_ACCESS_KEY")
+    else { return nil }
+    // The token of the environment goes with the key of the environment.
+    let token = accessKey == nil ? given(nil, "AWS_SESSION_TOKEN") : nil
+    return Credential(accessKey: key, secretKey: secret, sessionToken: token)
+  }
+
+  private func remoteObjects() throws -> RemoteObjects? {
+    guard let s3Endpoint else { return nil }
+    var options = RemoteObjects.Options()
+    options.region = region
+    do {
+      return try RemoteObjects(endpoint: s3Endpoint, credential: credential, options: options)
+    } catch {
+      throw ValidationError("--s3-endpoint is '\(s3Endpoint)': \(error.message)")
+    }
+  }
 
   /// What jobs inherit.
   private static let inherited = ["PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH"]
@@ -47,6 +91,12 @@ struct ServeCommand: AsyncParsableCommand {
     guard account.utf8.count == 12, account.utf8.allSatisfy({ (48...57).contains($0) }) else {
       throw ValidationError("--account is '\(account)'; twelve digits are expected")
     }
+    guard !requireSignature || credential != nil else {
+      throw ValidationError(
+        "--require-signature needs --access-key and --secret-key, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the "
+          + "environment")
+    }
+    _ = try remoteObjects()
   }
 
   func run() async throws {
@@ -59,6 +109,8 @@ struct ServeCommand: AsyncParsableCommand {
     server.hostname = hostname
     server.caller = Caller(region: region, account: account)
     server.isQuiet = quiet
+    if requireSignature { server.signer = credential }
+    server.remoteObjects = try remoteObjects()
     try await server.run { [hostname] port in
       Words(quiet: false).note(
         "http://\(hostname):\(port): export AWS_ENDPOINT_URL=http://\(hostname):\(port)")

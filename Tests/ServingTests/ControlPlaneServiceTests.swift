@@ -1,30 +1,9 @@
-import ControlPlane
 import Dispatch
-import Files
-import Serving
 import TestSupport
 import Testing
 
 @Suite("The local SageMaker over HTTP")
 struct ControlPlaneServiceTests {
-  private func withServer<Result: Sendable>(
-    _ body: @escaping @Sendable (_ port: Int) async throws -> Result
-  ) async throws -> Result {
-    try await withScratchFolder { folder in
-      var server = LocalSageMaker(ControlPlaneOptions(root: folder + "/root"))
-      server.port = 0
-      server.isQuiet = true
-      let ready = server
-      let (ports, source) = AsyncStream<Int>.makeStream()
-      return try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { try await ready.run { source.yield($0) } }
-        defer { group.cancelAll() }
-        for await port in ports { return try await body(port) }
-        throw CancellationError()
-      }
-    }
-  }
-
   private func ask(
     _ port: Int, _ operation: String, _ body: String, region: String = "eu-west-1"
   ) async -> HTTPConnection.Reply? {
@@ -45,7 +24,8 @@ struct ControlPlaneServiceTests {
 
   @Test("an operation is answered in JSON 1.1, with a request's id, for the region of its signature")
   func answers() async throws {
-    try await withServer { port in
+    try await SageMakerServer.with { server in
+      let port = server.port
       let request = #"{"ModelName":"m","PrimaryContainer":{"Image":"i","ModelDataUrl":"s3://b/m.tar.gz"}}"#
       let made = try #require(await ask(port, "CreateModel", request))
       #expect(made.status == 200 && made.headers["content-type"] == "application/x-amz-json-1.1", "\(made)")
@@ -58,7 +38,8 @@ struct ControlPlaneServiceTests {
 
   @Test("a refusal has a type and a message")
   func refusals() async throws {
-    try await withServer { port in
+    try await SageMakerServer.with { server in
+      let port = server.port
       let missing = try #require(await ask(port, "DescribeTrainingJob", #"{"TrainingJobName":"a"}"#))
       #expect(missing.status == 400)
       #expect(missing.text == #"{"__type":"ResourceNotFound","message":"Requested resource not found."}"#)

@@ -57,7 +57,7 @@ struct OperationsTests {
       if request.uri.path == "/fails" { throw Fault() }
       return Response(status: .accepted)
     }
-    let responder = observed.responder(part: { $0 == "/fails" ? "b" : "a" }, inner)
+    let responder = observed.responder(part: { $0.uri.path == "/fails" ? "b" : "a" }, inner)
     try await withServer(respond: responder) { port in
       #expect(try await ask(port, "GET", "/healthz")?.status == 503)
       #expect(try await ask(port, "GET", "/ping")?.status == 503)

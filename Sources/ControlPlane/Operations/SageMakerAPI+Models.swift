@@ -37,12 +37,12 @@ extension SageMakerAPI {
     }
   }
 
-  static func modelData(of container: JSON) -> String? {
+  package static func modelData(of container: JSON) -> String? {
     container["ModelDataUrl"]?.text ?? container["ModelDataSource"]?["S3DataSource"]?["S3Uri"]?.text
   }
 
   /// The container whose model answers: the only one.
-  static func container(of model: Resource) -> JSON {
+  package static func container(of model: Resource) -> JSON {
     model.request["PrimaryContainer"] ?? model.request["Containers"]?.list?.first ?? [:]
   }
 }

@@ -144,8 +144,8 @@ extension SageMakerAPI {
 }
 
 /// What SageMaker asks of a tuning job beyond the shapes of its members.
-enum TuningRules {
-  static func definitions(of request: JSON) -> [JSON] {
+package enum TuningRules {
+  package static func definitions(of request: JSON) -> [JSON] {
     request["TrainingJobDefinition"].map { [$0] } ?? request["TrainingJobDefinitions"]?.list ?? []
   }
 
@@ -155,12 +155,14 @@ enum TuningRules {
     }
   }
 
-  static func objective(of request: JSON) -> JSON? {
+  package static func objective(of request: JSON) -> JSON? {
     request["HyperParameterTuningJobConfig"]?["HyperParameterTuningJobObjective"]
       ?? definitions(of: request).first?["TuningObjective"]
   }
 
-  static func isMaximized(_ request: JSON) -> Bool { objective(of: request)?["Type"]?.text != "Minimize" }
+  package static func isMaximized(_ request: JSON) -> Bool {
+    objective(of: request)?["Type"]?.text != "Minimize"
+  }
 
   static func check(_ request: JSON, _ quotas: Quotas) throws(ControlPlaneError) {
     guard (request["TrainingJobDefinition"] == nil) != (request["TrainingJobDefinitions"] == nil) else {

@@ -75,7 +75,7 @@ public final class Store: Sendable {
     }
   }
 
-  func find(_ kind: ResourceKind, _ name: String) async throws(ControlPlaneError) -> Resource? {
+  package func find(_ kind: ResourceKind, _ name: String) async throws(ControlPlaneError) -> Resource? {
     try await read { try Self.find(kind, name, $0) }
   }
 
@@ -119,7 +119,9 @@ public final class Store: Sendable {
   }
 
   /// How many there are of each status.
-  func counts(_ kind: ResourceKind, parent: String? = nil) async throws(ControlPlaneError) -> [String: Int] {
+  package func counts(
+    _ kind: ResourceKind, parent: String? = nil
+  ) async throws(ControlPlaneError) -> [String: Int] {
     try await read { database in
       let rows = try Row.fetchAll(
         database,
@@ -148,7 +150,7 @@ public final class Store: Sendable {
     }
   }
 
-  private static func find(_ kind: ResourceKind, _ name: String, _ database: Database) throws -> Resource? {
+  static func find(_ kind: ResourceKind, _ name: String, _ database: Database) throws -> Resource? {
     try Row.fetchOne(database, sql: "SELECT * FROM \(kind.table) WHERE name = ?", arguments: [name])
       .map { try Resource($0, hasRequest: true) }
   }

@@ -39,6 +39,14 @@ package struct ControlPlaneService: Sendable {
     }
   }
 
+  static func refusal(_ refusal: SignatureRefusal) -> Response {
+    let body: JSON = ["__type": .string(refusal.code), "message": .string(refusal.message)]
+    var response = response(refusal.status, body.bytes, UUID().uuidString.lowercased())
+    response.headers[.amazonErrorType] = refusal.code
+    response.headers[.connection] = "close"
+    return response
+  }
+
   private func body(of request: Request) async throws(ControlPlaneError) -> [UInt8] {
     let limit = SageMakerAPI.largestBody
     let tooLarge = ControlPlaneError(.serialization, "The request has more than \(limit) bytes.")
@@ -60,14 +68,7 @@ package struct ControlPlaneService: Sendable {
   /// The region stands in the signature's scope: `Credential=KEY/20261129/eu-west-1/sagemaker/aws4_request`.
   private func caller(of request: Request) -> Caller {
     var caller = caller
-    if let credential = request.headers[.authorization]?.firstRange(of: "Credential=").flatMap({ range in
-      request.headers[.authorization]?[range.upperBound...].prefix { $0 != "," && $0 != " " }
-    }) {
-      let parts = credential.split(separator: "/", omittingEmptySubsequences: false).suffix(4)
-      if parts.count == 4, let region = parts.dropFirst().first.map(String.init), Self.isRegion(region) {
-        caller.region = region
-      }
-    }
+    if let region = request.claimedScope?.region, Self.isRegion(region) { caller.region = region }
     return caller
   }
 

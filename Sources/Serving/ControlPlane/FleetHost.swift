@@ -1,6 +1,7 @@
 package import ControlPlane
 import Files
 import Foundation
+import Objects
 
 /// The endpoints that the control plane keeps, in the fleet that serves them.
 package struct FleetHost: EndpointHost {
@@ -81,14 +82,12 @@ package struct FleetHost: EndpointHost {
 
 /// Captured requests, as objects.
 struct CaptureWriter: ObjectWriting {
-  let objects: any ObjectAccess
-  let folder: String
+  let objects: any ObjectSource
 
   func write(_ bytes: [UInt8], to uri: String) async throws {
-    let path = join(folder, UUID().uuidString)
-    try makeFolder(folder)
-    try Data(bytes).write(to: URL(fileURLWithPath: path))
-    defer { try? FileManager.default.removeItem(atPath: path) }
-    try await objects.upload(path, to: try ObjectPlace(uri))
+    guard let place = S3Location(uri), case .object = place else {
+      throw EndpointError(.invalid, "\(uri) is no s3://bucket/key that captured requests could be put at")
+    }
+    try await objects.put(bytes, to: place)
   }
 }

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import HTTPTypes
 package import Hosting
-import Hummingbird
+package import Hummingbird
 package import Logging
 import Metrics
 import NIOCore
@@ -27,16 +27,19 @@ package struct Observed: Sendable {
 
   /// Answers `/metrics`, `/healthz` and `/ping`, and has all else answered.
   ///
-  /// - Parameter part: which part of the server a path belongs to, one of few words.
+  /// - Parameters:
+  ///   - part: which part of the server a request is for, one of few words.
+  ///   - name: what the log calls a request.
   package func responder(
-    part: @escaping @Sendable (_ path: String) -> String, _ respond: @escaping GuardedServer.Responder
+    part: @escaping @Sendable (Request) -> String,
+    name: @escaping @Sendable (Request) -> String = { $0.uri.path },
+    _ respond: @escaping GuardedServer.Responder
   ) -> GuardedServer.Responder {
     { request, client in
       let start = ContinuousClock.now
       let id = UUID().uuidString.lowercased()
-      let path = request.uri.path
       let own = self.own(request)
-      let part = own == nil ? part(path) : "operations"
+      let part = own == nil ? part(request) : "operations"
       var response: Response
       var fault: String?
       if let own {
@@ -58,13 +61,15 @@ package struct Observed: Sendable {
       // One that the service made is the one that its client knows.
       let shownID = response.headers[.requestID] ?? id
       response.headers[.requestID] = shownID
-      self.record(request, part, response.status.code, start, shownID, fault: fault)
+      self.record(request, name(request), part, response.status.code, start, shownID, fault: fault)
       return response
     }
   }
 
   private func own(_ request: Request) -> Response? {
     guard request.method == .get || request.method == .head else { return nil }
+    // A bucket may be called metrics, healthz or ping.
+    guard request.claimedScope?.service != "s3" else { return nil }
     func response(_ status: HTTPResponse.Status, _ type: String, _ text: String) -> Response {
       Response(
         status: status, headers: [.contentType: type, .contentLength: "\(text.utf8.count)"],
@@ -82,7 +87,8 @@ package struct Observed: Sendable {
   }
 
   private func record(
-    _ request: Request, _ part: String, _ status: Int, _ start: ContinuousClock.Instant, _ id: String,
+    _ request: Request, _ name: String, _ part: String, _ status: Int, _ start: ContinuousClock.Instant,
+    _ id: String,
     fault: String?
   ) {
     let time = ContinuousClock.now - start
@@ -98,7 +104,7 @@ package struct Observed: Sendable {
     if let fault { facts["fault"] = "\(shown(fault))" }
     logger.log(
       level: status >= 500 || fault != nil ? .warning : .info,
-      "\(shown(request.method.rawValue)) \(shown(request.uri.path)) \(status) \(milliseconds(time)) ms",
+      "\(shown(request.method.rawValue)) \(shown(name)) \(status) \(milliseconds(time)) ms",
       metadata: facts)
   }
 }

@@ -58,7 +58,7 @@ extension S3Service {
 
   private static let pieceByteCount = 1 << 19
 
-  private static func piece(_ reader: ObjectReader, _ offset: Int, _ end: Int, _ work: DiskWork) async throws
+  static func piece(_ reader: ObjectReader, _ offset: Int, _ end: Int, _ work: DiskWork) async throws
     -> ByteBuffer
   {
     let count = min(pieceByteCount, end - offset)

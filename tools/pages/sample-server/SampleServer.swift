@@ -49,7 +49,7 @@ enum SampleServer {
     server.services = [fleet]
     server.limits.maximumBodyByteCount = 32 << 20
     let responder = Observed(logger: logger, metrics: metrics).responder(
-      part: { RuntimeService.route($0) != nil ? "runtime" : "dashboard" },
+      part: { RuntimeService.route($0.uri.path) != nil ? "runtime" : "dashboard" },
       { request, client in
         if let (endpoint, operation) = RuntimeService.route(request.uri.path) {
           return try await runtime.respond(

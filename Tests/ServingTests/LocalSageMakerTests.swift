@@ -1,0 +1,168 @@
+import ControlPlane
+import Objects
+import TestSupport
+import Testing
+
+@testable import Serving
+
+/// Leaves what it was given as the model, a metric, and a line.
+private let trainer = """
+  cp "$3/input/data/train/a.txt" "$3/model/a.txt"
+  echo '{"epoch":0,"train_accuracy":0.5,"validation_accuracy":0.75}' > "$3/output/data/metrics.jsonl"
+  echo 'Epoch[0] is done'
+  """
+private let s3Authorization =
+  "AWS4-HMAC-SHA256 Credential=key/20261129/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
+
+@Suite("All of the local SageMaker on one port")
+struct LocalSageMakerTests {
+  @Test("the dashboard shows the jobs and objects that there are")
+  func dashboard() async throws {
+    try await SageMakerServer.with(script: trainer) { server in
+      #expect(try await server.ask("PUT", "/photos")?.status == 200)
+      #expect(try await server.ask("PUT", "/photos/data/a.txt", body: "twelve bytes")?.status == 200)
+      let made = try await server.operate("CreateTrainingJob", SageMakerServer.trainingJob("first"))
+      #expect(made?.status == 200, "\(made?.text ?? "")")
+      let ending = try await server.ending(ofTrainingJob: "first")
+      #expect(ending.contains(#""TrainingJobStatus":"Completed""#), "\(ending)")
+      _ = try await server.operate(
+        "CreateModel",
+        #"{"ModelName":"m","PrimaryContainer":{"Image":"i","ModelDataUrl":"s3://photos/out/m.tar.gz"}}"#)
+
+      let jobs = try #require(try await server.ask("GET", "/"))
+      #expect(jobs.status == 200 && jobs.headers["content-type"] == "text/html; charset=utf-8")
+      #expect(jobs.text.contains("first") && jobs.text.contains("Completed") && jobs.text.contains("0.75"))
+      let job = try await server.ask("GET", "/-/training-jobs/first")?.text ?? ""
+      for part in ["Epoch[0] is done", "classification:1", "epochs", "s3://photos/data/", "model.tar.gz"] {
+        #expect(job.contains(part), "\(part)")
+      }
+      #expect(try await server.ask("GET", "/-/training-jobs/second")?.status == 404)
+      #expect(try await server.ask("GET", "/-/models")?.text.contains("s3://photos/out/m.tar.gz") == true)
+      #expect(try await server.ask("GET", "/-/s3")?.text.contains("photos") == true)
+      let folder = try await server.ask("GET", "/-/s3/photos")?.text ?? ""
+      #expect(folder.contains("data/") && folder.contains("out/"))
+      #expect(try await server.ask("GET", "/-/s3/pictures")?.status == 404)
+      #expect(try await server.ask("GET", "/-/object/photos?key=data/a.txt")?.text == "twelve bytes")
+      #expect(try await server.ask("GET", "/-/object/photos?key=../imrec.sqlite")?.status == 404)
+    }
+  }
+
+  @Test("lists of several kinds are cut into pages without a row lost or shown twice")
+  func pages() async throws {
+    try await SageMakerServer.with { server in
+      for index in 0..<5 {
+        _ = try await server.operate(
+          "CreateModel",
+          "{\"ModelName\":\"m\(index)\",\"PrimaryContainer\":{\"Image\":\"i\"}}")
+      }
+      let store = try Store(server.folder + "/root/imrec.sqlite") { 0 }
+      var names: [String] = []
+      var token: String?
+      repeat {
+        let page = try await store.newest([.model, .trainingJob], most: 2, after: token)
+        names += page.rows.map(\.resource.name)
+        token = page.next
+      } while token != nil
+      #expect(names == ["m4", "m3", "m2", "m1", "m0"])
+      await #expect(throws: ControlPlaneError.self) {
+        _ = try await store.newest([.model], most: 2, after: "0.x")
+      }
+    }
+  }
+
+  @Test("a page hears of a job's lines while it runs, and of its end")
+  func events() async throws {
+    let script = """
+      echo begun
+      while [ ! -e "$FOLDER/go" ]; do sleep 0.05; done
+      echo 'last line'
+      """
+    try await SageMakerServer.with(script: script) { server in
+      _ = try await server.ask("PUT", "/photos")
+      _ = try await server.ask("PUT", "/photos/data/a.txt", body: "x")
+      _ = try await server.operate("CreateTrainingJob", SageMakerServer.trainingJob("live"))
+      let heard = try await onThread { () -> [Bool] in
+        guard let connection = server.connection("GET", "/-/training-jobs/live/events") else { return [] }
+        let isHere = connection.waits(for: ": here")
+        writeScratchFile(server.folder + "/go", [])
+        return [
+          isHere, connection.waits(for: "event: log\ndata: last line"),
+          connection.waits(for: "event: changed"), connection.waits(for: "event: ended"),
+        ]
+      }
+      #expect(heard == [true, true, true, true])
+    }
+  }
+
+  @Test("/ lists buckets for a client of S3, and buckets may have the names of other parts' paths")
+  func routes() async throws {
+    try await SageMakerServer.with { server in
+      let s3 = ["Authorization": s3Authorization]
+      for bucket in ["photos", "metrics", "endpoints"] {
+        #expect(try await server.ask("PUT", "/\(bucket)", s3)?.status == 200)
+      }
+      let buckets = try await server.ask("GET", "/", s3)?.text ?? ""
+      #expect(buckets.contains("<ListAllMyBucketsResult") && buckets.contains("<Name>photos</Name>"))
+      #expect(try await server.ask("GET", "/metrics", s3)?.text.contains("<ListBucketResult") == true)
+      let path = "/endpoints/a/invocations"
+      #expect(try await server.ask("PUT", path, s3, body: "x")?.status == 200)
+      #expect(try await server.ask("GET", path, s3)?.text == "x")
+      let missing = try #require(
+        try await server.ask("POST", path, ["Content-Type": "image/jpeg"], body: "x"))
+      #expect(missing.status == 400 && missing.headers["x-amzn-errortype"] == "ValidationError")
+      #expect(try await server.ask("GET", "/ping")?.status == 200)
+      #expect(try await server.ask("GET", "/healthz")?.text.contains("ok") == true)
+      let metrics = try await server.ask("GET", "/metrics")?.text ?? ""
+      #expect(
+        metrics.contains(#"imrec_http_requests_total{part="s3",method="PUT",status="200"} 4"#), "\(metrics)")
+      #expect(metrics.contains(#"part="runtime",method="POST",status="400"} 1"#), "\(metrics)")
+    }
+  }
+
+  @Test("an object larger than a request of the runtime is taken, and one that comes has its time")
+  func largeObjects() async throws {
+    #expect(LocalSageMaker.limits.bodyBytesPerSecond != nil)
+    try await SageMakerServer.with { server in
+      _ = try await server.ask("PUT", "/photos")
+      let body = [UInt8](repeating: 7, count: 7 << 20)
+      let replies = try await onThread { () -> [Int?] in
+        guard let connection = HTTPConnection(port: server.port) else { return [] }
+        connection.send(
+          Array(
+            "PUT /photos/large HTTP/1.1\r\nHost: test\r\nContent-Length: \(body.count)\r\nExpect: 100-continue\r\n\r\n"
+              .utf8))
+        let first = connection.reply()?.status
+        connection.send(body)
+        return [first, connection.reply()?.status]
+      }
+      #expect(replies == [100, 200])
+    }
+  }
+
+  @Test("captured requests become objects of the store, and only there")
+  func capture() async throws {
+    try await withScratchFolder { folder in
+      let store = try ObjectStore(root: folder, durably: false)
+      try store.makeBucket("photos")
+      let writer = CaptureWriter(objects: LocalObjects(store))
+      try await writer.write(Array("{}\n".utf8), to: "s3://photos/captured/ep/a.jsonl")
+      #expect(try store.info("photos", "captured/ep/a.jsonl").byteCount == 3)
+      await #expect(throws: EndpointError.self) { try await writer.write([1], to: "file://\(folder)/b") }
+    }
+  }
+
+  @Test("with another S3 as the store of jobs, they read and write there")
+  func remoteObjects() async throws {
+    try await withS3 { port, root, store in
+      writeScratchFile(root + "/photos/data/a.txt", "twelve bytes".utf8)
+      let remote = try RemoteObjects(endpoint: "http://127.0.0.1:\(port)", credential: nil)
+      try await SageMakerServer.with(script: trainer, { $0.remoteObjects = remote }) { server in
+        _ = try await server.operate("CreateTrainingJob", SageMakerServer.trainingJob("far"))
+        let ending = try await server.ending(ofTrainingJob: "far")
+        #expect(ending.contains(#""TrainingJobStatus":"Completed""#), "\(ending)")
+        #expect(try store.info("photos", "out/far/output/model.tar.gz").byteCount > 0)
+        #expect(try await server.ask("GET", "/photos")?.status == 404)
+      }
+    }
+  }
+}

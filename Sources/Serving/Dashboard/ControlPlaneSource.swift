@@ -116,35 +116,42 @@ package struct ControlPlaneSource: DashboardSource {
 
   package func events(ofTrainingJob name: String) async throws -> AsyncStream<JobEvent> {
     let (events, source) = AsyncStream.makeStream(of: JobEvent.self, bufferingPolicy: .bufferingNewest(256))
+    guard let job = try await api.store.find(.trainingJob, name), Self.isInWork(job) else {
+      source.finish()
+      return events
+    }
+    let folder = api.folder(of: .trainingJob, name)
+    let log = join(folder, "log")
+    let metrics = join(folder, "opt-ml/output/data/metrics.jsonl")
+    // Counted before the reader hears anything: what is written from then on is an event.
+    let counts = try await s3.work.run {
+      // Of a job that waits for its turn.
+      try makeFolder(folderName(metrics))
+      return (log: lineCount(of: log), metrics: lineCount(of: metrics))
+    }
     let following = Task {
       // Without it the page shows what there is when it is loaded.
-      try? await follow(name, source)
+      try? await followLines(of: log, skipping: counts.log) { line in
+        source.yield(.log(line))
+      } during: {
+        try await followLines(of: metrics, skipping: counts.metrics) { _ in
+          source.yield(.changed)
+        } during: {
+          try await follow(job, source)
+        }
+      }
       source.finish()
     }
     source.onTermination = { _ in following.cancel() }
     return events
   }
 
-  private func follow(_ name: String, _ source: AsyncStream<JobEvent>.Continuation) async throws {
-    guard let job = try await api.store.find(.trainingJob, name), Self.isInWork(job) else { return }
-    let folder = api.folder(of: .trainingJob, name)
-    let log = join(folder, "log")
-    let metrics = join(folder, "opt-ml/output/data/metrics.jsonl")
-    // Of a job that waits for its turn.
-    try makeFolder(folderName(metrics))
-    try await followLines(of: log, skipping: lineCount(of: log)) { line in
-      source.yield(.log(line))
-    } during: {
-      try await followLines(of: metrics, skipping: lineCount(of: metrics)) { _ in
-        source.yield(.changed)
-      } during: {
-        var seen = job.modified
-        try await api.store.follow(.trainingJob, name) { job in
-          if job.modified > seen { source.yield(.changed) }
-          seen = job.modified
-          return Self.isInWork(job)
-        }
-      }
+  private func follow(_ job: Resource, _ source: AsyncStream<JobEvent>.Continuation) async throws {
+    var seen = job.modified
+    try await api.store.follow(.trainingJob, job.name) { job in
+      if job.modified > seen { source.yield(.changed) }
+      seen = job.modified
+      return Self.isInWork(job)
     }
   }
 

@@ -74,6 +74,9 @@ public struct LocalObjects: ObjectSource {
 }
 
 /// Files of this machine alone, by `file://` places.
+///
+/// What works on the disk is in functions of its own that are never inlined: swiftc 6.3.1 crashes in its optimiser on some
+/// async functions that catch and rethrow.
 struct LocalFiles: ObjectSource {
   private func path(_ location: S3Location) throws(ObjectError) -> String {
     guard case .file(let path) = location else {
@@ -122,11 +125,16 @@ struct LocalFiles: ObjectSource {
   }
 
   func put(_ bytes: [UInt8], to location: S3Location) async throws {
-    let target = try path(location)
-    try makeFolder(folderName(target))
-    try Self.write(target) { file in try file.append(bytes.span) }
+    try Self.write(bytes, to: path(location))
   }
 
+  @inline(never)
+  private static func write(_ bytes: [UInt8], to target: String) throws {
+    try makeFolder(folderName(target))
+    try write(target) { file in try file.append(bytes.span) }
+  }
+
+  @inline(never)
   private func copy(_ source: String, to target: String) throws {
     let file = try InputFile(source)
     try Self.write(target, byteCount: file.byteCount) { offset, buffer in
@@ -135,6 +143,7 @@ struct LocalFiles: ObjectSource {
     guard file.isUnchanged() else { throw FileError(.changed, path: source) }
   }
 
+  @inline(never)
   private static func write(_ path: String, _ body: (inout StagedFile) throws -> Void) throws {
     var file = try StagedFile(path)
     do {

@@ -31,6 +31,12 @@ struct Channels {
   func items(manifest uri: String, in scratch: String) async throws -> [Item] {
     let path = join(scratch, "manifest.json")
     try await objects.download(try ObjectPlace(uri), to: path)
+    return try Self.items(manifest: uri, at: path)
+  }
+
+  // Apart from the async function: swiftc 6.3.1 crashes in its optimiser where one of those catches and throws anew.
+  @inline(never)
+  private static func items(manifest uri: String, at path: String) throws -> [Item] {
     let bytes = try readFile(path, limit: 256 << 20).bytes
     let elements: [JSON]
     do { elements = try JSON(reading: bytes).list ?? [] } catch {
@@ -44,7 +50,7 @@ struct Channels {
       guard let path = element.text else {
         throw Fault(description: "the manifest \(uri) names an object that is no text: \(element.encoded)")
       }
-      return Item(object: ObjectPlace(bucket: place.bucket, key: place.key + path), path: try Self.safe(path))
+      return Item(object: ObjectPlace(bucket: place.bucket, key: place.key + path), path: try safe(path))
     }
   }
 

@@ -94,7 +94,7 @@ extension TuningPage {
       let (parameter, x) = (report.parameters[axis], left + step * Double(number))
       chart.line(x, top, x, top + height, "axis")
       chart.text(
-        x, 22, clipped(parameter.name, to: max(6, Int(exactly: (step / 8).rounded(.down)) ?? 6)), .middle)
+        x, 28, clipped(parameter.name, to: max(6, Int(exactly: (step / 8).rounded(.down)) ?? 6)), .middle)
       let ticks =
         parameter.isCategorical
         ? parameter.ticks : [parameter.ticks.first, parameter.ticks.last].compactMap { $0 }
@@ -110,7 +110,7 @@ extension TuningPage {
     let x = left + step * Double(axes.count)
     chart.line(x, top, x, top + height, "axis")
     // A line higher, as it is longer than its axis has room for.
-    chart.text(714, 8, clipped(axisName, to: 24), .end)
+    chart.text(714, 13, clipped(axisName, to: 24), .end)
     for (value, words) in [objectiveTicks.first, objectiveTicks.last].compactMap({ $0 }) {
       chart.text(x, value > span.lowerBound ? top - 8 : top + height + 18, words, .middle, style: "tick")
     }

@@ -23,7 +23,7 @@ extension ObjectStore {
   ) throws(ObjectError) -> StagedObject {
     _ = try ObjectKey(key)
     try checkBucket(bucket)
-    return try StagedObject(in: stagingFolder, checksum: checksum, withSHA256: withSHA256)
+    return try StagedObject(in: stagingFolder, checksum: checksum, withSHA256: withSHA256, durably: durably)
   }
 
   /// Makes what was staged the object of this key.

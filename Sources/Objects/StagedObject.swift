@@ -1,3 +1,4 @@
+import CLinux
 import Crypto
 import Files
 import Glibc
@@ -11,6 +12,8 @@ import Synchronization
 public final class StagedObject: Sendable {
   private struct Writing {
     var byteCount = 0
+    /// So many of them the kernel has begun to bring to the disk.
+    var begunByteCount = 0
     var isPlaced = false
   }
   private struct Digests {
@@ -22,11 +25,15 @@ public final class StagedObject: Sendable {
   let descriptor: Int32
   private let writing = Mutex(Writing())
   private let digests: Mutex<Digests>
+  private let durably: Bool
+  private static let writeBackByteCount = 8 << 20
 
   /// - Parameters:
   ///   - checksum: to compute beside the MD5 digest that every object has.
   ///   - withSHA256: to compare with the digest that a signature holds for.
-  init(in folder: String, checksum: ChecksumAlgorithm?, withSHA256: Bool) throws(ObjectError) {
+  ///   - durably: `sync` will be called at the end: the disk is kept busy until then, so that little is left to wait for.
+  init(in folder: String, checksum: ChecksumAlgorithm?, withSHA256: Bool, durably: Bool) throws(ObjectError) {
+    self.durably = durably
     path = "\(folder)/\(randomHexText())"
     digests = Mutex(
       Digests(sha256: withSHA256 ? SHA256() : nil, checksum: checksum.map { ChecksumState($0) }))
@@ -50,6 +57,11 @@ public final class StagedObject: Sendable {
     let code = writing.withLock { writing -> Int32? in
       if let code = writeAll(bytes, to: descriptor, at: writing.byteCount) { return code }
       writing.byteCount += bytes.count
+      let waiting = writing.byteCount - writing.begunByteCount
+      if durably && waiting >= Self.writeBackByteCount {
+        begin_write_back(descriptor, Int64(writing.begunByteCount), Int64(waiting))
+        writing.begunByteCount = writing.byteCount
+      }
       return nil
     }
     if let code { throw ObjectError(FileError(.system(call: "write", code: code), path: path)) }

@@ -2,8 +2,12 @@
 
   endpoint_load.py invoke URL ENDPOINT IMAGE CLIENTS SECONDS    threads of one boto3 client each; a JSON object on stdout
   endpoint_load.py hold URL IDLE SLOW                           connections that are held until stdin ends
+  endpoint_load.py flood URL ENDPOINT IMAGE CONNECTIONS SECONDS connections that ask again at once, whatever was answered
 """
+import asyncio
+import collections
 import json
+import resource
 import selectors
 import socket
 import sys
@@ -47,16 +51,62 @@ def invoke(url, endpoint, path, clients, seconds):
     end[0] = time.monotonic() + 3600
     while ready.n_waiting < int(clients):
         time.sleep(0.01)
-    begun = time.monotonic()
+    begun, used = time.monotonic(), processor_seconds()
     end[0] = begun + float(seconds)
     ready.wait()
     for thread in threads:
         thread.join()
-    took = time.monotonic() - begun
+    took, used = time.monotonic() - begun, processor_seconds() - used
     latencies.sort()
     at = lambda share: 1000 * latencies[min(len(latencies) - 1, int(share * len(latencies)))] if latencies else 0
     print(json.dumps({"requests": len(latencies), "seconds": took, "errors": len(errors), "first_error": errors[0] if errors else None,
-                      "p50_ms": at(0.5), "p99_ms": at(0.99)}))
+                      "p50_ms": at(0.5), "p99_ms": at(0.99), "client_processor_seconds": used}))
+
+
+def processor_seconds():
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def flood(url, endpoint, path, connections, seconds):
+    address, image = urllib.parse.urlparse(url), open(path, "rb").read()
+    request = (f"POST /endpoints/{endpoint}/invocations HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: image/jpeg\r\n"
+               f"Content-Length: {len(image)}\r\n\r\n").encode() + image
+    statuses, refusals, end = collections.Counter(), [], time.monotonic() + float(seconds)
+
+    async def ask(reader, writer):
+        begun = time.monotonic()
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        fields = dict(line.lower().split(": ", 1) for line in head.decode().split("\r\n")[1:] if line)
+        await reader.readexactly(int(fields["content-length"]))
+        statuses[head[9:12].decode()] += 1
+        if head[9:12] != b"200":
+            refusals.append(time.monotonic() - begun)
+        return fields.get("connection") != "close"
+
+    async def work():
+        while time.monotonic() < end:
+            try:
+                reader, writer = await asyncio.open_connection(address.hostname, address.port)
+                try:
+                    while time.monotonic() < end and await ask(reader, writer):
+                        pass
+                finally:
+                    writer.close()
+            except (OSError, asyncio.IncompleteReadError) as error:
+                statuses[type(error).__name__] += 1
+                await asyncio.sleep(0.1)
+
+    async def all_of_them():
+        await asyncio.gather(*(work() for _ in range(int(connections))))
+
+    begun = time.monotonic()
+    asyncio.run(all_of_them())
+    refusals.sort()
+    print(json.dumps({"statuses": dict(statuses), "seconds": time.monotonic() - begun,
+                      "refusal_p50_ms": 1000 * refusals[len(refusals) // 2] if refusals else None,
+                      "refusal_p99_ms": 1000 * refusals[len(refusals) * 99 // 100] if refusals else None}))
 
 
 def hold(url, idle, slow):
@@ -96,4 +146,4 @@ def hold(url, idle, slow):
 
 
 if __name__ == "__main__":
-    {"invoke": invoke, "hold": hold}[sys.argv[1]](*sys.argv[2:])
+    {"invoke": invoke, "hold": hold, "flood": flood}[sys.argv[1]](*sys.argv[2:])

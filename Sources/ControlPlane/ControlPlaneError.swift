@@ -6,6 +6,9 @@ public struct ControlPlaneError: Error, Hashable, Sendable, CustomStringConverti
     case unknownOperation = "UnknownOperationException"
     case notFound = "ResourceNotFound"
     case inUse = "ResourceInUse"
+    /// Of CloudWatch Logs.
+    case noSuchLog = "ResourceNotFoundException"
+    case invalidParameter = "InvalidParameterException"
     case limitExceeded = "ResourceLimitExceeded"
     /// Clients try again.
     case unavailable = "ServiceUnavailable"

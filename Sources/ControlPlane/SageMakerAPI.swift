@@ -75,16 +75,18 @@ public final class SageMakerAPI: Sendable {
           ? "\(operation) is an operation of SageMaker that imrec does not have."
           : "SageMaker has no operation \(operation.prefix(100)).")
     }
-    guard body.count <= Self.largestBody else {
-      throw ControlPlaneError(.serialization, "The request has more than \(Self.largestBody) bytes.")
-    }
-    let given: JSON
-    do throws(JSONError) { given = body.isEmpty ? [:] : try JSON(reading: body) } catch {
-      throw ControlPlaneError(.serialization, "The request is no JSON: \(error)")
-    }
-    let request = try Violations.check(given, as: shapes.input)
+    let request = try Violations.check(Self.json(body), as: shapes.input)
     let answer = try await answer(operation, Call(request: request, caller: caller, time: now()))
     return answer?.bytes ?? []
+  }
+
+  static func json(_ body: [UInt8]) throws(ControlPlaneError) -> JSON {
+    guard body.count <= largestBody else {
+      throw ControlPlaneError(.serialization, "The request has more than \(largestBody) bytes.")
+    }
+    do throws(JSONError) { return body.isEmpty ? [:] : try JSON(reading: body) } catch {
+      throw ControlPlaneError(.serialization, "The request is no JSON: \(error)")
+    }
   }
 
   /// One operation's checked request.

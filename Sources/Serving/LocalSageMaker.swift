@@ -45,6 +45,7 @@ public struct LocalSageMaker: Sendable {
     let parts = Parts(
       control: ControlPlaneService(api, caller: caller),
       runtime: RuntimeService(fleet, account: caller.account, region: caller.region, bodies: bodies), s3: s3,
+      companions: Companions(logs: JobLogs(api), caller: caller),
       dashboard: Dashboard(
         ControlPlaneSource(api, s3), fleet: fleet, names: signer == nil ? [hostname] : [], bodies: bodies),
       gate: signer.map { SignatureGate($0, bodies: bodies) })
@@ -55,7 +56,7 @@ public struct LocalSageMaker: Sendable {
       onStart: onStart,
       respond: Observed(logger: logger, metrics: metrics).responder(
         part: { parts.part(of: $0).rawValue },
-        name: { ControlPlaneService.operation(of: $0) ?? $0.uri.path },
+        name: { ControlPlaneService.operation(of: $0) ?? AmazonJSON.target(of: $0) ?? $0.uri.path },
         { try await parts.respond(to: $0, from: $1) }))
   }
 
@@ -80,11 +81,12 @@ public struct LocalSageMaker: Sendable {
 struct Parts: Sendable {
   enum Part: String {
     case control = "control-plane"
-    case runtime, s3, dashboard
+    case runtime, s3, companions, dashboard
   }
   let control: ControlPlaneService
   let runtime: RuntimeService
   let s3: S3Service
+  let companions: Companions
   let dashboard: Dashboard
   /// Nil: signatures are not looked at.
   let gate: SignatureGate?
@@ -94,6 +96,7 @@ struct Parts: Sendable {
   func part(of request: Request) -> Part {
     if ControlPlaneService.operation(of: request) != nil { return .control }
     if request.claimedScope?.service == "s3" { return .s3 }
+    if Companions.service(of: request) != nil { return .companions }
     if RuntimeService.route(request.uri.path) != nil { return .runtime }
     return Dashboard.serves(request.uri.path) ? .dashboard : .s3
   }
@@ -106,9 +109,9 @@ struct Parts: Sendable {
       do throws(SignatureRefusal) {
         admitted = try await admit(request, limit: SageMakerAPI.largestBody)
       } catch {
-        return ControlPlaneService.refusal(error)
+        return AmazonJSON.refusal(error)
       }
-      return try await control.respond(to: admitted, operation: operation)
+      return await control.respond(to: admitted, operation: operation)
     case .runtime:
       guard let (endpoint, operation) = RuntimeService.route(request.uri.path) else { break }
       let admitted: Request
@@ -120,6 +123,16 @@ struct Parts: Sendable {
         ).response
       }
       return try await runtime.respond(to: admitted, endpoint: endpoint, operation: operation, from: client)
+    case .companions:
+      guard let service = Companions.service(of: request) else { break }
+      let admitted: Request
+      do throws(SignatureRefusal) {
+        admitted = try await admit(request, limit: SageMakerAPI.largestBody, service: service)
+      } catch {
+        return AmazonJSON.target(of: request) == nil
+          ? Companions.failure(error.code, error.message, error.status) : AmazonJSON.refusal(error)
+      }
+      return await companions.respond(to: admitted, service: service)
     case .dashboard where gate == nil || client?.isLocal == true:
       return try await dashboard.respond(to: request, from: client)
     case .dashboard, .s3: break
@@ -127,9 +140,11 @@ struct Parts: Sendable {
     return await s3.respond(to: request)
   }
 
-  private func admit(_ request: Request, limit: Int) async throws(SignatureRefusal) -> Request {
+  private func admit(
+    _ request: Request, limit: Int, service: String = "sagemaker"
+  ) async throws(SignatureRefusal) -> Request {
     guard let gate else { return request }
-    return try await gate.admit(request, limit: limit)
+    return try await gate.admit(request, limit: limit, service: service)
   }
 }
 

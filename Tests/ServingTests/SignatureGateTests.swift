@@ -48,6 +48,14 @@ struct SignatureGateTests {
           == 200)
       let buckets = try await server.ask("GET", "/", try signed(server, .get, "/", service: "s3"))
       #expect(buckets?.text.contains("<Name>photos</Name>") == true, "\(buckets?.text ?? "")")
+      let form = "Action=GetCallerIdentity"
+      let who = try await server.ask(
+        "POST", "/", try signed(server, .post, "/", service: "sts", body: form), body: form)
+      #expect(who?.text.contains("<Account>") == true, "\(who?.text ?? "")")
+      let guess = Credential(accessKey: "AKID", secretKey: "guess")
+      let refused = try await server.ask(
+        "POST", "/", try signed(server, .post, "/", service: "sts", by: guess, body: form), body: form)
+      #expect(refused?.status == 403 && refused?.text.contains("<Error>") == true, "\(refused?.text ?? "")")
       // This machine sees the dashboard, and whether the server lives.
       #expect(try await server.ask("GET", "/-/models")?.status == 200)
       #expect(try await server.ask("GET", "/ping")?.status == 200)
@@ -98,8 +106,9 @@ struct SignatureGateTests {
       func parts(_ gate: SignatureGate?) -> Parts {
         Parts(
           control: ControlPlaneService(api), runtime: RuntimeService(fleet),
-          s3: S3Service(store, options: options), dashboard: Dashboard(SampleSource(), fleet: fleet),
-          gate: gate)
+          s3: S3Service(store, options: options),
+          companions: Companions(logs: JobLogs(api), caller: Caller()),
+          dashboard: Dashboard(SampleSource(), fleet: fleet), gate: gate)
       }
       let request = Request(
         head: HTTPRequest(method: .get, scheme: nil, authority: "localhost", path: "/-/models"),

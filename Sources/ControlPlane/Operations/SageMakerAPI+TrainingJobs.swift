@@ -60,6 +60,8 @@ extension SageMakerAPI {
     answer["TrainingJobStatus"] = .string(job.status)
     answer["CreationTime"] = .number(job.created)
     answer["LastModifiedTime"] = .number(job.modified)
+    // SageMaker's SDK reads it of every job.
+    if answer["OutputDataConfig"]?["KmsKeyId"] == nil { answer["OutputDataConfig"]?["KmsKeyId"] = "" }
     if answer["ModelArtifacts"] == nil {
       answer["ModelArtifacts"] = [
         "S3ModelArtifacts": .string(try TrainingRules.artifact(of: job).description)

@@ -16,17 +16,22 @@ struct SignatureRefusal: Error, Sendable {
 ///
 /// S3 checks its own: there the body's digest is in the head, and the body need not be held.
 struct SignatureGate: Sendable {
-  private let verifier: RequestVerifier
+  private let credential: Credential
   private let bodies: ReceivedBytes
 
   init(_ credential: Credential, bodies: ReceivedBytes) {
-    verifier = RequestVerifier([credential], rules: .general, service: "sagemaker")
+    self.credential = credential
     self.bodies = bodies
   }
 
-  /// - Parameter limit: bytes of the body.
+  /// - Parameters:
+  ///   - limit: bytes of the body.
+  ///   - service: the one whose name must be signed.
   /// - Returns: the request with its body held whole: the signature is over its digest.
-  func admit(_ request: Request, limit: Int) async throws(SignatureRefusal) -> Request {
+  func admit(
+    _ request: Request, limit: Int, service: String = "sagemaker"
+  ) async throws(SignatureRefusal) -> Request {
+    let verifier = RequestVerifier([credential], rules: .general, service: service)
     do throws(SignatureError) {
       _ = try verifier.verify(request.head, bodyDigest: "", now: .now)
     } catch {

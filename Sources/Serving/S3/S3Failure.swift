@@ -68,10 +68,13 @@ struct XMLText {
     text += "</\(name)>"
   }
 
-  /// The outermost one, with S3's name space.
-  static func document(_ name: String, _ body: (inout XMLText) throws -> Void) rethrows -> XMLText {
+  /// The outermost one, with its name space: S3's, unless told otherwise.
+  static func document(
+    _ name: String, space: String = "http://s3.amazonaws.com/doc/2006-03-01/",
+    _ body: (inout XMLText) throws -> Void
+  ) rethrows -> XMLText {
     var document = XMLText()
-    document.text += "<\(name) xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+    document.text += "<\(name) xmlns=\"\(space)\">"
     try body(&document)
     document.text += "</\(name)>"
     return document

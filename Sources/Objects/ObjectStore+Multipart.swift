@@ -154,7 +154,8 @@ extension ObjectStore {
   public func stagePart(_ upload: PartedUpload, checksum: ChecksumAlgorithm? = nil, withSHA256: Bool = false)
     throws(ObjectError) -> StagedObject
   {
-    try StagedObject(in: stagingFolder, checksum: upload.checksum ?? checksum, withSHA256: withSHA256, durably: durably)
+    try StagedObject(
+      in: stagingFolder, checksum: upload.checksum ?? checksum, withSHA256: withSHA256, durably: durably)
   }
 
   /// Makes what was staged a part; one of the same number is replaced.

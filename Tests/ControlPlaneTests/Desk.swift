@@ -81,6 +81,22 @@ struct Desk: Sendable {
     writeScratchFile(folder + "/s3/\(bucket)/\(key)", text.utf8)
   }
 
+  /// An object of text, packed by the machine's own gzip.
+  func putGzip(_ key: String, _ text: String) throws {
+    put(key, text)
+    let path = folder + "/s3/b/" + key
+    try FileManager.default.moveItem(atPath: path, toPath: path + ".plain")
+    let packer = Process()
+    packer.executableURL = URL(filePath: "/bin/sh")
+    packer.arguments = ["-c", "gzip -nc \"$0.plain\" > \"$0\" && rm \"$0.plain\"", path]
+    try packer.run()
+    packer.waitUntilExit()
+  }
+
+  func remove(_ prefix: String) throws {
+    try FileManager.default.removeItem(atPath: folder + "/s3/b/" + prefix)
+  }
+
   func object(_ key: String, bucket: String = "b") -> String {
     readScratchFile(folder + "/s3/\(bucket)/\(key)")
   }

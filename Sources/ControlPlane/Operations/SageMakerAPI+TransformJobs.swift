@@ -54,9 +54,6 @@ enum TransformRules {
     guard let type = source?["S3DataType"]?.text, ["S3Prefix", "ManifestFile"].contains(type) else {
       throw .invalid("The S3DataType of a transform job is S3Prefix or ManifestFile.")
     }
-    if input["CompressionType"]?.text == "Gzip" {
-      throw .invalid("The input is compressed (Gzip), which is not read here: unpack it before.")
-    }
     let payload = request["MaxPayloadInMB"]?.integer ?? 6
     let concurrent = request["MaxConcurrentTransforms"]?.integer ?? 1
     guard payload <= 100 else { throw .invalid("MaxPayloadInMB must be less than or equal to 100.") }

@@ -190,9 +190,7 @@ package enum TuningRules {
     }
     try check("MaxParallelTrainingJobs", parallel, quotas.tuningParallelTrainingJobs)
     for definition in definitions {
-      for channel in definition["InputDataConfig"]?.list ?? [] {
-        _ = try ObjectPlace(channel["DataSource"]?["S3DataSource"]?["S3Uri"]?.text ?? "")
-      }
+      try TrainingRules.checkChannels(of: definition)
       _ = try ObjectPlace(definition["OutputDataConfig"]?["S3OutputPath"]?.text ?? "")
     }
   }

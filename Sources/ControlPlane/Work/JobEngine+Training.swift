@@ -101,16 +101,18 @@ extension JobEngine {
     let channels = Channels(objects: objects)
     let source = channel["DataSource"]?["S3DataSource"] ?? [:]
     let uri = source["S3Uri"]?.text ?? ""
-    switch source["S3DataType"]?.text {
-    case "ManifestFile":
-      let items = try await channels.items(manifest: uri, in: folderName(folderName(folder)))
-      try await channels.download(items, to: folder)
-    case "AugmentedManifestFile":
-      try await channels.download(
+    if source["S3DataType"]?.text == "AugmentedManifestFile" {
+      return try await channels.download(
         augmentedManifest: uri, attributes: source["AttributeNames"]?.list?.compactMap(\.text) ?? [],
         to: folder)
-    default: try await channels.download(try await channels.items(prefix: uri), to: folder)
     }
+    var items =
+      source["S3DataType"]?.text == "ManifestFile"
+      ? try await channels.items(manifest: uri, in: folderName(folderName(folder)))
+      : try await channels.items(prefix: uri)
+    let isGzip = channel["CompressionType"]?.text == "Gzip"
+    if isGzip { items = try Channels.unpackedNames(items) }
+    try await channels.download(items, to: folder, unpacking: isGzip)
   }
 
   /// The checkpoint that another job, or an earlier start of this one, has left.

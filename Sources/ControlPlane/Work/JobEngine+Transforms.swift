@@ -53,9 +53,9 @@ extension JobEngine {
     variables["SAGEMAKER_BATCH"] = "true"
     variables["SAGEMAKER_MAX_PAYLOAD_IN_MB"] = job.request["MaxPayloadInMB"].map(\.encoded)
     variables["SAGEMAKER_MAX_CONCURRENT_TRANSFORMS"] = job.request["MaxConcurrentTransforms"].map(\.encoded)
-    variables["SAGEMAKER_BATCH_STRATEGY"] = job.request["BatchStrategy"]?.text.map {
-      $0 == "SingleRecord" ? "SINGLE_RECORD" : "MULTI_RECORD"
-    }
+    variables["SAGEMAKER_BATCH_STRATEGY"] =
+      job.request["BatchStrategy"]?.text
+      .flatMap { BatchStrategy(rawValue: $0) }?.variable
     return variables
   }
 
@@ -83,7 +83,8 @@ extension JobEngine {
     let items =
       source["S3DataType"]?.text == "ManifestFile"
       ? try await channels.items(manifest: from, in: folder) : try await relative(to: from, channels)
-    try await channels.download(items, to: input)
+    try await channels.download(
+      items, to: input, unpacking: job.request["TransformInput"]?["CompressionType"]?.text == "Gzip")
     try writeFile(
       description,
       BatchTransform.describe(

@@ -17,7 +17,8 @@ extension JobEngine {
         record = TuningRecord(request.json)
         record.warmStart = try request.loadParents(beside: folder.path)
       }
-      let runner = TuningTrainings(engine: self, tuning: job, objective: try Objective(request))
+      let runner = TuningTrainings(
+        engine: self, tuning: job, objectives: try request.definitions.map { try Objective($0) })
       let run = try TuningRun(
         request, record: record, runner: runner, keep: { try folder.keep($0) }, tell: { _ in }, now: now)
       let last = try await stoppable(work) { try await run.run() }
@@ -74,13 +75,19 @@ extension JobEngine {
 private struct TuningTrainings: JobRunner {
   let engine: JobEngine
   let tuning: Resource
-  let objective: Objective
+  /// Of each definition.
+  let objectives: [Objective]
 
   func run(
     _ order: JobOrder, report: @escaping @Sendable (JobProgress) async -> Verdict
   ) async throws -> JobOutcome {
     let work = JobEngine.Work(.trainingJob, order.name)
-    try await prepare(order)
+    let definitions = TuningRules.definitions(of: tuning.request)
+    guard objectives.indices.contains(order.definition), definitions.indices.contains(order.definition) else {
+      return .failed("its definition is not there")
+    }
+    let (objective, definition) = (objectives[order.definition], definitions[order.definition])
+    try await prepare(order, definition)
     let container = join(engine.folder(of: work), "opt-ml")
     let data = join(container, "output/data")
     try makeFolder(data)
@@ -92,12 +99,13 @@ private struct TuningTrainings: JobRunner {
     }
     let engine = engine
     try await engine.followed(watched, reader, work)
-    if let reached = await value.value {
-      try await engine.store.update(.trainingJob, order.name) { $0.objective = reached }
-    }
-    guard let job = try await engine.store.find(.trainingJob, order.name) else {
-      return .failed("the training job was deleted")
-    }
+    let reached = await value.value
+    // Not cancelled with this task: where the service ends the job has not failed, and is begun again with the next start.
+    let ended = try await Task {
+      if let reached { try await engine.store.update(.trainingJob, order.name) { $0.objective = reached } }
+      return try await engine.store.find(.trainingJob, order.name)
+    }.value
+    guard let job = ended else { return .failed("the training job was deleted") }
     switch job.status {
     case "Completed": return .completed
     case "Failed": return .failed(job.state["FailureReason"]?.text ?? "")
@@ -112,7 +120,7 @@ private struct TuningTrainings: JobRunner {
   }
 
   /// Makes the training job, or lets one go on that has run before.
-  private func prepare(_ order: JobOrder) async throws {
+  private func prepare(_ order: JobOrder, _ definition: JSON) async throws {
     let hyperparameters = JSON.object(order.hyperparameters.mapValues { .string($0) })
     let time = engine.now()
     let former = try await engine.store.update(.trainingJob, order.name) { job in
@@ -123,7 +131,6 @@ private struct TuningTrainings: JobRunner {
       job.enter("Starting", "Starting the training job", at: time)
     }
     guard former == nil else { return }
-    let definition = TuningRules.definitions(of: tuning.request).first ?? [:]
     let caller = Caller(
       region: tuning.state["caller"]?["region"]?.text ?? "",
       account: tuning.state["caller"]?["account"]?.text ?? "")

@@ -174,7 +174,7 @@ struct BatchTests {
     let filtered = try await transform(
       #","SplitType":"Line""#, "", ["1\n2", "[", "3"],
       more: more + #","DataProcessing":{"OutputFilter":"$"}"#)
-    #expect(filtered.outputs[0] == "1\n2?")
+    #expect(filtered.outputs[0] == "1\n2?", "\(filtered.told)")
   }
 
   @Test("a record of more than MaxPayloadInMB fails its input")

@@ -292,4 +292,67 @@ struct TuningJobTests {
     }
     .map { readScratchFile(desk.folder + "/root/jobs/\($0)/opt-ml\(name)") }
   }
+
+  @Test("its jobs learn from one copy of the channels, which goes with the tuning")
+  func sharedData() async throws {
+    try await withScratchFolder { folder in
+      // Each job sees what the first one saw, though the object is another one by then.
+      let script = """
+        cat $3/input/data/train/a.rec; readlink $3/input/data
+        printf changed > "\(folder)/new"; mv "\(folder)/new" "\(folder)/s3/b/train/a.rec"
+        """
+      let desk = try Desk(folder, script: script + "\n" + Self.trainer)
+      desk.put("train/a.rec", "as it was")
+      let name = name
+      try await desk.working { desk in
+        try await desk.ask("CreateHyperParameterTuningJob", Self.request())
+        let job = try await desk.wait(
+          "DescribeHyperParameterTuningJob", name, "HyperParameterTuningJobStatus", Desk.ended)
+        #expect(job["HyperParameterTuningJobStatus"] == "Completed", "\(job)")
+      }
+      let jobs = scratchNames(folder + "/root/jobs")
+      #expect(jobs.count == 3)
+      for job in jobs {
+        #expect(
+          readScratchFile(folder + "/root/jobs/\(job)/log").hasPrefix(
+            "as it was\(folder)/root/tunings/tuning/data"))
+        #expect(!scratchNames(folder + "/root/jobs/\(job)/opt-ml/input").contains("data"))
+      }
+      #expect(!scratchNames(folder + "/root/tunings/tuning").contains("data"))
+    }
+  }
+
+  @Test(
+    "one that was being stopped when the service ended is Stopped with the next start, and its trainings are")
+  func stoppedAtRestart() async throws {
+    try await withScratchFolder { folder in
+      let first = try Desk(folder, script: "echo state > $3/checkpoints/c; touch $3/begun; exec sleep 60")
+      first.put("train/a.rec")
+      let name = name
+      try await first.working { desk in
+        try await desk.ask("CreateHyperParameterTuningJob", Self.request())
+        for _ in 0..<2000 where Self.runs(desk, "/begun").isEmpty {
+          try await Task.sleep(for: .milliseconds(10))
+        }
+      }
+      // As if it had been killed in the midst of the stopping.
+      try await first.api.store.update(.tuningJob, "tuning") { $0.status = "Stopping" }
+      let second = try Desk(folder, script: "exit 0")
+      try await second.working { desk in
+        let job = try await desk.wait(
+          "DescribeHyperParameterTuningJob", name, "HyperParameterTuningJobStatus", Desk.ended)
+        #expect(job["HyperParameterTuningJobStatus"] == "Stopped")
+        for _ in 0..<500 {
+          if try await desk.ask("ListTrainingJobs", ["StatusEquals": "InProgress"])["TrainingJobSummaries"]
+            == []
+          {
+            break
+          }
+          try await Task.sleep(for: .milliseconds(10))
+        }
+        let jobs = try await desk.ask("ListTrainingJobs")["TrainingJobSummaries"]?.list ?? []
+        #expect(!jobs.isEmpty && jobs.allSatisfy { $0["TrainingJobStatus"] == "Stopped" }, "\(jobs)")
+      }
+    }
+  }
 }

@@ -4,25 +4,7 @@ import Jobs
 
 /// Transform jobs: inputs and model come down, a process of its own works, outputs go up.
 extension JobEngine {
-  func transform(_ work: Work) async {
-    do {
-      try await inTurn(work) { [self] in try await transformInTurn(work) }
-    } catch is Stopped {
-      await finishStopped(work)
-    } catch is CancellationError {
-      // The service ends; the next start begins it anew.
-    } catch let error as ControlPlaneError where error.code == .unavailable && Task.isCancelled {
-      // The same.
-    } catch let error as ControlPlaneError where error.code == .validation {
-      await finishFailed(work, "ClientError: \(error.message)")
-    } catch let error as Channels.Fault {
-      await finishFailed(work, "ClientError: \(error)")
-    } catch {
-      await finishFailed(work, "InternalServerError: \(error)")
-    }
-  }
-
-  private func transformInTurn(_ work: Work) async throws {
+  func transform(_ work: Work) async throws {
     guard let job = try await store.find(work.kind, work.name), job.status == "InProgress" else { return }
     let folder = folder(of: work)
     let begin = now()
@@ -125,7 +107,7 @@ extension JobEngine {
         reason = "InternalServerError: the outputs could not be uploaded: \(error)"
       }
     }
-    try? FileManager.default.removeItem(atPath: join(folder(of: work), "input"))
+    removeInputs(of: work)
     let (end, failure) = (now(), reason)
     try await store.update(work.kind, work.name) { job in
       job.state["TransformEndTime"] = .number(end)

@@ -5,35 +5,23 @@ import Tuning
 
 /// Tuning jobs: the search runs here, each of its trainings is a training job like any other.
 extension JobEngine {
-  func tune(_ work: Work) async {
-    do {
-      guard let job = try await store.find(work.kind, work.name), job.status == "InProgress" else { return }
-      let request = try TuningRequest(JSONValue(json: job.request.bytes))
-      let folder = try TuningFolder(self.folder(of: work), request)
-      var record: TuningRecord
-      if let known = try folder.record() {
-        record = known
-      } else {
-        record = TuningRecord(request.json)
-        record.warmStart = try request.loadParents(beside: folder.path)
-      }
-      let runner = TuningTrainings(
-        engine: self, tuning: job, objectives: try request.definitions.map { try Objective($0) })
-      let run = try TuningRun(
-        request, record: record, runner: runner, keep: { try folder.keep($0) }, tell: { _ in }, now: now)
-      let last = try await stoppable(work) { try await run.run() }
-      await finish(work, last)
-    } catch is Stopped {
-      await finishStopped(work)
-    } catch is CancellationError {
-      // The service ends; the next start goes on.
-    } catch let error as ControlPlaneError where error.code == .unavailable && Task.isCancelled {
-      // The same.
-    } catch let error as TuningError {
-      await finishFailed(work, "ClientError: \(error)")
-    } catch {
-      await finishFailed(work, "InternalServerError: \(error)")
+  func tune(_ work: Work) async throws {
+    guard let job = try await store.find(work.kind, work.name), job.status == "InProgress" else { return }
+    let request = try TuningRequest(JSONValue(json: job.request.bytes))
+    let folder = try TuningFolder(self.folder(of: work), request)
+    var record: TuningRecord
+    if let known = try folder.record() {
+      record = known
+    } else {
+      record = TuningRecord(request.json)
+      record.warmStart = try request.loadParents(beside: folder.path)
     }
+    let runner = TuningTrainings(
+      engine: self, tuning: job, objectives: try request.definitions.map { try Objective($0) })
+    let run = try TuningRun(
+      request, record: record, runner: runner, keep: { try folder.keep($0) }, tell: { _ in }, now: now)
+    let last = try await stoppable(work) { try await run.run() }
+    await finish(work, last)
   }
 
   private func finish(_ work: Work, _ record: TuningRecord) async {
@@ -44,6 +32,7 @@ extension JobEngine {
     switch record.status {
     case .completed:
       await keepFigures(work, record)
+      removeInputs(of: work)
       let time = now()
       _ = try? await store.update(work.kind, work.name) { job in
         guard job.status == "InProgress" else { return }
@@ -131,6 +120,8 @@ private struct TuningTrainings: JobRunner {
       job.enter("Starting", "Starting the training job", at: time)
     }
     guard former == nil else { return }
+    // What a deleted one of this name may have left.
+    engine.removeFolder(of: .init(.trainingJob, order.name))
     let caller = Caller(
       region: tuning.state["caller"]?["region"]?.text ?? "",
       account: tuning.state["caller"]?["account"]?.text ?? "")

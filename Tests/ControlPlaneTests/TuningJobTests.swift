@@ -178,6 +178,14 @@ struct TuningJobTests {
           #expect(
             child["FinalHyperParameterTuningJobObjectiveMetric"]?["MetricName"] == "validation:accuracy")
         }
+        let warm = Self.request([
+          "HyperParameterTuningJobName": "warm",
+          "WarmStartConfig": [
+            "WarmStartType": "TransferLearning", "ParentHyperParameterTuningJobs": [name],
+          ],
+        ])
+        #expect(
+          await desk.refusal("CreateHyperParameterTuningJob", warm)?.message.contains("several") ?? false)
       }
     }
   }

@@ -238,6 +238,11 @@ package enum TuningRules {
 
   /// A warm start goes on with the same objective.
   static func check(parent: Resource, of request: JSON) throws(ControlPlaneError) {
+    guard definitions(of: parent.request).count == 1 else {
+      throw .invalid(
+        "The parent hyperparameter tuning job \(parent.name) has several TrainingJobDefinitions, with which a warm start is "
+          + "not offered.")
+    }
     guard objective(of: parent.request)?["MetricName"] == objective(of: request)?["MetricName"],
       isMaximized(parent.request) == isMaximized(request)
     else {

@@ -84,8 +84,8 @@ struct BatchTests {
   }
 
   private static let loud = """
-    {"model":"m","output":"OUT","inputs":[{"name":"a/1","path":"IN/1"},{"name":"2","path":"IN/2"},{"name":"3","path":"IN/3"}],
-    "request":{"TransformInput":{"ContentType":"image/png"SPLIT},"TransformOutput":{ASSEMBLE},"MaxPayloadInMB":1MORE}}
+    {"model":"m","output":"<OUT>","inputs":[{"name":"a/1","path":"<IN>/1"},{"name":"2","path":"<IN>/2"},{"name":"3","path":"<IN>/3"}],
+    "request":{"TransformInput":{"ContentType":"image/png"<SPLIT>},"TransformOutput":{<ASSEMBLE>},"MaxPayloadInMB":1<MORE>}}
     """
 
   private func transform(
@@ -99,17 +99,22 @@ struct BatchTests {
   ) async throws -> (outputs: [String], summary: BatchTransform.Summary, told: String) {
     try await withScratchFolder { (folder) async throws in
       for (index, bytes) in contents.enumerated() { writeScratchFile(folder + "/in/\(index + 1)", bytes) }
-      let text = Self.loud.replacing("OUT", with: folder + "/out").replacing("IN", with: folder + "/in")
-        .replacing("SPLIT", with: split).replacing("ASSEMBLE", with: assemble).replacing("MORE", with: more)
+      let text = Self.loud.replacing("<OUT>", with: folder + "/out").replacing("<IN>", with: folder + "/in")
+        .replacing("<SPLIT>", with: split).replacing("<ASSEMBLE>", with: assemble).replacing(
+          "<MORE>", with: more)
       writeScratchFile(folder + "/job.json", text.utf8)
       var told = ""
       let summary = try await BatchTransform(description: folder + "/job.json").run { records in
         told += "asked \(records.map(\.count))\n"
         try await Task.sleep(for: pause)
         return records.map { record in
-          record.first == UInt8(ascii: "!")
-            ? .failure(BatchTransform.Refusal(status: 400, message: "bad"))
-            : .success(record + Array("?".utf8))
+          switch record.first {
+          case UInt8(ascii: "!"): .failure(BatchTransform.Refusal(status: 400, message: "bad"))
+          // Lists come back as they are; of a star nothing but one.
+          case UInt8(ascii: "["): .success(record)
+          case UInt8(ascii: "*"): .success(Array("[1]".utf8))
+          default: .success(record + Array("?".utf8))
+          }
         }
       } tell: {
         told += $0 + "\n"
@@ -172,9 +177,10 @@ struct BatchTests {
     #expect(outputs == ["a\nb?\n", "c\n!?\n", ""] && summary == .init(inputs: 3, failed: 1))
     #expect(told.contains("asked [3]\n"))
     let filtered = try await transform(
-      #","SplitType":"Line""#, "", ["1\n2", "[", "3"],
-      more: more + #","DataProcessing":{"OutputFilter":"$"}"#)
-    #expect(filtered.outputs[0] == "1\n2?", "\(filtered.told)")
+      #","SplitType":"Line""#, "", ["[1]\n[2]", "*\n[2]", "[3]"],
+      more: more + #","DataProcessing":{"OutputFilter":"$[0]"}"#)
+    #expect(filtered.outputs == ["12", "", "3"], "\(filtered.told)")
+    #expect(filtered.told.contains("answered 2 lines with 1"))
   }
 
   @Test("a record of more than MaxPayloadInMB fails its input")

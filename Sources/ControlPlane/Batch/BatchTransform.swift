@@ -185,14 +185,25 @@ public struct BatchTransform: Sendable {
   /// MultiRecord makes one payload of lines. The records of RecordIO and TFRecord have frames, so a model that takes one
   /// image a request tells them apart, and has an answer for each.
   private func answers(ofRecords records: [[UInt8]], _ invoke: Invoke) async throws -> [[UInt8]] {
+    let requests = try requests(of: records)
+    return try results(of: records, try await answers(to: requests, invoke))
+  }
+
+  private var joinsLines: Bool { strategy == .multiRecord && split == .line }
+
+  // Both apart from the async function, in which swiftc 6.3.1 crashes in its optimiser.
+  @inline(never)
+  private func requests(of records: [[UInt8]]) throws -> [[UInt8]] {
     let requests = try records.map { try join.request($0) }
-    guard strategy == .multiRecord, split == .line else {
-      return try zip(records, try await answers(to: requests, invoke)).map { record, answer in
-        try join.result(record, try answer.get())
-      }
+    return joinsLines ? [Array(requests.joined(separator: [UInt8(ascii: "\n")]))] : requests
+  }
+
+  @inline(never)
+  private func results(of records: [[UInt8]], _ answers: [Result<[UInt8], Refusal>]) throws -> [[UInt8]] {
+    guard joinsLines else {
+      return try zip(records, answers).map { record, answer in try join.result(record, try answer.get()) }
     }
-    let payload = Array(requests.joined(separator: [UInt8(ascii: "\n")]))
-    guard let answer = try await answers(to: [payload], invoke).first?.get() else { return [] }
+    guard let answer = try answers.first?.get() else { return [] }
     if join.keepsAnswers { return [answer] }
     let lines = answer.split(separator: UInt8(ascii: "\n"))
     guard lines.count == records.count else {

@@ -14,24 +14,33 @@ package struct FleetHost: EndpointHost {
 
   package func start(_ endpoint: HostedEndpoint) async throws {
     if fleet.summary(of: endpoint.name) != nil { return try await update(endpoint) }
-    do {
-      try await fleet.create(try await plan(of: endpoint, isBegin: true))
-    } catch {
-      // Where the service ends the endpoint comes back with the next start.
-      if !(error is CancellationError) { await copies.release(endpoint.name) }
-      throw error
+    let outcome = await outcome { try await fleet.create(try await plan(of: endpoint, isBegin: true)) }
+    switch outcome {
+    case .success: await copies.accept(endpoint.name)
+    // The service ends; the endpoint comes back with the next start.
+    case .failure(let error) where error is CancellationError: break
+    case .failure: await copies.release(endpoint.name)
     }
-    await copies.accept(endpoint.name)
+    try outcome.get()
   }
 
   package func update(_ endpoint: HostedEndpoint) async throws {
-    do {
-      try await fleet.update(try await plan(of: endpoint, isBegin: false))
-    } catch {
-      await copies.reject(endpoint.name)
-      throw error
+    let outcome = await outcome { try await fleet.update(try await plan(of: endpoint, isBegin: false)) }
+    switch outcome {
+    case .success: await copies.accept(endpoint.name)
+    case .failure: await copies.reject(endpoint.name)
     }
-    await copies.accept(endpoint.name)
+    try outcome.get()
+  }
+
+  // What catches does not throw anew: swiftc 6.3.1 crashes in its optimiser on some async functions that do both.
+  private func outcome(of body: () async throws -> Void) async -> Result<Void, any Error> {
+    do {
+      try await body()
+      return .success(())
+    } catch {
+      return .failure(error)
+    }
   }
 
   package func stop(_ name: String) async {

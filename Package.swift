@@ -51,6 +51,7 @@ let package = Package(
     .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
     .systemLibrary(name: "COpenMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
     .systemLibrary(name: "CLinux"),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     // zlib comes with libpng.
     .target(
       name: "CImaging", dependencies: ["CJPEG", "CPNG", "CKernels"], cSettings: optimised,
@@ -140,7 +141,7 @@ let package = Package(
     .target(
       name: "ControlPlane",
       dependencies: [
-        "Files", "Jobs", "Models", "Objects", "Records", "Tuning",
+        "CZlib", "Files", "Jobs", "Models", "Objects", "Records", "Tuning",
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Logging", package: "swift-log"),
       ],

@@ -7,6 +7,15 @@ extension TuningRequest {
   /// - Throws: `TrainingError`, in SageMaker's words, with the nearest name; `TuningError` of Hyperband with a schedule
   ///   that a further epoch would change.
   public func checkHyperparameters() throws {
+    for definition in definitions {
+      do { try definition.checkOwn() } catch {
+        guard definitions.count > 1 else { throw error }
+        throw TuningError("The definition '\(definition.definitionName ?? "")': \(error)")
+      }
+    }
+  }
+
+  private func checkOwn() throws {
     let first = plan.space.parameters.map { ($0.name, ends($0)) }
     let usual = first.map { (name: $0.0, value: $0.1.first ?? "") }
     let fixed = statics.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
@@ -37,6 +46,13 @@ extension TuningRequest {
 
   /// What a user should know before the first job: ranges that cannot act, and scales on which most draws are wasted.
   public func warnings() -> [String] {
+    let all = definitions
+    return all.flatMap { definition in
+      definition.ownWarnings().map { all.count > 1 ? "\(definition.definitionName ?? ""): \($0)" : $0 }
+    }
+  }
+
+  private func ownWarnings() -> [String] {
     var found = inertRanges()
     for parameter in plan.space.parameters {
       guard case .continuous(let range) = parameter.domain else { continue }

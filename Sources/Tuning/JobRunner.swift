@@ -22,12 +22,31 @@ public struct JobOrder: Hashable, Sendable {
   public let resumes: Bool
   /// Values of the objective that are known already.
   public let known: Int
+  /// Of `TuningRequest.definitions` the one that it is of.
+  public let definition: Int
 
   public init(
-    name: String, number: Int, hyperparameters: [String: String], resumes: Bool = false, known: Int = 0
+    name: String, number: Int, hyperparameters: [String: String], resumes: Bool = false, known: Int = 0,
+    definition: Int = 0
   ) {
+    self.definition = definition
     (self.name, self.number, self.hyperparameters) = (name, number, hyperparameters)
     (self.resumes, self.known) = (resumes, known)
+  }
+}
+
+/// A runner for each definition of a tuning.
+public struct DefinitionRunners: JobRunner {
+  let runners: [any JobRunner]
+
+  /// - Parameter runners: in the order of `TuningRequest.definitions`.
+  public init(_ runners: [any JobRunner]) { self.runners = runners }
+
+  public func run(
+    _ order: JobOrder, report: @escaping @Sendable (JobProgress) async -> Verdict
+  ) async throws -> JobOutcome {
+    guard runners.indices.contains(order.definition) else { return .failed("its definition is not there") }
+    return try await runners[order.definition].run(order, report: report)
   }
 }
 

@@ -19,7 +19,7 @@ public final class TuningFolder: Sendable {
   private let request: TuningRequest
   /// For as long as this lives.
   private let lock: Mutex<StagedGroup>
-  private let search: TuningSearch
+  private let search: SharedSearch
   /// The jobs that the report knows, and how they stood.
   private let shown = Mutex<[JobRecord.Status]>([])
 
@@ -33,7 +33,7 @@ public final class TuningFolder: Sendable {
   public init(_ path: String, _ request: TuningRequest) throws {
     try makeFolder(path)
     (self.path, self.request) = (path, request)
-    search = try TuningSearch(request)
+    search = try SharedSearch(request)
     lock = Mutex(try StagedGroup(path))
   }
 

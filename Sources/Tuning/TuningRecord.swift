@@ -39,6 +39,8 @@ public struct JobRecord: Codable, Hashable, Sendable {
   public let name: String
   /// TunedHyperParameters.
   public let tuned: [String: String]
+  /// Of several TrainingJobDefinitions the one that it is of, from 0.
+  public var definition: Int?
   public var status = Status.inProgress
   /// The objective after each epoch.
   public var curve: [Double] = []
@@ -89,6 +91,12 @@ extension TuningRecord {
       if let best { return best.job }
     }
     return nil
+  }
+
+  /// The jobs that have, in that order.
+  var ended: [JobRecord] {
+    jobs.filter { $0.status != .inProgress }
+      .sorted { ($0.endTime ?? 0, $0.number) < ($1.endTime ?? 0, $1.number) }
   }
 
   public func count(_ status: JobRecord.Status) -> Int { jobs.count { $0.status == status } }

@@ -5,13 +5,13 @@ extension TuningRequest {
   /// no account.
   public func description(of record: TuningRecord) -> JSONValue {
     let best = record.best(plan.direction.isBetter)
-    let ended = record.jobs.filter { $0.status != .inProgress }
-      .sorted { ($0.endTime ?? 0, $0.number) < ($1.endTime ?? 0, $1.number) }
+    let ended = record.ended
     var members: [String: JSONValue?] = [
       "HyperParameterTuningJobName": .text(name),
       "HyperParameterTuningJobArn": .text(Self.arn("hyper-parameter-tuning-job", name)),
       "HyperParameterTuningJobConfig": json["HyperParameterTuningJobConfig"],
-      "TrainingJobDefinition": json["TrainingJobDefinition"], "WarmStartConfig": json["WarmStartConfig"],
+      "TrainingJobDefinition": json["TrainingJobDefinition"],
+      "TrainingJobDefinitions": json["TrainingJobDefinitions"], "WarmStartConfig": json["WarmStartConfig"],
       "HyperParameterTuningJobStatus": .text(record.status.rawValue),
       "CreationTime": .real(record.creationTime),
       "HyperParameterTuningEndTime": record.endTime.map { .real($0) },
@@ -81,17 +81,18 @@ extension TuningRequest {
     let status = isBrokenOff ? JobRecord.Status.stopped : job.status
     let members: [String: JSONValue?] = [
       "TrainingJobName": .text(job.name), "TrainingJobArn": .text(Self.arn("training-job", job.name)),
+      "TrainingJobDefinitionName": definition(of: job).definitionName.map { .text($0) },
       "TuningJobName": .text(name), "TrainingJobStatus": .text(status.rawValue),
       "TunedHyperParameters": .object(job.tuned.mapValues { .text($0) }),
       "CreationTime": .real(job.creationTime), "TrainingStartTime": job.startTime.map { .real($0) },
       "TrainingEndTime": job.endTime.map { .real($0) }, "FailureReason": job.failureReason.map { .text($0) },
       "ObjectiveStatus": .text(objectiveStatus(job)), "FinalObjective": job.score.map { .real($0) },
-      "FinalHyperParameterTuningJobObjectiveMetric": job.score.map { metric($0) },
+      "FinalHyperParameterTuningJobObjectiveMetric": job.score.map { definition(of: job).objective($0) },
     ]
     return .object(members.compactMapValues { $0 })
   }
 
-  private func metric(_ value: Double) -> JSONValue {
+  private func objective(_ value: Double) -> JSONValue {
     .object([
       "Type": .text(plan.direction.rawValue), "MetricName": .text(metric), "Value": .real(value),
     ])
@@ -111,7 +112,7 @@ extension TuningRequest {
             "TuningJobName": .text(parent.name),
             "TunedHyperParameters": .object(tuned.mapValues { .text($0) }),
             "ObjectiveStatus": .text("Succeeded"), "FinalObjective": .real(score),
-            "FinalHyperParameterTuningJobObjectiveMetric": metric(score),
+            "FinalHyperParameterTuningJobObjectiveMetric": objective(score),
           ]), score
         )
       }

@@ -48,15 +48,29 @@ public struct TuningRequest: Sendable {
   public let metricDefinitions: [MetricDefinition]
   /// StoppingCondition: of each job.
   public let jobSeconds: Int?
+  /// MaxNumberOfTrainingJobs: of all definitions together.
+  public private(set) var jobs: Int?
+  /// MaxParallelTrainingJobs: the same.
+  public private(set) var parallelJobs: Int
+  /// DefinitionName.
+  public let definitionName: String?
   /// All of it, as it was given.
-  public let json: JSONValue
+  public private(set) var json: JSONValue
+  private var several: [TuningRequest] = []
+  /// A request for each of TrainingJobDefinitions, with its share of the jobs; of a single one this request. Where there
+  /// are several, what is said here of ranges, objective, hyperparameters and channels is the first one's.
+  public var definitions: [TuningRequest] { several.isEmpty ? [self] : several }
 
   public static let namePattern = "^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,31}"
 
   /// - Throws: `TuningError` and `SearchError`, in SageMaker's words where they are known.
   public init(_ json: JSONValue) throws {
-    self.json = json
     let input = try RequestReader(json, "", known: Self.members)
+    if input.has("TrainingJobDefinitions") {
+      self = try Self.request(ofSeveral: json, input)
+      return
+    }
+    self.json = json
     let name = try input.required(input.text("HyperParameterTuningJobName"), "HyperParameterTuningJobName")
     guard Self.isName(name) else {
       throw input.invalid(
@@ -64,10 +78,6 @@ public struct TuningRequest: Sendable {
         "Member must satisfy regular expression pattern: \(Self.namePattern)")
     }
     self.name = name
-    if input.has("TrainingJobDefinitions") {
-      throw TuningError(
-        "TrainingJobDefinitions: several definitions are not offered; write one TrainingJobDefinition")
-    }
     if input.has("Autotune") {
       throw TuningError("Autotune is not offered; write the ranges into ParameterRanges")
     }
@@ -76,6 +86,7 @@ public struct TuningRequest: Sendable {
       "HyperParameterTuningJobConfig")
     let definition = try input.required(
       input.object("TrainingJobDefinition", known: Self.definitionMembers), "TrainingJobDefinition")
+    definitionName = try definition.text("DefinitionName")
     statics = try Self.statics(definition)
     let objective = try config.required(
       config.object("HyperParameterTuningJobObjective", known: ["Type", "MetricName"])
@@ -97,6 +108,7 @@ public struct TuningRequest: Sendable {
       statics: statics, stopsEarly: stopsEarly,
       endsOtherwise: maxRuntimeSeconds != nil || criteria != Criteria(),
       seed: Self.seed(ofName: name))
+    (jobs, parallelJobs) = (plan.jobs, plan.parallelJobs)
     let warm = try input.object(
       "WarmStartConfig", known: ["ParentHyperParameterTuningJobs", "WarmStartType"])
     warmStart = try warm.map { try $0.required($0.word("WarmStartType", WarmStart.self), "WarmStartType") }
@@ -111,6 +123,31 @@ public struct TuningRequest: Sendable {
           name: try $0.required($0.text("Name"), "Name"), pattern: try $0.required($0.text("Regex"), "Regex"))
       } ?? []
     jobSeconds = try definition.object("StoppingCondition")?.whole("MaxRuntimeInSeconds", 1...Int.max)
+  }
+
+  private static func request(ofSeveral json: JSONValue, _ input: RequestReader) throws -> TuningRequest {
+    let parts = try DefinitionParts(json, input)
+    var made: [TuningRequest] = []
+    for (name, part) in parts.requests {
+      do { made.append(try TuningRequest(part)) } catch {
+        throw TuningError(parts.requests.count > 1 ? "The definition '\(name)': \(error)" : "\(error)")
+      }
+    }
+    try parts.check(made.map(\.plan))
+    guard var whole = made.first else {
+      throw TuningError("TrainingJobDefinitions is empty; one is expected")
+    }
+    whole.json = json
+    if made.count > 1 {
+      (whole.several, whole.jobs, whole.parallelJobs) = (made, parts.jobs, parts.parallelJobs)
+    }
+    return whole
+  }
+
+  /// The one that a job is of.
+  public func definition(of job: JobRecord) -> TuningRequest {
+    let all = definitions
+    return all.indices.contains(job.definition ?? 0) ? all[job.definition ?? 0] : self
   }
 
   /// Whether SageMaker would take it for a tuning's name.

@@ -18,7 +18,7 @@ public enum TuningEvent: Sendable {
 /// end in the same order.
 public actor TuningRun {
   private let request: TuningRequest
-  private let search: TuningSearch
+  private let search: SharedSearch
   private let runner: any JobRunner
   private let keep: @Sendable (TuningRecord) throws -> Void
   private let tell: @Sendable (TuningEvent) -> Void
@@ -50,7 +50,7 @@ public actor TuningRun {
   ) throws {
     (self.request, self.record, self.runner) = (request, record, runner)
     (self.keep, self.tell, self.now) = (keep, tell, now)
-    search = try TuningSearch(request)
+    search = try SharedSearch(request)
   }
 
   /// Trains jobs until all are done, something ends the tuning, or the task is cancelled: then the jobs that run are
@@ -94,14 +94,16 @@ public actor TuningRun {
   private var runtime: Double { earlierSeconds + (ContinuousClock.now - begin) / .seconds(1) }
 
   private func beginJobs(_ group: inout TaskGroup<Happening>) {
-    while ending == nil, !Task.isCancelled, running.count < request.plan.parallelJobs {
-      switch search.next(record, running: running) {
+    while ending == nil, !Task.isCancelled, running.count < request.parallelJobs {
+      let (definition, step) = search.next(record, running: running)
+      switch step {
       case .begin(let tuned, let resource):
         let number = record.jobs.count + 1
         var job = JobRecord(
           number: number, name: jobName(request.name, number: number, seed: request.plan.seed), tuned: tuned)
         job.creationTime = now()
         job.resource = resource
+        if search.searches.count > 1 { job.definition = definition }
         record.jobs.append(job)
         begin(number - 1, resumes: false, &group)
       case .resume(let index, let resource):
@@ -120,18 +122,19 @@ public actor TuningRun {
     save()
     let job = record.jobs[index]
     tell(.began(job, resumes: resumes))
-    var values = request.statics.merging(job.tuned) { $1 }
+    var values = request.definition(of: job).statics.merging(job.tuned) { $1 }
     if let resource = job.resource { values["epochs"] = "\(resource)" }
     let order = JobOrder(
-      name: job.name, number: job.number, hyperparameters: values, resumes: resumes, known: job.curve.count)
+      name: job.name, number: job.number, hyperparameters: values, resumes: resumes, known: job.curve.count,
+      definition: job.definition ?? 0)
     let runner = runner
     group.addTask {
       do {
         return .job(index, try await runner.run(order) { await self.take($0, of: index) })
-      } catch is CancellationError {
-        return .job(index, .stopped)
       } catch {
-        return .job(index, .failed("\(error)"))
+        // Whatever it is that a cancelled job throws: it has not failed by itself.
+        let isStopped = error is CancellationError || Task.isCancelled
+        return .job(index, isStopped ? .stopped : .failed("\(error)"))
       }
     }
   }

@@ -1,17 +1,12 @@
 import Search
 
-/// What to try next, and when to end: the search's answers to a record.
+/// What to try next of one definition: the search's answers to a record of its jobs alone.
 struct TuningSearch: Sendable {
   enum Step: Hashable {
     case begin([String: String], resource: Int?)
     case resume(Int, resource: Int)
     case nothing
   }
-  struct Reason {
-    let sentence: String
-    var isConvergence = false
-  }
-
   let request: TuningRequest
   private let hyperband: Hyperband?
   private var plan: Plan { request.plan }
@@ -45,9 +40,6 @@ struct TuningSearch: Sendable {
     }
   }
 
-  /// Whether there would be a further step, with nothing running.
-  func hasMore(_ record: TuningRecord) -> Bool { next(record, running: []) != .nothing }
-
   /// What is known, in the order of the jobs' numbers.
   func history(_ record: TuningRecord) -> History {
     var history = History()
@@ -77,32 +69,12 @@ struct TuningSearch: Sendable {
       record.jobs[index].curve, earlier: record.jobs[..<index].filter { $0.status != .failed }.map(\.curve))
   }
 
-  /// What the completion criteria say, with all jobs that have ended.
-  func reasonToEnd(_ record: TuningRecord) -> Reason? {
-    let ended = record.jobs.filter { $0.status != .inProgress }
-      .sorted { ($0.endTime ?? 0, $0.number) < ($1.endTime ?? 0, $1.number) }
-    let criteria = request.criteria
-    if let target = criteria.target,
-      let job = ended.first(where: { $0.score.map { !plan.direction.isBetter(target, than: $0) } ?? false })
-    {
-      return Reason(sentence: "TargetObjectiveMetricValue \(target) was reached by \(job.name)")
-    }
-    let still = TuningRequest.jobsNotImproving(ended, plan.direction)
-    if let limit = criteria.jobsNotImproving, still >= limit {
-      return Reason(sentence: "the best objective has not improved in \(still) jobs")
-    }
-    if criteria.endsOnConvergence, hasConverged(ended) {
-      return Reason(sentence: "the search has converged", isConvergence: true)
-    }
-    return nil
-  }
-
   /// As many jobs as make a first design, then at least five, and two a parameter, that together moved the best by less
   /// than a hundredth of what lies between it and the middle of all.
-  private func hasConverged(_ ended: [JobRecord]) -> Bool {
+  func hasConverged(_ record: TuningRecord) -> Bool {
     let width = plan.space.parameters.count
     let window = max(5, 2 * width)
-    let scores = ended.compactMap(\.score)
+    let scores = record.ended.compactMap(\.score)
     guard scores.count >= 6 + width + window, let first = scores.first else { return false }
     func best(_ scores: ArraySlice<Double>) -> Double {
       scores.reduce(first) { plan.direction.isBetter($1, than: $0) ? $1 : $0 }

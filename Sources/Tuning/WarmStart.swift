@@ -47,6 +47,11 @@ extension TuningRequest {
         "The parent tuning job '\(name)' has the objective \(parent.plan.direction.rawValue) \(parent.metric),"
           + " this one \(plan.direction.rawValue) \(metric); they must be the same")
     }
+    guard parent.definitions.count == 1 else {
+      throw TuningError(
+        "The parent tuning job '\(name)' has several TrainingJobDefinitions, with which a warm start is not offered"
+      )
+    }
     let (theirs, ours) = (parent.hyperparameterNames, hyperparameterNames)
     guard theirs == ours else {
       let odd = theirs.symmetricDifference(ours).sorted().joined(separator: ", ")

@@ -73,11 +73,23 @@ struct TuneCommand: AsyncParsableCommand {
 
   /// Checks everything that can be checked before the first job.
   @inline(never)
-  private func makeRunner(_ asked: TuningRequest) throws -> (TrainingProcess, warnings: [String]) {
+  private func makeRunner(_ asked: TuningRequest) throws -> (DefinitionRunners, warnings: [String]) {
     try asked.checkHyperparameters()
+    var warnings: [String] = []
+    let runners = try asked.definitions.map { definition in
+      let (runner, more) = try makeRunner(ofDefinition: definition, parallelJobs: asked.parallelJobs)
+      for warning in more where !warnings.contains(warning) { warnings.append(warning) }
+      return runner
+    }
+    return (DefinitionRunners(runners), warnings)
+  }
+
+  private func makeRunner(
+    ofDefinition asked: TuningRequest, parallelJobs: Int
+  ) throws -> (TrainingProcess, warnings: [String]) {
     let inputs = try TrainingInputs(asked.channels)
     var runner = TrainingProcess(folder: output, inputs: inputs, objective: try Objective(asked))
-    runner.threads = max(1, threads / asked.plan.parallelJobs)
+    runner.threads = max(1, threads / parallelJobs)
     runner.timeLimit = asked.jobSeconds.map { .seconds($0) }
     var warnings: [String] = []
     if let place = asked.outputPath {

@@ -12,14 +12,16 @@ struct TuningScreen {
   @Sendable func take(_ event: TuningEvent) {
     switch event {
     case .began(let job, let resumes):
-      let values = request.plan.space.parameters.map { "\($0.name) \(job.tuned[$0.name] ?? "")" }
+      let values = request.definition(of: job).plan.space.parameters.map {
+        "\($0.name) \(job.tuned[$0.name] ?? "")"
+      }
       let epochs = job.resource.map { ", up to \(counted($0, "epoch"))" } ?? ""
       note("\(title(job)) \(resumes ? "goes on" : "begins"): \(values.joined(separator: ", "))\(epochs)")
     case .progress(let job):
       guard let value = job.curve.last else { return }
-      note("\(title(job)), \(counted(job.curve.count, "epoch")): \(request.metric) \(shownObjective(value))")
+      note("\(title(job)), \(counted(job.curve.count, "epoch")): \(metric(job)) \(shownObjective(value))")
     case .ended(let job, let isBest):
-      let result = job.score.map { "\(request.metric) \(shownObjective($0))" } ?? "without \(request.metric)"
+      let result = job.score.map { "\(metric(job)) \(shownObjective($0))" } ?? "without \(metric(job))"
       let status = job.wasStoppedEarly ? "was stopped early" : Self.ends[job.status] ?? ""
       if let reason = job.failureReason {
         words.warn(printable("\(title(job)) failed: \(reason)"))
@@ -36,8 +38,11 @@ struct TuningScreen {
   ]
 
   private func title(_ job: JobRecord) -> String {
-    "job \(job.number)\(request.plan.jobs.map { " of \($0)" } ?? "")"
+    let name = request.definitions.count > 1 ? request.definition(of: job).definitionName : nil
+    return "job \(job.number)\(request.jobs.map { " of \($0)" } ?? "")\(name.map { " (\($0))" } ?? "")"
   }
+
+  private func metric(_ job: JobRecord) -> String { request.definition(of: job).metric }
 
   private func note(_ sentence: String) { words.note(printable(sentence)) }
 }
@@ -58,7 +63,11 @@ struct TuningText {
 
   init(_ request: TuningRequest, _ record: TuningRecord, folder: String) {
     let best = record.best(request.plan.direction.isBetter)
-    let names = request.plan.space.parameters.map(\.name)
+    var names: [String] = []
+    for parameter in request.definitions.flatMap(\.plan.space.parameters)
+    where !names.contains(parameter.name) {
+      names.append(parameter.name)
+    }
     var rows = [["job", request.metric, "status"] + names]
     for job in record.jobs {
       rows.append(
@@ -77,7 +86,8 @@ struct TuningText {
       text += line + "\n"
     }
     if let best, let score = best.score {
-      text += "\nbest: \(printable(best.name)), \(request.metric) \(shownObjective(score)); its model: "
+      text +=
+        "\nbest: \(printable(best.name)), \(request.definition(of: best).metric) \(shownObjective(score)); its model: "
       text += printable(folder) + "/best\n"
     }
     if let reason = record.completionReason { text += "ended before its last job: \(printable(reason))\n" }

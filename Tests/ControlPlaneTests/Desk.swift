@@ -9,16 +9,15 @@ import TestSupport
 struct Desk: Sendable {
   let folder: String
   let api: SageMakerAPI
-  let objects: FolderObjects
 
   /// - Parameter script: of /bin/sh; `$1` is the verb, `$3` the container's folder of a training job, `$2` the description of
   ///   a transform job.
   init(
     _ folder: String, script: String = "exit 0", endpoints: any EndpointHost = NoEndpointHost(),
-    quotas: Quotas = Quotas(), now: @escaping @Sendable () -> Double = secondsSince1970
+    quotas: Quotas = Quotas(), objects: (any ObjectAccess)? = nil,
+    now: @escaping @Sendable () -> Double = secondsSince1970
   ) throws {
     self.folder = folder
-    objects = FolderObjects(folder + "/s3")
     writeScratchFile(folder + "/program", "#!/bin/sh\n\(script)\n".utf8)
     try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder + "/program")
     var options = ControlPlaneOptions(root: folder + "/root")
@@ -26,7 +25,8 @@ struct Desk: Sendable {
     options.environment = ["PATH": "/usr/bin:/bin"]
     options.gracePeriod = .seconds(5)
     options.quotas = quotas
-    api = try SageMakerAPI(options, objects: objects, endpoints: endpoints, now: now)
+    api = try SageMakerAPI(
+      options, objects: objects ?? FolderObjects(folder + "/s3"), endpoints: endpoints, now: now)
   }
 
   /// - Throws: as the service does.
@@ -79,6 +79,22 @@ struct Desk: Sendable {
 
   func put(_ key: String, _ text: String = "x", bucket: String = "b") {
     writeScratchFile(folder + "/s3/\(bucket)/\(key)", text.utf8)
+  }
+
+  /// An object of text, packed by the machine's own gzip.
+  func putGzip(_ key: String, _ text: String) throws {
+    put(key, text)
+    let path = folder + "/s3/b/" + key
+    try FileManager.default.moveItem(atPath: path, toPath: path + ".plain")
+    let packer = Process()
+    packer.executableURL = URL(filePath: "/bin/sh")
+    packer.arguments = ["-c", "gzip -nc \"$0.plain\" > \"$0\" && rm \"$0.plain\"", path]
+    try packer.run()
+    packer.waitUntilExit()
+  }
+
+  func remove(_ prefix: String) throws {
+    try FileManager.default.removeItem(atPath: folder + "/s3/b/" + prefix)
   }
 
   func object(_ key: String, bucket: String = "b") -> String {

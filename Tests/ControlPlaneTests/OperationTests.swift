@@ -88,7 +88,23 @@ struct OperationTests {
       (["ResourceConfig": ["InstanceCount": 1]], "InstanceType"),
       (["InputDataConfig": [channel("..")]], "the name of a folder"),
       (["InputDataConfig": [channel("train", type: "AugmentedManifestFile")]], "AttributeNames"),
-      (["InputDataConfig": [channel("train", ["CompressionType": "Gzip"])]], "unpack it before"),
+      (
+        [
+          "InputDataConfig": [
+            channel(
+              "train",
+              [
+                "CompressionType": "Gzip",
+                "DataSource": [
+                  "S3DataSource": [
+                    "S3DataType": "AugmentedManifestFile", "S3Uri": "s3://b/train/",
+                    "AttributeNames": ["source-ref", "class"],
+                  ]
+                ],
+              ])
+          ]
+        ], "cannot be compressed"
+      ),
       (
         ["AlgorithmSpecification": ["TrainingInputMode": "File"]],
         "exactly one of TrainingImage and AlgorithmName"

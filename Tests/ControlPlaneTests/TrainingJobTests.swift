@@ -196,6 +196,29 @@ struct TrainingJobTests {
     }
   }
 
+  @Test("a compressed channel is unpacked, and its records are found by their names")
+  func compressed() async throws {
+    try await withScratchFolder { folder in
+      let desk = try Desk(folder, script: "cat $3/input/data/train/deep/a.rec")
+      try desk.putGzip("train/deep/a.rec.gz", "packed records")
+      try await desk.working { desk in
+        let packed = channel("train", ["CompressionType": "Gzip"])
+        try await desk.ask("CreateTrainingJob", trainingJob("a", ["InputDataConfig": [packed]]))
+        let job = try await desk.wait(
+          "DescribeTrainingJob", ["TrainingJobName": "a"], "TrainingJobStatus", Desk.ended)
+        #expect(job["TrainingJobStatus"] == "Completed", "\(job)")
+        #expect(readScratchFile(desk.folder + "/root/jobs/a/log").contains("packed records"))
+        desk.put("train/deep/a.rec")
+        try await desk.ask("CreateTrainingJob", trainingJob("b", ["InputDataConfig": [packed]]))
+        let other = try await desk.wait(
+          "DescribeTrainingJob", ["TrainingJobName": "b"], "TrainingJobStatus", Desk.ended)
+        #expect(
+          other["FailureReason"]?.text?.contains("both deep/a.rec when they are unpacked") ?? false,
+          "\(other)")
+      }
+    }
+  }
+
   @Test(
     "a job whose service ended goes on from its checkpoint, or fails where there is none",
     arguments: [true, false])

@@ -6,13 +6,15 @@ import Testing
 @Suite("Transform jobs")
 struct TransformJobTests {
   private func run(
-    _ script: String, _ changes: JSON = [:], _ body: @escaping @Sendable (Desk, JSON) async throws -> Void
+    _ script: String, _ changes: JSON = [:], before: @escaping @Sendable (Desk) throws -> Void = { _ in },
+    _ body: @escaping @Sendable (Desk, JSON) async throws -> Void
   ) async throws {
     try await withScratchFolder { folder in
       let desk = try Desk(folder, script: script)
       desk.put("model.tar.gz")
       desk.put("in/1.jpg")
       desk.put("in/deep/2.jpg")
+      try before(desk)
       desk.put("input_other/3.jpg")
       desk.put("list.json", #"[{"prefix":"s3://b/in/"},"deep/2.jpg"]"#)
       try await desk.working { desk in
@@ -64,6 +66,52 @@ struct TransformJobTests {
     }
   }
 
+  private static let gzipped: JSON = [
+    "TransformInput": [
+      "DataSource": ["S3DataSource": ["S3DataType": "S3Prefix", "S3Uri": "s3://b/in/"]],
+      "ContentType": "application/x-image", "CompressionType": "Gzip",
+    ]
+  ]
+
+  @Test("compressed inputs are unpacked under their own names; what is no whole gzip file fails the job")
+  func compressed() async throws {
+    let script = "cd input; for name in *; do cp $name ../output/$name.out; done"
+    let packed: @Sendable (Desk) throws -> Void = { desk in
+      try desk.remove("in")
+      try desk.putGzip("in/1.txt.gz", "packed text")
+    }
+    try await run(script, Self.gzipped, before: packed) { desk, job in
+      #expect(job["TransformJobStatus"] == "Completed", "\(job)")
+      #expect(desk.object("out/1.txt.gz.out") == "packed text")
+    }
+    try await run(script, Self.gzipped) { _, job in
+      #expect(job["TransformJobStatus"] == "Failed")
+      #expect(
+        job["FailureReason"]?.text?.hasPrefix("ClientError: s3://b/in/1.jpg is no whole gzip file: ")
+          ?? false,
+        "\(job)")
+    }
+  }
+
+  @Test("what the request says is told again, and reaches the job's environment")
+  func echoed() async throws {
+    let changes: JSON = [
+      "Environment": ["MORE": "1"], "BatchStrategy": "MultiRecord", "MaxPayloadInMB": 5,
+      "ModelClientConfig": ["InvocationsTimeoutInSeconds": 3600, "InvocationsMaxRetries": 3],
+      "ExperimentConfig": ["ExperimentName": "e"],
+    ]
+    try await run("env > output/env.out", changes) { desk, job in
+      for (name, value) in changes.object ?? [:] { #expect(job[name] == value) }
+      let variables = desk.object("out/env.out").split(separator: "\n")
+      for variable in [
+        "MORE=1", "SAGEMAKER_BATCH=true", "SAGEMAKER_BATCH_STRATEGY=MULTI_RECORD",
+        "SAGEMAKER_MAX_PAYLOAD_IN_MB=5",
+      ] {
+        #expect(variables.contains(Substring(variable)), "\(variables)")
+      }
+    }
+  }
+
   @Test("with bad inputs the job fails and the good outputs stand; without an end in order nothing stands")
   func failing() async throws {
     try await run("echo x > output/1.jpg.out; exit 2") { desk, job in
@@ -81,6 +129,9 @@ struct TransformJobTests {
     arguments: [
       (["MaxConcurrentTransforms": 20, "MaxPayloadInMB": 6], "MaxConcurrentTransforms * MaxPayloadInMB"),
       (["MaxPayloadInMB": 101], "MaxPayloadInMB"),
+      (["ModelClientConfig": ["InvocationsTimeoutInSeconds": 3601]], "invocationsTimeoutInSeconds"),
+      (["ModelClientConfig": ["InvocationsTimeoutInSeconds": 0]], "invocationsTimeoutInSeconds"),
+      (["ModelClientConfig": ["InvocationsMaxRetries": 4]], "invocationsMaxRetries"),
       (["DataProcessing": ["OutputFilter": "$["]], "OutputFilter"),
       (["DataProcessing": ["JoinSource": "Input"]], "ContentType"),
     ] as [(JSON, String)])

@@ -15,7 +15,7 @@ struct TuningJobTests {
     mv "$3/output/data/metrics.partial" "$3/output/data/metrics.jsonl"
     """
 
-  private static func request(_ changes: JSON = [:]) -> JSON {
+  static func request(_ changes: JSON = [:]) -> JSON {
     let definition: JSON = [
       "AlgorithmSpecification": ["TrainingImage": "image-classification:1", "TrainingInputMode": "File"],
       "RoleArn": role, "OutputDataConfig": ["S3OutputPath": "s3://b/output"],
@@ -40,6 +40,28 @@ struct TuningJobTests {
       "TrainingJobDefinition": definition,
     ]
     return request.merging(changes)
+  }
+
+  /// Two definitions, of which the second has the better values.
+  private static func several(_ changes: JSON = [:]) -> JSON {
+    let request = Self.request()
+    let objective: JSON = ["Type": "Maximize", "MetricName": "validation:accuracy"]
+    let definitions = [("small", "0.001", "0.002"), ("large", "0.1", "0.2")].map { name, least, most in
+      (request["TrainingJobDefinition"] ?? [:]).merging([
+        "DefinitionName": .string(name), "TuningObjective": objective,
+        "HyperParameterRanges": [
+          "ContinuousParameterRanges": [
+            ["Name": "learning_rate", "MinValue": .string(least), "MaxValue": .string(most)]
+          ]
+        ],
+      ])
+    }
+    var several = request.without("TrainingJobDefinition").merging([
+      "TrainingJobDefinitions": .list(definitions)
+    ])
+    several["HyperParameterTuningJobConfig"] = request["HyperParameterTuningJobConfig"]?
+      .without("HyperParameterTuningJobObjective", "ParameterRanges")
+    return several.merging(changes)
   }
 
   private let name: JSON = ["HyperParameterTuningJobName": "tuning"]
@@ -131,6 +153,214 @@ struct TuningJobTests {
         await desk.refusal("CreateHyperParameterTuningJob", Self.request(["TrainingJobDefinition": .null]))?
           .code == .validation)
       #expect(try await desk.ask("ListHyperParameterTuningJobs") == ["HyperParameterTuningJobSummaries": []])
+    }
+  }
+
+  @Test("several definitions share its jobs; the best of all is named with its definition")
+  func definitions() async throws {
+    try await withScratchFolder { folder in
+      let desk = try Desk(folder, script: Self.trainer)
+      desk.put("train/a.rec")
+      let name = name
+      try await desk.working { desk in
+        try await desk.ask("CreateHyperParameterTuningJob", Self.several())
+        let job = try await desk.wait(
+          "DescribeHyperParameterTuningJob", name, "HyperParameterTuningJobStatus", Desk.ended)
+        #expect(job["HyperParameterTuningJobStatus"] == "Completed", "\(job)")
+        #expect(job["TrainingJobDefinitions"]?.list?.map { $0["DefinitionName"] } == ["small", "large"])
+        #expect(job["BestTrainingJob"]?["TrainingJobDefinitionName"] == "large")
+        let children = try await desk.ask("ListTrainingJobsForHyperParameterTuningJob", name)
+        let jobs = try #require(children["TrainingJobSummaries"]?.list)
+        #expect(jobs.map { $0["TrainingJobDefinitionName"] } == ["small", "large", "small"])
+        for child in jobs {
+          let rate = child["TunedHyperParameters"]?["learning_rate"]?.text.flatMap { Double($0) } ?? 0
+          #expect(child["TrainingJobDefinitionName"] == (rate < 0.01 ? "small" : "large"))
+          #expect(
+            child["FinalHyperParameterTuningJobObjectiveMetric"]?["MetricName"] == "validation:accuracy")
+        }
+        let warm = Self.request([
+          "HyperParameterTuningJobName": "warm",
+          "WarmStartConfig": [
+            "WarmStartType": "TransferLearning", "ParentHyperParameterTuningJobs": [name],
+          ],
+        ])
+        #expect(
+          await desk.refusal("CreateHyperParameterTuningJob", warm)?.message.contains("several") ?? false)
+      }
+    }
+  }
+
+  @Test("several definitions need names of their own; Autotune is refused")
+  func refusedDefinitions() async throws {
+    try await withScratchFolder { folder in
+      let desk = try Desk(folder)
+      desk.put("train/a.rec")
+      var twins = Self.several()
+      let first = twins["TrainingJobDefinitions"]?.list?.first ?? [:]
+      twins["TrainingJobDefinitions"] = [first, first]
+      for request in [twins, Self.request(["Autotune": ["Mode": "Enabled"]])] {
+        let refusal = await desk.refusal("CreateHyperParameterTuningJob", request)
+        #expect(refusal?.code == .validation, "\(String(describing: refusal))")
+      }
+    }
+  }
+
+  @Test("a warm start knows its parent's jobs; only of the same data is the best of both told")
+  func warmStart() async throws {
+    try await withScratchFolder { folder in
+      let desk = try Desk(folder, script: Self.trainer)
+      desk.put("train/a.rec")
+      let name = name
+      try await desk.working { desk in
+        try await desk.ask("CreateHyperParameterTuningJob", Self.request())
+        func warm(_ child: String, _ type: String) -> JSON {
+          Self.request([
+            "HyperParameterTuningJobName": .string(child),
+            "WarmStartConfig": [
+              "WarmStartType": .string(type),
+              "ParentHyperParameterTuningJobs": [["HyperParameterTuningJobName": "tuning"]],
+            ],
+          ])
+        }
+        #expect(
+          await desk.refusal("CreateHyperParameterTuningJob", warm("early", "TransferLearning"))?.message
+            .contains("must have ended") ?? false)
+        let parent = try await desk.wait(
+          "DescribeHyperParameterTuningJob", name, "HyperParameterTuningJobStatus", Desk.ended)
+        func value(_ job: JSON?) -> Double {
+          job?["FinalHyperParameterTuningJobObjectiveMetric"]?["Value"]?.number ?? -1
+        }
+        for (child, type) in [("same", "IdenticalDataAndAlgorithm"), ("other", "TransferLearning")] {
+          try await desk.ask("CreateHyperParameterTuningJob", warm(child, type))
+          let job = try await desk.wait(
+            "DescribeHyperParameterTuningJob", ["HyperParameterTuningJobName": .string(child)],
+            "HyperParameterTuningJobStatus", Desk.ended)
+          #expect(job["HyperParameterTuningJobStatus"] == "Completed", "\(job)")
+          if child == "same" {
+            let best = [value(parent["BestTrainingJob"]), value(job["BestTrainingJob"])]
+            #expect(value(job["OverallBestTrainingJob"]) == best.max())
+          } else {
+            #expect(job["OverallBestTrainingJob"] == nil)
+          }
+          let state = readScratchFile(desk.folder + "/root/tunings/\(child)/state.json")
+          #expect(state.contains("\"isIdentical\" : \(child == "same")"), "\(state.prefix(2000))")
+        }
+        var changed = warm("odd", "TransferLearning")
+        changed["HyperParameterTuningJobConfig"]?["HyperParameterTuningJobObjective"] = [
+          "Type": "Maximize", "MetricName": "train:accuracy",
+        ]
+        #expect(
+          await desk.refusal("CreateHyperParameterTuningJob", changed)?.message.contains("another objective")
+            ?? false)
+      }
+    }
+  }
+
+  @Test("goes on where the service ended: what is done stands, what was in work is begun again")
+  func restart() async throws {
+    try await withScratchFolder { folder in
+      let request = Self.several([
+        "HyperParameterTuningJobConfig": [
+          "Strategy": "Random",
+          "ResourceLimits": ["MaxNumberOfTrainingJobs": 3, "MaxParallelTrainingJobs": 1],
+        ]
+      ])
+      let count = "echo run >> $3/runs\n"
+      let first = try Desk(
+        folder,
+        script: count + Self.trainer + "\ncase $3 in *-001-*) exit 0;; esac; touch $3/begun; exec sleep 60")
+      first.put("train/a.rec", "records")
+      try await first.working { desk in
+        try await desk.ask("CreateHyperParameterTuningJob", request)
+        for _ in 0..<2000 where Self.runs(desk, "/begun").isEmpty {
+          try await Task.sleep(for: .milliseconds(10))
+        }
+      }
+      #expect(
+        try await first.ask("DescribeHyperParameterTuningJob", name)["HyperParameterTuningJobStatus"]
+          == "InProgress")
+      let second = try Desk(folder, script: count + "cat $3/input/data/train/a.rec\n" + Self.trainer)
+      let name = name
+      try await second.working { desk in
+        let job = try await desk.wait(
+          "DescribeHyperParameterTuningJob", name, "HyperParameterTuningJobStatus", Desk.ended)
+        #expect(job["HyperParameterTuningJobStatus"] == "Completed", "\(job)")
+        let jobs = try await desk.ask("ListTrainingJobsForHyperParameterTuningJob", name)
+        #expect(job["TrainingJobStatusCounters"]?["Completed"] == 3, "\(jobs)")
+      }
+      #expect(Self.runs(second, "/runs") == ["run\n", "run\nrun\n", "run\n"])
+    }
+  }
+
+  /// What the containers of its jobs have under a name, in the order of the jobs.
+  private static func runs(_ desk: Desk, _ name: String) -> [String] {
+    let jobs = scratchNames(desk.folder + "/root/jobs").sorted()
+    return jobs.filter {
+      scratchNames(desk.folder + "/root/jobs/\($0)/opt-ml").contains(String(name.dropFirst()))
+    }
+    .map { readScratchFile(desk.folder + "/root/jobs/\($0)/opt-ml\(name)") }
+  }
+
+  @Test("its jobs learn from one copy of the channels, which goes with the tuning")
+  func sharedData() async throws {
+    try await withScratchFolder { folder in
+      // Each job sees what the first one saw, though the object is another one by then.
+      let script = """
+        cat $3/input/data/train/a.rec; readlink $3/input/data
+        printf changed > "\(folder)/new"; mv "\(folder)/new" "\(folder)/s3/b/train/a.rec"
+        """
+      let desk = try Desk(folder, script: script + "\n" + Self.trainer)
+      desk.put("train/a.rec", "as it was")
+      let name = name
+      try await desk.working { desk in
+        try await desk.ask("CreateHyperParameterTuningJob", Self.request())
+        let job = try await desk.wait(
+          "DescribeHyperParameterTuningJob", name, "HyperParameterTuningJobStatus", Desk.ended)
+        #expect(job["HyperParameterTuningJobStatus"] == "Completed", "\(job)")
+      }
+      let jobs = scratchNames(folder + "/root/jobs")
+      #expect(jobs.count == 3)
+      for job in jobs {
+        #expect(
+          readScratchFile(folder + "/root/jobs/\(job)/log").hasPrefix(
+            "as it was\(folder)/root/tunings/tuning/data"))
+        #expect(!scratchNames(folder + "/root/jobs/\(job)/opt-ml/input").contains("data"))
+      }
+      #expect(!scratchNames(folder + "/root/tunings/tuning").contains("data"))
+    }
+  }
+
+  @Test(
+    "one that was being stopped when the service ended is Stopped with the next start, and its trainings are")
+  func stoppedAtRestart() async throws {
+    try await withScratchFolder { folder in
+      let first = try Desk(folder, script: "echo state > $3/checkpoints/c; touch $3/begun; exec sleep 60")
+      first.put("train/a.rec")
+      let name = name
+      try await first.working { desk in
+        try await desk.ask("CreateHyperParameterTuningJob", Self.request())
+        for _ in 0..<2000 where Self.runs(desk, "/begun").isEmpty {
+          try await Task.sleep(for: .milliseconds(10))
+        }
+      }
+      // As if it had been killed in the midst of the stopping.
+      try await first.api.store.update(.tuningJob, "tuning") { $0.status = "Stopping" }
+      let second = try Desk(folder, script: "exit 0")
+      try await second.working { desk in
+        let job = try await desk.wait(
+          "DescribeHyperParameterTuningJob", name, "HyperParameterTuningJobStatus", Desk.ended)
+        #expect(job["HyperParameterTuningJobStatus"] == "Stopped")
+        for _ in 0..<500 {
+          if try await desk.ask("ListTrainingJobs", ["StatusEquals": "InProgress"])["TrainingJobSummaries"]
+            == []
+          {
+            break
+          }
+          try await Task.sleep(for: .milliseconds(10))
+        }
+        let jobs = try await desk.ask("ListTrainingJobs")["TrainingJobSummaries"]?.list ?? []
+        #expect(!jobs.isEmpty && jobs.allSatisfy { $0["TrainingJobStatus"] == "Stopped" }, "\(jobs)")
+      }
     }
   }
 }

@@ -150,7 +150,7 @@ struct RequestTests {
             definition: #""AlgorithmSpecification": {"MetricDefinitions": [{"Name": "m", "Regex": "a=x"}]}"#)
         }, "has no group"
       ),
-      ({ try request(more: #""TrainingJobDefinitions": []"#) }, "write one TrainingJobDefinition"),
+      ({ try request(more: #""TrainingJobDefinitions": []"#) }, "cannot both be given"),
       ({ try request(more: #""Autotune": {"Mode": "Enabled"}"#) }, "Autotune is not offered"),
       ({ try TuningRequest(JSONValue(json: Array("[1]".utf8))) }, "no JSON object"),
       ({ try TuningRequest(JSONValue(json: Array("{".utf8))) }, "no JSON document"),

@@ -5,11 +5,13 @@
 
 The main one trains on RecordIO, tunes, makes a model, transforms a folder of images and asks an endpoint; runtime.py asks
 that endpoint the rest. The others: lists of images, transfer learning, incremental training, several labels for an image,
-early stopping and warm start of a tuning. Clients know the address by AWS_ENDPOINT_URL only. The pictures are drawn, and
-the networks small. Each check is a line on stderr; where one fails, the end of the server's log follows.
+early stopping and warm start of a tuning, a tuning of several definitions. Clients know the address by AWS_ENDPOINT_URL
+only. The pictures are drawn, and the networks small. Each check is a line on stderr; where one fails, the end of the
+server's log follows.
 Python packages: requirements-s3.txt.
 """
 import argparse
+import gzip
 import io
 import json
 import pathlib
@@ -102,6 +104,9 @@ class Notebook:
             TrainingJobDefinition={
                 **definition(OUTPUT, self.recordio),
                 "StaticHyperParameters": {k: v for k, v in self.records.hyperparameters.items() if k not in tuned}}, **more)
+        return self.tuned(name, jobs)
+
+    def tuned(self, name, jobs):
         end = time.monotonic() + LONGEST
         while True:
             told = self.sage.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
@@ -116,12 +121,18 @@ class Notebook:
 
     def transform(self, name, model, source):
         """Runs a batch transform over a prefix. Gives the predictions by the name of the image."""
+        outputs = self.outputs(name, model, source)
+        return {path: json.loads(text)["prediction"] for path, text in outputs.items()}
+
+    def outputs(self, name, model, source, kind="application/x-image", strategy="SingleRecord", split="None", assemble="None",
+                compression="None", **more):
+        """Runs a batch transform over a prefix. Gives its outputs by the name of the input."""
         self.sage.create_transform_job(
-            TransformJobName=name, ModelName=model, MaxConcurrentTransforms=16, MaxPayloadInMB=6, BatchStrategy="SingleRecord",
-            TransformOutput={"S3OutputPath": f"s3://{BUCKET}/{name}/output"},
+            TransformJobName=name, ModelName=model, MaxConcurrentTransforms=16, MaxPayloadInMB=6, BatchStrategy=strategy,
+            TransformOutput={"S3OutputPath": f"s3://{BUCKET}/{name}/output", "AssembleWith": assemble},
             TransformInput={"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": source}},
-                            "ContentType": "application/x-image", "SplitType": "None", "CompressionType": "None"},
-            TransformResources={"InstanceType": "ml.c5.xlarge", "InstanceCount": 1})
+                            "ContentType": kind, "SplitType": split, "CompressionType": compression},
+            TransformResources={"InstanceType": "ml.c5.xlarge", "InstanceCount": 1}, **more)
         try:
             self.sage.get_waiter("transform_job_completed_or_stopped").wait(TransformJobName=name, WaiterConfig=WAITS)
         except botocore.exceptions.WaiterError:
@@ -132,7 +143,7 @@ class Notebook:
         found = {}
         for key in self.keys(f"{name}/output"):
             self.s3.download_file(BUCKET, key, str(self.scratch / "out"))
-            found[pathlib.PurePath(key).name.removesuffix(".out")] = json.loads((self.scratch / "out").read_text())["prediction"]
+            found[pathlib.PurePath(key).name.removesuffix(".out")] = (self.scratch / "out").read_text()
         return found
 
     def keys(self, prefix):
@@ -214,6 +225,30 @@ class Notebook:
         self.steps.check("each is a probability of each class", all(
             len(numbers) == self.records.classes and abs(sum(numbers) - 1) < 1e-3 for numbers in found.values()), repr(found))
         return found
+
+    def record_batches(self, model):
+        """Records in mini-batches, and compressed, are answered as one by one, and in their order."""
+        path = self.records.validation
+        self.s3.put_object(Bucket=BUCKET, Key=f"packed/{path.name}.gz", Body=gzip.compress(path.read_bytes()))
+        usual = {"kind": "application/x-recordio", "split": "RecordIO", "assemble": "Line"}
+        source = f"{HOME}/validation/"
+        single = self.outputs(stamped("single-record"), model, source, **usual).get(path.name, "")
+        lines = [json.loads(line)["prediction"] for line in single.splitlines()]
+        self.steps.equal("each record has a line", len(lines), len(self.records.listed["validation"]))
+        self.steps.check("the lines differ, so their order can be seen", len(set(single.splitlines())) > 1)
+        mini = {"strategy": "MultiRecord", "ModelClientConfig": {"InvocationsTimeoutInSeconds": 600, "InvocationsMaxRetries": 1},
+                "Environment": {"MORE": "1"}}
+        name = stamped("multi-record")
+        several = self.outputs(name, model, source, **usual, **mini)
+        told = self.sage.describe_transform_job(TransformJobName=name)
+        self.steps.equal("what was asked is told", [told[member] for member in (
+            "BatchStrategy", "ModelClientConfig", "Environment")], ["MultiRecord", mini["ModelClientConfig"], mini["Environment"]])
+        packed = self.outputs(stamped("multi-record-gzip"), model, f"s3://{BUCKET}/packed/", compression="Gzip", **usual, **mini)
+        for words, found in (("mini-batches", several.get(path.name, "")), ("compressed", packed.get(f"{path.name}.gz", ""))):
+            numbers = [json.loads(line)["prediction"] for line in found.splitlines()]
+            self.steps.check(f"{words}: the same answers in the same order", len(numbers) == len(lines) and all(
+                abs(one - other) < 1e-4 for pair in zip(numbers, lines, strict=True) for one, other in zip(*pair, strict=True)),
+                f"{numbers} {lines}")
 
     def endpoint(self, model, pictures, batch):
         config, name = stamped(f"{PREFIX}-epc-"), stamped(f"{PREFIX}-ep-")
@@ -310,6 +345,34 @@ class Notebook:
         self.steps.check("its jobs are listed with what was drawn", len(children) == 3 and all(
             set(child["TunedHyperParameters"]) == {"learning_rate", "mini_batch_size", "optimizer"} for child in children), repr(children))
 
+    def several_definitions(self):
+        """Two optimizers, each with its ranges, under one budget."""
+        name, jobs = stamped("DEMO-hpo-md-", "%d-%H-%M-%S"), 3
+        ranges = {"sgd": ("momentum", "0.5", "0.9"), "adam": ("beta_1", "0.8", "0.99")}
+        statics = self.records.hyperparameters
+        self.sage.create_hyper_parameter_tuning_job(
+            HyperParameterTuningJobName=name,
+            HyperParameterTuningJobConfig={
+                "Strategy": "Random", "ResourceLimits": {"MaxNumberOfTrainingJobs": jobs, "MaxParallelTrainingJobs": 1}},
+            TrainingJobDefinitions=[{
+                **definition(OUTPUT, self.recordio), "DefinitionName": optimizer,
+                "TuningObjective": {"MetricName": "validation:accuracy", "Type": "Maximize"},
+                "HyperParameterRanges": {"ContinuousParameterRanges": [{"Name": tuned, "MinValue": least, "MaxValue": most}]},
+                "StaticHyperParameters": {**statics, "optimizer": optimizer}} for optimizer, (tuned, least, most) in ranges.items()])
+        told = self.tuned(name, jobs)
+        self.steps.equal("its definitions are told", [one["DefinitionName"] for one in told["TrainingJobDefinitions"]], list(ranges))
+        children = self.sage.list_training_jobs_for_hyper_parameter_tuning_job(
+            HyperParameterTuningJobName=name, SortBy="CreationTime", SortOrder="Ascending")["TrainingJobSummaries"]
+        self.steps.equal("they take turns, each with its own ranges", [
+            (child["TrainingJobDefinitionName"], list(child["TunedHyperParameters"])) for child in children], [
+            (optimizer, [ranges[optimizer][0]]) for optimizer in ("sgd", "adam", "sgd")])
+        reached = [child["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] for child in children]
+        best = told["BestTrainingJob"]
+        self.steps.equal("the best of all is the best", best["FinalHyperParameterTuningJobObjectiveMetric"]["Value"], max(reached))
+        trained = self.sage.describe_training_job(TrainingJobName=best["TrainingJobName"])
+        self.steps.equal("it was trained by its definition", trained["HyperParameters"]["optimizer"],
+                         best["TrainingJobDefinitionName"])
+
     def warm_start(self, parent):
         told = self.tune(stamped("DEMO-hpo-ws-", "%d-%H-%M-%S"), 2, self.ranges, WarmStartConfig={
             "ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": parent["HyperParameterTuningJobName"]}],
@@ -329,6 +392,7 @@ def run(steps, records, scratch):
     if tuned and pictures:
         model = stamped("DEMO-full-image-classification-model")
         part(notebook.model, model, tuned[1])
+        part(notebook.record_batches, model)
         if batch := part(notebook.batch, model, *pictures):
             part(notebook.endpoint, model, pictures[1], batch)
     if artifact:
@@ -337,6 +401,7 @@ def run(steps, records, scratch):
         part(notebook.transfer, listed)
         part(notebook.several_labels, listed)
     part(notebook.early_stopping)
+    part(notebook.several_definitions)
     if tuned:
         part(notebook.warm_start, tuned[0])
 

@@ -4,7 +4,7 @@
   sagemaker_api.py --imrec IMREC --scratch FOLDER
 
 Every answer is parsed by botocore, and must have each member that its model requires, and no other; every documented error
-must arrive as the right exception. It trains four times, tunes, transforms and makes an endpoint, all small, of pictures
+must arrive as the right exception. It trains four times, tunes twice, transforms and makes an endpoint, all small, of pictures
 that are drawn. Python packages: requirements-s3.txt.
 """
 import argparse
@@ -156,6 +156,22 @@ def tuning(ask, records, stamp):
     ask.fails("StopHyperParameterTuningJob", "ValidationException", "status", HyperParameterTuningJobName=name)
     ask("DeleteHyperParameterTuningJob", HyperParameterTuningJobName=name)
 
+    # Two definitions, each with an objective and ranges of its own.
+    whole, config = request.pop("TrainingJobDefinition"), dict(request["HyperParameterTuningJobConfig"])
+    own = {"TuningObjective": config.pop("HyperParameterTuningJobObjective"), "HyperParameterRanges": config.pop("ParameterRanges")}
+    request |= {"HyperParameterTuningJobName": f"two-{stamp}", "HyperParameterTuningJobConfig": config,
+                "TrainingJobDefinitions": [{**whole, **own, "DefinitionName": one} for one in ("first", "second")]}
+    ask.fails("CreateHyperParameterTuningJob", "ValidationException", "DefinitionName", **{
+        **request, "TrainingJobDefinitions": [request["TrainingJobDefinitions"][0]] * 2})
+    ask("CreateHyperParameterTuningJob", **request)
+    done = ask.wait(
+        "DescribeHyperParameterTuningJob", "HyperParameterTuningJobStatus", ["Completed", "Failed", "Stopped"],
+        HyperParameterTuningJobName=f"two-{stamp}")
+    ask.result.check("the tuning of two definitions completes", "BestTrainingJob" in done, repr(done.get("FailureReason")))
+    children = ask("ListTrainingJobsForHyperParameterTuningJob", HyperParameterTuningJobName=f"two-{stamp}")["TrainingJobSummaries"]
+    ask.result.check("each has a job", {child.get("TrainingJobDefinitionName") for child in children} == {"first", "second"})
+    ask("DeleteHyperParameterTuningJob", HyperParameterTuningJobName=f"two-{stamp}")
+
 
 def serving(ask, records, stamp, artifact):
     model, config, endpoint = f"model-{stamp}", f"config-{stamp}", f"endpoint-{stamp}"
@@ -168,7 +184,7 @@ def serving(ask, records, stamp, artifact):
     job = f"transform-{stamp}"
     request = {
         "TransformJobName": job, "ModelName": model, "MaxConcurrentTransforms": 16, "MaxPayloadInMB": 6,
-        "BatchStrategy": "SingleRecord",
+        "BatchStrategy": "MultiRecord", "ModelClientConfig": {"InvocationsTimeoutInSeconds": 3600, "InvocationsMaxRetries": 3},
         "TransformInput": {
             "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/validation/"}},
             "ContentType": "application/x-recordio", "SplitType": "RecordIO", "CompressionType": "None"},
@@ -177,6 +193,8 @@ def serving(ask, records, stamp, artifact):
     ask("CreateTransformJob", **request)
     ask.fails("CreateTransformJob", "ResourceInUse", "already exists", **request)
     ask.fails("CreateTransformJob", "ResourceNotFound", "Could not find model", **{**request, "ModelName": "none"})
+    ask.fails("CreateTransformJob", "ValidationException", "invocationsTimeoutInSeconds", **{
+        **request, "ModelClientConfig": {"InvocationsTimeoutInSeconds": 3601}})
     done = ask.wait("DescribeTransformJob", "TransformJobStatus", ["Completed", "Failed", "Stopped"], TransformJobName=job)
     ask.result.check("the transform completes", done["TransformJobStatus"] == "Completed", repr(done.get("FailureReason")))
     ask("ListTransformJobs", NameContains=job)

@@ -36,8 +36,11 @@ public struct BatchTransform: Sendable {
   private let inputs: [(name: String, path: String)]
   private let outputFolder: String
   private let split: RecordSplit
+  private let strategy: BatchStrategy
   private let endsLines: Bool
   private let largestPayload: Int
+  /// InvocationsTimeoutInSeconds, where the job says it.
+  private let longestAnswer: Duration?
   private let join: RecordJoin
 
   /// Requests side by side where the job does not say.
@@ -61,6 +64,10 @@ public struct BatchTransform: Sendable {
     }
     contentType = input["ContentType"]?.text
     accept = output["Accept"]?.text
+    // The hosting contract of these models: one record a request.
+    let asked = job["BatchStrategy"]?.text.flatMap { BatchStrategy(rawValue: $0) } ?? .singleRecord
+    strategy = split == .none ? .singleRecord : asked
+    longestAnswer = job["ModelClientConfig"]?["InvocationsTimeoutInSeconds"]?.integer.map { .seconds($0) }
     endsLines = output["AssembleWith"]?.text == "Line"
     let concurrent = job["MaxConcurrentTransforms"]?.integer ?? 0
     concurrency = concurrent > 0 ? min(concurrent, 100) : Self.standardConcurrency
@@ -92,7 +99,7 @@ public struct BatchTransform: Sendable {
     var summary = Summary()
     tell(
       "[sagemaker logs]: MaxConcurrentTransforms=\(concurrency), MaxPayloadInMB=\(largestPayload >> 20), "
-        + "BatchStrategy=SINGLE_RECORD")
+        + "BatchStrategy=\(strategy.variable)")
     var group: [(name: String, path: String)] = []
     for input in inputs {
       try Task.checkCancellation()
@@ -139,7 +146,7 @@ public struct BatchTransform: Sendable {
       }
     }
     guard !requests.isEmpty else { return }
-    for (one, answer) in zip(whole, try await invoke(requests)) {
+    for (one, answer) in zip(whole, try await answers(to: requests, invoke)) {
       do {
         var output = try open(one.input.name)
         try append(try join.result(one.record, try answer.get()), to: &output)
@@ -156,28 +163,65 @@ public struct BatchTransform: Sendable {
     var splitter = try RecordSplitter(input.path, split, limit: largestPayload)
     var output = try open(input.name)
     do {
-      var isEnd = false
-      while !isEnd {
+      while true {
         try Task.checkCancellation()
-        var records: [[UInt8]] = []
-        while records.count < concurrency {
-          guard let record = try splitter.next() else {
-            isEnd = true
-            break
-          }
-          records.append(record)
-        }
+        // Also of small records no more are in memory than a payload may have bytes.
+        let records =
+          strategy == .multiRecord
+          ? try splitter.next(atMost: .max, byteCount: largestPayload)
+          : try splitter.next(atMost: concurrency, byteCount: .max)
         if records.isEmpty { break }
-        let answers = try await invoke(try records.map { try join.request($0) })
-        for (record, answer) in zip(records, answers) {
-          try append(try join.result(record, try answer.get()), to: &output)
-        }
+        for answer in try await answers(ofRecords: records, invoke) { try append(answer, to: &output) }
       }
     } catch {
       output.discard()
       throw error
     }
     try output.publish(durably: false)
+  }
+
+  /// What stands in the output for records that go to the model together.
+  ///
+  /// MultiRecord makes one payload of lines. The records of RecordIO and TFRecord have frames, so a model that takes one
+  /// image a request tells them apart, and has an answer for each.
+  private func answers(ofRecords records: [[UInt8]], _ invoke: Invoke) async throws -> [[UInt8]] {
+    let requests = try requests(of: records)
+    return try results(of: records, try await answers(to: requests, invoke))
+  }
+
+  private var joinsLines: Bool { strategy == .multiRecord && split == .line }
+
+  // Both apart from the async function, in which swiftc 6.3.1 crashes in its optimiser.
+  @inline(never)
+  private func requests(of records: [[UInt8]]) throws -> [[UInt8]] {
+    let requests = try records.map { try join.request($0) }
+    return joinsLines ? [Array(requests.joined(separator: [UInt8(ascii: "\n")]))] : requests
+  }
+
+  @inline(never)
+  private func results(of records: [[UInt8]], _ answers: [Result<[UInt8], Refusal>]) throws -> [[UInt8]] {
+    guard joinsLines else {
+      return try zip(records, answers).map { record, answer in try join.result(record, try answer.get()) }
+    }
+    guard let answer = try answers.first?.get() else { return [] }
+    if join.keepsAnswers { return [answer] }
+    let lines = answer.split(separator: UInt8(ascii: "\n"))
+    guard lines.count == records.count else {
+      throw BatchFault(
+        description: "the model answered \(records.count) lines with \(lines.count); one for each is expected"
+      )
+    }
+    return try zip(records, lines).map { record, line in try join.result(record, Array(line)) }
+  }
+
+  /// An answer that comes too late is none.
+  private func answers(to requests: [[UInt8]], _ invoke: Invoke) async throws -> [Result<[UInt8], Refusal>] {
+    let begin = ContinuousClock.now
+    let answers = try await invoke(requests)
+    guard let longestAnswer, ContinuousClock.now - begin > longestAnswer else { return answers }
+    let refusal = Refusal(
+      status: 504, message: "the model did not answer within InvocationsTimeoutInSeconds (\(longestAnswer))")
+    return requests.map { _ in .failure(refusal) }
   }
 
   /// AssembleWith Line ends each record's answer with a line feed, None with nothing.

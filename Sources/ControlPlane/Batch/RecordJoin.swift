@@ -8,6 +8,8 @@ struct RecordJoin: Sendable {
   let joinsInput: Bool
 
   private var isWhole: Bool { inputFilter.steps.isEmpty }
+  /// What the model answers stands in the output as it is.
+  var keepsAnswers: Bool { !joinsInput && outputFilter.steps.isEmpty }
 
   /// What the model gets of a record.
   func request(_ record: [UInt8]) throws -> [UInt8] {
@@ -17,7 +19,7 @@ struct RecordJoin: Sendable {
 
   /// What stands in the output for a record.
   func result(_ record: [UInt8], _ answer: [UInt8]) throws -> [UInt8] {
-    if !joinsInput, outputFilter.steps.isEmpty { return answer }
+    if keepsAnswers { return answer }
     guard joinsInput, let format else {
       return Self.bytes(try outputFilter.select(from: try Self.value(answer, .json)), .json)
     }

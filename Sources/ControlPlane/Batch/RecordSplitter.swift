@@ -7,6 +7,26 @@ enum RecordSplit: String, Sendable {
   case line = "Line"
   case recordIO = "RecordIO"
   case tfRecord = "TFRecord"
+
+  /// Bytes that a record has in a payload beside its own, at most.
+  fileprivate var frameByteCount: Int {
+    switch self {
+    case .none: 0
+    case .line: 1
+    case .recordIO: 11
+    case .tfRecord: 16
+    }
+  }
+}
+
+/// BatchStrategy: how many records make a payload.
+enum BatchStrategy: String, Sendable {
+  case singleRecord = "SingleRecord"
+  /// As many as MaxPayloadInMB holds.
+  case multiRecord = "MultiRecord"
+
+  /// As containers are told it, in SAGEMAKER_BATCH_STRATEGY.
+  var variable: String { self == .singleRecord ? "SINGLE_RECORD" : "MULTI_RECORD" }
 }
 
 /// Why an input was not answered, in a sentence.
@@ -24,6 +44,9 @@ struct RecordSplitter: ~Copyable {
   private var block: [UInt8] = []
   private var taken = 0
   private var recordIO: RecordReader?
+  private let frameByteCount: Int
+  /// Read, and too much for the payload before.
+  private var held: [UInt8]?
 
   private static let blockByteCount = 1 << 16
 
@@ -33,6 +56,7 @@ struct RecordSplitter: ~Copyable {
     file = try InputFile(path)
     recordIO = reader
     self.limit = limit
+    frameByteCount = split.frameByteCount
     kind =
       switch split {
       case .none, .recordIO: .none
@@ -46,8 +70,34 @@ struct RecordSplitter: ~Copyable {
     return nil
   }
 
+  /// The next records that make a payload; empty after the last one.
+  ///
+  /// - Parameter byteCount: of the payload, the records' frames included. One record alone may have more.
+  mutating func next(atMost count: Int, byteCount: Int) throws -> [[UInt8]] {
+    var records: [[UInt8]] = []
+    var left = byteCount
+    while records.count < count {
+      var found = held.take()
+      if found == nil { found = try next() }
+      guard let record = found else { break }
+      let wanted = record.count + frameByteCount
+      guard wanted <= left || records.isEmpty else {
+        held = record
+        break
+      }
+      left -= min(wanted, left)
+      records.append(record)
+    }
+    return records
+  }
+
   mutating func next() throws -> [UInt8]? {
-    if recordIO != nil { return try recordIO?.next().map { try Self.content(of: $0) } }
+    if recordIO != nil {
+      guard let record = try recordIO?.next() else { return nil }
+      let content = Self.content(of: record)
+      try check(content.count)
+      return content
+    }
     switch kind {
     case .none:
       guard offset == 0 else { return nil }
@@ -60,7 +110,7 @@ struct RecordSplitter: ~Copyable {
   }
 
   /// Of an image's record the image alone; other records have no header of that kind.
-  private static func content(of record: Record) throws -> [UInt8] {
+  private static func content(of record: Record) -> [UInt8] {
     guard let (_, start) = try? record.parse() else { return record.payload }
     let image = record.payload.dropFirst(start)
     let isImage = image.starts(with: [0xFF, 0xD8]) || image.starts(with: [0x89, 0x50, 0x4E, 0x47])

@@ -26,6 +26,8 @@ extension SageMakerAPI {
     job.enter("Starting", "Starting the training job", at: call.time)
     try await store.insert(
       .trainingJob, job, tags: call.tags, taken: ResourceKind.trainingJob.taken(arn))
+    // What a deleted one of this name may have left.
+    engine.removeFolder(of: .init(.trainingJob, name))
     engine.submit(.init(.trainingJob, name))
     return job
   }
@@ -114,18 +116,23 @@ enum TrainingRules {
     guard
       request["ResourceConfig"]?["InstanceType"] != nil || request["ResourceConfig"]?["InstanceGroups"] != nil
     else { throw .invalid("You must specify InstanceType or InstanceGroups in ResourceConfig.") }
+    try checkChannels(of: request)
+    try check(
+      request["StoppingCondition"] ?? [:], isSpot: request["EnableManagedSpotTraining"]?.isTrue ?? false)
+    _ = try ObjectPlace(request["OutputDataConfig"]?["S3OutputPath"]?.text ?? "")
+    if let uri = request["CheckpointConfig"]?["S3Uri"]?.text { _ = try ObjectPlace(uri) }
+  }
+
+  /// - Parameter request: of a training job, or a definition of a tuning job.
+  static func checkChannels(of request: JSON) throws(ControlPlaneError) {
     var names: Set<String> = []
     for channel in request["InputDataConfig"]?.list ?? [] {
       let name = channel["ChannelName"]?.text ?? ""
       guard names.insert(name).inserted else {
         throw .invalid("Duplicate channel names are not allowed: \(name).")
       }
-      try check(channel: channel, name, algorithm)
+      try check(channel: channel, name, request["AlgorithmSpecification"] ?? [:])
     }
-    try check(
-      request["StoppingCondition"] ?? [:], isSpot: request["EnableManagedSpotTraining"]?.isTrue ?? false)
-    _ = try ObjectPlace(request["OutputDataConfig"]?["S3OutputPath"]?.text ?? "")
-    if let uri = request["CheckpointConfig"]?["S3Uri"]?.text { _ = try ObjectPlace(uri) }
   }
 
   private static func check(channel: JSON, _ name: String, _ algorithm: JSON) throws(ControlPlaneError) {
@@ -150,8 +157,8 @@ enum TrainingRules {
       throw .invalid("The channel \(name) has the S3DataType Converse, which is not read here.")
     default: break
     }
-    if channel["CompressionType"]?.text == "Gzip" {
-      throw .invalid("The channel \(name) is compressed (Gzip), which is not read here: unpack it before.")
+    if channel["CompressionType"]?.text == "Gzip", source["S3DataType"]?.text == "AugmentedManifestFile" {
+      throw .invalid("The channel \(name) is an AugmentedManifestFile, which cannot be compressed (Gzip).")
     }
   }
 

@@ -17,6 +17,8 @@ extension SageMakerAPI {
     job.state["container"] = Self.container(of: model)
     try await store.insert(
       .transformJob, job, tags: call.tags, taken: ResourceKind.transformJob.taken(arn))
+    // What a deleted one of this name may have left.
+    engine.removeFolder(of: .init(.transformJob, name))
     engine.submit(.init(.transformJob, name))
     return ["TransformJobArn": .string(arn)]
   }
@@ -53,9 +55,6 @@ enum TransformRules {
     _ = try ObjectPlace(output["S3OutputPath"]?.text ?? "")
     guard let type = source?["S3DataType"]?.text, ["S3Prefix", "ManifestFile"].contains(type) else {
       throw .invalid("The S3DataType of a transform job is S3Prefix or ManifestFile.")
-    }
-    if input["CompressionType"]?.text == "Gzip" {
-      throw .invalid("The input is compressed (Gzip), which is not read here: unpack it before.")
     }
     let payload = request["MaxPayloadInMB"]?.integer ?? 6
     let concurrent = request["MaxConcurrentTransforms"]?.integer ?? 1

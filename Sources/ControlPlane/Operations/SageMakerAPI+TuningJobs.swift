@@ -31,6 +31,8 @@ extension SageMakerAPI {
     // Its training jobs are of the same region and account.
     job.state["caller"] = ["region": .string(call.caller.region), "account": .string(call.caller.account)]
     try await store.insert(.tuningJob, job, tags: call.tags, taken: ResourceKind.tuningJob.taken(arn))
+    // What a deleted one of this name may have left.
+    engine.removeFolder(of: .init(.tuningJob, name))
     engine.submit(.init(.tuningJob, name))
     return ["HyperParameterTuningJobArn": .string(arn)]
   }
@@ -115,7 +117,10 @@ extension SageMakerAPI {
     ]
     for name in ["TrainingStartTime", "TrainingEndTime", "FailureReason"] { summary[name] = job.state[name] }
     summary["TrainingJobDefinitionName"] = job.state["definition"]
-    if let value = job.objective, let objective = TuningRules.objective(of: tuning.request) {
+    let definition = job.state["definition"]?.text
+    if let value = job.objective,
+      let objective = TuningRules.objective(of: tuning.request, definition: definition)
+    {
       summary["FinalHyperParameterTuningJobObjectiveMetric"] = [
         "Type": objective["Type"] ?? "Maximize", "MetricName": objective["MetricName"] ?? "",
         "Value": .number(value),
@@ -155,9 +160,31 @@ package enum TuningRules {
     }
   }
 
-  package static func objective(of request: JSON) -> JSON? {
-    request["HyperParameterTuningJobConfig"]?["HyperParameterTuningJobObjective"]
-      ?? definitions(of: request).first?["TuningObjective"]
+  /// Of several definitions one's own comes first.
+  ///
+  /// - Parameter name: the definition's; nil: the first one's, which has the same Type as the others.
+  package static func objective(of request: JSON, definition name: String? = nil) -> JSON? {
+    let definitions = definitions(of: request)
+    let common = request["HyperParameterTuningJobConfig"]?["HyperParameterTuningJobObjective"]
+    let named = definitions.first { name == nil || $0["DefinitionName"]?.text == name } ?? definitions.first
+    let own = named?["TuningObjective"]
+    return definitions.count > 1 ? own ?? common : common ?? own
+  }
+
+  /// The ranges of all definitions, each hyperparameter once.
+  package static func ranges(of request: JSON) -> JSON {
+    let common = request["HyperParameterTuningJobConfig"]?["ParameterRanges"]
+    var known: Set<String> = []
+    var all: JSON = [:]
+    for definition in definitions(of: request) {
+      for (member, ranges) in ((definition["HyperParameterRanges"] ?? common)?.object ?? [:]).sorted(by: {
+        $0.key < $1.key
+      }) {
+        let new = (ranges.list ?? []).filter { $0["Name"]?.text.map { known.insert($0).inserted } ?? false }
+        all[member] = .list((all[member]?.list ?? []) + new)
+      }
+    }
+    return all
   }
 
   package static func isMaximized(_ request: JSON) -> Bool {
@@ -169,9 +196,6 @@ package enum TuningRules {
       throw .invalid("You must specify exactly one of TrainingJobDefinition and TrainingJobDefinitions.")
     }
     let definitions = definitions(of: request)
-    guard definitions.count == 1 else {
-      throw .invalid("TrainingJobDefinitions has \(definitions.count) definitions; one is searched here.")
-    }
     guard objective(of: request) != nil else {
       throw .invalid("HyperParameterTuningJobObjective must be given.")
     }
@@ -190,9 +214,7 @@ package enum TuningRules {
     }
     try check("MaxParallelTrainingJobs", parallel, quotas.tuningParallelTrainingJobs)
     for definition in definitions {
-      for channel in definition["InputDataConfig"]?.list ?? [] {
-        _ = try ObjectPlace(channel["DataSource"]?["S3DataSource"]?["S3Uri"]?.text ?? "")
-      }
+      try TrainingRules.checkChannels(of: definition)
       _ = try ObjectPlace(definition["OutputDataConfig"]?["S3OutputPath"]?.text ?? "")
     }
   }
@@ -216,6 +238,11 @@ package enum TuningRules {
 
   /// A warm start goes on with the same objective.
   static func check(parent: Resource, of request: JSON) throws(ControlPlaneError) {
+    guard definitions(of: parent.request).count == 1 else {
+      throw .invalid(
+        "The parent hyperparameter tuning job \(parent.name) has several TrainingJobDefinitions, with which a warm start is "
+          + "not offered.")
+    }
     guard objective(of: parent.request)?["MetricName"] == objective(of: request)?["MetricName"],
       isMaximized(parent.request) == isMaximized(request)
     else {

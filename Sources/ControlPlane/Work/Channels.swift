@@ -54,14 +54,43 @@ struct Channels {
     }
   }
 
-  func download(_ items: [Item], to folder: String) async throws {
+  /// - Parameter isGzip: the objects are compressed.
+  func download(_ items: [Item], to folder: String, unpacking isGzip: Bool = false) async throws {
     try makeFolder(folder)
+    // No key has it: it is beside the folder.
+    let packed = folder + "~packed"
     for item in items {
       try Task.checkCancellation()
       let path = join(folder, item.path)
       try makeFolder(folderName(path))
-      try await objects.download(item.object, to: path)
+      try await objects.download(item.object, to: isGzip ? packed : path)
+      if isGzip { try Self.unpack(packed, to: path, of: item.object) }
     }
+    if isGzip { try? FileManager.default.removeItem(atPath: packed) }
+  }
+
+  @inline(never)
+  private static func unpack(_ packed: String, to path: String, of object: ObjectPlace) throws {
+    do { try unpackGzip(packed, to: path) } catch let fault as GzipFault {
+      throw Fault(description: "\(object) is no whole gzip file: \(fault)")
+    }
+  }
+
+  /// Under the names that they have unpacked: without `.gz`, by which the trainer finds its records.
+  ///
+  /// - Throws: where two would have the same one.
+  static func unpackedNames(_ items: [Item]) throws(Fault) -> [Item] {
+    var taken: Set<String> = []
+    var named: [Item] = []
+    for item in items {
+      let isNamed = item.path.hasSuffix(".gz") && baseName(item.path) != ".gz"
+      let path = isNamed ? String(item.path.dropLast(3)) : item.path
+      guard taken.insert(path).inserted else {
+        throw Fault(description: "\(item.object) and another object are both \(path) when they are unpacked")
+      }
+      named.append(Item(object: item.object, path: path))
+    }
+    return named
   }
 
   /// An augmented manifest, its images beside it: references become paths.

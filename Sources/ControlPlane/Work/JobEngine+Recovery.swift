@@ -13,6 +13,7 @@ extension JobEngine {
     for kind in [ResourceKind.tuningJob, .trainingJob, .transformJob] {
       for name in try await store.names(kind, statuses: ["InProgress"]) {
         let one = Work(kind, name)
+        if kind == .trainingJob { try await countBrokenOff(one) }
         if try await mayGoOn(one) { work.append(one) }
       }
       for name in try await store.names(kind, statuses: ["Stopping"]) {
@@ -28,12 +29,18 @@ extension JobEngine {
 
   private func mayGoOn(_ work: Work) async throws(ControlPlaneError) -> Bool {
     guard let job = try await store.find(work.kind, work.name) else { return false }
-    if work.kind == .trainingJob, let parent = job.parent, try await isInProgress(tuningJob: parent) {
-      // The tuning job begins it again itself.
+    if work.kind == .trainingJob, let parent = job.parent {
+      // The tuning job begins it again itself; with one that was being stopped it stops.
+      if try await !isInProgress(tuningJob: parent) { await finishStopped(work) }
       return false
     }
     // A tuning job has a record of its own to go on from.
-    guard work.kind != .tuningJob, job.state["isBegun"]?.isTrue ?? false else { return true }
+    guard work.kind != .tuningJob else { return true }
+    guard job.state["isBegun"]?.isTrue ?? false else {
+      // What a deleted one of this name may have left.
+      removeFolder(of: work)
+      return true
+    }
     let restarts = (job.state["restarts"]?.integer ?? 0) + 1
     let hasCheckpoint = work.kind != .trainingJob || hasCheckpoint(work)
     guard restarts <= Self.mostRestarts, hasCheckpoint else {
@@ -47,6 +54,20 @@ extension JobEngine {
     }
     try await store.update(work.kind, work.name) { $0.state["restarts"] = .integer(restarts) }
     return true
+  }
+
+  /// The time of a training that ended with the service, up to its last sign of life, is time that it trained.
+  private func countBrokenOff(_ work: Work) async throws(ControlPlaneError) {
+    let folder = folder(of: work)
+    let results = join(folder, "opt-ml/output/data")
+    let signs =
+      [join(folder, "log")] + Self.files(in: results) + Self.files(in: join(folder, "opt-ml/checkpoints"))
+    let last = signs.compactMap { FileStamp(path: $0)?.modifiedNanoseconds }.max().map { Double($0) / 1e9 }
+    let time = now()
+    try await store.update(work.kind, work.name) { job in
+      guard let since = job.state["trainingSince"]?.number else { return }
+      job.countTraining(min(last ?? since, time) - since)
+    }
   }
 
   private func isInProgress(tuningJob name: String) async throws(ControlPlaneError) -> Bool {
@@ -63,6 +84,7 @@ extension JobEngine {
   // MARK: Ends
 
   func finishStopped(_ work: Work) async {
+    removeInputs(of: work)
     let time = now()
     _ = try? await store.update(work.kind, work.name) { job in
       guard ["InProgress", "Stopping"].contains(job.status) else { return }
@@ -82,6 +104,7 @@ extension JobEngine {
 
   /// - Parameter reason: its first 1024 characters are kept, as SageMaker does.
   func finishFailed(_ work: Work, _ reason: String) async {
+    removeInputs(of: work)
     let time = now()
     _ = try? await store.update(work.kind, work.name) { job in
       guard ["InProgress", "Stopping"].contains(job.status) else { return }

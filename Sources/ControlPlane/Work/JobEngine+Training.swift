@@ -1,29 +1,12 @@
 import Files
 import Foundation
+import Glibc
 import Jobs
 import Models
 
 /// Training jobs: a container's folder is laid out, the trainer runs in a process of its own, the model goes up.
 extension JobEngine {
-  func train(_ work: Work) async {
-    do {
-      try await inTurn(work) { [self] in try await trainInTurn(work) }
-    } catch is Stopped {
-      await finishStopped(work)
-    } catch is CancellationError {
-      // The service ends; the next start goes on.
-    } catch let error as ControlPlaneError where error.code == .unavailable && Task.isCancelled {
-      // The same.
-    } catch let error as ControlPlaneError where error.code == .validation {
-      await finishFailed(work, "ClientError: \(error.message)")
-    } catch let error as Channels.Fault {
-      await finishFailed(work, "ClientError: \(error)")
-    } catch {
-      await finishFailed(work, "InternalServerError: \(error)")
-    }
-  }
-
-  private func trainInTurn(_ work: Work) async throws {
+  func train(_ work: Work) async throws {
     guard let job = try await store.find(work.kind, work.name), job.status == "InProgress" else { return }
     let folder = folder(of: work)
     let container = join(folder, "opt-ml")
@@ -31,8 +14,10 @@ extension JobEngine {
     try await step(work, "Downloading", "Downloading input data") { $0.state["isBegun"] = true }
     try await stoppable(work) { [self] in try await layOut(container, for: job) }
     let begin = now()
+    let former = job.trainedSeconds
     try await step(work, "Training", "Training image download completed. Training in progress.") { job in
       if job.state["TrainingStartTime"] == nil { job.state["TrainingStartTime"] = .number(begin) }
+      job.state["trainingSince"] = .number(begin)
     }
     var command = Command(
       options.program, ["train", "--opt-ml", container, "--threads", "\(options.threads)"], folder: folder,
@@ -42,7 +27,8 @@ extension JobEngine {
         "TRAINING_JOB_NAME": job.name, "TRAINING_JOB_ARN": job.arn,
       ]) { $1 })
     command.gracePeriod = options.gracePeriod
-    command.timeLimit = .seconds(TrainingRules.longestRun(of: job))
+    // Of the whole job: what it trained before the service ended, or in an earlier rung, is gone from it.
+    command.timeLimit = .seconds(max(0, Double(TrainingRules.longestRun(of: job)) - former))
     let ready = command
     let ending = try await stoppable(work) { try await Jobs.run(ready) }
     if ending.cause == .stopped, !isStopped(work) {
@@ -79,15 +65,10 @@ extension JobEngine {
       join(config, "resourceconfig.json"),
       (["current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "lo"] as JSON).encoded)
     try? FileManager.default.removeItem(atPath: join(container, "output/failure"))
-    let data = join(container, "input/data")
-    // Of a start before: it may be half of it.
-    try? FileManager.default.removeItem(atPath: data)
-    try makeFolder(data)
+    try await layOutData(of: job, at: join(container, "input/data"))
     var described: [String: JSON] = [:]
     for channel in job.request["InputDataConfig"]?.list ?? [] {
-      let name = channel["ChannelName"]?.text ?? ""
-      try await download(channel, to: join(data, name))
-      described[name] = [
+      described[channel["ChannelName"]?.text ?? ""] = [
         "TrainingInputMode": "File", "S3DistributionType": "FullyReplicated",
         "RecordWrapperType": channel["RecordWrapperType"] ?? "None",
         "ContentType": channel["ContentType"] ?? "",
@@ -97,20 +78,49 @@ extension JobEngine {
     try await fetchCheckpoint(of: job, to: join(container, "checkpoints"))
   }
 
+  /// The channels of a job. Those of a tuning's jobs are one copy, which goes when the tuning ends: twenty jobs do not
+  /// take twenty times the time and the room, and all learn from the same bytes.
+  private func layOutData(of job: Resource, at data: String) async throws {
+    // Of a start before: it may be half of it.
+    try? FileManager.default.removeItem(atPath: data)
+    guard let tuning = job.parent else { return try await download(job, to: data) }
+    let shared = join(
+      sharedData(ofTuning: tuning), job.state["definition"]?.text.map { "definition-\($0)" } ?? "data")
+    try await downloads.run(shared) {
+      let mark = shared + ".whole"
+      guard FileStamp(path: mark) == nil else { return }
+      try? FileManager.default.removeItem(atPath: shared)
+      try await self.download(job, to: shared)
+      try writeFile(mark, "")
+    }
+    guard unsafe symlink(shared, data) == 0 else {
+      throw FileError(.system(call: "link", code: errno), path: data)
+    }
+  }
+
+  private func download(_ job: Resource, to data: String) async throws {
+    try makeFolder(data)
+    for channel in job.request["InputDataConfig"]?.list ?? [] {
+      try await download(channel, to: join(data, channel["ChannelName"]?.text ?? ""))
+    }
+  }
+
   private func download(_ channel: JSON, to folder: String) async throws {
     let channels = Channels(objects: objects)
     let source = channel["DataSource"]?["S3DataSource"] ?? [:]
     let uri = source["S3Uri"]?.text ?? ""
-    switch source["S3DataType"]?.text {
-    case "ManifestFile":
-      let items = try await channels.items(manifest: uri, in: folderName(folderName(folder)))
-      try await channels.download(items, to: folder)
-    case "AugmentedManifestFile":
-      try await channels.download(
+    if source["S3DataType"]?.text == "AugmentedManifestFile" {
+      return try await channels.download(
         augmentedManifest: uri, attributes: source["AttributeNames"]?.list?.compactMap(\.text) ?? [],
         to: folder)
-    default: try await channels.download(try await channels.items(prefix: uri), to: folder)
     }
+    var items =
+      source["S3DataType"]?.text == "ManifestFile"
+      ? try await channels.items(manifest: uri, in: folderName(folderName(folder)))
+      : try await channels.items(prefix: uri)
+    let isGzip = channel["CompressionType"]?.text == "Gzip"
+    if isGzip { items = try Channels.unpackedNames(items) }
+    try await channels.download(items, to: folder, unpacking: isGzip)
   }
 
   /// The checkpoint that another job, or an earlier start of this one, has left.
@@ -144,10 +154,11 @@ extension JobEngine {
       }
     }
     await uploadCheckpoint(of: job, from: join(container, "checkpoints"))
-    try? FileManager.default.removeItem(atPath: join(container, "input/data"))
+    removeInputs(of: work)
     let (end, failure, model) = (now(), reason, artifact)
-    let wholeSeconds = max(1, Int(exactly: (ending.duration / .seconds(1)).rounded()) ?? 1)
     try await store.update(work.kind, work.name) { job in
+      job.countTraining(ending.duration / .seconds(1))
+      let wholeSeconds = max(1, Int(exactly: job.trainedSeconds.rounded()) ?? 1)
       job.state["TrainingTimeInSeconds"] = .integer(wholeSeconds)
       job.state["BillableTimeInSeconds"] = .integer(wholeSeconds)
       job.state["TrainingEndTime"] = .number(end)
@@ -161,7 +172,7 @@ extension JobEngine {
           "Stopped", secondary: "MaxRuntimeExceeded",
           "Training job runtime exceeded MaxRuntimeInSeconds provided",
           at: end)
-      } else if ending.cause == .stopped {
+      } else if ending.cause == .stopped || job.status == "Stopping" {
         job.finish("Stopped", secondary: "Stopped", "Training job stopped", at: end)
       } else {
         job.finish("Completed", secondary: "Completed", "Training job completed", at: end)
@@ -219,5 +230,16 @@ extension JobEngine {
     return names.sorted().filter { !$0.hasSuffix(".partial") }.map { join(folder, $0) }.filter {
       !isFolder($0)
     }
+  }
+}
+
+extension Resource {
+  /// In all its starts, without the present one.
+  fileprivate var trainedSeconds: Double { state["trainedSeconds"]?.number ?? 0 }
+
+  /// The present start is over.
+  mutating func countTraining(_ seconds: Double) {
+    state["trainedSeconds"] = .number(trainedSeconds + max(0, seconds))
+    state["trainingSince"] = nil
   }
 }

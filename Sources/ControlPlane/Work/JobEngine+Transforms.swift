@@ -4,25 +4,7 @@ import Jobs
 
 /// Transform jobs: inputs and model come down, a process of its own works, outputs go up.
 extension JobEngine {
-  func transform(_ work: Work) async {
-    do {
-      try await inTurn(work) { [self] in try await transformInTurn(work) }
-    } catch is Stopped {
-      await finishStopped(work)
-    } catch is CancellationError {
-      // The service ends; the next start begins it anew.
-    } catch let error as ControlPlaneError where error.code == .unavailable && Task.isCancelled {
-      // The same.
-    } catch let error as ControlPlaneError where error.code == .validation {
-      await finishFailed(work, "ClientError: \(error.message)")
-    } catch let error as Channels.Fault {
-      await finishFailed(work, "ClientError: \(error)")
-    } catch {
-      await finishFailed(work, "InternalServerError: \(error)")
-    }
-  }
-
-  private func transformInTurn(_ work: Work) async throws {
+  func transform(_ work: Work) async throws {
     guard let job = try await store.find(work.kind, work.name), job.status == "InProgress" else { return }
     let folder = folder(of: work)
     let begin = now()
@@ -53,9 +35,9 @@ extension JobEngine {
     variables["SAGEMAKER_BATCH"] = "true"
     variables["SAGEMAKER_MAX_PAYLOAD_IN_MB"] = job.request["MaxPayloadInMB"].map(\.encoded)
     variables["SAGEMAKER_MAX_CONCURRENT_TRANSFORMS"] = job.request["MaxConcurrentTransforms"].map(\.encoded)
-    variables["SAGEMAKER_BATCH_STRATEGY"] = job.request["BatchStrategy"]?.text.map {
-      $0 == "SingleRecord" ? "SINGLE_RECORD" : "MULTI_RECORD"
-    }
+    variables["SAGEMAKER_BATCH_STRATEGY"] =
+      job.request["BatchStrategy"]?.text
+      .flatMap { BatchStrategy(rawValue: $0) }?.variable
     return variables
   }
 
@@ -83,7 +65,8 @@ extension JobEngine {
     let items =
       source["S3DataType"]?.text == "ManifestFile"
       ? try await channels.items(manifest: from, in: folder) : try await relative(to: from, channels)
-    try await channels.download(items, to: input)
+    try await channels.download(
+      items, to: input, unpacking: job.request["TransformInput"]?["CompressionType"]?.text == "Gzip")
     try writeFile(
       description,
       BatchTransform.describe(
@@ -124,7 +107,7 @@ extension JobEngine {
         reason = "InternalServerError: the outputs could not be uploaded: \(error)"
       }
     }
-    try? FileManager.default.removeItem(atPath: join(folder(of: work), "input"))
+    removeInputs(of: work)
     let (end, failure) = (now(), reason)
     try await store.update(work.kind, work.name) { job in
       job.state["TransformEndTime"] = .number(end)

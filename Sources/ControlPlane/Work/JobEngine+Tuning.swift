@@ -5,34 +5,23 @@ import Tuning
 
 /// Tuning jobs: the search runs here, each of its trainings is a training job like any other.
 extension JobEngine {
-  func tune(_ work: Work) async {
-    do {
-      guard let job = try await store.find(work.kind, work.name), job.status == "InProgress" else { return }
-      let request = try TuningRequest(JSONValue(json: job.request.bytes))
-      let folder = try TuningFolder(self.folder(of: work), request)
-      var record: TuningRecord
-      if let known = try folder.record() {
-        record = known
-      } else {
-        record = TuningRecord(request.json)
-        record.warmStart = try request.loadParents(beside: folder.path)
-      }
-      let runner = TuningTrainings(engine: self, tuning: job, objective: try Objective(request))
-      let run = try TuningRun(
-        request, record: record, runner: runner, keep: { try folder.keep($0) }, tell: { _ in }, now: now)
-      let last = try await stoppable(work) { try await run.run() }
-      await finish(work, last)
-    } catch is Stopped {
-      await finishStopped(work)
-    } catch is CancellationError {
-      // The service ends; the next start goes on.
-    } catch let error as ControlPlaneError where error.code == .unavailable && Task.isCancelled {
-      // The same.
-    } catch let error as TuningError {
-      await finishFailed(work, "ClientError: \(error)")
-    } catch {
-      await finishFailed(work, "InternalServerError: \(error)")
+  func tune(_ work: Work) async throws {
+    guard let job = try await store.find(work.kind, work.name), job.status == "InProgress" else { return }
+    let request = try TuningRequest(JSONValue(json: job.request.bytes))
+    let folder = try TuningFolder(self.folder(of: work), request)
+    var record: TuningRecord
+    if let known = try folder.record() {
+      record = known
+    } else {
+      record = TuningRecord(request.json)
+      record.warmStart = try request.loadParents(beside: folder.path)
     }
+    let runner = TuningTrainings(
+      engine: self, tuning: job, objectives: try request.definitions.map { try Objective($0) })
+    let run = try TuningRun(
+      request, record: record, runner: runner, keep: { try folder.keep($0) }, tell: { _ in }, now: now)
+    let last = try await stoppable(work) { try await run.run() }
+    await finish(work, last)
   }
 
   private func finish(_ work: Work, _ record: TuningRecord) async {
@@ -43,6 +32,7 @@ extension JobEngine {
     switch record.status {
     case .completed:
       await keepFigures(work, record)
+      removeInputs(of: work)
       let time = now()
       _ = try? await store.update(work.kind, work.name) { job in
         guard job.status == "InProgress" else { return }
@@ -74,13 +64,19 @@ extension JobEngine {
 private struct TuningTrainings: JobRunner {
   let engine: JobEngine
   let tuning: Resource
-  let objective: Objective
+  /// Of each definition.
+  let objectives: [Objective]
 
   func run(
     _ order: JobOrder, report: @escaping @Sendable (JobProgress) async -> Verdict
   ) async throws -> JobOutcome {
     let work = JobEngine.Work(.trainingJob, order.name)
-    try await prepare(order)
+    let definitions = TuningRules.definitions(of: tuning.request)
+    guard objectives.indices.contains(order.definition), definitions.indices.contains(order.definition) else {
+      return .failed("its definition is not there")
+    }
+    let (objective, definition) = (objectives[order.definition], definitions[order.definition])
+    try await prepare(order, definition)
     let container = join(engine.folder(of: work), "opt-ml")
     let data = join(container, "output/data")
     try makeFolder(data)
@@ -92,12 +88,13 @@ private struct TuningTrainings: JobRunner {
     }
     let engine = engine
     try await engine.followed(watched, reader, work)
-    if let reached = await value.value {
-      try await engine.store.update(.trainingJob, order.name) { $0.objective = reached }
-    }
-    guard let job = try await engine.store.find(.trainingJob, order.name) else {
-      return .failed("the training job was deleted")
-    }
+    let reached = await value.value
+    // Not cancelled with this task: where the service ends the job has not failed, and is begun again with the next start.
+    let ended = try await Task {
+      if let reached { try await engine.store.update(.trainingJob, order.name) { $0.objective = reached } }
+      return try await engine.store.find(.trainingJob, order.name)
+    }.value
+    guard let job = ended else { return .failed("the training job was deleted") }
     switch job.status {
     case "Completed": return .completed
     case "Failed": return .failed(job.state["FailureReason"]?.text ?? "")
@@ -112,7 +109,7 @@ private struct TuningTrainings: JobRunner {
   }
 
   /// Makes the training job, or lets one go on that has run before.
-  private func prepare(_ order: JobOrder) async throws {
+  private func prepare(_ order: JobOrder, _ definition: JSON) async throws {
     let hyperparameters = JSON.object(order.hyperparameters.mapValues { .string($0) })
     let time = engine.now()
     let former = try await engine.store.update(.trainingJob, order.name) { job in
@@ -123,7 +120,8 @@ private struct TuningTrainings: JobRunner {
       job.enter("Starting", "Starting the training job", at: time)
     }
     guard former == nil else { return }
-    let definition = TuningRules.definitions(of: tuning.request).first ?? [:]
+    // What a deleted one of this name may have left.
+    engine.removeFolder(of: .init(.trainingJob, order.name))
     let caller = Caller(
       region: tuning.state["caller"]?["region"]?.text ?? "",
       account: tuning.state["caller"]?["account"]?.text ?? "")

@@ -2,6 +2,7 @@ import Files
 import Foundation
 import Jobs
 import Synchronization
+import Tuning
 
 /// Turns what the store holds into work: jobs are run, endpoints brought into service.
 ///
@@ -32,6 +33,8 @@ final class JobEngine: Sendable {
   let options: ControlPlaneOptions
   let now: @Sendable () -> Double
   let queue: JobQueue
+  /// What the jobs of a tuning share comes down once: the others wait for it.
+  let downloads: JobQueue
   private let running = Mutex<[Work: Running]>([:])
   /// Endpoints that the host has been told of.
   let begun = Mutex<Set<String>>([])
@@ -50,6 +53,7 @@ final class JobEngine: Sendable {
     queue = JobQueue(
       width: max(1, options.runningJobs),
       limit: quotas.trainingJobsInProgress + quotas.transformJobsInProgress + options.runningJobs)
+    downloads = JobQueue(width: 1, limit: max(1, options.runningJobs))
     (submissions, submit) = AsyncStream.makeStream()
   }
 
@@ -70,12 +74,33 @@ final class JobEngine: Sendable {
     if work.kind == .endpoint { return await bringAbout(endpoint: work.name) }
     guard begin(work) else { return }
     switch work.kind {
-    case .trainingJob: await train(work)
-    case .transformJob: await transform(work)
-    case .tuningJob: await tune(work)
+    case .trainingJob:
+      await run(work) { [self] in try await inTurn(work) { [self] in try await train(work) } }
+    case .transformJob:
+      await run(work) { [self] in try await inTurn(work) { [self] in try await transform(work) } }
+    case .tuningJob: await run(work) { [self] in try await tune(work) }
     case .model, .endpoint, .endpointConfig: break
     }
     end(work)
+  }
+
+  /// Writes down what keeps a job from its end.
+  private func run(_ work: Work, _ body: @Sendable () async throws -> Void) async {
+    do {
+      try await body()
+    } catch is Stopped {
+      await finishStopped(work)
+    } catch is CancellationError {
+      // The service ends; the next start goes on, or begins anew.
+    } catch let error as ControlPlaneError where error.code == .unavailable && Task.isCancelled {
+      // The same.
+    } catch let error as ControlPlaneError where error.code == .validation {
+      await finishFailed(work, "ClientError: \(error.message)")
+    } catch let error where error is Channels.Fault || error is TuningError {
+      await finishFailed(work, "ClientError: \(error)")
+    } catch {
+      await finishFailed(work, "InternalServerError: \(error)")
+    }
   }
 
   private func begin(_ work: Work) -> Bool {
@@ -171,6 +196,22 @@ final class JobEngine: Sendable {
       default: "tunings"
       }
     return join(join(options.root, folder), work.name)
+  }
+
+  /// Where the jobs of a tuning have their channels.
+  func sharedData(ofTuning name: String) -> String { join(folder(of: Work(.tuningJob, name)), "data") }
+
+  /// What a job that has ended does not need any more: the objects that it read.
+  func removeInputs(of work: Work) {
+    let folder = folder(of: work)
+    let paths: [String] =
+      switch work.kind {
+      case .trainingJob: [join(folder, "opt-ml/input/data")]
+      case .transformJob: ["input", "input~packed", "model", "model.tar.gz"].map { join(folder, $0) }
+      case .tuningJob: [sharedData(ofTuning: work.name)]
+      case .model, .endpoint, .endpointConfig: []
+      }
+    for path in paths { try? FileManager.default.removeItem(atPath: path) }
   }
 
   func removeFolder(of work: Work) {

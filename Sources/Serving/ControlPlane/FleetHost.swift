@@ -1,40 +1,61 @@
 package import ControlPlane
-import Files
-import Foundation
 import Objects
 
 /// The endpoints that the control plane keeps, in the fleet that serves them.
 package struct FleetHost: EndpointHost {
   let fleet: EndpointFleet
-  let objects: any ObjectAccess
-  /// Gets the models' archives, each content once.
-  let folder: String
+  private let copies: ModelCopies
 
+  /// - Parameter folder: gets the models' archives; it holds nothing else.
   package init(_ fleet: EndpointFleet, objects: any ObjectAccess, folder: String) {
     self.fleet = fleet
-    self.objects = objects
-    self.folder = folder
+    copies = ModelCopies(objects: objects, folder: folder)
   }
 
   package func start(_ endpoint: HostedEndpoint) async throws {
     if fleet.summary(of: endpoint.name) != nil { return try await update(endpoint) }
-    try await fleet.create(try await plan(of: endpoint))
+    let outcome = await outcome { try await fleet.create(try await plan(of: endpoint, isBegin: true)) }
+    switch outcome {
+    case .success: await copies.accept(endpoint.name)
+    // The service ends; the endpoint comes back with the next start.
+    case .failure(let error) where error is CancellationError: break
+    case .failure: await copies.release(endpoint.name)
+    }
+    try outcome.get()
   }
 
   package func update(_ endpoint: HostedEndpoint) async throws {
-    try await fleet.update(try await plan(of: endpoint))
+    let outcome = await outcome { try await fleet.update(try await plan(of: endpoint, isBegin: false)) }
+    switch outcome {
+    case .success: await copies.accept(endpoint.name)
+    case .failure: await copies.reject(endpoint.name)
+    }
+    try outcome.get()
+  }
+
+  // What catches does not throw anew: swiftc 6.3.1 crashes in its optimiser on some async functions that do both.
+  private func outcome(of body: () async throws -> Void) async -> Result<Void, any Error> {
+    do {
+      try await body()
+      return .success(())
+    } catch {
+      return .failure(error)
+    }
   }
 
   package func stop(_ name: String) async {
     // One that never came into service is not there.
     try? await fleet.delete(name)
+    await copies.release(name)
   }
 
-  private func plan(of endpoint: HostedEndpoint) async throws -> EndpointPlan {
+  private func plan(of endpoint: HostedEndpoint, isBegin: Bool) async throws -> EndpointPlan {
+    let archives = try endpoint.variants.map { try Self.archive(of: $0) }
+    let models = try await copies.bring(archives, for: endpoint.name, isBegin: isBegin)
     var plan = EndpointPlan(name: endpoint.name, configurationName: endpoint.config, variants: [])
-    for variant in endpoint.variants {
-      var made = VariantPlan(
-        name: variant.name, model: try await model(of: variant), weight: variant.weight)
+    for (variant, copy) in zip(endpoint.variants, models) {
+      let model = ModelPlan(name: variant.model, path: await copies.path(of: copy), version: copy.version)
+      var made = VariantPlan(name: variant.name, model: model, weight: variant.weight)
       made.instanceCount = variant.instanceCount
       if variant.isShadow { plan.shadowVariants.append(made) } else { plan.variants.append(made) }
     }
@@ -42,25 +63,11 @@ package struct FleetHost: EndpointHost {
     return plan
   }
 
-  private func model(of variant: HostedEndpoint.Variant) async throws -> ModelPlan {
+  private static func archive(of variant: HostedEndpoint.Variant) throws -> ObjectPlace {
     guard let data = variant.modelData, !data.key.isEmpty, !data.key.hasSuffix("/") else {
       throw EndpointError(.model, "the model \(variant.model) has no ModelDataUrl that names a model.tar.gz")
     }
-    let version = try await objects.version(of: data)
-    let path = join(join(folder, Self.name(of: "\(data) \(version)")), "model.tar.gz")
-    if FileStamp(path: path) == nil {
-      try makeFolder(folderName(path))
-      let partial = path + ".\(UUID().uuidString).partial"
-      try await objects.download(data, to: partial)
-      try FileManager.default.moveItem(atPath: partial, toPath: path)
-    }
-    return ModelPlan(name: variant.model, path: path, version: version)
-  }
-
-  /// FNV-1a, 64 bits: a name for a folder.
-  private static func name(of text: String) -> String {
-    String(
-      text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }, radix: 16)
+    return data
   }
 
   private static func capture(_ config: JSON) -> CapturePlan? {

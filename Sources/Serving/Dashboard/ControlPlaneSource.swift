@@ -173,10 +173,7 @@ package struct ControlPlaneSource: DashboardSource {
     ] {
       if let count = limits[member]?.integer { view.facts.append(Fact(words, "\(count)")) }
     }
-    let ranges =
-      TuningRules.definitions(of: job.request).first?["HyperParameterRanges"] ?? config["ParameterRanges"]
-      ?? [:]
-    view.parameters = Self.parameters(ranges)
+    view.parameters = Self.parameters(TuningRules.ranges(of: job.request))
     view.trials = try await api.store.trainingJobs(of: name, most: Self.mostTrials).map { trial in
       .init(
         Self.row(.training, trial), parameters: (trial.state["tuned"] ?? [:]).texts,

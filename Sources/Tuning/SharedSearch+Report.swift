@@ -1,21 +1,27 @@
 import Reporting
 import Search
 
-extension TuningSearch {
+extension SharedSearch {
   /// The figures of a tuning so far, for people.
   /// - Complexity: that of `Importance`: cubic in the jobs.
   func report(_ record: TuningRecord) -> TuningReport {
     let plan = request.plan
     let best = record.best(plan.direction.isBetter)
-    let importance = Importance(plan, history(record))
-    var report = TuningReport(name: request.name, metric: request.metric)
+    let all = request.definitions
+    // Of several searches there is no common history.
+    let only = searches.count == 1 ? searches.first : nil
+    let importance = only.flatMap { Importance(plan, $0.history(record)) }
+    let parameters = all.flatMap(\.plan.space.parameters).uniqued()
+    let metrics = all.map(\.metric)
+    var report = TuningReport(
+      name: request.name, metric: Set(metrics).count == 1 ? request.metric : metrics.joined(separator: ", "))
     report.isMaximized = plan.direction == .maximize
     report.status = record.status.rawValue
     report.note = record.failureReason ?? record.completionReason
     report.strategy = plan.strategy.rawValue
-    report.plannedJobs = plan.jobs
+    report.plannedJobs = request.jobs
     report.seconds = record.runtimeSeconds
-    report.parameters = plan.space.parameters.enumerated().map { index, parameter in
+    report.parameters = parameters.enumerated().map { index, parameter in
       var shown = TuningReport.Parameter(name: parameter.name, scaling: parameter.effectiveScaling.rawValue)
       if case .categorical(let values) = parameter.domain {
         shown.isCategorical = true
@@ -29,8 +35,8 @@ extension TuningSearch {
     report.jobs = record.jobs.map { job in
       var shown = TuningReport.Job(number: job.number, name: job.name, status: job.status.rawValue)
       if job.status == .inProgress, record.status != .inProgress { shown.status = "Stopped" }
-      shown.values = plan.space.parameters.map { job.tuned[$0.name] ?? "" }
-      shown.places = plan.space.parameters.map { parameter in
+      shown.values = parameters.map { job.tuned[$0.name] ?? "" }
+      shown.places = parameters.map { parameter in
         job.tuned[parameter.name].flatMap { try? parameter.value(of: $0) }.flatMap(parameter.unit)
       }
       shown.objective = job.score
@@ -41,14 +47,32 @@ extension TuningSearch {
       shown.reason = job.failureReason
       return shown
     }
-    report.settings = request.statics.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    report.settings = all.flatMap { definition in
+      definition.statics.sorted { $0.key < $1.key }.map { (definition.title($0.key), $0.value) }
+    }
     report.details =
       [
         ("Strategy", plan.strategy.rawValue), ("Seed", "\(plan.seed)"),
-        ("Jobs at once", "\(plan.parallelJobs)"),
+        ("Jobs at once", "\(request.parallelJobs)"),
         ("Early stopping", request.stopsEarly ? "Auto: the median rule" : "Off"),
-      ] + request.channels.map { ("Channel \($0.name)", $0.place) }
+      ]
+      + all.flatMap { definition in
+        definition.channels.map { (definition.title("Channel \($0.name)"), $0.place) }
+      }
       + record.warmStart.map { ("Warm start", "\($0.name), \($0.jobs.count) jobs") }
     return report
   }
+}
+
+extension [Parameter] {
+  /// The first of each name.
+  fileprivate func uniqued() -> [Parameter] {
+    var known: Set<String> = []
+    return filter { known.insert($0.name).inserted }
+  }
+}
+
+extension TuningRequest {
+  /// What is one definition's own, where it has a name.
+  fileprivate func title(_ text: String) -> String { definitionName.map { "\(text) (\($0))" } ?? text }
 }

@@ -15,7 +15,8 @@ struct Desk: Sendable {
   ///   a transform job.
   init(
     _ folder: String, script: String = "exit 0", endpoints: any EndpointHost = NoEndpointHost(),
-    quotas: Quotas = Quotas(), now: @escaping @Sendable () -> Double = secondsSince1970
+    quotas: Quotas = Quotas(), lockTime: Duration = .seconds(5),
+    now: @escaping @Sendable () -> Double = secondsSince1970
   ) throws {
     self.folder = folder
     objects = FolderObjects(folder + "/s3")
@@ -26,6 +27,7 @@ struct Desk: Sendable {
     options.environment = ["PATH": "/usr/bin:/bin"]
     options.gracePeriod = .seconds(5)
     options.quotas = quotas
+    options.lockTime = lockTime
     api = try SageMakerAPI(options, objects: objects, endpoints: endpoints, now: now)
   }
 

@@ -45,7 +45,7 @@ extension JobEngine {
       await finishFailed(work, reason)
       return false
     }
-    try await store.update(work.kind, work.name) { $0.state["restarts"] = .integer(restarts) }
+    try await store.record(work.kind, work.name) { $0.state["restarts"] = .integer(restarts) }
     return true
   }
 
@@ -64,7 +64,7 @@ extension JobEngine {
 
   func finishStopped(_ work: Work) async {
     let time = now()
-    _ = try? await store.update(work.kind, work.name) { job in
+    _ = try? await store.record(work.kind, work.name) { job in
       guard ["InProgress", "Stopping"].contains(job.status) else { return }
       switch work.kind {
       case .trainingJob:
@@ -83,7 +83,7 @@ extension JobEngine {
   /// - Parameter reason: its first 1024 characters are kept, as SageMaker does.
   func finishFailed(_ work: Work, _ reason: String) async {
     let time = now()
-    _ = try? await store.update(work.kind, work.name) { job in
+    _ = try? await store.record(work.kind, work.name) { job in
       guard ["InProgress", "Stopping"].contains(job.status) else { return }
       job.state["FailureReason"] = .string(String(reason.prefix(1024)))
       switch work.kind {

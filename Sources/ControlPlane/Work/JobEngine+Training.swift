@@ -58,7 +58,7 @@ extension JobEngine {
     _ change: @escaping @Sendable (inout Resource) -> Void = { _ in }
   ) async throws(ControlPlaneError) {
     let time = now()
-    try await store.update(work.kind, work.name) { job in
+    try await store.record(work.kind, work.name) { job in
       change(&job)
       if job.status == "InProgress" { job.enter(status, message, at: time) }
     }
@@ -147,7 +147,7 @@ extension JobEngine {
     try? FileManager.default.removeItem(atPath: join(container, "input/data"))
     let (end, failure, model) = (now(), reason, artifact)
     let wholeSeconds = max(1, Int(exactly: (ending.duration / .seconds(1)).rounded()) ?? 1)
-    try await store.update(work.kind, work.name) { job in
+    try await store.record(work.kind, work.name) { job in
       job.state["TrainingTimeInSeconds"] = .integer(wholeSeconds)
       job.state["BillableTimeInSeconds"] = .integer(wholeSeconds)
       job.state["TrainingEndTime"] = .number(end)

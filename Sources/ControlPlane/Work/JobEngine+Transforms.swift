@@ -26,7 +26,7 @@ extension JobEngine {
     guard let job = try await store.find(work.kind, work.name), job.status == "InProgress" else { return }
     let folder = folder(of: work)
     let begin = now()
-    try await store.update(work.kind, work.name) { job in
+    try await store.record(work.kind, work.name) { job in
       job.state["isBegun"] = true
       job.state["TransformStartTime"] = .number(begin)
     }
@@ -126,7 +126,7 @@ extension JobEngine {
     }
     try? FileManager.default.removeItem(atPath: join(folder(of: work), "input"))
     let (end, failure) = (now(), reason)
-    try await store.update(work.kind, work.name) { job in
+    try await store.record(work.kind, work.name) { job in
       job.state["TransformEndTime"] = .number(end)
       job.state["FailureReason"] = failure.map { .string($0) }
       job.status = failure == nil ? "Completed" : "Failed"

@@ -131,7 +131,9 @@ extension JobEngine {
       container: container, job: job, logPath: join(folder(of: work), "log"), now: now())
     let isCutShort = ending.cause != .itself
     var reason: String?
-    if !ending.isSuccess, !isCutShort { reason = failure(of: ending, container) }
+    if !ending.isSuccess, !isCutShort {
+      reason = failure(of: ending, container, log: join(folder(of: work), "log"))
+    }
     var artifact: ObjectPlace?
     if reason == nil {
       try await step(work, "Uploading", "Uploading generated training model")
@@ -169,7 +171,7 @@ extension JobEngine {
     }
   }
 
-  private func failure(of ending: Ending, _ container: String) -> String {
+  private func failure(of ending: Ending, _ container: String, log: String) -> String {
     if let told = try? readStart(of: join(container, "output/failure"), byteCount: 4096), !told.isEmpty {
       return String(decoding: told, as: UTF8.self)
     }
@@ -178,7 +180,7 @@ extension JobEngine {
         "AlgorithmError: OutOfMemory: the training was ended, \(ending.sentence). Use a smaller mini_batch_size or "
         + "image_shape."
     }
-    return "AlgorithmError: the training did not end as it should: \(ending.sentence); its log says more."
+    return "AlgorithmError: the training did not end as it should: \(ending.sentence(log: log))"
   }
 
   /// - Returns: where the model is; nil where there is none.

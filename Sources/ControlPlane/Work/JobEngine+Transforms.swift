@@ -111,7 +111,8 @@ extension JobEngine {
       reason =
         ending.isOutOfMemory
         ? "AlgorithmError: OutOfMemory: the transform was ended, \(ending.sentence)."
-        : "AlgorithmError: the transform did not end as it should: \(ending.sentence); its log says more."
+        : "AlgorithmError: the transform did not end as it should: "
+          + ending.sentence(log: join(folder(of: work), "log"))
     }
     if ending.status == .exited(0) || ending.status == .exited(2) {
       let place = try ObjectPlace(job.request["TransformOutput"]?["S3OutputPath"]?.text ?? "")

@@ -2,6 +2,7 @@ import HTTPTypes
 package import Hosting
 package import Hummingbird
 import NIOCore
+import NIOHTTP1
 import Reporting
 import Synchronization
 
@@ -48,7 +49,10 @@ package struct Dashboard: Sendable {
     } catch let error as CancellationError {
       throw error
     } catch {
-      response = errorPage(.internalServerError, "\(error)")
+      response =
+        error is HTTPParserError
+        ? errorPage(.badRequest, "The request's body is not framed as its head says.")
+        : errorPage(.internalServerError, "\(error)")
       if request.mayHaveBody { response.headers[.connection] = "close" }
     }
     response.headers[.name("X-Content-Type-Options")] = "nosniff"

@@ -42,6 +42,9 @@ struct LocalSageMakerTests {
       let folder = try await server.ask("GET", "/-/s3/photos")?.text ?? ""
       #expect(folder.contains("data/") && folder.contains("out/"))
       #expect(try await server.ask("GET", "/-/s3/pictures")?.status == 404)
+      for page in ["/", "/-/models"] {
+        #expect(try await server.ask("GET", page + "?after=0")?.status == 400)
+      }
       #expect(try await server.ask("GET", "/-/object/photos?key=data/a.txt")?.text == "twelve bytes")
       #expect(try await server.ask("GET", "/-/object/photos?key=../imrec.sqlite")?.status == 404)
     }

@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -98,6 +99,13 @@ process_started start_process(const process_start *start) {
   }
   close(ends[0]);
   return result;
+}
+
+void reserve_room(int descriptor, int64_t bytes) {
+  struct stat file;
+  if (fstat(descriptor, &file) != 0 || !S_ISREG(file.st_mode)) return;
+  // Not posix_fallocate, which would write zeros where the file system has no such call.
+  (void)fallocate(descriptor, FALLOC_FL_KEEP_SIZE, file.st_size, bytes);
 }
 
 int make_bell(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }

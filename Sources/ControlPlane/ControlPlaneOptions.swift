@@ -11,6 +11,8 @@ public struct ControlPlaneOptions: Sendable {
   public var threads = 1
   /// Between SIGTERM and SIGKILL when a job is stopped; as SageMaker gives it.
   public var gracePeriod = Duration.seconds(120)
+  /// How long operations wait where another program keeps the store locked.
+  public var lockTime = Duration.seconds(5)
   /// What runs a job: a copy of this same program.
   public var program = "/proc/self/exe"
   /// What its processes get of the environment, beside what the request says.

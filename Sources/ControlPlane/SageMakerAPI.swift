@@ -46,7 +46,7 @@ public final class SageMakerAPI: Sendable {
     self.objects = objects
     self.endpoints = endpoints
     self.now = now
-    store = try Store(join(options.root, "imrec.sqlite"), now: now)
+    store = try Store(join(options.root, "imrec.sqlite"), lockTime: options.lockTime, now: now)
     engine = JobEngine(store: store, objects: objects, endpoints: endpoints, options: options, now: now)
   }
 

@@ -1,6 +1,9 @@
 import CProcesses
 import Glibc
 
+/// Bytes of a log that have their place on the disk from the beginning.
+private let logReserve: Int64 = 16 << 10
+
 /// Starts a command's program.
 ///
 /// - Returns: its process. The caller has to reap it.
@@ -15,6 +18,8 @@ func start(_ command: Command) throws(JobError) -> Int32 {
     throw JobError(.system(what: "the log cannot be opened", code: errno), path: command.logPath)
   }
   defer { close(output) }
+  // What a job says when the disk is full is what tells why it failed.
+  reserve_room(output, logReserve)
   let arguments = TextArray([command.program] + command.arguments)
   let environment = TextArray(variables)
   let started = unsafe command.program.withCString { program in

@@ -283,7 +283,7 @@ extension ObjectStore {
     let info = try publish(
       staged, bucket, ObjectKey(upload.key), etag: "\(hexText(digest.finalize()))-\(chosen.count)",
       attributes: upload.attributes, checksum: whole, conditions)
-    removeTree(uploadsFolder(bucket), Array(upload.id.utf8))
+    removeUpload(bucket, upload)
     return info
   }
 
@@ -307,7 +307,29 @@ extension ObjectStore {
     try staged.copy(ObjectReader(info, descriptor: source), 0..<file.part.byteCount)
   }
 
-  public func abortUpload(_ bucket: String, _ upload: PartedUpload) {
-    removeTree(uploadsFolder(bucket), Array(upload.id.utf8))
+  public func abortUpload(_ bucket: String, _ upload: PartedUpload) { removeUpload(bucket, upload) }
+
+  /// Takes the upload away as a whole, and then its files: killed in between, the process leaves no upload of which some
+  /// parts are missing.
+  private func removeUpload(_ bucket: String, _ upload: PartedUpload) {
+    let folder = "\(uploadsFolder(bucket))/\(upload.id)"
+    let isMoved = unsafe rename(folder, "\(stagingFolder)/\(upload.id)") == 0
+    removeTree(isMoved ? stagingFolder : uploadsFolder(bucket), Array(upload.id.utf8))
+  }
+
+  /// Removes the folders of uploads that a killed process had only begun to make: nobody knows their names.
+  func removeUnbegunUploads() {
+    guard let uploads = try? FolderHandle(path: root + "/.imrec/uploads"),
+      let buckets = try? uploads.entries()
+    else { return }
+    for bucket in buckets where bucket.isFolder {
+      guard let folder = try? uploads.folder(Array(bucket.name.dropLast())), let found = try? folder.entries()
+      else { continue }
+      for entry in found where entry.isFolder {
+        let id = Array(entry.name.dropLast())
+        guard let upload = try? folder.folder(id), upload.status(Self.aboutName) == nil else { continue }
+        removeTree(folder.path, id)
+      }
+    }
   }
 }

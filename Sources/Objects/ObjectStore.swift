@@ -45,11 +45,17 @@ public final class ObjectStore: Sendable {
     guard let folder = try? FolderHandle(path: stagingFolder), let entries = try? folder.entries() else {
       return
     }
-    for entry in entries where !entry.isFolder {
+    for entry in entries {
+      if entry.isFolder {
+        // An upload that was being removed.
+        removeTree(stagingFolder, Array(entry.name.dropLast()))
+        continue
+      }
       guard let (file, _) = try? folder.file(entry.name) else { continue }
       if flock(file, LOCK_EX | LOCK_NB) == 0 { _ = try? folder.unlink(entry.name) }
       close(file)
     }
+    removeUnbegunUploads()
   }
 
   /// Runs `body` while nobody else changes this object.

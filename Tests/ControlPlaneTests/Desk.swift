@@ -14,7 +14,7 @@ struct Desk: Sendable {
   ///   a transform job.
   init(
     _ folder: String, script: String = "exit 0", endpoints: any EndpointHost = NoEndpointHost(),
-    quotas: Quotas = Quotas(), objects: (any ObjectAccess)? = nil,
+    quotas: Quotas = Quotas(), objects: (any ObjectAccess)? = nil, lockTime: Duration = .seconds(5),
     now: @escaping @Sendable () -> Double = secondsSince1970
   ) throws {
     self.folder = folder
@@ -25,6 +25,7 @@ struct Desk: Sendable {
     options.environment = ["PATH": "/usr/bin:/bin"]
     options.gracePeriod = .seconds(5)
     options.quotas = quotas
+    options.lockTime = lockTime
     api = try SageMakerAPI(
       options, objects: objects ?? FolderObjects(folder + "/s3"), endpoints: endpoints, now: now)
   }

@@ -1,3 +1,4 @@
+import Foundation
 import GRDB
 import TestSupport
 import Testing
@@ -122,16 +123,97 @@ struct StoreTests {
   @Test("a store that another program keeps locked is told as such, and the next time it goes on")
   func locked() async throws {
     try await withScratchFolder { folder in
-      let desk = try Desk(folder)
+      let desk = try Desk(folder, lockTime: .milliseconds(300))
       desk.put("train/a.rec")
-      var configuration = Configuration()
-      configuration.allowsUnsafeTransactions = true
-      let other = try DatabaseQueue(path: folder + "/root/imrec.sqlite", configuration: configuration)
+      let other = try desk.otherProgram()
       try await other.writeWithoutTransaction { try $0.execute(sql: "BEGIN EXCLUSIVE") }
       let refusal = await desk.refusal("CreateTrainingJob", trainingJob("a"))
       #expect(refusal?.code == .unavailable && refusal?.status == 503)
       try await other.writeWithoutTransaction { try $0.execute(sql: "ROLLBACK") }
       try await desk.ask("CreateTrainingJob", trainingJob("a"))
+    }
+  }
+
+  @Test("what a job reaches while the store is locked is written down when the lock is gone")
+  func lockedEnd() async throws {
+    try await withScratchFolder { folder in
+      let script =
+        "touch \(folder)/begun; while [ ! -e \(folder)/go ]; do sleep 0.05; done; touch \(folder)/done"
+      let desk = try Desk(folder, script: script, lockTime: .milliseconds(20))
+      desk.put("train/a.rec")
+      try await desk.working { desk in
+        try await desk.ask("CreateTrainingJob", trainingJob("a"))
+        try await desk.waitForFile("begun")
+        let other = try desk.otherProgram()
+        try await other.writeWithoutTransaction { try $0.execute(sql: "BEGIN EXCLUSIVE") }
+        writeScratchFile(folder + "/go", [])
+        try await desk.waitForFile("done")
+        // Long enough for what would give up.
+        try await Task.sleep(for: .milliseconds(700))
+        let during = try await desk.ask("DescribeTrainingJob", ["TrainingJobName": "a"])
+        #expect(during["TrainingJobStatus"] == "InProgress")
+        try await other.writeWithoutTransaction { try $0.execute(sql: "ROLLBACK") }
+        let job = try await desk.wait(
+          "DescribeTrainingJob", ["TrainingJobName": "a"], "TrainingJobStatus", Desk.ended)
+        #expect(job["TrainingJobStatus"] == "Completed", "\(job)")
+      }
+    }
+  }
+
+  @Test("a full disk is told as such, a job's end is written down when there is room again")
+  func full() async throws {
+    try await withScratchFolder { folder in
+      let script =
+        "touch \(folder)/begun; while [ ! -e \(folder)/go ]; do sleep 0.05; done; touch \(folder)/done"
+      let desk = try Desk(folder, script: script)
+      desk.put("train/a.rec")
+      try await desk.working { desk in
+        try await desk.ask("CreateTrainingJob", trainingJob("a"))
+        try await desk.waitForFile("begun")
+        // SQLite's own bound stands for that of the disk: each write of a page more fails as on a full one.
+        try await desk.api.store.pool.write { try $0.execute(sql: "PRAGMA max_page_count = 1") }
+        let large = String(repeating: "x", count: 1000)
+        var refusal: ControlPlaneError?
+        for index in 0..<1000 where refusal == nil {
+          refusal = await desk.refusal(
+            "CreateTrainingJob", trainingJob("b-\(index)", ["HyperParameters": ["epochs": .string(large)]]))
+        }
+        #expect(refusal?.code == .unavailable && refusal?.message.contains("full") ?? false)
+        writeScratchFile(folder + "/go", [])
+        try await desk.waitForFile("done")
+        try await desk.api.store.pool.write { try $0.execute(sql: "PRAGMA max_page_count = 1000000") }
+        let job = try await desk.wait(
+          "DescribeTrainingJob", ["TrainingJobName": "a"], "TrainingJobStatus", Desk.ended)
+        #expect(job["TrainingJobStatus"] == "Completed", "\(job)")
+      }
+    }
+  }
+
+  @Test("all who meet a lock wait as long as one, and a lock that was had is forgotten")
+  func patience() {
+    let (patience, start) = (LockPatience(longest: .seconds(5)), ContinuousClock.now)
+    for tenth in 0..<50 { #expect(patience.goesOn(at: start + .milliseconds(100 * tenth))) }
+    for tenth in 50..<70 { #expect(!patience.goesOn(at: start + .milliseconds(100 * tenth))) }
+    // Nobody met it for a while.
+    #expect(patience.goesOn(at: start + .seconds(9)))
+    for tenth in 90..<140 { #expect(patience.goesOn(at: start + .milliseconds(100 * tenth))) }
+    #expect(!patience.goesOn(at: start + .seconds(14)))
+    patience.end()
+    #expect(patience.goesOn(at: start + .milliseconds(14_100)))
+  }
+}
+
+extension Desk {
+  /// Another connection to the store, which may keep it locked.
+  fileprivate func otherProgram() throws -> DatabaseQueue {
+    var configuration = Configuration()
+    configuration.allowsUnsafeTransactions = true
+    return try DatabaseQueue(path: folder + "/root/imrec.sqlite", configuration: configuration)
+  }
+
+  fileprivate func waitForFile(_ name: String) async throws {
+    for _ in 0..<3000 where !FileManager.default.fileExists(atPath: folder + "/" + name) {
+      try await Task.sleep(for: .milliseconds(20))
     }
   }
 }

@@ -71,7 +71,12 @@ struct TrainingJobTests {
         "ClientError: too few images, exit code: 1"
       ),
       ("exit 3", "AlgorithmError: the training did not end as it should: it exited with status 3"),
-      ("kill -SEGV $$", "it was ended by signal 11"),
+      (
+        "echo 'imrec: m.params: the disk is full' >&2; echo '  Make room.' >&2; exit 1",
+        "status 1: m.params: the disk is full"
+      ),
+      ("echo half a line; echo the last one; exit 4", "status 4: the last one"),
+      ("echo later; kill -SEGV $$", "it was ended by signal 11 (Segmentation fault); its log says more."),
     ])
   func failing(_ script: String, _ reason: String) async throws {
     try await run(script) { desk, job in

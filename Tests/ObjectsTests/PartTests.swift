@@ -96,6 +96,23 @@ struct PartTests {
     }
   }
 
+  @Test("of an upload that a killed process had half made or half removed nothing is left")
+  func halves() throws {
+    try withStore { store, root in
+      let upload = try store.beginUpload("photos", "k")
+      let part = try put([1], 1, store, upload)
+      writeScratchFile(
+        root + "/.imrec/uploads/photos/\(String(repeating: "a", count: 32))/about.partial", [1])
+      writeScratchFile(root + "/.imrec/staging/\(String(repeating: "b", count: 32))/00001-x", [1])
+      _ = try store.completeUpload("photos", upload, claims([part]))
+      #expect(code { _ = try store.upload("photos", "k", upload.id) } == .noSuchUpload)
+      let again = try ObjectStore(root: root, durably: false)
+      #expect(try again.uploads("photos").isEmpty)
+      #expect(scratchNames(root + "/.imrec/uploads/photos").isEmpty)
+      #expect(scratchNames(root + "/.imrec/staging").isEmpty)
+    }
+  }
+
   @Test(
     "checksums are the published ones of \"123456789\"",
     arguments: [

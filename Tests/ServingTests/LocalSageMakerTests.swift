@@ -42,8 +42,47 @@ struct LocalSageMakerTests {
       let folder = try await server.ask("GET", "/-/s3/photos")?.text ?? ""
       #expect(folder.contains("data/") && folder.contains("out/"))
       #expect(try await server.ask("GET", "/-/s3/pictures")?.status == 404)
+      for page in ["/", "/-/models"] {
+        #expect(try await server.ask("GET", page + "?after=0")?.status == 400)
+      }
       #expect(try await server.ask("GET", "/-/object/photos?key=data/a.txt")?.text == "twelve bytes")
       #expect(try await server.ask("GET", "/-/object/photos?key=../imrec.sqlite")?.status == 404)
+    }
+  }
+
+  @Test(
+    "a body that is not framed as HTTP has it is its client's fault, whoever is asked",
+    arguments: [
+      ("PUT", "/photos/key"), ("POST", "/photos?delete"), ("POST", "/-/endpoints/e/try"),
+      ("POST", "/endpoints/e/invocations"),
+    ])
+  func badFrames(_ row: (method: String, path: String)) async throws {
+    try await SageMakerServer.with { server in
+      #expect(try await server.ask("PUT", "/photos")?.status == 200)
+      let status = try await onThread { () -> Int? in
+        let connection = HTTPConnection(port: server.port)
+        let head =
+          "\(row.method) \(row.path) HTTP/1.1\r\nHost: 127.0.0.1:\(server.port)\r\nSec-Fetch-Site: same-origin\r\n"
+          + "Content-Type: multipart/form-data; boundary=b\r\nTransfer-Encoding: chunked\r\n\r\n"
+        connection?.send(Array((head + "4\r\nbody\r\nzz\r\nhello\r\n").utf8))
+        return connection?.reply()?.status
+      }
+      #expect((400..<500).contains(status ?? 0), "\(String(describing: status))")
+      #expect(try await server.ask("GET", "/photos/key")?.status == 404)
+    }
+  }
+
+  @Test("what a killed server was fetching for an endpoint goes with the next start")
+  func fetched() throws {
+    try withScratchFolder { folder in
+      for name in ["model.tar.gz", "model.tar.gz.7.partial", "model.tar.gz.7.partial.partial"] {
+        writeScratchFile(folder + "/models/a/" + name, [1])
+      }
+      let store = try ObjectStore(root: folder + "/s3", durably: false)
+      FleetHost(
+        makeFleet(StubLoader([:])), objects: SourceObjects(LocalObjects(store)), folder: folder + "/models"
+      ).removeLeftovers()
+      #expect(scratchNames(folder + "/models/a") == ["model.tar.gz"])
     }
   }
 

@@ -33,6 +33,10 @@ typedef struct process_started {
 /// other threads may be anywhere meanwhile.
 process_started start_process(const process_start *start);
 
+/// Keeps so much room on the disk behind the end of a file, where the file system can do that: what is appended there finds
+/// it on a full disk, too.
+void reserve_room(int descriptor, int64_t bytes);
+
 /// An event descriptor that does not block: 8 bytes written make it readable, a read takes them all.
 int make_bell(void);
 

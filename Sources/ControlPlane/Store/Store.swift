@@ -2,22 +2,27 @@ import GRDB
 
 /// All that the control plane knows, in one SQLite file: it stands when the program is killed at any moment.
 ///
-/// Writes wait for each other, reads for nobody. A file that another program keeps locked makes an operation fail with
-/// `.unavailable` after `lockTime`, and clients ask again.
+/// Writes wait for each other, reads for nobody. A file that another program keeps locked, or a full disk, makes an operation
+/// fail with `.unavailable`, and clients ask again; what jobs have reached waits until it can be written (`record`).
 public final class Store: Sendable {
   let pool: DatabasePool
   let now: @Sendable () -> Double
-
-  /// Seconds that an operation waits for a lock.
-  private static let lockTime = 5.0
+  private let patience: LockPatience
+  /// Between two attempts to record what happened.
+  private static let recordPause = Duration.milliseconds(500)
 
   /// - Parameters:
   ///   - path: made where it is not there.
+  ///   - lockTime: how long operations wait for another program's lock.
   ///   - now: seconds since 1970.
   /// - Throws: where the file is no database, or cannot be written.
-  public init(_ path: String, now: @escaping @Sendable () -> Double) throws {
+  public init(
+    _ path: String, lockTime: Duration = .seconds(5), now: @escaping @Sendable () -> Double
+  ) throws {
+    let patience = LockPatience(longest: lockTime)
+    self.patience = patience
     var configuration = Configuration()
-    configuration.busyMode = .timeout(Self.lockTime)
+    configuration.busyMode = .callback { _ in patience.waits() }
     configuration.label = "control-plane"
     pool = try DatabasePool(path: path, configuration: configuration)
     self.now = now
@@ -193,6 +198,39 @@ public final class Store: Sendable {
     }
   }
 
+  // MARK: What happened
+
+  /// Changes a resource as `update` does, and tries again while another program keeps the store locked or the disk is full:
+  /// what has happened has happened.
+  ///
+  /// - Throws: `.unavailable` only where the task is cancelled.
+  @discardableResult
+  func record(
+    _ kind: ResourceKind, _ name: String, _ body: @escaping @Sendable (inout Resource) throws -> Void
+  ) async throws(ControlPlaneError) -> Resource? {
+    try await patiently { () throws(ControlPlaneError) in try await update(kind, name, body) }
+  }
+
+  /// Does something again and again until it fails by more than a lock or a full disk, or the task is cancelled. Neither tells
+  /// when it is over.
+  func patiently<Value: Sendable>(
+    _ body: () async throws(ControlPlaneError) -> Value
+  ) async throws(ControlPlaneError) -> Value {
+    while true {
+      let outcome = await Self.outcome(of: body)
+      guard case .failure(let error) = outcome, error.code == .unavailable, !Task.isCancelled else {
+        return try outcome.get()
+      }
+      try? await Task.sleep(for: Self.recordPause)
+    }
+  }
+
+  private static func outcome<Value: Sendable>(
+    of body: () async throws(ControlPlaneError) -> Value
+  ) async -> Result<Value, ControlPlaneError> {
+    do throws(ControlPlaneError) { return .success(try await body()) } catch { return .failure(error) }
+  }
+
   // MARK: Access
 
   func read<Value: Sendable>(
@@ -204,7 +242,14 @@ public final class Store: Sendable {
   func write<Value: Sendable>(
     _ body: @escaping @Sendable (Database) throws -> Value
   ) async throws(ControlPlaneError) -> Value {
-    do { return try await pool.write(body) } catch { throw Self.refusal(error) }
+    do {
+      return try await pool.write { [patience] database in
+        patience.end()
+        return try body(database)
+      }
+    } catch {
+      throw Self.refusal(error)
+    }
   }
 
   private static func refusal(_ error: any Error) -> ControlPlaneError {
@@ -214,7 +259,7 @@ public final class Store: Sendable {
       switch error.resultCode {
       case .SQLITE_BUSY, .SQLITE_LOCKED:
         return ControlPlaneError(.unavailable, "another program keeps the store locked; try again")
-      case .SQLITE_FULL: return ControlPlaneError(.internalFailure, "the disk under the store is full")
+      case .SQLITE_FULL: return ControlPlaneError(.unavailable, "the disk under the store is full")
       default:
         return ControlPlaneError(.internalFailure, "the store: \(error.message ?? "\(error.resultCode)")")
       }

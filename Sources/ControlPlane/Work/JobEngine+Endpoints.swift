@@ -8,8 +8,10 @@ extension JobEngine {
     case "Deleting":
       await endpoints.stop(name)
       begun.withLock { _ = $0.remove(name) }
-      _ = try? await store.delete(.endpoint, name) { endpoint in
-        guard endpoint.status == "Deleting" else { throw ControlPlaneError(.inUse, "it is wanted again") }
+      _ = try? await store.patiently { [store] () throws(ControlPlaneError) in
+        try await store.delete(.endpoint, name) { endpoint in
+          guard endpoint.status == "Deleting" else { throw ControlPlaneError(.inUse, "it is wanted again") }
+        }
       }
     case "Creating", "InService", "Updating":
       // One that the former run of the service had in work is begun anew, once.
@@ -42,7 +44,7 @@ extension JobEngine {
     } catch {
       // As it was before.
       let reason = "\(error)"
-      _ = try? await store.update(.endpoint, endpoint.name) { endpoint in
+      _ = try? await store.record(.endpoint, endpoint.name) { endpoint in
         guard endpoint.status == "Updating" else { return }
         if let former = endpoint.state["former"] { endpoint.state = endpoint.state.merging(former) }
         endpoint.state["former"] = nil
@@ -54,7 +56,7 @@ extension JobEngine {
 
   private func settle(_ endpoint: Resource, _ status: String, reason: String? = nil) async {
     let time = now()
-    _ = try? await store.update(.endpoint, endpoint.name) { endpoint in
+    _ = try? await store.record(.endpoint, endpoint.name) { endpoint in
       guard ["Creating", "Updating", "InService"].contains(endpoint.status) else { return }
       endpoint.status = status
       endpoint.state["former"] = nil

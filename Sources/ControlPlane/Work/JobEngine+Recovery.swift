@@ -52,7 +52,7 @@ extension JobEngine {
       await finishFailed(work, reason)
       return false
     }
-    try await store.update(work.kind, work.name) { $0.state["restarts"] = .integer(restarts) }
+    try await store.record(work.kind, work.name) { $0.state["restarts"] = .integer(restarts) }
     return true
   }
 
@@ -64,7 +64,7 @@ extension JobEngine {
       [join(folder, "log")] + Self.files(in: results) + Self.files(in: join(folder, "opt-ml/checkpoints"))
     let last = signs.compactMap { FileStamp(path: $0)?.modifiedNanoseconds }.max().map { Double($0) / 1e9 }
     let time = now()
-    try await store.update(work.kind, work.name) { job in
+    try await store.record(work.kind, work.name) { job in
       guard let since = job.state["trainingSince"]?.number else { return }
       job.countTraining(min(last ?? since, time) - since)
     }
@@ -86,7 +86,7 @@ extension JobEngine {
   func finishStopped(_ work: Work) async {
     removeInputs(of: work)
     let time = now()
-    _ = try? await store.update(work.kind, work.name) { job in
+    _ = try? await store.record(work.kind, work.name) { job in
       guard ["InProgress", "Stopping"].contains(job.status) else { return }
       switch work.kind {
       case .trainingJob:
@@ -106,7 +106,7 @@ extension JobEngine {
   func finishFailed(_ work: Work, _ reason: String) async {
     removeInputs(of: work)
     let time = now()
-    _ = try? await store.update(work.kind, work.name) { job in
+    _ = try? await store.record(work.kind, work.name) { job in
       guard ["InProgress", "Stopping"].contains(job.status) else { return }
       job.state["FailureReason"] = .string(String(reason.prefix(1024)))
       switch work.kind {

@@ -44,7 +44,7 @@ extension JobEngine {
     _ change: @escaping @Sendable (inout Resource) -> Void = { _ in }
   ) async throws(ControlPlaneError) {
     let time = now()
-    try await store.update(work.kind, work.name) { job in
+    try await store.record(work.kind, work.name) { job in
       change(&job)
       if job.status == "InProgress" { job.enter(status, message, at: time) }
     }
@@ -141,7 +141,9 @@ extension JobEngine {
       container: container, job: job, logPath: join(folder(of: work), "log"), now: now())
     let isCutShort = ending.cause != .itself
     var reason: String?
-    if !ending.isSuccess, !isCutShort { reason = failure(of: ending, container) }
+    if !ending.isSuccess, !isCutShort {
+      reason = failure(of: ending, container, log: join(folder(of: work), "log"))
+    }
     var artifact: ObjectPlace?
     if reason == nil {
       try await step(work, "Uploading", "Uploading generated training model")
@@ -156,7 +158,7 @@ extension JobEngine {
     await uploadCheckpoint(of: job, from: join(container, "checkpoints"))
     removeInputs(of: work)
     let (end, failure, model) = (now(), reason, artifact)
-    try await store.update(work.kind, work.name) { job in
+    try await store.record(work.kind, work.name) { job in
       job.countTraining(ending.duration / .seconds(1))
       let wholeSeconds = max(1, Int(exactly: job.trainedSeconds.rounded()) ?? 1)
       job.state["TrainingTimeInSeconds"] = .integer(wholeSeconds)
@@ -180,7 +182,7 @@ extension JobEngine {
     }
   }
 
-  private func failure(of ending: Ending, _ container: String) -> String {
+  private func failure(of ending: Ending, _ container: String, log: String) -> String {
     if let told = try? readStart(of: join(container, "output/failure"), byteCount: 4096), !told.isEmpty {
       return String(decoding: told, as: UTF8.self)
     }
@@ -189,7 +191,7 @@ extension JobEngine {
         "AlgorithmError: OutOfMemory: the training was ended, \(ending.sentence). Use a smaller mini_batch_size or "
         + "image_shape."
     }
-    return "AlgorithmError: the training did not end as it should: \(ending.sentence); its log says more."
+    return "AlgorithmError: the training did not end as it should: \(ending.sentence(log: log))"
   }
 
   /// - Returns: where the model is; nil where there is none.

@@ -8,7 +8,7 @@ extension JobEngine {
     guard let job = try await store.find(work.kind, work.name), job.status == "InProgress" else { return }
     let folder = folder(of: work)
     let begin = now()
-    try await store.update(work.kind, work.name) { job in
+    try await store.record(work.kind, work.name) { job in
       job.state["isBegun"] = true
       job.state["TransformStartTime"] = .number(begin)
     }
@@ -94,7 +94,8 @@ extension JobEngine {
       reason =
         ending.isOutOfMemory
         ? "AlgorithmError: OutOfMemory: the transform was ended, \(ending.sentence)."
-        : "AlgorithmError: the transform did not end as it should: \(ending.sentence); its log says more."
+        : "AlgorithmError: the transform did not end as it should: "
+          + ending.sentence(log: join(folder(of: work), "log"))
     }
     if ending.status == .exited(0) || ending.status == .exited(2) {
       let place = try ObjectPlace(job.request["TransformOutput"]?["S3OutputPath"]?.text ?? "")
@@ -109,7 +110,7 @@ extension JobEngine {
     }
     removeInputs(of: work)
     let (end, failure) = (now(), reason)
-    try await store.update(work.kind, work.name) { job in
+    try await store.record(work.kind, work.name) { job in
       job.state["TransformEndTime"] = .number(end)
       job.state["FailureReason"] = failure.map { .string($0) }
       job.status = failure == nil ? "Completed" : "Failed"

@@ -34,7 +34,7 @@ extension JobEngine {
       await keepFigures(work, record)
       removeInputs(of: work)
       let time = now()
-      _ = try? await store.update(work.kind, work.name) { job in
+      _ = try? await store.record(work.kind, work.name) { job in
         guard job.status == "InProgress" else { return }
         job.status = "Completed"
         job.state["HyperParameterTuningEndTime"] = .number(time)
@@ -51,7 +51,7 @@ extension JobEngine {
     let seconds = record.jobs.reduce(0.0) { sum, job in
       sum + max(0, (job.endTime ?? 0) - (job.startTime ?? job.endTime ?? 0))
     }
-    _ = try? await store.update(work.kind, work.name) { job in
+    _ = try? await store.record(work.kind, work.name) { job in
       job.state["ConsumedResources"] = ["RuntimeInSeconds": .integer(Int(exactly: seconds.rounded()) ?? 0)]
       if let time = record.convergenceTime {
         job.state["TuningJobCompletionDetails"] = ["ConvergenceDetectedTime": .number(time)]
@@ -91,7 +91,7 @@ private struct TuningTrainings: JobRunner {
     let reached = await value.value
     // Not cancelled with this task: where the service ends the job has not failed, and is begun again with the next start.
     let ended = try await Task {
-      if let reached { try await engine.store.update(.trainingJob, order.name) { $0.objective = reached } }
+      if let reached { try await engine.store.record(.trainingJob, order.name) { $0.objective = reached } }
       return try await engine.store.find(.trainingJob, order.name)
     }.value
     guard let job = ended else { return .failed("the training job was deleted") }
@@ -112,7 +112,7 @@ private struct TuningTrainings: JobRunner {
   private func prepare(_ order: JobOrder, _ definition: JSON) async throws {
     let hyperparameters = JSON.object(order.hyperparameters.mapValues { .string($0) })
     let time = engine.now()
-    let former = try await engine.store.update(.trainingJob, order.name) { job in
+    let former = try await engine.store.record(.trainingJob, order.name) { job in
       job.request["HyperParameters"] = hyperparameters
       guard job.status != "InProgress" else { return }
       job.status = "InProgress"
@@ -135,7 +135,10 @@ private struct TuningTrainings: JobRunner {
     job.state["tuned"] = .object(
       order.hyperparameters.filter { statics[$0.key] == nil }.mapValues { .string($0) })
     job.enter("Starting", "Starting the training job", at: time)
-    try await engine.store.insert(.trainingJob, job, taken: ResourceKind.trainingJob.taken(arn))
+    let made = job
+    try await engine.store.patiently { () throws(ControlPlaneError) in
+      try await engine.store.insert(.trainingJob, made, taken: ResourceKind.trainingJob.taken(arn))
+    }
   }
 
   /// What CreateTrainingJob would have got.

@@ -1,7 +1,10 @@
+import ControlPlane
 import HTTPTypes
 package import Hosting
 package import Hummingbird
 import NIOCore
+import NIOHTTP1
+import Objects
 import Reporting
 import Synchronization
 
@@ -48,7 +51,8 @@ package struct Dashboard: Sendable {
     } catch let error as CancellationError {
       throw error
     } catch {
-      response = errorPage(.internalServerError, "\(error)")
+      let (status, sentence) = Self.told(error)
+      response = errorPage(status, sentence)
       if request.mayHaveBody { response.headers[.connection] = "close" }
     }
     response.headers[.name("X-Content-Type-Options")] = "nosniff"
@@ -85,6 +89,16 @@ package struct Dashboard: Sendable {
     case ("s3", let bucket?, 2): return page(try await objects(bucket, query))
     case ("object", let bucket?, 2): return try await download(query["key"] ?? "", bucket)
     default: throw PageError.notFound
+    }
+  }
+
+  /// What the control plane or the object store refuses has their status; a body that is no HTTP is its client's fault.
+  private static func told(_ error: any Error) -> (HTTPResponse.Status, String) {
+    switch error {
+    case let error as ControlPlaneError: (.init(code: error.status), error.message)
+    case let error as ObjectError: (.init(code: error.statusCode), error.message)
+    case is HTTPParserError: (.badRequest, "The request's body is not framed as its head says.")
+    default: (.internalServerError, "\(error)")
     }
   }
 

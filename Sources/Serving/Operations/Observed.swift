@@ -5,6 +5,7 @@ package import Hummingbird
 package import Logging
 import Metrics
 import NIOCore
+import NIOHTTP1
 
 /// Answers of a server, each with an id, a line in the log, and its place in the metrics.
 package struct Observed: Sendable {
@@ -48,14 +49,8 @@ package struct Observed: Sendable {
         do {
           response = try await respond(request, client)
         } catch {
-          // A client that went in the middle of its request, or a fault of ours: then it is said, and not only cut off.
           fault = "\(error)"
-          response =
-            RuntimeError(
-              status: .internalServerError, type: "InternalFailure",
-              message: "The request could not be answered; the server's log says why (request \(id)).",
-              isClosing: true
-            ).response
+          response = Self.refusal(error, id).response
         }
       }
       // One that the service made is the one that its client knows.
@@ -64,6 +59,18 @@ package struct Observed: Sendable {
       self.record(request, name(request), part, response.status.code, start, shownID, fault: fault)
       return response
     }
+  }
+
+  /// A body that is no HTTP is its client's fault. All else is a client that went in the middle of its request, or a fault of
+  /// ours: then it is said, and not only cut off.
+  private static func refusal(_ error: any Error, _ id: String) -> RuntimeError {
+    if error is HTTPParserError {
+      return .validation("The request's body is not framed as its head says.", closing: true)
+    }
+    return RuntimeError(
+      status: .internalServerError, type: "InternalFailure",
+      message: "The request could not be answered; the server's log says why (request \(id)).",
+      isClosing: true)
   }
 
   private func own(_ request: Request) -> Response? {

@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import NIOHTTP1
 import Objects
 import Signatures
 
@@ -16,6 +17,8 @@ struct S3Failure {
     case let error as ObjectError: self.init(error.code.rawValue, error.message, error.statusCode)
     case let error as SignatureError: self.init(error.code.rawValue, error.message, error.statusCode)
     case let error as S3RangeError: self.init(error)
+    case is HTTPParserError:
+      self.init("IncompleteBody", "the request's body is not framed as its head says", 400)
     case is CancellationError: self.init("ServiceUnavailable", "the server is ending; please try again", 503)
     default: self.init("InternalError", "we encountered an internal error; please try again", 500)
     }

@@ -1,0 +1,46 @@
+import Files
+import Glibc
+import Jobs
+
+extension Ending {
+  /// The sentence, and, of a process that ended by itself, what it said last in its log.
+  ///
+  /// Where there is hardly any room on the disk that is said as well: then what it said last may not be there.
+  func sentence(log path: String) -> String {
+    guard case .exited = status else { return "\(sentence); its log says more." }
+    var told = sentence
+    if let room = roomLeft(on: path), room < littleRoom {
+      told += ", and the disk is full or nearly so: \(room) bytes are left"
+    }
+    return lastWords(of: path).map { "\(told): \($0)" } ?? "\(told); its log says more."
+  }
+}
+
+/// Less than a training writes at once: a partial file that was removed again has left so much at most.
+private let littleRoom = 16 << 20
+
+/// Bytes that can still be written on the disk that a file is on.
+private func roomLeft(on path: String) -> Int? {
+  var disk = statvfs()
+  guard unsafe statvfs(path, &disk) == 0 else { return nil }
+  let (bytes, isTooLarge) = UInt64(disk.f_bavail).multipliedReportingOverflow(by: UInt64(disk.f_frsize))
+  return isTooLarge ? nil : Int(exactly: bytes)
+}
+
+/// The last line of a log that the program says in its own name, or, where there is none, the last one.
+private func lastWords(of path: String) -> String? {
+  guard let end = try? readEnd(of: path, byteCount: 4096) else { return nil }
+  let lines = String(decoding: end, as: UTF8.self).split(whereSeparator: \.isNewline)
+  let name = "imrec: "
+  if let own = lines.last(where: { $0.hasPrefix(name) }) { return String(own.dropFirst(name.count)) }
+  return lines.last.map(String.init)
+}
+
+private func readEnd(of path: String, byteCount: Int) throws -> [UInt8] {
+  let file = try InputFile(path)
+  var bytes = [UInt8](repeating: 0, count: min(byteCount, file.byteCount))
+  var span = bytes.mutableSpan
+  var raw = unsafe span.mutableBytes
+  let got = try file.read(at: file.byteCount - raw.byteCount, into: &raw)
+  return Array(bytes.prefix(got))
+}

@@ -149,29 +149,3 @@ package func base64Text(_ bytes: [UInt8]) -> String {
   }
   return String(decoding: text, as: UTF8.self)
 }
-
-/// - Returns: nil where the text is no base64 with its padding.
-package func base64Bytes(_ text: String) -> [UInt8]? {
-  let body = Array(text.utf8)
-  guard body.count % 4 == 0 else { return nil }
-  let padding = body.suffix(2).filter { $0 == UInt8(ascii: "=") }.count
-  var (bytes, word, bits) = ([UInt8](), 0, 0)
-  for digit in body.dropLast(padding) {
-    let value: Int
-    switch digit {
-    case UInt8(ascii: "A")...UInt8(ascii: "Z"): value = Int(digit) - 65
-    case UInt8(ascii: "a")...UInt8(ascii: "z"): value = Int(digit) - 71
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): value = Int(digit) + 4
-    case UInt8(ascii: "+"): value = 62
-    case UInt8(ascii: "/"): value = 63
-    default: return nil
-    }
-    word = (word << 6 | value) & 0xFFFF
-    bits += 6
-    if bits >= 8 {
-      bits -= 8
-      bytes.append(UInt8(truncatingIfNeeded: word >> bits))
-    }
-  }
-  return bytes
-}

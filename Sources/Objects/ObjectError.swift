@@ -18,6 +18,7 @@ public struct ObjectError: Error, Hashable, Sendable, CustomStringConvertible {
     case invalidBucketName = "InvalidBucketName"
     case invalidDigest = "InvalidDigest"
     case invalidPart = "InvalidPart"
+    case invalidPartNumber = "InvalidPartNumber"
     case invalidPartOrder = "InvalidPartOrder"
     case invalidRange = "InvalidRange"
     case invalidRequest = "InvalidRequest"
@@ -35,15 +36,18 @@ public struct ObjectError: Error, Hashable, Sendable, CustomStringConvertible {
     case contentSHA256Mismatch = "XAmzContentSHA256Mismatch"
   }
   public let code: Code
-  /// A sentence for the user.
+  /// A sentence for the user, who may be on another machine.
   public let message: String
+  /// The file or folder that it happened with, for who has this machine.
+  public let path: String?
 
-  public init(_ code: Code, _ message: String) {
+  public init(_ code: Code, _ message: String, path: String? = nil) {
     self.code = code
     self.message = message
+    self.path = path
   }
 
-  public var description: String { "\(code.rawValue): \(message)" }
+  public var description: String { "\(code.rawValue): \(message)\(path.map { " (\($0))" } ?? "")" }
 
   /// The status of the answer.
   public var statusCode: Int {
@@ -53,7 +57,7 @@ public struct ObjectError: Error, Hashable, Sendable, CustomStringConvertible {
     case .accessDenied: 403
     case .methodNotAllowed: 405
     case .preconditionFailed: 412
-    case .invalidRange: 416
+    case .invalidPartNumber, .invalidRange: 416
     case .internalError: 500
     case .notImplemented: 501
     case .slowDown: 503
@@ -68,16 +72,17 @@ public struct ObjectError: Error, Hashable, Sendable, CustomStringConvertible {
   }
 
   init(_ error: FileError) {
-    guard case .system(_, let code) = error.reason else {
-      self.init(.internalError, error.description)
+    let code: Code
+    switch error.reason {
+    case .system(_, ENOSPC), .system(_, EDQUOT): code = .insufficientStorage
+    case .system(_, EMFILE), .system(_, ENFILE): code = .slowDown
+    case .system(_, EFBIG): code = .entityTooLarge
+    case .noFolder:
+      self.init(.internalError, "a folder of the object store is gone", path: error.path)
       return
+    default: code = .internalError
     }
-    switch code {
-    case ENOSPC, EDQUOT: self.init(.insufficientStorage, error.description)
-    case EMFILE, ENFILE: self.init(.slowDown, error.description)
-    case EFBIG: self.init(.entityTooLarge, error.description)
-    default: self.init(.internalError, error.description)
-    }
+    self.init(code, "a file of the object store: \(error.sentence)", path: error.path)
   }
 
   static func noSuchKey(_ key: String) -> ObjectError {

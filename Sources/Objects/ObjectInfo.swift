@@ -11,6 +11,54 @@ public struct ObjectInfo: Hashable, Sendable {
   public let etag: String
   public let attributes: ObjectAttributes
   public let checksum: Checksum?
+  /// Sizes of the parts that it was put in, in their order; empty: it was put as a whole, or they are not kept.
+  public var parts: [PartRun] = []
+
+  /// How many parts it was put in: at least one.
+  public var partCount: Int { max(1, parts.reduce(0) { $0 + $1.count }) }
+
+  /// The bytes of one of the parts it was put in.
+  ///
+  /// - Parameter number: from 1 on.
+  /// - Returns: nil: there is no such part.
+  /// - Throws: `.notImplemented` where it was put in parts whose sizes are not kept.
+  public func range(ofPart number: Int) throws(ObjectError) -> Range<Int>? {
+    guard !parts.isEmpty else {
+      guard !etag.utf8.contains(UInt8(ascii: "-")) else {
+        throw ObjectError(.notImplemented, "the sizes of the parts of this object were not kept")
+      }
+      return number == 1 ? 0..<byteCount : nil
+    }
+    var (first, start) = (1, 0)
+    for run in parts {
+      if number < first + run.count {
+        start += (number - first) * run.byteCount
+        return number < first ? nil : start..<start + run.byteCount
+      }
+      first += run.count
+      start += run.count * run.byteCount
+    }
+    return nil
+  }
+}
+
+/// Parts of one size that follow each other.
+public struct PartRun: Hashable, Sendable {
+  public let count: Int
+  public let byteCount: Int
+
+  /// - Returns: none where they differ so often that they would make a long record.
+  static func runs(_ byteCounts: [Int]) -> [PartRun] {
+    var runs: [PartRun] = []
+    for byteCount in byteCounts {
+      if let last = runs.last, last.byteCount == byteCount {
+        runs[runs.count - 1] = PartRun(count: last.count + 1, byteCount: byteCount)
+      } else {
+        runs.append(PartRun(count: 1, byteCount: byteCount))
+      }
+    }
+    return runs.count <= 256 ? runs : []
+  }
 }
 
 /// What a client says of an object when it puts it, and is told when it asks for it.
@@ -94,6 +142,7 @@ struct ObjectRecord: Hashable, Sendable {
   let etag: String
   let attributes: ObjectAttributes
   let checksum: Checksum?
+  let parts: [PartRun]
 
   private static let head = "imrec-object 1"
 
@@ -103,18 +152,23 @@ struct ObjectRecord: Hashable, Sendable {
       "file \(identity.inode) \(identity.byteCount) \(identity.modifiedNanoseconds)", "etag \(etag)",
     ]
     if let checksum { lines.append("checksum \(checksum.algorithm.rawValue) \(checksum.text)") }
+    if !parts.isEmpty { lines.append("parts" + parts.map { " \($0.count)x\($0.byteCount)" }.joined()) }
     for (name, value) in attributes.headers.sorted(by: { $0.key < $1.key }) {
       lines.append("header \(percentEncoded(name.utf8)) \(percentEncoded(value.utf8))")
     }
     return lines.joined(separator: "\n") + "\nend\n"
   }
 
-  init(key: String, identity: FileIdentity, etag: String, attributes: ObjectAttributes, checksum: Checksum?) {
+  init(
+    key: String, identity: FileIdentity, etag: String, attributes: ObjectAttributes, checksum: Checksum?,
+    parts: [PartRun] = []
+  ) {
     self.key = key
     self.identity = identity
     self.etag = etag
     self.attributes = attributes
     self.checksum = checksum
+    self.parts = parts
   }
 
   /// - Returns: nil for anything but a whole record: then it is as if there were none.
@@ -127,6 +181,7 @@ struct ObjectRecord: Hashable, Sendable {
     var identity: FileIdentity?
     var attributes = ObjectAttributes()
     var checksum: Checksum?
+    var parts: [PartRun] = []
     for line in lines {
       let words = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
         .map { String(decoding: $0, as: UTF8.self) }
@@ -140,6 +195,9 @@ struct ObjectRecord: Hashable, Sendable {
         identity = FileIdentity(inode: inode, byteCount: count, modifiedNanoseconds: time)
       case ("checksum", 3):
         checksum = ChecksumAlgorithm(rawValue: words[1]).flatMap { try? Checksum($0, text: words[2]) }
+      case ("parts", _):
+        guard let runs = Self.parts(words.dropFirst(), of: identity?.byteCount) else { return nil }
+        parts = runs
       case ("header", 3):
         guard let name = decoded(words[1]), let value = decoded(words[2]) else { return nil }
         attributes.keep(name, value)
@@ -147,14 +205,32 @@ struct ObjectRecord: Hashable, Sendable {
       }
     }
     guard let key, let etag, let identity else { return nil }
-    self.init(key: key, identity: identity, etag: etag, attributes: attributes, checksum: checksum)
+    self.init(
+      key: key, identity: identity, etag: etag, attributes: attributes, checksum: checksum, parts: parts)
+  }
+
+  /// - Returns: nil where the parts do not make up the whole.
+  private static func parts(_ words: ArraySlice<String>, of byteCount: Int?) -> [PartRun]? {
+    var (runs, total) = ([PartRun](), 0)
+    for word in words {
+      let numbers = word.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
+      guard numbers.count == 2, let count = numbers[0], let size = numbers[1], count > 0, size >= 0 else {
+        return nil
+      }
+      let (bytes, overflow) = count.multipliedReportingOverflow(by: size)
+      guard !overflow, let byteCount, bytes <= byteCount - total, count <= ObjectStore.mostParts else {
+        return nil
+      }
+      total += bytes
+      runs.append(PartRun(count: count, byteCount: size))
+    }
+    return total == byteCount ? runs : nil
   }
 
   func info() -> ObjectInfo {
     ObjectInfo(
       key: key, byteCount: identity.byteCount, modified: identity.modified, etag: etag,
-      attributes: attributes,
-      checksum: checksum)
+      attributes: attributes, checksum: checksum, parts: parts)
   }
 }
 

@@ -131,7 +131,11 @@ extension ObjectStore {
   }
 
   /// In the order of keys, and of ids for one key.
-  public func uploads(_ bucket: String, prefix: String = "") throws(ObjectError) -> [PartedUpload] {
+  ///
+  /// - Parameter after: a key, and of its uploads the last one that is not wanted; where there is no id, none of the key's is.
+  public func uploads(_ bucket: String, prefix: String = "", after: (key: String, id: String?)? = nil)
+    throws(ObjectError) -> [PartedUpload]
+  {
     try checkBucket(bucket)
     guard isFolder(uploadsFolder(bucket)) else { return [] }
     let folder = try FolderHandle(path: uploadsFolder(bucket))
@@ -140,7 +144,7 @@ extension ObjectStore {
       let name = Array(entry.name.dropLast())
       guard let child = try folder.folder(name),
         let upload = try? about(child, String(decoding: name, as: UTF8.self)),
-        upload.key.utf8.starts(with: prefix.utf8)
+        upload.key.utf8.starts(with: prefix.utf8), after.map({ Self.follows(upload, $0) }) ?? true
       else { continue }
       uploads.append(upload)
     }
@@ -148,6 +152,12 @@ extension ObjectStore {
       let keys = (Array(left.key.utf8), Array(right.key.utf8))
       return keys.0 == keys.1 ? left.id < right.id : precedes(keys.0, keys.1)
     }
+  }
+
+  private static func follows(_ upload: PartedUpload, _ last: (key: String, id: String?)) -> Bool {
+    let keys = (Array(upload.key.utf8), Array(last.key.utf8))
+    if keys.0 == keys.1 { return last.id.map { upload.id > $0 } ?? false }
+    return precedes(keys.1, keys.0)
   }
 
   /// Begins to receive a part.
@@ -282,7 +292,8 @@ extension ObjectStore {
     for file in chosen { digest.update(data: hexBytes(file.part.etag) ?? []) }
     let info = try publish(
       staged, bucket, ObjectKey(upload.key), etag: "\(hexText(digest.finalize()))-\(chosen.count)",
-      attributes: upload.attributes, checksum: whole, conditions)
+      attributes: upload.attributes, checksum: whole, parts: PartRun.runs(chosen.map(\.part.byteCount)),
+      conditions)
     removeUpload(bucket, upload)
     return info
   }

@@ -75,12 +75,13 @@ extension ObjectStore {
 
   func publish(
     _ staged: StagedObject, _ bucket: String, _ key: ObjectKey, etag: String, attributes: ObjectAttributes,
-    checksum: Checksum?, _ conditions: WriteConditions
+    checksum: Checksum?, parts: [PartRun] = [], _ conditions: WriteConditions
   ) throws(ObjectError) -> ObjectInfo {
     if key.isFolder { return try publishFolder(staged, bucket, key, etag, attributes, checksum, conditions) }
     if durably { try staged.sync() }
     let record = ObjectRecord(
-      key: key.text, identity: try staged.identity(), etag: etag, attributes: attributes, checksum: checksum)
+      key: key.text, identity: try staged.identity(), etag: etag, attributes: attributes, checksum: checksum,
+      parts: parts)
     try exclusively(bucket, key) { () throws(ObjectError) in
       try check(conditions, bucket, key)
       try records.prepare(bucket, record)

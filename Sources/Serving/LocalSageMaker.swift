@@ -12,6 +12,8 @@ import Tensors
 /// SageMaker on this machine: one port for its operations, the endpoints' answers, S3, and the dashboard.
 public struct LocalSageMaker: Sendable {
   public var hostname = "127.0.0.1"
+  /// Names beside it, and those of the loopback, under which the dashboard is reached; without a port.
+  public var hostNames: [String] = []
   /// 0: any free one.
   public var port = 4566
   public var caller = Caller()
@@ -48,7 +50,8 @@ public struct LocalSageMaker: Sendable {
       runtime: RuntimeService(fleet, account: caller.account, region: caller.region, bodies: bodies), s3: s3,
       companions: Companions(logs: JobLogs(api), caller: caller),
       dashboard: Dashboard(
-        ControlPlaneSource(api, s3), fleet: fleet, names: signer == nil ? [hostname] : [], bodies: bodies),
+        ControlPlaneSource(api, s3), fleet: fleet, names: (signer == nil ? [hostname] : []) + hostNames,
+        bodies: bodies),
       gate: signer.map { SignatureGate($0, bodies: bodies) })
     var server = GuardedServer(hostname: hostname, port: port, logger: logger)
     server.limits = Self.limits

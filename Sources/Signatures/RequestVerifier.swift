@@ -1,6 +1,7 @@
 public import HTTPTypes
 
-/// Checks signatures of Amazon's Signature Version 4, in the header `Authorization` or in the query of a URL.
+/// Checks signatures of Amazon's Signature Version 4, in the header `Authorization` or in the query of a URL; of S3's URLs
+/// those of version 2, too.
 ///
 /// It sees the head of a request. What the signature says of the body is in the result, for whoever receives the body.
 public struct RequestVerifier: Sendable {
@@ -41,34 +42,71 @@ public struct RequestVerifier: Sendable {
     } else if target.value("X-Amz-Algorithm") != nil || target.value("X-Amz-Signature") != nil {
       claim = try SignatureClaim(query: target)
       try checkExpiry(claim, now)
-    } else if target.value("AWSAccessKeyId") != nil {
-      throw SignatureError(
-        .invalidRequest,
-        "the authorization mechanism you have provided is not supported: please use AWS4-HMAC-SHA256, which boto3 does "
-          + "for presigned URLs with Config(signature_version='s3v4')")
+    } else if rules == .s3, let presigned = try PresignedV2(request, target) {
+      return try verify(presigned, now)
     } else {
+      // S3 says so of everyone whom it does not know.
       throw SignatureError(
-        .missingAuthenticationToken, "the request is not signed; a signature is required here")
+        rules == .s3 ? .accessDenied : .missingAuthenticationToken,
+        "the request is not signed; a signature is required here")
     }
     try check(claim, of: request)
-    guard let credential = credentials[claim.accessKey] else {
-      throw SignatureError(
-        .invalidAccessKeyId, "the access key '\(shown(claim.accessKey))' is not known here")
-    }
+    let credential = try credential(claim.accessKey)
     try checkToken(claim.token, credential, now)
     let payload = try payloadText(claim, request, bodyDigest)
     let canonical = try CanonicalRequest(
       request, rules: rules, signedHeaders: claim.signedHeaders, payload: payload)
     let key = SigningKey(secret: credential.secretKey, scope: claim.scope)
     guard key.isValid(claim.signature, of: key.stringToSign(canonical, at: claim.time)) else {
-      throw SignatureError(
-        .signatureDoesNotMatch,
-        "the signature is not the one that this server computes from the request and the secret of the access key"
-      )
+      throw Self.otherSignature
     }
     return VerifiedRequest(
       accessKey: claim.accessKey, scope: claim.scope, time: claim.time, payload: payload,
       seed: claim.signature, key: key)
+  }
+
+  private func verify(_ presigned: PresignedV2, _ now: UTCTime) throws(SignatureError) -> VerifiedRequest {
+    try Self.checkExpiry(presigned.expiry, now)
+    let credential = try credential(presigned.accessKey)
+    try checkToken(presigned.token, credential, now)
+    guard presigned.isValid(credential.secretKey) else { throw Self.otherSignature }
+    // No chunk of a body is signed by this version: what one could be checked with is no key of anyone's.
+    let scope = SigningScope(day: now.day, region: "", service: "s3")
+    return VerifiedRequest(
+      accessKey: presigned.accessKey, scope: scope, time: now, payload: PayloadDigest.unsigned.text, seed: "",
+      key: SigningKey(secret: credential.secretKey, scope: scope))
+  }
+
+  /// Whether a presigned URL is still good, for who does not look at its signature; all else passes.
+  ///
+  /// - Throws: `.accessDenied` where it has expired.
+  public static func checkExpiry(of request: HTTPRequest, now: UTCTime) throws(SignatureError) {
+    guard request.headerFields[.authorization] == nil, request.path?.utf8.contains(UInt8(ascii: "?")) == true
+    else { return }
+    let target = RequestTarget(request.path ?? "/")
+    if let presigned = try? PresignedV2(request, target) {
+      try checkExpiry(presigned.expiry, now)
+    } else if let claim = try? SignatureClaim(query: target) {
+      try checkExpiry(claim.time.advanced(bySeconds: claim.expirySeconds), now)
+    }
+  }
+
+  private static func checkExpiry(_ expiry: UTCTime, _ now: UTCTime) throws(SignatureError) {
+    guard now <= expiry else {
+      throw SignatureError(.accessDenied, "the request has expired at \(expiry.iso8601)")
+    }
+  }
+
+  private static let otherSignature = SignatureError(
+    .signatureDoesNotMatch,
+    "the signature is not the one that this server computes from the request and the secret of the access key"
+  )
+
+  private func credential(_ accessKey: String) throws(SignatureError) -> Credential {
+    guard let credential = credentials[accessKey] else {
+      throw SignatureError(.invalidAccessKeyId, "the access key '\(shown(accessKey))' is not known here")
+    }
+    return credential
   }
 
   private func checkSkew(_ time: UTCTime, _ now: UTCTime) throws(SignatureError) {
@@ -84,11 +122,7 @@ public struct RequestVerifier: Sendable {
     guard claim.time.secondsSince1970 - now.secondsSince1970 <= Self.clockSkewSeconds else {
       throw SignatureError(.accessDenied, "the request is not valid yet")
     }
-    guard now.secondsSince1970 - claim.time.secondsSince1970 <= claim.expirySeconds else {
-      throw SignatureError(
-        .accessDenied,
-        "the request has expired at \(claim.time.advanced(bySeconds: claim.expirySeconds).iso8601)")
-    }
+    try Self.checkExpiry(claim.time.advanced(bySeconds: claim.expirySeconds), now)
   }
 
   private func check(_ claim: SignatureClaim, of request: HTTPRequest) throws(SignatureError) {

@@ -104,7 +104,7 @@ struct SignatureClaim {
 }
 
 extension String {
-  fileprivate var trimmingSpaces: String {
+  var trimmingSpaces: String {
     let body = Substring(utf8.drop { $0 == UInt8(ascii: " ") })
     return String(body.reversed().drop { $0 == " " }.reversed())
   }

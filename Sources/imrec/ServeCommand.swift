@@ -26,6 +26,11 @@ struct ServeCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("The address listened on.", valueName: "name"))
   var hostname = "127.0.0.1"
   @Option(
+    help: ArgumentHelp(
+      "Another name that the dashboard answers under, as it is in the browser's address, without a port. "
+        + "(may be given more than once)", valueName: "name"))
+  var allowHost: [String] = []
+  @Option(
     help: ArgumentHelp("Jobs that run at once; more wait. (default: 1)", valueName: "count"),
     transform: wholeNumber(1...1024))
   var jobs = 1
@@ -96,6 +101,14 @@ struct ServeCommand: AsyncParsableCommand {
         "--require-signature needs --access-key and --secret-key, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the "
           + "environment")
     }
+    for name in allowHost {
+      guard !name.isEmpty, name.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && !"/@?#".utf8.contains($0) }),
+        name.filter({ $0 == ":" }).count != 1
+      else {
+        throw ValidationError(
+          "--allow-host is '\(name)'; a name or an address is expected, without http:// and without a port")
+      }
+    }
     _ = try remoteObjects()
   }
 
@@ -107,6 +120,7 @@ struct ServeCommand: AsyncParsableCommand {
     var server = LocalSageMaker(options)
     server.port = port
     server.hostname = hostname
+    server.hostNames = allowHost
     server.caller = Caller(region: region, account: account)
     server.isQuiet = quiet
     if requireSignature { server.signer = credential }

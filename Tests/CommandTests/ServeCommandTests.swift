@@ -58,6 +58,8 @@ struct ServeCommandTests {
       (["--require-signature"], "AWS_SECRET_ACCESS_KEY"),
       (["--require-signature", "--access-key", "AKID"], "--secret-key"),
       (["--s3-endpoint", "ftp://host"], "--s3-endpoint"), (["--account", "1"], "twelve digits"),
+      (["--allow-host", "http://trainer.lan"], "without http://"),
+      (["--allow-host", "trainer.lan:80"], "without a port"),
     ])
   func usage(_ options: [String], _ words: String) {
     let run = imrec.run(["serve", "--root", "/nowhere/root"] + options, in: "/")

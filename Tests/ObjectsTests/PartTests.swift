@@ -46,6 +46,7 @@ struct PartTests {
         Data(Insecure.MD5.hash(data: Self.large)) + Data(Insecure.MD5.hash(data: [3, 3] as [UInt8]))
       #expect(info.etag == hexText(Insecure.MD5.hash(data: digests)) + "-2")
       #expect(info.attributes == attributes)
+      #expect(try info.partCount == 2 && info.range(ofPart: 2) == Self.large.count..<Self.large.count + 2)
       #expect(try again.bytes("photos", "d/big") == whole)
       #expect(try again.uploads("photos").isEmpty)
       #expect(info.checksum?.partCount == (checksum == nil || checksum == .crc64nvme ? nil : 2))
@@ -56,6 +57,31 @@ struct PartTests {
       }
       #expect(try ObjectStore(root: root, durably: false).info("photos", "d/big") == info)
     }
+  }
+
+  @Test("parts are found by their number, and a record whose parts are not the whole is none")
+  func ranges() throws {
+    let runs = PartRun.runs([5, 5, 5, 3, 4])
+    #expect(runs.map(\.count) == [3, 1, 1])
+    #expect(PartRun.runs(Array(0..<257)).isEmpty)
+    let identity = FileIdentity(inode: 1, byteCount: 22, modifiedNanoseconds: 1)
+    let record = ObjectRecord(
+      key: "k", identity: identity, etag: "e-5", attributes: ObjectAttributes(), checksum: nil, parts: runs)
+    let info = try #require(ObjectRecord(Array(record.text.utf8))).info()
+    #expect(info.parts == runs && info.partCount == 5)
+    let found = try (0...6).map { try info.range(ofPart: $0) }
+    #expect(found == [nil, 0..<5, 5..<10, 10..<15, 15..<18, 18..<22, nil])
+    #expect(try info.range(ofPart: .max) == nil)
+    for wrong in [
+      "3x5", "3x5 1x3 1x5", "3x5 1x3 1x4 0x1", "3x5 1x7 1x-0 1", "x", "9223372036854775807x2", "-1x-22",
+    ] {
+      let text = record.text.replacing("3x5 1x3 1x4", with: wrong)
+      #expect(ObjectRecord(Array(text.utf8)) == nil, "\(wrong)")
+    }
+    // Written before sizes were kept.
+    let old = ObjectRecord(
+      key: "k", identity: identity, etag: "e-5", attributes: ObjectAttributes(), checksum: nil)
+    #expect(code { _ = try old.info().range(ofPart: 1) } == .notImplemented)
   }
 
   @Test("what is wrong with the list of parts has S3's code, and the upload stays")

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Glibc
 import Signatures
@@ -315,6 +316,20 @@ struct StoreTests {
       try again.put([2], as: "photos", "k", attributes: ObjectAttributes([("content-type", "x/third")]))
       #expect(try again.info("photos", "k").attributes.headers == ["content-type": "x/third"])
     }
+  }
+
+  @Test(
+    "what the system refuses is told without the server's paths",
+    arguments: [ENOSPC, EDQUOT, EMFILE, EFBIG, EIO])
+  func paths(_ code: Int32) {
+    for reason: FileError.Reason in [
+      .system(call: "write", code: code), .noFolder("/secret"), .inUse, .changed,
+    ] {
+      let error = ObjectError(FileError(reason, path: "/secret/place"))
+      #expect(!error.message.contains("/secret") && error.description.contains("/secret/place"))
+    }
+    let full = ObjectError(FileError(.system(call: "write", code: ENOSPC), path: "/p"))
+    #expect(full.statusCode == 507 && full.message.contains("the disk is full"))
   }
 
   @Test("metadata of more than 2 KB is refused")

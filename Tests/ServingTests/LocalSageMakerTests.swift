@@ -16,6 +16,26 @@ private let s3Authorization =
 
 @Suite("All of the local SageMaker on one port")
 struct LocalSageMakerTests {
+  @Test("the dashboard answers under the names that it is told of, whatever it listens on")
+  func hostNames() async throws {
+    @Sendable func statuses(_ server: SageMakerServer) async throws -> [Int?] {
+      try await onThread {
+        ["127.0.0.1", "0.0.0.0", "Trainer.lan:\(server.port)", "[fe80::1]", "evil.example"].map { host in
+          let connection = HTTPConnection(port: server.port)
+          connection?.send(Array("GET /-/models HTTP/1.1\r\nHost: \(host)\r\n\r\n".utf8))
+          return connection?.reply()?.status
+        }
+      }
+    }
+    for (names, expected) in [
+      ([], [200, 200, 403, 403, 403]), (["trainer.lan", "fe80::1"], [200, 200, 200, 200, 403]),
+    ] {
+      func open(_ server: inout LocalSageMaker) { (server.hostname, server.hostNames) = ("0.0.0.0", names) }
+      let found = try await SageMakerServer.with(open) { try await statuses($0) }
+      #expect(found == expected)
+    }
+  }
+
   @Test("the dashboard shows the jobs and objects that there are")
   func dashboard() async throws {
     try await SageMakerServer.with(script: trainer) { server in

@@ -2,7 +2,7 @@
 """Writes what botocore signs, for the tests of Signatures: goldens_signatures.py [FOLDER] (Tests/SignaturesTests/Goldens).
 
 The first cases are the requests of Amazon's public test suite for Signature Version 4, in a table of our own; then
-seeded random requests of S3's rules and of the general ones, presigned URLs, and bodies in signed chunks. Python
+seeded random requests of S3's rules and of the general ones, presigned URLs (of version 2 as well), and bodies in signed chunks. Python
 package: botocore.
 """
 import base64
@@ -139,6 +139,26 @@ def presigned_case(draw):
             "original": target, "target": f"{parts.path}?{parts.query}"}
 
 
+def older_case(draw):
+    """A URL presigned with version 2; what was signed of the headers is in its query."""
+    class Frozen(botocore.auth.HmacV1QueryAuth):
+        def _get_date(self):
+            return str(int(moment(TIME).replace(tzinfo=datetime.timezone.utc).timestamp()) + self._expires)
+
+    method, target, headers, _ = random_request(draw)
+    path, _, query = target.partition("?")
+    of_interest = draw.choice(["", "uploads", "uploadId=a%2Bb", "partNumber=2&uploadId=x", "response-content-type=a%2Fb"])
+    target = path + "?" + "&".join(filter(None, (of_interest, query)))
+    token = TOKEN if draw.random() < 0.3 else None
+    request = AWSRequest(method=method, url=f"http://{HOST}{target.rstrip('?')}")
+    request.headers = HTTPHeaders()
+    for name, value in dict(headers).items():
+        request.headers[name] = value
+    Frozen(Credentials(KEY, SECRET, token), 600).add_auth(request)
+    parts = urlsplit(request.url)
+    return {"method": method, "token": token, "target": f"{parts.path}?{parts.query}"}
+
+
 def chunked_case(draw, with_trailer):
     """A body in signed chunks, by the words of Amazon's documentation and botocore's key."""
     mode = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD" + ("-TRAILER" if with_trailer else "")
@@ -177,6 +197,7 @@ def main():
         "signed": [signed_case(draw, rules) for rules in ("s3", "general") for _ in range(60)],
         "presigned": [presigned_case(draw) for _ in range(40)],
         "chunked": [chunked_case(draw, trailer) for trailer in (False, True) for _ in range(10)],
+        "older": [older_case(draw) for _ in range(40)],
     }
     lines = [f'"{name}": [\n' + ",\n".join(json.dumps(case) for case in cases) + "\n]" for name, cases in document.items()]
     (folder / "signatures.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")

@@ -9,19 +9,27 @@ import time
 
 ROLE = "arn:aws:iam::123456789012:role/imrec"
 IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/image-classification:1"
+# What clients sign with, and a server that wants signatures knows.
+KEY, SECRET = "imrec", "imrec-secret"
 
 
 @contextlib.contextmanager
-def served(imrec, root, result):
+def served(imrec, root, result, *options, is_signed=False, s3=None):
     """imrec serve on a free port, until the end of the block, for every client of boto3 and the command line that is not told
-    otherwise. Gives its address. Where something differs by then, the end of its log is printed."""
+    otherwise. Gives its address. Where something differs by then, the end of its log is printed.
+
+    is_signed: it answers only what is signed with KEY and SECRET. s3: the address of another S3, for it and for clients."""
     log = pathlib.Path(f"{root}.log")
+    words = [imrec, "serve", "--root", root, "--port", "0", *options]
+    words += ["--require-signature"] * is_signed + (["--s3-endpoint", s3] if s3 else [])
+    keys = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     with log.open("wb") as output:
-        process = subprocess.Popen([imrec, "serve", "--root", root, "--port", "0"], stdout=output, stderr=output)
+        process = subprocess.Popen(words, stdout=output, stderr=output, env=plain | keys if is_signed or s3 else plain)
     is_whole = False
     try:
         url = address(process, log)
-        use(url)
+        use(url, s3)
         yield url
         is_whole = result.differed == 0
     finally:
@@ -45,13 +53,15 @@ def address(process, log):
     raise RuntimeError("imrec serve does not start")
 
 
-def use(url):
+def use(url, s3=None):
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ.update(
-        AWS_ENDPOINT_URL=url, AWS_DEFAULT_REGION="us-east-1", AWS_ACCESS_KEY_ID="imrec", AWS_SECRET_ACCESS_KEY="imrec-secret",
+        AWS_ENDPOINT_URL=url, AWS_DEFAULT_REGION="us-east-1", AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY=SECRET,
         AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull, AWS_EC2_METADATA_DISABLED="true", AWS_PAGER="",
         NO_PROXY="127.0.0.1", no_proxy="127.0.0.1")
+    if s3:
+        os.environ["AWS_ENDPOINT_URL_S3"] = s3
 
 
 class Records:

@@ -3,14 +3,16 @@
 
   notebook.py --imrec IMREC --scratch FOLDER
 
-The main one trains on RecordIO, tunes, makes a model, transforms a folder of images and asks an endpoint; runtime.py asks
-that endpoint the rest. The others: lists of images, transfer learning, incremental training, several labels for an image,
-early stopping and warm start of a tuning, a tuning of several definitions. Clients know the address by AWS_ENDPOINT_URL
-only. The pictures are drawn, and the networks small. Each check is a line on stderr; where one fails, the end of the
-server's log follows.
+The main one trains on RecordIO, tunes, makes a model, transforms a folder of images and asks an endpoint; deployment.py
+puts another one under traffic, and runtime.py asks the endpoint the rest. The others: lists of images, transfer learning,
+incremental training, several labels for an image, early stopping and warm start of a tuning, a tuning of several
+definitions. Clients know the address by AWS_ENDPOINT_URL only. The server answers only what is signed with its key, and
+last each service refuses what is not. The pictures are drawn, and the networks small. Each check is a line on stderr;
+where one fails, the end of the server's log follows.
 Python packages: requirements-s3.txt.
 """
 import argparse
+import datetime
 import gzip
 import io
 import json
@@ -22,10 +24,14 @@ import tarfile
 import time
 
 import boto3
+import botocore
+import botocore.auth
+import botocore.config
 import botocore.exceptions
 
 from comparison import Comparison, finish
-from local_server import IMAGE, ROLE, Records, channel, definition, served
+from deployment import Deployment
+from local_server import IMAGE, KEY, ROLE, SECRET, Records, channel, definition, served
 
 BUCKET, SAMPLES = "imrec-notebook", "imrec-sample-files"
 PREFIX, FOLDER = "DEMO-imageclassification", "image-classification-full-training"
@@ -382,6 +388,39 @@ class Notebook:
         self.steps.check("the best of all is the best of both", reached[0] == max(reached[1:]), repr(reached))
 
 
+def refusals(steps):
+    """Each service names in its own way what is wrong with a signature."""
+    calls = {
+        "sagemaker": lambda client: client.list_models(),
+        "sagemaker-runtime": lambda client: client.invoke_endpoint(EndpointName="none", Body=b"x", ContentType="application/x-image"),
+        "s3": lambda client: client.list_objects_v2(Bucket=BUCKET)}
+    s3_codes = {"InvalidSignatureException": "SignatureDoesNotMatch", "UnrecognizedClientException": "InvalidAccessKeyId",
+                "MissingAuthenticationTokenException": "AccessDenied"}
+    right, clock = (KEY, SECRET), botocore.auth.get_current_datetime
+    cases = [("a wrong secret", (KEY, "guess"), 0, "InvalidSignatureException"),
+             ("an unknown key", ("stranger", SECRET), 0, "UnrecognizedClientException"),
+             ("a clock 16 minutes late", right, -16, "InvalidSignatureException"),
+             ("a clock 16 minutes early", right, 16, "InvalidSignatureException"),
+             ("no signature", None, 0, "MissingAuthenticationTokenException")]
+    for service, call in calls.items():
+        for what, keys, minutes, code in cases:
+            if service == "s3":
+                code = "RequestTimeTooSkewed" if minutes else s3_codes[code]
+            config = botocore.config.Config(
+                retries={"total_max_attempts": 1}, **({} if keys else {"signature_version": botocore.UNSIGNED}))
+            key, secret = keys or right
+            client = boto3.client(service, config=config, aws_access_key_id=key, aws_secret_access_key=secret)
+            botocore.auth.get_current_datetime = lambda *words: clock(*words) + datetime.timedelta(minutes=minutes)
+            try:
+                call(client)
+                found = (200, "")
+            except botocore.exceptions.ClientError as error:
+                found = (error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Code"])
+            finally:
+                botocore.auth.get_current_datetime = clock
+            steps.equal(f"{service}, {what}", found, (403, code))
+
+
 def run(steps, records, scratch):
     notebook = Notebook(steps, records, scratch)
     part = steps.part
@@ -393,7 +432,12 @@ def run(steps, records, scratch):
         model = stamped("DEMO-full-image-classification-model")
         part(notebook.model, model, tuned[1])
         part(notebook.record_batches, model)
-        if batch := part(notebook.batch, model, *pictures):
+        batch = part(notebook.batch, model, *pictures)
+        if artifact:
+            other = stamped("DEMO-trained-model")
+            part(notebook.model, other, artifact)
+            part(Deployment(steps, BUCKET, (model, other), min(pictures[1].items())[1]).run)
+        if batch:
             part(notebook.endpoint, model, pictures[1], batch)
     if artifact:
         part(notebook.incremental, artifact)
@@ -404,6 +448,7 @@ def run(steps, records, scratch):
     part(notebook.several_definitions)
     if tuned:
         part(notebook.warm_start, tuned[0])
+    part(refusals, steps)
 
 
 def main():
@@ -414,7 +459,7 @@ def main():
     found.scratch.mkdir(parents=True, exist_ok=True)
     with Steps("notebook") as steps:
         records = Records(found.imrec, found.scratch)
-        with served(found.imrec, found.scratch / "root", steps):
+        with served(found.imrec, found.scratch / "root", steps, is_signed=True):
             run(steps, records, found.scratch)
     finish()
 

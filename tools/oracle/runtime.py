@@ -3,13 +3,14 @@
 
   tools/oracle/runtime.py URL ENDPOINT IMAGE [--variant NAME] [--account NUMBER]
 
-URL: http://127.0.0.1:4566 or the like. ENDPOINT: one in service. IMAGE: a JPEG or PNG. --variant: one of its variants,
+URL: http://127.0.0.1:4566 or the like; the keys are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, where they are set. ENDPOINT: one in service. IMAGE: a JPEG or PNG. --variant: one of its variants,
 else that by which it answers first. Needs boto3. Exits 1 where something is not as SageMaker has it. notebook.py runs it on
 the endpoint that it makes; by hand it asks any server.
 """
 import argparse
 import concurrent.futures
 import json
+import os
 import pathlib
 import sys
 
@@ -44,8 +45,9 @@ def main():
     parser.add_argument("--account", default="123456789012")
     given = parser.parse_args()
     client = boto3.client(
-        "sagemaker-runtime", endpoint_url=given.url, region_name="us-east-1", aws_access_key_id="local",
-        aws_secret_access_key="local", config=Config(retries={"max_attempts": 0}, max_pool_connections=16))
+        "sagemaker-runtime", endpoint_url=given.url, region_name="us-east-1",
+        aws_access_key_id=os.environ.get("AWS_ACCESS_KEY_ID", "local"),
+        aws_secret_access_key=os.environ.get("AWS_SECRET_ACCESS_KEY", "local"), config=Config(retries={"max_attempts": 0}, max_pool_connections=16))
     image = given.image.read_bytes()
 
     def invoke(body=image, endpoint=given.endpoint, kind="application/x-image", **more):

@@ -205,6 +205,12 @@ def transfers(s3, scratch):
         check.check("etag of parts", (head["ETag"], head["ContentType"]) == (f'"{etag}"', "x/y"), head["ETag"])
         s3.download_file("photos", "big/large", str(back))
         check.bytes("large file", back.read_bytes(), source.read_bytes())
+        for number, part in enumerate(parts, 1):
+            got = s3.get_object(Bucket="photos", Key="big/large", PartNumber=number)
+            check.check(f"part {number}", (got["Body"].read(), got["PartsCount"]) == (part, len(parts)), got["ContentRange"])
+            head = s3.head_object(Bucket="photos", Key="big/large", PartNumber=number)
+            check.check(f"head of part {number}", (head["ContentLength"], head["PartsCount"]) == (len(part), len(parts)), repr(head))
+        check.check("no such part", refusal(s3.get_object, Bucket="photos", Key="big/large", PartNumber=4) == (416, "InvalidPartNumber"))
         s3.copy({"Bucket": "photos", "Key": "big/large"}, "photos", "big/copied")
         s3.download_file("photos", "big/copied", str(back))
         check.bytes("copied in parts", back.read_bytes(), source.read_bytes())
@@ -231,32 +237,53 @@ def transfers(s3, scratch):
         check.check("unknown part", complete((3, tags[1])) == (400, "InvalidPart"))
         check.check("one part", complete((2, tags[1])) == (200, ""))
         check.check("gone", complete((2, tags[1])) == (404, "NoSuchUpload"))
+        begun = {(key, s3.create_multipart_upload(Bucket="photos", Key=key)["UploadId"]) for key in ("up/a", "up/b", "up/b", "up/\u00fc c")}
+        for size in (1, 2, 3, 4, 5):
+            pages = s3.get_paginator("list_multipart_uploads").paginate(Bucket="photos", Prefix="up/", PaginationConfig={"PageSize": size})
+            found = [(u["Key"], u["UploadId"]) for page in pages for u in page.get("Uploads", [])]
+            check.check(f"uploads, {size} a page", len(found) == 4 and set(found) == begun, repr(found))
+        for key, identity in begun:
+            s3.abort_multipart_upload(Bucket="photos", Key=key, UploadId=identity)
         upload["UploadId"] = s3.create_multipart_upload(**where)["UploadId"]
         s3.abort_multipart_upload(**upload)
         check.check("aborted", refusal(s3.list_parts, **upload) == (404, "NoSuchUpload"))
 
 
-def presigned(s3, port, signed):
-    with Comparison("s3 presigned") as check:
-        url = s3.generate_presigned_url("put_object", {"Bucket": "photos", "Key": "pre/\u00fc x"}, ExpiresIn=60)
-        request = urllib.request.Request(url, data=b"hello", method="PUT")
-        check.check("put", urllib.request.urlopen(request).status == 200)
-        url = s3.generate_presigned_url("get_object", {"Bucket": "photos", "Key": "pre/\u00fc x",
-                                                       "ResponseContentType": "a/b"}, ExpiresIn=60)
-        with urllib.request.urlopen(url) as answer:
-            check.check("get", (answer.read(), answer.headers["Content-Type"]) == (b"hello", "a/b"))
-        if not signed:
-            return
-        statuses = []
-        for changed in (url.replace("response-content-type=a", "response-content-type=b"), url.replace("pre/", "pra/"),
-                        url.split("?")[0], url.replace("X-Amz-Expires=60", "X-Amz-Expires=6000")):
-            try:
-                statuses.append(urllib.request.urlopen(changed).status)
-            except urllib.error.HTTPError as error:
-                statuses.append(error.code)
-        check.check("changed", statuses == [403] * 4, repr(statuses))
-        wrong = client(port, secret="wrong")
-        check.check("wrong secret", refusal(wrong.list_objects_v2, Bucket="photos") == (403, "SignatureDoesNotMatch"))
+def opened(request):
+    """(status, body) of the answer."""
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def presigned(port, signed):
+    """URLs of both versions: boto3 makes those of version 2 unless it is told otherwise."""
+    for version in ("s3v4", None):
+        s3 = client(port, signature_version=version)
+        with Comparison(f"s3 presigned {version or 'as boto3 does'}") as check:
+            url = s3.generate_presigned_url("put_object", {"Bucket": "photos", "Key": "pre/\u00fc x"}, ExpiresIn=60)
+            check.check("version", ("X-Amz-Signature" if version else "AWSAccessKeyId") in url, url)
+            check.check("put", opened(urllib.request.Request(url, data=b"hello", method="PUT", headers={"Content-Type": ""}))[0] == 200)
+            url = s3.generate_presigned_url("get_object", {"Bucket": "photos", "Key": "pre/\u00fc x",
+                                                           "ResponseContentType": "a/b"}, ExpiresIn=60)
+            with urllib.request.urlopen(url) as answer:
+                check.check("get", (answer.read(), answer.headers["Content-Type"]) == (b"hello", "a/b"))
+            late = s3.generate_presigned_url("get_object", {"Bucket": "photos", "Key": "pre/\u00fc x"}, ExpiresIn=0 if version else -1)
+            time.sleep(1.1)
+            check.check("late", opened(late)[0] == 403, late)
+            if not signed:
+                continue
+            longer = ("X-Amz-Expires=60", "X-Amz-Expires=6000") if version else ("Expires=1", "Expires=2")
+            statuses = [opened(changed)[0] for changed in (
+                url.replace("response-content-type=a", "response-content-type=b"), url.replace("pre/", "pra/"), url.split("?")[0],
+                url.replace(*longer), urllib.request.Request(url, headers={"x-amz-acl": "private"}),
+                urllib.request.Request(url, method="DELETE"))]
+            check.check("changed", statuses == [403] * 6, repr(statuses))
+            wrong = client(port, secret="wrong", signature_version=version)
+            check.check("wrong secret, presigned", opened(wrong.generate_presigned_url("get_object", {"Bucket": "photos", "Key": "pre/x"}))[0] == 403)
+            check.check("wrong secret", refusal(wrong.list_objects_v2, Bucket="photos") == (403, "SignatureDoesNotMatch"))
 
 
 def keys_of(s3, method, **words):
@@ -380,7 +407,7 @@ def main():
             with served(found.serve, root, *(["--sign", KEY, SECRET] if signed else [])) as port:
                 s3 = client(port, signature_version="s3v4")
                 objects(s3, root)
-                presigned(s3, port, signed)
+                presigned(port, signed)
                 checksums(s3, port)
                 if signed:
                     listings(s3, client(peer_port) if peer_port else None)

@@ -7,6 +7,7 @@ import tempfile
 import time
 
 import checks
+import live_checks
 import material
 import site_checks
 from browser import DESKTOP, PHONE, Browser
@@ -18,6 +19,7 @@ def main():
     parser.add_argument("--chromium", required=True)
     parser.add_argument("--chromedriver", required=True)
     parser.add_argument("--sample-server", help="the dashboard with jobs that never were; none: it is not looked at")
+    parser.add_argument("--jobs-python", help="a Python with boto3, which runs jobs for the dashboard of imrec serve; none: it is not looked at")
     parser.add_argument("--only-site", action="store_true", help="the dashboard alone")
     parser.add_argument("--pictures", type=pathlib.Path, help="a folder for pictures of the dashboard's pages")
     options = parser.parse_args()
@@ -30,6 +32,8 @@ def main():
             failures = 0 if options.only_site else look(browser, folder)
             if options.sample_server:
                 failures += site_checks.look(browser, options.sample_server, folder, options.pictures)
+            if options.jobs_python:
+                failures += live_checks.look(browser, options.imrec, options.jobs_python, folder, options.pictures)
         finally:
             browser.quit()
     sys.exit(1 if failures else 0)

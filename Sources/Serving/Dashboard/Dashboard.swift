@@ -42,7 +42,9 @@ package struct Dashboard: Sendable {
     do {
       guard origin.isOurs(request) else {
         throw PageError(
-          .forbidden, "This server does not go by the name \(shown(request.head.authority ?? "")).")
+          .forbidden,
+          "This server does not go by the name \(shown(request.head.authority ?? "")). Where it should, "
+            + "the option --allow-host tells it so.")
       }
       response = try await answer(request, client)
     } catch let error as PageError {

@@ -6,7 +6,11 @@ struct RequestOrigin: Sendable {
   /// Names beside the machine's own loopback ones under which the server is reached, in lower case.
   let names: Set<String>
 
-  init(names: [String] = []) { self.names = Set(names.map { $0.lowercased() }) }
+  init(names: [String] = []) {
+    // An address of IPv6 is in brackets in a Host.
+    self.names = Set(
+      names.map { $0.contains(":") && !$0.hasPrefix("[") ? "[\($0.lowercased())]" : $0.lowercased() })
+  }
 
   /// Whether the request's Host is a name of this server. A page whose own name was pointed at this machine after it was
   /// loaded (DNS rebinding) has another one.

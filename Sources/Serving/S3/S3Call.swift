@@ -65,11 +65,7 @@ struct S3Call: Sendable {
       if has("delete") { return .deleteObjects }
       throw ObjectError(.notImplemented, "PostObject, an upload by a form, is not implemented here")
     case (.get, true, true):
-      if has("uploadId") { return .listParts }
-      if has("partNumber") {
-        throw ObjectError(.notImplemented, "GetObject by a part's number is not implemented here")
-      }
-      return .getObject
+      return has("uploadId") ? .listParts : .getObject
     case (.head, true, true): return .headObject
     case (.put, true, true):
       if has("uploadId") { return isCopy ? .uploadPartCopy : .uploadPart }

@@ -21,7 +21,18 @@ extension S3Service {
       return response
     }
     let whole = 0..<info.byteCount
-    let range = try call.header("range").flatMap { try Self.range($0, of: info.byteCount) }
+    var range = try call.header("range").flatMap { try Self.range($0, of: info.byteCount) }
+    if call.parameter("partNumber") != nil {
+      guard call.header("range") == nil else {
+        throw ObjectError(.invalidRequest, "cannot specify both Range header and partNumber query parameter")
+      }
+      guard let part = try info.range(ofPart: try partNumber(call)) else {
+        throw ObjectError(.invalidPartNumber, "the requested partnumber is not satisfiable")
+      }
+      // No range could be told of nothing.
+      range = part.isEmpty ? nil : part
+      if info.partCount > 1 { headers[.amz("x-amz-mp-parts-count")] = "\(info.partCount)" }
+    }
     if let range {
       headers[.contentRange] = "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(info.byteCount)"
     } else if call.header("x-amz-checksum-mode")?.uppercased() == "ENABLED", let checksum = info.checksum {

@@ -38,7 +38,7 @@ extension S3Service {
     }
   }
 
-  private func partNumber(_ call: S3Call) throws -> Int {
+  func partNumber(_ call: S3Call) throws -> Int {
     guard let number = call.parameter("partNumber").flatMap({ Int($0) }),
       (1...ObjectStore.mostParts).contains(number)
     else {
@@ -169,23 +169,35 @@ extension S3Service {
   }
 
   func listUploads(_ call: S3Call) async throws -> Response {
-    let prefix = call.parameter("prefix") ?? ""
-    guard call.parameter("delimiter") == nil, (call.parameter("key-marker") ?? "").isEmpty else {
-      throw ObjectError(
-        .notImplemented, "ListMultipartUploads with a delimiter or a marker is not implemented here")
+    let (prefix, marker) = (call.parameter("prefix") ?? "", call.parameter("key-marker") ?? "")
+    guard (call.parameter("delimiter") ?? "").isEmpty else {
+      throw ObjectError(.notImplemented, "ListMultipartUploads with a delimiter is not implemented here")
     }
-    let uploads = try await work.run { [store] in try store.uploads(call.bucket, prefix: prefix) }
+    // Without a key, an id says nothing.
+    let id = marker.isEmpty ? "" : call.parameter("upload-id-marker") ?? ""
+    let count = min(try call.number("max-uploads", default: 1000, in: 1...Int(Int32.max)), 1000)
+    let left = try await work.run { [store] in
+      try store.uploads(
+        call.bucket, prefix: prefix, after: marker.isEmpty ? nil : (marker, id.isEmpty ? nil : id))
+    }
+    let uploads = left.prefix(count)
     let isUrl = call.parameter("encoding-type") == "url"
+    func shown(_ key: String) -> String { isUrl ? percentEncoded(key.utf8, keepingSlash: true) : key }
     return XMLText.document("ListMultipartUploadsResult") { xml in
       xml.element("Bucket", call.bucket)
-      xml.element("KeyMarker", "")
-      xml.element("Prefix", isUrl ? percentEncoded(prefix.utf8, keepingSlash: true) : prefix)
+      xml.element("KeyMarker", shown(marker))
+      xml.element("UploadIdMarker", id)
+      xml.element("Prefix", shown(prefix))
       if isUrl { xml.element("EncodingType", "url") }
-      xml.element("MaxUploads", max(1000, uploads.count))
-      xml.element("IsTruncated", false)
+      xml.element("MaxUploads", count)
+      xml.element("IsTruncated", uploads.count < left.count)
+      if uploads.count < left.count, let last = uploads.last {
+        xml.element("NextKeyMarker", shown(last.key))
+        xml.element("NextUploadIdMarker", last.id)
+      }
       for upload in uploads {
         xml.element("Upload") { xml in
-          xml.element("Key", isUrl ? percentEncoded(upload.key.utf8, keepingSlash: true) : upload.key)
+          xml.element("Key", shown(upload.key))
           xml.element("UploadId", upload.id)
           Self.owner(&xml)
           xml.element("StorageClass", "STANDARD")

@@ -13,7 +13,7 @@ import Synchronization
 public final class S3Service: Sendable {
   public struct Options: Sendable {
     /// Refuses requests that are not signed by one of `credentials`. Otherwise signatures are not looked at, but what a
-    /// request says of its body is.
+    /// request says of its body is, and the time until which a presigned URL is good.
     public var requiresSignature = false
     public var credentials: [Credential] = []
     public var region = "us-east-1"
@@ -52,7 +52,9 @@ public final class S3Service: Sendable {
   }
 
   private func verify(_ head: HTTPRequest) throws(SignatureError) -> VerifiedRequest? {
-    options.requiresSignature ? try verifier.verify(head, now: options.now()) : nil
+    if options.requiresSignature { return try verifier.verify(head, now: options.now()) }
+    try RequestVerifier.checkExpiry(of: head, now: options.now())
+    return nil
   }
 
   private func answer(_ call: S3Call, _ request: Request, _ verified: VerifiedRequest?) async throws

@@ -51,7 +51,7 @@ public struct LocalObjects: ObjectSource {
   /// a second name of the same file: who writes to that, or changes its mode, does it to the object.
   @inline(never)
   private static func copy(_ reader: ObjectReader, to path: String) throws {
-    let staged = try StagedObject(in: folderName(path), checksum: nil, withSHA256: false)
+    let staged = try StagedObject(in: folderName(path), checksum: nil, withSHA256: false, durably: false)
     try staged.copy(reader, 0..<reader.info.byteCount)
     if let code = staged.place(Array(baseName(path).utf8), in: try FolderHandle(path: folderName(path))) {
       throw FileError(.system(call: "rename", code: code), path: path)

@@ -42,7 +42,6 @@ public struct LocalSageMaker: Sendable {
       logger: logger, metrics: metrics)
     let objects = SourceObjects(source)
     let host = FleetHost(fleet, objects: objects, folder: join(options.root, "models"))
-    host.removeLeftovers()
     let api = try SageMakerAPI(options, objects: objects, endpoints: host)
     let s3 = S3Service(store, options: s3Options)
     let parts = Parts(

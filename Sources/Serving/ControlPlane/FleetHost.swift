@@ -12,14 +12,6 @@ package struct FleetHost: EndpointHost {
     copies = ModelCopies(objects: objects, folder: folder)
   }
 
-  /// Removes what a killed process was fetching.
-  package func removeLeftovers() {
-    let names = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
-    for name in names where name.hasSuffix(".partial") {
-      try? FileManager.default.removeItem(atPath: join(folder, name))
-    }
-  }
-
   package func start(_ endpoint: HostedEndpoint) async throws {
     if fleet.summary(of: endpoint.name) != nil { return try await update(endpoint) }
     let outcome = await outcome { try await fleet.create(try await plan(of: endpoint, isBegin: true)) }

@@ -11,7 +11,7 @@ extension SharedSearch {
     // Of several searches there is no common history.
     let only = searches.count == 1 ? searches.first : nil
     let importance = only.flatMap { Importance(plan, $0.history(record)) }
-    let parameters = all.flatMap(\.plan.space.parameters).uniqued()
+    let axes = Axis.all(of: all)
     let metrics = all.map(\.metric)
     var report = TuningReport(
       name: request.name, metric: Set(metrics).count == 1 ? request.metric : metrics.joined(separator: ", "))
@@ -21,8 +21,9 @@ extension SharedSearch {
     report.strategy = plan.strategy.rawValue
     report.plannedJobs = request.jobs
     report.seconds = record.runtimeSeconds
-    report.parameters = parameters.enumerated().map { index, parameter in
-      var shown = TuningReport.Parameter(name: parameter.name, scaling: parameter.effectiveScaling.rawValue)
+    report.parameters = axes.enumerated().map { index, axis in
+      let parameter = axis.parameter
+      var shown = TuningReport.Parameter(name: axis.title, scaling: parameter.effectiveScaling.rawValue)
       if case .categorical(let values) = parameter.domain {
         shown.isCategorical = true
         shown.ticks = values.enumerated().map { ((Double($0) + 0.5) / Double(values.count), $1) }
@@ -35,9 +36,12 @@ extension SharedSearch {
     report.jobs = record.jobs.map { job in
       var shown = TuningReport.Job(number: job.number, name: job.name, status: job.status.rawValue)
       if job.status == .inProgress, record.status != .inProgress { shown.status = "Stopped" }
-      shown.values = parameters.map { job.tuned[$0.name] ?? "" }
-      shown.places = parameters.map { parameter in
-        job.tuned[parameter.name].flatMap { try? parameter.value(of: $0) }.flatMap(parameter.unit)
+      let values = axes.map {
+        $0.definitions.contains(job.definition ?? 0) ? job.tuned[$0.parameter.name] : nil
+      }
+      shown.values = values.map { $0 ?? "" }
+      shown.places = zip(axes, values).map { axis, value in
+        value.flatMap { try? axis.parameter.value(of: $0) }.flatMap(axis.parameter.unit)
       }
       shown.objective = job.score
       shown.epochs = job.curve.count
@@ -64,11 +68,29 @@ extension SharedSearch {
   }
 }
 
-extension [Parameter] {
-  /// The first of each name.
-  fileprivate func uniqued() -> [Parameter] {
-    var known: Set<String> = []
-    return filter { known.insert($0.name).inserted }
+/// What a picture has an axis for: a hyperparameter, and the definitions that draw it from the same range.
+private struct Axis {
+  let parameter: Parameter
+  var definitions: Set<Int>
+  var title: String
+
+  static func all(of requests: [TuningRequest]) -> [Axis] {
+    var axes: [Axis] = []
+    for (index, request) in requests.enumerated() {
+      for parameter in request.plan.space.parameters {
+        if let known = axes.firstIndex(where: { $0.parameter == parameter }) {
+          axes[known].definitions.insert(index)
+          continue
+        }
+        // Another range of the same name has an axis of its own.
+        let isTwin = axes.contains { $0.parameter.name == parameter.name }
+        axes.append(
+          Axis(
+            parameter: parameter, definitions: [index],
+            title: isTwin ? request.title(parameter.name) : parameter.name))
+      }
+    }
+    return axes
   }
 }
 

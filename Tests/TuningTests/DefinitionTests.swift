@@ -112,6 +112,23 @@ struct DefinitionTests {
     #expect(rungs.jobs.contains { $0.rungs.count > 1 })
   }
 
+  @Test("is shown with an axis for each range, and nothing where a job has none")
+  func report() async throws {
+    let narrow =
+      #""ContinuousParameterRanges": [{"Name": "learning_rate", "MinValue": "0.001", "MaxValue": "0.002"}]"#
+    let asked = try several(
+      definition("a"), definition("b", ranges: narrow), definition("c"), definition("d", ranges: momentum))
+    let shown = try SharedSearch(asked).report(try await tuned(asked))
+    #expect(shown.parameters.map(\.name) == ["learning_rate", "learning_rate (b)", "momentum"])
+    #expect(
+      shown.jobs.map { $0.values.map(\.isEmpty) } == [
+        [false, true, true], [true, false, true], [false, true, true], [true, true, false],
+        [false, true, true],
+      ])
+    #expect(shown.jobs.allSatisfy { $0.places.compactMap { $0 }.count == 1 })
+    #expect(!shown.html().contains("no name"))
+  }
+
   @Test("of one definition is a tuning like any other")
   func one() async throws {
     let record = try await tuned(several(definition("a"), jobs: 2))

@@ -57,7 +57,7 @@ extension TuningPage {
       description: best.flatMap { job in
         job.objective.map { value in
           "The best job: "
-            + axes.map {
+            + axes.filter { !job.values[$0].isEmpty }.map {
               "\(clipped(report.parameters[$0].name, to: 60)) \(clipped(Self.short(job.values[$0]), to: 60))"
             }
             .joined(separator: ", ") + ", \(objective(value))."
@@ -185,7 +185,11 @@ extension TuningPage {
   private func scatter(_ index: Int) -> Chart {
     let parameter = report.parameters[index]
     var said = "No job is the best yet."
-    if let best { said = "The best job has \(clipped(Self.short(best.values[index]), to: 60))." }
+    if let best, best.values[index].isEmpty {
+      said = "The best job is of another definition, which does not have it."
+    } else if let best {
+      said = "The best job has \(clipped(Self.short(best.values[index]), to: 60))."
+    }
     let scale = parameter.isCategorical ? "" : ", \(parameter.scaling.lowercased()) scale"
     var chart = Chart(
       id: "parameter-\(index + 1)", title: clipped(parameter.name, to: 60) + scale, description: said,

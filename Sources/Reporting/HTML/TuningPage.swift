@@ -53,7 +53,7 @@ struct TuningPage {
       range:
         "\(report.isMaximized ? "The largest" : "The smallest") of \(counted(scored.count, "job")) with a value",
       sentence: "Job \(best.number) did best: "
-        + zip(report.parameters, best.values).prefix(8).map {
+        + zip(report.parameters, best.values).filter { !$1.isEmpty }.prefix(8).map {
           "\(clipped($0.name, to: 40)) \(clipped(Self.short($1), to: 40))"
         }
         .joined(separator: ", ") + ". The tuning \(state).\(note)", tiles: tiles)
@@ -105,7 +105,7 @@ struct TuningPage {
         [
           head("\(job.number)\(job.isBest ? " (best)" : "")"),
           Cell.number(job.objective.map { objective($0) } ?? "–"),
-        ] + job.values.map { Cell.number(clipped(Self.short($0), to: 24)) } + [
+        ] + job.values.map { Cell.number($0.isEmpty ? "–" : clipped(Self.short($0), to: 24)) } + [
           Cell.number(job.epochs), Cell.number(job.seconds.map { durationText($0) } ?? "–"),
           Cell.long(job.reason.map { "\(status): \($0)" } ?? status, limit: 60),
         ], id: "job-\(job.number)")

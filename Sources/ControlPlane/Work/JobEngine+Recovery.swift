@@ -28,8 +28,11 @@ extension JobEngine {
 
   private func mayGoOn(_ work: Work) async throws(ControlPlaneError) -> Bool {
     guard let job = try await store.find(work.kind, work.name) else { return false }
-    if work.kind == .trainingJob, let parent = job.parent, try await isInProgress(tuningJob: parent) {
-      // The tuning job begins it again itself.
+    if work.kind == .trainingJob, let parent = job.parent,
+      let tuning = try await store.find(.tuningJob, parent)
+    {
+      // A tuning job that goes on begins it again itself; one that was being stopped was stopping it.
+      if tuning.status != "InProgress" { await finishStopped(work) }
       return false
     }
     // A tuning job has a record of its own to go on from.
@@ -47,10 +50,6 @@ extension JobEngine {
     }
     try await store.record(work.kind, work.name) { $0.state["restarts"] = .integer(restarts) }
     return true
-  }
-
-  private func isInProgress(tuningJob name: String) async throws(ControlPlaneError) -> Bool {
-    try await store.find(.tuningJob, name)?.status == "InProgress"
   }
 
   private func hasCheckpoint(_ work: Work) -> Bool {

@@ -224,6 +224,22 @@ struct TrainingJobTests {
     }
   }
 
+  @Test("what a deleted job of the same name has left is nobody's checkpoint")
+  func sameName() async throws {
+    try await withScratchFolder { folder in
+      let desk = try Desk(folder, script: "ls $3/checkpoints")
+      desk.put("train/a.rec")
+      writeScratchFile(folder + "/root/jobs/a/opt-ml/checkpoints/old", [1])
+      try await desk.working { desk in
+        try await desk.ask("CreateTrainingJob", trainingJob("a"))
+        let job = try await desk.wait(
+          "DescribeTrainingJob", ["TrainingJobName": "a"], "TrainingJobStatus", Desk.ended)
+        #expect(job["TrainingJobStatus"] == "Completed", "\(job)")
+        #expect(readScratchFile(folder + "/root/jobs/a/log").isEmpty)
+      }
+    }
+  }
+
   @Test(
     "a job whose service ended goes on from its checkpoint, or fails where there is none",
     arguments: [true, false])

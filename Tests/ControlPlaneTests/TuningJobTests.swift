@@ -119,6 +119,29 @@ struct TuningJobTests {
     }
   }
 
+  @Test("where the service ended while it was being stopped, the next start ends its trainings, too")
+  func stoppedByHalf() async throws {
+    try await withScratchFolder { folder in
+      let desk = try Desk(folder, script: "exec sleep 60")
+      desk.put("train/a.rec")
+      try await desk.ask("CreateHyperParameterTuningJob", Self.request())
+      let tuning = try #require(name["HyperParameterTuningJobName"]?.text)
+      try await desk.api.store.update(.tuningJob, tuning) { $0.status = "Stopping" }
+      try await desk.api.store.insert(
+        .trainingJob,
+        Resource(
+          name: "child", arn: Caller().arn(.trainingJob, "child"), created: 1, status: "InProgress",
+          parent: tuning, request: trainingJob("child"), state: ["SecondaryStatus": "Training"]),
+        taken: .invalid("taken"))
+      // Not the desk that was asked: its engine has the tuning job in its line.
+      try await Desk(folder, script: "exec sleep 60").working { desk in
+        let child = try await desk.wait(
+          "DescribeTrainingJob", ["TrainingJobName": "child"], "TrainingJobStatus", Desk.ended)
+        #expect(child["TrainingJobStatus"] == "Stopped", "\(child)")
+      }
+    }
+  }
+
   @Test("where every training fails it fails, with a reason and without a best job")
   func failing() async throws {
     try await withScratchFolder { folder in

@@ -99,7 +99,8 @@ struct LocalSageMakerTests {
         writeScratchFile(folder + "/models/a/" + name, [1])
       }
       let store = try ObjectStore(root: folder + "/s3", durably: false)
-      writeScratchFile(folder + "/models/e.json", #"[{"data":"s3://b/m.tar.gz","version":"1","folder":"a"}]"#.utf8)
+      writeScratchFile(
+        folder + "/models/e.json", #"[{"data":"s3://b/m.tar.gz","version":"1","folder":"a"}]"#.utf8)
       _ = FleetHost(
         makeFleet(StubLoader([:])), objects: SourceObjects(LocalObjects(store)), folder: folder + "/models")
       #expect(scratchNames(folder + "/models/a") == ["model.tar.gz"])

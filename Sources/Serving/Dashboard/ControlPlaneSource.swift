@@ -43,11 +43,11 @@ package struct ControlPlaneSource: DashboardSource {
     return row
   }
 
-  /// The last validation accuracy, or else what the tuning job goes by.
+  /// What the tuning job goes by, or else the last validation accuracy.
   private static func accuracy(_ job: Resource) -> String? {
     let metrics = job.state["FinalMetricDataList"]?.list ?? []
     let accuracy = metrics.first { $0["MetricName"]?.text == "validation:accuracy" }?["Value"]?.number
-    return (accuracy ?? job.objective).map { "\(($0 * 10_000).rounded() / 10_000)" }
+    return (job.objective ?? accuracy).map { "\(($0 * 10_000).rounded() / 10_000)" }
   }
 
   static func date(_ seconds: Double) -> Date { Date(timeIntervalSince1970: seconds) }

@@ -16,7 +16,8 @@ final class ScoreOnDemand: Sendable {
   /// A truth that was sent: at most so many bytes.
   static let truthByteLimit = 32 << 20
 
-  private let isRunning = Mutex(false)
+  /// No Mutex: in a release build swiftc 6.3.1 unlocked it as another thread than had locked it, behind the await.
+  private let isRunning = Atomic(false)
   private let thread = OwnThread("imrec.scoring")
 
   /// - Parameters:
@@ -24,14 +25,11 @@ final class ScoreOnDemand: Sendable {
   ///   - truth: a file on this machine.
   ///   - details: what the report says of its origin.
   func report(outputs: String, truth: String, classes: String?, details: [Detail]) async throws -> String {
-    let begins = isRunning.withLock { isRunning in
-      defer { isRunning = true }
-      return !isRunning
-    }
-    guard begins else {
+    let begins = isRunning.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing)
+    guard begins.exchanged else {
       throw Refusal(description: "Another report is being made; try again when it is done.", isBusy: true)
     }
-    defer { isRunning.withLock { $0 = false } }
+    defer { isRunning.store(false, ordering: .releasing) }
     return try await withTaskExecutorPreference(thread) {
       do {
         var run = try ScoringRun(outputs: outputs, truth: truth, classes: classes)

@@ -1,4 +1,5 @@
-"""What scripts that ask the local SageMaker share: a server of their own, drawn records, and a training as a request."""
+"""What scripts that ask the local SageMaker share: arguments, a server of their own, drawn records, a training as a request."""
+import argparse
 import contextlib
 import json
 import os
@@ -11,6 +12,16 @@ ROLE = "arn:aws:iam::123456789012:role/imrec"
 IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/image-classification:1"
 # What clients sign with, and a server that wants signatures knows.
 KEY, SECRET = "imrec", "imrec-secret"
+
+
+def arguments(description):
+    """--imrec, the program under test, and --scratch, a folder for what is made on the way."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--imrec", type=pathlib.Path, required=True)
+    parser.add_argument("--scratch", type=pathlib.Path, required=True)
+    found = parser.parse_args()
+    found.scratch.mkdir(parents=True, exist_ok=True)
+    return found
 
 
 @contextlib.contextmanager

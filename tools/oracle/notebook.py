@@ -11,7 +11,6 @@ last each service refuses what is not. The pictures are drawn, and the networks 
 where one fails, the end of the server's log follows.
 Python packages: requirements-s3.txt.
 """
-import argparse
 import datetime
 import gzip
 import io
@@ -31,7 +30,7 @@ import botocore.exceptions
 
 from comparison import Comparison, finish
 from deployment import Deployment
-from local_server import IMAGE, KEY, ROLE, SECRET, Records, channel, definition, served
+from local_server import IMAGE, KEY, ROLE, SECRET, Records, arguments, channel, definition, served
 
 BUCKET, SAMPLES = "imrec-notebook", "imrec-sample-files"
 PREFIX, FOLDER = "DEMO-imageclassification", "image-classification-full-training"
@@ -452,11 +451,7 @@ def run(steps, records, scratch):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--imrec", type=pathlib.Path, required=True)
-    parser.add_argument("--scratch", type=pathlib.Path, required=True)
-    found = parser.parse_args()
-    found.scratch.mkdir(parents=True, exist_ok=True)
+    found = arguments(__doc__)
     with Steps("notebook") as steps:
         records = Records(found.imrec, found.scratch)
         with served(found.imrec, found.scratch / "root", steps, is_signed=True):

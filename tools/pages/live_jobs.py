@@ -4,7 +4,6 @@
 
 Writes a line of JSON to stdout: the address, and what is there. One training goes on until stdin ends; then all of it does.
 """
-import argparse
 import json
 import pathlib
 import sys
@@ -15,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "oracle"))
 import boto3
 
 from comparison import Comparison
-from local_server import IMAGE, ROLE, Records, channel, definition, served
+from local_server import IMAGE, ROLE, Records, arguments, channel, definition, served
 
 BUCKET = "photos"
 WAITS = {"Delay": 1, "MaxAttempts": 300}
@@ -67,11 +66,7 @@ def jobs(records):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--imrec", type=pathlib.Path, required=True)
-    parser.add_argument("--scratch", type=pathlib.Path, required=True)
-    found = parser.parse_args()
-    found.scratch.mkdir(parents=True, exist_ok=True)
+    found = arguments(__doc__)
     records = Records(found.imrec, found.scratch)
     with served(found.imrec, found.scratch / "root", Comparison("live")) as address:
         sage, told = jobs(records)

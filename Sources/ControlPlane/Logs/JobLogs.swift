@@ -123,7 +123,7 @@ public struct JobLogs: Sendable {
       throw missing
     }
     guard let bytes = Self.start(of: path(group, job)) else { throw missing }
-    let isOver = !["InProgress", "Stopping"].contains(job.status)
+    let isOver = !job.isInWork
     let events = LogEvents(bytes, from: Self.milliseconds(job.created), isOver: isOver)
     let page = try page(of: events, request)
     return [

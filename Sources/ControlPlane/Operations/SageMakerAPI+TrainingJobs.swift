@@ -17,7 +17,7 @@ extension SageMakerAPI {
     _ name: String, _ request: JSON, _ call: Call, tuningJob: Resource?
   ) async throws(ControlPlaneError) -> Resource {
     let arn = call.arn(.trainingJob, name)
-    let inProgress = try await store.count(.trainingJob, statuses: ["InProgress", "Stopping"])
+    let inProgress = try await store.count(.trainingJob, statuses: Resource.unendedStatuses)
     try options.quotas.check(.trainingJob, current: inProgress)
     var job = Resource(
       name: name, arn: arn, created: call.time, status: "InProgress", parent: tuningJob?.name,
@@ -87,7 +87,7 @@ extension SageMakerAPI {
   func deleteTrainingJob(_ call: Call) async throws(ControlPlaneError) {
     let name = call.text("TrainingJobName")
     let job = try await store.delete(.trainingJob, name) { job in
-      guard !["InProgress", "Stopping"].contains(job.status) else {
+      guard !job.isInWork else {
         throw ControlPlaneError(
           .inUse, "The training job \(name) is in status \(job.status); stop it, and wait until it has ended."
         )

@@ -9,7 +9,7 @@ extension SageMakerAPI {
     let uri = call.request["TransformInput"]?["DataSource"]?["S3DataSource"]?["S3Uri"]?.text ?? ""
     try await checkObjects(uri, role: model.request["ExecutionRoleArn"]?.text ?? "", call)
     let arn = call.arn(.transformJob, name)
-    let inProgress = try await store.count(.transformJob, statuses: ["InProgress", "Stopping"])
+    let inProgress = try await store.count(.transformJob, statuses: Resource.unendedStatuses)
     try options.quotas.check(.transformJob, current: inProgress)
     var job = Resource(
       name: name, arn: arn, created: call.time, status: "InProgress", request: call.request.without("Tags"))

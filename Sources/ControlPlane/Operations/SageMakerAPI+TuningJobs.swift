@@ -17,7 +17,7 @@ extension SageMakerAPI {
       guard let parent = try await store.find(.tuningJob, parent) else {
         throw .invalid("The parent hyperparameter tuning job \(parent) does not exist.")
       }
-      guard !["InProgress", "Stopping"].contains(parent.status) else {
+      guard !parent.isInWork else {
         throw .invalid(
           "The parent hyperparameter tuning job \(parent.name) is in status \(parent.status); it must have ended."
         )
@@ -25,7 +25,7 @@ extension SageMakerAPI {
       try TuningRules.check(parent: parent, of: request)
     }
     let arn = call.arn(.tuningJob, name)
-    let inProgress = try await store.count(.tuningJob, statuses: ["InProgress", "Stopping"])
+    let inProgress = try await store.count(.tuningJob, statuses: Resource.unendedStatuses)
     try options.quotas.check(.tuningJob, current: inProgress)
     var job = Resource(name: name, arn: arn, created: call.time, status: "InProgress", request: request)
     // Its training jobs are of the same region and account.
@@ -137,7 +137,7 @@ extension SageMakerAPI {
   func deleteTuningJob(_ call: Call) async throws(ControlPlaneError) {
     let name = call.text("HyperParameterTuningJobName")
     let job = try await store.delete(.tuningJob, name) { job in
-      guard !["InProgress", "Stopping"].contains(job.status) else {
+      guard !job.isInWork else {
         throw ControlPlaneError.invalid(
           "The hyperparameter tuning job \(name) is in status \(job.status); stop it, and wait until it has ended."
         )

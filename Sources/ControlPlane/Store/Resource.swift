@@ -84,6 +84,12 @@ public struct Resource: Sendable {
 }
 
 extension Resource {
+  /// The statuses of jobs that have not ended.
+  static let unendedStatuses = ["InProgress", "Stopping"]
+
+  /// Of a job: it has not ended.
+  package var isInWork: Bool { Self.unendedStatuses.contains(status) }
+
   /// The row's columns that a list needs; `request` is left empty where it was not asked for.
   init(_ row: Row, hasRequest: Bool) throws {
     name = row["name"]

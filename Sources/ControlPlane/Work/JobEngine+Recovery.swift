@@ -87,7 +87,7 @@ extension JobEngine {
     removeInputs(of: work)
     let time = now()
     _ = try? await store.record(work.kind, work.name) { job in
-      guard ["InProgress", "Stopping"].contains(job.status) else { return }
+      guard job.isInWork else { return }
       switch work.kind {
       case .trainingJob:
         job.state["TrainingEndTime"] = .number(time)
@@ -107,7 +107,7 @@ extension JobEngine {
     removeInputs(of: work)
     let time = now()
     _ = try? await store.record(work.kind, work.name) { job in
-      guard ["InProgress", "Stopping"].contains(job.status) else { return }
+      guard job.isInWork else { return }
       job.state["FailureReason"] = .string(String(reason.prefix(1024)))
       switch work.kind {
       case .trainingJob:

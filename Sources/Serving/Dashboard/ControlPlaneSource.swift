@@ -116,7 +116,7 @@ package struct ControlPlaneSource: DashboardSource {
 
   package func events(ofTrainingJob name: String) async throws -> AsyncStream<JobEvent> {
     let (events, source) = AsyncStream.makeStream(of: JobEvent.self, bufferingPolicy: .bufferingNewest(256))
-    guard let job = try await api.store.find(.trainingJob, name), Self.isInWork(job) else {
+    guard let job = try await api.store.find(.trainingJob, name), job.isInWork else {
       source.finish()
       return events
     }
@@ -151,11 +151,9 @@ package struct ControlPlaneSource: DashboardSource {
     try await api.store.follow(.trainingJob, job.name) { job in
       if job.modified > seen { source.yield(.changed) }
       seen = job.modified
-      return Self.isInWork(job)
+      return job.isInWork
     }
   }
-
-  private static func isInWork(_ job: Resource) -> Bool { ["InProgress", "Stopping"].contains(job.status) }
 
   // MARK: Tuning
 
@@ -213,7 +211,7 @@ package struct ControlPlaneSource: DashboardSource {
     ].compactMap { name, value in value.map { Fact(name, $0) } }
     let output = join(api.folder(of: .transformJob, name), "output")
     // Half of the outputs would be taken for all of them.
-    if !Self.isInWork(job), isFolder(output), try !isEmptyFolder(output) { view.outputs = output }
+    if !job.isInWork, isFolder(output), try !isEmptyFolder(output) { view.outputs = output }
     return view
   }
 }

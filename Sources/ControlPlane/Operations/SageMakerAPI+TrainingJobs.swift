@@ -26,9 +26,7 @@ extension SageMakerAPI {
     job.enter("Starting", "Starting the training job", at: call.time)
     try await store.insert(
       .trainingJob, job, tags: call.tags, taken: ResourceKind.trainingJob.taken(arn))
-    // What a deleted one of this name may have left.
-    engine.removeFolder(of: .init(.trainingJob, name))
-    engine.submit(.init(.trainingJob, name))
+    engine.submit(new: .init(.trainingJob, name))
     return job
   }
 

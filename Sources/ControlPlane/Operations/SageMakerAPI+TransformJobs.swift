@@ -17,9 +17,7 @@ extension SageMakerAPI {
     job.state["container"] = Self.container(of: model)
     try await store.insert(
       .transformJob, job, tags: call.tags, taken: ResourceKind.transformJob.taken(arn))
-    // What a deleted one of this name may have left.
-    engine.removeFolder(of: .init(.transformJob, name))
-    engine.submit(.init(.transformJob, name))
+    engine.submit(new: .init(.transformJob, name))
     return ["TransformJobArn": .string(arn)]
   }
 

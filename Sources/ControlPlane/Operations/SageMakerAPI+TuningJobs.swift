@@ -31,9 +31,7 @@ extension SageMakerAPI {
     // Its training jobs are of the same region and account.
     job.state["caller"] = ["region": .string(call.caller.region), "account": .string(call.caller.account)]
     try await store.insert(.tuningJob, job, tags: call.tags, taken: ResourceKind.tuningJob.taken(arn))
-    // What a deleted one of this name may have left.
-    engine.removeFolder(of: .init(.tuningJob, name))
-    engine.submit(.init(.tuningJob, name))
+    engine.submit(new: .init(.tuningJob, name))
     return ["HyperParameterTuningJobArn": .string(arn)]
   }
 

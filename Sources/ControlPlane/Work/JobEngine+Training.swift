@@ -10,9 +10,6 @@ extension JobEngine {
     guard let job = try await store.find(work.kind, work.name), job.status == "InProgress" else { return }
     let folder = folder(of: work)
     let container = join(folder, "opt-ml")
-    // Of a job of this name that was deleted, where the service ended before its folder was gone. That of a tuning job's
-    // training is made before its turn.
-    if job.state["isBegun"] == nil, job.parent == nil { removeFolder(of: work) }
     try await step(work, "Starting", "Preparing the instances for training")
     try await step(work, "Downloading", "Downloading input data") { $0.state["isBegun"] = true }
     try await stoppable(work) { [self] in try await layOut(container, for: job) }

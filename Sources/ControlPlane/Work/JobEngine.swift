@@ -59,6 +59,12 @@ final class JobEngine: Sendable {
 
   func submit(_ work: Work) { submit.yield(work) }
 
+  /// Begins in an empty folder, whatever a deleted one of the same name may have left.
+  func submit(new work: Work) {
+    removeFolder(of: work)
+    submit(work)
+  }
+
   /// Works until the task is cancelled.
   func run() async throws {
     for work in try await recover() { submit(work) }

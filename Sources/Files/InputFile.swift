@@ -127,18 +127,27 @@ public func readStart(of path: String, byteCount: Int) throws(FileError) -> [UIn
   return try read(file, byteCount: min(file.byteCount, byteCount))
 }
 
+/// The last bytes of a regular file, at most `byteCount`, and where in it they begin.
+public func readEnd(of path: String, byteCount: Int) throws(FileError) -> (offset: Int, bytes: [UInt8]) {
+  let file = try InputFile(path)
+  let offset = max(0, file.byteCount - byteCount)
+  return (offset, try read(file, at: offset, byteCount: file.byteCount - offset))
+}
+
 /// What is in the file, and one byte more than its size, so that growth is seen.
 private func readAll(_ file: borrowing InputFile) throws(FileError) -> [UInt8] {
   try read(file, byteCount: file.byteCount + 1)
 }
 
-private func read(_ file: borrowing InputFile, byteCount: Int) throws(FileError) -> [UInt8] {
+private func read(
+  _ file: borrowing InputFile, at offset: Int = 0, byteCount: Int
+) throws(FileError) -> [UInt8] {
   var count = 0
   var failure: FileError?
   let bytes = unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, initialized in
     var span = unsafe MutableRawSpan(_unsafeBytes: UnsafeMutableRawBufferPointer(buffer))
     do throws(FileError) {
-      count = try file.read(at: 0, into: &span)
+      count = try file.read(at: offset, into: &span)
     } catch {
       failure = error
     }

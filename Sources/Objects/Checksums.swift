@@ -133,19 +133,3 @@ extension Checksum {
     return Checksum(algorithm, sum.bytes)
   }
 }
-
-/// Bytes as base64 with padding.
-package func base64Text(_ bytes: [UInt8]) -> String {
-  let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-  var text: [UInt8] = []
-  for start in stride(from: 0, to: bytes.count, by: 3) {
-    let group = bytes[start..<min(start + 3, bytes.count)]
-    var word = 0
-    for byte in group { word = word << 8 | Int(byte) }
-    word <<= 8 * (3 - group.count)
-    for place in 0..<4 {
-      text.append(place <= group.count ? digits[word >> (18 - 6 * place) & 63] : UInt8(ascii: "="))
-    }
-  }
-  return String(decoding: text, as: UTF8.self)
-}

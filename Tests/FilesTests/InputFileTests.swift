@@ -18,6 +18,18 @@ struct InputFileTests {
     }
   }
 
+  @Test("gives its start or its end", arguments: [0, 1, 4096, 10_000])
+  func ends(byteCount: Int) throws {
+    try withScratchFolder { folder in
+      let bytes = (0..<4096).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+      try Data(bytes).write(to: URL(filePath: folder + "/a"))
+      #expect(try readStart(of: folder + "/a", byteCount: byteCount) == Array(bytes.prefix(byteCount)))
+      let end = try readEnd(of: folder + "/a", byteCount: byteCount)
+      #expect(end.bytes == Array(bytes.suffix(byteCount)) && end.offset == max(0, 4096 - byteCount))
+      #expect(throws: FileError.self) { try readEnd(of: folder + "/none", byteCount: byteCount) }
+    }
+  }
+
   @Test("refuses what is no file, without waiting for it")
   func special() {
     withScratchFolder { folder in

@@ -122,7 +122,7 @@ public struct JobLogs: Sendable {
     guard let job = try await api.store.find(group.kind, jobName), Self.streamName(job) == name else {
       throw missing
     }
-    guard let bytes = Self.start(of: path(group, job)) else { throw missing }
+    guard let bytes = try? readStart(of: path(group, job), byteCount: Self.longestLog) else { throw missing }
     let isOver = !job.isInWork
     let events = LogEvents(bytes, from: Self.milliseconds(job.created), isOver: isOver)
     let page = try page(of: events, request)
@@ -137,15 +137,6 @@ public struct JobLogs: Sendable {
       "nextForwardToken": .string("f/\(page.upperBound)"),
       "nextBackwardToken": .string("b/\(page.lowerBound)"),
     ]
-  }
-
-  private static func start(of path: String) -> [UInt8]? {
-    guard let file = try? InputFile(path) else { return nil }
-    var bytes = [UInt8](repeating: 0, count: min(file.byteCount, longestLog))
-    var span = bytes.mutableSpan
-    var raw = unsafe span.mutableBytes
-    guard let count = try? file.read(at: 0, into: &raw) else { return nil }
-    return Array(bytes.prefix(count))
   }
 
   /// The events that a request asks for: at its token, else at one end of its time.

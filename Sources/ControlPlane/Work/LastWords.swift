@@ -30,17 +30,8 @@ private func roomLeft(on path: String) -> Int? {
 /// The last line of a log that the program says in its own name, or, where there is none, the last one.
 private func lastWords(of path: String) -> String? {
   guard let end = try? readEnd(of: path, byteCount: 4096) else { return nil }
-  let lines = String(decoding: end, as: UTF8.self).split(whereSeparator: \.isNewline)
+  let lines = String(decoding: end.bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
   let name = "imrec: "
   if let own = lines.last(where: { $0.hasPrefix(name) }) { return String(own.dropFirst(name.count)) }
   return lines.last.map(String.init)
-}
-
-private func readEnd(of path: String, byteCount: Int) throws -> [UInt8] {
-  let file = try InputFile(path)
-  var bytes = [UInt8](repeating: 0, count: min(byteCount, file.byteCount))
-  var span = bytes.mutableSpan
-  var raw = unsafe span.mutableBytes
-  let got = try file.read(at: file.byteCount - raw.byteCount, into: &raw)
-  return Array(bytes.prefix(got))
 }

@@ -100,15 +100,10 @@ package struct ControlPlaneSource: DashboardSource {
 
   /// The last lines of a file that may be written just now; none where there is no file.
   private static func lastLines(of path: String) -> [String] {
-    guard let file = try? InputFile(path) else { return [] }
-    let start = max(0, file.byteCount - longestLog)
-    var bytes = [UInt8](repeating: 0, count: file.byteCount - start)
-    var span = bytes.mutableSpan
-    var raw = unsafe span.mutableBytes
-    guard let count = try? file.read(at: start, into: &raw) else { return [] }
-    let lines = bytes.prefix(count).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    guard let end = try? readEnd(of: path, byteCount: longestLog) else { return [] }
+    let lines = end.bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     // The first of them may be half a line, and behind the last line end is none.
-    let whole = lines.dropFirst(start > 0 ? 1 : 0)
+    let whole = lines.dropFirst(end.offset > 0 ? 1 : 0)
     return (whole.last?.isEmpty == true ? whole.dropLast() : whole).map {
       String(decoding: $0, as: UTF8.self)
     }

@@ -99,8 +99,8 @@ struct Parts: Sendable {
   func part(of request: Request) -> Part {
     if ControlPlaneService.operation(of: request) != nil { return .control }
     if request.claimedScope?.service == "s3" { return .s3 }
-    if Companions.service(of: request) != nil { return .companions }
     if RuntimeService.route(request.uri.path) != nil { return .runtime }
+    if Companions.service(of: request) != nil { return .companions }
     return Dashboard.serves(request.uri.path) ? .dashboard : .s3
   }
 

@@ -16,8 +16,10 @@ extension JobEngine {
       record = TuningRecord(request.json)
       record.warmStart = try request.loadParents(beside: folder.path)
     }
-    let runner = TuningTrainings(
-      engine: self, tuning: job, objectives: try request.definitions.map { try Objective($0) })
+    let runner = DefinitionRunners(
+      try zip(request.definitions, TuningRules.definitions(of: job.request)).map { request, definition in
+        TuningTrainings(engine: self, tuning: job, definition: definition, objective: try Objective(request))
+      })
     let run = try TuningRun(
       request, record: record, runner: runner, keep: { try folder.keep($0) }, tell: { _ in }, now: now)
     let last = try await stoppable(work) { try await run.run() }
@@ -60,23 +62,18 @@ extension JobEngine {
   }
 }
 
-/// The trainings of a tuning job, as training jobs of the store.
+/// The trainings of a tuning job's definition, as training jobs of the store.
 private struct TuningTrainings: JobRunner {
   let engine: JobEngine
   let tuning: Resource
-  /// Of each definition.
-  let objectives: [Objective]
+  let definition: JSON
+  let objective: Objective
 
   func run(
     _ order: JobOrder, report: @escaping @Sendable (JobProgress) async -> Verdict
   ) async throws -> JobOutcome {
     let work = JobEngine.Work(.trainingJob, order.name)
-    let definitions = TuningRules.definitions(of: tuning.request)
-    guard objectives.indices.contains(order.definition), definitions.indices.contains(order.definition) else {
-      return .failed("its definition is not there")
-    }
-    let (objective, definition) = (objectives[order.definition], definitions[order.definition])
-    try await prepare(order, definition)
+    try await prepare(order)
     let container = join(engine.folder(of: work), "opt-ml")
     let data = join(container, "output/data")
     try makeFolder(data)
@@ -109,7 +106,7 @@ private struct TuningTrainings: JobRunner {
   }
 
   /// Makes the training job, or lets one go on that has run before.
-  private func prepare(_ order: JobOrder, _ definition: JSON) async throws {
+  private func prepare(_ order: JobOrder) async throws {
     let hyperparameters = JSON.object(order.hyperparameters.mapValues { .string($0) })
     let time = engine.now()
     let former = try await engine.store.record(.trainingJob, order.name) { job in
@@ -128,7 +125,7 @@ private struct TuningTrainings: JobRunner {
     let arn = caller.arn(.trainingJob, order.name)
     var job = Resource(
       name: order.name, arn: arn, created: time, status: "InProgress", parent: tuning.name,
-      request: request(order.name, definition, hyperparameters))
+      request: request(order.name, hyperparameters))
     job.state["TuningJobArn"] = .string(tuning.arn)
     job.state["definition"] = definition["DefinitionName"]
     let statics = (definition["StaticHyperParameters"] ?? [:]).texts
@@ -142,7 +139,7 @@ private struct TuningTrainings: JobRunner {
   }
 
   /// What CreateTrainingJob would have got.
-  private func request(_ name: String, _ definition: JSON, _ hyperparameters: JSON) -> JSON {
+  private func request(_ name: String, _ hyperparameters: JSON) -> JSON {
     var request = definition.without(
       "DefinitionName", "TuningObjective", "HyperParameterRanges", "StaticHyperParameters",
       "HyperParameterTuningResourceConfig")

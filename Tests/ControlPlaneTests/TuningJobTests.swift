@@ -3,6 +3,8 @@ import Testing
 
 @testable import ControlPlane
 
+private let name: JSON = ["HyperParameterTuningJobName": "tuning"]
+
 @Suite("Tuning jobs")
 struct TuningJobTests {
   /// Its accuracy is its learning rate.
@@ -64,18 +66,23 @@ struct TuningJobTests {
     return several.merging(changes)
   }
 
-  private let name: JSON = ["HyperParameterTuningJobName": "tuning"]
+  /// Runs a tuning job to its end; its last description.
+  private func tune(_ desk: Desk, _ request: JSON) async throws -> JSON {
+    try await desk.ask("CreateHyperParameterTuningJob", request)
+    return try await end(desk)
+  }
+
+  private func end(_ desk: Desk, _ name: JSON = name) async throws -> JSON {
+    try await desk.wait("DescribeHyperParameterTuningJob", name, "HyperParameterTuningJobStatus", Desk.ended)
+  }
 
   @Test("its trainings are training jobs, and the best of them is named")
   func whole() async throws {
     try await withScratchFolder { folder in
       let desk = try Desk(folder, script: Self.trainer)
       desk.put("train/a.rec")
-      let name = name
       try await desk.working { desk in
-        try await desk.ask("CreateHyperParameterTuningJob", Self.request())
-        let job = try await desk.wait(
-          "DescribeHyperParameterTuningJob", name, "HyperParameterTuningJobStatus", Desk.ended)
+        let job = try await tune(desk, Self.request())
         #expect(job["HyperParameterTuningJobStatus"] == "Completed", "\(job)")
         #expect(
           job["TrainingJobStatusCounters"]?["Completed"] == 3
@@ -104,15 +111,13 @@ struct TuningJobTests {
     try await withScratchFolder { folder in
       let desk = try Desk(folder, script: "exec sleep 60")
       desk.put("train/a.rec")
-      let name = name
       try await desk.working { desk in
         try await desk.ask("CreateHyperParameterTuningJob", Self.request())
         for _ in 0..<500 where try await desk.ask("ListTrainingJobs")["TrainingJobSummaries"] == [] {
           try await Task.sleep(for: .milliseconds(10))
         }
         try await desk.ask("StopHyperParameterTuningJob", name)
-        let job = try await desk.wait(
-          "DescribeHyperParameterTuningJob", name, "HyperParameterTuningJobStatus", Desk.ended)
+        let job = try await end(desk)
         #expect(job["HyperParameterTuningJobStatus"] == "Stopped", "\(job)")
         #expect(job["TrainingJobStatusCounters"]?["InProgress"] == 0)
       }
@@ -147,11 +152,8 @@ struct TuningJobTests {
     try await withScratchFolder { folder in
       let desk = try Desk(folder, script: "exit 1")
       desk.put("train/a.rec")
-      let name = name
       try await desk.working { desk in
-        try await desk.ask("CreateHyperParameterTuningJob", Self.request())
-        let job = try await desk.wait(
-          "DescribeHyperParameterTuningJob", name, "HyperParameterTuningJobStatus", Desk.ended)
+        let job = try await tune(desk, Self.request())
         #expect(job["HyperParameterTuningJobStatus"] == "Failed" && job["BestTrainingJob"] == nil, "\(job)")
         #expect(job["FailureReason"]?.text?.isEmpty == false)
         #expect(job["TrainingJobStatusCounters"]?["NonRetryableError"] == 3)
@@ -184,11 +186,8 @@ struct TuningJobTests {
     try await withScratchFolder { folder in
       let desk = try Desk(folder, script: Self.trainer)
       desk.put("train/a.rec")
-      let name = name
       try await desk.working { desk in
-        try await desk.ask("CreateHyperParameterTuningJob", Self.several())
-        let job = try await desk.wait(
-          "DescribeHyperParameterTuningJob", name, "HyperParameterTuningJobStatus", Desk.ended)
+        let job = try await tune(desk, Self.several())
         #expect(job["HyperParameterTuningJobStatus"] == "Completed", "\(job)")
         #expect(job["TrainingJobDefinitions"]?.list?.map { $0["DefinitionName"] } == ["small", "large"])
         #expect(job["BestTrainingJob"]?["TrainingJobDefinitionName"] == "large")
@@ -233,7 +232,6 @@ struct TuningJobTests {
     try await withScratchFolder { folder in
       let desk = try Desk(folder, script: Self.trainer)
       desk.put("train/a.rec")
-      let name = name
       try await desk.working { desk in
         try await desk.ask("CreateHyperParameterTuningJob", Self.request())
         func warm(_ child: String, _ type: String) -> JSON {
@@ -248,16 +246,13 @@ struct TuningJobTests {
         #expect(
           await desk.refusal("CreateHyperParameterTuningJob", warm("early", "TransferLearning"))?.message
             .contains("must have ended") ?? false)
-        let parent = try await desk.wait(
-          "DescribeHyperParameterTuningJob", name, "HyperParameterTuningJobStatus", Desk.ended)
+        let parent = try await end(desk)
         func value(_ job: JSON?) -> Double {
           job?["FinalHyperParameterTuningJobObjectiveMetric"]?["Value"]?.number ?? -1
         }
         for (child, type) in [("same", "IdenticalDataAndAlgorithm"), ("other", "TransferLearning")] {
           try await desk.ask("CreateHyperParameterTuningJob", warm(child, type))
-          let job = try await desk.wait(
-            "DescribeHyperParameterTuningJob", ["HyperParameterTuningJobName": .string(child)],
-            "HyperParameterTuningJobStatus", Desk.ended)
+          let job = try await end(desk, ["HyperParameterTuningJobName": .string(child)])
           #expect(job["HyperParameterTuningJobStatus"] == "Completed", "\(job)")
           if child == "same" {
             let best = [value(parent["BestTrainingJob"]), value(job["BestTrainingJob"])]
@@ -303,10 +298,8 @@ struct TuningJobTests {
         try await first.ask("DescribeHyperParameterTuningJob", name)["HyperParameterTuningJobStatus"]
           == "InProgress")
       let second = try Desk(folder, script: count + "cat $3/input/data/train/a.rec\n" + Self.trainer)
-      let name = name
       try await second.working { desk in
-        let job = try await desk.wait(
-          "DescribeHyperParameterTuningJob", name, "HyperParameterTuningJobStatus", Desk.ended)
+        let job = try await end(desk)
         #expect(job["HyperParameterTuningJobStatus"] == "Completed", "\(job)")
         let jobs = try await desk.ask("ListTrainingJobsForHyperParameterTuningJob", name)
         #expect(job["TrainingJobStatusCounters"]?["Completed"] == 3, "\(jobs)")
@@ -334,11 +327,8 @@ struct TuningJobTests {
         """
       let desk = try Desk(folder, script: script + "\n" + Self.trainer)
       desk.put("train/a.rec", "as it was")
-      let name = name
       try await desk.working { desk in
-        try await desk.ask("CreateHyperParameterTuningJob", Self.request())
-        let job = try await desk.wait(
-          "DescribeHyperParameterTuningJob", name, "HyperParameterTuningJobStatus", Desk.ended)
+        let job = try await tune(desk, Self.request())
         #expect(job["HyperParameterTuningJobStatus"] == "Completed", "\(job)")
       }
       let jobs = scratchNames(folder + "/root/jobs")
@@ -359,7 +349,6 @@ struct TuningJobTests {
     try await withScratchFolder { folder in
       let first = try Desk(folder, script: "echo state > $3/checkpoints/c; touch $3/begun; exec sleep 60")
       first.put("train/a.rec")
-      let name = name
       try await first.working { desk in
         try await desk.ask("CreateHyperParameterTuningJob", Self.request())
         for _ in 0..<2000 where Self.runs(desk, "/begun").isEmpty {
@@ -370,8 +359,7 @@ struct TuningJobTests {
       try await first.api.store.update(.tuningJob, "tuning") { $0.status = "Stopping" }
       let second = try Desk(folder, script: "exit 0")
       try await second.working { desk in
-        let job = try await desk.wait(
-          "DescribeHyperParameterTuningJob", name, "HyperParameterTuningJobStatus", Desk.ended)
+        let job = try await end(desk)
         #expect(job["HyperParameterTuningJobStatus"] == "Stopped")
         for _ in 0..<500 {
           if try await desk.ask("ListTrainingJobs", ["StatusEquals": "InProgress"])["TrainingJobSummaries"]

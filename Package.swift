@@ -60,7 +60,7 @@ let package = Package(
 
     .target(name: "Files", dependencies: ["CLinux"], swiftSettings: strict),
     .target(name: "Records", dependencies: ["Files"], swiftSettings: strict),
-    .target(name: "Imaging", dependencies: ["CImaging", "CKernels"], swiftSettings: strict),
+    .target(name: "Imaging", dependencies: ["CImaging", "CKernels", "Files"], swiftSettings: strict),
     .target(
       name: "Predictions", dependencies: ["Files", "Records"], exclude: ["README.md"], swiftSettings: strict),
     .target(name: "Scoring", exclude: ["README.md"], swiftSettings: strict),

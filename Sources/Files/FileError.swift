@@ -15,6 +15,8 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     case tooLarge(byteCount: Int, limit: Int)
     /// Another process is writing the same output.
     case inUse
+    /// Another process keeps this output to itself; says which: "process 4711, since 2026-11-30 18:20:00 UTC".
+    case held(by: String)
     /// The folder that the file should be made in is not there.
     case noFolder(String)
   }
@@ -50,6 +52,7 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     case .changed: "it was changed while it was being read"
     case .tooLarge(let byteCount, let limit): "it has \(byteCount) bytes, more than the \(limit) allowed here"
     case .inUse: "another process is writing it now"
+    case .held(let holder): "it is in use by \(holder)"
     case .noFolder(let folder): "there is no folder \(folder) to write it in"
     }
   }

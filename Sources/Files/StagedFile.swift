@@ -10,6 +10,8 @@ public struct StagedFile: ~Copyable {
   public let finalPath: String
   public let partialPath: String
   private let descriptor: Int32
+  /// Where the file system has no `flock`.
+  private let lockFile: LockFile?
   private var buffer: [UInt8] = []
   /// Bytes already handed to the system.
   private var writtenByteCount: Int
@@ -27,11 +29,12 @@ public struct StagedFile: ~Copyable {
     self.partialPath = partialPath
     descriptor = opened.descriptor
     writtenByteCount = opened.byteCount
+    lockFile = opened.lockFile
     buffer.reserveCapacity(Self.bufferByteCount)
   }
 
   private static func openLocked(_ partialPath: String, for finalPath: String, emptied: Bool)
-    throws(FileError) -> (descriptor: Int32, byteCount: Int)
+    throws(FileError) -> (descriptor: Int32, byteCount: Int, lockFile: LockFile?)
   {
     var final = stat()
     if unsafe stat(finalPath, &final) == 0, let kind = describeSpecial(final.st_mode) {
@@ -43,12 +46,12 @@ public struct StagedFile: ~Copyable {
         if errno == ENOENT { throw FileError(.noFolder(folderName(finalPath)), path: finalPath) }
         throw FileError.last("write", partialPath)
       }
-      guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-        let code = errno
+      let lockFile: LockFile?
+      do throws(FileError) {
+        lockFile = try lockForWriting(descriptor, partialPath, of: finalPath)
+      } catch {
         close(descriptor)
-        if code == EINTR { continue }
-        throw FileError(
-          code == EWOULDBLOCK ? .inUse : .system(call: "lock", code: code), path: finalPath)
+        throw error
       }
       // The former owner may have given the file its final name between our open and our lock.
       var opened = stat()
@@ -69,7 +72,7 @@ public struct StagedFile: ~Copyable {
         close(descriptor)
         throw error
       }
-      return (descriptor, emptied ? 0 : Int(opened.st_size))
+      return (descriptor, emptied ? 0 : Int(opened.st_size), lockFile)
     }
   }
 

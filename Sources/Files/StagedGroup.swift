@@ -12,7 +12,9 @@ import Glibc
 public struct StagedGroup: ~Copyable {
   private let folder: String
   private let descriptor: Int32
-  private var finalPaths: [String] = []
+  /// Where the file system has no `flock`.
+  private let lockFile: LockFile?
+  private var finalPaths: [ByteName] = []
 
   /// - Parameter folder: it, or folders in it, take the files. It must be there.
   /// - Throws: `.inUse`.
@@ -20,10 +22,11 @@ public struct StagedGroup: ~Copyable {
     descriptor = unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     self.folder = folder
     guard descriptor >= 0 else { throw FileError.last("open", folder) }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-      let code = errno
+    do throws(FileError) {
+      lockFile = try lockForWriting(descriptor, join(folder, ".imrec"), of: folder)
+    } catch {
       close(descriptor)
-      throw FileError(code == EWOULDBLOCK ? .inUse : .system(call: "lock", code: code), path: folder)
+      throw error
     }
   }
 
@@ -32,7 +35,7 @@ public struct StagedGroup: ~Copyable {
   /// Files that have no final name yet.
   public var count: Int { finalPaths.count }
 
-  public func contains(_ finalPath: String) -> Bool { finalPaths.contains(finalPath) }
+  public func contains(_ finalPath: String) -> Bool { finalPaths.contains(ByteName(finalPath)) }
 
   /// Writes one file; its folder must be there.
   ///
@@ -46,7 +49,7 @@ public struct StagedGroup: ~Copyable {
       unsafe unlink(path)
       throw FileError(.system(call: "write", code: code), path: path)
     }
-    finalPaths.append(finalPath)
+    finalPaths.append(ByteName(finalPath))
   }
 
   /// Waits until the disk has all files, then gives them their names.
@@ -55,7 +58,7 @@ public struct StagedGroup: ~Copyable {
   public mutating func publish(last: Bool = false) throws(FileError) {
     if !finalPaths.isEmpty {
       try sync()
-      while let path = finalPaths.last {
+      while let path = finalPaths.last?.text {
         guard unsafe rename(path + ".partial", path) == 0 else { throw FileError.last("rename", path) }
         finalPaths.removeLast()
       }
@@ -65,7 +68,7 @@ public struct StagedGroup: ~Copyable {
 
   /// Removes what has no final name yet.
   public mutating func discard() {
-    for path in finalPaths { unsafe unlink(path + ".partial") }
+    for path in finalPaths { unsafe unlink(path.text + ".partial") }
     finalPaths = []
   }
 

@@ -83,9 +83,3 @@ private func escaped(_ scalar: Unicode.Scalar) -> String {
   default: String(scalar)
   }
 }
-
-/// Whether `left` stands before `right` by code point, Python's order, which is that of the UTF-8 bytes.
-/// (`String`'s own `<` takes NFC and NFD spellings for equal.)
-func precedes(_ left: String, _ right: String) -> Bool {
-  left.utf8.lexicographicallyPrecedes(right.utf8)
-}

@@ -9,6 +9,8 @@ struct StagedFolder: ~Copyable {
   let finalPath: String
   private let partialPath: String
   private let descriptor: Int32
+  /// Where the file system has no `flock`.
+  private let lockFile: LockFile?
   /// What is yet to be synced, files and the folders they are in.
   private var written: [String] = []
 
@@ -24,10 +26,9 @@ struct StagedFolder: ~Copyable {
     }
     let partialPath = finalPath + ".partial"
     try makeFolder(partialPath)
-    let descriptor = try openLocked(partialPath, for: finalPath)
+    (descriptor, lockFile) = try openLocked(partialPath, for: finalPath)
     self.finalPath = finalPath
     self.partialPath = partialPath
-    self.descriptor = descriptor
   }
 
   deinit { close(descriptor) }
@@ -83,20 +84,17 @@ struct StagedFolder: ~Copyable {
   }
 }
 
-private func openLocked(_ partialPath: String, for finalPath: String) throws -> Int32 {
+private func openLocked(_ partialPath: String, for finalPath: String) throws -> (Int32, LockFile?) {
   let descriptor = unsafe open(partialPath, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
   guard descriptor >= 0 else { throw failure("open", partialPath) }
-  guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-    close(descriptor)
-    throw FileError(.inUse, path: finalPath)
-  }
   do {
+    let lockFile = try lockForWriting(descriptor, partialPath, of: finalPath)
     try empty(partialPath)
+    return (descriptor, lockFile)
   } catch {
     close(descriptor)
     throw error
   }
-  return descriptor
 }
 
 private func failure(_ call: String, _ path: String) -> FileError {

@@ -57,7 +57,7 @@ private func remedy(for reason: FileError.Reason) -> String? {
   switch reason {
   case .system(_, ENOSPC), .system(_, EDQUOT): "Make room and run the command again."
   case .system(_, EACCES), .system(_, EPERM): "Run as a user who may, or change the permissions (chmod)."
-  case .inUse: "Wait until it ends, or choose another prefix."
+  case .inUse, .held: "Wait until it ends, or choose another prefix."
   default: nil
   }
 }

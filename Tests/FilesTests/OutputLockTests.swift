@@ -1,0 +1,68 @@
+import Glibc
+import TestSupport
+import Testing
+
+@testable import Files
+
+@Suite("The lock of an output")
+struct OutputLockTests {
+  /// As a file system without `flock` answers.
+  private static func noLocks(_ descriptor: Int32) -> Int32 {
+    errno = ENOLCK
+    return -1
+  }
+
+  @Test("is had by one at a time, who is named, and leaves nothing behind")
+  func oneAtATime() throws {
+    try withScratchFolder { folder in
+      do {
+        let lock = try OutputLock(folder: folder)
+        #expect(!lock.isByFileOnly)
+        let error = #expect(throws: FileError.self) { _ = try OutputLock(folder: folder) }
+        #expect(
+          error?.description.hasPrefix("\(folder): it is in use by process \(getpid()), since 20") == true)
+      }
+      #expect(scratchNames(folder) == [])
+      _ = try OutputLock(prefix: folder + "/photos")
+      #expect(throws: FileError(.noFolder(folder + "/none"), path: folder + "/none/x")) {
+        _ = try OutputLock(prefix: folder + "/none/x")
+      }
+    }
+  }
+
+  @Test(
+    "without flock the file is the lock: taken over from a process that has ended, not from another machine's"
+  )
+  func byFileOnly() throws {
+    try withScratchFolder { folder in
+      let path = folder + "/lock"
+      func take() throws -> Bool {
+        let lock = try OutputLock(file: path, of: folder, lock: Self.noLocks)
+        return lock.isByFileOnly
+      }
+      #expect(try take())
+      #expect(scratchNames(folder) == [])
+      var host = [CChar](repeating: 0, count: 256)
+      gethostname(&host, 255)
+      let here = String(cString: host)
+      writeScratchFile(path, Array("\(here)\n1\n0\n2026-01-01 00:00:00 UTC\n".utf8))
+      #expect(try take(), "process 1 started at another time")
+      let other = Array("far\n4711\n12\n2026-01-01 00:00:00 UTC\n".utf8)
+      writeScratchFile(path, other)
+      #expect(
+        throws: FileError(
+          .held(by: "process 4711 on far, since 2026-01-01 00:00:00 UTC (\(path))"), path: folder)
+      ) { _ = try take() }
+      #expect(readScratchBytes(path) == other && scratchNames(folder) == ["lock"])
+    }
+  }
+
+  @Test("a file that a killed process left behind is taken over")
+  func leftBehind() throws {
+    try withScratchFolder { folder in
+      writeScratchFile(folder + "/.imrec.lock", Array("rubbish".utf8))
+      _ = try OutputLock(folder: folder)
+      #expect(scratchNames(folder) == [])
+    }
+  }
+}

@@ -58,8 +58,10 @@ struct ModelArchive {
     else {
       throw ModelError("\(path): the name of entry \(entryCount) is not UTF-8")
     }
-    let parts = name.split(separator: "/").filter { $0 != "." }.map(String.init)
-    guard !name.hasPrefix("/"), !parts.contains("..") else {
+    // By bytes: Swift takes a slash with a mark behind it for another character.
+    let parts = name.utf8.split(separator: UInt8(ascii: "/")).filter { !$0.elementsEqual(".".utf8) }
+      .map { String(Substring($0)) }
+    guard name.utf8.first != UInt8(ascii: "/"), !parts.contains("..") else {
       throw ModelError("\(path): \(shown(name)): an entry leads out of the archive")
     }
     let isLink = unsafe archive_entry_hardlink(entry) != nil || archive_entry_symlink(entry) != nil

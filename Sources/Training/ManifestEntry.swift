@@ -2,14 +2,14 @@ import Files
 import FoundationEssentials
 
 /// One line of an augmented manifest: the image's path and its labels.
-struct ManifestEntry {
-  let path: String
-  let labels: [Double]
+package struct ManifestEntry {
+  package let path: String
+  package let labels: [Double]
 
   /// - Parameters:
   ///   - place: file and line, for errors.
   ///   - classCount: of multi-label data; nil where an image has one label.
-  init(
+  package init(
     _ line: some Collection<UInt8>, _ options: ManifestOptions, at place: String, classCount: Int?
   ) throws(TrainingError) {
     let values: [String: Value]

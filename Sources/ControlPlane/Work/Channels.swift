@@ -19,12 +19,15 @@ package struct Channels {
   /// The objects of a prefix. Paths are the keys after the prefix, or, where it ends within a name, after its last `/`.
   func items(prefix uri: String) async throws -> [Item] {
     let place = try ObjectPlace(uri)
-    let found = try await objects.list(place, most: nil).filter { !$0.key.hasSuffix("/") }
+    let found = try await objects.list(place, most: nil).filter { !$0.key.hasByteSuffix("/") }
     guard !found.isEmpty else { throw Fault(description: "No S3 objects found under S3 URL \"\(uri)\"") }
-    let base = place.key.isEmpty || place.key.hasSuffix("/") ? place.key : place.key + "/"
-    let isFolder = found.allSatisfy { $0.key.hasPrefix(base) }
+    let base = place.key.isEmpty || place.key.hasByteSuffix("/") ? place.key : place.key + "/"
+    let isFolder = found.allSatisfy { $0.key.hasBytePrefix(base) }
     let start = isFolder ? base : Self.folder(of: place.key)
-    return try found.map { Item(object: $0, path: try Self.safe(String($0.key.dropFirst(start.count)))) }
+    return try found.map { object in
+      let path = String(decoding: object.key.utf8.dropFirst(start.utf8.count), as: UTF8.self)
+      return Item(object: object, path: try Self.safe(path))
+    }
   }
 
   /// The objects that a manifest names: `[{"prefix": "s3://bucket/prefix"}, "relative/path", ...]`.

@@ -13,9 +13,12 @@ public struct ObjectPlace: Hashable, Sendable, CustomStringConvertible {
     guard uri.hasPrefix("s3://") else {
       throw .invalid("\(uri) is no S3 URI that is read here; s3://bucket/key is expected")
     }
-    let parts = uri.dropFirst(5).split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+    // By bytes: Swift takes a slash with a mark behind it for another character.
+    let parts = uri.utf8.dropFirst(5).split(
+      separator: UInt8(ascii: "/"), maxSplits: 1, omittingEmptySubsequences: false
+    ).map { String(Substring($0)) }
     guard let bucket = parts.first, !bucket.isEmpty else { throw .invalid("\(uri) names no bucket") }
-    self.init(bucket: String(bucket), key: parts.count > 1 ? String(parts[1]) : "")
+    self.init(bucket: bucket, key: parts.count > 1 ? parts[1] : "")
   }
 
   public var description: String { "s3://\(bucket)/\(key)" }

@@ -58,6 +58,28 @@ struct BadInputTests {
     }
   }
 
+  @Test("that is doubtful is packed, named in the words, the JSON and the report, and refused with --strict")
+  func doubtful() throws {
+    try withScratchFolder { folder in
+      for number in 0..<3 { writeScratchFile("\(folder)/photos/a/\(number).jpg", try jpeg(seed: number)) }
+      writeScratchFile("\(folder)/photos/a/open.jpg", try jpeg(64, 48).dropLast(2))
+      let arguments = ["convert", "photos", "c", "--train-ratio", "1", "--pass-through", "--quiet", "--json"]
+      let run = imrec.run(arguments, in: folder)
+      #expect(run.status == 0, "\(run)")
+      #expect(run.errors.hasPrefix("doubtful: a/open.jpg: the image may be damaged near byte"), "\(run)")
+      let report = readScratchFile(folder + "/c-report.json")
+      for text in [run.output, report] {
+        let list = text.split(separator: "\"doubtful\"").last ?? ""
+        #expect(list.prefix { $0 != "]" }.contains("open.jpg"), "\(text)")
+      }
+      let check = imrec.run(["verify", "c-train.rec", "--json"], in: folder)
+      #expect(check.status == 0 && check.output.contains("the end marker is missing"), "\(check)")
+      let strict = imrec.run(arguments + ["--strict"], in: folder)
+      #expect(
+        strict.status == 1 && strict.errors.contains("a/open.jpg: the image may be damaged"), "\(strict)")
+    }
+  }
+
   @Test("of a shape that would grow beyond a JPEG is skipped", arguments: [(1, 400), (400, 1)])
   func thin(_ width: Int, _ height: Int) throws {
     try withScratchFolder { folder in

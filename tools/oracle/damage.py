@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Compares what imrec says of damaged pictures with libjpeg's djpeg, and with what was done to PNGs.
 
-2,000 JPEGs are damaged from photographs (generated ones without --photos), a part of them made progressive, grey,
-arithmetic-coded or with restart markers first. djpeg warns of a file, or fails: imrec must call it damaged or doubtful.
-djpeg is silent: imrec must call it whole, except for what libjpeg does not see (`explained`). `imrec verify`, `imrec pack`
-and `imrec pack --pass-through` must agree.
+2,000 photographs are damaged (generated pictures without --photos), a part of them made progressive, grey,
+arithmetic-coded or with restart markers first. Where djpeg warns or fails, imrec must call the file damaged or
+doubtful; where djpeg is silent, whole, except for what libjpeg does not see (`explained`). `imrec verify`,
+`imrec pack` and `imrec pack --pass-through` must agree.
 
-Needs djpeg, cjpeg and jpegtran (Debian's libjpeg-turbo-progs) and nothing beyond Python's own modules.
+Needs djpeg and jpegtran (Debian's libjpeg-turbo-progs) and nothing beyond Python's own modules.
 """
 import collections
 import concurrent.futures
@@ -23,7 +23,7 @@ import zlib
 from comparison import Comparison, arguments, finish, run, said
 
 SEED, COUNT = 15, 2000
-# The picture is the same after these; what libjpeg writes then, our own decoder reads or leaves to libjpeg.
+# Options of jpegtran: the picture stays, but its data are coded otherwise.
 FORMS = [(), (), (), ("-restart", "1"), ("-restart", "5B"), ("-optimize",), ("-progressive",),
          ("-progressive", "-restart", "1"), ("-grayscale",), ("-arithmetic",)]
 # What libjpeg does not look for, and its fast way through a buffer passes over.
@@ -120,8 +120,8 @@ def same(_, data):
     return data
 
 
-DAMAGE = [forty_bytes, forty_bytes, one_bit, one_bit, header_bits, cut, cut_last, cut_and_closed, zeros, noise, lost, added,
-          padded, junk, marker, same]
+DAMAGE = [forty_bytes, forty_bytes, one_bit, one_bit, header_bits, cut, cut_last, cut_and_closed, zeros, noise, lost,
+          added, padded, junk, marker, same]
 
 
 def damaged_jpegs(sources, folder, count=COUNT, seed=SEED):
@@ -176,8 +176,10 @@ def imrec_says(found, root, names):
     listed.write_text("".join(f"{number}\t0\t{name}\n" for number, name in enumerate(names)))
     verdicts = {}
     for how, words in (("pack", ["--resize", "32"]), ("pack --pass-through", ["--pass-through"])):
-        told = document(run(found.imrec, "pack", listed, root, "-o", found.scratch / "made.rec", "--json", "--quiet", *words))
-        verdicts[how] = {item["path"]: (kind, item["reason"]) for kind in ("doubtful", "skipped") for item in told[kind]}
+        made = found.scratch / "made.rec"
+        told = document(run(found.imrec, "pack", listed, root, "-o", made, "--json", "--quiet", *words))
+        verdicts[how] = {item["path"]: (kind, item["reason"])
+                         for kind in ("doubtful", "skipped") for item in told[kind]}
     # Records of all files, as a tool that looks at none would make them.
     with open(kept, "wb") as out:
         for number, name in enumerate(names):

@@ -1,4 +1,5 @@
 import Files
+import Records
 
 extension Truth {
   /// JSON lines, each an object with a path and a label; also SageMaker's augmented manifest, whose label stands
@@ -31,6 +32,12 @@ extension Truth {
         ))
       return
     }
+    if !parser.candidates.isEmpty {
+      return reject(
+        path,
+        "any of \(parser.candidates.prefix(5).joined(separator: ", ")) may be its label; name one of them label"
+      )
+    }
     guard let label = parser.label else {
       reject(
         path, "it has no label; a key \(Self.labelColumns.prefix(4).joined(separator: ", ")) is expected")
@@ -45,6 +52,8 @@ extension Truth {
 private struct TruthLineParser {
   var path: [UInt8]?
   var label: [UInt8]?
+  /// Where several keys may be the label, those.
+  private(set) var candidates: [String] = []
   private var pathRank = Int.max
   private var labelRank = Int.max
   /// Scalars under keys of no known meaning, and keys that end in `-metadata`.
@@ -70,8 +79,18 @@ private struct TruthLineParser {
     }
     scanner.skipBlanks(bytes)
     if scanner.cursor < bytes.count { throw scanner.fault("the end of the line", bytes) }
-    if label == nil {
-      label = others.first { other in metadata.contains(other.key + Array("-metadata".utf8)) }?.value
+    if label == nil, !metadata.isEmpty { takeDescribedLabel() }
+  }
+
+  private mutating func takeDescribedLabel() {
+    func name(_ key: [UInt8]) -> String { String(decoding: key, as: UTF8.self) }
+    switch LabelAttribute(among: (others.map { $0.key } + metadata).map(name)) {
+    case .named(let found):
+      let key = Array(found.utf8)
+      guard metadata.contains(key + Array(LabelAttribute.suffix.utf8)) else { return }
+      label = others.first { $0.key == key }?.value
+    case .several(let names): candidates = names
+    case .none: break
     }
   }
 
@@ -79,7 +98,7 @@ private struct TruthLineParser {
     throws(JSONFault)
   {
     guard let value = try scalar(bytes, &scanner) else {
-      if key.suffix(9).elementsEqual("-metadata".utf8) { metadata.append(key) }
+      if key.suffix(9).elementsEqual(LabelAttribute.suffix.utf8) { metadata.append(key) }
       return
     }
     let name = String(decoding: key, as: UTF8.self)

@@ -141,7 +141,7 @@ let package = Package(
     .target(
       name: "ControlPlane",
       dependencies: [
-        "CZlib", "Files", "Jobs", "Models", "Objects", "Records", "Tuning",
+        "CZlib", "Files", "Jobs", "Models", "Objects", "Records", "Training", "Tuning",
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Logging", package: "swift-log"),
       ],

@@ -1,4 +1,5 @@
 import Files
+import Records
 
 extension Truth {
   /// JSON lines, or one array, of objects with a path and a label; also SageMaker's augmented manifest, whose label
@@ -85,19 +86,30 @@ private struct TruthLineParser {
     if wanted.label == nil { findLabel() }
   }
 
-  /// SageMaker's rule goes first: what has metadata beside it is a label, whatever its name.
+  /// What has metadata beside it is a label, whatever its name; then the names that labels often have.
   private mutating func findLabel() {
-    let described = others.filter { metadata.contains($0.key + Array("-metadata".utf8)) }
-    if described.count == 1 { label = described[0].value }
-    if described.count > 1 { (label, isAmbiguous) = (nil, true) }
-    if label == nil { candidates = (isAmbiguous ? described : others).map(\.key) }
+    let rule =
+      metadata.isEmpty
+      ? .none : LabelAttribute(among: (others.map(\.key) + metadata).map { String(decoding: $0, as: UTF8.self) })
+    switch rule {
+    case .named(let name) where isDescribed(name): label = others.first { $0.key.elementsEqual(name.utf8) }?.value
+    case .several(let names) where names.allSatisfy(isDescribed):
+      (label, isAmbiguous) = (nil, true)
+      candidates = names.map { Array($0.utf8) }
+    default: if label == nil { candidates = others.map(\.key) }
+    }
+  }
+
+  private func isDescribed(_ name: String) -> Bool {
+    metadata.contains(Array(name.utf8) + Array(LabelAttribute.suffix.utf8))
+  }
   }
 
   private mutating func member(_ key: [UInt8], _ bytes: Span<UInt8>, _ scanner: inout JSONScanner)
     throws(JSONFault)
   {
     guard let value = try scalar(bytes, &scanner) else {
-      if key.suffix(9).elementsEqual("-metadata".utf8) { metadata.insert(key) }
+      if key.suffix(9).elementsEqual(LabelAttribute.suffix.utf8) { metadata.insert(key) }
       return
     }
     if let rank = Self.rank(of: key, wanted.image, among: Truth.pathColumns) {

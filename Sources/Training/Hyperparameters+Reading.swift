@@ -3,7 +3,7 @@ import FoundationEssentials
 
 extension Hyperparameters {
   /// SageMaker's tuning adds this one; it says nothing to a training.
-  static let ignored = ["_tuning_objective_metric"]
+  static let ignored = [TrainingContainer.tuningMark]
 
   /// The defaults of the algorithm, of the recipe if one is given, and these values.
   ///

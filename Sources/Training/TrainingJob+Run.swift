@@ -35,14 +35,14 @@ extension TrainingJob {
       ranks: ranks)
     var summary = TrainingSummary()
     var record = checkpoint?.record ?? TrainingRecord()
-    var skipped: [String: String] = [:]
+    var skipped: Set<ByteName> = []
     var untold: [Batches.Fault] = []
     func note(_ faults: [Batches.Fault]) {
       guard ranks.isFirst else {
         untold += faults
         return
       }
-      for fault in faults where skipped.updateValue(fault.reason, forKey: fault.name) == nil {
+      for fault in faults where skipped.insert(ByteName(fault.name)).inserted {
         summary.skipped.append(Skip(path: fault.name, reason: fault.reason))
         tell(.warning("\(fault)"))
       }
@@ -146,7 +146,8 @@ extension TrainingJob {
     return options
   }
 
-  private var metricsPath: String { join(outputFolder, "metrics.jsonl") }
+  static let metricsName = "metrics.jsonl"
+  private var metricsPath: String { join(outputFolder, Self.metricsName) }
   private var reportPath: String { join(outputFolder, "training.html") }
 
   /// Both anew: a run that was resumed leaves no epoch twice.

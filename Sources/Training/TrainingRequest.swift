@@ -18,6 +18,8 @@ public struct TrainingRequest: Sendable {
   public var checkpointFolder: String?
   /// Goes on after the checkpoint, if there is one.
   public var resumes = false
+  /// A training that is in the folders may be replaced; else, and where it is not gone on with, it is left alone.
+  public var replaces = false
   /// Batches between two checkpoints within an epoch.
   public var checkpointEvery: Int?
   /// A trained model to start from: a folder or an archive.

@@ -42,7 +42,13 @@ struct Failure {
       remedy = nil
     case let error as TrainingError:
       sentence = error.description
-      remedy = nil
+      remedy =
+        switch error.lack {
+        case .label: "Name it with --label-attribute; in a job's request, AttributeNames does."
+        case .permission:
+          "With --resume the training there goes on, with --overwrite it is replaced; or choose another folder."
+        case nil: nil
+        }
     case let error as TuningError:
       sentence = error.description
       remedy = error.remedy

@@ -122,7 +122,7 @@ public struct Ledger: Sendable {
         if states[entry] == .missing {
           ruleCounts[rule, default: 0] += 1
           if rule == .stem || rule == .spelling || rule == .folder, examples[rule] == nil {
-            examples[rule] = (plan.origin(row), plan.truth.path(entry))
+            examples[rule] = (plan.name(row) ?? plan.origin(row), plan.truth.path(entry))
           }
         }
         return entry
@@ -209,7 +209,8 @@ public struct Ledger: Sendable {
     if plan.mode == .byName && !hasLookedForLookalikes {
       hasLookedForLookalikes = true
       let images = states.indices.filter { states[$0] == .missing }
-      let alike = Lookalikes(plan.truth, images: images, outputs: strangers)
+      let alike = Lookalikes(
+        plan.truth, images: images, outputs: strangers, folderCount: plan.source.commonFolderCount)
       fittingFolders = alike.folders
       if !alike.matches.isEmpty {
         plan = plan.adding(alike.matches)

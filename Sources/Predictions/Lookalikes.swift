@@ -9,14 +9,17 @@ struct Lookalikes {
   /// - Parameters:
   ///   - images: places in the truth of images that have no output.
   ///   - outputs: names that fit no image.
-  init(_ truth: Truth, images: [Int], outputs: [[UInt8]]) {
+  ///   - folderCount: of the folders that all outputs are in; they say nothing of the images.
+  init(_ truth: Truth, images: [Int], outputs: [[UInt8]], folderCount: Int) {
     guard truth.kind != .records, !images.isEmpty, !outputs.isEmpty else { return }
     let outputs = Array(Set(outputs)).sorted { $0.lexicographicallyPrecedes($1) }
-    joinSpellings(truth, images, outputs)
+    joinSpellings(truth, images, outputs, folderCount)
     joinFolder(truth, images, outputs.filter { matches[$0] == nil })
   }
 
-  private mutating func joinSpellings(_ truth: Truth, _ images: [Int], _ outputs: [[UInt8]]) {
+  private mutating func joinSpellings(
+    _ truth: Truth, _ images: [Int], _ outputs: [[UInt8]], _ folderCount: Int
+  ) {
     let common = truth.paths.commonFolderByteCount
     let front = truth.count > 0 ? Self.folders(truth.paths[0].prefix(common)) : []
     // Keyed by plain Strings: here all forms of a character are to count as one, which is what String's equality does.
@@ -30,10 +33,9 @@ struct Lookalikes {
       let parts = Self.folders(output)
       for start in 0..<min(parts.count, 64) {
         let key = parts[start...].joined(separator: "/")
-        guard places[key] != nil, zip(front.reversed(), parts[..<start].reversed()).allSatisfy({ $0 == $1 })
-        else {
-          continue
-        }
+        guard places[key] != nil else { continue }
+        let agrees = zip(front.reversed(), parts[..<start].reversed()).allSatisfy { $0 == $1 }
+        guard agrees || start == folderCount else { continue }
         groups[key, default: []].append(output)
         break
       }

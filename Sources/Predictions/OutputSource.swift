@@ -95,6 +95,12 @@ public struct OutputSource: Sendable {
     return content
   }
 
+  /// How many folders all outputs are in, one below the other.
+  var commonFolderCount: Int {
+    guard case .folder(let folder) = kind, folder.files.count > 0 else { return 0 }
+    return folder.files[0].prefix(folder.commonFolderByteCount).count { $0 == UInt8(ascii: "/") }
+  }
+
   /// How many outputs there are; `nil` for lines, which are counted while they are read.
   public var count: Int? {
     switch kind {

@@ -30,7 +30,7 @@ extension Comparison {
       details.append(
         Detail(
           Comparison.joinedName,
-          "\(shared.lookalikes.count) of another Unicode form or case, such as \(example.a) with \(example.b)"
+          "\(shared.lookalikes.count) \(shared.lookalikes.count == 1 ? "image" : "images") whose names differ in Unicode form or case, such as \(example.a) and \(example.b)"
         ))
     }
     seed = options.seed

@@ -44,7 +44,7 @@ private struct GateParser {
       gates.append(rest.starts(with: "class:".utf8) ? try classGate() : try wholeGate())
     } while take(",")
     guard rest.isEmpty else { throw bad("a comma is expected before \"\(words(rest))\"") }
-    let faults = gates.compactMap(rangeFault)
+    let faults = gates.compactMap { rangeFault($0) }
     if !faults.isEmpty { throw bad(faults.joined(separator: "; ")) }
     return gates
   }

@@ -17,6 +17,8 @@ enum RootHelp {
     guard !word.hasBytePrefix("-"), word != "help", !verbs.contains(where: { hasSameBytes($0, word) }) else {
       return nil
     }
+    let shown = Imrec.configuration.groupedSubcommands.flatMap(\.subcommands)
+      .filter { $0.configuration.shouldDisplay }.compactMap { $0.configuration.commandName }
     let spelt = Array(word.lowercased().utf8.prefix(40))
     let near = verbs.map { (distance: editDistance(spelt, Array($0.utf8)), verb: $0) }
       .filter {
@@ -24,7 +26,8 @@ enum RootHelp {
       }
       .min { ($0.distance, $0.verb) < ($1.distance, $1.verb) }
     return "Error: there is no verb '\(printable(String(word.prefix(40))))'"
-      + (near.map { "; did you mean '\($0.verb)'?" } ?? "") + "\n  'imrec --help' lists them.\n"
+      + (near.map { "; did you mean '\($0.verb)'?" } ?? "; the verbs are \(shown.joined(separator: ", "))")
+      + "\n  'imrec --help' says what they do.\n"
   }
 
   static var text: String {

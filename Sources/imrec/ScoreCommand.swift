@@ -171,7 +171,8 @@ struct ScoreCommand: AsyncParsableCommand {
   /// How two names differ that are spelt in two ways.
   private func difference(_ output: String, _ image: String) -> String {
     // By String's own equality, which takes all forms of a character for one.
-    if output.hasPrefix(image) || output.contains(image) { return "Unicode form" }
+    let parts = zip(output.split(separator: "/").reversed(), image.split(separator: "/").reversed())
+    if parts.allSatisfy({ $0 == $1 }) { return "Unicode form" }
     if output.utf8.contains(UInt8(ascii: "\\")) || image.utf8.contains(UInt8(ascii: "\\")) {
       return "kind of slashes"
     }

@@ -90,9 +90,11 @@ private struct TruthLineParser {
   private mutating func findLabel() {
     let rule =
       metadata.isEmpty
-      ? .none : LabelAttribute(among: (others.map(\.key) + metadata).map { String(decoding: $0, as: UTF8.self) })
+      ? .none
+      : LabelAttribute(among: (others.map(\.key) + metadata).map { String(decoding: $0, as: UTF8.self) })
     switch rule {
-    case .named(let name) where isDescribed(name): label = others.first { $0.key.elementsEqual(name.utf8) }?.value
+    case .named(let name) where isDescribed(name):
+      label = others.first { $0.key.elementsEqual(name.utf8) }?.value
     case .several(let names) where names.allSatisfy(isDescribed):
       (label, isAmbiguous) = (nil, true)
       candidates = names.map { Array($0.utf8) }
@@ -102,7 +104,6 @@ private struct TruthLineParser {
 
   private func isDescribed(_ name: String) -> Bool {
     metadata.contains(Array(name.utf8) + Array(LabelAttribute.suffix.utf8))
-  }
   }
 
   private mutating func member(_ key: [UInt8], _ bytes: Span<UInt8>, _ scanner: inout JSONScanner)

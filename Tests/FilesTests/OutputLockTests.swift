@@ -37,19 +37,20 @@ struct OutputLockTests {
   func byFileOnly() throws {
     try withScratchFolder { folder in
       let path = folder + "/lock"
-      func take() throws -> Bool {
+      func take() throws(FileError) -> Bool {
         let lock = try OutputLock(file: path, of: folder, lock: Self.noLocks)
         return lock.isByFileOnly
       }
-      let isByFileOnly = try take()
-      #expect(isByFileOnly)
+      let isTaken = try take()
+      #expect(isTaken)
       #expect(scratchNames(folder) == [])
       var host = [CChar](repeating: 0, count: 256)
       gethostname(&host, 255)
       let here = String(decoding: host.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
       writeScratchFile(path, Array("\(here)\n1\n0\n2026-01-01 00:00:00 UTC\n".utf8))
+      // Process 1 started at another time.
       let isTakenOver = try take()
-      #expect(isTakenOver, "process 1 started at another time")
+      #expect(isTakenOver)
       let other = Array("far\n4711\n12\n2026-01-01 00:00:00 UTC\n".utf8)
       writeScratchFile(path, other)
       #expect(

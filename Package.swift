@@ -63,7 +63,7 @@ let package = Package(
     .target(name: "Imaging", dependencies: ["CImaging", "CKernels", "Files"], swiftSettings: strict),
     .target(
       name: "Predictions", dependencies: ["Files", "Records"], exclude: ["README.md"], swiftSettings: strict),
-    .target(name: "Scoring", exclude: ["README.md"], swiftSettings: strict),
+    .target(name: "Scoring", dependencies: ["Files"], exclude: ["README.md"], swiftSettings: strict),
     .target(
       name: "Reporting",
       dependencies: [
@@ -270,7 +270,7 @@ let package = Package(
       dependencies: ["Pipelines", "Files", "Records", "Imaging", "Scoring", "TestSupport"],
       swiftSettings: tests),
     .testTarget(
-      name: "ScoringTests", dependencies: ["Scoring", "TestSupport"], exclude: ["Goldens"],
+      name: "ScoringTests", dependencies: ["Scoring", "Files", "TestSupport"], exclude: ["Goldens"],
       swiftSettings: tests),
     .testTarget(
       name: "ReportingTests",

@@ -15,8 +15,9 @@ typedef struct png_reader {
   img_error *error;  // of the call under way
   img_error doubt;
   uint8_t *stored;   // a picture that is still to be turned, or a row for nothing
-  size_t surplus;    // bytes of compressed data read after the last row
-  bool has_all_rows, past_end;
+  size_t stored_row_bytes;
+  size_t last_bytes, most_last_bytes;  // of compressed data, read from the last row on
+  bool is_at_last_row, past_end;
 } png_reader;
 
 // Compressed data after the last row are unpacked for their checksum. So many of them make 66 MB.
@@ -43,10 +44,9 @@ static void note(png_reader *reader, img_code code, size_t offset, const char *w
 }
 
 // libpng warns of much that no pixel depends on, such as a profile that it does not like. The checksum after the last
-// pixel means damage; compressed data too many, or in a second place, and colours that the palette lacks are doubtful.
+// pixel means damage; compressed data too many and colours that the palette lacks are doubtful.
 static void on_warning(png_structp codec, png_const_charp words) {
-  static const char *const doubtful[] = {"oo much image data", "xtra compressed data", "oo many IDAT",
-                                         "palette index exceeding"};
+  static const char *const doubtful[] = {"oo much image data", "xtra compressed data", "palette index exceeding"};
   png_reader *reader = png_get_error_ptr(codec);
   if (strstr(words, "incorrect data check") != NULL) on_error(codec, words);
   for (size_t i = 0; i < sizeof doubtful / sizeof *doubtful; i++)
@@ -62,9 +62,10 @@ static void read_bytes(png_structp codec, png_bytep to, size_t count) {
     reader->past_end = true;
     png_error(codec, "the file ends");
   }
-  if (reader->has_all_rows && png_get_io_chunk_type(codec) == data_chunk) {
-    reader->surplus += count;
-    if (reader->surplus > most_surplus) leave(reader, img_excessive, "there are more data than its rows can hold");
+  if (reader->is_at_last_row && png_get_io_chunk_type(codec) == data_chunk) {
+    reader->last_bytes += count;
+    if (reader->last_bytes > reader->most_last_bytes)
+      leave(reader, img_excessive, "there are more data than its rows can hold");
   }
   memcpy(to, reader->file + reader->offset, count);
   reader->offset += count;
@@ -120,6 +121,7 @@ static void walk(png_reader *reader, img_header *header) {
     const size_t length = png_get_uint_32(chunk), left = reader->count - at - 8;
     const bool is_data = memcmp(chunk + 4, "IDAT", 4) == 0;
     is_past = is_past || (is_inside && !is_data);
+    if (is_past && is_data) note(reader, img_doubtful, at, "IDAT: in a second place");
     is_inside = is_data;
     if (is_data && !is_past) header->data_byte_count += length < left ? length : left;
     if (left < 4 || length > left - 4) break;
@@ -150,8 +152,8 @@ static void describe(png_reader *reader, img_header *header) {
   header->is_progressive = png_get_interlace_type(reader->codec, reader->info) != PNG_INTERLACE_NONE;
   header->has_transparency = (color & PNG_COLOR_MASK_ALPHA) != 0 || alpha_count > 0;
   // Deflate unpacks one byte to 1032 at most.
-  header->least_byte_count =
-      (uint64_t)png_get_rowbytes(reader->codec, reader->info) * header->height / 1040;
+  reader->stored_row_bytes = png_get_rowbytes(reader->codec, reader->info);
+  header->least_byte_count = (uint64_t)reader->stored_row_bytes * header->height / 1040;
   walk(reader, header);
 }
 
@@ -230,13 +232,15 @@ static void turn_upright(const png_reader *reader, uint32_t channels, int orient
 
 static void read_rows(png_reader *reader, int passes, int64_t deadline, uint8_t *rows, size_t row_bytes) {
   const uint32_t height = png_get_image_height(reader->codec, reader->info);
+  // A row that cannot be pressed takes a little more than its own bytes.
+  reader->most_last_bytes = most_surplus + 2 * reader->stored_row_bytes;
   // Every pass writes pixels of its own, so the rows need no first value.
   for (int pass = 0; pass < passes; pass++)
     for (uint32_t y = 0; y < height; y++) {
       if (img_is_late(deadline)) leave(reader, img_timed_out, "");
+      reader->is_at_last_row = pass + 1 == passes && y + 1 == height;  // libpng reads on to the end with it
       png_read_row(reader->codec, rows + y * row_bytes, NULL);
     }
-  reader->has_all_rows = true;
   png_read_end(reader->codec, NULL);
 }
 

@@ -46,7 +46,8 @@ public func decode(
   }
 }
 
-/// Reads one whole file as `decode` does, but makes no pixels: the errors and doubts are the same.
+/// Looks for damage in one whole file: reads it as `decode` does, with the same errors and doubts, but makes no
+/// pixels.
 ///
 /// - Returns: the doubt, if there is one.
 /// - Complexity: of a baseline JPEG the entropy coding alone; else as `decode`, with memory for one row.

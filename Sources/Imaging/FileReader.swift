@@ -161,7 +161,7 @@ extension ImageDoubt {
     case img_doubtful:
       let words = unsafe withUnsafePointer(to: doubt) { unsafe String(cString: img_words($0)) }
       self.init(isDamage: false, description: "the image may be damaged near byte \(doubt.offset): \(words)")
-    default: self.init(isDamage: true, description: "\(ImageError(doubt))")
+    default: self.init(ImageError(doubt))
     }
   }
 }

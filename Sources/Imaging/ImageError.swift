@@ -61,4 +61,12 @@ public struct ImageDoubt: Hashable, Sendable, CustomStringConvertible {
   /// Pixels are wrong or missing, and were kept because that was asked for; otherwise they may all be right.
   public let isDamage: Bool
   public let description: String
+
+  init(isDamage: Bool, description: String) {
+    self.isDamage = isDamage
+    self.description = description
+  }
+
+  /// Damage that is kept.
+  public init(_ damage: ImageError) { self.init(isDamage: true, description: damage.description) }
 }

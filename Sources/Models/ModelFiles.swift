@@ -112,7 +112,7 @@ struct ModelChoice {
       throw ModelError("\(label): there are \(stems.count) models (\(names)); one is expected")
     }
     let own = found.filter { $0.stem == stem }
-    let epochs = own.map(\.epoch).sorted().map(String.init).joined(separator: ", ")
+    let epochs = shortList(own.map(\.epoch).sorted().map(String.init))
     guard let chosen = own.filter({ epoch == nil || $0.epoch == epoch }).max(by: { $0.epoch < $1.epoch })
     else {
       throw ModelError(

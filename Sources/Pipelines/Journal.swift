@@ -2,7 +2,7 @@ import Files
 
 /// What became of a list entry in an earlier run.
 enum Resumed {
-  case record
+  case record(doubt: String?)
   case skipped(reason: String)
 }
 
@@ -22,14 +22,15 @@ struct JournalReader {
 
 /// One line of the journal.
 enum JournalLine: Hashable {
-  case record(byteCount: Int, checksum: UInt64, source: FileStamp?)
+  case record(byteCount: Int, checksum: UInt64, doubt: String?, source: FileStamp?)
   case skip(reason: String, source: FileStamp?)
   case end(byteCount: Int)
 
   var text: String {
     switch self {
-    case .record(let byteCount, let checksum, let source):
-      "+\t\(byteCount)\t\(checksum)\t\(Self.text(source))\n"
+    case .record(let byteCount, let checksum, let doubt, let source):
+      "+\t\(byteCount)\t\(checksum)\t\(Self.text(source))"
+        + (doubt.map { "\t" + Self.escaped($0) } ?? "") + "\n"
     case .skip(let reason, let source): "-\t\(Self.text(source))\t\(Self.escaped(reason))\n"
     case .end(let byteCount): "=\t\(byteCount)\n"
     }
@@ -38,11 +39,13 @@ enum JournalLine: Hashable {
   init?(_ line: some StringProtocol) {
     let fields = line.split(separator: "\t", omittingEmptySubsequences: false)
     switch (fields.first, fields.count) {
-    case ("+", 5):
+    case ("+", 5), ("+", 6):
       guard let byteCount = Int(fields[1]), byteCount > 0, let checksum = UInt64(fields[2]) else {
         return nil
       }
-      self = .record(byteCount: byteCount, checksum: checksum, source: Self.stamp(fields[3], fields[4]))
+      self = .record(
+        byteCount: byteCount, checksum: checksum, doubt: fields.count > 5 ? Self.unescaped(fields[5]) : nil,
+        source: Self.stamp(fields[3], fields[4]))
     case ("-", 4):
       self = .skip(reason: Self.unescaped(fields[3]), source: Self.stamp(fields[1], fields[2]))
     case ("=", 2):

@@ -72,7 +72,9 @@ struct TransformCommand: AsyncParsableCommand {
   private func tell(_ summary: TransformSummary) throws {
     output.words.skipped(summary.skipped)
     if summary.kept > 0 { output.words.note("\(counted(summary.kept, "output")) of an earlier run kept") }
-    try output.finish(summary, skippedCount: summary.skipped.count) {
+    let doneCount = summary.written + summary.kept
+    if doneCount == 0 && summary.skipped.isEmpty { output.words.warn("\(printable(input)) names no image") }
+    try output.finish(summary, skippedCount: summary.skipped.count, doneCount: doneCount) {
       let skipped = summary.skipped.isEmpty ? "" : ", \(summary.skipped.count) skipped"
       return
         "\(outputFolder): \(counted(summary.written, "output")) written, \(oneDecimal(summary.seconds)) s, "

@@ -13,7 +13,10 @@ public func checkImage(_ file: [UInt8]) {
     for keepsDamaged in [false, true] {
       let options = DecodeOptions(color: color, keepDamaged: keepsDamaged, maximumPixelCount: limit)
       do throws(ImageError) {
-        let pixels = try decode(file.span, options)
+        var doubt: ImageDoubt?
+        let pixels = try decode(file.span, options, doubt: &doubt)
+        let isSame = (try? examine(file.span, options) == doubt) ?? false
+        require(isSame, "looking for damage alone finds what decoding finds")
         require(pixels.width * pixels.height <= limit, "the limit on pixels holds")
         require(pixels.width * pixels.height == info.width * info.height, "the header told the size")
         if color == .rgb { checkUse(pixels, file, options) }

@@ -122,7 +122,7 @@ let package = Package(
     .target(
       name: "Signatures",
       dependencies: [
-        .product(name: "Crypto", package: "swift-crypto"),
+        "Files", .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       exclude: ["README.md"], swiftSettings: strict),
@@ -152,7 +152,8 @@ let package = Package(
     .target(
       name: "Serving",
       dependencies: [
-        "ControlPlane", "Files", "Hosting", "Inference", "Jobs", "Objects", "Pipelines", "Predictions",
+        "ControlPlane", "Files", "Hosting", "Imaging", "Inference", "Jobs", "Objects", "Pipelines",
+        "Predictions",
         "Records", "Reporting", "Scoring", "Signatures", "Tensors",
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),

@@ -109,7 +109,8 @@ struct Failure {
     case .system(_, EACCES), .system(_, EPERM): "Run as a user who may, or change the permissions (chmod)."
     case .system(_, EMFILE): "Allow more open files (ulimit -n 4096), or use fewer --jobs or --folds."
     case .noFolder(let folder): "Make it first: mkdir -p \(folder)"
-    case .inUse, .held: "Wait until it ends, or choose another output name."
+    case .inUse: "Wait until it ends, or choose another output name."
+    case .held: "Wait until it ends, or choose another output; of imrec serve another --root."
     default: nil
     }
   }

@@ -23,6 +23,12 @@ struct ModelOptions: ParsableArguments {
     transform: wholeNumber(1...65_535))
   var resize: Int?
   @Option(
+    help: ArgumentHelp(
+      "Channels, height, width of the images. (default: model-shapes.json, the .onnx or preprocess.json, else 3,224,224)",
+      valueName: "c,h,w"),
+    transform: numbers(3))
+  var imageShape: [Int]?
+  @Option(
     help: ArgumentHelp("The NNNN of the .params file. (default: the highest)", valueName: "number"),
     transform: wholeNumber(0...1_000_000_000))
   var epoch: Int?
@@ -43,6 +49,7 @@ struct ModelOptions: ParsableArguments {
     options.mode = preprocess
     options.resize = resize
     options.classes = try classes.map { try classNames(readFile($0, limit: 1 << 26).bytes, path: $0) }
+    options.imageShape = imageShape
     options.epoch = epoch
     options.engine = engine.engine
     options.kernels = engine.kernels

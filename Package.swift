@@ -20,11 +20,8 @@ let package = Package(
   products: [
     .executable(name: "imrec", targets: ["imrec"]),
     .executable(name: "im2rec", targets: ["im2rec"]),
-    // For the fuzz targets, a package of their own in tools/fuzz.
-    .library(name: "Records", targets: ["Records"]),
-    .library(name: "Imaging", targets: ["Imaging"]),
-    .library(name: "Predictions", targets: ["Predictions"]),
-    .library(name: "Models", targets: ["Models"]),
+    // For tools/fuzz, a package of its own that is built with sanitizers.
+    .library(name: "FuzzTargets", targets: ["FuzzTargets"]),
   ],
   traits: [
     .trait(name: "MPI", description: "Training on several machines, by Open MPI (on Debian libopenmpi-dev).")
@@ -231,6 +228,18 @@ let package = Package(
     .target(
       name: "TrainingCases", dependencies: ["Models", "Networks"], path: "Tests/TrainingCases",
       swiftSettings: strict),
+    // What must hold for any bytes from outside: replayed by FuzzTests, run for long by tools/fuzz.
+    .target(
+      name: "FuzzTargets",
+      dependencies: [
+        "ControlPlane", "Files", "Imaging", "Inference", "Models", "Objects", "Pipelines", "Predictions",
+        "Records", "Serving", "Signatures", "Training", "Tuning",
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+      ],
+      path: "Tests/FuzzTargets", swiftSettings: tests),
+    .testTarget(
+      name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"], exclude: ["Corpus"],
+      swiftSettings: tests),
     .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"], swiftSettings: tests),
     .testTarget(name: "RecordsTests", dependencies: ["Records", "TestSupport"], swiftSettings: tests),
     .testTarget(

@@ -153,7 +153,10 @@ extension ObjectStore {
         return
       case ENOENT: continue
       case EISDIR, EEXIST, ENOTEMPTY:
-        // An empty folder is no object; one with something in it stays.
+        // An empty folder is no object, unless it was put as one; one with something in it stays.
+        if let marked = try? ObjectKey(key.text + "/"), folderRecord(bucket, marked, in: folder) != nil {
+          throw conflict(key)
+        }
         guard folder.removeEmptyFolder(key.name) else { throw conflict(key) }
         records.forget(bucket, key.text + "/")
       case let code?: throw ObjectError(FileError(.system(call: "rename", code: code), path: key.text))

@@ -25,9 +25,10 @@ public enum S3Location: Hashable, Sendable, CustomStringConvertible {
       guard !host.isEmpty else { return nil }
       self = .object(bucket: host, key: path)
     case "file":
-      guard host.isEmpty || host == "localhost", slash != rest.endIndex, let path = decoded("/" + path) else {
-        return nil
-      }
+      guard host.isEmpty || host == "localhost", slash != rest.endIndex,
+        let path = decoded("/" + path),
+        !path.utf8.contains(0)
+      else { return nil }
       self = .file(path: path)
     case "https", "http":
       guard let found = Self.bucketAndKey(host: host, path: path) else { return nil }
@@ -37,7 +38,7 @@ public enum S3Location: Hashable, Sendable, CustomStringConvertible {
   }
 
   private static func bucketAndKey(host: String, path: String) -> (bucket: String, key: String)? {
-    guard let path = decoded(path) else { return nil }
+    guard let path = decoded(path), !path.utf8.contains(0) else { return nil }
     let names = host.lowercased().split(separator: ".").map { String($0) }
     guard names.count >= 3, let amazon = names.lastIndex(of: "amazonaws"),
       let service = names[..<amazon].lastIndex(where: { $0 == "s3" || $0.hasPrefix("s3-") })

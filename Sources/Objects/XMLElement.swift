@@ -165,7 +165,8 @@ package struct XMLElement: Sendable {
       case "apos": return [0x27]
       default:
         let isHex = name.hasPrefix("#x")
-        guard name.hasPrefix("#"), let value = UInt32(name.dropFirst(isHex ? 2 : 1), radix: isHex ? 16 : 10),
+        guard name.hasPrefix("#"), !name.contains("+"),
+          let value = UInt32(name.dropFirst(isHex ? 2 : 1), radix: isHex ? 16 : 10),
           value != 0, let scalar = UnicodeScalar(value)
         else { throw malformed("&\(name); is not known") }
         return Array(String(Character(scalar)).utf8)

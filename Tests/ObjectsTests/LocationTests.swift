@@ -34,7 +34,8 @@ struct LocationTests {
     "what is none is none",
     arguments: [
       "", "s3:", "s3://", "s3:///k", "/data", "ftp://b/k", "https://example.com/b/k", "file://host/x",
-      "file:///%zz", "https://s3.amazonaws.com/", "s3://b/\u{0}",
+      "file:///%zz", "https://s3.amazonaws.com/", "s3://b/\u{0}", "file:///data/a%00.jpg",
+      "https://s3.amazonaws.com/b/a%00",
     ])
   func none(_ text: String) { #expect(S3Location(text) == nil) }
 

@@ -23,6 +23,22 @@ struct ResumeTests {
     #expect(contents(output) == nil)
   }
 
+  @Test(
+    "the journal keeps a reason to the byte, in one line",
+    arguments: ["", "a\tb", "a\r\nb", "a\\n\\", "\\\u{301}\n\u{301}", "\u{301}\tx\r"])
+  func reasons(_ reason: String) throws {
+    for source in [nil, FileStamp(byteCount: 7, modifiedNanoseconds: -1)] {
+      let line = JournalLine.skip(reason: reason, source: source)
+      var reader = JournalReader(Array((line.text + JournalLine.end(byteCount: 1).text).utf8))
+      guard let text = reader.next(), case .skip(let found, let stamp) = JournalLine(text) else {
+        Issue.record("\(line.text.debugDescription)")
+        continue
+      }
+      #expect(found.utf8.elementsEqual(reason.utf8) && stamp == source)
+      #expect(reader.next() == "=\t1" && reader.next() == nil)
+    }
+  }
+
   private func options(resume: Bool) -> PackOptions {
     var options = PackOptions()
     options.resume = resume

@@ -299,6 +299,11 @@ struct DashboardTests {
     for count in 0..<(body.utf8.count - 6) {
       #expect(MultipartForm(Array(body.utf8.prefix(count)), contentType: type) == nil, "\(count)")
     }
+    for name in ["a;b.jpg", "\u{301}.jpg", "a; filename=c.jpg"] {
+      let named = MultipartForm(
+        Array(body.replacing("p.jpg", with: name).utf8), contentType: type)
+      #expect(named?.file("f")?.fileName == name)
+    }
     #expect(MultipartForm(Array(body.utf8), contentType: "application/x-www-form-urlencoded") == nil)
     #expect(MultipartForm(Array(body.utf8), contentType: "multipart/form-data") == nil)
   }

@@ -21,6 +21,8 @@ package func hexBytes(_ bytes: Span<UInt8>, limit: Int) -> String {
 
 /// Each: what it is, and the bytes it has at an offset.
 private let signatures: [(name: String, offset: Int, bytes: [UInt8])] = [
+  ("a JPEG image", 0, [0xff, 0xd8, 0xff]),
+  ("a PNG image", 0, [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
   ("a GIF image", 0, Array("GIF8".utf8)),
   ("a WebP image", 8, Array("WEBP".utf8)),
   ("a TIFF image", 0, [0x49, 0x49, 0x2a, 0x00]),
@@ -65,6 +67,12 @@ private let signatures: [(name: String, offset: Int, bytes: [UInt8])] = [
   ("a tar archive", 257, Array("ustar".utf8)),
   ("a RecordIO file", 0, [0x0a, 0x23, 0xd7, 0xce]),
   ("a NumPy array", 0, [0x93, 0x4e, 0x55, 0x4d]),
+  ("an HDF5 file", 0, [0x89, 0x48, 0x44, 0x46]),
+  ("an MXNet parameter file", 0, [0x12, 0x01, 0, 0, 0, 0, 0, 0]),
+  ("a Python pickle", 0, [0x80, 0x02]),
+  ("a Python pickle", 0, [0x80, 0x03]),
+  ("a Python pickle", 0, [0x80, 0x04]),
+  ("a Python pickle", 0, [0x80, 0x05]),
   ("an ELF program", 0, [0x7f, 0x45, 0x4c, 0x46]),
   ("a Git LFS pointer; fetch the real file with git lfs", 0, Array("version https://git-lfs".utf8)),
 ]

@@ -2,7 +2,7 @@
 ///
 /// - Throws: `.scheme` for a place that is not on this machine, such as `s3://`; `.malformed`.
 package func localPath(ofReference reference: String) throws(ReferenceFault) -> String {
-  guard let scheme = reference.firstRange(of: "://") else { return reference }
+  guard let scheme = reference.utf8.firstRange(of: "://".utf8) else { return reference }
   let name = reference[..<scheme.lowerBound].lowercased()
   guard name == "file" else { throw .scheme(name) }
   let rest = reference[scheme.upperBound...]

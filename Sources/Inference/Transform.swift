@@ -1,6 +1,7 @@
 import Files
 import Glibc
 public import Pipelines
+public import Records
 
 public struct TransformOptions: Sendable {
   public var format = PredictionFormat.jsonlines
@@ -19,12 +20,19 @@ public struct TransformSummary: Encodable, Sendable {
   public var inputs = 0
   /// Outputs written by this run.
   public var written = 0
-  /// Outputs that stood there already, whole.
+  /// Outputs that stood there already, whole, before this run.
   public var kept = 0
+  /// Inputs that came a second time; each has one output.
+  public var repeated = 0
   public var skipped: [Skip] = []
+  /// Files of a folder that are not taken, one entry a kind.
+  public var passedOver: [PassedOver] = []
+  public var warnings: [String] = []
   public var seconds = 0.0
   /// Of this run's outputs.
   public var imagesPerSecond = 0.0
+
+  public var skippedCount: Int { skipped.count + passedOver.imageCount }
 }
 
 /// Batch transform: writes the probabilities of each image to `<folder>/<the image's path>.out`.
@@ -36,8 +44,8 @@ public struct TransformSummary: Encodable, Sendable {
 /// - Parameters:
 ///   - folder: made where it is not there; nothing is written outside.
 ///   - progress: called after each batch.
-/// - Throws: `FileError`, `ScanError`, `ManifestError`; `PipelineError` where there is no input; `CancellationError`
-///   when what was finished has its name. A bad image is *not* an error: it has no output, and is in `skipped`.
+/// - Throws: `FileError`, also where the folder of the inputs is moved or removed meanwhile, or the disk fails;
+///   `ScanError`, `ManifestError`; `PipelineError` where there is no input; `CancellationError` when what was finished has its name. A bad image is *not* an error: it has no output, and is in `skipped`.
 public func transform(
   _ input: TransformInput, to folder: String, with classifier: Classifier, options: TransformOptions,
   progress: (Progress) -> Void = { _ in }
@@ -71,7 +79,8 @@ public func transform(
     throw error
   }
   guard run.summary.inputs > 0 else {
-    throw PipelineError(.nothing("there is no image in the input"))
+    throw PipelineError(
+      .nothing("there is no image in the input" + run.summary.warnings.map { "; " + $0 }.joined()))
   }
   run.summary.seconds = (ContinuousClock.now - start) / .seconds(1)
   run.summary.imagesPerSecond = Double(run.summary.written) / max(run.summary.seconds, 1e-9)
@@ -93,6 +102,8 @@ private final class TransformRun {
   var outputs: StagedGroup
   var summary = TransformSummary()
   private var lastFolder = ""
+  /// Hashes of the outputs of the inputs so far: a list may name an image twice.
+  private var seen: Set<SIMD2<Int>> = []
   private var lastPublished = ContinuousClock.now
 
   /// Bytes of the files of a batch: large ones make smaller batches.
@@ -109,10 +120,12 @@ private final class TransformRun {
     self.options = options
     outputCount = classifier.network.outputCount
     outputs = try StagedGroup(folder)
+    summary.passedOver = inputs.passedOver
+    summary.warnings = inputs.warnings
   }
 
   var progress: Progress {
-    let done = summary.written + summary.kept + summary.skipped.count
+    let done = summary.written + summary.kept + summary.repeated + summary.skipped.count
     if let total = inputs.total { return Progress(done: done, total: total, skipped: summary.skipped.count) }
     return Progress(
       done: done, total: nil, skipped: summary.skipped.count, fraction: inputs.fraction)
@@ -131,7 +144,9 @@ private final class TransformRun {
       case .image(let image):
         summary.inputs += 1
         let output = join(folder, image.output)
-        if stands(output) || batch.images.contains(where: { $0.output == output }) {
+        if !seen.insert(fingerprint(image.output)).inserted {
+          summary.repeated += 1
+        } else if stands(output) {
           summary.kept += 1
         } else if let bytes = try bytes(of: image) {
           batch.images.append((image.name, output))
@@ -144,10 +159,9 @@ private final class TransformRun {
     return batch.images.isEmpty ? nil : batch
   }
 
-  /// Whether this run or an earlier one has made the output.
+  /// Whether an earlier run has made the output.
   private func stands(_ output: String) -> Bool {
-    if outputs.contains(output) { return true }
-    return !options.overwrites && options.format.isWhole(output, count: outputCount)
+    !options.overwrites && options.format.isWhole(output, count: outputCount)
   }
 
   /// nil, with the reason in the summary, for what the model cannot be sent.
@@ -161,7 +175,8 @@ private final class TransformRun {
       do throws(FileError) {
         return try readFile(path, limit: options.largestPayload).bytes
       } catch {
-        if error.isShortage { throw error }
+        if error.isOfMachine { throw error }
+        if error.isMissing { try inputs.root?.check() }
         skip(image.name, error.sentence)
         return nil
       }
@@ -191,7 +206,7 @@ private final class TransformRun {
   }
 
   private func makeFolderOnce(_ path: String) throws(FileError) {
-    if path == lastFolder { return }
+    if hasSameBytes(path, lastFolder) { return }
     try makeFolder(path)
     lastFolder = path
   }
@@ -199,6 +214,16 @@ private final class TransformRun {
   private func skip(_ name: String, _ reason: String) {
     summary.skipped.append(Skip(path: name, reason: reason))
   }
+}
+
+/// 128 bits of a name: a set of them takes the place of one of a million names.
+private func fingerprint(_ name: String) -> SIMD2<Int> {
+  let name = ByteName(name)
+  var (first, second) = (Hasher(), Hasher())
+  second.combine(true)
+  name.hash(into: &first)
+  name.hash(into: &second)
+  return [first.finalize(), second.finalize()]
 }
 
 extension FileError {

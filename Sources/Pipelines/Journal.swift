@@ -36,7 +36,9 @@ enum JournalLine: Hashable {
   }
 
   init?(_ line: some StringProtocol) {
-    let fields = line.split(separator: "\t", omittingEmptySubsequences: false)
+    let fields = line.utf8.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false).map {
+      String(decoding: $0, as: UTF8.self)
+    }
     switch (fields.first, fields.count) {
     case ("+", 5):
       guard let byteCount = Int(fields[1]), byteCount > 0, let checksum = UInt64(fields[2]) else {
@@ -62,22 +64,31 @@ enum JournalLine: Hashable {
   }
 
   private static func escaped(_ reason: String) -> String {
-    reason.replacing("\\", with: "\\\\").replacing("\n", with: "\\n").replacing("\t", with: "\\t")
+    var result = String.UnicodeScalarView()
+    for scalar in reason.unicodeScalars {
+      switch scalar {
+      case "\\": result.append(contentsOf: "\\\\".unicodeScalars)
+      case "\n": result.append(contentsOf: "\\n".unicodeScalars)
+      case "\t": result.append(contentsOf: "\\t".unicodeScalars)
+      default: result.append(scalar)
+      }
+    }
+    return String(result)
   }
 
   private static func unescaped(_ text: some StringProtocol) -> String {
-    var result = ""
+    var result = String.UnicodeScalarView()
     var afterBackslash = false
-    for character in text {
+    for scalar in text.unicodeScalars {
       if afterBackslash {
-        result.append(character == "n" ? "\n" : character == "t" ? "\t" : character)
+        result.append(scalar == "n" ? "\n" : scalar == "t" ? "\t" : scalar)
         afterBackslash = false
-      } else if character == "\\" {
+      } else if scalar == "\\" {
         afterBackslash = true
       } else {
-        result.append(character)
+        result.append(scalar)
       }
     }
-    return result
+    return String(result)
   }
 }

@@ -60,7 +60,7 @@ let package = Package(
     .target(name: "Imaging", dependencies: ["CImaging", "CKernels", "Files"], swiftSettings: strict),
     .target(
       name: "Predictions", dependencies: ["Files", "Records"], exclude: ["README.md"], swiftSettings: strict),
-    .target(name: "Scoring", exclude: ["README.md"], swiftSettings: strict),
+    .target(name: "Scoring", dependencies: ["Files"], exclude: ["README.md"], swiftSettings: strict),
     .target(
       name: "Reporting",
       dependencies: [
@@ -119,7 +119,7 @@ let package = Package(
     .target(
       name: "Signatures",
       dependencies: [
-        .product(name: "Crypto", package: "swift-crypto"),
+        "Files", .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       exclude: ["README.md"], swiftSettings: strict),
@@ -138,7 +138,7 @@ let package = Package(
     .target(
       name: "ControlPlane",
       dependencies: [
-        "CZlib", "Files", "Jobs", "Models", "Objects", "Records", "Tuning",
+        "CZlib", "Files", "Jobs", "Models", "Objects", "Records", "Training", "Tuning",
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -149,7 +149,8 @@ let package = Package(
     .target(
       name: "Serving",
       dependencies: [
-        "ControlPlane", "Files", "Hosting", "Inference", "Jobs", "Objects", "Pipelines", "Predictions",
+        "ControlPlane", "Files", "Hosting", "Imaging", "Inference", "Jobs", "Objects", "Pipelines",
+        "Predictions",
         "Records", "Reporting", "Scoring", "Signatures", "Tensors",
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -278,7 +279,7 @@ let package = Package(
       dependencies: ["Pipelines", "Files", "Records", "Imaging", "Scoring", "TestSupport"],
       swiftSettings: tests),
     .testTarget(
-      name: "ScoringTests", dependencies: ["Scoring", "TestSupport"], exclude: ["Goldens"],
+      name: "ScoringTests", dependencies: ["Scoring", "Files", "TestSupport"], exclude: ["Goldens"],
       swiftSettings: tests),
     .testTarget(
       name: "ReportingTests",

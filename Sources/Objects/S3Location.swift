@@ -1,3 +1,4 @@
+import Files
 import Signatures
 
 /// A place that a request names: an object, or a prefix of objects, of a bucket; or a path of this machine.
@@ -49,6 +50,11 @@ public enum S3Location: Hashable, Sendable, CustomStringConvertible {
       String(path[..<slash]), slash == path.endIndex ? "" : String(path[path.utf8.index(after: slash)...])
     )
   }
+
+  /// By the bytes of the names, as buckets and file systems have it.
+  public static func == (left: S3Location, right: S3Location) -> Bool { left.bytes == right.bytes }
+  public func hash(into hasher: inout Hasher) { hasher.combine(bytes) }
+  private var bytes: ByteName { ByteName(description) }
 
   public var description: String {
     switch self {

@@ -2,7 +2,7 @@ package import Files
 
 /// What became of a list entry in an earlier run.
 enum Resumed {
-  case record
+  case record(doubt: String?)
   case skipped(reason: String)
 }
 
@@ -22,14 +22,15 @@ package struct JournalReader {
 
 /// One line of the journal.
 package enum JournalLine: Hashable {
-  case record(byteCount: Int, checksum: UInt64, source: FileStamp?)
+  case record(byteCount: Int, checksum: UInt64, doubt: String?, source: FileStamp?)
   case skip(reason: String, source: FileStamp?)
   case end(byteCount: Int)
 
   package var text: String {
     switch self {
-    case .record(let byteCount, let checksum, let source):
-      "+\t\(byteCount)\t\(checksum)\t\(Self.text(source))\n"
+    case .record(let byteCount, let checksum, let doubt, let source):
+      "+\t\(byteCount)\t\(checksum)\t\(Self.text(source))"
+        + (doubt.map { "\t" + Self.escaped($0) } ?? "") + "\n"
     case .skip(let reason, let source): "-\t\(Self.text(source))\t\(Self.escaped(reason))\n"
     case .end(let byteCount): "=\t\(byteCount)\n"
     }
@@ -40,11 +41,13 @@ package enum JournalLine: Hashable {
     let fields = line.utf8.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false)
       .map { String(decoding: $0, as: UTF8.self) }
     switch (fields.first, fields.count) {
-    case ("+", 5):
+    case ("+", 5), ("+", 6):
       guard let byteCount = Int(fields[1]), byteCount > 0, let checksum = UInt64(fields[2]) else {
         return nil
       }
-      self = .record(byteCount: byteCount, checksum: checksum, source: Self.stamp(fields[3], fields[4]))
+      self = .record(
+        byteCount: byteCount, checksum: checksum, doubt: fields.count > 5 ? Self.unescaped(fields[5]) : nil,
+        source: Self.stamp(fields[3], fields[4]))
     case ("-", 4):
       self = .skip(reason: Self.unescaped(fields[3]), source: Self.stamp(fields[1], fields[2]))
     case ("=", 2):

@@ -18,7 +18,7 @@ public final class TuningFolder: Sendable {
   public let path: String
   private let request: TuningRequest
   /// For as long as this lives.
-  private let lock: Mutex<StagedGroup>
+  private let lock: OutputLock
   private let search: SharedSearch
   /// The jobs that the report knows, and how they stood.
   private let shown = Mutex<[JobRecord.Status]>([])
@@ -29,12 +29,12 @@ public final class TuningFolder: Sendable {
   static let bestName = "best"
 
   /// Makes the folder where there is none, and takes it for this process.
-  /// - Throws: `.inUse` where another process tunes in it.
+  /// - Throws: `.held` where another process tunes in it.
   public init(_ path: String, _ request: TuningRequest) throws {
     try makeFolder(path)
     (self.path, self.request) = (path, request)
     search = try SharedSearch(request)
-    lock = Mutex(try StagedGroup(path))
+    lock = try OutputLock(folder: path)
   }
 
   /// The record that is there; nil where there is none.

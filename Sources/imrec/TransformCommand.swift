@@ -2,6 +2,7 @@ import ArgumentParser
 import Files
 import Inference
 import Pipelines
+import Records
 import Terminal
 
 struct TransformCommand: AsyncParsableCommand {
@@ -70,10 +71,17 @@ struct TransformCommand: AsyncParsableCommand {
 
   @inline(never)
   private func tell(_ summary: TransformSummary) throws {
+    for warning in summary.warnings { output.words.warn(printable(warning)) }
+    for kind in summary.passedOver where !kind.areImages { output.words.note(printable(kind.sentence)) }
     output.words.skipped(summary.skipped)
+    if summary.repeated > 0 {
+      output.words.note("\(counted(summary.repeated, "input")) named a second time; each has one output")
+    }
     if summary.kept > 0 { output.words.note("\(counted(summary.kept, "output")) of an earlier run kept") }
-    try output.finish(summary, skippedCount: summary.skipped.count) {
-      let skipped = summary.skipped.isEmpty ? "" : ", \(summary.skipped.count) skipped"
+    let doneCount = summary.written + summary.kept
+    if doneCount == 0 && summary.skippedCount == 0 { output.words.warn("\(printable(input)) names no image") }
+    try output.finish(summary, skippedCount: summary.skippedCount, doneCount: doneCount) {
+      let skipped = summary.skippedCount == 0 ? "" : ", \(summary.skippedCount) skipped"
       return
         "\(outputFolder): \(counted(summary.written, "output")) written, \(oneDecimal(summary.seconds)) s, "
         + "\(oneDecimal(summary.imagesPerSecond)) images/s\(skipped)\n"
@@ -96,11 +104,11 @@ struct TransformCommand: AsyncParsableCommand {
     case ".rec": return .records(input)
     default: break
     }
-    let start = try readStart(of: input, byteCount: 256).drop { [0x20, 0x09, 0x0A, 0x0D].contains($0) }
-    guard start.first == UInt8(ascii: "[") else {
-      throw WrongUsage(
-        "\(input) is no folder, no .lst, no .rec, and no manifest, which begins with [{\"prefix\": ...}",
-        verb: "transform")
+    let start = try readStart(of: input, byteCount: 512)
+    guard start.first(where: { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }) == UInt8(ascii: "[") else {
+      let expected = "a folder, a .lst, a .rec or a manifest, which begins with [{\"prefix\": ...}"
+      let sentence = FileKind(start.span)?.sentence(expected: expected) ?? "\(expected), is expected"
+      throw WrongUsage("\(input): \(sentence)", verb: "transform")
     }
     return .manifest(input)
   }

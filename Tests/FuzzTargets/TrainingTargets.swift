@@ -61,11 +61,12 @@ let manifests = FuzzTarget(
     for classCount in [nil, 3] {
       options.labelsAreClassIDs = classCount != nil
       do throws(TrainingError) {
-        let entry = try ManifestEntry(input, options, at: "line 1", classCount: classCount)
-        if classCount != nil, entry.labels.count != 3 || !entry.labels.allSatisfy({ $0 == 0 || $0 == 1 }) {
+        var choice = LabelChoice(options)
+        let labels = try ManifestEntry(input, options, at: "line 1").labels(&choice, classCount: classCount)
+        if classCount != nil, labels.count != 3 || !labels.allSatisfy({ $0 == 0 || $0 == 1 }) {
           throw TrainingError("broken")
         }
-        if !entry.labels.allSatisfy(\.isFinite) { throw TrainingError("broken") }
+        if !labels.allSatisfy(\.isFinite) { throw TrainingError("broken") }
       } catch {
         try require(error != TrainingError("broken"), "labels are numbers, of classes a 0 or 1 each")
         try requireSentence(error)

@@ -1,4 +1,5 @@
 import Files
+import Glibc
 import InferenceTestSupport
 import Pipelines
 import Records
@@ -9,9 +10,9 @@ import Testing
 
 /// Holds an output folder.
 private final class OtherRun {
-  private let group: StagedGroup
-  init(_ folder: String) throws { group = try StagedGroup(folder) }
-  var count: Int { group.count }
+  private let lock: OutputLock
+  init(_ folder: String) throws { lock = try OutputLock(folder: folder) }
+  var holds: Bool { !lock.isByFileOnly }
 }
 
 @Suite("A batch transform")
@@ -96,6 +97,46 @@ struct TransformTests {
       fresh.overwrites = true
       let anew = try await transform(.folder(folder + "/in"), to: out, with: classifier, options: fresh)
       #expect(anew.written == 5)
+    }
+  }
+
+  @Test("an output is of an earlier run only where it is: an input named twice is counted as that")
+  func repeated() async throws {
+    try await withImages { folder, network, classifier in
+      let lines = ["1.jpg", "2.JPEG", "1.jpg", "a/1.jpg", "./a//1.jpg", "2.JPEG"].enumerated()
+      writeScratchFile(folder + "/x.lst", lines.flatMap { "\($0)\t0\t\($1)\n".utf8 })
+      for batch in [1, 2, 32] {
+        var options = TransformOptions()
+        options.batch = batch
+        let input = TransformInput.list(folder + "/x.lst", root: folder + "/in")
+        let out = "\(folder)/out\(batch)"
+        let summary = try await transform(input, to: out, with: classifier, options: options)
+        #expect(summary.inputs == 6 && summary.written == 3 && summary.repeated == 3 && summary.kept == 0)
+        let again = try await transform(input, to: out, with: classifier, options: options)
+        #expect(again.written == 0 && again.repeated == 3 && again.kept == 3)
+      }
+    }
+  }
+
+  @Test("images whose names differ in form only have an output each")
+  func forms() async throws {
+    try await withImages { folder, _, classifier in
+      let paths = ["caf\u{e9}/\u{e9}.jpg", "cafe\u{301}/e\u{301}.jpg", "cafe\u{301}/\u{e9}.jpg"]
+      for (index, path) in paths.enumerated() {
+        writeScratchFile("\(folder)/forms/\(path)", try jpeg(seed: index))
+      }
+      writeScratchFile(folder + "/x.lst", paths.enumerated().flatMap { "\($0)\t0\t\($1)\n".utf8 })
+      for batch in [1, 32] {
+        var options = TransformOptions()
+        options.batch = batch
+        let out = "\(folder)/out\(batch)"
+        let summary = try await transform(
+          .list(folder + "/x.lst", root: folder + "/forms"), to: out, with: classifier, options: options)
+        #expect(summary.written == 3 && summary.kept == 0 && summary.skipped.isEmpty)
+        for (index, path) in paths.enumerated() {
+          #expect(try readScratchBytes("\(out)/\(path).out") == expected(index))
+        }
+      }
     }
   }
 
@@ -194,14 +235,74 @@ struct TransformTests {
     return bytes
   }
 
+  @Test(
+    "counts an input that is named twice as one output, however it is spelled, and never as one of an earlier run"
+  )
+  func repeated() async throws {
+    try await withImages { folder, _, classifier in
+      let paths = ["1.jpg", "a/1.jpg", "1.jpg", "./a//1.jpg", "2.JPEG"]
+      writeScratchFile(folder + "/x.lst", paths.enumerated().flatMap { "\($0)\t0\t\($1)\n".utf8 })
+      for batch in [1, 32] {
+        var options = TransformOptions()
+        options.batch = batch
+        let out = "\(folder)/out\(batch)"
+        let input = TransformInput.list(folder + "/x.lst", root: folder + "/in")
+        let first = try await transform(input, to: out, with: classifier, options: options)
+        #expect(first.written == 3 && first.repeated == 2 && first.kept == 0 && first.inputs == 5)
+        let again = try await transform(input, to: out, with: classifier, options: options)
+        #expect(again.written == 0 && again.repeated == 2 && again.kept == 3)
+      }
+    }
+  }
+
+  @Test("takes every JPEG and PNG of a folder by its suffix, no litter, and says what it passes over")
+  func passedOver() async throws {
+    try await withImages { folder, _, classifier in
+      for name in ["a/x.webp", "a/._1.jpg", "__MACOSX/a/1.jpg", "notes.txt", ".hidden/1.jpg"] {
+        writeScratchFile("\(folder)/in/\(name)", [1])
+      }
+      writeScratchFile(folder + "/in/b.jfif", try jpeg(seed: 7))
+      let summary = try await transform(
+        .folder(folder + "/in"), to: folder + "/out", with: classifier, options: TransformOptions())
+      #expect(summary.written == 6 && summary.skipped.isEmpty && summary.skippedCount == 1)
+      #expect(summary.passedOver.map(\.example) == ["a/x.webp", "notes.txt"])
+      #expect(
+        summary.warnings == [
+          "1 folder whose name begins with a dot was passed over",
+          "1 .webp file was passed over, e.g. a/x.webp; only JPEG and PNG files are read",
+        ])
+      #expect(scratchNames(folder + "/out").contains("b.jfif.out"))
+    }
+  }
+
+  @Test("ends where the folder of the images is moved meanwhile, and with one word for a list that is none")
+  func movedInput() async throws {
+    try await withImages { folder, _, classifier in
+      var options = TransformOptions()
+      options.batch = 1
+      do {
+        _ = try await transform(
+          .folder(folder + "/in"), to: folder + "/out", with: classifier, options: options
+        ) { if $0.done == 1 { rename(folder + "/in", folder + "/moved") } }
+        Issue.record("the transform went on without its images")
+      } catch {
+        #expect(error as? FileError == FileError(.wentAway, path: folder + "/in"))
+      }
+      writeScratchFile(folder + "/x.lst", Array("<html>\n<p>\n".utf8))
+      let none = await failure(
+        .list(folder + "/x.lst", root: folder + "/moved"), to: folder + "/out", classifier)
+      #expect((none as? PipelineError)?.description.contains("this is an HTML page, not a list") == true)
+    }
+  }
+
   @Test("refuses a second run into the same folder meanwhile, and an input without images")
   func refusals() async throws {
     try await withImages { folder, _, classifier in
       try makeFolder(folder + "/out")
       let other = try OtherRun(folder + "/out")
       let inUse = await failure(.folder(folder + "/in"), to: folder + "/out", classifier)
-      #expect(inUse as? FileError == FileError(.inUse, path: folder + "/out"))
-      #expect(other.count == 0)
+      let sentence = (inUse as? FileError)?.description ?? ""
+      #expect(sentence.hasPrefix("\(folder)/out: it is in use by process ") && other.holds, "\(sentence)")
       try makeFolder(folder + "/none")
       let none = await failure(.folder(folder + "/none"), to: folder + "/out2", classifier)
       #expect(none is PipelineError)

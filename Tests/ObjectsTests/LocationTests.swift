@@ -21,6 +21,15 @@ struct LocationTests {
     ])
   func understood(_ text: String, _ location: S3Location) { #expect(S3Location(text) == location) }
 
+  @Test("locations are their bytes, as keys and paths are")
+  func bytes() {
+    let (one, two) = (S3Location("s3://b/\u{e9}"), S3Location("s3://b/e\u{301}"))
+    #expect(one != two && Set([one, two]).count == 2)
+    // An accent on the slash makes one character of both for Swift, and is a part of the key.
+    #expect(S3Location("s3://b/\u{301}x") == .object(bucket: "b", key: "\u{301}x"))
+    #expect(S3Location.file(path: "/\u{e9}") != .file(path: "/e\u{301}"))
+  }
+
   @Test(
     "what is none is none",
     arguments: [

@@ -53,6 +53,7 @@ struct ResumeTests {
     try await withScratchFolder { folder in
       let set = try makeDataSet(in: folder)
       writeScratchFile(set.root + "/a/2.jpg", [1, 2, 3])
+      writeScratchFile(set.root + "/a/0.jpg", try smallImage(0).dropLast(2))
       let undisturbed = try await pack(
         list: set.list, root: set.root, output: folder + "/u.rec", options: options(resume: false))
       try await interrupt(set.list, set.root, folder + "/x.rec", options(resume: false), after: count)
@@ -61,6 +62,7 @@ struct ResumeTests {
       #expect(summary.resumed >= 1)
       #expect(summary.records == 19)
       #expect(summary.skipped == undisturbed.skipped)
+      #expect(summary.doubtful == undisturbed.doubtful && summary.doubtful.map(\.path) == ["a/0.jpg"])
       #expect(contents(folder + "/x.rec") == contents(folder + "/u.rec"))
       #expect(contents(folder + "/x.idx") == contents(folder + "/u.idx"))
       #expect(try leftovers(folder).isEmpty)

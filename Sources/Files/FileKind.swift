@@ -1,16 +1,61 @@
-/// What a file is by its first bytes, for a message to somebody who expected another kind: "a GIF image", "an HTML page".
+/// What a file is by its first bytes, for a message to somebody who expected another kind.
+///
+/// The one list of kinds for every input: images, models, records, lists, truths, outputs, archives.
+package struct FileKind: Hashable, Sendable, CustomStringConvertible {
+  /// With its article: "a GIF image", "an HTML page".
+  package let name: String
+  /// What to do with such a file, where that does not depend on what was expected.
+  package let remedy: String?
+
+  package init(_ name: String, remedy: String? = nil) {
+    self.name = name
+    self.remedy = remedy
+  }
+
+  package static let empty = FileKind("an empty file")
+  package static let gzip = FileKind("gzip-compressed data")
+  package static let tar = FileKind("a tar archive")
+  package static let safetensors = FileKind("a .safetensors file")
+  package static let onnx = FileKind("an ONNX model")
+  package static let parameters = FileKind("an MXNet parameter file (.params)")
+  package static let symbol = FileKind("an MXNet symbol (-symbol.json)")
+  package static let json = FileKind("a JSON document")
+  package static let text = FileKind("a text file")
+
+  /// - Parameter start: the first bytes of the file; 512 tell every kind.
+  /// - Returns: nil for what is known by no signature here.
+  package init?(_ start: Span<UInt8>) {
+    if start.isEmpty {
+      self = .empty
+      return
+    }
+    let bytes = start.extracting(first: 512)
+    guard let kind = kindBySignature(bytes) ?? kindByLayout(bytes) ?? kindOfText(bytes) ?? kindOfZeros(bytes)
+    else { return nil }
+    self = kind
+  }
+
+  /// - Throws: where the file cannot be read.
+  package init?(ofFile path: String) throws(FileError) {
+    let start = try readStart(of: path, byteCount: 512)
+    self.init(start.span)
+  }
+
+  package var description: String { name + (remedy.map { "; \($0)" } ?? "") }
+
+  /// "this is an HTML page; JPEG or PNG is expected"
+  ///
+  /// - Parameter expected: what is read there; a kind that says itself what to do says only that.
+  package func sentence(expected: String) -> String {
+    "this is \(name); \(remedy ?? "\(expected) is expected")"
+  }
+}
+
+/// What a file is by its first bytes: "a GIF image", "an HTML page", "a Git LFS pointer; fetch the real file with git lfs".
 ///
 /// - Parameter start: the first bytes of the file; 512 tell every kind.
 /// - Returns: nil for what is known by no signature here.
-package func fileKind(_ start: Span<UInt8>) -> String? {
-  for signature in signatures where starts(start, with: signature.bytes, at: signature.offset) {
-    return signature.name
-  }
-  if let text = textKind(start) { return text }
-  let first = start.extracting(first: 64)
-  let areZero = !first.isEmpty && first.indices.allSatisfy { first[$0] == 0 }
-  return areZero ? "a file of zero bytes, as a broken copy leaves" : nil
-}
+package func fileKind(_ start: Span<UInt8>) -> String? { FileKind(start)?.description }
 
 /// The first bytes as two hex digits each, for a message.
 package func hexBytes(_ bytes: Span<UInt8>, limit: Int) -> String {
@@ -19,15 +64,24 @@ package func hexBytes(_ bytes: Span<UInt8>, limit: Int) -> String {
   }.joined(separator: " ")
 }
 
-/// Each: what it is, and the bytes it has at an offset.
+private let checkpoint = FileKind(
+  "a PyTorch checkpoint (.pth)", remedy: "save its state_dict as .safetensors")
+private let pickle = FileKind("a Python pickle")
+private let utf16 = FileKind(
+  "a text file in UTF-16", remedy: "save it as UTF-8, for example: iconv -f utf-16 -t utf-8 FILE")
+
+// MARK: - Signatures
+
+/// Each: what it is, and the bytes it has at an offset. The first that fits is it.
 private let signatures: [(name: String, offset: Int, bytes: [UInt8])] = [
+  ("a JPEG image", 0, [0xff, 0xd8, 0xff]),
+  ("a PNG image", 0, [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
   ("a GIF image", 0, Array("GIF8".utf8)),
   ("a WebP image", 8, Array("WEBP".utf8)),
   ("a TIFF image", 0, [0x49, 0x49, 0x2a, 0x00]),
   ("a TIFF image", 0, [0x4d, 0x4d, 0x00, 0x2a]),
   ("a TIFF image", 0, [0x49, 0x49, 0x2b, 0x00]),
   ("a TIFF image", 0, [0x4d, 0x4d, 0x00, 0x2b]),
-  ("a BMP image", 0, Array("BM".utf8)),
   ("an AVIF image", 4, Array("ftypavi".utf8)),
   ("a HEIC image", 4, Array("ftyphe".utf8)),
   ("a HEIC image", 4, Array("ftypmif1".utf8)),
@@ -54,40 +108,180 @@ private let signatures: [(name: String, offset: Int, bytes: [UInt8])] = [
   ("a PDF document", 0, Array("%PDF".utf8)),
   ("a PostScript document", 0, Array("%!PS".utf8)),
   ("an SVG drawing", 0, Array("<svg".utf8)),
-  ("a ZIP archive", 0, [0x50, 0x4b, 0x03, 0x04]),
   ("an empty ZIP archive", 0, [0x50, 0x4b, 0x05, 0x06]),
-  ("gzip-compressed data", 0, [0x1f, 0x8b]),
   ("bzip2-compressed data", 0, Array("BZh".utf8)),
   ("xz-compressed data", 0, [0xfd, 0x37, 0x7a, 0x58, 0x5a]),
   ("Zstandard-compressed data", 0, [0x28, 0xb5, 0x2f, 0xfd]),
   ("a 7z archive", 0, [0x37, 0x7a, 0xbc, 0xaf]),
   ("a RAR archive", 0, Array("Rar!".utf8)),
-  ("a tar archive", 257, Array("ustar".utf8)),
   ("a RecordIO file", 0, [0x0a, 0x23, 0xd7, 0xce]),
   ("a NumPy array", 0, [0x93, 0x4e, 0x55, 0x4d]),
+  ("an HDF5 file, as Keras saves models", 0, [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a]),
+  ("a MATLAB file (.mat)", 0, Array("MATLAB ".utf8)),
+  ("a TensorFlow Lite model", 4, Array("TFL3".utf8)),
+  ("a GGUF model", 0, Array("GGUF".utf8)),
+  ("a Parquet table", 0, Array("PAR1".utf8)),
+  ("an Arrow table", 0, Array("ARROW1".utf8)),
+  ("an SQLite database", 0, Array("SQLite format 3\0".utf8)),
+  ("an LMDB database", 16, [0xde, 0xc0, 0xef, 0xbe]),
   ("an ELF program", 0, [0x7f, 0x45, 0x4c, 0x46]),
-  ("a Git LFS pointer; fetch the real file with git lfs", 0, Array("version https://git-lfs".utf8)),
 ]
 
-/// Web servers answer with words where an image was asked for.
-private func textKind(_ file: Span<UInt8>) -> String? {
-  var start: [UInt8] = []
-  for index in 0..<min(file.count, 512) { start.append(file[index]) }
-  let isText = start.allSatisfy { $0 >= 0x20 && $0 != 0x7f || [0x09, 0x0a, 0x0c, 0x0d].contains($0) }
-  guard isText else { return nil }
-  let text = String(decoding: start, as: UTF8.self).lowercased()
-  let words = text.drop { $0.isWhitespace || $0 == "\u{feff}" }
-  if words.hasPrefix("<!doctype html") || words.hasPrefix("<html") || words.hasPrefix("<head") {
-    return "an HTML page"
+/// The same for kinds that are known by more than their name.
+private let kinds: [(kind: FileKind, offset: Int, bytes: [UInt8])] = [
+  (.gzip, 0, [0x1f, 0x8b]),
+  (.tar, 257, Array("ustar".utf8)),
+  (.parameters, 0, [0x12, 0x01, 0, 0, 0, 0, 0, 0]),
+  // What torch.save wrote before it wrote ZIP archives: a number of its own as the first pickle.
+  (checkpoint, 0, [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19]),
+  (pickle, 0, Array("(dp0\n".utf8)), (pickle, 0, Array("(lp0\n".utf8)),
+  (pickle, 0, Array("ccopy_reg\n".utf8)),
+  (
+    FileKind("a Git LFS pointer", remedy: "fetch the real file with git lfs"), 0,
+    Array("version https://git-lfs".utf8)
+  ),
+]
+
+private func kindBySignature(_ start: Span<UInt8>) -> FileKind? {
+  for signature in signatures where starts(start, with: signature.bytes, at: signature.offset) {
+    return FileKind(signature.name)
   }
-  if words.contains("<svg") { return "an SVG drawing" }
-  if words.hasPrefix("<?xml") { return "an XML document" }
-  if words.hasPrefix("{") || words.hasPrefix("[") { return "a JSON document" }
-  return "a text file"
+  for known in kinds where starts(start, with: known.bytes, at: known.offset) { return known.kind }
+  return nil
 }
 
 private func starts(_ file: Span<UInt8>, with bytes: [UInt8], at offset: Int = 0) -> Bool {
   guard file.count >= offset + bytes.count else { return false }
   for (index, byte) in bytes.enumerated() where file[offset + index] != byte { return false }
   return true
+}
+
+// MARK: - Layouts
+
+/// Kinds whose first bytes vary, by how they hang together.
+private func kindByLayout(_ start: Span<UInt8>) -> FileKind? {
+  if starts(start, with: Array("BM".utf8)), start.count < 14 || number(start, at: 6, byteCount: 4) == 0 {
+    return FileKind("a BMP image")  // four zeros: else it is a text that begins with these letters
+  }
+  if starts(start, with: [0x50, 0x4b, 0x03, 0x04]) { return kindOfZIP(start) }
+  // A pickle of protocol 2 to 5 begins with an object, a frame or a global.
+  if start.count > 2, start[0] == 0x80, (2...5).contains(start[1]),
+    [0x95, 0x7d, 0x5d, 0x28, 0x63, 0x58, 0x8c, 0x4b, 0x8a, 0x29].contains(start[2])
+  {
+    return pickle
+  }
+  if start.count > 9, number(start, at: 0, byteCount: 8) <= 1 << 27, start[8] == UInt8(ascii: "{"),
+    [UInt8(ascii: "\""), UInt8(ascii: "}"), 0x20, 0x0a, 0x0d, 0x09].contains(start[9])
+  {
+    return .safetensors
+  }
+  if isTar(start) { return .tar }
+  if isTFRecord(start) { return FileKind("a TFRecord file") }
+  return kindOfProtobuf(start)
+}
+
+/// Little-endian; of bytes that are there.
+private func number(_ bytes: Span<UInt8>, at offset: Int, byteCount: Int) -> UInt64 {
+  (0..<byteCount).reversed().reduce(0) { $0 << 8 | UInt64(bytes[offset + $1]) }
+}
+
+/// By the name of its first member.
+private func kindOfZIP(_ start: Span<UInt8>) -> FileKind {
+  guard start.count > 30 else { return FileKind("a ZIP archive") }
+  let end = min(start.count, 30 + Int(number(start, at: 26, byteCount: 2)))
+  let name = String(decoding: (30..<end).map { start[$0] }, as: UTF8.self)
+  if ["/data.pkl", "/data/0", "/.format_version"].contains(where: { name.hasByteSuffix($0) }) {
+    return checkpoint
+  }
+  if name.hasByteSuffix(".npy") { return FileKind("a NumPy archive (.npz)") }
+  if name.hasBytePrefix("[Content_Types].xml") { return FileKind("an Office document") }
+  return FileKind("a ZIP archive")
+}
+
+/// A header of the oldest format, without a magic: its sum is that of its bytes, the sum's own counted as blanks.
+private func isTar(_ start: Span<UInt8>) -> Bool {
+  guard start.count == 512, start[0] != 0 else { return false }
+  var sum = 0
+  for index in start.indices { sum += (148..<156).contains(index) ? 0x20 : Int(start[index]) }
+  let digits = (148..<156).map { start[$0] }.drop { $0 == 0x20 }.prefix { (0x30...0x37).contains($0) }
+  return !digits.isEmpty && digits.reduce(0) { $0 << 3 | Int($1 & 7) } == sum
+}
+
+/// The length of its first record has a checksum: CRC-32C, turned and moved.
+private func isTFRecord(_ start: Span<UInt8>) -> Bool {
+  guard start.count >= 12 else { return false }
+  var sum = UInt32.max
+  for index in 0..<8 {
+    sum ^= UInt32(start[index])
+    for _ in 0..<8 { sum = sum & 1 == 1 ? sum >> 1 ^ 0x82f6_3b78 : sum >> 1 }
+  }
+  sum = ~sum
+  return UInt64((sum >> 15 | sum << 17) &+ 0xa282_ead8) == number(start, at: 8, byteCount: 4)
+}
+
+/// ONNX's and TensorFlow's messages begin with the version of the format; then comes the program's name or the graph.
+private func kindOfProtobuf(_ start: Span<UInt8>) -> FileKind? {
+  guard start.count > 4, start[0] == 0x08, (1...31).contains(start[1]) else { return nil }
+  switch start[2] {
+  case 0x12:
+    let end = min(start.count, 4 + Int(start[3] & 0x7f))
+    let isName = (4..<end).allSatisfy { (0x20...0x7e).contains(start[$0]) }
+    if isName && start[3] < 0x80 { return .onnx }
+    // Its first part has 16 KiB and more.
+    let isSavedModel = start[1] == 1 && start[3] >= 0x80 && start[4] >= 0x80
+    return isSavedModel ? FileKind("a TensorFlow SavedModel", remedy: "export it as ONNX") : nil
+  case 0x3a: return .onnx
+  default: return nil
+  }
+}
+
+// MARK: - Texts
+
+/// Web servers answer with words where another file was asked for.
+private func kindOfText(_ file: Span<UInt8>) -> FileKind? {
+  let start = file.indices.map { file[$0] }
+  if isUTF16(start) { return utf16 }
+  let isText = start.allSatisfy { $0 >= 0x20 && $0 != 0x7f || [0x09, 0x0a, 0x0c, 0x0d].contains($0) }
+  guard isText else { return nil }
+  let text = String(decoding: start, as: UTF8.self).lowercased()
+  let words = text.drop { $0.isWhitespace || $0 == "\u{feff}" }
+  if words.hasPrefix("{") || words.hasPrefix("[") {
+    let isSymbol = words.hasPrefix("{") && words.dropFirst().drop { $0.isWhitespace }.hasPrefix("\"nodes\"")
+    return isSymbol ? .symbol : .json
+  }
+  if ["<!doctype html", "<html", "<head"].contains(where: { words.hasPrefix($0) })
+    || (words.hasPrefix("<") && words.contains("<html"))
+  {
+    return FileKind("an HTML page")
+  }
+  if words.contains("<svg") { return FileKind("an SVG drawing") }
+  if words.hasPrefix("<"), words.contains("<error><code>") {
+    return FileKind("a store's error message in XML")
+  }
+  if words.hasPrefix("<?xml") { return FileKind("an XML document") }
+  return isList(words) ? FileKind("a list of images (.lst)") : .text
+}
+
+/// Whole units after a byte order mark; or letters of ASCII, each with a zero beside it.
+private func isUTF16(_ start: [UInt8]) -> Bool {
+  guard start.count >= 8, start.count & 1 == 0 else { return false }
+  if [0xff, 0xfe] == start.prefix(2) || [0xfe, 0xff] == start.prefix(2) { return true }
+  let first = start.prefix(64).enumerated()
+  return [0, 1].contains { side in
+    first.allSatisfy { index, byte in
+      index & 1 == side ? byte == 0 : (0x20...0x7e).contains(byte) || [0x09, 0x0a, 0x0d].contains(byte)
+    }
+  }
+}
+
+/// Whether the first line is a number, labels and a path, with tabs between them.
+private func isList(_ words: Substring) -> Bool {
+  let line = words.prefix { $0 != "\n" && $0 != "\r\n" }.split(separator: "\t")
+  return line.count >= 3 && Int(line[0]) != nil && Double(line[1]) != nil
+}
+
+private func kindOfZeros(_ start: Span<UInt8>) -> FileKind? {
+  let first = start.extracting(first: 64)
+  let areZero = first.indices.allSatisfy { first[$0] == 0 }
+  return areZero ? FileKind("a file of zero bytes, as a broken copy leaves") : nil
 }

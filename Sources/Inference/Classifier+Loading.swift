@@ -15,6 +15,9 @@ public struct ClassifierOptions: Sendable {
   public var resize: Int?
   /// Names of the outputs; nil: the model's `classes.txt`.
   public var classes: [String]?
+  /// Channels, height, width of the images; nil: what the model says, or its `preprocess.json` where the model leaves it
+  /// open.
+  public var imageShape: [Int]?
   /// The number of the `.params` file; nil: the highest.
   public var epoch: Int?
   public var engine = Network.Engine.fast
@@ -25,7 +28,7 @@ public struct ClassifierOptions: Sendable {
   public var cores: Cores?
   /// Images of one run that the network is planned for.
   public var batch = 32
-  public var maximumPixelCount = DecodeOptions.standardMaximumPixelCount
+  public var decoding = DecodeOptions()
   public init() {}
 }
 
@@ -33,13 +36,13 @@ extension Classifier {
   /// Reads a model and plans its network.
   ///
   /// - Parameters:
-  ///   - path: a folder or an archive.
+  ///   - path: of a `Model`.
   ///   - warn: gets what is odd about the model, in sentences.
   /// - Throws: `ModelError`; `ClassifierError`; `FileError`.
   public convenience init(
     model path: String, options: ClassifierOptions, warn: (String) -> Void = { _ in }
   ) throws {
-    let model = try Model(path, epoch: options.epoch)
+    let model = try Model(path, epoch: options.epoch, inputShape: options.imageShape)
     for warning in model.warnings { warn(warning) }
     let odd = try model.parameters.namesOfNotFinite()
     if !odd.isEmpty {
@@ -56,18 +59,19 @@ extension Classifier {
       network: network, preset: try Self.preset(of: model, options),
       classes: try options.classes
         ?? model.classes.map { try classNames($0, path: model.companionFolder + "/classes.txt") },
-      cores: cores, maximumPixelCount: options.maximumPixelCount)
+      cores: cores, decoding: options.decoding)
   }
 
   private static func preset(of model: Model, _ options: ClassifierOptions) throws -> Preset {
     let path = model.preset == nil ? model.path : model.companionFolder + "/preprocess.json"
     do {
-      let own = try ownPreset(of: model)
+      let (own, tellsShape) = try ownPreset(of: model, path)
       let mode = options.mode ?? own.mode
       return try Preset(
-        mode: mode, resize: mode == .crop ? options.resize ?? own.resize : nil, shape: own.shape,
-        mean: own.mean,
-        std: own.std, filter: own.filter)
+        mode: mode, resize: mode == .crop ? options.resize ?? own.resize : nil,
+        shape: tellsShape && options.imageShape == nil ? own.shape : model.graph.inputShape, mean: own.mean,
+        std: own.std,
+        filter: own.filter)
     } catch let error as PresetError {
       throw ClassifierError("\(path): \(error)")
     } catch let error as DecodingError {
@@ -76,12 +80,21 @@ extension Classifier {
   }
 
   /// What the model says, or who trained it.
-  private static func ownPreset(of model: Model) throws -> Preset {
-    if let json = model.preset { return try JSONDecoder().decode(Preset.self, from: Data(json)) }
-    return switch model.format {
-    case .mxnet: try .sageMaker(shape: model.graph.inputShape)
-    case .torchvision: try .torchvision(shape: model.graph.inputShape)
+  private static func ownPreset(of model: Model, _ path: String) throws -> (Preset, tellsShape: Bool) {
+    struct Shape: Decodable { let shape: [Int]? }
+    guard let json = model.preset else {
+      return switch model.format {
+      case .mxnet: (try .sageMaker(shape: model.graph.inputShape), false)
+      case .torchvision: (try .torchvision(shape: model.graph.inputShape), false)
+      }
     }
+    if let kind = FileKind(json.span), kind != .json {
+      throw ClassifierError(
+        "\(path): \(kind.sentence(expected: "a JSON object, {\"mode\": \"crop\", ...},"))")
+    }
+    let data = Data(json)
+    let shape = try JSONDecoder().decode(Shape.self, from: data).shape
+    return (try JSONDecoder().decode(Preset.self, from: data), shape != nil)
   }
 }
 
@@ -90,6 +103,9 @@ extension Classifier {
 /// - Parameter path: for messages.
 /// - Throws: where a line is empty or no UTF-8.
 public func classNames(_ bytes: [UInt8], path: String) throws(ClassifierError) -> [String] {
+  if let kind = FileKind(bytes.span), kind != .text {
+    throw ClassifierError("\(path): \(kind.sentence(expected: "a text file, a class name a line,"))")
+  }
   var names: [String] = []
   for (index, line) in nameLines(bytes).enumerated() {
     guard let name = String(validating: line, as: UTF8.self), !name.isEmpty else {

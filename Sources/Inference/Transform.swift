@@ -19,8 +19,10 @@ public struct TransformSummary: Encodable, Sendable {
   public var inputs = 0
   /// Outputs written by this run.
   public var written = 0
-  /// Outputs that stood there already, whole.
+  /// Outputs that an earlier run left, whole.
   public var kept = 0
+  /// Inputs that name an output of this run a second time.
+  public var repeated = 0
   public var skipped: [Skip] = []
   public var seconds = 0.0
   /// Of this run's outputs.
@@ -36,8 +38,8 @@ public struct TransformSummary: Encodable, Sendable {
 /// - Parameters:
 ///   - folder: made where it is not there; nothing is written outside.
 ///   - progress: called after each batch.
-/// - Throws: `FileError`, `ScanError`, `ManifestError`; `PipelineError` where there is no input; `CancellationError`
-///   when what was finished has its name. A bad image is *not* an error: it has no output, and is in `skipped`.
+/// - Throws: `FileError` (`.held` where another run writes to the folder), `ScanError`, `ManifestError`;
+///   `PipelineError` where there is no input; `CancellationError` when what was finished has its name. A bad image is *not* an error: it has no output, and is in `skipped`.
 public func transform(
   _ input: TransformInput, to folder: String, with classifier: Classifier, options: TransformOptions,
   progress: (Progress) -> Void = { _ in }
@@ -92,7 +94,10 @@ private final class TransformRun {
   let options: TransformOptions
   var outputs: StagedGroup
   var summary = TransformSummary()
+  private let lock: OutputLock
   private var lastFolder = ""
+  /// The outputs that this run sees to: they stand in the folder, too, but are none of an earlier run.
+  private var seen: Set<OutputKey> = []
   private var lastPublished = ContinuousClock.now
 
   /// Bytes of the files of a batch: large ones make smaller batches.
@@ -108,11 +113,12 @@ private final class TransformRun {
     self.folder = folder
     self.options = options
     outputCount = classifier.network.outputCount
+    lock = try OutputLock(folder: folder)
     outputs = try StagedGroup(folder)
   }
 
   var progress: Progress {
-    let done = summary.written + summary.kept + summary.skipped.count
+    let done = summary.written + summary.kept + summary.repeated + summary.skipped.count
     if let total = inputs.total { return Progress(done: done, total: total, skipped: summary.skipped.count) }
     return Progress(
       done: done, total: nil, skipped: summary.skipped.count, fraction: inputs.fraction)
@@ -131,7 +137,9 @@ private final class TransformRun {
       case .image(let image):
         summary.inputs += 1
         let output = join(folder, image.output)
-        if stands(output) || batch.images.contains(where: { $0.output == output }) {
+        if !seen.insert(OutputKey(output)).inserted {
+          summary.repeated += 1
+        } else if !options.overwrites && options.format.isWhole(output, count: outputCount) {
           summary.kept += 1
         } else if let bytes = try bytes(of: image) {
           batch.images.append((image.name, output))
@@ -142,12 +150,6 @@ private final class TransformRun {
       if summary.inputs % 1024 == 0 { try Task.checkCancellation() }
     }
     return batch.images.isEmpty ? nil : batch
-  }
-
-  /// Whether this run or an earlier one has made the output.
-  private func stands(_ output: String) -> Bool {
-    if outputs.contains(output) { return true }
-    return !options.overwrites && options.format.isWhole(output, count: outputCount)
   }
 
   /// nil, with the reason in the summary, for what the model cannot be sent.
@@ -191,13 +193,30 @@ private final class TransformRun {
   }
 
   private func makeFolderOnce(_ path: String) throws(FileError) {
-    if path == lastFolder { return }
+    if hasSameBytes(path, lastFolder) { return }
     try makeFolder(path)
     lastFolder = path
   }
 
   private func skip(_ name: String, _ reason: String) {
     summary.skipped.append(Skip(path: name, reason: reason))
+  }
+}
+
+/// 128 bits in the place of a path, so that millions of them fit in memory; the same for all spellings of one path.
+private struct OutputKey: Hashable {
+  private let first: Int, second: Int
+
+  init(_ path: String) {
+    var hashers = (Hasher(), Hasher())
+    hashers.1.combine(0)
+    for part in path.utf8.split(separator: UInt8(ascii: "/")) where !part.elementsEqual(".".utf8) {
+      let name = ByteName(Substring(part))
+      hashers.0.combine(name)
+      hashers.1.combine(name)
+    }
+    first = hashers.0.finalize()
+    second = hashers.1.finalize()
   }
 }
 

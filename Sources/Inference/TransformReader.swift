@@ -80,7 +80,7 @@ private final class ListInputs: TransformReader {
     case .entry(let entry, let line):
       let path = locate(entry.path, root: root)
       // The blanks round a path are in the file's name, or they are not in the output's either.
-      let name = path == join(root, entry.path) ? entry.path : entry.strippedPath
+      let name = hasSameBytes(path, join(root, entry.path)) ? entry.path : entry.strippedPath
       return .file(at: path, named: name, place: "\(list):\(line)")
     }
   }

@@ -24,6 +24,14 @@ struct FileCursor {
     ModelError("\(label): byte \(offset ?? self.offset): \(sentence)")
   }
 
+  /// What the file's first bytes say it is; nil where they say nothing.
+  func kind(of file: borrowing InputFile) throws(ModelError) -> FileKind? {
+    var start = self
+    start.offset = 0
+    let bytes = Array(try start.bytes(min(512, byteCount), "the file", file))
+    return FileKind(bytes.span)
+  }
+
   /// Moves over `count` bytes; nil stands for more than any file has.
   mutating func skip(_ count: Int?, of what: @autoclosure () -> String) throws(ModelError) {
     guard let count, count >= 0, count <= left else {

@@ -48,8 +48,7 @@ extension Graph {
   public func check(_ parameters: Parameters) throws(ModelError) {
     let missing = self.parameters.map(\.name).filter { parameters.shape(of: $0) == nil }
     guard missing.isEmpty else {
-      let names = missing.prefix(5).map(shown).joined(separator: ", ") + (missing.count > 5 ? ", ..." : "")
-      throw ModelError("\(missing.count) parameters of the network are missing: \(names)")
+      throw ModelError("\(missing.count) parameters of the network are missing: \(shown(missing))")
     }
     for parameter in self.parameters {
       let found = parameters.shape(of: parameter.name) ?? []

@@ -6,7 +6,7 @@ import Foundation
 /// A model is a folder, or a `model.tar.gz` as SageMaker makes it, with `*-symbol.json`, `*-NNNN.params` and, where they
 /// are there, `model-shapes.json`, `classes.txt` and `preprocess.json`. Two kinds of single files are read, too, with
 /// `classes.txt` and `preprocess.json` beside them where they are there: a `.safetensors` file of torchvision's ResNets,
-/// whose arrays name the network, and an `.onnx` file of a ResNet.
+/// whose arrays name the network, and an `.onnx` file of a ResNet. A file's bytes say which kind it is, not its name.
 public struct Model: Sendable {
   /// What says which shape the images have.
   public enum ShapeSource: Hashable, Sendable {
@@ -17,6 +17,8 @@ public struct Model: Sendable {
     case symbol
     /// The input of an ONNX graph.
     case file
+    /// `preprocess.json`.
+    case preset
     /// Nothing does: (3, 224, 224), what SageMaker's algorithm takes by default.
     case assumed
   }
@@ -49,24 +51,46 @@ public struct Model: Sendable {
   /// - Parameters:
   ///   - path: a folder; a tar archive, compressed by gzip or not; or a `.safetensors` or `.onnx` file.
   ///   - epoch: the number of the `.params` file; nil: the highest there is.
-  ///   - inputShape: channels, height, width, whatever the files say.
+  ///   - inputShape: channels, height, width; an ONNX graph of images of another shape is refused.
   ///   - limit: an archive that unpacks to more bytes is refused.
   /// - Throws: where a file cannot be read or is not what it must be, with its path and the place in it.
   /// - Complexity: reads the symbol and the directory of the parameters; of an archive, all of it.
   public init(
     _ path: String, epoch: Int? = nil, inputShape: [Int]? = nil, limit: Int = Model.standardLimit
   ) throws(ModelError) {
-    if path.hasSuffix(".safetensors") {
-      self = try Model(torchvision: path, inputShape: inputShape)
-    } else if path.hasSuffix(".onnx") {
-      self = try Model(onnx: path, inputShape: inputShape)
-    } else {
-      let files =
-        isFolder(path)
-        ? try ModelFiles(folder: path, epoch: epoch)
-        : try ModelFiles(archive: path, epoch: epoch, limit: limit)
+    if isFolder(path) {
+      self = try Model(try ModelFiles(folder: path, epoch: epoch), path: path, inputShape: inputShape)
+      return
+    }
+    switch try Self.kind(ofFile: path) {
+    case .safetensors: self = try Model(torchvision: path, inputShape: inputShape)
+    case .onnx: self = try Model(onnx: path, inputShape: inputShape)
+    default:
+      let files = try ModelFiles(archive: path, epoch: epoch, limit: limit)
       self = try Model(files, path: path, inputShape: inputShape)
     }
+  }
+
+  /// `.safetensors`, `.onnx`, `.tar` or `.gzip`: as the file's bytes say, or its name where its bytes say nothing.
+  private static func kind(ofFile path: String) throws(ModelError) -> FileKind {
+    let start: [UInt8]
+    do { start = try readStart(of: path, byteCount: 512) } catch { throw ModelError(error) }
+    let named: FileKind? =
+      path.hasByteSuffix(".safetensors") ? .safetensors : path.hasByteSuffix(".onnx") ? .onnx : nil
+    let known: [FileKind] = [.safetensors, .onnx, .tar, .gzip]
+    let expected = named?.name ?? "a model's folder, its tar archive, a .safetensors or an .onnx file"
+    guard let kind = FileKind(start.span) ?? named else {
+      throw ModelError(
+        "\(path): this is no model known here (it begins with \(hexBytes(start.span, limit: 8))); \(expected) is expected"
+      )
+    }
+    if known.contains(kind) { return kind }
+    if [.parameters, .symbol].contains(kind) {
+      throw ModelError(
+        "\(path): this is \(kind), a part of a model; its folder, \(folderName(path)), with both *-symbol.json and "
+          + "*-NNNN.params in it, is expected")
+    }
+    throw ModelError("\(path): \(kind.sentence(expected: expected))")
   }
 
   private init(_ files: ModelFiles, path: String, inputShape: [Int]?) throws(ModelError) {
@@ -78,11 +102,16 @@ public struct Model: Sendable {
       (graph, shapeSource) = (try Graph(symbol, inputShape: try inputShapeOf(shapes)), .shapesFile)
     } else if let shape = symbol.inputShape {
       (graph, shapeSource) = (try Graph(symbol, inputShape: shape), .symbol)
+    } else if let shape = try Self.presetShape(files.preset, in: path) {
+      (graph, shapeSource) = (try Graph(symbol, inputShape: shape), .preset)
     } else {
       (graph, shapeSource) = (try Graph(symbol, inputShape: Self.assumedShape), .assumed)
       warnings.append("there is no model-shapes.json: images of 3,224,224 are assumed")
     }
     do { try graph.check(files.parameters) } catch { throw ModelError("\(files.parametersPath): \(error)") }
+    if !files.strays.isEmpty {
+      warnings.append("\(path): no *-symbol.json goes with \(shown(files.strays)); passed over")
+    }
     let unused = symbol.unusedNames(in: files.parameters)
     if !unused.isEmpty { warnings.append(Self.warning(ofUnused: unused, in: files.parametersPath)) }
     self.path = path
@@ -96,8 +125,7 @@ public struct Model: Sendable {
   }
 
   static func warning(ofUnused names: [String], in path: String) -> String {
-    let some = names.prefix(5).map(shown).joined(separator: ", ") + (names.count > 5 ? ", ..." : "")
-    return "\(path): \(names.count) parameters belong to no node: \(some)"
+    "\(path): \(names.count) parameters belong to no node: \(shown(names))"
   }
 
   /// What SageMaker's algorithm and torchvision take by default.
@@ -117,8 +145,12 @@ private func inputShapeOf(_ file: ModelFiles.SmallFile) throws(ModelError) -> [I
   do { inputs = try JSONDecoder().decode([Input].self, from: Data(file.bytes)) } catch {
     throw ModelError("\(file.path): \(sentence(error))")
   }
-  guard let input = inputs.first(where: { $0.name == "data" }) ?? inputs.first else {
-    throw ModelError("\(file.path): the list is empty; the input data is expected")
+  let images = inputs.count == 1 ? inputs : inputs.filter { $0.name == "data" }
+  guard images.count == 1, let input = images.first else {
+    throw ModelError(
+      inputs.isEmpty
+        ? "\(file.path): the list is empty; the input data is expected"
+        : "\(file.path): the inputs are \(shown(inputs.map(\.name))); one, or one named data, is expected")
   }
   guard input.shape.count == 4 else {
     throw ModelError(

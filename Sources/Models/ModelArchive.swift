@@ -5,8 +5,10 @@ import Glibc
 /// The files of a model in a tar archive, read in one pass. Nothing is written under a name from the archive: the large
 /// files go to a file without a name, the small ones to memory.
 struct ModelArchive {
-  private(set) var small: [String: [UInt8]] = [:]
-  private(set) var large: [String: UnnamedFile] = [:]
+  private(set) var small: [ByteName: [UInt8]] = [:]
+  private(set) var large: [ByteName: UnnamedFile] = [:]
+  /// Names of models of other kinds, some of them.
+  private(set) var others: [String] = []
   private let path: String
   private let epoch: Int?
   /// Of all that the archive unpacks to.
@@ -58,8 +60,10 @@ struct ModelArchive {
     else {
       throw ModelError("\(path): the name of entry \(entryCount) is not UTF-8")
     }
-    let parts = name.split(separator: "/").filter { $0 != "." }.map(String.init)
-    guard !name.hasPrefix("/"), !parts.contains("..") else {
+    // By bytes: Swift takes a slash with a mark behind it for another character.
+    let parts = name.utf8.split(separator: UInt8(ascii: "/")).map { String(decoding: $0, as: UTF8.self) }
+      .filter { $0 != "." }
+    guard !name.hasBytePrefix("/"), !parts.contains("..") else {
       throw ModelError("\(path): \(shown(name)): an entry leads out of the archive")
     }
     let isLink = unsafe archive_entry_hardlink(entry) != nil || archive_entry_symlink(entry) != nil
@@ -75,19 +79,24 @@ struct ModelArchive {
       )
     }
     unpackedByteCount += size
-    guard let base = parts.last, let role = ModelFiles.Role(base) else { return }
+    guard let base = parts.last, !parts.contains(where: isLitter) else { return }
+    guard let role = ModelFiles.Role(base) else {
+      if others.count < 8, ModelFiles.isOtherModel(base) { others.append(name) }
+      return
+    }
+    let key = ByteName(base)
     let folder = parts.dropLast().joined(separator: "/")
-    guard self.folder == nil || self.folder == folder else {
+    guard self.folder.map({ hasSameBytes($0, folder) }) ?? true else {
       throw ModelError(
         "\(path): there are model files in two folders, \(shown(self.folder ?? "")) and \(shown(folder)); one is expected"
       )
     }
     self.folder = folder
-    guard small[base] == nil, large[base] == nil else {
+    guard small[key] == nil, large[key] == nil else {
       throw ModelError("\(path): \(shown(name)) stands twice in the archive")
     }
     if case .parameters(let stem, let epoch) = role {
-      if try isWanted(stem, epoch) { large[base] = try unsafe stage(size, name, archive) }
+      if try isWanted(stem, epoch) { large[key] = try unsafe stage(size, name, archive) }
     } else {
       guard size <= Symbol.largestByteCount else {
         throw ModelError(
@@ -99,15 +108,15 @@ struct ModelArchive {
       try unsafe read(size, name, archive) { (block: Span<UInt8>) throws(ModelError) in
         for place in block.indices { bytes.append(block[place]) }
       }
-      small[base] = bytes
+      small[key] = bytes
     }
   }
 
   /// Whether the epoch is the one asked for, or higher than those so far, which are let go then.
-  private mutating func isWanted(_ stem: String, _ epoch: Int) throws(ModelError) -> Bool {
+  private mutating func isWanted(_ stem: ByteName, _ epoch: Int) throws(ModelError) -> Bool {
     if let wanted = self.epoch { return wanted == epoch }
     for name in large.keys {
-      guard case .parameters(stem, let other) = ModelFiles.Role(name) else { continue }
+      guard case .parameters(stem, let other) = ModelFiles.Role(name.text) else { continue }
       if other > epoch { return false }
       large[name] = nil
     }
@@ -147,6 +156,7 @@ struct ModelArchive {
 final class UnnamedFile: Sendable {
   private let descriptor: Int32
   private let label: String
+  private static let remedy = "set TMPDIR to a folder that can be written to and has room for the model"
 
   /// In TMPDIR, else in /tmp.
   init(for label: String) throws(ModelError) {
@@ -155,7 +165,8 @@ final class UnnamedFile: Sendable {
     descriptor = unsafe mkstemp(&template)
     self.label = label
     guard descriptor >= 0 else {
-      throw ModelError("\(label): \(FileError(.system(call: "make", code: errno), path: folder))")
+      let error = FileError(.system(call: "write", code: errno), path: folder)
+      throw ModelError("\(label): a temporary copy cannot be made in \(error); \(Self.remedy)")
     }
     unsafe unlink(template)
     _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
@@ -166,7 +177,7 @@ final class UnnamedFile: Sendable {
   func append(_ bytes: Span<UInt8>) throws(ModelError) {
     if let code = writeAll(bytes, to: descriptor) {
       let error = FileError(.system(call: "write", code: code), path: label)
-      throw ModelError("\(label): a temporary copy cannot be made: \(error.sentence)")
+      throw ModelError("\(label): a temporary copy cannot be made: \(error.sentence); \(Self.remedy)")
     }
   }
 

@@ -27,6 +27,11 @@ func shown(_ name: String) -> String {
   name.utf8.count <= 120 ? name : String(name.prefix(100)) + "..."
 }
 
+/// The first names of a list for a message.
+func shown(_ names: [String]) -> String {
+  names.prefix(5).map(shown).joined(separator: ", ") + (names.count > 5 ? ", ..." : "")
+}
+
 /// A shape as Python writes it: (3, 224, 224).
 func shown(_ shape: [Int]) -> String {
   shape.count == 1 ? "(\(shape[0]),)" : "(" + shape.map(String.init).joined(separator: ", ") + ")"

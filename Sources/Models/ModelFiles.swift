@@ -14,29 +14,30 @@ struct ModelFiles {
   let epoch: Int
   let shapes: SmallFile?
   let classes: [UInt8]?, preset: [UInt8]?
+  /// Parameters that are there but belong to no symbol.
+  let strays: [String]
 
   static let shapesName = "model-shapes.json", classesName = "classes.txt", presetName = "preprocess.json"
 
   /// What a file's name says of it.
   enum Role: Hashable {
     /// `STEM-symbol.json`
-    case symbol(stem: String)
+    case symbol(stem: ByteName)
     /// `STEM-NNNN.params`
-    case parameters(stem: String, epoch: Int)
+    case parameters(stem: ByteName, epoch: Int)
     /// One of the three with a fixed name.
     case beside
 
     init?(_ name: String) {
       if [ModelFiles.shapesName, ModelFiles.classesName, ModelFiles.presetName].contains(name) {
         self = .beside
-      } else if name.hasSuffix("-symbol.json") {
-        self = .symbol(stem: String(name.dropLast("-symbol.json".count)))
-      } else if name.hasSuffix(".params"), let dash = name.lastIndex(of: "-") {
-        let digits = name[name.index(after: dash)...].dropLast(".params".count)
-        guard digits.utf8.count >= 4, digits.utf8.allSatisfy({ (48...57).contains($0) }),
-          let epoch = Int(digits)
+      } else if name.hasByteSuffix("-symbol.json") {
+        self = .symbol(stem: ByteName(text(name.utf8.dropLast("-symbol.json".utf8.count))))
+      } else if name.hasByteSuffix(".params"), let dash = name.utf8.lastIndex(of: UInt8(ascii: "-")) {
+        let digits = name.utf8[dash...].dropFirst().dropLast(".params".utf8.count)
+        guard digits.count >= 4, digits.allSatisfy({ (48...57).contains($0) }), let epoch = Int(text(digits))
         else { return nil }
-        self = .parameters(stem: String(name[..<dash]), epoch: epoch)
+        self = .parameters(stem: ByteName(text(name.utf8[..<dash])), epoch: epoch)
       } else {
         return nil
       }
@@ -44,12 +45,17 @@ struct ModelFiles {
   }
 
   init(folder: String, epoch: Int?) throws(ModelError) {
-    let names = try regularNames(in: folder)
+    let all = try fileNames(in: folder).filter { !isLitter($0) }
+    let names = all.filter { Role($0) != nil }
+    guard names.contains(where: { $0.hasByteSuffix("-symbol.json") }) else {
+      throw ModelError("\(folder): there is no *-symbol.json; \(Self.advice(on: all, in: folder))")
+    }
     let choice = try ModelChoice(names, epoch: epoch, label: folder)
     symbol = try Self.small(choice.symbol, in: folder)
     parametersPath = join(folder, choice.parameters)
     parameters = try Parameters(file: parametersPath)
     self.epoch = choice.epoch
+    strays = choice.strays
     shapes = names.contains(Self.shapesName) ? try Self.small(Self.shapesName, in: folder) : nil
     classes = names.contains(Self.classesName) ? try Self.small(Self.classesName, in: folder).bytes : nil
     preset = names.contains(Self.presetName) ? try Self.small(Self.presetName, in: folder).bytes : nil
@@ -57,17 +63,27 @@ struct ModelFiles {
 
   init(archive path: String, epoch: Int?, limit: Int) throws(ModelError) {
     let archive = try ModelArchive(path, epoch: epoch, limit: limit)
-    let choice = try ModelChoice(Set(archive.small.keys).union(archive.large.keys), epoch: epoch, label: path)
-    func small(_ name: String) -> SmallFile? {
-      archive.small[name].map { SmallFile(path: "\(path): \(name)", bytes: $0) }
+    let names = archive.small.keys.map(\.text) + archive.large.keys.map(\.text)
+    guard names.contains(where: { $0.hasByteSuffix("-symbol.json") }) else {
+      let others = archive.others
+      throw ModelError(
+        "\(path): there is no *-symbol.json in it"
+          + (others.isEmpty
+            ? "; a model's archive has it and *-NNNN.params"
+            : ", but \(shown(others)); unpack it and name a .safetensors or .onnx file itself"))
     }
-    guard let symbol = small(choice.symbol), let file = archive.large[choice.parameters] else {
+    let choice = try ModelChoice(names, epoch: epoch, label: path)
+    func small(_ name: String) -> SmallFile? {
+      archive.small[ByteName(name)].map { SmallFile(path: "\(path): \(name)", bytes: $0) }
+    }
+    guard let symbol = small(choice.symbol), let file = archive.large[ByteName(choice.parameters)] else {
       throw ModelError("\(path): \(choice.symbol) and \(choice.parameters) are expected")
     }
     self.symbol = symbol
     parametersPath = "\(path): \(choice.parameters)"
     parameters = try file.parameters(label: parametersPath)
     self.epoch = choice.epoch
+    strays = choice.strays
     shapes = small(Self.shapesName)
     classes = small(Self.classesName)?.bytes
     preset = small(Self.presetName)?.bytes
@@ -79,6 +95,25 @@ struct ModelFiles {
       FileStamp(path: join(folder, name)) == nil ? nil : try small(name, in: folder).bytes
     }
     return (try bytes(classesName), try bytes(presetName))
+  }
+
+  /// What to do with a folder that has no symbol but may have a model of another kind.
+  private static func advice(on names: [String], in folder: String) -> String {
+    let others = names.sorted(by: precedes).filter(isOtherModel)
+    let readable = others.filter { name in readableSuffixes.contains { name.hasByteSuffix($0) } }
+    if !readable.isEmpty { return "name the model itself: \(shown(readable.map { join(folder, $0) }))" }
+    for name in others {
+      if let kind = try? FileKind(ofFile: join(folder, name)) { return "\(shown(name)) is \(kind)" }
+    }
+    return "a model's folder has it and *-NNNN.params"
+  }
+
+  private static let readableSuffixes = [".safetensors", ".onnx", ".tar", ".tar.gz", ".tgz"]
+  private static let otherSuffixes = [".pth", ".pt", ".bin", ".ckpt", ".h5", ".keras", ".pb", ".pkl"]
+
+  /// Whether a file's name is that of a model without a symbol.
+  static func isOtherModel(_ name: String) -> Bool {
+    (readableSuffixes + otherSuffixes).contains { name.hasByteSuffix($0) }
   }
 
   private static func small(_ name: String, in folder: String) throws(ModelError) -> SmallFile {
@@ -94,36 +129,42 @@ struct ModelChoice {
   let symbol: String
   let parameters: String
   let epoch: Int
+  /// Parameters of other names than the symbol's.
+  let strays: [String]
 
   /// - Throws: where there is no symbol or are several, or no parameters belong to it (of that epoch).
-  init(_ names: Set<String>, epoch: Int?, label: String) throws(ModelError) {
-    var stems: [String] = []
-    var found: [(stem: String, epoch: Int, name: String)] = []
-    for name in names.sorted() {
-      switch ModelFiles.Role(name) {
-      case .symbol(let stem): stems.append(stem)
-      case .parameters(let stem, let epoch): found.append((stem, epoch, name))
-      case .beside, nil: break
-      }
-    }
-    guard let stem = stems.first else { throw ModelError("\(label): there is no *-symbol.json") }
+  init(_ names: [String], epoch: Int?, label: String) throws(ModelError) {
+    var stems: [ByteName] = []
+    var own: [(epoch: Int, name: String)] = []
+    var strays: [String] = []
+    let roles = names.sorted(by: precedes).map { ($0, ModelFiles.Role($0)) }
+    for case (_, .symbol(let stem)?) in roles { stems.append(stem) }
+    guard let stem = stems.first else { throw ModelError("\(label): there is no *-symbol.json in it") }
     guard stems.count == 1 else {
-      let names = stems.prefix(3).map { shown($0) + "-symbol.json" }.joined(separator: ", ")
-      throw ModelError("\(label): there are \(stems.count) models (\(names)); one is expected")
+      throw ModelError(
+        "\(label): there are \(stems.count) models (\(shown(stems.map { $0.text + "-symbol.json" }))); one is expected"
+      )
     }
-    let own = found.filter { $0.stem == stem }
-    let epochs = own.map(\.epoch).sorted().map(String.init).joined(separator: ", ")
+    for case (let name, .parameters(let other, let epoch)?) in roles {
+      if other == stem { own.append((epoch, name)) } else { strays.append(name) }
+    }
+    let epochs = shortList(own.map(\.epoch).sorted().map(String.init))
     guard let chosen = own.filter({ epoch == nil || $0.epoch == epoch }).max(by: { $0.epoch < $1.epoch })
     else {
       throw ModelError(
-        "\(label): there is no \(shown(stem))-\(epoch.map(epochDigits) ?? "NNNN").params"
-          + (own.isEmpty ? "" : "; epochs there are: \(shown(epochs))"))
+        "\(label): there is no \(shown(stem.text))-\(epoch.map(epochDigits) ?? "NNNN").params"
+          + (own.isEmpty
+            ? strays.isEmpty ? "" : "; the parameters there have other names: \(shown(strays))"
+            : "; epochs there are: \(shown(epochs))"))
     }
-    symbol = stem + "-symbol.json"
+    symbol = stem.text + "-symbol.json"
     parameters = chosen.name
     self.epoch = chosen.epoch
+    self.strays = strays
   }
 }
+
+private func text(_ bytes: Substring.UTF8View) -> String { String(decoding: bytes, as: UTF8.self) }
 
 /// Four digits or more, as MXNet's `%04d`.
 private func epochDigits(_ epoch: Int) -> String {
@@ -131,18 +172,18 @@ private func epochDigits(_ epoch: Int) -> String {
   return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
 }
 
-/// The names in a folder that a model's files have.
-private func regularNames(in folder: String) throws(ModelError) -> Set<String> {
+/// The names in a folder that are UTF-8.
+private func fileNames(in folder: String) throws(ModelError) -> [String] {
   guard let handle = unsafe opendir(folder) else {
     throw ModelError(FileError(.system(call: "open", code: errno), path: folder))
   }
   defer { unsafe closedir(handle) }
-  var names: Set<String> = []
+  var names: [String] = []
   while let entry = unsafe readdir(handle) {
     let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
       unsafe String(validating: bytes.prefix { $0 != 0 }, as: UTF8.self)
     }
-    if let name, ModelFiles.Role(name) != nil { names.insert(name) }
+    if let name { names.append(name) }
   }
   return names
 }

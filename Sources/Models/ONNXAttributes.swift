@@ -37,6 +37,13 @@ struct ONNXAttributes {
     return number
   }
 
+  /// nil where it is not there.
+  func integer(_ key: String) throws(ModelError) -> Int? {
+    guard let value = node.attributes[key] else { return nil }
+    guard case .integer(let number) = value else { throw fault(key, expected: "a whole number") }
+    return number
+  }
+
   /// 1, as a factor or as text for the attribute of a symbol.
   func expectOne(_ key: String) throws(ModelError) {
     guard let value = node.attributes[key] else { return }
@@ -68,25 +75,43 @@ struct ONNXAttributes {
     return "(\(numbers[0]), \(numbers[1]))"
   }
 
-  func expectOnes(_ key: String) throws(ModelError) {
-    guard let numbers = try integers(key) else { return }
-    guard numbers.allSatisfy({ $0 == 1 }) else { throw fault(key, expected: "[1, 1]") }
+  /// A kernel of one number has no gaps, whatever `dilations` says.
+  func expectNoDilation(kernel: [Int]) throws(ModelError) {
+    guard let numbers = try integers("dilations") else { return }
+    guard numbers.count == kernel.count, zip(numbers, kernel).allSatisfy({ $0 == 1 || $1 == 1 }) else {
+      throw fault("dilations", expected: "[1, 1]")
+    }
   }
 
-  /// Of `pads`: above, left, below, right. The margins of opposite sides are alike here.
-  func padding() throws(ModelError) -> String {
+  enum Padding {
+    /// Rows above and columns to the left, rows below and columns to the right.
+    case margins([Int], [Int])
+    /// So many that each stride has its window; of an odd number the larger half comes first or last.
+    case same(largerFirst: Bool)
+  }
+
+  func padding() throws(ModelError) -> Padding {
     if let value = node.attributes["auto_pad"] {
       switch value {
       case .text("NOTSET"): break
-      case .text("VALID"): return "(0, 0)"
-      default: throw fault("auto_pad", expected: "NOTSET or VALID")
+      case .text("VALID"): return .margins([0, 0], [0, 0])
+      case .text("SAME_UPPER"): return .same(largerFirst: false)
+      case .text("SAME_LOWER"): return .same(largerFirst: true)
+      default: throw fault("auto_pad", expected: "NOTSET, VALID, SAME_UPPER or SAME_LOWER")
       }
     }
-    guard let pads = try integers("pads") else { return "(0, 0)" }
-    guard pads.count == 4, pads[0] == pads[2], pads[1] == pads[3] else {
-      throw fault("pads", expected: "the same above and below, left and right,")
+    guard let pads = try integers("pads") else { return .margins([0, 0], [0, 0]) }
+    guard pads.count == 4 else { throw fault("pads", expected: "four numbers") }
+    return .margins([pads[0], pads[1]], [pads[2], pads[3]])
+  }
+
+  /// For margins that cannot be computed here.
+  func fault(of padding: Padding) -> ModelError {
+    switch padding {
+    case .margins: fault("pads", expected: "the same above and below, left and right,")
+    case .same:
+      fault("auto_pad", expected: "one that makes the same margins above and below, left and right,")
     }
-    return "(\(pads[0]), \(pads[1]))"
   }
 }
 

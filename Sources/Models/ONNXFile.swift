@@ -23,8 +23,8 @@ struct ONNXFile {
   struct Array {
     enum Content {
       case numbers(NumberKind, offset: Int)
-      /// At most `largestIntegerCount` of them: shapes and axes.
-      case integers([Int])
+      /// At most `largestIntegerCount` of them: shapes and axes. nil is the number of images of a run.
+      case integers([Int?])
       /// Of a type that no operator of a ResNet asks for.
       case other
     }
@@ -47,6 +47,8 @@ struct ONNXFile {
   /// The version of the operators.
   var version = 0
 
+  /// int32, int64, bool.
+  static let integerByteCounts = [6: 4, 7: 8, 9: 1]
   static let largestIntegerCount = 64
   static let largestInputCount = 1024
 
@@ -82,4 +84,25 @@ struct ONNXFile {
 
   /// Nothing yet.
   init() {}
+
+  /// Channels, height, width of an image, where the file says them; nil of each that is open.
+  ///
+  /// - Throws: where the network is not one of images.
+  func imageShape(label: String) throws(ModelError) -> [Int?] {
+    guard inputs.count == 1, let image = inputs.first else {
+      throw ModelError(
+        "\(label): it takes \(inputs.count) inputs (\(shown(inputs.map(\.name)))); one, the image, is expected"
+      )
+    }
+    guard [1, 10, 11, 16].contains(image.type) else {
+      throw ModelError(
+        "\(label): the input \(shown(image.name)) is \(Self.typeName(image.type)); float is expected")
+    }
+    guard image.shape.count == 4 else {
+      throw ModelError(
+        "\(label): the input \(shown(image.name)) has \(image.shape.count) dimensions; batch, channels, height and "
+          + "width are expected")
+    }
+    return [Int?](image.shape.dropFirst())
+  }
 }

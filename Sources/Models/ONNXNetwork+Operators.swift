@@ -11,28 +11,36 @@ extension ONNXNetwork {
     case "GlobalMaxPool": try function(node, "Pooling", ["global_pool": "True", "pool_type": "max"])
     case "GlobalAveragePool": try function(node, "Pooling", ["global_pool": "True", "pool_type": "avg"])
     case "ReduceMean": try mean(node)
-    case "Add", "Sum": try sum(node)
-    case "Flatten":
-      _ = try attributes(node, ["axis"]).integer("axis", standard: 1, 1)
-      try give(node, "Flatten", [:], [try value(node, try inputs(node, 1...1)[0])])
+    case "Add" where !isArithmetic(node), "Sum": try sum(node)
+    case "Flatten": try flatten(node)
+    case "Squeeze" where !isArithmetic(node): try squeeze(node)
     case "Reshape": try reshape(node)
     case "Gemm": try gemm(node)
     case "MatMul": try product(node)
     case "Softmax":
-      let axis = try attributes(node, ["axis"]).integer("axis", standard: -1, -1, 1)
-      try give(node, "softmax", ["axis": "\(axis)"], [try value(node, try inputs(node, 1...1)[0])])
+      let image = try value(node, try inputs(node, 1...1)[0])
+      let rank = try shape(node, of: image).count + 1
+      _ = try attributes(node, ["axis"]).integer("axis", standard: -1, 1, 1 - rank)
+      try give(node, "softmax", [:], [image])
     case "Identity":
       _ = try attributes(node, [])
       try pass(node, try inputs(node, 1...1)[0])
     case "Dropout":
       _ = try attributes(node, ["ratio", "seed"])
-      // A third input would say that this is training.
-      try pass(node, try inputs(node, 1...2)[0])
-    case "Cast":
+      let inputs = try inputs(node, 1...3)
+      if inputs.count > 2, try integers(node, inputs[2]) != [0] {
+        throw fault(node, "its input \(shown(inputs[2])) says that this is training")
+      }
+      try pass(node, inputs[0])
+    case "Cast" where !isArithmetic(node):
       _ = try attributes(node, ["to", "saturate"]).integer("to", standard: 1, 1, 10, 11)
       try pass(node, try inputs(node, 1...1)[0])
     case "Constant": try constant(node)
-    default: throw fault(node, "this operator is not implemented; those of ResNets are")
+    default:
+      guard isArithmetic(node) else {
+        throw fault(node, "this operator is not implemented; those of ResNets are")
+      }
+      try computeIntegers(node)
     }
   }
 
@@ -54,10 +62,16 @@ extension ONNXNetwork {
 
   private mutating func constant(_ node: ONNXFile.Node) throws(ModelError) {
     _ = try inputs(node, 0...0)
-    guard case .array(let array) = node.attributes["value"], node.attributes.count == 1 else {
-      throw fault(node, "it has no array as its value")
+    guard node.attributes.count == 1, let value = node.attributes.first else {
+      throw fault(node, "it has \(node.attributes.count) values; one is expected")
     }
-    try give(node, ONNXFile.Array(name: "", shape: array.shape, content: array.content))
+    switch (value.key, value.value) {
+    case ("value", .array(let array)):
+      try give(node, ONNXFile.Array(name: "", shape: array.shape, content: array.content))
+    case ("value_int", .integer(let number)): try giveIntegers(node, [number], isScalar: true)
+    case ("value_ints", .integers(let numbers)): try giveIntegers(node, numbers, isScalar: false)
+    default: throw fault(node, "it has no array as its value")
+    }
   }
 
   private mutating func convolution(_ node: ONNXFile.Node) throws(ModelError) {
@@ -72,14 +86,16 @@ extension ONNXNetwork {
       throw fault(node, "kernel_shape is \(kernel.prefix(8)), but its weights have the shape \(shown(shape))")
     }
     _ = try attributes.integer("group", standard: 1, 1)
-    try attributes.expectOnes("dilations")
-    var entries = [try value(node, inputs[0]), try variable(node, inputs[1], rank: 4)]
+    try attributes.expectNoDilation(kernel: Array(shape[2...]))
+    let image = try value(node, inputs[0])
+    let padding = try padding(node, attributes, kernel: Array(shape[2...]), image)
+    var entries = [image, try variable(node, inputs[1], rank: 4)]
     if inputs.count > 2 { entries.append(try variable(node, inputs[2], rank: 1)) }
     try give(
       node, "Convolution",
       [
         "kernel": "(\(shape[2]), \(shape[3]))", "num_filter": "\(shape[0])",
-        "no_bias": inputs.count > 2 ? "False" : "True", "pad": try attributes.padding(),
+        "no_bias": inputs.count > 2 ? "False" : "True", "pad": padding,
         "stride": try attributes.extent("strides", standard: "(1, 1)"),
       ], entries)
   }
@@ -116,14 +132,52 @@ extension ONNXNetwork {
   private mutating func pool(
     _ node: ONNXFile.Node, _ attributes: ONNXAttributes, _ kind: [String: String]
   ) throws(ModelError) {
-    try attributes.expectOnes("dilations")
     var values = kind
     values["kernel"] = try attributes.extent("kernel_shape")
+    let kernel = try attributes.integers("kernel_shape") ?? []
+    try attributes.expectNoDilation(kernel: kernel)
     values["stride"] = try attributes.extent("strides", standard: "(1, 1)")
-    values["pad"] = try attributes.padding()
-    values["pooling_convention"] =
-      try attributes.integer("ceil_mode", standard: 0, 0, 1) == 1 ? "full" : "valid"
-    try give(node, "Pooling", values, [try value(node, try inputs(node, 1...1)[0])])
+    let roundsUp = try attributes.integer("ceil_mode", standard: 0, 0, 1) == 1
+    let image = try value(node, try inputs(node, 1...1)[0])
+    values["pad"] = try padding(node, attributes, kernel: kernel, image, roundsUp: roundsUp)
+    values["pooling_convention"] = roundsUp ? "full" : "valid"
+    try give(node, "Pooling", values, [image])
+  }
+
+  /// The margins as a symbol has them: alike on opposite sides, or where the further one holds no window more.
+  private mutating func padding(
+    _ node: ONNXFile.Node, _ attributes: ONNXAttributes, kernel: [Int], _ image: Symbol.Entry,
+    roundsUp: Bool = false
+  ) throws(ModelError) -> String {
+    let padding = try attributes.padding()
+    if case .margins(let before, let after) = padding, before == after {
+      return "(\(before[0]), \(before[1]))"
+    }
+    let planes = try shape(node, of: image)
+    let strides = try attributes.integers("strides") ?? [1, 1]
+    let largest = 1 << 12
+    guard planes.count == 3, (kernel + strides).allSatisfy({ (1...largest).contains($0) }) else {
+      throw attributes.fault(of: padding)
+    }
+    var margins: [Int] = []
+    for (side, size) in planes.dropFirst().enumerated() {
+      let (kernel, stride) = (kernel[side], strides[side])
+      let (before, after): (Int, Int)
+      switch padding {
+      case .margins(let first, let last): (before, after) = (first[side], last[side])
+      case .same(let largerFirst):
+        let windows = (size + stride - 1) / stride
+        let total = max(0, (windows - 1) * stride + kernel - size)
+        before = largerFirst ? total - total / 2 : total / 2
+        after = total - before
+      }
+      guard (0...largest).contains(before), (0...largest).contains(after), !roundsUp || before == after,
+        size + before + min(before, after) >= kernel,
+        (size + 2 * before - kernel) / stride == (size + before + after - kernel) / stride
+      else { throw attributes.fault(of: padding) }
+      margins.append(before)
+    }
+    return "(\(margins[0]), \(margins[1]))"
   }
 
   /// Of each plane: a global average.
@@ -145,7 +199,14 @@ extension ONNXNetwork {
   /// Of two branches; or of a product and its bias, which is a layer with a bias then.
   private mutating func sum(_ node: ONNXFile.Node) throws(ModelError) {
     _ = try attributes(node, [])
-    let inputs = try inputs(node, 2...2)
+    let inputs = try inputs(node, node.operation == "Sum" ? 1...ONNXFile.largestInputCount : 2...2)
+    guard inputs.count == 2 else {
+      var total = try value(node, inputs[0])
+      for input in inputs.dropFirst() {
+        total = add("elemwise_add", node.name, [:], [total, try value(node, input)])
+      }
+      return try give(node, total)
+    }
     guard let bias = inputs.first(where: isConstant), let other = inputs.first(where: { !isConstant($0) })
     else {
       return try give(node, "elemwise_add", [:], [try value(node, inputs[0]), try value(node, inputs[1])])
@@ -159,25 +220,70 @@ extension ONNXNetwork {
       layer.inputs + [try variable(node, bias, rank: 1)])
   }
 
-  /// Only what makes one row of each image.
+  private mutating func flatten(_ node: ONNXFile.Node) throws(ModelError) {
+    let image = try value(node, try inputs(node, 1...1)[0])
+    let rank = try shape(node, of: image).count + 1
+    _ = try attributes(node, ["axis"]).integer("axis", standard: 1, 1, 1 - rank)
+    try give(node, "Flatten", [:], [image])
+  }
+
+  /// Of height and width, where each is 1: a row of the channels.
+  private mutating func squeeze(_ node: ONNXFile.Node) throws(ModelError) {
+    let attributes = try attributes(node, ["axes"])
+    let inputs = try inputs(node, 1...2)
+    let image = try value(node, inputs[0])
+    let axes = inputs.count > 1 ? try integers(node, inputs[1]) : try attributes.integers("axes") ?? []
+    let planes = try shape(node, of: image)
+    guard planes.count == 3, axes.count == 2, Set(axes.map { $0 < 0 ? $0 &+ 4 : $0 }) == [2, 3],
+      planes.dropFirst().allSatisfy({ $0 == 1 })
+    else {
+      throw fault(
+        node, "its axes are \(axes.prefix(8)) of \(shown(planes)); [2, 3] of planes of one number is expected"
+      )
+    }
+    try give(node, "Flatten", [:], [image])
+  }
+
+  /// Only what makes one row of each image, or leaves it as it is.
   private mutating func reshape(_ node: ONNXFile.Node) throws(ModelError) {
-    _ = try attributes(node, ["allowzero"]).integer("allowzero", standard: 0, 0)
+    let copiesZeros =
+      try attributes(node, ["allowzero"]).integer("allowzero", standard: 0, 0, 1) == 0
     let inputs = try inputs(node, 2...2)
-    var shape = try integers(node, inputs[1])
+    let image = try value(node, inputs[0])
+    let sizes = try sizes(node, inputs[1])
+    let own = try shape(node, of: image)
+    let count = own.reduce(1, *)
+    func fault(_ expected: String) -> ModelError {
+      let text = sizes.map { $0.map(String.init) ?? "batch" }.joined(separator: ", ")
+      return self.fault(node, "shape is (\(text)); \(expected) is expected")
+    }
+    guard copiesZeros || !sizes.contains(0) else { throw fault("no 0, as allowzero is 1,") }
     // One batch size is as good as any other.
-    if let batch, shape.first == batch { shape[0] = 0 }
-    try give(
-      node, "Reshape", ["shape": "(\(shape.map(String.init).joined(separator: ", ")))"],
-      [try value(node, inputs[0])])
+    guard let first = sizes.first, first == nil || first == 0 || first == -1 || first == batch else {
+      throw fault("(0, -1), which flattens,")
+    }
+    var rest: [Int] = []
+    for (place, size) in sizes.enumerated().dropFirst() {
+      guard let size else { throw fault("(0, -1), which flattens,") }
+      rest.append(size == 0 && own.indices.contains(place - 1) ? own[place - 1] : size)
+    }
+    // One of them may be what is left.
+    if let open = rest.firstIndex(of: -1), first != -1 {
+      let others = checkedProduct(rest.enumerated().filter { $0.offset != open }.map(\.element)) ?? 0
+      if others > 0, count.isMultiple(of: others) { rest[open] = count / others }
+    }
+    if rest == own { return try give(node, image) }
+    guard rest == [count] else { throw fault("(0, -1), which flattens,") }
+    try give(node, "Flatten", [:], [image])
   }
 
   private mutating func gemm(_ node: ONNXFile.Node) throws(ModelError) {
     let attributes = try attributes(node, ["alpha", "beta", "transA", "transB"])
+    let inputs = try inputs(node, 2...3)
     try attributes.expectOne("alpha")
-    try attributes.expectOne("beta")
+    if inputs.count > 2 { try attributes.expectOne("beta") }
     _ = try attributes.integer("transA", standard: 0, 0)
     let isTransposed = try attributes.integer("transB", standard: 0, 0, 1) == 0
-    let inputs = try inputs(node, 2...3)
     try dense(node, inputs, isTransposed: isTransposed)
   }
 

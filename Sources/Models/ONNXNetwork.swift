@@ -6,8 +6,8 @@
 struct ONNXNetwork {
   let file: ONNXFile
   let label: String
-  /// Channels, height, width of an image, where the file says them; nil of each that is open.
-  let inputShape: [Int?]
+  /// Channels, height, width of an image.
+  let inputShape: [Int]
   /// Images of one run where they are fixed, as PyTorch does unless told otherwise; they do not matter here.
   let batch: Int?
   private var maker = SymbolMaker()
@@ -21,39 +21,42 @@ struct ONNXNetwork {
   private var head: Symbol.Entry?
   /// Whether a BatchNorm is the first that happens to the image, as in MXNet's pre-activation networks.
   private(set) var normalizesImages = false
+  private var shapeCount = 0
 
-  init(_ file: ONNXFile, label: String) throws(ModelError) {
+  /// - Parameter inputShape: as `file.imageShape` has it, with a number for each that is open.
+  init(_ file: ONNXFile, label: String, inputShape: [Int]) throws(ModelError) {
     self.file = file
     self.label = label
+    self.inputShape = inputShape
     guard file.version == 0 || file.version >= 7 else {
       throw ModelError("\(label): its operators are those of version \(file.version); 7 or later is expected")
     }
-    guard file.inputs.count == 1, let image = file.inputs.first else {
-      let names = file.inputs.prefix(4).map { shown($0.name) }.joined(separator: ", ")
+    guard file.outputs.count == 1 else {
       throw ModelError(
-        "\(label): it takes \(file.inputs.count) inputs (\(names)); one, the image, is expected")
+        "\(label): it has \(file.outputs.count) outputs (\(shown(file.outputs))); one is expected")
     }
-    guard [1, 10, 11, 16].contains(image.type) else {
-      throw ModelError(
-        "\(label): the input \(shown(image.name)) is \(ONNXFile.typeName(image.type)); float is expected")
-    }
-    guard image.shape.count == 4 else {
-      throw ModelError(
-        "\(label): the input \(shown(image.name)) has \(image.shape.count) dimensions; batch, channels, height and "
-          + "width are expected")
-    }
-    inputShape = Array(image.shape.dropFirst())
-    batch = image.shape[0]
+    let image = file.inputs.first
+    batch = image?.shape.first ?? nil
     for array in file.arrays { constants[array.name] = array }
-    values[image.name] = maker.variable(image.name)
-    for node in file.nodes { try convert(node) }
-    guard file.outputs.count == 1, let head = values[file.outputs[0]] else {
-      throw ModelError(
-        file.outputs.count == 1
-          ? "\(label): no node gives the output \(shown(file.outputs[0])) from the image"
-          : "\(label): it has \(file.outputs.count) outputs; one is expected")
+    if let image { values[image.name] = maker.variable(image.name) }
+    let needed = Self.neededNodes(of: file)
+    for (index, node) in file.nodes.enumerated() where needed[index] { try convert(node) }
+    guard let head = values[file.outputs[0]] else {
+      throw ModelError("\(label): no node gives the output \(shown(file.outputs[0])) from the image")
     }
     self.head = head
+  }
+
+  /// Which nodes the output depends on: exporters leave others behind.
+  private static func neededNodes(of file: ONNXFile) -> [Bool] {
+    var names = Set(file.outputs)
+    var needed = [Bool](repeating: false, count: file.nodes.count)
+    for index in file.nodes.indices.reversed() where file.nodes[index].outputs.contains(where: names.contains)
+    {
+      needed[index] = true
+      names.formUnion(file.nodes[index].inputs)
+    }
+    return needed
   }
 
   /// With a softmax at its end, unless there is one or a sigmoid.
@@ -101,6 +104,10 @@ struct ONNXNetwork {
 
   func isConstant(_ name: String) -> Bool { constants[name] != nil }
 
+  func isInteger(_ name: String) -> Bool {
+    if case .integers? = constants[name]?.content { true } else { false }
+  }
+
   /// What an earlier node computed from the image.
   func value(_ node: ONNXFile.Node, _ name: String) throws(ModelError) -> Symbol.Entry {
     guard let value = values[name] else {
@@ -113,13 +120,36 @@ struct ONNXNetwork {
     return value
   }
 
-  /// Few whole numbers: a shape, axes.
-  func integers(_ node: ONNXFile.Node, _ name: String) throws(ModelError) -> [Int] {
+  /// Few whole numbers: a shape, axes. nil is the number of images.
+  func sizes(_ node: ONNXFile.Node, _ name: String) throws(ModelError) -> [Int?] {
     guard case .integers(let numbers) = constants[name]?.content else {
       throw fault(node, "its input \(shown(name)) is no array of whole numbers")
     }
     return numbers
   }
+
+  func integers(_ node: ONNXFile.Node, _ name: String) throws(ModelError) -> [Int] {
+    let numbers = try sizes(node, name)
+    guard !numbers.contains(nil) else {
+      throw fault(node, "its input \(shown(name)) depends on the number of images")
+    }
+    return numbers.compactMap { $0 }
+  }
+
+  /// What a value has for each image: channels, height, width; or the numbers of a row.
+  mutating func shape(_ node: ONNXFile.Node, of value: Symbol.Entry) throws(ModelError) -> [Int] {
+    if value.node == 0 { return inputShape }
+    // Each asks for all that lies before it.
+    shapeCount += 1
+    guard shapeCount <= Self.largestShapeCount else {
+      throw fault(
+        node, "this is shape \(shapeCount) that is asked for; at most \(Self.largestShapeCount) are expected")
+    }
+    let graph = try Graph(Symbol(nodes: maker.nodes, head: value, label: label), inputShape: inputShape)
+    return graph.nodes[graph.output].shape
+  }
+
+  private static let largestShapeCount = 2000
 
   func constant(_ node: ONNXFile.Node, _ name: String) throws(ModelError) -> ONNXFile.Array {
     guard let array = constants[name] else {

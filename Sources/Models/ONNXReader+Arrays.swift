@@ -8,7 +8,8 @@ extension ONNXReader {
     let start = message.next
     var message = message
     var (name, type): (String, Int) = ("", 0)
-    var (shape, integers, words): ([Int], [Int], [Int]) = ([], [], [])
+    var (shape, integers): ([Int], [Int]) = ([], [])
+    var words: [UInt8] = []
     var (isWhole, isOutside): (Bool, Bool) = (true, false)
     var data: (field: Int, bytes: WireMessage)?
     while let field = try wire.field(of: &message, file) {
@@ -21,7 +22,7 @@ extension ONNXReader {
             "an array has more than \(ParameterLayout.largestRank) dimensions", at: field.offset)
         }
       case 2: type = try wire.integer(field, "an array's type")
-      case 7:
+      case 5, 7:
         let fits = try wire.appendIntegers(
           field, to: &integers, limit: ONNXFile.largestIntegerCount, file)
         isWhole = isWhole && fits
@@ -32,7 +33,7 @@ extension ONNXReader {
         }
         data = (field.number, bytes)
         // Short ones may be a shape: what they are is known when the type is.
-        if bytes.byteCount <= 8 * ONNXFile.largestIntegerCount { words = try wire.longWords(bytes, file) }
+        if bytes.byteCount <= 8 * ONNXFile.largestIntegerCount { words = try wire.bytes(of: bytes, file) }
       case 13: isOutside = true
       case 14: isOutside = try wire.integer(field, "an array's place") != 0 || isOutside
       default: break
@@ -47,8 +48,8 @@ extension ONNXReader {
     guard shape.allSatisfy({ $0 >= 0 }), let count = checkedProduct(shape) else {
       throw fault("has the shape \(shown(shape)), which is more than any file has")
     }
-    if type == 7 {
-      let values = integers.isEmpty ? words : integers
+    if let byteCount = ONNXFile.integerByteCounts[type] {
+      let values = integers.isEmpty ? wholeNumbers(words, byteCount: byteCount) : integers
       return ONNXFile.Array(
         name: name, shape: shape, content: isWhole && values.count == count ? .integers(values) : .other)
     }
@@ -64,5 +65,14 @@ extension ONNXReader {
       throw fault("has \(data.bytes.byteCount) bytes, which is not what the shape \(shown(shape)) takes")
     }
     return ONNXFile.Array(name: name, shape: shape, content: .numbers(kind, offset: data.bytes.next))
+  }
+}
+
+/// Little-endian numbers with a sign, one behind the other.
+private func wholeNumbers(_ bytes: [UInt8], byteCount: Int) -> [Int] {
+  stride(from: 0, to: bytes.count - bytes.count % byteCount, by: byteCount).map { start in
+    let bits = (0..<byteCount).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64(bytes[start + $1]) }
+    let unused = UInt64(64 - 8 * byteCount)
+    return Int(truncatingIfNeeded: Int64(bitPattern: bits << unused) >> unused)
   }
 }

@@ -17,6 +17,9 @@ struct ParameterFile {
   ///   sparse, empty, of a type other than float32, float64 and float16, or where a name stands twice.
   static func open(_ file: consuming InputFile, label: String) throws(ModelError) -> ArrayFile {
     var directory = ParameterFile(cursor: FileCursor(file, label: label))
+    if let kind = try directory.cursor.kind(of: file), kind != .parameters {
+      throw ModelError("\(label): \(kind.sentence(expected: FileKind.parameters.name))")
+    }
     let entries = try directory.read(file)
     return ArrayFile(file, label: label, entries: entries)
   }
@@ -78,7 +81,8 @@ struct ParameterFile {
         at: place)
     }
     let text = try cursor.text(Int(byteCount), what, file)
-    return text.hasPrefix("arg:") || text.hasPrefix("aux:") ? String(text.dropFirst(4)) : text
+    guard text.hasBytePrefix("arg:") || text.hasBytePrefix("aux:") else { return text }
+    return String(decoding: text.utf8.dropFirst(4), as: UTF8.self)
   }
 
   private mutating func array(_ what: String, _ file: borrowing InputFile) throws(ModelError) -> Array {

@@ -8,7 +8,9 @@ enum SafetensorsFile {
 
   /// - Throws: with the place, where the header is no such object, or the arrays do not fill the rest of the file; where
   ///   one is of another type than F32, F64, F16 and BF16. PyTorch's counts of batches are passed over.
-  static func open(_ file: consuming InputFile, label: String) throws(ModelError) -> ArrayFile {
+  static func entries(
+    of file: borrowing InputFile, label: String
+  ) throws(ModelError) -> [String: ArrayFile.Entry] {
     var cursor = FileCursor(file, label: label)
     let byteCount = try cursor.integer(UInt64.self, "the length of the header", file)
     guard byteCount <= largestHeaderByteCount else {
@@ -45,7 +47,7 @@ enum SafetensorsFile {
     guard cursor.left == 0 else {
       throw cursor.fault("\(cursor.left) bytes follow the last array; the end of the file is expected")
     }
-    return ArrayFile(file, label: label, entries: entries)
+    return entries
   }
 
   private static func kind(_ name: String) -> NumberKind? {

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// A `symbol.json` of MXNet: operators and variables, each after its inputs. Nothing is said yet about what they compute.
@@ -43,6 +44,9 @@ public struct Symbol: Hashable, Sendable {
     }
     let document: Document
     do { document = try JSONDecoder().decode(Document.self, from: Data(json)) } catch {
+      if let kind = FileKind(json.span), ![.symbol, .json, .text].contains(kind) {
+        throw ModelError("\(label): \(kind.sentence(expected: FileKind.symbol.name))")
+      }
       throw ModelError("\(label): \(sentence(error))")
     }
     guard document.nodes.count <= Self.largestNodeCount else {

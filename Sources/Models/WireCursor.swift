@@ -151,15 +151,11 @@ struct WireCursor {
     }
   }
 
-  /// Numbers of eight bytes each.
-  mutating func longWords(
-    _ message: WireMessage, _ file: borrowing InputFile
-  ) throws(ModelError) -> [Int] {
+  /// All of a message, which has to be a short one.
+  mutating func bytes(
+    of message: WireMessage, _ file: borrowing InputFile
+  ) throws(ModelError) -> [UInt8] {
     try cursor.skip(message.next - cursor.offset, of: "the field before")
-    var numbers: [Int] = []
-    while message.end - cursor.offset >= 8 {
-      numbers.append(Int(truncatingIfNeeded: try cursor.integer(UInt64.self, "a number", file)))
-    }
-    return numbers
+    return Array(try cursor.bytes(message.byteCount, "an array's numbers", file))
   }
 }

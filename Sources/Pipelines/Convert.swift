@@ -120,6 +120,7 @@ public struct ConvertSummary: Codable, Sendable {
     public var bytes: Int
     public var seconds: Double?
     public var skipped: [Skip]
+    public var doubtful: [Skip]
     public var resumed: Int?
   }
   public struct Class: Codable, Sendable {
@@ -170,7 +171,7 @@ public func convert(
       summary.warnings += packed.warnings.map { "\(part.key): \($0)" }
       summary.splits[part.key] = ConvertSummary.Split(
         list: part.path, rec: stem + ".rec", idx: stem + ".idx", records: packed.records, bytes: packed.bytes,
-        seconds: packed.seconds, skipped: packed.skipped, resumed: packed.resumed)
+        seconds: packed.seconds, skipped: packed.skipped, doubtful: packed.doubtful, resumed: packed.resumed)
     }
     try texts.add(prefix + "-classes.txt", lines: listing.classes.lazy.map { $0 + "\n" })
     try texts.add(prefix + "-report.json", lines: [report(summary)])

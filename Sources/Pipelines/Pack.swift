@@ -40,7 +40,9 @@ func stagePack(
   do {
     var summary = PackSummary()
     summary.warnings = inspection.warnings(root: root, options: options)
-    var run = PackRun(staged: staged, strict: options.strict, total: inspection.entryCount)
+    var run = PackRun(
+      staged: staged, strict: options.strict, isStrictInDoubt: options.strict && !options.keepDamaged,
+      total: inspection.entryCount)
     let resumed = try options.resume ? resume(staged, list: list, root: root, options: options) : nil
     if resumed == nil { try staged.begin() }
     var items = try ListItems(list, options: options)
@@ -74,6 +76,7 @@ func stagePack(
     summary.records = run.records
     summary.bytes = staged.byteCount
     summary.skipped = run.skipped
+    summary.doubtful = run.doubtful
     let elapsed = ContinuousClock.now - start
     summary.seconds = elapsed / .seconds(1)
     return (staged, summary)
@@ -147,10 +150,12 @@ struct ListItems: ~Copyable {
 private struct PackRun {
   let staged: StagedRecords
   let strict: Bool
+  let isStrictInDoubt: Bool
   let total: Int
   var records = 0
   var done = 0
   var skipped: [Skip] = []
+  var doubtful: [Skip] = []
 
   var progress: Progress { Progress(done: done, total: total, skipped: skipped.count) }
   var firstSkip: String { skipped.first.map { "\($0.path): \($0.reason)" } ?? "" }
@@ -158,15 +163,24 @@ private struct PackRun {
   mutating func take(_ item: PackedItem) throws {
     done += item.isEntry ? 1 : 0
     switch item.packed {
-    case .record(let frame, let checksum):
+    case .record(let frame, let checksum, let doubt):
+      try note(doubt, of: item.path)
       records += 1
-      try staged.append(frame: frame.span, checksum: checksum, id: item.id, source: item.source)
+      try staged.append(
+        frame: frame.span, checksum: checksum, doubt: doubt, id: item.id, source: item.source)
     case .skipped(let reason):
       let skip = Skip(path: item.path, reason: reason)
       if strict { throw PipelineError(.strict(skip)) }
       skipped.append(skip)
       if item.isEntry { try staged.skip(reason: reason, source: item.source) }
     }
+  }
+
+  private mutating func note(_ doubt: String?, of path: String) throws {
+    guard let doubt else { return }
+    let doubtful = Skip(path: path, reason: doubt)
+    if isStrictInDoubt { throw PipelineError(.strict(doubtful)) }
+    self.doubtful.append(doubtful)
   }
 
   /// Counts one entry of an earlier run, and the unusable lines before it.
@@ -179,7 +193,9 @@ private struct PackRun {
       case .entry(let entry):
         done += 1
         switch outcome {
-        case .record: records += 1
+        case .record(let doubt):
+          try note(doubt, of: entry.path)
+          records += 1
         case .skipped(let reason):
           let skip = Skip(path: entry.path, reason: reason)
           if strict { throw PipelineError(.strict(skip)) }

@@ -5,7 +5,7 @@ import Records
 /// What became of one list entry.
 enum Packed: Sendable {
   /// The framed record, ready to be appended.
-  case record([UInt8], checksum: UInt64)
+  case record([UInt8], checksum: UInt64, doubt: String?)
   case skipped(reason: String)
 }
 
@@ -30,15 +30,16 @@ func packImage(_ entry: ListEntry, root: String, options: PackOptions) throws(Fi
 private func pack(_ file: [UInt8], as entry: ListEntry, _ options: PackOptions) -> Packed {
   do {
     var frame: [UInt8] = []
+    var doubt: ImageDoubt?
     let header = header(of: entry, options: options)
     if options.passThrough {
-      try checkWhole(file.span, options)
+      doubt = try checkWhole(file.span, options)
       try appendRecord(header, image: file.span, to: &frame)
     } else {
-      let image = try reencode(file.span, options: options)
+      let image = try reencode(file.span, options: options, doubt: &doubt)
       try appendRecord(header, image: image.span, to: &frame)
     }
-    return .record(frame, checksum: checksum(frame.span))
+    return .record(frame, checksum: checksum(frame.span), doubt: doubt?.description)
   } catch let error as ImageError {
     return .skipped(reason: error.description)
   } catch let error as RecordError {
@@ -49,12 +50,19 @@ private func pack(_ file: [UInt8], as entry: ListEntry, _ options: PackOptions) 
 }
 
 /// Damaged images are taken where that is asked for; what is no image at all never is.
-private func checkWhole(_ file: Span<UInt8>, _ options: PackOptions) throws(ImageError) {
+private func checkWhole(_ file: Span<UInt8>, _ options: PackOptions) throws(ImageError) -> ImageDoubt? {
   do throws(ImageError) {
-    try checkStructure(file, options.decoding)
+    switch options.check {
+    case .pixels: return try examine(file, options.decoding)
+    case .structure:
+      try checkStructure(file, options.decoding)
+      return nil
+    }
   } catch {
     switch error.reason {
-    case .truncated, .damaged: if !options.keepDamaged || file.count < 4 { throw error }
+    case .truncated, .damaged:
+      if !options.keepDamaged || file.count < 4 { throw error }
+      return ImageDoubt(error)
     default: throw error
     }
   }
@@ -83,8 +91,10 @@ private func header(of entry: ListEntry, options: PackOptions) -> ImageHeader {
   return ImageHeader(label: Float(entry.labels.first ?? 0), id: entry.id)
 }
 
-private func reencode(_ file: Span<UInt8>, options: PackOptions) throws(ImageError) -> [UInt8] {
-  let pixels = try decode(file, options.decoding)
+private func reencode(
+  _ file: Span<UInt8>, options: PackOptions, doubt: inout ImageDoubt?
+) throws(ImageError) -> [UInt8] {
+  let pixels = try decode(file, options.decoding, doubt: &doubt)
   let encoding: Encoding =
     switch options.encoding {
     case .jpg: .jpeg(quality: options.quality)

@@ -23,7 +23,7 @@ final class StagedRecords {
     rec = try StagedFile(output, keepingContents: resume)
     idx = try StagedFile(stem + ".idx")
     journal = try StagedFile(output + ".journal", keepingContents: resume)
-    header = "imrec journal 1\t\(key)\n"
+    header = "imrec journal 2\t\(key)\n"
   }
 
   private let header: String
@@ -37,11 +37,13 @@ final class StagedRecords {
     byteCount = 0
   }
 
-  func append(frame: Span<UInt8>, checksum: UInt64, id: UInt64, source: FileStamp?) throws(FileError) {
+  func append(
+    frame: Span<UInt8>, checksum: UInt64, doubt: String?, id: UInt64, source: FileStamp?
+  ) throws(FileError) {
     try rec?.append(frame)
     try idx?.append(RecordIndex.line(key: id, offset: byteCount))
     try journal?.append(
-      JournalLine.record(byteCount: frame.count, checksum: checksum, source: source).text)
+      JournalLine.record(byteCount: frame.count, checksum: checksum, doubt: doubt, source: source).text)
     byteCount += frame.count
     try checkpoint(every: 64)
   }
@@ -106,7 +108,7 @@ final class StagedRecords {
     -> Resumed?
   {
     switch line {
-    case .record(let count, let expected, let source):
+    case .record(let count, let expected, let doubt, let source):
       guard source != nil, FileStamp(path: path) == source, count <= maximumFrameByteCount else {
         return nil
       }
@@ -114,7 +116,7 @@ final class StagedRecords {
       guard frame.count == count, checksum(frame.span) == expected else { return nil }
       try idx?.append(RecordIndex.line(key: id, offset: byteCount))
       byteCount += count
-      return .record
+      return .record(doubt: doubt)
     case .skip(let reason, let source):
       if FileStamp(path: path) == source { return .skipped(reason: reason) }
       return source == nil ? try stillUnreadable(path) : nil

@@ -1,3 +1,4 @@
+import Files
 import FoundationEssentials
 
 extension Hyperparameters {
@@ -73,7 +74,7 @@ extension Hyperparameters {
   private static func unknown(_ name: String) -> TrainingError {
     let advice =
       nearest(to: name, among: names).map { "; did you mean '\($0)'?" }
-      ?? "; the known ones are \(names.joined(separator: ", "))"
+      ?? "; the known ones are \(shortList(names))"
     return TrainingError("The hyperparameter '\(name)' is not known\(advice)")
   }
 }

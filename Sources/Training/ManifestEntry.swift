@@ -3,15 +3,15 @@ import FoundationEssentials
 import Records
 
 /// One line of an augmented manifest.
-struct ManifestEntry {
+package struct ManifestEntry {
   /// Of the image, as the line has it or of its file:// URL.
-  let path: String
+  package let path: String
   private let values: [String: Value]
   private let options: ManifestOptions
   private let place: String
 
   /// - Parameter place: file and line, for errors.
-  init(
+  package init(
     _ line: some Collection<UInt8>, _ options: ManifestOptions, at place: String
   ) throws(TrainingError) {
     do {
@@ -39,7 +39,7 @@ struct ManifestEntry {
   /// - Parameters:
   ///   - choice: which attribute is the label.
   ///   - classCount: of multi-label data; nil where an image has one label.
-  func labels(_ choice: inout LabelChoice, classCount: Int?) throws(TrainingError) -> [Double] {
+  package func labels(_ choice: inout LabelChoice, classCount: Int?) throws(TrainingError) -> [Double] {
     let name = try choice.name(among: values.keys, except: options.image, at: place)
     guard let value = values[name] else { throw TrainingError("\(place): there is no \"\(name)\"") }
     guard let labels = value.labels else {
@@ -93,13 +93,13 @@ struct ManifestEntry {
 }
 
 /// The attribute that is the label in every line of a manifest.
-struct LabelChoice {
+package struct LabelChoice {
   private let given: String?
   /// Of the lines so far.
   private var names: Set<ByteName> = []
   private var found: String?
 
-  init(_ options: ManifestOptions) { given = options.label }
+  package init(_ options: ManifestOptions) { given = options.label }
 
   /// - Throws: where none or more than one may be it, also where only a later line shows that.
   mutating func name(

@@ -89,7 +89,9 @@ public final class TrainingJob {
     if request.resumes, FileStamp(path: checkpointPath) != nil {
       let found = try Checkpoint(path: checkpointPath)
       try found.check(
-        Self.identity(values, images: train.count, ranks: ranks.count), path: checkpointPath)
+        Self.identity(
+          values, images: train.count, ranks: ranks.count, keepsDamaged: request.keepsDamaged),
+        path: checkpointPath)
       checkpoint = found
     } else {
       checkpoint = nil
@@ -152,7 +154,9 @@ public final class TrainingJob {
   }
 
   /// What has to be the same where a training goes on: all that the result depends on.
-  static func identity(_ values: Hyperparameters, images: Int, ranks: Int) -> [String: String] {
+  static func identity(
+    _ values: Hyperparameters, images: Int, ranks: Int, keepsDamaged: Bool = false
+  ) -> [String: String] {
     // The model of every epoch would be the same with any of these.
     var free: Set = [
       "checkpoint_frequency", "early_stopping", "early_stopping_min_epochs", "early_stopping_patience",
@@ -166,6 +170,7 @@ public final class TrainingJob {
     }
     identity["training images"] = "\(images)"
     if ranks > 1 { identity["ranks"] = "\(ranks)" }
+    if keepsDamaged { identity["damaged images"] = "kept" }
     return identity
   }
 }

@@ -26,6 +26,8 @@ public struct TrainingRequest: Sendable {
   public var pretrained: String?
   /// Names of the classes, in the order of their labels.
   public var classes: [String]?
+  /// Learns from damaged images as far as they decode; else others are taken in their place.
+  public var keepsDamaged = false
   public var archives = false
   public var threads = 1
   /// For the report: what else says where it comes from.

@@ -55,15 +55,21 @@ public final class TuningFolder: Sendable {
     return updated
   }
 
-  static func read(_ folder: String) throws -> TuningRecord {
+  package static func read(_ folder: String) throws -> TuningRecord {
     let path = join(folder, stateName)
     let bytes = try readFile(path, limit: 1 << 28).bytes
     let decoder = JSONDecoder()
     decoder.nonConformingFloatDecodingStrategy = .convertFromString(
       positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
-    do { return try decoder.decode(TuningRecord.self, from: Data(bytes)) } catch {
+    let record: TuningRecord
+    do { record = try decoder.decode(TuningRecord.self, from: Data(bytes)) } catch {
       throw TuningError("\(path): this is no state of a tuning")
     }
+    for (place, job) in record.jobs.enumerated() where job.number != place + 1 {
+      throw TuningError(
+        "\(path): this is no state of a tuning: its job \(place + 1) has the number \(job.number)")
+    }
+    return record
   }
 
   /// Writes all down, each file whole or not at all; the state comes first.
@@ -87,7 +93,7 @@ public final class TuningFolder: Sendable {
     try Self.text(request.description(of: record))
   }
 
-  private static func text(_ value: some Encodable) throws -> String {
+  package static func text(_ value: some Encodable) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     encoder.nonConformingFloatEncodingStrategy = .convertToString(

@@ -60,7 +60,7 @@ extension TuningRequest {
     }
     let (theirs, ours) = (parent.hyperparameterNames, hyperparameterNames)
     guard theirs == ours else {
-      let odd = theirs.symmetricDifference(ours).sorted().joined(separator: ", ")
+      let odd = shortList(theirs.symmetricDifference(ours).sorted())
       throw TuningError(
         "The parent tuning job '\(name)' has \(theirs.count) static and tunable hyperparameters and this one"
           + " \(ours.count); both must have the same ones. Not in both: \(odd)")

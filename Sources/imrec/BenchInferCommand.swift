@@ -23,6 +23,11 @@ struct BenchInferCommand: ParsableCommand {
     transform: wholeNumber(1...1000))
   var runs = 5
   @Option(
+    help: ArgumentHelp(
+      "Channels, height, width of the images. (default: what the model says)", valueName: "c,h,w"),
+    transform: numbers(3))
+  var imageShape: [Int]?
+  @Option(
     help: ArgumentHelp("The NNNN of the .params file. (default: the highest)", valueName: "number"),
     transform: wholeNumber(0...1_000_000_000))
   var epoch: Int?
@@ -39,7 +44,7 @@ struct BenchInferCommand: ParsableCommand {
     let display = ProgressDisplay(unit: "runs", quiet: output.quiet, showsRate: false)
     var fallback: String?
     let makeNetwork = { batch in
-      let model = try BenchModel(model, epoch: epoch)
+      let model = try BenchModel(model, epoch: epoch, inputShape: imageShape)
       let network = try Network(
         model.graph, model.parameters, engine: kind, batch: batch, workers: workers, kernels: kernels)
       fallback = network.fallback

@@ -39,6 +39,7 @@ struct ConvertCommand: AsyncParsableCommand {
     words.skipped(summary.skipped)
     for (name, split) in summary.splits.sorted(by: { $0.key < $1.key }) {
       words.skipped(split.skipped)
+      words.doubtful(split.doubtful)
       if let resumed = split.resumed, resumed > 0 {
         words.note("\(name): \(counted(resumed, "record")) of an earlier run kept")
       }
@@ -51,7 +52,8 @@ struct ConvertCommand: AsyncParsableCommand {
     for (name, split) in summary.splits.sorted(by: { $0.key < $1.key }) {
       lines.append(
         "\(name): \(counted(split.records, "record")), \(byteText(split.bytes))"
-          + (split.seconds.map { ", \(oneDecimal($0)) s" } ?? "") + "  \(split.rec)")
+          + (split.seconds.map { ", \(oneDecimal($0)) s" } ?? "")
+          + (split.doubtful.isEmpty ? "" : ", \(split.doubtful.count) doubtful") + "  \(split.rec)")
     }
     lines.append("classes: \(summary.classes.count)  \(prefix)-classes.txt")
     if let report = summary.report { lines.append("report: \(report)") }

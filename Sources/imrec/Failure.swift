@@ -78,10 +78,15 @@ struct Failure {
       "An index has no labels: name the .rec or the .lst beside it."
     case .unknownFormat:
       "Each line needs a path and a label, such as a/1.jpg,3; the ending says the format: .lst, .rec, .csv, .jsonl."
-    case .notUTF8: "Save it as UTF-8, for example: iconv -f latin1 -t utf-8 FILE"
+    case .encoding, .notUTF8: "Save it as UTF-8, for example: iconv -f latin1 -t utf-8 FILE"
     case .emptyClassName, .repeatedClass:
       "Each class of the model stands once, one a line, in the order of training."
-    case .noColumn: "Name the columns in the first row: path,label"
+    case .noColumn, .repeatedColumn:
+      "Say which columns hold what: --image-column NAME --label-column NAME; or name them in the first row: path,label"
+    case .unknownHeader:
+      "If it names the columns, say which hold what: --image-column NAME --label-column NAME; if it is an image, put the row path,label in front."
+    case .manySeparators: "Name the columns in the first row, such as path,label with the separator between."
+    case .noColumns: "Leave --image-column and --label-column out."
     case .badGroup: "Each row is a class, by name or label, and its group: dog,pets"
     default: nil
     }
@@ -91,6 +96,9 @@ struct Failure {
     switch error.reason {
     case .file(let failure): remedy(failure.reason)
     case .orderUnknown, .orderMeansNothing: "Give each line a \"path\", as the truth has it."
+    case .noPrediction, .unclearTable:
+      "A line is JSON such as {\"path\": \"a/1.jpg\", \"prediction\": [0.1, 0.9]}; a table has the header path and a column for each class, or path,predicted_label."
+    case .brokenArray, .otherKind: nil
     }
   }
 
@@ -101,7 +109,8 @@ struct Failure {
     case .system(_, EACCES), .system(_, EPERM): "Run as a user who may, or change the permissions (chmod)."
     case .system(_, EMFILE): "Allow more open files (ulimit -n 4096), or use fewer --jobs or --folds."
     case .noFolder(let folder): "Make it first: mkdir -p \(folder)"
-    case .inUse, .held: "Wait until it ends, or choose another output name."
+    case .inUse: "Wait until it ends, or choose another output name."
+    case .held: "Wait until it ends, or choose another output; of imrec serve another --root."
     default: nil
     }
   }

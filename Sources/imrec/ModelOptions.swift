@@ -23,27 +23,40 @@ struct ModelOptions: ParsableArguments {
     transform: wholeNumber(1...65_535))
   var resize: Int?
   @Option(
+    help: ArgumentHelp(
+      "Channels, height, width of the images. (default: model-shapes.json, the .onnx or preprocess.json, else 3,224,224)",
+      valueName: "c,h,w"),
+    transform: numbers(3))
+  var imageShape: [Int]?
+  @Option(
     help: ArgumentHelp("The NNNN of the .params file. (default: the highest)", valueName: "number"),
     transform: wholeNumber(0...1_000_000_000))
   var epoch: Int?
   @OptionGroup var engine: EngineOptions
   @Option(
     name: .customLong("max-pixels"),
-    help: ArgumentHelp("Refuse larger images unread. (default: 178956970)", valueName: "count"),
+    help: ArgumentHelp(
+      "Refuse larger images unread. (default: 178956970; host: 25000000)", valueName: "count"),
     transform: wholeNumber(1...1 << 40))
-  var maximumPixelCount = DecodeOptions.standardMaximumPixelCount
+  var maximumPixelCount: Int?
 
-  func load(_ model: String, batch: Int = 32, words: Words) throws -> Classifier {
+  /// - Parameter decoding: what `--max-pixels` changes.
+  func load(
+    _ model: String, batch: Int = 32, words: Words,
+    decoding: DecodeOptions = DecodeOptions()
+  ) throws -> Classifier {
     var options = ClassifierOptions()
     options.mode = preprocess
     options.resize = resize
     options.classes = try classes.map { try classNames(readFile($0, limit: 1 << 26).bytes, path: $0) }
+    options.imageShape = imageShape
     options.epoch = epoch
     options.engine = engine.engine
     options.kernels = engine.kernels
     options.threads = engine.threads
     options.batch = batch
-    options.maximumPixelCount = maximumPixelCount
+    options.decoding = decoding
+    if let maximumPixelCount { options.decoding.maximumPixelCount = maximumPixelCount }
     return try Classifier(model: model, options: options) { words.warn(printable($0)) }
   }
 }

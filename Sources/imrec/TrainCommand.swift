@@ -150,6 +150,7 @@ struct TrainCommand: ParsableCommand {
   private func apply(_ request: inout TrainingRequest) {
     request.checkpointEvery = running.checkpointEvery
     request.archives = running.archive
+    request.keepsDamaged = running.keepDamaged
     request.threads = running.threads
     request.details = [("Program", "imrec \(Imrec.configuration.version)")]
   }
@@ -243,6 +244,8 @@ struct TrainRunOptions: ParsableArguments {
     help: ArgumentHelp(
       "Gets metrics.jsonl and training.html. (default: the model's folder)", valueName: "folder"))
   var outputDir: String?
+  @Flag(help: "Learn from damaged images too. (default: take others in their place, and say so)")
+  var keepDamaged = false
   @Flag(help: "Also make model.tar.gz, as SageMaker leaves it.")
   var archive = false
   @Option(

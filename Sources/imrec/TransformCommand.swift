@@ -72,7 +72,12 @@ struct TransformCommand: AsyncParsableCommand {
   private func tell(_ summary: TransformSummary) throws {
     output.words.skipped(summary.skipped)
     if summary.kept > 0 { output.words.note("\(counted(summary.kept, "output")) of an earlier run kept") }
-    try output.finish(summary, skippedCount: summary.skipped.count) {
+    if summary.repeated > 0 {
+      output.words.note("\(counted(summary.repeated, "input")) named more than once, with one output each")
+    }
+    let doneCount = summary.written + summary.kept
+    if doneCount == 0 && summary.skipped.isEmpty { output.words.warn("\(printable(input)) names no image") }
+    try output.finish(summary, skippedCount: summary.skipped.count, doneCount: doneCount) {
       let skipped = summary.skipped.isEmpty ? "" : ", \(summary.skipped.count) skipped"
       return
         "\(outputFolder): \(counted(summary.written, "output")) written, \(oneDecimal(summary.seconds)) s, "
@@ -96,11 +101,11 @@ struct TransformCommand: AsyncParsableCommand {
     case ".rec": return .records(input)
     default: break
     }
-    let start = try readStart(of: input, byteCount: 256).drop { [0x20, 0x09, 0x0A, 0x0D].contains($0) }
-    guard start.first == UInt8(ascii: "[") else {
-      throw WrongUsage(
-        "\(input) is no folder, no .lst, no .rec, and no manifest, which begins with [{\"prefix\": ...}",
-        verb: "transform")
+    let start = try readStart(of: input, byteCount: 512)
+    guard start.first(where: { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }) == UInt8(ascii: "[") else {
+      let expected = "a folder, a .lst, a .rec or a manifest, which begins with [{\"prefix\": ...}"
+      let sentence = FileKind(start.span)?.sentence(expected: expected) ?? "\(expected), is expected"
+      throw WrongUsage("\(input): \(sentence)", verb: "transform")
     }
     return .manifest(input)
   }

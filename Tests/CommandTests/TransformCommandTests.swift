@@ -25,8 +25,75 @@ struct TransformCommandTests {
       #expect(lines[1].contains(" %  ") && lines[1].contains("class "), "\(run)")
       let json = imrec.run(["predict", "model", "photos/a/00.jpg", "--json"], in: folder)
       #expect(json.status == 0 && json.output.contains("\"probability\" : "), "\(json)")
+      let none = imrec.run(["predict", "model", "bad.jpg", "gone.jpg"], in: folder)
+      #expect(none.status == 1 && none.errors.contains("skipped: bad.jpg: "), "\(none)")
+      writeScratchFile(folder + "/broken/a/1.jpg", [0xFF, 0xD8, 0xFF])
+      let nothing = imrec.run(["transform", "model", "broken", "out"], in: folder)
+      #expect(nothing.status == 1 && nothing.errors.contains("a/1.jpg"), "\(nothing)")
+      makeScratchFolders(above: folder + "/bare/x")
+      let empty = imrec.run(["transform", "model", "bare", "out"], in: folder)
+      #expect(empty.status == 1, "\(empty)")
       let missing = imrec.run(["predict", "none", "photos/a/00.jpg"], in: folder)
       #expect(missing.status == 1 && missing.errors.contains("none"), "\(missing)")
+    }
+  }
+
+  @Test(
+    "every verb that takes a model says what else a file is, in one sentence",
+    arguments: [
+      ["predict", "page.onnx", "x.jpg"], ["transform", "page.onnx", "photos", "out"], ["host", "page.onnx"],
+      ["bench", "infer", "page.onnx"],
+    ])
+  func otherKinds(_ arguments: [String]) throws {
+    try withScratchFolder { folder in
+      writeScratchFile(folder + "/page.onnx", "<!DOCTYPE html><html>".utf8)
+      writeScratchFile(folder + "/photos/x.jpg", try jpeg())
+      let run = imrec.run(arguments, in: folder)
+      #expect(
+        run.status == 1
+          && run.errors == "imrec: page.onnx: this is an HTML page; an ONNX model is expected\n",
+        "\(run)")
+      #expect(!scratchNames(folder).contains("out"))
+    }
+  }
+
+  @Test("an image in the place of an input says that it is one")
+  func imageAsInput() throws {
+    try withModel(2) { folder in
+      let run = imrec.run(["transform", "model", "photos/a/00.jpg", "out"], in: folder)
+      #expect(
+        run.status == 64 && run.errors.contains("photos/a/00.jpg: this is a JPEG image; a folder, "), "\(run)"
+      )
+    }
+  }
+
+  @Test("an archive that has no room for its copy names TMPDIR")
+  func temporaryFolder() throws {
+    try withModel(2) { folder in
+      let tar = try #require(Program(installed: "tar"))
+      #expect(tar.run(["-cf", "model.tar", "-C", "model", "."], in: folder).status == 0)
+      let run = imrec.run(
+        ["predict", "model.tar", "photos/a/00.jpg"], in: folder, environment: ["TMPDIR": "/none"])
+      #expect(
+        run.status == 1 && run.errors.contains("/none: ") && run.errors.contains("set TMPDIR to a folder"),
+        "\(run)")
+    }
+  }
+
+  @Test("--image-shape is the images' size where the model leaves it open, on every verb")
+  func imageShape() throws {
+    try withModel(2) { folder in
+      // Its average is of the whole plane: it takes any size.
+      let run = imrec.run(
+        ["bench", "infer", "model", "--image-shape", "3,40,36", "--runs", "1", "--batch", "1", "--json"],
+        in: folder)
+      #expect(run.status == 0, "\(run)")
+      let predicted = imrec.run(
+        ["predict", "model", "photos/a/00.jpg", "--image-shape", "3,40,36", "--json"], in: folder)
+      let own = imrec.run(["predict", "model", "photos/a/00.jpg", "--json"], in: folder)
+      #expect(predicted.status == 0 && own.status == 0 && predicted.output != own.output, "\(predicted)")
+      let wrong = imrec.run(["transform", "model", "photos", "out", "--image-shape", "40"], in: folder)
+      #expect(wrong.status == 64 && wrong.errors.contains("3 whole numbers"), "\(wrong)")
     }
   }
 

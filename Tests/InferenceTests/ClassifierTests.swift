@@ -72,7 +72,12 @@ struct ClassifierTests {
       try classNames(Array("a\n\nb\n".utf8), path: "c")
     }
     #expect(throws: ClassifierError("c: line 1 is no UTF-8; a class name a line is expected")) {
-      try classNames([0xFF, 0x0A], path: "c")
+      try classNames([0x61, 0xFF, 0x0A], path: "c")
+    }
+    #expect(
+      throws: ClassifierError("c: this is an HTML page; a text file, a class name a line, is expected")
+    ) {
+      try classNames(Array("<!DOCTYPE html>\n".utf8), path: "c")
     }
   }
 

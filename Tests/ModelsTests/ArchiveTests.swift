@@ -88,6 +88,7 @@ struct TarBytes {
 
   static let refusals: [(change: @Sendable (inout TarBytes) -> Void, sentence: String)] = [
     ({ $0.add("../m-0009.params", [1]) }, "../m-0009.params: an entry leads out of the archive"),
+    ({ $0.add("../\u{301}x", [1]) }, "../\u{301}x: an entry leads out of the archive"),
     ({ $0.add("a/../../x", [1]) }, "a/../../x: an entry leads out of the archive"),
     ({ $0.add("/etc/passwd", [1]) }, "/etc/passwd: an entry leads out of the archive"),
     (
@@ -137,12 +138,45 @@ struct TarBytes {
   }
 
   @Test(
-    "what is no archive is refused",
-    arguments: [[], Array("hello".utf8), [0x1F, 0x8B, 8, 0, 0, 0]] as [[UInt8]])
-  func noArchive(_ bytes: [UInt8]) {
-    let text = refusal(bytes)
+    "what is no archive is refused, with what it is",
+    arguments: [
+      ([], "this is an empty file; "), (Array("hello".utf8), "this is a text file; "),
+      ([0x1F, 0x8B, 8, 0, 0, 0], "this is no folder and no whole tar archive: "),
+      ([0xB1, 0xB2, 0xB3], "this is no model known here (it begins with b1 b2 b3); "),
+    ] as [([UInt8], String)])
+  func noArchive(_ bytes: [UInt8], _ sentence: String) {
+    #expect(refusal(bytes).hasPrefix(sentence), "\(refusal(bytes))")
+  }
+
+  @Test("an archive's litter is passed over, also beside the model and in folders of its own")
+  func litter() throws {
+    var tar = TarBytes()
+    for name in ["._m-symbol.json", "./._m-0003.params", "__MACOSX/m-symbol.json", "._m-0004.params"] {
+      tar.add(name, [0, 5, 0x16, 7])
+    }
+    let model = try open(tar.bytes + Self.model().whole)
+    #expect(model.epoch == 3 && model.warnings.isEmpty)
+  }
+
+  @Test("an archive of another kind of model says so")
+  func otherModels() {
+    var tar = TarBytes()
+    tar.add("model.onnx", [8])
+    tar.add("code/inference.py", [1])
     #expect(
-      text.hasPrefix("this is no folder and no whole tar archive: ") || text == "there is no *-symbol.json",
-      "\(text)")
+      refusal(tar.whole)
+        == "there is no *-symbol.json in it, but model.onnx; unpack it and name a .safetensors or .onnx file itself"
+    )
+  }
+
+  @Test("models whose names differ in form only are two")
+  func forms() {
+    var tar = Self.model()
+    tar.add("caf\u{e9}-symbol.json", [1])
+    tar.add("cafe\u{301}-symbol.json", [1])
+    #expect(
+      refusal(tar.whole)
+        == "there are 3 models (cafe\u{301}-symbol.json, caf\u{e9}-symbol.json, m-symbol.json); one is expected"
+    )
   }
 }

@@ -48,7 +48,8 @@ import Testing
       #expect(model.epoch == 12345)
       #expect(model.graph.inputShape == [3, 2, 2])
       #expect(model.shapeSource == .shapesFile)
-      #expect(model.warnings.isEmpty && model.classes == nil && model.preset == nil)
+      #expect(model.warnings == ["\(folder): no *-symbol.json goes with other-99999.params; passed over"])
+      #expect(model.classes == nil && model.preset == nil)
       #expect(
         try Model(folder, epoch: 9).parameters.values(of: "fc_bias") == [Float(bitPattern: 0x3F09_0000), 0])
       #expect(refusal(folder, epoch: 7) == ": there is no m-0007.params; epochs there are: 1, 9, 200, 12345")
@@ -89,7 +90,7 @@ import Testing
   @Test("a folder that holds no model, or more than one, is refused")
   func folders() {
     withScratchFolder { folder in
-      #expect(refusal(folder) == ": there is no *-symbol.json")
+      #expect(refusal(folder) == ": there is no *-symbol.json; a model's folder has it and *-NNNN.params")
       #expect(refusal(folder + "/none") == ": there is no such file or folder")
       Self.write(folder, epochs: [])
       #expect(refusal(folder) == ": there is no m-NNNN.params")
@@ -108,6 +109,10 @@ import Testing
       ),
       (#"[{"name": "data", "shape": ["3"]}]"#, "[0].shape[0] is not a whole number"),
       (#"[{"name": "data"}]"#, "[0].shape is not there"),
+      (
+        #"[{"name": "a", "shape": [1, 3, 2, 2]}, {"name": "b", "shape": [1, 3, 9, 9]}]"#,
+        "the inputs are a, b; one, or one named data, is expected"
+      ),
       (#"{"name": "data"}"#, "this is not a list"),
     ])
   func shapesFile(_ json: String, _ sentence: String) {
@@ -131,6 +136,83 @@ import Testing
       writeScratchFile(folder + "/m-0003.params", file.bytes)
       #expect(
         try Model(folder).warnings == ["\(folder)/m-0003.params: 1 parameters belong to no node: fc1_bias"])
+    }
+  }
+
+  @Test("a file is what its bytes say, whatever its name is")
+  func contents() throws {
+    try withScratchFolder { (folder) throws in
+      writeScratchFile(folder + "/weights.onnx", ONNXTests.residual())
+      writeScratchFile(folder + "/model.bin", ONNXTests.residual())
+      #expect(try Model(folder + "/weights.onnx").graph == Model(folder + "/model.bin").graph)
+    }
+  }
+
+  @Test(
+    "a file of another kind says what it is, and what to do",
+    arguments: [
+      ("a.onnx", Array("<!DOCTYPE html>".utf8), "this is an HTML page; an ONNX model is expected"),
+      ("a.safetensors", Array("<html>".utf8), "this is an HTML page; a .safetensors file is expected"),
+      (
+        "a.tar.gz", [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A],
+        "this is a PNG image; a model's folder, its tar archive, a .safetensors or an .onnx file is expected"
+      ),
+      (
+        "a.onnx", Array("version https://git-lfs.github.com/spec/v1".utf8),
+        "this is a Git LFS pointer; fetch the real file with git lfs"
+      ),
+      (
+        "a.pth", [0x80, 2, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19],
+        "this is a PyTorch checkpoint (.pth); save its state_dict as .safetensors"
+      ),
+      ("a.onnx", [], "this is an empty file; an ONNX model is expected"),
+    ] as [(String, [UInt8], String)])
+  func otherKinds(_ name: String, _ bytes: [UInt8], _ sentence: String) {
+    withScratchFolder { folder in
+      writeScratchFile("\(folder)/\(name)", bytes)
+      #expect(refusal("\(folder)/\(name)") == ": " + sentence)
+    }
+  }
+
+  @Test("a part of a model given alone asks for the folder, and a folder of other models for the file")
+  func parts() throws {
+    withScratchFolder { folder in
+      Self.write(folder)
+      for (name, kind) in [
+        ("m-symbol.json", "an MXNet symbol (-symbol.json)"),
+        ("m-0003.params", "an MXNet parameter file (.params)"),
+      ] {
+        #expect(
+          message { _ = try Model("\(folder)/\(name)") }
+            == "\(folder)/\(name): this is \(kind), a part of a model; its folder, \(folder), with both *-symbol.json and "
+            + "*-NNNN.params in it, is expected")
+      }
+      let other = folder + "/other"
+      writeScratchFile(other + "/pytorch_model.bin", [0x80, 2, 0x7D, 0x71])
+      #expect(refusal(other) == ": there is no *-symbol.json; pytorch_model.bin is a Python pickle")
+      writeScratchFile(other + "/model.safetensors", [1])
+      #expect(
+        refusal(other) == ": there is no *-symbol.json; name the model itself: \(other)/model.safetensors")
+    }
+  }
+
+  @Test(
+    "a folder's litter is passed over; parameters of other names are named where none belong to the symbol")
+  func litter() throws {
+    try withScratchFolder { (folder) throws in
+      Self.write(folder)
+      for name in ["._m-symbol.json", "._m-0003.params", "._n-0009.params"] {
+        writeScratchFile("\(folder)/\(name)", [0, 5, 0x16, 7])
+      }
+      let model = try Model(folder)
+      #expect(model.epoch == 3 && model.warnings.isEmpty)
+      let other = folder + "/other"
+      writeScratchFile(other + "/m-symbol.json", Self.symbol.json.utf8)
+      for name in ["a-0001.params", "b-0001.params"] { writeScratchFile("\(other)/\(name)", [1]) }
+      #expect(
+        refusal(other)
+          == ": there is no m-NNNN.params; the parameters there have other names: a-0001.params, b-0001.params"
+      )
     }
   }
 }

@@ -62,8 +62,8 @@ import Testing
         "node y (Conv): pads is [0, 0, 1, 1]; the same above and below, left and right, is expected"
       ),
       (
-        [Make.node("Conv", ["x", "w"], "y", [("auto_pad", .text("SAME_UPPER"))])],
-        "node y (Conv): auto_pad is SAME_UPPER; NOTSET or VALID is expected"
+        [Make.node("Conv", ["x", "w"], "y", [("auto_pad", .text("SAME"))])],
+        "node y (Conv): auto_pad is SAME; NOTSET, VALID, SAME_UPPER or SAME_LOWER is expected"
       ),
       (
         [Make.node("Conv", ["x", "w"], "y", [("strides", .integers([2]))])],
@@ -101,7 +101,7 @@ import Testing
       ),
       (
         [Make.node("Flatten", ["x"], "y", [("axis", .integer(2))])],
-        "node y (Flatten): axis is 2; 1 is expected"
+        "node y (Flatten): axis is 2; 1 or -3 is expected"
       ),
       (
         [Make.node("Gemm", ["x", "k"], "y", [("transB", .integer(1))])],
@@ -157,7 +157,7 @@ import Testing
     #expect(
       refusal(inputs: [Make.input("x", [1, 12])])
         == "the input x has 2 dimensions; batch, channels, height and width are expected")
-    #expect(refusal(outputs: ["y", "z"]) == "it has 2 outputs; one is expected")
+    #expect(refusal(outputs: ["y", "z"]) == "it has 2 outputs (y, z); one is expected")
     #expect(
       refusal(inputs: [Make.input("x", [1, 3, 1 << 40, 2])])
         == "the input's shape is (3, 1099511627776, 2); channels, height, width are expected, each "
@@ -202,7 +202,8 @@ import Testing
   @Test(
     "what is no message, with the place",
     arguments: [
-      ([], "byte 0: this is no ONNX model: there is no graph"),
+      ([], "this is an empty file; an ONNX model is expected"),
+      ([0x08, 0x08], "byte 0: this is no ONNX model: there is no graph"),
       ([0x08], "byte 1: 1 bytes are expected, the message has 0 left"),
       ([0x3A, 0x05, 0x00], "byte 0: field 7 wants 5 bytes, its message has 1 left"),
       (
@@ -213,7 +214,7 @@ import Testing
         [0x3A, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x02],
         "byte 1: a number goes beyond 64 bits"
       ),
-      ([0x00, 0x00], "byte 0: a field has the number 0; from 1 to 536870911 is expected"),
+      ([0x00, 0x01], "byte 0: a field has the number 0; from 1 to 536870911 is expected"),
       ([0x0B], "byte 0: field 1 has wire type 3; 0, 1, 2 or 5 is expected"),
       ([0x38, 0x01], "byte 0: the graph is a number; bytes are expected"),
       ([0x3A, 0x00, 0x3A, 0x00], "byte 2: a second graph begins; one is expected"),

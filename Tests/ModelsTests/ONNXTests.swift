@@ -186,4 +186,193 @@ import Testing
         model.warnings == ["\(model.path): it leaves the size of its images open: 1,224,32 is assumed"])
     }
   }
+
+  // MARK: - What has the same effect
+
+  /// What a network of `nodes` from the image `x` computes after it, a fully connected layer for 12 numbers.
+  private func operations(
+    _ nodes: [[UInt8]], arrays: [[UInt8]] = [], shape: [Int?] = [nil, 3, 2, 2]
+  ) throws -> [Models.Operation] {
+    let dense = Make.node("Gemm", ["f", "fc"], "y", [("transB", .integer(1))])
+    let bytes = Make.model(
+      nodes + [dense], arrays: [Make.array("fc", [2, 12])] + arrays, inputs: [Make.input("x", shape)])
+    return try open(bytes) { model in model.graph.nodes.map(\.operation) }
+  }
+
+  private static let flat: [Models.Operation] = [
+    .input, .flatten, .dense(Dense(outputs: 2, weight: "fc", bias: nil)), .softmax,
+  ]
+
+  private static func integers(_ name: String, _ values: [Int], isScalar: Bool = false) -> [UInt8] {
+    Make.node(
+      "Constant", [], name,
+      [
+        (
+          "value",
+          .array(
+            isScalar
+              ? Make.array("", [], type: 7, data: Make.field(7, values.flatMap(Make.varint)))
+              : Make.integers("", values))
+        )
+      ])
+  }
+
+  @Test(
+    "allowzero has no effect where the shape has no 0, nor have shapes that keep what is there",
+    arguments: [
+      [integers("s", [-1, 12]), Make.node("Reshape", ["x", "s"], "f", [("allowzero", .integer(1))])],
+      [
+        integers("s", [0, 0, 0, 0]), integers("t", [0, -1]), Make.node("Reshape", ["x", "s"], "e"),
+        Make.node("Reshape", ["e", "t"], "f"),
+      ],
+      [
+        integers("s", [-1, 3, 2, 2]), integers("t", [0, 12]), Make.node("Reshape", ["x", "s"], "e"),
+        Make.node("Reshape", ["e", "t"], "f"),
+      ],
+      [Make.node("Flatten", ["x"], "f", [("axis", .integer(-3))])],
+      [Make.node("Flatten", ["x"], "e"), Make.node("Flatten", ["e"], "f", [("axis", .integer(-1))])],
+    ])
+  func sameShapes(_ nodes: [[UInt8]]) throws { #expect(try operations(nodes) == Self.flat) }
+
+  @Test("allowzero has one where the shape has a 0")
+  func allowZero() {
+    let nodes = [
+      Self.integers("s", [0, -1]), Make.node("Reshape", ["x", "s"], "y", [("allowzero", .integer(1))]),
+    ]
+    #expect(
+      refusal(Make.model(nodes, arrays: []))
+        == "node y (Reshape): shape is (0, -1); no 0, as allowzero is 1, is expected")
+  }
+
+  /// x.view(x.size(0), -1), x.view(x.size(0), x.size(1) * x.size(2) * 2) and others, as exporters have written them.
+  private static let arithmetic: [[[UInt8]]] = [
+    [
+      Make.node("Shape", ["x"], "s"), integers("0", [0], isScalar: true),
+      Make.node("Gather", ["s", "0"], "g"),
+      Make.node("Unsqueeze", ["g"], "u", [("axes", .integers([0]))]), integers("m", [-1]),
+      Make.node("Concat", ["u", "m"], "t", [("axis", .integer(0))]),
+    ],
+    [
+      Make.node("Shape", ["x"], "s"), integers("0", [0]), integers("1", [1]), integers("m", [-1]),
+      Make.node("Slice", ["s", "0", "1", "0"], "b"), Make.node("Cast", ["b"], "c", [("to", .integer(7))]),
+      Make.node("Concat", ["c", "m"], "t", [("axis", .integer(0))]),
+    ],
+    [
+      Make.node("Shape", ["x"], "s"),
+      Make.node("Slice", ["s"], "b", [("starts", .integers([0])), ("ends", .integers([1]))]),
+      Make.node("Slice", ["s"], "r", [("starts", .integers([-3])), ("ends", .integers([.max]))]),
+      integers("i", [0, 1, -1]), Make.node("Gather", ["r", "i"], "g"),
+      Make.node("Constant", [], "p0", [("value_int", .integer(0))]), Make.node("Gather", ["g", "p0"], "c"),
+      Make.node("Constant", [], "p1", [("value_int", .integer(1))]), Make.node("Gather", ["g", "p1"], "h"),
+      Make.node("Mul", ["c", "h"], "m"), Make.node("Constant", [], "two", [("value_int", .integer(2))]),
+      Make.node("Mul", ["m", "two"], "n"), Make.node("Unsqueeze", ["n", "axis"], "k"),
+      Make.node("Concat", ["b", "k"], "t", [("axis", .integer(-1))]),
+    ],
+    [
+      Make.node("Shape", ["x"], "b", [("end", .integer(1))]), integers("1", [1]),
+      Make.node("Mul", ["b", "1"], "c"), Make.node("Div", ["c", "1"], "d"), Make.node("Squeeze", ["d"], "e"),
+      Make.node("Constant", [], "z", [("value_int", .integer(0))]), Make.node("Add", ["e", "z"], "h"),
+      Make.node("Sub", ["h", "z"], "i"), Make.node("Unsqueeze", ["i", "axis"], "j"),
+      Make.node("ConstantOfShape", ["1"], "m", [("value", .array(Make.integers("", [-1])))]),
+      Make.node("Concat", ["j", "m"], "t", [("axis", .integer(0))]),
+    ],
+  ]
+
+  @Test("what exporters compute of shapes is known before there is an image", arguments: arithmetic.indices)
+  func shapeArithmetic(_ index: Int) throws {
+    let nodes = Self.arithmetic[index] + [Make.node("Reshape", ["x", "t"], "f")]
+    #expect(try operations(nodes, arrays: [Make.integers("axis", [0])]) == Self.flat)
+    // A batch that is fixed, and numbers of 32 bits.
+    let axis = Make.array("axis", [1], type: 6, data: Make.field(9, [0, 0, 0, 0]))
+    #expect(try operations(nodes, arrays: [axis], shape: [1, 3, 2, 2]) == Self.flat)
+  }
+
+  @Test("what depends on the number of images is refused")
+  func batchArithmetic() {
+    let nodes = [
+      Make.node("Shape", ["x"], "s"), Self.integers("0", [0]), Make.node("Gather", ["s", "0"], "b"),
+      Make.node("Add", ["b", "b"], "t"), Make.node("Reshape", ["x", "t"], "y"),
+    ]
+    #expect(
+      refusal(Make.model(nodes, arrays: []))
+        == "node t (Add): what it computes depends on the number of images")
+    let divided = [
+      Self.integers("1", [1]), Self.integers("0", [0]), Make.node("Div", ["1", "0"], "t"),
+      Make.node("Reshape", ["x", "t"], "y"),
+    ]
+    #expect(
+      refusal(Make.model(divided, arrays: [])) == "node t (Div): 1 and 0 give no number of 64 bits")
+  }
+
+  @Test(
+    "margins and gaps that have no effect are none",
+    arguments: [
+      ([("auto_pad", .text("SAME_UPPER"))], [3, 3], 1),
+      ([("auto_pad", .text("SAME_LOWER")), ("strides", .integers([2, 2]))], [3, 3], 1),
+      // Of 9 x 7, a window of 3 x 3 at every second place: one row more below holds no window more.
+      ([("pads", .integers([0, 0, 1, 1])), ("strides", .integers([2, 2]))], [3, 3], 0),
+      ([("pads", .integers([1, 1, 2, 2])), ("strides", .integers([2, 2]))], [3, 3], 1),
+      ([("dilations", .integers([2, 2]))], [1, 1], 0),
+    ] as [([(String, ONNXBytes.Value)], [Int], Int)])
+  func margins(_ attributes: [(String, ONNXBytes.Value)], _ kernel: [Int], _ padding: Int) throws {
+    let nodes = [
+      Make.node("Conv", ["x", "w"], "c", attributes), Make.node("GlobalAveragePool", ["c"], "y"),
+    ]
+    let bytes = Make.model(
+      nodes, arrays: [Make.array("w", [2, 3] + kernel)], inputs: [Make.input("x", [nil, 3, 9, 7])])
+    try open(bytes) { model in
+      guard case .convolution(let convolution) = model.graph.nodes[1].operation else {
+        Issue.record("no convolution")
+        return
+      }
+      #expect(convolution.padding == Extent(rows: padding, columns: padding))
+    }
+  }
+
+  @Test(
+    "other values that change nothing: beta without a bias, a dropout that says it is no training, sums of any number"
+  )
+  func harmless() throws {
+    let nodes = [
+      Make.node("Dropout", ["x", "", "no"], "d"), Make.node("Sum", ["d"], "e"),
+      Make.node("Sum", ["e", "x", "x"], "s"), Make.node("GlobalAveragePool", ["s"], "a"),
+      Make.node("Squeeze", ["a", "axes"], "f"),
+      Make.node("Gemm", ["f", "w"], "y", [("beta", .number(0)), ("transB", .integer(1))]),
+      // Nobody reads this.
+      Make.node("Elu", ["x"], "left over"),
+    ]
+    let arrays = [
+      Make.array("no", [], type: 9, data: Make.field(9, [0])), Make.integers("axes", [-1, 2]),
+      Make.array("w", [2, 3]),
+    ]
+    try open(Make.model(nodes, arrays: arrays)) { model in
+      #expect(model.graph.nodes.filter { $0.operation == .add }.count == 2 && model.graph.outputCount == 2)
+    }
+    let training = Make.array("no", [], type: 9, data: Make.field(9, [1]))
+    #expect(
+      refusal(Make.model(nodes, arrays: [training] + arrays.dropFirst()))
+        == "node d (Dropout): its input no says that this is training")
+  }
+
+  @Test("open sizes are the caller's or those of preprocess.json, fixed ones the file's")
+  func sizes() throws {
+    let nodes = [Make.node("Conv", ["x", "w"], "c"), Make.node("GlobalAveragePool", ["c"], "y")]
+    func bytes(_ shape: [Int?]) -> [UInt8] {
+      Make.model(nodes, arrays: [Make.array("w", [2, 3, 1, 1])], inputs: [Make.input("x", shape)])
+    }
+    try withScratchFolder { (folder) throws in
+      let path = folder + "/x.onnx"
+      writeScratchFile(path, bytes([nil, 3, nil, nil]))
+      writeScratchFile(folder + "/preprocess.json", #"{"shape": [3, 96, 64]}"#.utf8)
+      let told = try Model(path)
+      #expect(told.graph.inputShape == [3, 96, 64] && told.shapeSource == .preset && told.warnings.isEmpty)
+      let asked = try Model(path, inputShape: [3, 32, 32])
+      #expect(asked.graph.inputShape == [3, 32, 32] && asked.shapeSource == .caller)
+      writeScratchFile(path, bytes([1, 3, 48, 48]))
+      #expect(try Model(path).graph.inputShape == [3, 48, 48])
+      #expect(
+        message { _ = try Model(path, inputShape: [3, 32, 32]) }
+          == "\(path): it takes images of 3,48,48; 3,32,32 is asked for")
+    }
+  }
 }

@@ -92,13 +92,21 @@ import Testing
 
   @Test("a file that is cut anywhere is refused")
   func cut() {
-    for count in 0..<Self.saved.count {
+    for count in 1..<Self.saved.count {
       let text = refusal(Array(Self.saved.prefix(count)))
       #expect(text.hasPrefix("byte ") && text.hasSuffix(" left"), "\(count): \(text)")
     }
     #expect(
       refusal(Array(Self.saved.prefix(70)))
         == "byte 64: array 0 of shape (2, 2) wants 16 bytes, 6 are left")
+  }
+
+  @Test("a file of another kind is named")
+  func otherKinds() {
+    let expected = "an MXNet parameter file (.params) is expected"
+    #expect(refusal([]) == "this is an empty file; \(expected)")
+    #expect(refusal(Array("x\n".utf8)) == "this is a text file; \(expected)")
+    #expect(refusal([0x1F, 0x8B, 8, 0, 0, 0]) == "this is gzip-compressed data; \(expected)")
   }
 
   static let refusals: [(change: @Sendable (inout ParameterBytes) -> Void, sentence: String)] = [

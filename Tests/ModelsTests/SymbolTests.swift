@@ -74,9 +74,18 @@ import Testing
 
   @Test(
     "what is no JSON is refused",
-    arguments: ["", "{", "[", "nodes", "{\"nodes\": [}", String(repeating: "[", count: 1 << 20)])
+    arguments: ["{", "[", "nodes", "{\"nodes\": [}", String(repeating: "[", count: 1 << 20)])
   func notJSON(_ json: String) {
     #expect(refusal(json).hasPrefix("s: this is no JSON"), "\(refusal(json))")
+  }
+
+  @Test("a file of another kind is named")
+  func otherKinds() {
+    #expect(refusal("") == "s: this is an empty file; an MXNet symbol (-symbol.json) is expected")
+    #expect(refusal("<html>") == "s: this is an HTML page; an MXNet symbol (-symbol.json) is expected")
+    #expect(
+      refusal("version https://git-lfs.github.com/spec/v1\n")
+        == "s: this is a Git LFS pointer; fetch the real file with git lfs")
   }
 
   @Test("nesting without end, a great many nodes and a great many bytes are refused")

@@ -110,10 +110,158 @@ import Testing
       #expect(model.graph.outputCount == 3)
       #expect(try model.parameters.values(of: "fc.bias") == [0, 0, 0])
     }
-    var more = Self.small
-    more["fc2.bias"] = [1]
-    try open(Self.safetensors(more, metadata: false)) { (model) throws in
-      #expect(model.warnings == ["\(model.path): 1 parameters belong to no node: fc2.bias"])
+    try open(Self.safetensors(Self.small, metadata: false)) { #expect($0.warnings.isEmpty) }
+  }
+
+  private static let remedy = "; export the network as ONNX, which says what is computed"
+
+  @Test(
+    "weights that the network would not use are refused by name",
+    arguments: [
+      (["fc2.bias"], "1 of its arrays: fc2.bias"),
+      (
+        ["layer1.0.se.fc1.weight", "layer1.0.se.fc1.bias"],
+        "2 of its arrays: layer1.0.se.fc1.bias, layer1.0.se.fc1.weight (squeeze-and-excitation)"
+      ),
+      (["layer2.0.downsample.2.bias"], "1 of its arrays: layer2.0.downsample.2.bias (ResNet-D's shortcuts)"),
+      (["layer2.0.aa.filt"], "1 of its arrays: layer2.0.aa.filt (anti-aliasing)"),
+      (["conv1.bias"], "1 of its arrays: conv1.bias (convolutions with a bias)"),
+      (["layer1.2.conv1.weight"], "1 of its arrays: layer1.2.conv1.weight"),
+    ])
+  func unused(_ names: [String], _ sentence: String) {
+    var shapes = Self.small
+    for name in names { shapes[name] = [1] }
+    #expect(
+      refusal(Self.safetensors(shapes))
+        == "a torchvision ResNet has no use for " + sentence + Self.remedy)
+  }
+
+  @Test("a stem whose stride the weights do not say is refused, as are groups")
+  func stems() {
+    var shapes = Self.small
+    shapes["conv1.weight"] = [2, 3, 3, 3]
+    #expect(
+      refusal(Self.safetensors(shapes))
+        == "conv1.weight has the shape (2, 3, 3, 3): torchvision's is 7x7 there, and weights do not say which stride "
+        + "and pooling goes with another" + Self.remedy)
+    shapes = Self.small
+    shapes["conv1.weight"] = nil
+    shapes["conv1.0.weight"] = [2, 3, 3, 3]
+    #expect(
+      refusal(Self.safetensors(shapes))
+        == "these are no weights of a torchvision ResNet: there is no conv1.weight, but conv1.0.weight"
+        + Self.remedy)
+    shapes = Self.small
+    shapes["layer2.0.conv2.weight"] = [4, 4, 5, 5]
+    #expect(refusal(Self.safetensors(shapes)).hasPrefix("layer2.0.conv2.weight has the shape (4, 4, 5, 5): "))
+  }
+
+  @Test(
+    "a prefix before all names is taken off, and said",
+    arguments: ["module.", "model.", "_orig_mod.", "module._orig_mod.", "backbone."])
+  func prefixes(_ prefix: String) throws {
+    let shapes = Dictionary(uniqueKeysWithValues: Self.small.map { (prefix + $0.key, $0.value) })
+    try open(Self.safetensors(shapes)) { (model) throws in
+      #expect(try model.parameters.values(of: "fc.bias") == [0, 0, 0])
+      #expect(
+        model.warnings == ["\(model.path): the prefix \(prefix) is taken off the names of its arrays"])
+    }
+  }
+
+  @Test("several networks in one file, and arrays beside the network, are refused by name")
+  func severalNetworks() {
+    var shapes = Dictionary(uniqueKeysWithValues: Self.small.map { ("student." + $0.key, $0.value) })
+    shapes["loss.weight"] = [3]
+    #expect(
+      refusal(Self.safetensors(shapes))
+        == "the network's arrays have the prefix 'student.'; 1 others would not be used: loss.weight; save the "
+        + "state_dict of the network alone")
+    shapes.merge(Self.small) { first, _ in first }
+    #expect(
+      refusal(Self.safetensors(shapes))
+        == "there are 2 networks in it, with the prefixes '', 'student.'; one is expected: save the state_dict of one "
+        + "alone")
+  }
+
+  /// As Hugging Face's transformers name the arrays.
+  private static func huggingFace(_ shapes: [String: [Int]]) -> [String: [Int]] {
+    var renamed: [String: [Int]] = [:]
+    for (name, shape) in shapes {
+      let parts = name.split(separator: ".").map(String.init)
+      let last = parts[parts.count - 1]
+      let kind =
+        parts.contains { $0.hasPrefix("bn") } || name.contains("downsample.1")
+        ? "normalization" : "convolution"
+      let place: String
+      if parts[0] == "fc" {
+        renamed["classifier.1.\(last)"] = shape
+        continue
+      } else if parts[0].hasPrefix("layer"), let stage = Int(parts[0].dropFirst(5)) {
+        let layer = parts[2] == "downsample" ? "shortcut" : "layer.\((Int(parts[2].suffix(1)) ?? 0) - 1)"
+        place = "encoder.stages.\(stage - 1).layers.\(parts[1]).\(layer)"
+      } else {
+        place = "embedder.embedder"
+      }
+      renamed["resnet.\(place).\(kind).\(last)"] = shape
+    }
+    return renamed
+  }
+
+  @Test("Hugging Face's names are read as torchvision's, and said", arguments: [false, true])
+  func huggingFace(_ isBottleneck: Bool) throws {
+    let own = Self.shapes([1, 2, 1, 1], isBottleneck: isBottleneck, base: 2, classes: 3)
+    var shapes = Self.huggingFace(own)
+    #expect(shapes.count == own.count)
+    try open(Self.safetensors(shapes)) { (model) throws in
+      #expect(model.parameters.names == own.keys.sorted())
+      #expect(
+        model.warnings == [
+          "\(model.path): the names of its arrays are Hugging Face's, read as torchvision's"
+        ])
+    }
+    shapes["resnet.encoder.stages.0.layers.0.attention.weight"] = [1]
+    #expect(
+      refusal(Self.safetensors(shapes)).hasPrefix(
+        "a torchvision ResNet has no use for 1 of its arrays: resnet.encoder.stages.0.layers.0.attention.weight"
+      ))
+    shapes = shapes.filter { !$0.key.hasPrefix("classifier") }
+    #expect(refusal(Self.safetensors(shapes)).contains("there is no fc.weight"))
+  }
+
+  @Test("what config.json says of Hugging Face's network is believed")
+  func config() throws {
+    let shapes = Self.huggingFace(Self.small)
+    try withScratchFolder { (folder) throws in
+      writeScratchFile(folder + "/model.safetensors", Self.safetensors(shapes))
+      writeScratchFile(
+        folder + "/config.json", #"{"downsample_in_bottleneck": false, "hidden_act": "relu"}"#.utf8)
+      #expect(try Model(folder + "/model.safetensors").graph.outputCount == 3)
+      writeScratchFile(folder + "/config.json", #"{"downsample_in_bottleneck": true}"#.utf8)
+      #expect(
+        message { _ = try Model(folder + "/model.safetensors") }
+          == "\(folder)/config.json: downsample_in_bottleneck is true, as in no ResNet of torchvision"
+          + Self.remedy)
+    }
+  }
+
+  @Test("the caller, then preprocess.json says the size of the images; 224 is assumed")
+  func sizes() throws {
+    try withScratchFolder { (folder) throws in
+      let path = folder + "/x.safetensors"
+      writeScratchFile(path, Self.safetensors(Self.small))
+      #expect(try Model(path).graph.inputShape == [3, 224, 224])
+      writeScratchFile(folder + "/preprocess.json", #"{"shape": [3, 96, 64]}"#.utf8)
+      let told = try Model(path)
+      #expect(told.graph.inputShape == [3, 96, 64] && told.shapeSource == .preset)
+      let asked = try Model(path, inputShape: [3, 32, 32])
+      #expect(asked.graph.inputShape == [3, 32, 32] && asked.shapeSource == .caller)
+      #expect(
+        message { _ = try Model(path, inputShape: [1, 32, 32]) }
+          == "\(path): it takes images of 3,any,any; 1,32,32 is asked for")
+      writeScratchFile(folder + "/preprocess.json", #"{"shape": [96, 64]}"#.utf8)
+      #expect(
+        message { _ = try Model(path) }
+          == "\(folder)/preprocess.json: shape has 2 numbers; channels, height and width are expected")
     }
   }
 
@@ -123,12 +271,13 @@ import Testing
     shapes["fc.weight"] = nil
     #expect(
       refusal(Self.safetensors(shapes))
-        == "these are no weights of a torchvision ResNet: there is no fc.weight")
+        == "these are no weights of a torchvision ResNet: there is no fc.weight" + Self.remedy)
     shapes = Self.small
     shapes["layer2.0.conv2.weight"] = [4, 1, 3, 3]
     #expect(
       refusal(Self.safetensors(shapes))
-        == "the parameter layer2.0.conv2.weight has the shape (4, 1, 3, 3); (4, 4, 3, 3) is expected")
+        == "layer2.0.conv2.weight has the shape (4, 1, 3, 3); (4, 4, 3, 3) is expected: 4 groups, as in a ResNeXt, are "
+        + "not implemented")
     shapes["layer2.0.conv2.weight"] = [4]
     #expect(refusal(Self.safetensors(shapes)) == "layer2.0.conv2.weight has 1 dimensions; four are expected")
   }

@@ -144,6 +144,56 @@ struct PackTests {
     }
   }
 
+  @Test("skips damage that a decoder gets over, or names it where it is kept", arguments: [true, false])
+  func leftOver(passThrough: Bool) async throws {
+    try await withScratchFolder { folder in
+      let whole = try smallImage(1)
+      writeScratchFile(folder + "/whole.jpg", whole)
+      writeScratchFile(folder + "/left.jpg", whole.dropLast(2) + (1...40) + whole.suffix(2))
+      writeScratchFile(folder + "/x.lst", "0\t0\twhole.jpg\n1\t0\tleft.jpg\n".utf8)
+      var options = PackOptions()
+      options.passThrough = passThrough
+      func run(_ options: PackOptions) async throws -> PackSummary {
+        try await pack(list: folder + "/x.lst", root: folder, output: folder + "/x.rec", options: options)
+      }
+      let summary = try await run(options)
+      #expect(summary.records == 1 && summary.skipped.map(\.path) == ["left.jpg"])
+      #expect(summary.skipped.first?.reason.contains("extraneous bytes before marker") == true)
+      #expect(summary.doubtful.isEmpty)
+      options.keepDamaged = true
+      options.strict = true
+      let kept = try await run(options)
+      #expect(kept.records == 2 && kept.skipped.isEmpty && kept.doubtful == summary.skipped)
+      options = PackOptions()
+      options.passThrough = true
+      options.check = .structure
+      let unseen = try await run(options)
+      #expect(unseen.records == 2 && unseen.doubtful.isEmpty)
+    }
+  }
+
+  @Test("packs what is doubtful, names it, and refuses it where strict", arguments: [true, false])
+  func doubtful(passThrough: Bool) async throws {
+    try await withScratchFolder { folder in
+      let whole = try smallImage(1)
+      writeScratchFile(folder + "/whole.jpg", whole)
+      writeScratchFile(folder + "/open.jpg", whole.dropLast(2))
+      writeScratchFile(folder + "/x.lst", "0\t0\twhole.jpg\n1\t0\topen.jpg\n".utf8)
+      var options = PackOptions()
+      options.passThrough = passThrough
+      let summary = try await pack(
+        list: folder + "/x.lst", root: folder, output: folder + "/x.rec", options: options)
+      #expect(summary.records == 2 && summary.skipped.isEmpty)
+      #expect(summary.doubtful.map(\.path) == ["open.jpg"])
+      #expect(summary.doubtful.first?.reason.hasSuffix("the end marker is missing") == true)
+      options.strict = true
+      await #expect(throws: PipelineError(.strict(summary.doubtful[0]))) {
+        _ = try await pack(list: folder + "/x.lst", root: folder, output: folder + "/s.rec", options: options)
+      }
+      #expect(contents(folder + "/s.rec") == nil)
+    }
+  }
+
   @Test("skips lines that cannot be used: missing fields, bad numbers, repeated ids")
   func badLines() async throws {
     try await withScratchFolder { folder in

@@ -45,6 +45,31 @@ struct VerifyTests {
     }
   }
 
+  @Test("tells damaged images from doubtful ones, and keeps the doubtful", arguments: [false, true])
+  func doubtful(keepsDamaged: Bool) async throws {
+    try await withScratchFolder { folder in
+      let whole = try smallImage(1)
+      var file: [UInt8] = []
+      let left = whole.dropLast(2) + (1...40) + whole.suffix(2)
+      var offsets: [Int] = []
+      for (id, image) in [whole, whole.dropLast(2), Array(left), whole + [1, 2, 3]].enumerated() {
+        offsets.append(file.count)
+        try appendRecord(ImageHeader(label: 0, id: UInt64(id)), image: image.span, to: &file)
+      }
+      writeScratchFile(folder + "/x.rec", file)
+      var options = VerifyOptions()
+      options.keepDamaged = keepsDamaged
+      options.salvage = folder + "/s.rec"
+      let result = try await verify(folder + "/x.rec", options: options)
+      #expect(result.records == 4 && result.ok == (keepsDamaged ? 4 : 3))
+      #expect(result.bad.map(\.offset) == (keepsDamaged ? [] : [offsets[2]]))
+      #expect(result.doubtful.map(\.offset) == (keepsDamaged ? [offsets[1], offsets[2]] : [offsets[1]]))
+      #expect(result.doubtful.first?.id == 1)
+      let salvaged = try await verify(folder + "/s.rec", options: VerifyOptions())
+      #expect(salvaged.records == result.ok)
+    }
+  }
+
   @Test(
     "counts no record where none begins, and damaged ones where some do",
     arguments: [("no records here", 0), ("", 0)])

@@ -2,18 +2,18 @@ import Files
 import Foundation
 
 /// Brings objects to where a job's process reads them.
-struct Channels {
+package struct Channels {
   let objects: any ObjectAccess
 
   /// What the caller has to mend.
-  struct Fault: Error, CustomStringConvertible {
-    let description: String
+  package struct Fault: Error, CustomStringConvertible {
+    package let description: String
   }
 
   /// One object, and its path below a folder.
-  struct Item: Sendable {
-    let object: ObjectPlace
-    let path: String
+  package struct Item: Sendable {
+    package let object: ObjectPlace
+    package let path: String
   }
 
   /// The objects of a prefix. Paths are the keys after the prefix, or, where it ends within a name, after its last `/`.
@@ -60,7 +60,7 @@ struct Channels {
 
   // Apart from the async function: swiftc 6.3.1 crashes in its optimiser where one of those catches and throws anew.
   @inline(never)
-  private static func items(manifest uri: String, at path: String) throws -> [Item] {
+  package static func items(manifest uri: String, at path: String) throws -> [Item] {
     let bytes = try readFile(path, limit: 256 << 20).bytes
     let elements: [JSON]
     do { elements = try JSON(reading: bytes).list ?? [] } catch {
@@ -155,6 +155,7 @@ struct Channels {
 
   /// - Throws: for a key that names no file below a folder.
   static func safe(_ path: String) throws(Fault) -> String {
+    // By bytes, as the file system has it: Swift takes a slash with a mark behind it for another character.
     let parts = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
     let isSafe = parts.allSatisfy { part in
       !part.isEmpty && !part.elementsEqual(".".utf8) && !part.elementsEqual("..".utf8)

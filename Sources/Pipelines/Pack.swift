@@ -1,5 +1,4 @@
 import Files
-import Glibc
 import Records
 
 /// Packs the images of a list into `output` and, beside it, the `.idx`.
@@ -8,12 +7,15 @@ import Records
 /// not grow with the list. Both files get their names only when whole; an interrupted run leaves
 /// `<output>.partial`, from which a run with `options.resume` goes on.
 ///
-/// - Throws: `FileError` where the list or the output cannot be read or written; `PipelineError`; and
-///   `CancellationError`. An image that cannot be packed is *not* an error: it is in the summary's `skipped`.
+/// - Throws: `FileError` where the list or the output cannot be read or written, where the root is moved or removed
+///   meanwhile, and where the disk fails; `PipelineError`; and `CancellationError`. An image that cannot be packed is
+///   *not* an error: it is in the summary's `skipped`.
 /// - Complexity: O(images); about `4 * jobs` images are in memory.
 public func pack(
   list: String, root: String, output: String, options: PackOptions, progress: (Progress) -> Void = { _ in }
 ) async throws -> PackSummary {
+  let lock = try OutputLock(prefix: output)
+  defer { withExtendedLifetime(lock) {} }
   let (staged, summary) = try await stagePack(
     list: list, root: root, output: output, options: options, progress: progress)
   try staged.publish()
@@ -27,19 +29,15 @@ func stagePack(
 ) async throws -> (staged: StagedRecords, summary: PackSummary) {
   let start = ContinuousClock.now
   try checkNames(outputs: [output, splitExtension(output).stem + ".idx"], inputs: [list])
-  let inspection = try ListInspection(list, part: options.part)
+  let inspection = try ListInspection(list, part: options.part, root: root)
   try Task.checkCancellation()
-  guard inspection.entryCount > 0 else {
-    throw PipelineError(.nothing("\(list): no line of the list can be used\(inspection.firstProblem)"))
-  }
-  if !isFolder(root) {
-    throw FileError(.system(call: "open", code: FileStamp(path: root) == nil ? ENOENT : ENOTDIR), path: root)
-  }
+  guard inspection.entryCount > 0 else { throw noList(list, inspection.firstProblem) }
+  let inputs = try InputRoot(root)
   let staged = try StagedRecords(
     output: output, key: "list=\(inspection.checksum) root=\(root) \(options.key)", resume: options.resume)
   do {
     var summary = PackSummary()
-    summary.warnings = inspection.warnings(root: root, options: options)
+    summary.warnings = inspection.warnings(options: options)
     var run = PackRun(
       staged: staged, strict: options.strict, isStrictInDoubt: options.strict && !options.keepDamaged,
       total: inspection.entryCount)
@@ -54,7 +52,7 @@ func stagePack(
     } work: { item in
       switch item {
       case .entry(let entry):
-        let (packed, source) = try packImage(entry, root: root, options: options)
+        let (packed, source) = try packImage(entry, root: inputs, options: options)
         return PackedItem(id: entry.id, path: entry.path, packed: packed, source: source, isEntry: true)
       case .unusable(let skip):
         return PackedItem(
@@ -92,10 +90,36 @@ private func resume(_ staged: StagedRecords, list: String, root: String, options
   var items = try ListItems(list, options: options)
   return try staged.resume {
     while let item = try items.next() {
-      if case .entry(let entry) = item { return (entry.id, locate(entry.path, root: root)) }
+      if case .entry(let entry) = item { return (entry.id, locate(entry.path, root: root).file) }
     }
     return nil
   }
+}
+
+/// - Throws: where no line of the list can be used; `FileError`.
+package func checkIsList(_ list: String) throws {
+  var reader = try ListReader(list)
+  var firstProblem = "; it is empty"
+  var hasProblem = false
+  while let line = try reader.next() {
+    switch line {
+    case .entry: return
+    case .bad(let reason, let line, _):
+      if !hasProblem { firstProblem = "; line \(line): \(reason)" }
+      hasProblem = true
+    }
+  }
+  throw noList(list, firstProblem)
+}
+
+/// That no line of a list can be used: what the file is instead, where that is known, else what is wrong with a line.
+func noList(_ list: String, _ firstProblem: String) -> PipelineError {
+  let kind = (try? readStart(of: list, byteCount: 512)).flatMap { $0.isEmpty ? nil : fileKind($0.span) }
+  if let kind, !hasSameBytes(kind, "a text file") {
+    return PipelineError(
+      .nothing("\(list): this is \(kind), not a list: lines of index, label and path with tabs between"))
+  }
+  return PipelineError(.nothing("\(list): no line of the list can be used\(firstProblem)"))
 }
 
 /// What the workers hand to the writer.

@@ -94,6 +94,10 @@ public struct PipelineError: Error, Hashable, Sendable, CustomStringConvertible 
     case nothing(String)
     /// Inputs that contradict each other or the options.
     case contradiction(String)
+    /// `strict` was asked for, and the class folders are hardly classes.
+    case layout(String)
+    /// Files of records that are hardly the parts of one, in their order.
+    case parts(String)
   }
   public let reason: Reason
 
@@ -102,7 +106,8 @@ public struct PipelineError: Error, Hashable, Sendable, CustomStringConvertible 
   public var description: String {
     switch reason {
     case .strict(let skip): "\(skip.path): \(skip.reason)"
-    case .nothing(let sentence), .contradiction(let sentence): sentence
+    case .nothing(let sentence), .contradiction(let sentence), .layout(let sentence), .parts(let sentence):
+      sentence
     }
   }
 }

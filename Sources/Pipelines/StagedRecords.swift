@@ -68,7 +68,7 @@ final class StagedRecords {
   /// - Returns: what became of the first entries, in the list's order.
   func resume(next: () throws -> (id: UInt64, path: String)?) throws -> [Resumed] {
     var lines = JournalReader(try wholeJournal())
-    guard lines.next() == Substring(header.dropLast()) else {
+    guard let first = lines.next(), hasSameBytes(first + "\n", header) else {
       try begin()
       return []
     }
@@ -130,7 +130,7 @@ final class StagedRecords {
       _ = try InputFile(path)
       return nil
     } catch {
-      if error.isShortage { throw error }
+      if error.isOfMachine { throw error }
       return .skipped(reason: error.sentence)
     }
   }

@@ -46,7 +46,7 @@ final class RecordPlaces: ImagePlaces, @unchecked Sendable {  // read at offsets
 
   private static func inSageMakersWords(_ error: RecordError) -> TrainingError {
     switch error.reason {
-    case .badMagic:
+    case .badMagic, .otherKind:
       TrainingError(
         "Unable to parse record: The Record IO header does not start with the magic number. This is so at \(error)"
       )
@@ -83,7 +83,7 @@ final class FilePlaces: ImagePlaces {
         throw TrainingError("Invalid lst file in the \(channel) channel. \(list):\(number): \(reason)")
       case .entry(let entry, let number):
         try labels.append(entry.labels) { "\(list):\(number): \(entry.path)" }
-        let path = locate(entry.path, root: root)
+        let path = locate(entry.path, root: root).file
         try Self.checkPresence(path, at: "\(list):\(number)")
         paths.append(path)
       }

@@ -30,7 +30,9 @@ struct ConvertCommand: AsyncParsableCommand {
     ) { listing in
       let parts = listing.parts.map { "\($0.entries.count) \($0.key)" }.joined(separator: ", ")
       words.note(
-        "\(counted(listing.imageCount, "image")) in \(listing.classes.count) classes: \(parts)")
+        "\(counted(listing.imageCount, "image")) in \(listing.classes.count) \(listing.classes.count == 1 ? "class" : "classes"): \(parts)"
+      )
+      for note in listing.notes { words.note(printable(note)) }
     } progress: { name, progress in
       display.update(progress, label: name)
     }

@@ -24,16 +24,16 @@ struct Failure {
       remedy = Self.remedy(error)
     case let error as PipelineError:
       sentence = error.description
-      remedy =
-        if case .strict = error.reason {
-          "--strict stops at the first such input; without it, it is skipped and counted. --resume goes on here."
-        } else { nil }
+      remedy = Self.remedy(error)
     case let error as TruthError:
       sentence = error.description
       remedy = Self.remedy(error)
     case let error as OutputError:
       sentence = error.description
       remedy = Self.remedy(error)
+    case let error as ScanError:
+      sentence = error.description
+      remedy = if case .file(let failure) = error.reason { Self.remedy(failure.reason) } else { nil }
     case let error as SplitError:
       sentence = error.description
       remedy = Self.remedy(error)
@@ -109,9 +109,26 @@ struct Failure {
     case .system(_, EACCES), .system(_, EPERM): "Run as a user who may, or change the permissions (chmod)."
     case .system(_, EMFILE): "Allow more open files (ulimit -n 4096), or use fewer --jobs or --folds."
     case .noFolder(let folder): "Make it first: mkdir -p \(folder)"
+    case .system(_, EEXIST): "Move that file away, or choose another name."
+    case .system(_, EIO), .system(_, ENODEV), .system(_, ENXIO), .system(_, ESTALE), .system(_, ENOTCONN):
+      "Nothing was replaced. Run the command again when the disk or the file server is well."
+    case .system(_, ENOMEM): "Close other programs, or use fewer --jobs."
+    case .system(_, EROFS): "Choose an output on a disk that can be written to."
+    case .system(_, ENAMETOOLONG): "Choose a shorter name."
+    case .wentAway: "Nothing was replaced. Run the command again when the folder is back."
     case .inUse: "Wait until it ends, or choose another output name."
     case .held: "Wait until it ends, or choose another output; of imrec serve another --root."
     default: nil
+    }
+  }
+
+  private static func remedy(_ error: PipelineError) -> String? {
+    switch error.reason {
+    case .strict:
+      "--strict stops at the first such input; without it, it is skipped and counted. --resume goes on here."
+    case .layout: "Without --strict that is a warning."
+    case .parts: "Where the files are meant to be joined all the same: --unchecked."
+    case .nothing, .contradiction: nil
     }
   }
 
@@ -124,7 +141,14 @@ struct Failure {
   }
 
   private static func remedy(_ error: RecordError) -> String? {
-    if case .file(let failure) = error.reason { return remedy(failure.reason) }
+    switch error.reason {
+    case .file(let failure): return remedy(failure.reason)
+    case .otherKind where error.path.hasByteSuffix(".lst"):
+      return "imrec pack \(error.path) ROOT makes records of it."
+    case .otherKind where error.path.hasByteSuffix(".idx"): return "Name the .rec beside it."
+    case .otherKind: return nil
+    default: break
+    }
     return
       "imrec verify \(error.path) finds every damaged record; with --salvage OUT.rec it keeps the whole ones."
   }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Pipelines
 import Terminal
 
@@ -24,7 +25,9 @@ struct VerifyCommand: AsyncParsableCommand {
   @OptionGroup(title: "Output") var output: OutputOptions
 
   func validate() throws {
-    if salvage == file { throw ValidationError("--salvage needs another name than the file it reads") }
+    if let salvage, hasSameBytes(salvage, file) {
+      throw ValidationError("--salvage needs another name than the file it reads")
+    }
   }
 
   func run() async throws {

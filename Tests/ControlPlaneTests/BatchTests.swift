@@ -38,6 +38,14 @@ struct BatchTests {
     }
   }
 
+  @Test("a place's bucket ends with the first slash, whatever stands behind it")
+  func places() throws {
+    #expect(try ObjectPlace("s3://b/\u{301}k") == ObjectPlace(bucket: "b", key: "\u{301}k"))
+    #expect(try ObjectPlace("s3://b") == ObjectPlace(bucket: "b", key: ""))
+    #expect(try ObjectPlace("s3://b//k/") == ObjectPlace(bucket: "b", key: "/k/"))
+    #expect(throws: ControlPlaneError.self) { try ObjectPlace("s3:///k") }
+  }
+
   @Test(
     "what is out of range or not there is an error",
     arguments: ["$.a[3]", "$.a[-4]", "$.z", "$.a.b", "$[-9223372036854775808]"])

@@ -62,7 +62,7 @@ func require<Value>(_ promise: @autoclosure () -> String, _ body: () throws -> V
 func requireSentence(_ error: any Error) throws(BrokenPromise) {
   let sentence = "\(error)"
   try require(
-    sentence.contains(" ") && sentence.utf8.count < 1 << 16,
+    sentence.contains(" ") && sentence.utf8.count < 1 << 20,
     "an error has a sentence: \(sentence.prefix(200))")
 }
 

@@ -120,49 +120,62 @@ let keys = FuzzTarget(
     .map { Array($0.utf8) }
   },
   check: { input, scratch in
-    let store = try openStore(in: scratch.folder)
-    let keys = input.split(separator: UInt8(ascii: "\n"), maxSplits: 5).compactMap {
-      String(validating: $0, as: UTF8.self)
+    do {
+      try check(input, openStore(in: scratch.folder), scratch)
+    } catch {
+      // What is left of it would break the promises to the next input.
+      stores.withLock { $0[scratch.folder] = nil }
+      try? FileManager.default.removeItem(atPath: scratch.folder + "/store")
+      throw error
     }
-    var kept: [[UInt8]: [UInt8]] = [:]
-    for (number, key) in keys.enumerated() {
-      let bytes = [UInt8(truncatingIfNeeded: number), UInt8(truncatingIfNeeded: key.utf8.count)]
-      let content = key.utf8.last == UInt8(ascii: "/") ? [] : bytes
-      do throws(ObjectError) {
-        let info = try store.put(content, as: "bucket", key)
-        kept[Array(key.utf8)] = content
-        if info.key.utf8.elementsEqual(key.utf8), info.byteCount == content.count { continue }
-      } catch {
-        try requireSentence(error)
-        try require(
-          [.invalidArgument, .keyTooLong, .invalidRequest].contains(error.code),
-          "a key is refused for what it is")
-        continue
-      }
-      throw BrokenPromise(description: "an object is described as it was put")
+  })
+
+private func check(_ input: [UInt8], _ store: ObjectStore, _ scratch: Scratch) throws {
+  let keys = input.split(separator: UInt8(ascii: "\n"), maxSplits: 5).compactMap {
+    String(validating: $0, as: UTF8.self)
+  }
+  var kept: [[UInt8]: [UInt8]] = [:]
+  for (number, key) in keys.enumerated() {
+    let bytes = [UInt8(truncatingIfNeeded: number), UInt8(truncatingIfNeeded: key.utf8.count)]
+    let content = key.utf8.last == UInt8(ascii: "/") ? [] : bytes
+    do throws(ObjectError) {
+      let info = try store.put(content, as: "bucket", key)
+      kept[Array(key.utf8)] = content
+      if info.key.utf8.elementsEqual(key.utf8), info.byteCount == content.count { continue }
+    } catch {
+      try requireSentence(error)
+      try require(
+        [.invalidArgument, .keyTooLong, .invalidRequest].contains(error.code),
+        "a key is refused for what it is")
+      continue
     }
-    let listed = try store.list("bucket", ListingQuery(maximumCount: 100)).objects.map { Array($0.key.utf8) }
-    try require(
-      listed.sorted { $0.lexicographicallyPrecedes($1) } == listed, "a listing is in the order of bytes")
-    try require(
-      Set(listed) == Set(kept.keys) && listed.count == kept.count, "what was put is listed, and nothing else")
-    for (key, content) in kept {
-      let text = String(decoding: key, as: UTF8.self)
-      let reader = try require("what was put is there") { try store.open("bucket", text) }
-      var bytes = [UInt8](repeating: 0, count: reader.info.byteCount)
+    throw BrokenPromise(description: "an object is described as it was put")
+  }
+  let listed = try store.list("bucket", ListingQuery(maximumCount: 100)).objects.map { Array($0.key.utf8) }
+  try require(
+    listed.sorted { $0.lexicographicallyPrecedes($1) } == listed, "a listing is in the order of bytes")
+  try require(
+    Set(listed) == Set(kept.keys) && listed.count == kept.count, "what was put is listed, and nothing else")
+  for (key, content) in kept {
+    let text = String(decoding: key, as: UTF8.self)
+    let reader = try require("what was put is there") { try store.open("bucket", text) }
+    var bytes = [UInt8](repeating: 0, count: reader.info.byteCount)
+    var byteCount = 0
+    do {
       var span = bytes.mutableSpan
       var raw = span.mutableBytes
-      try require(
-        try reader.read(at: 0, into: &raw) == content.count && bytes == content, "an object has its bytes")
+      byteCount = try reader.read(at: 0, into: &raw)
     }
-    for key in kept.keys { try store.delete("bucket", String(decoding: key, as: UTF8.self)) }
-    try require(
-      names(in: scratch.folder + "/store/bucket").isEmpty, "what was put lay in its bucket's folder")
-    try require(
-      names(in: scratch.folder + "/store") == [".imrec", "bucket"], "no key leaves its bucket's folder")
-    try require(
-      names(in: scratch.folder).allSatisfy { $0 == "store" || $0 == "input" }, "no key leaves the store")
-  })
+    try require(byteCount == content.count && bytes == content, "an object has its bytes")
+  }
+  for key in kept.keys { try store.delete("bucket", String(decoding: key, as: UTF8.self)) }
+  try require(
+    names(in: scratch.folder + "/store/bucket").isEmpty, "what was put lay in its bucket's folder")
+  try require(
+    names(in: scratch.folder + "/store") == [".imrec", "bucket"], "no key leaves its bucket's folder")
+  try require(
+    names(in: scratch.folder).allSatisfy { $0 == "store" || $0 == "input" }, "no key leaves the store")
+}
 
 extension FuzzTarget.Word {
   fileprivate init(repeating text: String, count: Int) {

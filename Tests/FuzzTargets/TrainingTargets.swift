@@ -52,7 +52,9 @@ let manifests = FuzzTarget(
               !$0.isEmpty && !$0.elementsEqual(".".utf8) && !$0.elementsEqual("..".utf8) && !$0.contains(0)
             },
           "an object comes to lie below its channel's folder")
-        try require(!item.object.bucket.isEmpty, "an object has a bucket")
+        try require(
+          !item.object.bucket.isEmpty && !item.object.bucket.utf8.contains(UInt8(ascii: "/")),
+          "an object has a bucket")
       }
     } catch let broken as BrokenPromise { throw broken } catch { try requireSentence(error) }
     var options = ManifestOptions()
@@ -74,6 +76,7 @@ let manifests = FuzzTarget(
 
 private func encoded(_ path: String) -> String {
   path.utf8.map { byte in
+    if byte == UInt8(ascii: "/") { return "/" }
     let hex = String(byte, radix: 16)
     return "%" + (hex.utf8.count == 1 ? "0" + hex : hex)
   }.joined()
@@ -120,7 +123,7 @@ let containers = FuzzTarget(
     for name in ["input/config", "input/data/train", "input/data/validation"] {
       try makeFolder("\(root)/\(name)")
     }
-    for name in ["train", "validation"] { try writeFile("\(root)/input/data/\(name)/x.rec", "") }
+    for name in ["train", "validation"] { _ = try scratch.file([], "ml/input/data/\(name)/x.rec") }
     _ = try scratch.file(first, "ml/input/config/hyperparameters.json")
     _ = try scratch.file(Array(input.dropFirst(first.count + 1)), "ml/input/config/inputdataconfig.json")
     do throws(TrainingError) {

@@ -21,7 +21,8 @@ let truths = FuzzTarget(
   },
   check: { input, scratch in
     let kinds = ["csv", "tsv", "lst", "jsonl", "unknown"]
-    let path = try scratch.file(Array(input.dropFirst()), "input." + kinds[Int((input.first ?? 0) % 5)])
+    let path = try scratch.file(
+      Array(input.dropFirst()), "input." + kinds[Int((input.first ?? 48) &- 48) % 5])
     for classes in [nil, try ClassList(["cat", "dog", "e\u{301}"])] {
       let truth: Truth
       do throws(TruthError) { truth = try Truth(path, classes: classes) } catch {

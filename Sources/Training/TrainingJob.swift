@@ -62,7 +62,7 @@ public final class TrainingJob {
       )
     }
     hyperparameters = values
-    warnings =
+    let known =
       try values.warnings(hosts: ranks.count).map(\.description)
       + values.check(
         train: train, validation: validation, batch: values.miniBatchSize * ranks.count,
@@ -77,7 +77,9 @@ public final class TrainingJob {
     graph = try network.graph
     (start, renewed) = try Self.start(request, values, graph)
     for folder in [request.modelFolder, folder, outputFolder] { try makeFolder(folder) }
-    locks = ranks.isFirst ? try Self.lock([request.modelFolder, request.checkpointFolder]) : []
+    let own = [request.modelFolder, request.checkpointFolder, request.outputFolder]
+    locks = ranks.isFirst ? try Self.lock(own) : []
+    warnings = known + locks.filter(\.isByFileOnly).map { wordsOfLockFile(in: $0.folder) }
     if ranks.isFirst {
       // Another may have been there between the look and the lock.
       try Self.checkIsFree(request, checkpointPath, outputFolder)
@@ -184,4 +186,12 @@ private final class FolderLock {
     self.folder = folder
     lock = try OutputLock(folder: folder)
   }
+
+  var isByFileOnly: Bool { lock.isByFileOnly }
+}
+
+/// What to know of a folder whose file system has no locks.
+package func wordsOfLockFile(in folder: String) -> String {
+  "\(folder): its file system has no locks; the file .imrec.lock stands in for one, and must be removed by hand where a "
+    + "process on another machine left it behind"
 }

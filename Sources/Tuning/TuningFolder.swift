@@ -4,6 +4,7 @@ import Glibc
 import Reporting
 import Search
 import Synchronization
+import Training
 
 /// The folder of a tuning: its state, what is told of it, and the best job's model.
 ///
@@ -36,6 +37,9 @@ public final class TuningFolder: Sendable {
     search = try SharedSearch(request)
     lock = try OutputLock(folder: path)
   }
+
+  /// What to know of its lock; nil where the file system has locks.
+  public var lockWarning: String? { lock.isByFileOnly ? wordsOfLockFile(in: path) : nil }
 
   /// The record that is there; nil where there is none.
   /// - Throws: where it is damaged, or that of another request. Other ResourceLimits and TuningJobCompletionCriteria are

@@ -33,7 +33,9 @@ struct TuneCommand: AsyncParsableCommand {
     let (runner, warnings) = try makeRunner(asked)
     let folder = try TuningFolder(output, asked)
     let record = try start(asked, folder)
-    for warning in asked.warnings() + warnings { options.words.warn(printable(warning)) }
+    for warning in asked.warnings() + warnings + [folder.lockWarning].compactMap(\.self) {
+      options.words.warn(printable(warning))
+    }
     let screen = TuningScreen(asked, words: options.words)
     let tuning = try TuningRun(
       asked, record: record, runner: runner, keep: folder.keep, tell: screen.take,

@@ -168,7 +168,8 @@ struct TruthTests {
     let line = #"{"path":"a.jpg","kind":2,"kind-metadata":{},"age":1,"age-metadata":{}}"#
     let read = try Read("t.jsonl", line.utf8)
     #expect(read.labels.isEmpty)
-    #expect(read.rejections["a.jpg"] == "any of age, kind may be its label; name one of them label")
+    #expect(
+      read.rejections["a.jpg"] == "its label may be any of \"age\", \"kind\": which is meant cannot be told")
   }
 
   @Test("a path that stands twice counts once, and not at all with two labels")

@@ -20,11 +20,8 @@ let package = Package(
   products: [
     .executable(name: "imrec", targets: ["imrec"]),
     .executable(name: "im2rec", targets: ["im2rec"]),
-    // For the fuzz targets, a package of their own in tools/fuzz.
-    .library(name: "Records", targets: ["Records"]),
-    .library(name: "Imaging", targets: ["Imaging"]),
-    .library(name: "Predictions", targets: ["Predictions"]),
-    .library(name: "Models", targets: ["Models"]),
+    // For tools/fuzz, a package of its own that is built with sanitizers.
+    .library(name: "FuzzTargets", targets: ["FuzzTargets"]),
   ],
   traits: [
     .trait(name: "MPI", description: "Training on several machines, by Open MPI (on Debian libopenmpi-dev).")
@@ -63,7 +60,7 @@ let package = Package(
     .target(name: "Imaging", dependencies: ["CImaging", "CKernels", "Files"], swiftSettings: strict),
     .target(
       name: "Predictions", dependencies: ["Files", "Records"], exclude: ["README.md"], swiftSettings: strict),
-    .target(name: "Scoring", exclude: ["README.md"], swiftSettings: strict),
+    .target(name: "Scoring", dependencies: ["Files"], exclude: ["README.md"], swiftSettings: strict),
     .target(
       name: "Reporting",
       dependencies: [
@@ -122,7 +119,7 @@ let package = Package(
     .target(
       name: "Signatures",
       dependencies: [
-        .product(name: "Crypto", package: "swift-crypto"),
+        "Files", .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       exclude: ["README.md"], swiftSettings: strict),
@@ -141,7 +138,7 @@ let package = Package(
     .target(
       name: "ControlPlane",
       dependencies: [
-        "CZlib", "Files", "Jobs", "Models", "Objects", "Records", "Tuning",
+        "CZlib", "Files", "Jobs", "Models", "Objects", "Records", "Training", "Tuning",
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -152,7 +149,8 @@ let package = Package(
     .target(
       name: "Serving",
       dependencies: [
-        "ControlPlane", "Files", "Hosting", "Inference", "Jobs", "Objects", "Pipelines", "Predictions",
+        "ControlPlane", "Files", "Hosting", "Imaging", "Inference", "Jobs", "Objects", "Pipelines",
+        "Predictions",
         "Records", "Reporting", "Scoring", "Signatures", "Tensors",
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -230,6 +228,18 @@ let package = Package(
     .target(
       name: "TrainingCases", dependencies: ["Models", "Networks"], path: "Tests/TrainingCases",
       swiftSettings: strict),
+    // What must hold for any bytes from outside: replayed by FuzzTests, run for long by tools/fuzz.
+    .target(
+      name: "FuzzTargets",
+      dependencies: [
+        "ControlPlane", "Files", "Imaging", "Inference", "Models", "Objects", "Pipelines", "Predictions",
+        "Records", "Serving", "Signatures", "Training", "Tuning",
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+      ],
+      path: "Tests/FuzzTargets", swiftSettings: tests),
+    .testTarget(
+      name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"], exclude: ["Corpus"],
+      swiftSettings: tests),
     .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"], swiftSettings: tests),
     .testTarget(name: "RecordsTests", dependencies: ["Records", "TestSupport"], swiftSettings: tests),
     .testTarget(
@@ -269,7 +279,7 @@ let package = Package(
       dependencies: ["Pipelines", "Files", "Records", "Imaging", "Scoring", "TestSupport"],
       swiftSettings: tests),
     .testTarget(
-      name: "ScoringTests", dependencies: ["Scoring", "TestSupport"], exclude: ["Goldens"],
+      name: "ScoringTests", dependencies: ["Scoring", "Files", "TestSupport"], exclude: ["Goldens"],
       swiftSettings: tests),
     .testTarget(
       name: "ReportingTests",

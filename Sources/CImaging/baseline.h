@@ -53,6 +53,10 @@ typedef struct baseline_picture {
   uint32_t restart_interval;         // in units; 0: none
   img_window window;
   const k_set *kernels;
+  int64_t deadline;                  // as of a request
+  bool is_read_only;                 // no pixels are made
+  bool has_all_units;                // every unit has been decoded
+  bool has_overrun;                  // a block has more than 64 coefficients
 
   baseline_bits bits;
   int32_t dc[baseline_components];   // the last of each component, not dequantised
@@ -84,8 +88,10 @@ bool baseline_make_table(baseline_table *table, const uint8_t *counts, const uin
 
 // Decodes one row of units; blocks to transform go to the components' rows. False: leave it to libjpeg.
 bool baseline_decode_row(baseline_picture *picture, uint32_t row);
-// Whether the data ended as they ought to: then comes the end marker.
+// Whether the data end as they ought to: no byte is left over, and the end marker comes next.
 bool baseline_has_end(const baseline_picture *picture);
+// Whether bytes that are no padding lie between the last unit and the next marker.
+bool baseline_has_rest(const baseline_picture *picture);
 
 // All rows of the window into the sink. False: leave it to libjpeg, what the sink got means nothing.
 bool baseline_decode(baseline_picture *picture, baseline_sink *sink);

@@ -5,6 +5,7 @@
 #define INLINE static inline __attribute__((always_inline))
 
 enum { least_bits = 32 };  // a code and its value together have 31 at most
+static const uint32_t overrun = UINT32_MAX;  // no magnitude
 
 // Byte by byte: stuffed zeros are taken out, from a marker or the end on there are zeros.
 static __attribute__((noinline)) void refill_slowly(baseline_bits *bits) {
@@ -90,7 +91,7 @@ INLINE bool decode_dc(baseline_bits *bits, const baseline_table *table, int32_t 
 
 typedef struct ac_result {
   int count;           // of coefficients up to the last one, DC included; 0: not for us
-  uint32_t magnitude;  // the bits of their magnitudes (of negative ones, less 1)
+  uint32_t magnitude;  // the bits of their magnitudes (of negative ones, less 1); of count 0, maybe `overrun`
 } ac_result;
 
 // The count is 79 at most; past 64 there is room too, and the block is given up afterwards.
@@ -137,8 +138,9 @@ INLINE ac_result decode_ac(baseline_bits *bits, const baseline_component *compon
     if (is_kept) store(quant, block, &result, value);
     if (result.count < 64) continue;
   full:
-    if (result.count > 64) break;
-    return result;
+    if (result.count <= 64) return result;
+    result.magnitude = overrun;
+    break;
   }
   result.count = 0;
   return result;
@@ -158,13 +160,18 @@ INLINE bool fill_block(uint8_t *out, size_t stride, int32_t dc) {
 INLINE bool decode_block(baseline_bits *bits, const baseline_component *component, int32_t *dc,
                          baseline_picture *picture, uint8_t *out) {
   if (!decode_dc(bits, component->dc, dc)) return false;
-  if (out == NULL) return decode_ac(bits, component, NULL, false).count != 0;
   int16_t *block = picture->block;
-  const ac_result ac = decode_ac(bits, component, block, true);
+  const ac_result ac =
+      out == NULL ? decode_ac(bits, component, NULL, false) : decode_ac(bits, component, block, true);
+  if (__builtin_expect(ac.count == 0, 0)) {
+    picture->has_overrun = ac.magnitude == overrun;
+    return false;
+  }
+  if (out == NULL) return true;
   const int32_t first = *dc * component->quant[0];
   if (ac.count == 1) return fill_block(out, component->stride, first);
   // Numbers that 16 bits cannot hold: libjpeg's plain and its vector code do not agree on them.
-  if (ac.count == 0 || (ac.magnitude | (uint32_t)(first ^ first >> 31)) > k_most_coefficient) return false;
+  if ((ac.magnitude | (uint32_t)(first ^ first >> 31)) > k_most_coefficient) return false;
   block[0] = (int16_t)first;
   const bool is_sound = picture->kernels->idct_8x8(out, component->stride, block) != 0;
   memset(block, 0, sizeof picture->block);
@@ -232,13 +239,20 @@ bool baseline_decode_row(baseline_picture *picture, uint32_t row) {
 }
 
 bool baseline_has_end(const baseline_picture *picture) {
-  // Bytes too many before the end marker do no harm, if there is no other marker among them.
-  const uint8_t *next = picture->bits.next, *end = picture->bits.end;
-  while (end - next >= 2) {
-    const uint8_t *marker = memchr(next, 0xff, (size_t)(end - next) - 1);
-    if (marker == NULL) return false;
-    if (marker[1] != 0) return marker[1] == 0xd9;
-    next = marker + 2;
+  const baseline_bits *bits = &picture->bits;
+  if (bits->count < bits->padding || bits->count - bits->padding >= 8) return false;
+  return bits->end - bits->next >= 2 && bits->next[0] == 0xff && bits->next[1] == 0xd9;
+}
+
+bool baseline_has_rest(const baseline_picture *picture) {
+  const baseline_bits *bits = &picture->bits;
+  for (int left = (bits->count - bits->padding) & ~7; left > 0; left -= 8) {
+    const uint8_t byte = (uint8_t)(bits->window >> (64 - (bits->count - bits->padding) + left - 8));
+    if (byte != 0x00 && byte != 0xff) return true;
+  }
+  for (const uint8_t *next = bits->next; next < bits->end; next++) {
+    if (*next != 0xff && *next != 0) return true;
+    if (*next == 0xff && bits->end - next >= 2 && next[1] != 0 && next[1] != 0xff) return false;
   }
   return false;
 }

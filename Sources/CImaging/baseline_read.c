@@ -65,7 +65,7 @@ static void lay_out(baseline_picture *picture, const struct jpeg_decompress_stru
   component->blocks_down = !is_chroma && picture->halves_down ? 2 : 1;
   component->width = (codec->image_width + across - 1) / across;
   component->height = (codec->image_height + down - 1) / down;
-  if (is_chroma && !picture->has_colour) return;
+  if (picture->is_read_only || (is_chroma && !picture->has_colour)) return;
   uint32_t left = window->x / across, right = (window->x + window->width - 1) / across;
   uint32_t top = window->y / down, bottom = (window->y + window->height - 1) / down;
   // Interpolation takes one sample more on each side.
@@ -99,7 +99,7 @@ static uint8_t *take_room(baseline_picture *picture) {
   return room;
 }
 
-static bool prepare(baseline_picture *picture, const struct jpeg_decompress_struct *codec) {
+static bool prepare(baseline_picture *picture, const struct jpeg_decompress_struct *codec, const uint8_t *end) {
   picture->component_count = codec->num_components;
   // A single component's unit is one block, whatever its sampling factors say.
   picture->halves_across = codec->num_components == 3 && codec->comp_info[0].h_samp_factor == 2;
@@ -110,7 +110,7 @@ static bool prepare(baseline_picture *picture, const struct jpeg_decompress_stru
   picture->units_down = (codec->image_height + picture->unit_height - 1) / picture->unit_height;
   picture->restart_interval = picture->units_to_restart = codec->restart_interval;
   picture->bits.next = codec->src->next_input_byte;
-  picture->bits.end = picture->bits.next + codec->src->bytes_in_buffer;
+  picture->bits.end = end;
   for (int i = 0; i < picture->component_count; i++) {
     if (!find_tables(picture, codec, i)) return false;
     lay_out(picture, codec, i);
@@ -118,11 +118,12 @@ static bool prepare(baseline_picture *picture, const struct jpeg_decompress_stru
   return true;
 }
 
-static bool run(baseline_picture *picture, const struct jpeg_decompress_struct *codec, uint32_t channels,
-                int orientation, uint8_t *pixels) {
-  const img_turn turn = img_turn_for(orientation, codec->image_width, codec->image_height, channels);
+static bool run(baseline_picture *picture, const struct jpeg_decompress_struct *codec, const img_request *request,
+                uint8_t *pixels) {
+  const uint32_t channels = request->channels;
+  const img_turn turn = img_turn_for(request->orientation, codec->image_width, codec->image_height, channels);
   baseline_sink sink = {.pixels = pixels, .row_bytes = (size_t)picture->window.width * channels};
-  if (orientation != 1) {
+  if (request->orientation != 1 && !picture->is_read_only) {
     sink.turn = &turn;
     sink.strip = malloc(sink.row_bytes * sink_most_rows);
     if (sink.strip == NULL) return false;
@@ -134,15 +135,23 @@ static bool run(baseline_picture *picture, const struct jpeg_decompress_struct *
   return is_done;
 }
 
-bool baseline_read(const struct jpeg_decompress_struct *codec, const img_window *window, uint32_t channels,
-                   int orientation, const k_set *kernels, uint8_t *pixels) {
+bool baseline_read(const struct jpeg_decompress_struct *codec, const uint8_t *end, const img_window *window,
+                   const img_request *request, uint8_t *pixels, const char **sign) {
+  *sign = NULL;
   if (!is_ours(codec)) return false;
   baseline_picture *picture = calloc(1, sizeof *picture);
   if (picture == NULL) return false;
   picture->window = *window;
-  picture->has_colour = channels == 3;
-  picture->kernels = kernels;
-  const bool is_done = prepare(picture, codec) && run(picture, codec, channels, orientation, pixels);
+  picture->has_colour = request->channels == 3;
+  picture->kernels = request->kernels;
+  picture->deadline = request->deadline;
+  picture->is_read_only = pixels == NULL;
+  const bool is_done = prepare(picture, codec, end) && run(picture, codec, request, pixels);
+  if (picture->has_overrun) *sign = "a block has more than 64 coefficients";
+  if (picture->has_all_units && baseline_has_rest(picture)) *sign = "data are left over after the picture";
+  const bool is_known = is_done || picture->has_overrun || picture->has_all_units;
   free(picture);
+  // What stopped over a number too large may have more to tell further on.
+  if (!is_known && pixels != NULL) baseline_read(codec, end, window, request, NULL, sign);
   return is_done;
 }

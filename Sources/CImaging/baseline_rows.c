@@ -81,7 +81,8 @@ bool baseline_decode(baseline_picture *picture, baseline_sink *sink) {
   const uint32_t end = window->y + window->height;
   uint32_t y = window->y;
   for (uint32_t unit_row = 0; unit_row < picture->units_down; unit_row++) {
-    if (!baseline_decode_row(picture, unit_row)) return false;
+    if (!baseline_decode_row(picture, unit_row) || img_is_late(picture->deadline)) return false;
+    if (picture->is_read_only) continue;
     const uint32_t top = unit_row * picture->unit_height, bottom = top + picture->unit_height;
     // A row more than the unit's above is at hand; where chroma is halved downwards the unit's last has to wait for it.
     if (y == end || bottom < window->y) continue;
@@ -94,5 +95,6 @@ bool baseline_decode(baseline_picture *picture, baseline_sink *sink) {
       for (int i = 0; i < picture->component_count; i++)
         copy_row(&picture->components[i], (ptrdiff_t)picture->components[i].blocks_down * 8 - 1, -1);
   }
+  picture->has_all_units = true;
   return baseline_has_end(picture);
 }

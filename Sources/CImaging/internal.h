@@ -2,6 +2,7 @@
 #pragma once
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "imaging.h"
 
@@ -31,6 +32,14 @@ img_turn img_turn_for(int orientation, size_t width, size_t height, size_t chann
 // Puts `count` rows, from row `y` of the stored picture on, where they belong. `channels`: 1 or 3.
 void img_place(const img_turn *turn, uint8_t *const *rows, uint32_t y, uint32_t count, uint32_t width,
                uint32_t channels, uint8_t *pixels);
+
+// Whether the time that a request gives is over. Asked once for each row, or a few.
+static inline bool img_is_late(int64_t deadline) {
+  if (deadline == 0) return false;
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec >= deadline;
+}
 
 static inline img_code img_fail(img_error *error, img_code code, size_t offset, const char *words) {
   error->code = code;

@@ -8,10 +8,9 @@
 enum {
   strip_rows = 16,   // rows decoded at a time on the way to a turned or CMYK picture
   most_scans = 500,  // an ordinary progressive file has about ten
-  fair_scans = 32,   // allowed whatever the size
+  most_padding = 16, // zeros, or ones, before a marker; encoders that write in larger units than bytes leave a few
+  piece_bytes = 256,
 };
-// Blocks visited over all scans, which is what a small file of many empty scans costs.
-static const uint64_t most_scan_blocks = 1ull << 26;
 
 typedef struct jpeg_reader {
   img_reader base;
@@ -22,13 +21,19 @@ typedef struct jpeg_reader {
   jmp_buf escape;
   const uint8_t *file;
   size_t count;
+  size_t given;              // bytes of the file that the codec has been given
+  bool in_pieces;
   size_t exif_offset, exif_count;
-  uint64_t block_count;      // of all components
+  uint64_t scan_blocks, most_scan_blocks;  // of all scans up to `scan`
+  int scan;
+  int64_t deadline;
   img_error *error;          // of the call under way
+  img_error doubt;
   uint8_t components_seen;   // bit i: component i has had a scan
   bool has_exif, past_end, keep_damaged;
   bool is_after_picture;     // every pixel has been read; only the end marker is looked for
   bool is_whole;             // then: nothing that was announced is missing
+  bool is_refused;           // for what libjpeg only warns of
 } jpeg_reader;
 
 static jpeg_reader *reader_of(j_common_ptr codec) { return (jpeg_reader *)codec->client_data; }
@@ -73,26 +78,53 @@ static void on_error(j_common_ptr codec) {
   leave(reader, reader->past_end ? img_truncated : img_damaged, words);
 }
 
-// Warnings that leave every pixel right are no reason to refuse a picture; all others are.
-static bool is_harmless(const jpeg_reader *reader) {
+// The bytes that libjpeg has just passed over, looking for a marker, are few and mean nothing.
+static bool is_padding(const jpeg_reader *reader, int count) {
+  const size_t end = offset_of(reader);
+  if (count > most_padding || (size_t)count > end) return false;
+  for (const uint8_t *byte = reader->file + end - count; byte < reader->file + end; byte++)
+    if (*byte != 0x00 && *byte != 0xff) return false;
+  return true;
+}
+
+// What libjpeg warns of. Damage has changed pixels: a code that is none, data that end before the picture does, a
+// restart marker out of turn, coefficients in an order that loses some of them, and data left over before a
+// marker, for they are a part of the picture that the decoder has lost its place in. Doubtful is what leaves every
+// pixel as it would be without: colour by an unknown transform of Adobe's, a later JFIF, parameters of a scan that
+// a sequential picture has no use for, and left over before a marker what cannot be data: anything before the first
+// scan, and a few bytes of padding after one.
+static img_code judge(const jpeg_reader *reader) {
   const struct jpeg_error_mgr *m = &reader->messages;
   switch (m->msg_code) {
     case JWRN_ADOBE_XFORM: case JWRN_JFIF_MAJOR: case JWRN_NOT_SEQUENTIAL: case JWRN_BOGUS_ICC:
-      return true;
+      return img_doubtful;
     case JWRN_EXTRANEOUS_DATA:
-      // Before the first scan and after the last cameras leave rubbish. Before a restart marker or
-      // between scans the bytes are data that the decoder lost its place in.
-      return m->msg_parm.i[1] == JPEG_EOI || reader->codec.input_scan_number == 0 || reader->is_after_picture;
-    default: return false;
+      if (reader->codec.input_scan_number == 0 || is_padding(reader, m->msg_parm.i[0])) return img_doubtful;
+      break;
+    default: break;
   }
+  return reader->past_end ? img_truncated : img_damaged;
+}
+
+// The first doubt stays, unless damage comes.
+static void note(jpeg_reader *reader, img_code code, const char *words) {
+  const img_code before = reader->doubt.code;
+  if (before == img_ok || (before == img_doubtful && code != img_doubtful))
+    img_fail(&reader->doubt, code, offset_of(reader), words);
 }
 
 static void on_message(j_common_ptr codec, int level) {
   jpeg_reader *reader = reader_of(codec);
-  if (level >= 0 || reader->keep_damaged || is_harmless(reader)) return;
+  if (level >= 0) return;
   char words[JMSG_LENGTH_MAX];
   codec->err->format_message(codec, words);
-  leave(reader, reader->past_end ? img_truncated : img_damaged, words);
+  const img_code code = judge(reader);
+  if (code == img_doubtful || reader->keep_damaged) {
+    note(reader, code, words);
+  } else {
+    reader->is_refused = true;
+    leave(reader, code, words);
+  }
 }
 
 static void on_output(j_common_ptr codec) { (void)codec; }
@@ -100,11 +132,17 @@ static void on_output(j_common_ptr codec) { (void)codec; }
 static void on_progress(j_common_ptr common) {
   jpeg_reader *reader = reader_of(common);
   const struct jpeg_decompress_struct *codec = &reader->codec;
-  for (int i = 0; i < codec->comps_in_scan; i++)
-    reader->components_seen |= (uint8_t)(1u << codec->cur_comp_info[i]->component_index);
-  const uint64_t scans = (uint64_t)codec->input_scan_number;
-  if (scans > most_scans || (scans > fair_scans && scans * reader->block_count > most_scan_blocks))
-    leave(reader, img_damaged, "there are more scans than any real picture has");
+  if (img_is_late(reader->deadline)) leave(reader, img_timed_out, "");
+  if (codec->input_scan_number == reader->scan) return;
+  reader->scan = codec->input_scan_number;
+  for (int i = 0; i < codec->comps_in_scan; i++) {
+    const jpeg_component_info *component = codec->cur_comp_info[i];
+    reader->components_seen |= (uint8_t)(1u << component->component_index);
+    reader->scan_blocks += (uint64_t)component->width_in_blocks * component->height_in_blocks;
+  }
+  // What a small file of many empty scans costs.
+  if (reader->scan > most_scans || reader->scan_blocks > reader->most_scan_blocks)
+    leave(reader, img_excessive, "there are more scans than any real picture has");
 }
 
 // ---- bytes from memory
@@ -114,10 +152,27 @@ static void nothing_to_do(j_decompress_ptr codec) { (void)codec; }
 // As libjpeg's own file source: past the end there is an end marker, again and again.
 static boolean fill(j_decompress_ptr codec) {
   static const JOCTET end_marker[2] = {0xff, JPEG_EOI};
-  reader_of((j_common_ptr)codec)->past_end = true;
+  jpeg_reader *reader = reader_of((j_common_ptr)codec);
+  const size_t left = reader->count - reader->given;
+  if (left > 0) {
+    codec->src->next_input_byte = reader->file + reader->given;
+    codec->src->bytes_in_buffer = reader->in_pieces && left > piece_bytes ? piece_bytes : left;
+    reader->given += codec->src->bytes_in_buffer;
+    return TRUE;
+  }
+  reader->past_end = true;
   codec->src->next_input_byte = end_marker;
   codec->src->bytes_in_buffer = sizeof end_marker;
   return TRUE;
+}
+
+// libjpeg's fast way through Huffman codes takes what is no code for a zero without a word. It is for those that
+// have much of the file at hand.
+static void give_pieces(jpeg_reader *reader) {
+  if (reader->past_end || reader->codec.progressive_mode || reader->codec.arith_code) return;
+  reader->in_pieces = true;
+  reader->given = offset_of(reader);
+  reader->source.bytes_in_buffer = 0;
 }
 
 static void skip(j_decompress_ptr codec, long count) {
@@ -126,6 +181,7 @@ static void skip(j_decompress_ptr codec, long count) {
   while (left > codec->src->bytes_in_buffer) {
     left -= codec->src->bytes_in_buffer;
     fill(codec);
+    if (reader_of((j_common_ptr)codec)->past_end) return;
   }
   codec->src->next_input_byte += left;
   codec->src->bytes_in_buffer -= left;
@@ -142,7 +198,7 @@ static boolean on_app1(j_decompress_ptr codec) {
   }
   length -= 2;  // the length counts itself
   if (length >= 0 && !reader->has_exif && !reader->past_end) {
-    size_t left = codec->src->bytes_in_buffer;
+    const size_t left = reader->count - offset_of(reader);
     reader->has_exif = true;
     reader->exif_offset = offset_of(reader);
     reader->exif_count = (size_t)length < left ? (size_t)length : left;
@@ -187,7 +243,7 @@ img_reader *img_open_jpeg(const uint8_t *file, size_t count, img_header *header,
   reader->count = count;
   reader->error = error;
   reader->source.next_input_byte = file;
-  reader->source.bytes_in_buffer = count;
+  reader->source.bytes_in_buffer = reader->given = count;
   reader->source.init_source = nothing_to_do;
   reader->source.fill_input_buffer = fill;
   reader->source.skip_input_data = skip;
@@ -214,14 +270,14 @@ img_reader *img_open_jpeg(const uint8_t *file, size_t count, img_header *header,
     snprintf(words, sizeof words, "a JPEG of %d colour components", codec->num_components);
     leave(reader, img_unsupported, words);
   }
+  uint64_t block_count = 0;
   for (int i = 0; i < codec->num_components; i++)
-    reader->block_count +=
-        (uint64_t)codec->comp_info[i].width_in_blocks * codec->comp_info[i].height_in_blocks;
+    block_count += (uint64_t)codec->comp_info[i].width_in_blocks * codec->comp_info[i].height_in_blocks;
   describe(reader, header);
   // A Huffman code has at least one bit, and every block at least one code in its first scan. Arithmetic
   // codes have no such bound.
-  header->least_byte_count = codec->arith_code ? 0 : reader->block_count / 8;
-  header->data_byte_count = codec->src->bytes_in_buffer;
+  header->least_byte_count = codec->arith_code ? 0 : block_count / 8;
+  header->data_byte_count = reader->past_end ? 0 : count - offset_of(reader);
   header->data_reach_the_end = true;
   return &reader->base;
 }
@@ -358,10 +414,17 @@ static void use_plain_transform(struct jpeg_decompress_struct *codec) {
     if (table->methods[i] != NULL) table->methods[i] = jpeg_idct_islow;
 }
 
-// Whether everything that was announced has come, though the end marker has not.
-static bool is_whole(const jpeg_reader *reader) {
+// All rows, one over the other.
+static void read_nowhere(jpeg_reader *reader) {
+  struct jpeg_decompress_struct *codec = &reader->codec;
+  JSAMPARRAY spare = codec->mem->alloc_sarray(
+      (j_common_ptr)codec, JPOOL_IMAGE, codec->output_width * (JDIMENSION)codec->output_components, 1);
+  while (codec->output_scanline < codec->output_height) jpeg_read_scanlines(codec, spare, 1);
+}
+
+// Whether everything that was announced has come.
+static bool has_every_scan(const jpeg_reader *reader) {
   const struct jpeg_decompress_struct *codec = &reader->codec;
-  if (codec->arith_code) return false;  // a missing tail of arithmetic code reads as zeros
   if (!jpeg_has_multiple_scans((j_decompress_ptr)codec)) return true;
   if (!codec->progressive_mode) return reader->components_seen == (1u << codec->num_components) - 1;
   for (int i = 0; i < codec->num_components; i++)
@@ -370,34 +433,75 @@ static bool is_whole(const jpeg_reader *reader) {
   return true;
 }
 
-img_code img_read_jpeg(img_reader *base, const img_window *window, uint32_t channels, int orientation,
-                       bool keep_damaged, img_route route, const k_set *kernels, uint8_t *pixels,
-                       img_error *error) {
-  jpeg_reader *reader = (jpeg_reader *)base;
+// Reads on to the end marker.
+static void finish(jpeg_reader *reader) {
   struct jpeg_decompress_struct *codec = &reader->codec;
-  memset(error, 0, sizeof *error);
-  reader->error = error;
-  reader->keep_damaged = keep_damaged;
-  if (route != img_libjpeg_route && !reader->past_end &&
-      baseline_read(codec, window, channels, orientation, kernels, pixels))
-    return img_ok;
-  if (route == img_own_route) return img_fail(error, img_unsupported, 0, "a JPEG that libjpeg has to decode");
-  if (setjmp(reader->escape) != 0) {
-    // A file that lacks only its end marker fails to finish, no more.
-    return reader->is_whole && reader->past_end ? img_ok : error->code;
-  }
-  const bool has_inks = codec->num_components == 4;
-  codec->out_color_space = has_inks ? JCS_CMYK : channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
-  jpeg_start_decompress(codec);
-  if (keep_damaged) use_plain_transform(codec);
-  if (has_inks || orientation != 1)
-    read_turned(reader, channels, orientation, pixels);
-  else
-    read_window(reader, window, channels, pixels);
-  if (keep_damaged) return img_ok;  // OpenCV takes no notice of what follows
-  reader->is_whole = is_whole(reader);  // asked now: finishing lets go of what tells it
+  const bool has_all = has_every_scan(reader);  // asked now: finishing lets go of what tells it
+  // A missing tail of arithmetic code reads as zeros.
+  reader->is_whole = has_all && !codec->arith_code;
   reader->is_after_picture = true;
   jpeg_finish_decompress(codec);
-  if (reader->past_end && !reader->is_whole) return img_fail(error, img_truncated, reader->count, "");
+  if (!reader->past_end && !has_all) note(reader, img_doubtful, "scans are missing that the others refer to");
+}
+
+static void read_pixels(jpeg_reader *reader, const img_window *window, const img_request *request, uint8_t *pixels) {
+  struct jpeg_decompress_struct *codec = &reader->codec;
+  const bool has_inks = codec->num_components == 4;
+  codec->out_color_space = has_inks ? JCS_CMYK : request->channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+  give_pieces(reader);
+  jpeg_start_decompress(codec);
+  if (reader->keep_damaged) use_plain_transform(codec);
+  if (pixels == NULL)
+    read_nowhere(reader);
+  else if (has_inks || request->orientation != 1)
+    read_turned(reader, request->channels, request->orientation, pixels);
+  else
+    read_window(reader, window, request->channels, pixels);
+}
+
+// What follows from where the reader stands after the picture, and from an error there.
+static img_code judge_end(jpeg_reader *reader, img_error *error) {
+  if (reader->is_refused) return error->code;
+  if (reader->past_end && reader->is_whole) {
+    note(reader, img_doubtful, "the end marker is missing");
+    return img_ok;
+  }
+  if (reader->past_end && error->code == img_ok) img_fail(error, img_truncated, reader->count, "");
+  if (error->code == img_ok || error->code == img_timed_out || !reader->keep_damaged) return error->code;
+  note(reader, error->code, error->words);  // OpenCV takes no notice of what follows the pixels
+  error->code = img_ok;
   return img_ok;
+}
+
+img_code img_read_jpeg(img_reader *base, const img_window *window, const img_request *request, uint8_t *pixels,
+                       img_error *doubt, img_error *error) {
+  jpeg_reader *reader = (jpeg_reader *)base;
+  memset(error, 0, sizeof *error);
+  memset(doubt, 0, sizeof *doubt);
+  reader->error = error;
+  reader->keep_damaged = request->keep_damaged;
+  reader->deadline = request->deadline;
+  reader->most_scan_blocks = request->most_scan_blocks;
+  const char *sign = NULL;
+  if (!reader->past_end) {
+    uint8_t *own_pixels = request->route == img_libjpeg_route ? NULL : pixels;
+    const bool is_done =
+        baseline_read(&reader->codec, reader->file + reader->count, window, request, own_pixels, &sign);
+    if (is_done && request->route != img_libjpeg_route) {
+      *doubt = reader->doubt;
+      return img_ok;
+    }
+  }
+  if (request->route == img_own_route)
+    return img_fail(error, img_unsupported, 0, "a JPEG that libjpeg has to decode");
+  if (setjmp(reader->escape) == 0) {
+    read_pixels(reader, window, request, pixels);
+    finish(reader);
+  } else if (!reader->is_after_picture) {
+    return error->code;
+  }
+  const img_code code = judge_end(reader, error);
+  if (sign != NULL) note(reader, img_doubtful, sign);
+  *doubt = reader->doubt;
+  return code;
 }

@@ -13,9 +13,15 @@ typedef struct png_reader {
   const uint8_t *file;
   size_t count, offset;
   img_error *error;  // of the call under way
-  uint8_t *stored;   // a picture that is still to be turned
-  bool past_end;
+  img_error doubt;
+  uint8_t *stored;   // a picture that is still to be turned, or a row for nothing
+  size_t stored_row_bytes;
+  size_t last_bytes, most_last_bytes;  // of compressed data, read from the last row on
+  bool is_at_last_row, past_end;
 } png_reader;
+
+// Compressed data after the last row are unpacked for their checksum. So many of them make 66 MB.
+static const size_t most_surplus = 1 << 16;
 
 // ---- what libpng says
 
@@ -30,10 +36,24 @@ static void on_error(png_structp codec, png_const_charp words) {
   leave(reader, strstr(words, "ut of memory") != NULL ? img_no_memory : img_damaged, words);
 }
 
-// libpng warns of chunks that do not touch the pixels, and of a wrong checksum after the last of them.
-static void on_warning(png_structp codec, png_const_charp words) {
-  if (strstr(words, "incorrect data check") != NULL) on_error(codec, words);
+// The first doubt stays, unless damage comes.
+static void note(png_reader *reader, img_code code, size_t offset, const char *words) {
+  const img_code before = reader->doubt.code;
+  if (before == img_ok || (before == img_doubtful && code != img_doubtful))
+    img_fail(&reader->doubt, code, offset, words);
 }
+
+// libpng warns of much that no pixel depends on, such as a profile that it does not like. The checksum after the last
+// pixel means damage; compressed data too many and colours that the palette lacks are doubtful.
+static void on_warning(png_structp codec, png_const_charp words) {
+  static const char *const doubtful[] = {"oo much image data", "xtra compressed data", "palette index exceeding"};
+  png_reader *reader = png_get_error_ptr(codec);
+  if (strstr(words, "incorrect data check") != NULL) on_error(codec, words);
+  for (size_t i = 0; i < sizeof doubtful / sizeof *doubtful; i++)
+    if (strstr(words, doubtful[i]) != NULL) note(reader, img_doubtful, reader->offset, words);
+}
+
+static const uint32_t data_chunk = 0x49444154;  // "IDAT"
 
 static void read_bytes(png_structp codec, png_bytep to, size_t count) {
   png_reader *reader = png_get_io_ptr(codec);
@@ -41,6 +61,11 @@ static void read_bytes(png_structp codec, png_bytep to, size_t count) {
     reader->offset = reader->count;
     reader->past_end = true;
     png_error(codec, "the file ends");
+  }
+  if (reader->is_at_last_row && png_get_io_chunk_type(codec) == data_chunk) {
+    reader->last_bytes += count;
+    if (reader->last_bytes > reader->most_last_bytes)
+      leave(reader, img_excessive, "there are more data than its rows can hold");
   }
   memcpy(to, reader->file + reader->offset, count);
   reader->offset += count;
@@ -63,26 +88,32 @@ static void ignore_words(png_structp codec) {
   png_set_keep_unknown_chunks(codec, PNG_HANDLE_CHUNK_NEVER, chunks, (int)(sizeof chunks / 5));
 }
 
-static uint32_t checksum(const uint8_t *bytes, size_t count) {
-  uint32_t crc = 0xffffffff;
-  for (size_t i = 0; i < count; i++) {
-    crc ^= bytes[i];
-    for (int bit = 0; bit < 8; bit++) crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return ~crc;
-}
+uint32_t img_crc32(const uint8_t *bytes, size_t count) { return (uint32_t)crc32_z(0, bytes, count); }
 
 // libpng would read an eXIf chunk after the pixels too late for the header, therefore it is looked for here;
 // which ones count is as in libpng: the first that is whole and names its byte order.
 static bool is_exif(const uint8_t *chunk, size_t length) {
   const uint8_t *data = chunk + 8;
   return memcmp(chunk + 4, "eXIf", 4) == 0 && length >= 2 &&
-         (memcmp(data, "II", 2) == 0 || memcmp(data, "MM", 2) == 0) &&
-         checksum(chunk + 4, length + 4) == png_get_uint_32(data + length);
+         (memcmp(data, "II", 2) == 0 || memcmp(data, "MM", 2) == 0);
 }
 
-// Goes through the chunks without unpacking any: how many bytes of compressed pixels there are, and EXIF.
-static void walk(const png_reader *reader, img_header *header) {
+// libpng refuses a wrong checksum of the chunks without which there is no picture, and leaves out or passes over the
+// others. Without tRNS the picture has lost its transparency; of the others some tell how it is shown.
+static bool has_checksum(png_reader *reader, const uint8_t *chunk, size_t length) {
+  if (img_crc32(chunk + 4, length + 4) == png_get_uint_32(chunk + 8 + length)) return true;
+  char words[] = "xxxx: CRC error";
+  for (size_t i = 0; i < 4; i++) {
+    const uint8_t letter = chunk[4 + i] | 0x20;
+    words[i] = letter >= 'a' && letter <= 'z' ? (char)chunk[4 + i] : '?';
+  }
+  const bool is_damage = memcmp(chunk + 4, "tRNS", 4) == 0;
+  note(reader, is_damage ? img_damaged : img_doubtful, (size_t)(chunk - reader->file), words);
+  return false;
+}
+
+// Goes through the chunks without unpacking any: how many bytes of compressed pixels there are, EXIF, and checksums.
+static void walk(png_reader *reader, img_header *header) {
   size_t at = 8;
   bool is_inside = false, is_past = false;
   while (reader->count - at >= 8) {
@@ -90,10 +121,12 @@ static void walk(const png_reader *reader, img_header *header) {
     const size_t length = png_get_uint_32(chunk), left = reader->count - at - 8;
     const bool is_data = memcmp(chunk + 4, "IDAT", 4) == 0;
     is_past = is_past || (is_inside && !is_data);
+    if (is_past && is_data) note(reader, img_doubtful, at, "IDAT: in a second place");
     is_inside = is_data;
     if (is_data && !is_past) header->data_byte_count += length < left ? length : left;
     if (left < 4 || length > left - 4) break;
-    if (header->exif_count == 0 && is_exif(chunk, length)) {
+    const bool is_ancillary = (chunk[4] & 0x20) != 0;
+    if (is_ancillary && has_checksum(reader, chunk, length) && header->exif_count == 0 && is_exif(chunk, length)) {
       header->exif_offset = at + 8;
       header->exif_count = length;
     }
@@ -119,8 +152,8 @@ static void describe(png_reader *reader, img_header *header) {
   header->is_progressive = png_get_interlace_type(reader->codec, reader->info) != PNG_INTERLACE_NONE;
   header->has_transparency = (color & PNG_COLOR_MASK_ALPHA) != 0 || alpha_count > 0;
   // Deflate unpacks one byte to 1032 at most.
-  header->least_byte_count =
-      (uint64_t)png_get_rowbytes(reader->codec, reader->info) * header->height / 1040;
+  reader->stored_row_bytes = png_get_rowbytes(reader->codec, reader->info);
+  header->least_byte_count = (uint64_t)reader->stored_row_bytes * header->height / 1040;
   walk(reader, header);
 }
 
@@ -197,11 +230,31 @@ static void turn_upright(const png_reader *reader, uint32_t channels, int orient
   }
 }
 
-img_code img_read_png(img_reader *base, uint32_t channels, uint32_t bytes_per_sample, int orientation,
-                      uint8_t *pixels, img_error *error) {
+static void read_rows(png_reader *reader, int passes, int64_t deadline, uint8_t *rows, size_t row_bytes) {
+  const uint32_t height = png_get_image_height(reader->codec, reader->info);
+  // A row that cannot be pressed takes a little more than its own bytes.
+  reader->most_last_bytes = most_surplus + 2 * reader->stored_row_bytes;
+  // Every pass writes pixels of its own, so the rows need no first value.
+  for (int pass = 0; pass < passes; pass++)
+    for (uint32_t y = 0; y < height; y++) {
+      if (img_is_late(deadline)) leave(reader, img_timed_out, "");
+      reader->is_at_last_row = pass + 1 == passes && y + 1 == height;  // libpng reads on to the end with it
+      png_read_row(reader->codec, rows + y * row_bytes, NULL);
+    }
+  png_read_end(reader->codec, NULL);
+}
+
+img_code img_read_png(img_reader *base, const img_request *request, uint8_t *pixels, img_error *doubt,
+                      img_error *error) {
   png_reader *reader = (png_reader *)base;
+  const uint32_t channels = request->channels, bytes_per_sample = request->bytes_per_sample;
   memset(error, 0, sizeof *error);
+  memset(doubt, 0, sizeof *doubt);
   reader->error = error;
+  if (reader->doubt.code == img_damaged && !request->keep_damaged) {
+    *error = reader->doubt;
+    return error->code;
+  }
   if (setjmp(reader->escape) != 0) return error->code;
   transform(reader, channels, bytes_per_sample);
   const int passes = png_set_interlace_handling(reader->codec);
@@ -211,17 +264,13 @@ img_code img_read_png(img_reader *base, uint32_t channels, uint32_t bytes_per_sa
       (size_t)png_get_image_width(reader->codec, reader->info) * channels * bytes_per_sample;
   if (png_get_rowbytes(reader->codec, reader->info) != row_bytes)
     leave(reader, img_unsupported, "a PNG of an unknown kind");
-  if (orientation != 1) {
-    reader->stored = malloc(row_bytes * height);
+  const bool is_direct = pixels != NULL && request->orientation == 1;
+  if (!is_direct) {
+    reader->stored = malloc(pixels == NULL ? row_bytes : row_bytes * height);
     if (reader->stored == NULL) leave(reader, img_no_memory, "");
   }
-  uint8_t *rows = orientation == 1 ? pixels : reader->stored;
-  // Every pass writes pixels of its own, so the rows need no first value.
-  for (int pass = 0; pass < passes; pass++)
-    for (uint32_t y = 0; y < height; y++) png_read_row(reader->codec, rows + (size_t)y * row_bytes, NULL);
-  png_read_end(reader->codec, NULL);
-  if (orientation != 1) turn_upright(reader, channels, orientation, pixels);
+  read_rows(reader, passes, request->deadline, is_direct ? pixels : reader->stored, pixels == NULL ? 0 : row_bytes);
+  if (pixels != NULL && !is_direct) turn_upright(reader, channels, request->orientation, pixels);
+  *doubt = reader->doubt;
   return img_ok;
 }
-
-uint32_t img_crc32(const uint8_t *bytes, size_t count) { return (uint32_t)crc32_z(0, bytes, count); }

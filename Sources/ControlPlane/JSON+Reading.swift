@@ -9,7 +9,7 @@ public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
 
 extension JSON {
   /// How deep lists and objects may lie in each other.
-  static let largestDepth = 64
+  package static let largestDepth = 64
 
   /// Reads one value and nothing after it. Of members of one name the last counts.
   ///

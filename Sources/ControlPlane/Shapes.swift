@@ -38,18 +38,18 @@ struct Shape: Sendable {
 }
 
 /// The table of shapes, and the names of the operations.
-struct Shapes: Sendable {
-  struct Operation: Sendable {
+package struct Shapes: Sendable {
+  package struct Operation: Sendable {
     /// Nil: the answer has no body.
-    let input: String, output: String?
+    package let input: String, output: String?
   }
-  let operations: [String: Operation]
+  package let operations: [String: Operation]
   /// SageMaker's operations that are not here.
   let others: Set<String>
   private let shapes: [String: Shape]
 
   /// Of the file that tools/oracle/goldens_shapes.py writes.
-  static let standard: Shapes = {
+  package static let standard: Shapes = {
     guard let table = try? JSON(reading: PackageResources.Shapes_json) else {
       preconditionFailure("the table of shapes is built into the program, and is JSON")
     }

@@ -1,5 +1,5 @@
 /// A request held against its shape: what is wrong with it, in AWS's words.
-struct Violations {
+package struct Violations {
   private let shapes: Shapes
   private var found: [String] = []
 
@@ -15,7 +15,7 @@ struct Violations {
   /// The members of a request that AWS knows; null is as good as nothing.
   ///
   /// - Throws: `.serialization` where something is of another type; `.validation` with all that is wrong.
-  static func check(
+  package static func check(
     _ value: JSON, as shape: String, in shapes: Shapes = .standard
   ) throws(ControlPlaneError) -> JSON {
     var violations = Violations(shapes)

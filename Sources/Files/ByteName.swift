@@ -20,6 +20,10 @@ public struct ByteName: Hashable, Comparable, Sendable, CustomStringConvertible 
   }
 }
 
+extension ByteName: ExpressibleByStringLiteral {
+  public init(stringLiteral text: String) { self.text = text }
+}
+
 /// Whether both texts are the same bytes in UTF-8.
 public func hasSameBytes(_ left: some StringProtocol, _ right: some StringProtocol) -> Bool {
   left.utf8.elementsEqual(right.utf8)

@@ -1,12 +1,16 @@
 /// Whether operating systems, editors, synchronising programs and version control leave files or folders of this name
 /// behind: never an image, a class, a model or an output of a user's.
 ///
+/// Names that could be those of a class ("recycled", "CVS") are not among them.
+///
 /// - Parameter name: the last component of a path.
 public func isLitter(_ name: String) -> Bool {
   if name.hasBytePrefix("._") || name.hasBytePrefix(".Trash-") || name.hasBytePrefix(".nfs") { return true }
   // Office programs' owner files, and what editors keep of an earlier version.
   if name.hasBytePrefix("~$") || name.hasBytePrefix(".#") || name.hasByteSuffix("~") { return true }
   if name.hasBytePrefix(".") && (name.hasByteSuffix(".swp") || name.hasByteSuffix(".swo")) { return true }
+  // The file of an `OutputLock`.
+  if name.hasByteSuffix(".imrec.lock") { return true }
   return litter.contains(ByteName(name)) || litterOfWindows.contains(ByteName(name.lowercased()))
 }
 
@@ -24,7 +28,7 @@ private let litter = Set(
     ".stversions",
     ".dropbox", ".dropbox.attr", ".dropbox.cache", ".sync", ".owncloudsync.log", ".picasa.ini",
     // version control and programming
-    ".git", ".gitignore", ".gitattributes", ".gitkeep", ".keep", ".svn", ".hg", ".bzr", "CVS", ".dvc",
+    ".git", ".gitignore", ".gitattributes", ".gitkeep", ".keep", ".svn", ".hg", ".bzr", ".dvc",
     ".dvcignore",
     ".ipynb_checkpoints", "__pycache__", ".idea", ".vscode", ".cache", ".venv",
   ].map { ByteName($0) })
@@ -32,7 +36,6 @@ private let litter = Set(
 /// Windows does not tell upper from lower case.
 private let litterOfWindows = Set(
   [
-    "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "picasa.ini", "$recycle.bin", "recycler",
-    "recycled",
+    "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "picasa.ini", "$recycle.bin",
     "system volume information", "found.000", "folder.htt", "desktop.htt",
   ].map { ByteName($0) })

@@ -5,3 +5,9 @@ package func nameLines(_ bytes: [UInt8]) -> [ArraySlice<UInt8>] {
   if lines.last?.isEmpty ?? true { lines.removeLast() }
   return lines.map { $0.last == UInt8(ascii: "\r") ? $0.dropLast() : $0 }
 }
+
+/// Names in a sentence: the first of many, and how many more there are: "a, b, c, d, e and 97 more".
+public func shortList(_ names: some Collection<String>, limit: Int = 5) -> String {
+  let shown = names.prefix(limit).joined(separator: ", ")
+  return names.count > limit ? "\(shown) and \(names.count - limit) more" : shown
+}

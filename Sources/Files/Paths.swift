@@ -42,6 +42,13 @@ public func isSameFile(_ left: String, _ right: String) -> Bool {
   }
 }
 
+/// `path` from the root of the file system, links followed, as the system knows it; nil where nothing is there.
+public func realPath(_ path: String) -> String? {
+  guard let real = unsafe realpath(path, nil) else { return nil }
+  defer { unsafe free(real) }
+  return unsafe String(validatingCString: real)
+}
+
 /// Whether `path` names a folder, links followed.
 public func isFolder(_ path: String) -> Bool {
   var info = stat()
@@ -65,4 +72,27 @@ public func isEmptyFolder(_ path: String) throws(FileError) -> Bool {
   var count = 0
   while unsafe readdir(folder) != nil { count += 1 }
   return count <= 2  // "." and ".."
+}
+
+/// A folder that inputs lie below, and which folder that was when a run began.
+public struct InputRoot: Hashable, Sendable {
+  public let path: String
+  private let device: UInt64
+  private let node: UInt64
+
+  /// - Throws: where there is no folder at the path.
+  public init(_ path: String) throws(FileError) {
+    var info = stat()
+    guard unsafe stat(path, &info) == 0 else { throw FileError.last("open", path) }
+    guard info.st_mode & S_IFMT == S_IFDIR else {
+      throw FileError(.system(call: "open", code: ENOTDIR), path: path)
+    }
+    self.path = path
+    (device, node) = (UInt64(info.st_dev), UInt64(info.st_ino))
+  }
+
+  /// Throws where the folder was moved, removed or taken off the machine since: nothing below it can be found then.
+  public func check() throws(FileError) {
+    guard let now = try? InputRoot(path), now == self else { throw FileError(.wentAway, path: path) }
+  }
 }

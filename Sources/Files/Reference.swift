@@ -2,7 +2,8 @@
 ///
 /// - Throws: `.scheme` for a place that is not on this machine, such as `s3://`; `.malformed`.
 package func localPath(ofReference reference: String) throws(ReferenceFault) -> String {
-  guard let scheme = reference.firstRange(of: "://") else { return reference }
+  guard !reference.utf8.contains(0) else { throw .malformed }
+  guard let scheme = reference.utf8.firstRange(of: "://".utf8) else { return reference }
   let name = reference[..<scheme.lowerBound].lowercased()
   guard name == "file" else { throw .scheme(name) }
   let rest = reference[scheme.upperBound...]
@@ -17,7 +18,7 @@ package enum ReferenceFault: Error, Hashable, Sendable {
 }
 
 /// A URL's path as the file system has it; nil where a `%` is not followed by two hex digits, or what comes out is no
-/// UTF-8.
+/// UTF-8, or names no file for a NUL in it.
 private func percentDecoded(_ text: Substring) -> String? {
   var bytes: [UInt8] = []
   var rest = text.utf8[...]
@@ -33,5 +34,5 @@ private func percentDecoded(_ text: Substring) -> String? {
     bytes.append(value)
     rest = rest.dropFirst(2)
   }
-  return String(validating: bytes, as: UTF8.self)
+  return bytes.contains(0) ? nil : String(validating: bytes, as: UTF8.self)
 }

@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 import HummingbirdCore
 import Logging
@@ -21,13 +22,8 @@ final class AcceptGate: Sendable {
   private let state = Mutex(State())
   private let limit: Int
 
-  /// - Parameter limit: of connections at once; less where the process may not open as many files.
-  init(limit: Int) {
-    var files = rlimit()
-    let isKnown = unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &files) == 0
-    let most = isKnown ? Int(clamping: files.rlim_cur) - 64 : limit
-    self.limit = max(1, min(limit, most))
-  }
+  /// - Parameter limit: of connections at once.
+  init(limit: Int) { self.limit = limit }
 
   func serverRuns(at address: SocketAddress?) { state.withLock { $0.address = address } }
 
@@ -68,6 +64,90 @@ final class AcceptGate: Sendable {
   }
   fileprivate func closes() { state.withLock { $0.connections -= 1 } }
   fileprivate func arrives() { state.withLock { $0.underWay -= 1 } }
+}
+
+/// How many connections a server takes.
+struct ConnectionRoom {
+  /// With a request in work.
+  let working: Int
+  /// Beside them, so that there is one for who only asks whether the server lives.
+  let spare: Int
+
+  /// - Parameter working: less where the process may not open as many files.
+  init(working: Int) {
+    let others = 64
+    let files = Self.openFileLimit(wanted: working + others + 64)
+    let most = max(2, files - others)
+    spare = min(64, max(1, most / 4))
+    self.working = max(1, min(working, most - spare))
+  }
+
+  /// Connections, before idle ones give way.
+  var most: Int { working + spare / 2 }
+  /// No more are accepted.
+  var limit: Int { working + spare }
+
+  /// The files that the process may have open: raised, where it may be raised so far.
+  private static func openFileLimit(wanted: Int) -> Int {
+    let kind = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    var files = rlimit()
+    guard unsafe getrlimit(kind, &files) == 0 else { return wanted }
+    // The server's other work has files open, too.
+    let more = min(files.rlim_max, rlim_t(2 * wanted + 1024))
+    if more > files.rlim_cur {
+      var raised = files
+      raised.rlim_cur = more
+      if unsafe setrlimit(kind, &raised) == 0 { files = raised }
+    }
+    return Int(clamping: files.rlim_cur)
+  }
+}
+
+/// That the process may have what the servers underneath need: they trap where a thread or a file is refused.
+///
+/// - Throws: a sentence that names the limit.
+func checkRoom() throws(HostError) {
+  let files = (0..<24).map { _ in unsafe open("/dev/null", O_RDONLY | O_CLOEXEC) }
+  for file in files where file >= 0 { Glibc.close(file) }
+  guard files.allSatisfy({ $0 >= 0 }) else {
+    throw HostError("too few files may be open at once for a server (ulimit -n); 64 are enough to begin with")
+  }
+  // Event loops, the threads that wait for the disk, and those of jobs, models and timers.
+  let count = sysconf(Int32(_SC_NPROCESSORS_ONLN)) + 40
+  guard hasRoom(threads: count) else {
+    throw HostError(
+      "the system does not give this process the \(count) threads and the memory that a server needs; the limit of "
+        + "its memory (ulimit -v, 1 GB is enough to begin with) or of processes (ulimit -u) is too low")
+  }
+}
+
+/// Whether so many threads can be had at once, and some memory beside them.
+private func hasRoom(threads count: Int) -> Bool {
+  let end = DispatchSemaphore(value: 0)
+  let context = unsafe Unmanaged.passUnretained(end).toOpaque()
+  var threads: [pthread_t] = []
+  defer {
+    for _ in threads { end.signal() }
+    for thread in threads { pthread_join(thread, nil) }
+  }
+  for _ in 0..<count {
+    var thread = pthread_t()
+    let status = unsafe pthread_create(
+      &thread, nil,
+      { context in
+        if let context = unsafe context {
+          unsafe Unmanaged<DispatchSemaphore>.fromOpaque(context).takeUnretainedValue().wait()
+        }
+        return nil
+      }, context)
+    guard status == 0 else { return false }
+    threads.append(thread)
+  }
+  let byteCount = 64 << 20
+  let memory = unsafe mmap(nil, byteCount, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+  guard unsafe memory != MAP_FAILED else { return false }
+  unsafe munmap(memory, byteCount)
+  return true
 }
 
 /// The gate as the listening socket asks it.

@@ -13,8 +13,9 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
   typealias OutboundIn = HTTPResponsePart
   typealias OutboundOut = HTTPResponsePart
 
-  private let presences: ClientPresences
+  private let clients: Clients
   private let limits: ConnectionLimits
+  private let origin: RequestOrigin
   private var presence: ClientPresence?
   private var clock: Scheduled<Void>?
   /// The answer being written says that it is the last one.
@@ -32,13 +33,14 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
   /// begun.
   private static let lingerTime = TimeAmount.seconds(1)
 
-  init(_ presences: ClientPresences, _ limits: ConnectionLimits) {
-    self.presences = presences
+  init(_ clients: Clients, _ limits: ConnectionLimits, _ origin: RequestOrigin) {
+    self.clients = clients
     self.limits = limits
+    self.origin = origin
   }
 
   func handlerAdded(context: ChannelHandlerContext) {
-    presence = presences.add(context.channel)
+    presence = clients.add(context.channel)
     restartClock(TimeAmount(limits.idleTime), context)
   }
 
@@ -53,6 +55,8 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     if isDiscarding { return }
     switch unwrapInboundIn(data) {
     case .head(let head):
+      let isAdmitted =
+        requestsInWork > 0 ? clients.isAdmitted(context.channel) : clients.begins(on: context.channel)
       requestsInWork += 1
       isBodyComing = true
       isLastAnswer = head.headerFields[.connection]?.lowercased() == "close"
@@ -60,7 +64,8 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
       bodyStart = .now
       restartBodyClock(TimeAmount(limits.bodyTime), context)
       // Who asks first is told to go on, unless what it wants to send would be refused.
-      if head.headerFields[.expect]?.lowercased() == "100-continue",
+      if isAdmitted, head.headerFields[.expect]?.lowercased() == "100-continue",
+        origin.refusal(of: head, at: context.channel.localAddress?.ipAddress) == nil,
         (head.headerFields[.contentLength].flatMap { Int($0) } ?? 0) <= limits.maximumBodyByteCount
       {
         context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
@@ -77,7 +82,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     switch unwrapOutboundIn(data) {
     case .head(var head):
       isLastAnswer = isLastAnswer || head.headerFields[.connection] == "close"
-      if isEnding && requestsInWork == 1 {
+      if requestsInWork == 1, isEnding || clients.isCrowded {
         isLastAnswer = true
         head.headerFields[.connection] = "close"
         context.write(wrapOutboundOut(.head(head)), promise: promise)
@@ -86,6 +91,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     case .body: break
     case .end:
       requestsInWork -= 1
+      if requestsInWork == 0 { clients.rests(context.channel) }
       if isLastAnswer {
         // Closed at once, the client's bytes on the way would reset the connection, and the answer would be lost.
         isDiscarding = isBodyComing
@@ -149,7 +155,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
   private func end(_ context: ChannelHandlerContext) {
     clock?.cancel()
     clock = nil
-    if presence != nil { presences.remove(context.channel) }
+    if presence != nil { clients.remove(context.channel) }
     presence = nil
   }
 }

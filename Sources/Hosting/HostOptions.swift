@@ -7,8 +7,12 @@ public struct HostOptions: Sendable {
   public var maximumPayloadMegabytes = 6
   /// Requests side by side that a batch transform is told to send.
   public var concurrentTransforms = 32
-  /// Connections at once; more wait to be accepted.
+  /// Connections with a request in work; requests on others are refused, and idle ones give way before.
   public var connections = 1024
+  /// Names, without a port, under which it is reached beside those of the loopback and `hostname`; `*`: all.
+  public var allowedHosts: [String] = []
+  /// Other sites, `http://name:port`, whose pages may ask.
+  public var allowedOrigins: [String] = []
   /// A connection on which no request begins for so long is closed: also one whose head comes a byte at a time.
   public var idleTime = Duration.seconds(60)
   /// A body that is not there so long after its head is not waited for.

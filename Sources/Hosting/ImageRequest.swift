@@ -109,7 +109,7 @@ package struct ImageRequest: Sendable {
   ) async throws(Refusal) -> [Float] {
     let ticket: ClassifyingQueue.Ticket
     do throws(ClassifyingQueue.Refusal) {
-      ticket = try queue.submit(image, deadline: .now + waitingTime)
+      ticket = try queue.submit(image, from: client?.address ?? "", deadline: .now + waitingTime)
     } catch {
       throw Refusal(reason: .busy, sentence: "too many images wait")
     }

@@ -29,6 +29,8 @@ public struct ModelHost: Sendable {
   public func run(onStart: @escaping @Sendable (Int) -> Void = { _ in }) async throws {
     var server = GuardedServer(hostname: options.hostname, port: options.port, logger: logger)
     server.connections = options.connections
+    server.origin = RequestOrigin(
+      hosts: [options.hostname] + options.allowedHosts, origins: options.allowedOrigins)
     server.graceTime = options.graceTime
     server.limits = options.connectionLimits
     let responder = HostResponder(

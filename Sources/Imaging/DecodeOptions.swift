@@ -14,13 +14,32 @@ public enum ColorMode: String, CaseIterable, Sendable {
 /// How a file becomes pixels. The defaults are those of `im2rec.py`, but a damaged picture is an error.
 public struct DecodeOptions: Hashable, Sendable {
   public var color: ColorMode = .rgb
-  /// Takes what libjpeg makes of a cut or corrupt JPEG, missing parts grey, as OpenCV does without a word.
-  /// A damaged PNG is an error all the same, as in OpenCV.
+  /// Takes what libjpeg makes of a cut or corrupt JPEG, missing parts grey, as OpenCV does without a word; the damage
+  /// is told as a doubt. A damaged PNG is an error all the same, as in OpenCV; only one that has lost its transparency
+  /// is taken.
   public var keepDamaged = false
   /// Pictures of more pixels are refused before memory is taken.
   public var maximumPixelCount = Self.standardMaximumPixelCount
   /// Pillow's bomb limit.
   public static let standardMaximumPixelCount = 178_956_970
+  /// Blocks of 8 by 8 samples that the scans of a JPEG may visit, all together. The ten scans of an ordinary progressive
+  /// photograph visit each block about five times. More than 500 scans are refused in any case, and so are 64 KiB of
+  /// compressed data after the last row of a PNG; its texts are never unpacked.
+  public var maximumScanBlockCount = Self.standardMaximumScanBlockCount
+  /// 5 visits to every block of the largest picture that the standard limit on pixels allows, in full colour.
+  public static let standardMaximumScanBlockCount = 1 << 27
+  /// A picture whose pixels take longer is given up: the decoders look at the clock once for each few rows.
+  /// `nil`: none is.
+  public var timeLimit: Duration?
+
+  /// For a service, where pictures come from strangers and others wait: 25 million pixels, the scans of an ordinary
+  /// progressive file of that size, 10 seconds.
+  public static let service: DecodeOptions = {
+    var options = DecodeOptions(maximumPixelCount: 25_000_000)
+    options.maximumScanBlockCount = 1 << 24
+    options.timeLimit = .seconds(10)
+    return options
+  }()
 
   /// Turns a PNG by its eXIf chunk, as OpenCV 4.8 does; the OpenCV in MXNet's ImageRecordIter leaves it as stored.
   public var turnsPNG = true

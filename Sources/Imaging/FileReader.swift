@@ -1,4 +1,5 @@
 import CImaging
+internal import Glibc
 
 /// An opened image file: its header, and the right to decode its pixels once.
 ///
@@ -73,7 +74,7 @@ import CImaging
 
   /// Decodes into fresh pixels. `window` is one that `fit` returned, or the whole picture.
   consuming func read(
-    _ options: DecodeOptions, window: Window, orientation: Int
+    _ options: DecodeOptions, window: Window, orientation: Int, doubt: inout ImageDoubt?
   ) throws(ImageError) -> Pixels {
     let (channels, depth) = shape(options.color)
     let isTransposed = orientation >= 5
@@ -81,22 +82,48 @@ import CImaging
       width: isTransposed ? window.height : window.width, height: isTransposed ? window.width : window.height,
       channels: channels, depth: depth)
     guard let start = unsafe pixels.bytes.baseAddress else { throw ImageError(.outOfMemory) }
+    unsafe doubt = try read(options, window, orientation, channels, depth, into: start)
+    return pixels
+  }
+
+  /// Reads the whole file as `read` does, but makes no pixels.
+  consuming func examine(_ options: DecodeOptions) throws(ImageError) -> ImageDoubt? {
+    let whole = Window(x: 0, y: 0, width: info.width, height: info.height)
+    let (channels, depth) = shape(options.color)
+    return try unsafe read(options, whole, 1, channels, depth, into: nil)
+  }
+
+  private func read(
+    _ options: DecodeOptions, _ window: Window, _ orientation: Int, _ channels: Int, _ depth: Pixels.Depth,
+    into start: UnsafeMutableRawPointer?
+  ) throws(ImageError) -> ImageDoubt? {
     let (route, kernels) = options.route.choice
+    var request = unsafe img_request(
+      channels: UInt32(channels), bytes_per_sample: UInt32(depth.rawValue), orientation: Int32(orientation),
+      keep_damaged: options.keepDamaged, route: route, kernels: kernels.pointer,
+      most_scan_blocks: UInt64(clamping: options.maximumScanBlockCount), deadline: options.deadline)
     var error = img_error()
+    var doubt = img_error()
     var part = img_window(
       x: UInt32(window.x), y: UInt32(window.y), width: UInt32(window.width), height: UInt32(window.height))
     let code =
       switch info.format {
-      case .jpeg:
-        unsafe img_read_jpeg(
-          handle, &part, UInt32(channels), Int32(orientation), options.keepDamaged, route, kernels.pointer,
-          start, &error)
-      case .png:
-        unsafe img_read_png(
-          handle, UInt32(channels), UInt32(depth.rawValue), Int32(orientation), start, &error)
+      case .jpeg: unsafe img_read_jpeg(handle, &part, &request, start, &doubt, &error)
+      case .png: unsafe img_read_png(handle, &request, start, &doubt, &error)
       }
     guard code == img_ok else { throw ImageError(error, header) }
-    return pixels
+    return ImageDoubt(doubt)
+  }
+}
+
+extension DecodeOptions {
+  /// Nanoseconds of CLOCK_MONOTONIC; 0: none.
+  fileprivate var deadline: Int64 {
+    guard let timeLimit, let wait = Int64(exactly: (timeLimit / .nanoseconds(1)).rounded()) else { return 0 }
+    var now = timespec()
+    unsafe clock_gettime(CLOCK_MONOTONIC, &now)
+    let (end, isFar) = (Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)).addingReportingOverflow(wait)
+    return isFar ? 0 : max(end, 1)
   }
 }
 
@@ -118,8 +145,23 @@ extension ImageError {
     case img_too_wide:
       self.init(.unsupported("a JPEG of \(header.width)x\(header.height) pixels"), offset: offset)
     case img_no_memory: self.init(.outOfMemory, offset: offset)
+    case img_excessive: self.init(.excessive(words), offset: offset)
+    case img_timed_out: self.init(.timedOut, offset: offset)
     case img_cannot_encode: self.init(.cannotEncode(words))
     default: self.init(.damaged(words), offset: offset)
+    }
+  }
+}
+
+extension ImageDoubt {
+  /// `nil` where the codec has none.
+  fileprivate init?(_ doubt: img_error) {
+    switch doubt.code {
+    case img_ok: return nil
+    case img_doubtful:
+      let words = unsafe withUnsafePointer(to: doubt) { unsafe String(cString: img_words($0)) }
+      self.init(isDamage: false, description: "the image may be damaged near byte \(doubt.offset): \(words)")
+    default: self.init(ImageError(doubt))
     }
   }
 }

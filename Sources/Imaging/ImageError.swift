@@ -13,6 +13,10 @@ public struct ImageError: Error, Hashable, Sendable, CustomStringConvertible {
     case truncated
     /// The compressed data contradict themselves; the decoder's own words.
     case damaged(String)
+    /// More work than any real picture needs: too many scans, or compressed data that no row is made of.
+    case excessive(String)
+    /// The time limit is over.
+    case timedOut
     /// More pixels than the limit; nothing was allocated for them.
     case tooLarge(width: Int, height: Int, limit: Int)
     /// Smaller than what a training tensor is cut out of, after the resize if there is one.
@@ -37,6 +41,8 @@ public struct ImageError: Error, Hashable, Sendable, CustomStringConvertible {
     case .unsupported(let kind): "this is \(kind), which is not supported; save it as an ordinary JPEG or PNG"
     case .truncated: "the image is cut short: the file ends at byte \(offset)"
     case .damaged(let words): "the image is damaged near byte \(offset): \(words)"
+    case .excessive(let words): "the image is refused for the work it would make: \(words)"
+    case .timedOut: "decoding the image took too long and was given up"
     case .tooLarge(let width, let height, let limit):
       "the image has \(width)x\(height) pixels, more than the \(limit) that --max-pixels allows"
     case .smallerThanShape(let width, let height, let shape):
@@ -46,4 +52,21 @@ public struct ImageError: Error, Hashable, Sendable, CustomStringConvertible {
     case .outOfMemory: "there is not enough memory for this image"
     }
   }
+}
+
+/// What a sound file does not have, noticed in one whose pixels could all be made.
+///
+/// The description is a sentence for the user, without the path.
+public struct ImageDoubt: Hashable, Sendable, CustomStringConvertible {
+  /// Pixels are wrong or missing, and were kept because that was asked for; otherwise they may all be right.
+  public let isDamage: Bool
+  public let description: String
+
+  init(isDamage: Bool, description: String) {
+    self.isDamage = isDamage
+    self.description = description
+  }
+
+  /// Damage that is kept.
+  public init(_ damage: ImageError) { self.init(isDamage: true, description: damage.description) }
 }

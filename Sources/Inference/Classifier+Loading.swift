@@ -28,7 +28,7 @@ public struct ClassifierOptions: Sendable {
   public var cores: Cores?
   /// Images of one run that the network is planned for.
   public var batch = 32
-  public var maximumPixelCount = DecodeOptions.standardMaximumPixelCount
+  public var decoding = DecodeOptions()
   public init() {}
 }
 
@@ -59,7 +59,7 @@ extension Classifier {
       network: network, preset: try Self.preset(of: model, options),
       classes: try options.classes
         ?? model.classes.map { try classNames($0, path: model.companionFolder + "/classes.txt") },
-      cores: cores, maximumPixelCount: options.maximumPixelCount)
+      cores: cores, decoding: options.decoding)
   }
 
   private static func preset(of model: Model, _ options: ClassifierOptions) throws -> Preset {

@@ -29,11 +29,11 @@ public final class Classifier: Sendable {
 
   /// - Parameters:
   ///   - cores: what the network computes with; classifiers of one program share it.
-  ///   - maximumPixelCount: larger pictures are refused before memory is taken for them.
+  ///   - decoding: how pictures are decoded, and how much work one may make.
   /// - Throws: where the preset makes other tensors than the network takes, or the names are not as many as the outputs.
   public init(
     network: any ImageNetwork, preset: Preset, classes: [String]? = nil, cores: Cores,
-    maximumPixelCount: Int = DecodeOptions.standardMaximumPixelCount
+    decoding: DecodeOptions = DecodeOptions()
   ) throws(ClassifierError) {
     guard preset.shape == network.inputShape else {
       throw ClassifierError(
@@ -49,7 +49,7 @@ public final class Classifier: Sendable {
     self.classes = classes
     self.cores = cores
     largestBatch = max(1, min(64, Self.tensorByteCount / (4 * preset.count)))
-    decoding = DecodeOptions(maximumPixelCount: maximumPixelCount)
+    self.decoding = decoding
   }
 
   /// The probabilities of each image, in the order of the images; a bad image has its own error and disturbs no other.
@@ -93,6 +93,9 @@ public final class Classifier: Sendable {
       }
     }
   }
+
+  /// Threads that decode and compute.
+  var threadCount: Int { cores.workers.count }
 
   /// Runs `body` where networks are run: not on one of the few threads that tasks share.
   func onOwnThread(_ urgency: Cores.Urgency, _ body: @escaping @Sendable () -> Void) {

@@ -1,15 +1,19 @@
+import Files
 import Synchronization
 
 /// Images that come one by one, from many callers at once, classified in batches.
 ///
-/// What waits when the network is free goes through it together; nothing waits for company. The queue is bounded, and
-/// an image whose caller has gone, or has waited too long, is dropped before it costs anything.
+/// What waits when the network is free goes through it together; nothing waits for company. Clients take turns, and so
+/// do small images and large ones (`WaitingImages`). The queue is bounded, and an image whose caller has gone, or has
+/// waited too long, is dropped before it costs anything.
 public final class ClassifyingQueue: Sendable {
   public struct Limits: Sendable {
     /// Images that wait, those in the network not counted.
     public var waiting = 256
     /// Images that go through the network at once.
     public var batch = 32
+    /// Pixels that are decoded for a batch, for each thread; a single image may have more.
+    public var batchPixels = 25_000_000
     /// Whether its images wait for the cores until no queue of the usual kind does.
     public var urgency = Cores.Urgency.now
     public init() {}
@@ -46,13 +50,9 @@ public final class ClassifyingQueue: Sendable {
   private let state = Mutex(State())
 
   private struct State {
-    var waiting: [Ticket] = []
-    /// Those in front of it are taken already.
-    var first = 0
+    var waiting = WaitingImages()
     var isRunning = false
     var statistics = Statistics()
-
-    var count: Int { waiting.count - first }
   }
 
   public init(_ classifier: Classifier, limits: Limits = Limits()) {
@@ -62,22 +62,25 @@ public final class ClassifyingQueue: Sendable {
 
   public var statistics: Statistics { state.withLock(\.statistics) }
   /// Images that wait now.
-  public var waitingCount: Int { state.withLock(\.count) }
+  public var waitingCount: Int { state.withLock(\.waiting.count) }
 
-  /// Takes an image in, behind those that wait.
+  /// Takes an image in.
   ///
   /// - Parameters:
   ///   - image: a whole JPEG or PNG file.
+  ///   - client: who sent it, such as an address.
   ///   - deadline: an image that waits longer than this is not begun any more.
   /// - Throws: `.full`.
-  public func submit(_ image: [UInt8], deadline: ContinuousClock.Instant) throws(Refusal) -> Ticket {
-    let ticket = Ticket(image, deadline: deadline)
+  public func submit(
+    _ image: [UInt8], from client: String = "", deadline: ContinuousClock.Instant
+  ) throws(Refusal) -> Ticket {
+    let ticket = Ticket(image, from: client, deadline: deadline)
     let starts: Bool? = state.withLock { state in
-      guard state.count < limits.waiting else {
+      guard state.waiting.count < limits.waiting else {
         state.statistics.refused += 1
         return nil
       }
-      state.waiting.append(ticket)
+      state.waiting.add(ticket)
       defer { state.isRunning = true }
       return !state.isRunning
     }
@@ -107,23 +110,21 @@ public final class ClassifyingQueue: Sendable {
     let batch: [Ticket]? = state.withLock { state in
       var batch: [Ticket] = []
       let most = min(limits.batch, classifier.largestBatch)
-      while state.count > 0, batch.count < most {
-        let ticket = state.waiting[state.first]
-        state.first += 1
+      let (whole, isUnbounded) = limits.batchPixels.multipliedReportingOverflow(by: classifier.threadCount)
+      var left = isUnbounded ? Int.max : whole
+      state.waiting.beginBatch()
+      while batch.count < most, let ticket = state.waiting.take(costing: batch.isEmpty ? .max : left) {
         if ticket.deadline < now {
           late.append(ticket)
         } else if ticket.begin() {
           batch.append(ticket)
+          left -= min(left, ticket.cost)
         } else {
           state.statistics.dropped += 1
         }
       }
       state.statistics.late += late.count
-      if state.count == 0 || state.first >= limits.waiting {
-        state.waiting.removeFirst(state.first)
-        state.first = 0
-      }
-      if batch.isEmpty && state.count == 0 && late.isEmpty {
+      if batch.isEmpty && state.waiting.count == 0 && late.isEmpty {
         state.isRunning = false
         return nil
       }
@@ -154,6 +155,9 @@ extension ClassifyingQueue {
   /// An image's place in the queue.
   public final class Ticket: Sendable {
     let image: [UInt8]
+    let client: ByteName
+    /// See `WaitingImages.cost`.
+    let cost: Int
     let deadline: ContinuousClock.Instant
     let start = ContinuousClock.now
     private let state = Mutex(State.waiting(nil))
@@ -169,8 +173,10 @@ extension ClassifyingQueue {
       case done(Outcome)
     }
 
-    init(_ image: [UInt8], deadline: ContinuousClock.Instant) {
+    init(_ image: [UInt8], from client: String, deadline: ContinuousClock.Instant) {
       self.image = image
+      self.client = ByteName(client)
+      cost = WaitingImages.cost(of: image)
       self.deadline = deadline
     }
 

@@ -4,15 +4,15 @@ import FoundationEssentials
 /// SageMaker's manifest of inputs: `[{"prefix": "photos/"}, "a/1.jpg", "a/2.jpg"]`.
 ///
 /// An input is the prefix and the path, joined without anything in between, as keys of S3 are.
-struct Manifest {
+package struct Manifest {
   /// A path; `file://` is taken off.
-  let prefix: String
-  let paths: [String]
+  package let prefix: String
+  package let paths: [String]
 
   private static let largestByteCount = 256 << 20
 
   /// - Throws: `FileError`; `ManifestError`.
-  init(_ path: String) throws {
+  package init(_ path: String) throws {
     let bytes = try readFile(path, limit: Self.largestByteCount).bytes
     let elements: [Element]
     do {

@@ -1,6 +1,7 @@
 import Files
 import Glibc
 public import Pipelines
+public import Records
 
 public struct TransformOptions: Sendable {
   public var format = PredictionFormat.jsonlines
@@ -19,14 +20,19 @@ public struct TransformSummary: Encodable, Sendable {
   public var inputs = 0
   /// Outputs written by this run.
   public var written = 0
-  /// Outputs that an earlier run left, whole.
+  /// Outputs that stood there already, whole, before this run.
   public var kept = 0
   /// Inputs that name an output of this run a second time.
   public var repeated = 0
   public var skipped: [Skip] = []
+  /// Files of a folder that are not taken, one entry a kind.
+  public var passedOver: [PassedOver] = []
+  public var warnings: [String] = []
   public var seconds = 0.0
   /// Of this run's outputs.
   public var imagesPerSecond = 0.0
+
+  public var skippedCount: Int { skipped.count + passedOver.imageCount }
 }
 
 /// Batch transform: writes the probabilities of each image to `<folder>/<the image's path>.out`.
@@ -38,8 +44,10 @@ public struct TransformSummary: Encodable, Sendable {
 /// - Parameters:
 ///   - folder: made where it is not there; nothing is written outside.
 ///   - progress: called after each batch.
-/// - Throws: `FileError` (`.held` where another run writes to the folder), `ScanError`, `ManifestError`;
-///   `PipelineError` where there is no input; `CancellationError` when what was finished has its name. A bad image is *not* an error: it has no output, and is in `skipped`.
+/// - Throws: `FileError` (`.held` where another run writes to the folder), also where the folder of the inputs is moved or
+///   removed meanwhile, or the disk fails; `ScanError`, `ManifestError`; `PipelineError` where there is no input;
+///   `CancellationError` when what was finished has its name. A bad image is *not* an error: it has no output, and is in
+///   `skipped`.
 public func transform(
   _ input: TransformInput, to folder: String, with classifier: Classifier, options: TransformOptions,
   progress: (Progress) -> Void = { _ in }
@@ -73,7 +81,8 @@ public func transform(
     throw error
   }
   guard run.summary.inputs > 0 else {
-    throw PipelineError(.nothing("there is no image in the input"))
+    throw PipelineError(
+      .nothing("there is no image in the input" + run.summary.warnings.map { "; " + $0 }.joined()))
   }
   run.summary.seconds = (ContinuousClock.now - start) / .seconds(1)
   run.summary.imagesPerSecond = Double(run.summary.written) / max(run.summary.seconds, 1e-9)
@@ -115,6 +124,8 @@ private final class TransformRun {
     outputCount = classifier.network.outputCount
     lock = try OutputLock(folder: folder)
     outputs = try StagedGroup(folder)
+    summary.passedOver = inputs.passedOver
+    summary.warnings = inputs.warnings
   }
 
   var progress: Progress {
@@ -163,7 +174,8 @@ private final class TransformRun {
       do throws(FileError) {
         return try readFile(path, limit: options.largestPayload).bytes
       } catch {
-        if error.isShortage { throw error }
+        if error.isOfMachine { throw error }
+        if error.isMissing { try inputs.root?.check() }
         skip(image.name, error.sentence)
         return nil
       }

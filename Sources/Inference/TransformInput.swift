@@ -39,7 +39,10 @@ enum TransformItem {
     if let fault = fault(inOutputPath: name) {
       return .unusable(Skip(path: place ?? name, reason: fault))
     }
-    return .image(Image(name: name, output: name + ".out", content: .file(path)))
+    // One spelling of a path for each output: "./a//b.jpg" is "a/b.jpg".
+    let parts = name.utf8.split(separator: UInt8(ascii: "/")).filter { !$0.elementsEqual(".".utf8) }
+    let output = parts.map { String(Substring($0)) }.joined(separator: "/") + ".out"
+    return .image(Image(name: name, output: output, content: .file(path)))
   }
 }
 

@@ -11,6 +11,17 @@ protocol TransformReader: AnyObject {
   var total: Int? { get }
   /// How far the reading is, 0...1.
   var fraction: Double { get }
+  /// The folder that all files lie below, where there is one.
+  var root: InputRoot? { get }
+  /// Files of a folder that are not taken, by kind.
+  var passedOver: [PassedOver] { get }
+  /// What a user should know of the input.
+  var warnings: [String] { get }
+}
+
+extension TransformReader {
+  var passedOver: [PassedOver] { [] }
+  var warnings: [String] { [] }
 }
 
 extension TransformInput {
@@ -30,11 +41,17 @@ private final class ListedInputs: TransformReader {
   private let items: [(path: String, name: String, place: String?)]
   private let problems: [Skip]
   private var taken = 0
+  let root: InputRoot?
+  let passedOver: [PassedOver]
+  let warnings: [String]
 
   /// The images below a folder, by their names' endings.
-  init(folder root: String) throws {
-    let scan = try FolderScan(root: root, layout: .im2rec(recursive: true))
-    items = scan.images.map { (join(root, $0.path), $0.path, nil) }
+  init(folder: String) throws {
+    let scan = try FolderScan(root: folder, layout: .images)
+    root = try InputRoot(folder)
+    passedOver = scan.passedOver
+    warnings = folderWarnings(scan)
+    items = scan.images.map { (join(folder, $0.path), $0.path, nil) }
     problems = scan.problems.map { Skip(path: $0.path, reason: $0.reason) }
   }
 
@@ -44,6 +61,9 @@ private final class ListedInputs: TransformReader {
       (manifest.prefix + name, name, "\(path): element \(index + 2)")
     }
     problems = []
+    // Where the prefix names no folder, each image is missing by itself.
+    root = try? InputRoot(folderName(manifest.prefix + "-"))
+    (passedOver, warnings) = ([], [])
   }
 
   var total: Int? { items.count + problems.count }
@@ -62,13 +82,16 @@ private final class ListedInputs: TransformReader {
 private final class ListInputs: TransformReader {
   private var reader: ListReader
   private let list: String
-  private let root: String
+  private let folder: String
+  let root: InputRoot?
   let total: Int? = nil
 
-  init(_ list: String, root: String) throws(FileError) {
+  init(_ list: String, root: String) throws {
+    try checkIsList(list)
     reader = try ListReader(list)
     self.list = list
-    self.root = root
+    folder = root
+    self.root = try InputRoot(root)
   }
 
   var fraction: Double { Double(reader.doneByteCount) / Double(max(1, reader.byteCount)) }
@@ -78,10 +101,8 @@ private final class ListInputs: TransformReader {
     case nil: return nil
     case .bad(let reason, let line, _): return .unusable(Skip(path: "\(list):\(line)", reason: reason))
     case .entry(let entry, let line):
-      let path = locate(entry.path, root: root)
-      // The blanks round a path are in the file's name, or they are not in the output's either.
-      let name = hasSameBytes(path, join(root, entry.path)) ? entry.path : entry.strippedPath
-      return .file(at: path, named: name, place: "\(list):\(line)")
+      let (file, path) = locate(entry.path, root: folder)
+      return .file(at: file, named: path, place: "\(list):\(line)")
     }
   }
 }
@@ -92,6 +113,7 @@ private final class RecordInputs: TransformReader {
   private var ids = IDSet()
   private let path: String
   let total: Int? = nil
+  let root: InputRoot? = nil
 
   init(_ path: String) throws {
     reader = try RecordReader(path)

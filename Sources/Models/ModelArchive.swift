@@ -63,6 +63,7 @@ struct ModelArchive {
     else {
       throw ModelError("\(path): the name of entry \(entryCount) is not UTF-8")
     }
+    // By bytes: Swift takes a slash with a mark behind it for another character.
     let parts = name.utf8.split(separator: UInt8(ascii: "/")).map { String(decoding: $0, as: UTF8.self) }
       .filter { $0 != "." }
     guard !name.hasBytePrefix("/"), !parts.contains("..") else {

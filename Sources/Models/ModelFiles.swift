@@ -148,7 +148,7 @@ struct ModelChoice {
     for case (let name, .parameters(let other, let epoch)?) in roles {
       if other == stem { own.append((epoch, name)) } else { strays.append(name) }
     }
-    let epochs = own.map(\.epoch).sorted().map(String.init).joined(separator: ", ")
+    let epochs = shortList(own.map(\.epoch).sorted().map(String.init))
     guard let chosen = own.filter({ epoch == nil || $0.epoch == epoch }).max(by: { $0.epoch < $1.epoch })
     else {
       throw ModelError(

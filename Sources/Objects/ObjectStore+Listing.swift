@@ -1,3 +1,4 @@
+import Files
 import Glibc
 import Signatures
 import Synchronization
@@ -174,7 +175,7 @@ final class FolderCache: Sendable {
     let entries: [FolderHandle.Entry]
   }
   private struct State {
-    var contents: [String: Content] = [:]
+    var contents: [ByteName: Content] = [:]
     var entryCount = 0
   }
   private let state = Mutex(State())
@@ -182,8 +183,8 @@ final class FolderCache: Sendable {
   private static let mostEntries = 200_000
 
   func entries(_ folder: borrowing FolderHandle) throws(ObjectError) -> [FolderHandle.Entry] {
-    let path = folder.path
-    guard let status = folder.ownStatus() else { throw ObjectError.last("stat", path) }
+    let path = ByteName(folder.path)
+    guard let status = folder.ownStatus() else { throw ObjectError.last("stat", folder.path) }
     let (device, identity) = (UInt64(status.st_dev), FileIdentity(status))
     if let known = state.withLock({ $0.contents[path] }), known.identity == identity, known.device == device {
       return known.entries

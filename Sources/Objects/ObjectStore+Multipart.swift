@@ -28,13 +28,13 @@ public struct ObjectPart: Hashable, Sendable {
 public struct PartClaim: Hashable, Sendable {
   public let number: Int
   public let etag: String
-  /// In base64, by whichever algorithm the upload has.
-  public let checksum: String?
+  /// In base64.
+  public let checksums: [ChecksumAlgorithm: String]
 
-  public init(number: Int, etag: String, checksum: String? = nil) {
+  public init(number: Int, etag: String, checksums: [ChecksumAlgorithm: String] = [:]) {
     self.number = number
     self.etag = etag
-    self.checksum = checksum
+    self.checksums = checksums
   }
 }
 
@@ -250,11 +250,14 @@ extension ObjectStore {
 
   /// Makes the parts one object, copied in the kernel where the file system can do that.
   ///
-  /// - Parameter checksum: what the client says the whole's is.
-  /// - Throws: `.invalidPartOrder`, `.invalidPart`, `.entityTooSmall`, `.badDigest`. Then the upload is still there.
+  /// - Parameters:
+  ///   - checksum: what the client says the whole's is.
+  ///   - byteCount: what the client says the whole has.
+  /// - Throws: `.invalidPartOrder`, `.invalidPart`, `.entityTooSmall`, `.badDigest`, `.invalidRequest`. Then the upload is
+  ///   still there.
   public func completeUpload(
     _ bucket: String, _ upload: PartedUpload, _ claims: [PartClaim], checksum: String? = nil,
-    conditions: WriteConditions = WriteConditions()
+    byteCount: Int? = nil, conditions: WriteConditions = WriteConditions()
   ) throws(ObjectError) -> ObjectInfo {
     let folder = try folder(bucket, upload.id)
     let present = Dictionary(try parts(folder).map { ($0.part.number, $0) }) { _, last in last }
@@ -264,7 +267,9 @@ extension ObjectStore {
         throw ObjectError(.invalidPartOrder, "the list of parts was not in ascending order of their numbers")
       }
       guard let file = present[claim.number], file.part.etag == claim.etag.lowercased(),
-        claim.checksum == nil || upload.checksum == nil || file.part.checksum?.text == claim.checksum
+        claim.checksums.allSatisfy({ algorithm, text in
+          file.part.checksum.map { $0.algorithm == algorithm && $0.text == text } ?? false
+        })
       else {
         throw ObjectError(
           .invalidPart,
@@ -281,10 +286,16 @@ extension ObjectStore {
     }
     guard !chosen.isEmpty else { throw ObjectError(.malformedXML, "you must specify at least one part") }
     let whole = joinedChecksum(upload, chosen)
-    if let checksum, let whole, whole.text != checksum, base64Text(whole.bytes) != checksum {
+    if let checksum, whole?.text != checksum, whole.map({ base64Text($0.bytes) }) != checksum {
       throw ObjectError(
-        .badDigest, "the checksum you specified is \(shown(checksum)), and that of the parts is \(whole.text)"
+        .badDigest,
+        "the checksum you specified is \(shown(checksum)), and that of the parts is \(whole?.text ?? "not known")"
       )
+    }
+    let found = chosen.reduce(0) { $0 + $1.part.byteCount }
+    if let byteCount, byteCount != found {
+      throw ObjectError(
+        .invalidRequest, "x-amz-mp-object-size is \(byteCount), and the parts have \(found) bytes together")
     }
     let staged = try stage(bucket, upload.key)
     for file in chosen { try add(file, of: folder, to: staged) }

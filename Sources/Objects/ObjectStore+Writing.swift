@@ -2,7 +2,7 @@ import Files
 import Glibc
 import Signatures
 
-/// When an object may be put over another one.
+/// When an object may be put over another one, or be deleted.
 public struct WriteConditions: Hashable, Sendable {
   /// Only where there is none: `If-None-Match: *`.
   public var mustBeNew = false
@@ -153,7 +153,10 @@ extension ObjectStore {
         return
       case ENOENT: continue
       case EISDIR, EEXIST, ENOTEMPTY:
-        // An empty folder is no object; one with something in it stays.
+        // An empty folder is no object, unless it was put as one; one with something in it stays.
+        if let marked = try? ObjectKey(key.text + "/"), folderRecord(bucket, marked, in: folder) != nil {
+          throw conflict(key)
+        }
         guard folder.removeEmptyFolder(key.name) else { throw conflict(key) }
         records.forget(bucket, key.text + "/")
       case let code?: throw ObjectError(FileError(.system(call: "rename", code: code), path: key.text))
@@ -193,15 +196,20 @@ extension ObjectStore {
   }
 
   /// Deletes the object; one that is not there is deleted already.
-  public func delete(_ bucket: String, _ key: String) throws(ObjectError) {
+  ///
+  /// - Throws: where there is a condition: `.preconditionFailed`, and `.noSuchKey` where there is no object.
+  public func delete(
+    _ bucket: String, _ key: String, conditions: WriteConditions = WriteConditions()
+  ) throws(ObjectError) {
     try checkBucket(bucket)
     let found: ObjectKey
     do throws(ObjectError) {
       found = try ObjectKey(existing: key)
-    } catch  where error.code == .noSuchKey {
+    } catch  where error.code == .noSuchKey && conditions.etag == nil {
       return
     }
     try exclusively(bucket, found) { () throws(ObjectError) in
+      try check(conditions, bucket, found)
       guard let folder = try parentFolder(bucket, found) else { return }
       if found.isFolder {
         if folderRecord(bucket, found, in: folder) != nil {

@@ -10,7 +10,7 @@ import Synchronization
 /// loses its record by itself.
 final class RecordCache: Sendable {
   private struct Name: Hashable {
-    let bucket: String
+    let bucket: ByteName
     let key: [UInt8]
   }
   private let records = Mutex<[Name: ObjectRecord]>([:])
@@ -40,7 +40,7 @@ final class RecordCache: Sendable {
       (isFolder ? record.identity.inode == identity.inode : record.identity == identity)
         && record.key.utf8.elementsEqual(key.utf8)
     }
-    let name = Name(bucket: bucket, key: Array(key.utf8))
+    let name = Name(bucket: ByteName(bucket), key: Array(key.utf8))
     if let known = records.withLock({ $0[name] }), holds(known) { return known }
     let path = path(bucket, key)
     for path in [path, path + ".next"] {
@@ -104,12 +104,12 @@ final class RecordCache: Sendable {
     let path = path(bucket, record.key)
     // Where this fails, the record is still found under its other name.
     _ = unsafe rename(path + ".next", path)
-    remember(record, Name(bucket: bucket, key: Array(record.key.utf8)))
+    remember(record, Name(bucket: ByteName(bucket), key: Array(record.key.utf8)))
   }
 
   /// Keeps what was computed of a file that came by hand; it can be computed again.
   func keep(_ bucket: String, _ record: ObjectRecord) {
-    remember(record, Name(bucket: bucket, key: Array(record.key.utf8)))
+    remember(record, Name(bucket: ByteName(bucket), key: Array(record.key.utf8)))
     let path = path(bucket, record.key)
     do throws(FileError) {
       try makeFolder(folderName(path))
@@ -127,7 +127,7 @@ final class RecordCache: Sendable {
   }
 
   func forget(_ bucket: String, _ key: String) {
-    _ = records.withLock { $0.removeValue(forKey: Name(bucket: bucket, key: Array(key.utf8))) }
+    _ = records.withLock { $0.removeValue(forKey: Name(bucket: ByteName(bucket), key: Array(key.utf8))) }
     let path = path(bucket, key)
     unsafe unlink(path)
     unsafe unlink(path + ".next")

@@ -1,3 +1,4 @@
+import Files
 import Signatures
 
 /// A place that a request names: an object, or a prefix of objects, of a bucket; or a path of this machine.
@@ -13,7 +14,7 @@ public enum S3Location: Hashable, Sendable, CustomStringConvertible {
   /// The key of an `s3://` location is taken as it stands; what is of a URL is percent-decoded.
   /// - Returns: nil for anything else.
   public init?(_ text: String) {
-    guard let colon = text.firstRange(of: "://") else { return nil }
+    guard let colon = text.utf8.firstRange(of: "://".utf8) else { return nil }
     let rest = text[colon.upperBound...].utf8
     let slash = rest.firstIndex(of: UInt8(ascii: "/")) ?? rest.endIndex
     let host = String(text[rest.startIndex..<slash])
@@ -24,9 +25,10 @@ public enum S3Location: Hashable, Sendable, CustomStringConvertible {
       guard !host.isEmpty else { return nil }
       self = .object(bucket: host, key: path)
     case "file":
-      guard host.isEmpty || host == "localhost", slash != rest.endIndex, let path = decoded("/" + path) else {
-        return nil
-      }
+      guard host.isEmpty || host == "localhost", slash != rest.endIndex,
+        let path = decoded("/" + path),
+        !path.utf8.contains(0)
+      else { return nil }
       self = .file(path: path)
     case "https", "http":
       guard let found = Self.bucketAndKey(host: host, path: path) else { return nil }
@@ -36,7 +38,7 @@ public enum S3Location: Hashable, Sendable, CustomStringConvertible {
   }
 
   private static func bucketAndKey(host: String, path: String) -> (bucket: String, key: String)? {
-    guard let path = decoded(path) else { return nil }
+    guard let path = decoded(path), !path.utf8.contains(0) else { return nil }
     let names = host.lowercased().split(separator: ".").map { String($0) }
     guard names.count >= 3, let amazon = names.lastIndex(of: "amazonaws"),
       let service = names[..<amazon].lastIndex(where: { $0 == "s3" || $0.hasPrefix("s3-") })
@@ -48,6 +50,11 @@ public enum S3Location: Hashable, Sendable, CustomStringConvertible {
       String(path[..<slash]), slash == path.endIndex ? "" : String(path[path.utf8.index(after: slash)...])
     )
   }
+
+  /// By the bytes of the names, as buckets and file systems have it.
+  public static func == (left: S3Location, right: S3Location) -> Bool { left.bytes == right.bytes }
+  public func hash(into hasher: inout Hasher) { hasher.combine(bytes) }
+  private var bytes: ByteName { ByteName(description) }
 
   public var description: String {
     switch self {

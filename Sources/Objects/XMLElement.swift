@@ -1,3 +1,5 @@
+import Files
+
 /// An element of an XML document, as far as S3's messages need it: names without their prefixes, text, children.
 ///
 /// Attributes, comments and instructions are passed over. A document type is refused, so nothing can be defined in it.
@@ -6,8 +8,8 @@ package struct XMLElement: Sendable {
   package fileprivate(set) var text = ""
   package fileprivate(set) var children: [XMLElement] = []
 
-  package func children(_ name: String) -> [XMLElement] { children.filter { $0.name == name } }
-  package func child(_ name: String) -> XMLElement? { children.first { $0.name == name } }
+  package func children(_ name: String) -> [XMLElement] { children.filter { hasSameBytes($0.name, name) } }
+  package func child(_ name: String) -> XMLElement? { children.first { hasSameBytes($0.name, name) } }
   /// The text of a child; nil where there is none of that name.
   package func text(_ name: String) -> String? { child(name)?.text }
 
@@ -85,7 +87,9 @@ package struct XMLElement: Sendable {
       while place < bytes.count {
         if isAt("</") {
           place += 2
-          guard try name() == element.name else { throw malformed("</\(element.name)> is expected") }
+          guard hasSameBytes(try name(), element.name) else {
+            throw malformed("</\(element.name)> is expected")
+          }
           while place < bytes.count, isSpace(bytes[place]) { place += 1 }
           guard isAt(">") else { throw malformed("'>' is missing") }
           place += 1
@@ -161,7 +165,8 @@ package struct XMLElement: Sendable {
       case "apos": return [0x27]
       default:
         let isHex = name.hasPrefix("#x")
-        guard name.hasPrefix("#"), let value = UInt32(name.dropFirst(isHex ? 2 : 1), radix: isHex ? 16 : 10),
+        guard name.hasPrefix("#"), !name.contains("+"),
+          let value = UInt32(name.dropFirst(isHex ? 2 : 1), radix: isHex ? 16 : 10),
           value != 0, let scalar = UnicodeScalar(value)
         else { throw malformed("&\(name); is not known") }
         return Array(String(Character(scalar)).utf8)

@@ -9,7 +9,7 @@ public struct ListingOptions: Sendable {
   public var excluding: [String] = []
   /// A file of `path<TAB>group` lines: images of a group stay on one side.
   public var groups: String?
-  public var extensions: Set<String> = [".jpeg", ".jpg", ".png"]
+  public var extensions = imageSuffixes
   /// Stop at the first thing that would be left out.
   public var strict = false
   public init() {}
@@ -32,8 +32,19 @@ public struct Listing: Sendable {
   public let parts: [Part]
   /// What lies in the folder and is in no list.
   public let skipped: [Skip]
+  /// Files that were not taken for images that can be read, one entry a kind.
+  public let passedOver: [PassedOver]
   public let warnings: [String]
+  /// What was passed over and is nobody's loss: files that are no images, and litter.
+  public let notes: [String]
   public let imageCount: Int
+
+  public var skippedCount: Int { skipped.count + passedOver.imageCount }
+}
+
+extension [PassedOver] {
+  /// How many of the files are images.
+  package var imageCount: Int { reduce(0) { $0 + ($1.areImages ? $1.count : 0) } }
 }
 
 /// Scans `root` and divides its images.
@@ -41,19 +52,32 @@ public struct Listing: Sendable {
 /// Every folder directly in `root` is a class; its label is its place in code-point order, whether it has images or
 /// not. Ids count from 0 in each list, in the order of the walk, and the lines are shuffled as im2rec.py shuffles
 /// them, so that a list equals im2rec.py's for a tree of just its images.
+///
+/// - Throws: `ScanError`, `SplitError`; `PipelineError` where there is no image, and with `strict` where one would be
+///   left out or the folders are hardly classes.
 public func makeLists(root: String, prefix: String, options: ListingOptions) throws -> Listing {
   let scan = try FolderScan(
     root: root, layout: .classFolders, extensions: options.extensions, excluding: options.excluding)
   try Task.checkCancellation()
   let skipped = scan.problems.map { Skip(path: $0.path, reason: $0.reason) }
-  if options.strict, let first = skipped.first { throw PipelineError(.strict(first)) }
+  if options.strict {
+    if let first = skipped.first { throw PipelineError(.strict(first)) }
+    if let first = scan.passedOver.first(where: \.areImages) {
+      throw PipelineError(.strict(Skip(path: first.example, reason: first.sentence)))
+    }
+  }
   guard !scan.images.isEmpty else {
     throw PipelineError(
       .nothing(
         "\(root): no image found in \(scan.classes.count) class folders; looked for "
-          + options.extensions.sorted().joined(separator: ", ")))
+          + options.extensions.sorted().joined(separator: ", ")
+          + scan.passedOver.filter(\.areImages).map { "; " + $0.sentence }.joined()))
   }
-  var warnings = scanWarnings(scan)
+  let doubt = scan.layoutDoubt(root: root)
+  if options.strict, let doubt, doubt.isAnotherLayout {
+    throw PipelineError(.layout("\(root): \(doubt)"))
+  }
+  var warnings = scanWarnings(scan, root: root, doubt)
   var parts = [SplitPart.everything(in: scan)]
   if let rule = options.split {
     let groups = try options.groups.map { try ImageGroups(path: $0) }
@@ -70,22 +94,62 @@ public func makeLists(root: String, prefix: String, options: ListingOptions) thr
         key: key(of: part.name, options.split),
         path: prefix + (part.name.isEmpty ? "" : "-" + part.name) + ".lst",
         entries: listEntries(of: part, in: scan), counts: counts)
-    }, skipped: skipped, warnings: warnings, imageCount: scan.images.count)
+    }, skipped: skipped, passedOver: scan.passedOver, warnings: warnings, notes: notes(scan),
+    imageCount: scan.images.count)
 }
 
-private func scanWarnings(_ scan: FolderScan) -> [String] {
-  var sentences = scan.emptyClasses.map { "\($0): the class folder has no image; it keeps its label" }
-  switch scan.nestedImageCount {
-  case 0: break
-  case 1: sentences.append("1 image in a nested folder belongs to the class folder above it")
-  case let count: sentences.append("\(count) images in nested folders belong to the class folders above them")
+private func notes(_ scan: FolderScan) -> [String] {
+  let kinds = scan.passedOver.filter { !$0.areImages }
+  var sentences = kinds.prefix(10).map(\.sentence)
+  if kinds.count > 10 { sentences.append("files of \(kinds.count - 10) more kinds were passed over") }
+  if scan.litterCount > 0 {
+    let (files, verb) = scan.litterCount == 1 ? ("file or folder", "was") : ("files and folders", "were")
+    sentences.append(
+      "\(scan.litterCount) \(files) of operating systems and editors \(verb) passed over, e.g. \(scan.litterExample)"
+    )
   }
-  switch scan.hiddenFolderCount {
-  case 0: break
-  case 1: sentences.append("1 folder whose name begins with a dot was passed over")
-  case let count: sentences.append("\(count) folders whose names begin with a dot were passed over")
+  return sentences
+}
+
+private func scanWarnings(_ scan: FolderScan, root: String, _ doubt: LayoutDoubt?) -> [String] {
+  var sentences = doubt.map { ["\(root): \($0)"] } ?? []
+  sentences += scan.emptyClasses.map { empty in
+    if empty.passedOver.isEmpty { return "\(empty.name): the class folder has no image; it keeps its label" }
+    let kinds = empty.passedOver.sorted { $0.key < $1.key }.map { PassedOver.words($1, of: $0) }
+    let verb = empty.passedOver.values.reduce(0, +) == 1 ? "was" : "were"
+    return
+      "\(empty.name): \(kinds.joined(separator: ", ")) \(verb) passed over, and no image is left; the class keeps its label"
+  }
+  sentences += folderWarnings(scan)
+  for group in scan.lookAlikeClasses {
+    let names = group.names.map { "\"\($0)\"" }.joined(separator: " and ")
+    sentences.append(
+      group.differOnlyInForm
+        ? "the class folders \(names) look the same and differ only in how Unicode writes them: they are classes of their own"
+        : "the class folders \(names) differ only in upper and lower case: they are classes of their own")
   }
   sentences += scan.unmatchedPatterns.map { "--exclude \($0): nothing matches it" }
+  return sentences
+}
+
+/// What a scan of a folder passed over, and what it took from folders further down.
+package func folderWarnings(_ scan: FolderScan) -> [String] {
+  var sentences: [String] = []
+  func say(_ count: Int, _ one: String, _ many: String) {
+    if count > 0 { sentences.append(count == 1 ? "1 \(one)" : "\(count) \(many)") }
+  }
+  say(
+    scan.nestedImageCount, "image in a nested folder belongs to the class folder above it",
+    "images in nested folders belong to the class folders above them")
+  say(
+    scan.hiddenFolderCount, "folder whose name begins with a dot was passed over",
+    "folders whose names begin with a dot were passed over")
+  for kind in scan.passedOver where kind.areImages {
+    sentences.append(
+      kind.sentence
+        + (kind.content == nil
+          ? "; only JPEG and PNG files are read" : "; an image is found by its suffix, such as .jpg or .png"))
+  }
   return sentences
 }
 
@@ -99,7 +163,11 @@ private func key(of name: String, _ split: Split?) -> String {
 }
 
 /// Writes the lists, all or none.
-public func writeLists(_ listing: Listing) throws {
+///
+/// - Throws: `FileError`, `.held` where another process is at work on outputs of this prefix.
+public func writeLists(_ listing: Listing, prefix: String) throws {
+  let lock = try OutputLock(prefix: prefix)
+  defer { withExtendedLifetime(lock) {} }
   let staged = StagedSet()
   do {
     for part in listing.parts { try staged.add(part.path, lines: part.entries.lazy.map(\.line)) }
@@ -120,6 +188,7 @@ public struct ConvertSummary: Codable, Sendable {
     public var bytes: Int
     public var seconds: Double?
     public var skipped: [Skip]
+    public var doubtful: [Skip]
     public var resumed: Int?
   }
   public struct Class: Codable, Sendable {
@@ -135,23 +204,30 @@ public struct ConvertSummary: Codable, Sendable {
   public var classes: [Class] = []
   /// What lies in the folder and is in no list.
   public var skipped: [Skip] = []
+  /// Files that were not taken for images that can be read, one entry a kind.
+  public var passedOver: [PassedOver] = []
   public var warnings: [String] = []
   public var report: String?
 
-  public var skippedCount: Int { skipped.count + splits.values.reduce(0) { $0 + $1.skipped.count } }
+  public var skippedCount: Int {
+    skipped.count + passedOver.imageCount + splits.values.reduce(0) { $0 + $1.skipped.count }
+  }
 }
 
 /// The main job: lists, records, index, class names and a report, from a folder of class folders.
 ///
-/// All files are made beside their final names first and get them together, at the end.
+/// All files are made beside their final names first and get them together, at the end. The prefix is locked meanwhile.
 public func convert(
   root: String, prefix: String, listing options: ListingOptions, packing: PackOptions,
   listed: (Listing) -> Void = { _ in }, progress: (String, Progress) -> Void = { _, _ in }
 ) async throws -> ConvertSummary {
+  let lock = try OutputLock(prefix: prefix)
+  defer { withExtendedLifetime(lock) {} }
   let listing = try makeLists(root: root, prefix: prefix, options: options)
   listed(listing)
   var summary = ConvertSummary(root: root, seed: options.seed)
   summary.skipped = listing.skipped
+  summary.passedOver = listing.passedOver
   summary.warnings = listing.warnings
   summary.classes = listing.classes.indices.map { label in
     ConvertSummary.Class(
@@ -170,7 +246,7 @@ public func convert(
       summary.warnings += packed.warnings.map { "\(part.key): \($0)" }
       summary.splits[part.key] = ConvertSummary.Split(
         list: part.path, rec: stem + ".rec", idx: stem + ".idx", records: packed.records, bytes: packed.bytes,
-        seconds: packed.seconds, skipped: packed.skipped, resumed: packed.resumed)
+        seconds: packed.seconds, skipped: packed.skipped, doubtful: packed.doubtful, resumed: packed.resumed)
     }
     try texts.add(prefix + "-classes.txt", lines: listing.classes.lazy.map { $0 + "\n" })
     try texts.add(prefix + "-report.json", lines: [report(summary)])

@@ -20,8 +20,10 @@ public struct Extraction: Codable, Sendable {
 /// in the order of the records.
 ///
 /// Packing that list again with `passThrough` (and `packLabel`) gives the same records.
-/// - Parameter classes: names for labels 0, 1, ...: they name the folders instead of the numbers.
-/// - Throws: `PipelineError` where the folder holds something already; `FileError`. A damaged record is skipped.
+/// - Parameter classes: names for labels 0, 1, ...: they name the folders instead of the numbers. The labels are then
+///   looked through first, which reads the file twice.
+/// - Throws: `PipelineError` where the folder holds something already, and where a label has no name; `FileError`. A
+///   damaged record is skipped, and one whose labels no list can hold.
 public func extract(
   _ path: String, to folder: String, classes: [String] = [], overwrite: Bool = false,
   progress: (Progress) -> Void = { _ in }
@@ -32,6 +34,7 @@ public func extract(
   if try !overwrite && !isEmptyFolder(folder) {
     throw PipelineError(.contradiction("\(folder): there is something in this folder already"))
   }
+  try checkNames(of: classes, forLabelsIn: path)
   var result = Extraction()
   result.list = join(folder, splitExtension(baseName(path)).stem + ".lst")
   try checkNames(outputs: [result.list], inputs: [path])
@@ -54,8 +57,13 @@ public func extract(
         result.labelRecords += 1
         continue
       }
-      let name = try writer.write(content)
       let labels = content.header.allLabels.map { Double($0) }
+      if let label = labels.first(where: { !$0.isFinite }) {
+        result.skipped.append(
+          Skip(path: "\(path):\(content.offset)", reason: "its label is \(label), which no list can hold"))
+        continue
+      }
+      let name = try writer.write(content)
       try list.append(ListEntry(id: content.header.id, labels: labels, path: name).line)
       result.images += 1
       result.bytes += content.imageByteCount
@@ -74,11 +82,37 @@ public func extract(
   return result
 }
 
+/// Every label has a name: a folder called "8" beside those of classes would pass for a class of that name.
+private func checkNames(of classes: [String], forLabelsIn path: String) throws {
+  guard !classes.isEmpty else { return }
+  var reader = try RecordReader(path)
+  while let item = try StreamedRecord.next(&reader) {
+    try Task.checkCancellation()
+    guard let content = try? ImageRecord(item), !content.isLabelRecord else { continue }
+    if (content.header.allLabels.first ?? content.header.label).isFinite
+      && content.className(of: classes) == nil
+    {
+      throw PipelineError(
+        .contradiction(
+          "\(path): byte \(content.offset): the label \(content.labelName) has no name: there are \(classes.count) "
+            + "class names, for the labels 0 to \(classes.count - 1)"))
+    }
+  }
+}
+
+extension ImageRecord {
+  fileprivate func className(of classes: [String]) -> String? {
+    guard let index = Int(exactly: header.allLabels.first ?? header.label), classes.indices.contains(index)
+    else { return nil }
+    return classes[index]
+  }
+}
+
 /// Gives each image a folder and a name of its own.
 private struct ImageWriter {
   let folder: String
   let classes: [String]
-  private var made: Set<String> = []
+  private var made: Set<ByteName> = []
   private var ids = IDSet()
   private var repeats: [UInt64: Int] = [:]
 
@@ -91,8 +125,8 @@ private struct ImageWriter {
 
   /// - Returns: the path below the folder.
   mutating func write(_ content: ImageRecord) throws(FileError) -> String {
-    let subfolder = subfolder(content)
-    if made.insert(subfolder).inserted { try makeFolder(join(folder, subfolder)) }
+    let subfolder = content.className(of: classes) ?? content.labelName
+    if made.insert(ByteName(subfolder)).inserted { try makeFolder(join(folder, subfolder)) }
     var stem = "\(content.header.id)"
     if !ids.insert(content.header.id) {
       let count = repeats[content.header.id, default: 1] + 1
@@ -104,12 +138,6 @@ private struct ImageWriter {
     try content.withImage { (image) throws(FileError) in try file.append(image) }
     try file.publish(durably: false)
     return name
-  }
-
-  private func subfolder(_ content: ImageRecord) -> String {
-    let label = content.header.allLabels.first ?? content.header.label
-    if let index = Int(exactly: label), classes.indices.contains(index) { return classes[index] }
-    return content.labelName
   }
 
   private func suffix(_ content: ImageRecord) -> String {

@@ -26,16 +26,16 @@ struct ImageAttributes: Sendable {
 
   /// - Parameter entries: places in the truth.
   /// - Returns: the facts of each; those that cannot be found out are left out.
-  func ofImages(_ entries: [Int?]) -> [[String: Attribute]] {
+  func ofImages(_ entries: [Int?]) -> [[ByteName: Attribute]] {
     entries.map { entry in entry.map { ofImage($0) } ?? [:] }
   }
 
-  private func ofImage(_ entry: Int) -> [String: Attribute] {
-    var facts: [String: Attribute] = [:]
+  private func ofImage(_ entry: Int) -> [ByteName: Attribute] {
+    var facts: [ByteName: Attribute] = [:]
     for (index, column) in truth.columns.enumerated() {
       let value = column.values[entry]
       if value.isEmpty { continue }
-      facts[column.name] = isNumeric[index] ? Double(value).map { .number($0) } : .text(value)
+      facts[ByteName(column.name)] = isNumeric[index] ? Double(value).map { .number($0) } : .text(value)
     }
     if let images, let info = header(join(images, truth.path(entry))) {
       // As people see it: orientations 5 to 8 lie on their side.

@@ -1,19 +1,19 @@
-import Files
+package import Files
 
 /// What became of a list entry in an earlier run.
 enum Resumed {
-  case record
+  case record(doubt: String?)
   case skipped(reason: String)
 }
 
 /// The whole lines of a journal; a last line without its end was being written and does not count.
-struct JournalReader {
+package struct JournalReader {
   private let text: [UInt8]
   private var start = 0
 
-  init(_ text: [UInt8]) { self.text = text }
+  package init(_ text: [UInt8]) { self.text = text }
 
-  mutating func next() -> Substring? {
+  package mutating func next() -> Substring? {
     guard let end = text[start...].firstIndex(of: UInt8(ascii: "\n")) else { return nil }
     defer { start = end + 1 }
     return Substring(decoding: text[start..<end], as: UTF8.self)
@@ -21,28 +21,33 @@ struct JournalReader {
 }
 
 /// One line of the journal.
-enum JournalLine: Hashable {
-  case record(byteCount: Int, checksum: UInt64, source: FileStamp?)
+package enum JournalLine: Hashable {
+  case record(byteCount: Int, checksum: UInt64, doubt: String?, source: FileStamp?)
   case skip(reason: String, source: FileStamp?)
   case end(byteCount: Int)
 
-  var text: String {
+  package var text: String {
     switch self {
-    case .record(let byteCount, let checksum, let source):
-      "+\t\(byteCount)\t\(checksum)\t\(Self.text(source))\n"
+    case .record(let byteCount, let checksum, let doubt, let source):
+      "+\t\(byteCount)\t\(checksum)\t\(Self.text(source))"
+        + (doubt.map { "\t" + Self.escaped($0) } ?? "") + "\n"
     case .skip(let reason, let source): "-\t\(Self.text(source))\t\(Self.escaped(reason))\n"
     case .end(let byteCount): "=\t\(byteCount)\n"
     }
   }
 
-  init?(_ line: some StringProtocol) {
-    let fields = line.split(separator: "\t", omittingEmptySubsequences: false)
+  package init?(_ line: some StringProtocol) {
+    // By bytes: Swift takes a tab with a mark behind it, and CR LF, for other characters.
+    let fields = line.utf8.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false)
+      .map { String(decoding: $0, as: UTF8.self) }
     switch (fields.first, fields.count) {
-    case ("+", 5):
+    case ("+", 5), ("+", 6):
       guard let byteCount = Int(fields[1]), byteCount > 0, let checksum = UInt64(fields[2]) else {
         return nil
       }
-      self = .record(byteCount: byteCount, checksum: checksum, source: Self.stamp(fields[3], fields[4]))
+      self = .record(
+        byteCount: byteCount, checksum: checksum, doubt: fields.count > 5 ? Self.unescaped(fields[5]) : nil,
+        source: Self.stamp(fields[3], fields[4]))
     case ("-", 4):
       self = .skip(reason: Self.unescaped(fields[3]), source: Self.stamp(fields[1], fields[2]))
     case ("=", 2):
@@ -62,22 +67,31 @@ enum JournalLine: Hashable {
   }
 
   private static func escaped(_ reason: String) -> String {
-    reason.replacing("\\", with: "\\\\").replacing("\n", with: "\\n").replacing("\t", with: "\\t")
-  }
-
-  private static func unescaped(_ text: some StringProtocol) -> String {
-    var result = ""
-    var afterBackslash = false
-    for character in text {
-      if afterBackslash {
-        result.append(character == "n" ? "\n" : character == "t" ? "\t" : character)
-        afterBackslash = false
-      } else if character == "\\" {
-        afterBackslash = true
-      } else {
-        result.append(character)
+    var bytes: [UInt8] = []
+    for byte in reason.utf8 {
+      switch byte {
+      case UInt8(ascii: "\\"): bytes += "\\\\".utf8
+      case UInt8(ascii: "\n"): bytes += "\\n".utf8
+      case UInt8(ascii: "\t"): bytes += "\\t".utf8
+      default: bytes.append(byte)
       }
     }
-    return result
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  private static func unescaped(_ text: String) -> String {
+    var bytes: [UInt8] = []
+    var afterBackslash = false
+    for byte in text.utf8 {
+      if afterBackslash {
+        bytes.append(byte == UInt8(ascii: "n") ? 0x0A : byte == UInt8(ascii: "t") ? 0x09 : byte)
+        afterBackslash = false
+      } else if byte == UInt8(ascii: "\\") {
+        afterBackslash = true
+      } else {
+        bytes.append(byte)
+      }
+    }
+    return String(decoding: bytes, as: UTF8.self)
   }
 }

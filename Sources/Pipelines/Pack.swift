@@ -1,5 +1,4 @@
 import Files
-import Glibc
 import Records
 
 /// Packs the images of a list into `output` and, beside it, the `.idx`.
@@ -8,12 +7,15 @@ import Records
 /// not grow with the list. Both files get their names only when whole; an interrupted run leaves
 /// `<output>.partial`, from which a run with `options.resume` goes on.
 ///
-/// - Throws: `FileError` where the list or the output cannot be read or written; `PipelineError`; and
-///   `CancellationError`. An image that cannot be packed is *not* an error: it is in the summary's `skipped`.
+/// - Throws: `FileError` where the list or the output cannot be read or written, where the root is moved or removed
+///   meanwhile, and where the disk fails; `PipelineError`; and `CancellationError`. An image that cannot be packed is
+///   *not* an error: it is in the summary's `skipped`.
 /// - Complexity: O(images); about `4 * jobs` images are in memory.
 public func pack(
   list: String, root: String, output: String, options: PackOptions, progress: (Progress) -> Void = { _ in }
 ) async throws -> PackSummary {
+  let lock = try OutputLock(prefix: output)
+  defer { withExtendedLifetime(lock) {} }
   let (staged, summary) = try await stagePack(
     list: list, root: root, output: output, options: options, progress: progress)
   try staged.publish()
@@ -27,20 +29,18 @@ func stagePack(
 ) async throws -> (staged: StagedRecords, summary: PackSummary) {
   let start = ContinuousClock.now
   try checkNames(outputs: [output, splitExtension(output).stem + ".idx"], inputs: [list])
-  let inspection = try ListInspection(list, part: options.part)
+  let inspection = try ListInspection(list, part: options.part, root: root)
   try Task.checkCancellation()
-  guard inspection.entryCount > 0 else {
-    throw PipelineError(.nothing("\(list): no line of the list can be used\(inspection.firstProblem)"))
-  }
-  if !isFolder(root) {
-    throw FileError(.system(call: "open", code: FileStamp(path: root) == nil ? ENOENT : ENOTDIR), path: root)
-  }
+  guard inspection.entryCount > 0 else { throw noList(list, inspection.firstProblem) }
+  let inputs = try InputRoot(root)
   let staged = try StagedRecords(
     output: output, key: "list=\(inspection.checksum) root=\(root) \(options.key)", resume: options.resume)
   do {
     var summary = PackSummary()
-    summary.warnings = inspection.warnings(root: root, options: options)
-    var run = PackRun(staged: staged, strict: options.strict, total: inspection.entryCount)
+    summary.warnings = inspection.warnings(options: options)
+    var run = PackRun(
+      staged: staged, strict: options.strict, isStrictInDoubt: options.strict && !options.keepDamaged,
+      total: inspection.entryCount)
     let resumed = try options.resume ? resume(staged, list: list, root: root, options: options) : nil
     if resumed == nil { try staged.begin() }
     var items = try ListItems(list, options: options)
@@ -52,7 +52,7 @@ func stagePack(
     } work: { item in
       switch item {
       case .entry(let entry):
-        let (packed, source) = try packImage(entry, root: root, options: options)
+        let (packed, source) = try packImage(entry, root: inputs, options: options)
         return PackedItem(id: entry.id, path: entry.path, packed: packed, source: source, isEntry: true)
       case .unusable(let skip):
         return PackedItem(
@@ -74,6 +74,7 @@ func stagePack(
     summary.records = run.records
     summary.bytes = staged.byteCount
     summary.skipped = run.skipped
+    summary.doubtful = run.doubtful
     let elapsed = ContinuousClock.now - start
     summary.seconds = elapsed / .seconds(1)
     return (staged, summary)
@@ -89,10 +90,36 @@ private func resume(_ staged: StagedRecords, list: String, root: String, options
   var items = try ListItems(list, options: options)
   return try staged.resume {
     while let item = try items.next() {
-      if case .entry(let entry) = item { return (entry.id, locate(entry.path, root: root)) }
+      if case .entry(let entry) = item { return (entry.id, locate(entry.path, root: root).file) }
     }
     return nil
   }
+}
+
+/// - Throws: where no line of the list can be used; `FileError`.
+package func checkIsList(_ list: String) throws {
+  var reader = try ListReader(list)
+  var firstProblem = "; it is empty"
+  var hasProblem = false
+  while let line = try reader.next() {
+    switch line {
+    case .entry: return
+    case .bad(let reason, let line, _):
+      if !hasProblem { firstProblem = "; line \(line): \(reason)" }
+      hasProblem = true
+    }
+  }
+  throw noList(list, firstProblem)
+}
+
+/// That no line of a list can be used: what the file is instead, where that is known, else what is wrong with a line.
+func noList(_ list: String, _ firstProblem: String) -> PipelineError {
+  let kind = (try? readStart(of: list, byteCount: 512)).flatMap { $0.isEmpty ? nil : fileKind($0.span) }
+  if let kind, !hasSameBytes(kind, "a text file") {
+    return PipelineError(
+      .nothing("\(list): this is \(kind), not a list: lines of index, label and path with tabs between"))
+  }
+  return PipelineError(.nothing("\(list): no line of the list can be used\(firstProblem)"))
 }
 
 /// What the workers hand to the writer.
@@ -147,10 +174,12 @@ struct ListItems: ~Copyable {
 private struct PackRun {
   let staged: StagedRecords
   let strict: Bool
+  let isStrictInDoubt: Bool
   let total: Int
   var records = 0
   var done = 0
   var skipped: [Skip] = []
+  var doubtful: [Skip] = []
 
   var progress: Progress { Progress(done: done, total: total, skipped: skipped.count) }
   var firstSkip: String { skipped.first.map { "\($0.path): \($0.reason)" } ?? "" }
@@ -158,15 +187,24 @@ private struct PackRun {
   mutating func take(_ item: PackedItem) throws {
     done += item.isEntry ? 1 : 0
     switch item.packed {
-    case .record(let frame, let checksum):
+    case .record(let frame, let checksum, let doubt):
+      try note(doubt, of: item.path)
       records += 1
-      try staged.append(frame: frame.span, checksum: checksum, id: item.id, source: item.source)
+      try staged.append(
+        frame: frame.span, checksum: checksum, doubt: doubt, id: item.id, source: item.source)
     case .skipped(let reason):
       let skip = Skip(path: item.path, reason: reason)
       if strict { throw PipelineError(.strict(skip)) }
       skipped.append(skip)
       if item.isEntry { try staged.skip(reason: reason, source: item.source) }
     }
+  }
+
+  private mutating func note(_ doubt: String?, of path: String) throws {
+    guard let doubt else { return }
+    let doubtful = Skip(path: path, reason: doubt)
+    if isStrictInDoubt { throw PipelineError(.strict(doubtful)) }
+    self.doubtful.append(doubtful)
   }
 
   /// Counts one entry of an earlier run, and the unusable lines before it.
@@ -179,7 +217,9 @@ private struct PackRun {
       case .entry(let entry):
         done += 1
         switch outcome {
-        case .record: records += 1
+        case .record(let doubt):
+          try note(doubt, of: entry.path)
+          records += 1
         case .skipped(let reason):
           let skip = Skip(path: entry.path, reason: reason)
           if strict { throw PipelineError(.strict(skip)) }

@@ -5,7 +5,7 @@ import Records
 /// What became of one list entry.
 enum Packed: Sendable {
   /// The framed record, ready to be appended.
-  case record([UInt8], checksum: UInt64)
+  case record([UInt8], checksum: UInt64, doubt: String?)
   case skipped(reason: String)
 }
 
@@ -13,16 +13,18 @@ enum Packed: Sendable {
 ///
 /// Follows `image_encode` of MXNet's im2rec.py: the square is cut before resizing, the short edge is resized also
 /// when that enlarges, one label is stored unless all are asked for.
-/// - Throws: where the machine lacks something, for example memory or open files: no image is at fault then.
-func packImage(_ entry: ListEntry, root: String, options: PackOptions) throws(FileError)
+/// - Throws: where the machine lacks something, for example memory or open files, where its disk fails, and where the
+///   root is gone: no image is at fault then.
+func packImage(_ entry: ListEntry, root: InputRoot, options: PackOptions) throws(FileError)
   -> (packed: Packed, source: FileStamp?)
 {
   do throws(FileError) {
     // A record holds less than 2^29 bytes; a pass-through of a larger file cannot succeed.
-    let file = try readFile(locate(entry.path, root: root), limit: maximumFileByteCount)
+    let file = try readFile(locate(entry.path, root: root.path).file, limit: maximumFileByteCount)
     return (pack(file.bytes, as: entry, options), file.stamp)
   } catch {
-    if error.isShortage { throw error }
+    if error.isOfMachine { throw error }
+    if error.isMissing { try root.check() }
     return (.skipped(reason: error.sentence), nil)
   }
 }
@@ -30,15 +32,16 @@ func packImage(_ entry: ListEntry, root: String, options: PackOptions) throws(Fi
 private func pack(_ file: [UInt8], as entry: ListEntry, _ options: PackOptions) -> Packed {
   do {
     var frame: [UInt8] = []
+    var doubt: ImageDoubt?
     let header = header(of: entry, options: options)
     if options.passThrough {
-      try checkWhole(file.span, options)
+      doubt = try checkWhole(file.span, options)
       try appendRecord(header, image: file.span, to: &frame)
     } else {
-      let image = try reencode(file.span, options: options)
+      let image = try reencode(file.span, options: options, doubt: &doubt)
       try appendRecord(header, image: image.span, to: &frame)
     }
-    return .record(frame, checksum: checksum(frame.span))
+    return .record(frame, checksum: checksum(frame.span), doubt: doubt?.description)
   } catch let error as ImageError {
     return .skipped(reason: error.description)
   } catch let error as RecordError {
@@ -49,12 +52,19 @@ private func pack(_ file: [UInt8], as entry: ListEntry, _ options: PackOptions) 
 }
 
 /// Damaged images are taken where that is asked for; what is no image at all never is.
-private func checkWhole(_ file: Span<UInt8>, _ options: PackOptions) throws(ImageError) {
+private func checkWhole(_ file: Span<UInt8>, _ options: PackOptions) throws(ImageError) -> ImageDoubt? {
   do throws(ImageError) {
-    try checkStructure(file, options.decoding)
+    switch options.check {
+    case .pixels: return try examine(file, options.decoding)
+    case .structure:
+      try checkStructure(file, options.decoding)
+      return nil
+    }
   } catch {
     switch error.reason {
-    case .truncated, .damaged: if !options.keepDamaged || file.count < 4 { throw error }
+    case .truncated, .damaged:
+      if !options.keepDamaged || file.count < 4 { throw error }
+      return ImageDoubt(error)
     default: throw error
     }
   }
@@ -64,16 +74,23 @@ let maximumFileByteCount = 1 << 30
 /// A record of the largest payload, split into parts at every fourth byte, is no longer than this.
 let maximumFrameByteCount = 1 << 31
 
-/// The path of a list entry's file. The field is taken as it is written; where no such file is there, the blanks
-/// round it are dropped, as MXNet's reader does.
-package func locate(_ path: String, root: String) -> String {
+/// The file of a list entry's path, and the path that leads there from the root.
+///
+/// The field is taken as it is written. Where no such file is there, the blanks round it are dropped, as MXNet's reader
+/// does; where none is there either, backslashes, which Windows writes, are read as slashes.
+package func locate(_ path: String, root: String) -> (file: String, path: String) {
   let full = join(root, path)
-  let isBlank: (Character) -> Bool = { $0 == " " || $0 == "\t" }
-  guard path.first.map(isBlank) == true || path.last.map(isBlank) == true, FileStamp(path: full) == nil else {
-    return full
-  }
-  let trimmed = path.drop(while: isBlank).reversed().drop(while: isBlank).reversed()
-  return join(root, String(trimmed))
+  let isBlank: (UInt8) -> Bool = { $0 == 0x20 || $0 == 0x09 }
+  let hasBlanks = path.utf8.first.map(isBlank) == true || path.utf8.last.map(isBlank) == true
+  let hasBackslashes = path.utf8.contains(UInt8(ascii: "\\"))
+  guard hasBlanks || hasBackslashes, FileStamp(path: full) == nil else { return (full, path) }
+  let trimmed = Substring(path.utf8.drop(while: isBlank)).utf8.reversed().drop(while: isBlank).reversed()
+  let bare = String(decoding: Array(trimmed), as: UTF8.self)
+  guard hasBackslashes, FileStamp(path: join(root, bare)) == nil else { return (join(root, bare), bare) }
+  let slashed = String(
+    decoding: bare.utf8.map { $0 == UInt8(ascii: "\\") ? UInt8(ascii: "/") : $0 }, as: UTF8.self)
+  return FileStamp(path: join(root, slashed)) == nil
+    ? (join(root, bare), bare) : (join(root, slashed), slashed)
 }
 
 private func header(of entry: ListEntry, options: PackOptions) -> ImageHeader {
@@ -83,8 +100,10 @@ private func header(of entry: ListEntry, options: PackOptions) -> ImageHeader {
   return ImageHeader(label: Float(entry.labels.first ?? 0), id: entry.id)
 }
 
-private func reencode(_ file: Span<UInt8>, options: PackOptions) throws(ImageError) -> [UInt8] {
-  let pixels = try decode(file, options.decoding)
+private func reencode(
+  _ file: Span<UInt8>, options: PackOptions, doubt: inout ImageDoubt?
+) throws(ImageError) -> [UInt8] {
+  let pixels = try decode(file, options.decoding, doubt: &doubt)
   let encoding: Encoding =
     switch options.encoding {
     case .jpg: .jpeg(quality: options.quality)

@@ -6,6 +6,13 @@ public struct PackOptions: Sendable {
   public enum Encoding: String, CaseIterable, Sendable { case jpg, png }
   /// What to do with a list line whose id an earlier line has: MXNet finds only one record of an id.
   public enum DuplicateIDs: Sendable { case skip, keep }
+  /// What is looked at in a file that is stored as it is.
+  public enum Check: Sendable {
+    /// All of it: the damage that decoding it would find.
+    case pixels
+    /// Its header and end, and a PNG's checksums; damage inside the data of a JPEG is not seen.
+    case structure
+  }
 
   /// Pixels of the shorter edge; `nil` keeps the size.
   public var resize: Int?
@@ -16,13 +23,14 @@ public struct PackOptions: Sendable {
   public var encoding = Encoding.jpg
   public var color = ColorMode.rgb
   public var filter = Filter.linear
-  /// Store the files' bytes as they are, without decoding them.
+  /// Store the files' bytes as they are.
   public var passThrough = false
+  public var check = Check.pixels
   /// Store all labels of a line that has several; otherwise only the first.
   public var packLabel = false
   /// Take images that are cut short or damaged as far as they can be decoded, as OpenCV does.
   public var keepDamaged = false
-  /// Stop at the first input that would be skipped.
+  /// Stop at the first input that would be skipped and, without `keepDamaged`, at the first doubtful one.
   public var strict = false
   /// Images in work at once.
   public var jobs = 1
@@ -41,7 +49,7 @@ public struct PackOptions: Sendable {
     """
     resize=\(resize ?? 0) crop=\(centerCrop) quality=\(quality) encoding=\(encoding.rawValue) \
     color=\(color.rawValue) filter=\(filter.rawValue) pass=\(passThrough) labels=\(packLabel) \
-    damaged=\(keepDamaged) pixels=\(maximumPixelCount) part=\(part.map { "\($0.index)/\($0.count)" } ?? "all") \
+    damaged=\(keepDamaged) check=\(check) pixels=\(maximumPixelCount) part=\(part.map { "\($0.index)/\($0.count)" } ?? "all") \
     duplicates=\(duplicateIDs)
     """
   }
@@ -51,7 +59,7 @@ public struct PackOptions: Sendable {
   }
 }
 
-/// An input that was left out, and why.
+/// An input that was left out, or taken in doubt, and why.
 public struct Skip: Codable, Hashable, Sendable {
   public let path: String
   public let reason: String
@@ -69,6 +77,8 @@ public struct PackSummary: Codable, Sendable {
   public var bytes = 0
   public var seconds = 0.0
   public var skipped: [Skip] = []
+  /// Packed images that a sound file does not look like; with `keepDamaged` also the damaged ones.
+  public var doubtful: [Skip] = []
   /// Things worth knowing that lost nothing: absolute paths, labels that do not occur, ...
   public var warnings: [String] = []
   /// Records found whole from an earlier run.
@@ -78,12 +88,16 @@ public struct PackSummary: Codable, Sendable {
 /// Why a run of a pipeline ended without a result; the description is a sentence for the user.
 public struct PipelineError: Error, Hashable, Sendable, CustomStringConvertible {
   public enum Reason: Hashable, Sendable {
-    /// `strict` was asked for, and this input would have been skipped.
+    /// `strict` was asked for, and this input would have been skipped, or is doubtful.
     case strict(Skip)
     /// There is nothing to make an output from.
     case nothing(String)
     /// Inputs that contradict each other or the options.
     case contradiction(String)
+    /// `strict` was asked for, and the class folders are hardly classes.
+    case layout(String)
+    /// Files of records that are hardly the parts of one, in their order.
+    case parts(String)
   }
   public let reason: Reason
 
@@ -92,7 +106,8 @@ public struct PipelineError: Error, Hashable, Sendable, CustomStringConvertible 
   public var description: String {
     switch reason {
     case .strict(let skip): "\(skip.path): \(skip.reason)"
-    case .nothing(let sentence), .contradiction(let sentence): sentence
+    case .nothing(let sentence), .contradiction(let sentence), .layout(let sentence), .parts(let sentence):
+      sentence
     }
   }
 }

@@ -24,17 +24,23 @@ public struct ScoringRun: Sendable {
   public private(set) var unexpected: [Truth.Rejection] = []
   /// Images each rule has joined.
   public private(set) var ruleCounts: [MatchRule: Int] = [:]
+  /// An output, and the image it was joined with, of each rule that takes other names for the same.
+  public private(set) var examples: [MatchRule: (output: String, image: String)] = [:]
+  /// Folders of the truth, each of which would make all names of outputs fit; none where there is one, or no such.
+  public private(set) var fittingFolders: [String] = []
 
   /// Reads the truth, and looks what outputs there are.
   ///
   /// - Parameters:
-  ///   - outputs: a folder of outputs or a file of JSON lines.
+  ///   - outputs: a folder of outputs, or a file of JSON lines, of one JSON array or of a table.
   ///   - truth: a list, records, a folder of class folders, a table or JSON lines.
   ///   - classes: a file of class names in label order; `nil` to take those of the truth, or numbers.
+  ///   - columns: which of the truth hold the image and the label; those of known names where nothing is said.
   /// - Throws: `TruthError`, `OutputError` where one of them cannot be read as a whole.
-  public init(outputs: String, truth: String, classes: String?) throws {
+  public init(outputs: String, truth: String, classes: String?, columns: TruthColumns = TruthColumns()) throws
+  {
     let list = try classes.map { try ClassList(file: $0) }
-    plan = try PredictionPlan(OutputSource(outputs), Truth(truth, classes: list))
+    plan = try PredictionPlan(outputs: outputs, truth: truth, classes: list, columns: columns)
   }
 
   /// Reads the outputs, joins them to the truth, and scores them.
@@ -55,6 +61,8 @@ public struct ScoringRun: Sendable {
     for item in ledger.unexpected { tally.addUnexpected(item.path) }
     unexpected = ledger.unexpected
     ruleCounts = ledger.ruleCounts
+    examples = ledger.examples
+    fittingFolders = ledger.fittingFolders
     return await tally.score(options.score, jobs: options.jobs)
   }
 

@@ -23,7 +23,7 @@ final class StagedRecords {
     rec = try StagedFile(output, keepingContents: resume)
     idx = try StagedFile(stem + ".idx")
     journal = try StagedFile(output + ".journal", keepingContents: resume)
-    header = "imrec journal 1\t\(key)\n"
+    header = "imrec journal 2\t\(key)\n"
   }
 
   private let header: String
@@ -37,11 +37,13 @@ final class StagedRecords {
     byteCount = 0
   }
 
-  func append(frame: Span<UInt8>, checksum: UInt64, id: UInt64, source: FileStamp?) throws(FileError) {
+  func append(
+    frame: Span<UInt8>, checksum: UInt64, doubt: String?, id: UInt64, source: FileStamp?
+  ) throws(FileError) {
     try rec?.append(frame)
     try idx?.append(RecordIndex.line(key: id, offset: byteCount))
     try journal?.append(
-      JournalLine.record(byteCount: frame.count, checksum: checksum, source: source).text)
+      JournalLine.record(byteCount: frame.count, checksum: checksum, doubt: doubt, source: source).text)
     byteCount += frame.count
     try checkpoint(every: 64)
   }
@@ -66,7 +68,7 @@ final class StagedRecords {
   /// - Returns: what became of the first entries, in the list's order.
   func resume(next: () throws -> (id: UInt64, path: String)?) throws -> [Resumed] {
     var lines = JournalReader(try wholeJournal())
-    guard lines.next() == Substring(header.dropLast()) else {
+    guard let first = lines.next(), hasSameBytes(first + "\n", header) else {
       try begin()
       return []
     }
@@ -106,7 +108,7 @@ final class StagedRecords {
     -> Resumed?
   {
     switch line {
-    case .record(let count, let expected, let source):
+    case .record(let count, let expected, let doubt, let source):
       guard source != nil, FileStamp(path: path) == source, count <= maximumFrameByteCount else {
         return nil
       }
@@ -114,7 +116,7 @@ final class StagedRecords {
       guard frame.count == count, checksum(frame.span) == expected else { return nil }
       try idx?.append(RecordIndex.line(key: id, offset: byteCount))
       byteCount += count
-      return .record
+      return .record(doubt: doubt)
     case .skip(let reason, let source):
       if FileStamp(path: path) == source { return .skipped(reason: reason) }
       return source == nil ? try stillUnreadable(path) : nil
@@ -128,7 +130,7 @@ final class StagedRecords {
       _ = try InputFile(path)
       return nil
     } catch {
-      if error.isShortage { throw error }
+      if error.isOfMachine { throw error }
       return .skipped(reason: error.sentence)
     }
   }

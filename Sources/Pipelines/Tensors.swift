@@ -35,7 +35,7 @@ public struct TensorSummary: Codable, Sendable {
 }
 
 /// Turns the records into arrays: `output`, of shape (N, C, H, W), and `<stem>-labels.npy`, of shape (N,), or
-/// (N, labels) where labels are packed.
+/// (N, labels) where labels are packed. As numpy.save does, it puts `.npy` behind an `output` that does not end so.
 ///
 /// Row for row equal to MXNet's ImageRecordIter at evaluation. Floats are those of the preset's `mean` and `std`;
 /// bytes are the pixels, as ImageRecordUInt8Iter has them.
@@ -47,9 +47,10 @@ public func writeTensors(
   var reader = try RecordReader(path)
   let byteCount = reader.byteCount
   var result = TensorSummary()
-  let (stem, suffix) = splitExtension(output)
+  try checkNames(outputs: [output], inputs: [path])
+  let output = output.hasByteSuffix(".npy") ? output : output + ".npy"
   result.images = output
-  result.labels = stem + "-labels" + suffix
+  result.labels = splitExtension(output).stem + "-labels.npy"
   try checkNames(outputs: [output, result.labels], inputs: [path])
   var images = try NumpyFile(
     output, element: options.type == .uint8 ? .uint8 : .float32, rowShape: options.preset.shape)

@@ -12,8 +12,11 @@ public struct Verification: Codable, Sendable {
   }
   /// Whole and damaged ones; 0 where no record begins anywhere in the file.
   public var records = 0
+  /// The doubtful ones among them.
   public var ok = 0
   public var bad: [Bad] = []
+  /// Whole records with an image that a sound file does not look like; with `keepDamaged` also damaged ones.
+  public var doubtful: [Bad] = []
   /// Records with labels and no image, which count as sound.
   public var labelRecords = 0
   /// Lines of the `.idx`; `nil` where there is none.
@@ -24,6 +27,8 @@ public struct Verification: Codable, Sendable {
 public struct VerifyOptions: Sendable {
   public var jobs = 1
   public var maximumPixelCount = DecodeOptions.standardMaximumPixelCount
+  /// A damaged image is doubtful, not bad, where pixels can be made of it.
+  public var keepDamaged = false
   /// Where to write the records that are whole, with an `.idx` beside it.
   public var salvage: String?
   /// Write the `.idx` anew from the records.
@@ -50,7 +55,8 @@ public func verify(
   var index = options.rebuildsIndex ? nil : try IndexCheck(indexPath)
   var salvage = try options.salvage.map { out throws(FileError) in try RecordOutput(out) }
   var rebuilt = options.rebuildsIndex ? try StagedFile(indexPath) : nil
-  let decoding = DecodeOptions(maximumPixelCount: options.maximumPixelCount)
+  let decoding = DecodeOptions(
+    keepDamaged: options.keepDamaged, maximumPixelCount: options.maximumPixelCount)
 
   var foundRecord = false
   do {
@@ -69,6 +75,9 @@ public func verify(
       } else {
         result.ok += 1
         if item.isLabelRecord { result.labelRecords += 1 }
+        if let doubt = item.doubt {
+          result.doubtful.append(.init(offset: item.offset, id: item.id, reason: doubt))
+        }
         if let record = item.record { try salvage?.append(record, key: item.id ?? 0) }
       }
       if let id = item.id {
@@ -100,6 +109,7 @@ private struct Judged: Sendable {
   let offset: Int
   var id: UInt64?
   var reason: String?
+  var doubt: String?
   var isLabelRecord = false
   /// Whether a record begins there, whole or not.
   var beginsRecord = true
@@ -122,7 +132,9 @@ private func judge(_ record: Record, _ decoding: DecodeOptions) -> Judged {
     guard !content.isLabelRecord else { return judged }
     do throws(ImageError) {
       guard content.imageByteCount > 0 else { throw ImageError(.empty) }
-      try content.withImage { (image) throws(ImageError) in _ = try decode(image, decoding) }
+      var doubt: ImageDoubt?
+      try content.withImage { (image) throws(ImageError) in _ = try decode(image, decoding, doubt: &doubt) }
+      judged.doubt = doubt?.description
     } catch {
       judged.reason = error.reason == .empty ? "the record has no image" : error.description
     }

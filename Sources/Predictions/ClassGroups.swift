@@ -6,7 +6,12 @@ import Files
 ///   A first row that names no class is a header.
 /// - Throws: `.file`; `.openQuote`; `.badGroup` for a row that names no class, one that came before, or no group.
 public func readClassGroups(_ path: String, of classes: ClassList) throws(TruthError) -> [String] {
-  let bytes = try readingTruth(path) { () throws(FileError) in try readFile(path, limit: 1 << 26).bytes }
+  let file = try readingTruth(path) { () throws(FileError) in try readFile(path, limit: 1 << 26).bytes }
+  if let kind = foreignKind(Array(file.prefix(4096))) {
+    throw TruthError(
+      .badGroup("this is \(kind); a table of classes and their groups is expected", line: 1), path: path)
+  }
+  let bytes = try utf8Bytes(of: file, path: path)
   let separator = bytes.contains(UInt8(ascii: "\t")) ? UInt8(ascii: "\t") : UInt8(ascii: ",")
   var rows = TableReader(bytes, separator: separator)
   var groups = [String?](repeating: nil, count: classes.count)

@@ -17,18 +17,17 @@ public struct ClassList: Hashable, Sendable {
     self.labels = labels
   }
 
-  /// Reads a class file: one name a line, in label order; LF or CRLF; a byte order mark is passed over.
+  /// Reads a class file: one name a line, in label order; LF or CRLF; UTF-8, or UTF-16 with its mark.
   ///
-  /// - Throws: `.file`; `.notUTF8`; `.emptyClassName`; `.repeatedClass`. An empty file is a list of no class.
+  /// - Throws: `.file`; `.otherKind`; `.encoding`; `.notUTF8`; `.emptyClassName`; `.repeatedClass`. An empty file is a
+  ///   list of no class.
   public init(file path: String) throws(TruthError) {
-    let bytes: [UInt8]
-    do throws(FileError) {
-      bytes = try readFile(path, limit: 1 << 26).bytes
-    } catch {
-      throw TruthError(.file(error), path: path)
+    let bytes = try readingTruth(path) { () throws(FileError) in try readFile(path, limit: 1 << 26).bytes }
+    if let kind = foreignKind(Array(bytes.prefix(4096))) {
+      throw TruthError(.foreignClassList(kind), path: path)
     }
     var names: [String] = []
-    for (index, line) in nameLines(bytes).enumerated() {
+    for (index, line) in nameLines(try utf8Bytes(of: bytes, path: path)).enumerated() {
       guard let name = String(validating: line, as: UTF8.self) else {
         throw TruthError(.notUTF8(line: index + 1), path: path)
       }
@@ -51,4 +50,11 @@ public struct ClassList: Hashable, Sendable {
   public var count: Int { names.count }
 
   func label(of name: [UInt8]) -> Int? { labels[name] }
+
+  /// The first name that a person would take for this one: it differs in Unicode form or in case.
+  func lookalike(of name: String) -> String? {
+    // String's own equality, which takes all forms of a character for one, is what is asked for here.
+    let folded = name.lowercased()
+    return names.first { $0.lowercased() == folded && !hasSameBytes($0, name) }
+  }
 }

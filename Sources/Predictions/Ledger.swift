@@ -42,6 +42,13 @@ public struct Ledger: Sendable {
   public private(set) var ruleCounts: [MatchRule: Int] = [:]
   /// Outputs that count for no image, by the reason.
   public private(set) var unexpected: [Truth.Rejection] = []
+  /// Names of outputs that fit no image.
+  private var strangers: [[UInt8]] = []
+  private var hasLookedForLookalikes = false
+  /// The first output that was joined by a rule which takes other names for the same, and its image.
+  public private(set) var examples: [MatchRule: (output: String, image: String)] = [:]
+  /// Folders of the truth, each of which would make all names of outputs fit; none where there is one, or no such.
+  public private(set) var fittingFolders: [String] = []
 
   public init(_ plan: PredictionPlan) {
     self.plan = plan
@@ -61,6 +68,7 @@ public struct Ledger: Sendable {
     for entry in bars.keys { states[entry] = .barred }
     (reasons, unexpected, ruleCounts, pools) = ([], [], [:], [:])
     (scoredCount, rowCount, caltechNameCount) = (0, 0, 0)
+    (strangers, examples) = ([], [:])
     if plan.mode == .byCaltechName {
       for entry in states.indices.reversed() where states[entry] == .missing {
         pools[plan.truth.labels[entry], default: []].append(entry)
@@ -111,12 +119,20 @@ public struct Ledger: Sendable {
       }
     case .byName:
       if case .entry(let entry, let rule) = row.match {
-        if states[entry] == .missing { ruleCounts[rule, default: 0] += 1 }
+        if states[entry] == .missing {
+          ruleCounts[rule, default: 0] += 1
+          if rule == .stem || rule == .spelling || rule == .folder, examples[rule] == nil {
+            examples[rule] = (plan.name(row) ?? plan.origin(row), plan.truth.path(entry))
+          }
+        }
         return entry
       }
       // It belongs to an image that is invalid, whatever it says.
       if case .rejected = row.match { return nil }
-      if let name = plan.nameBytes(row), caltechLabel(name.span) != nil { caltechNameCount += 1 }
+      if let name = plan.nameBytes(row) {
+        if caltechLabel(name.span) != nil { caltechNameCount += 1 }
+        if !hasLookedForLookalikes { strangers.append(name) }
+      }
     case .byCaltechName:
       if case .rejected = row.match { return nil }
       guard let name = plan.nameBytes(row), let label = caltechLabel(name.span) else { break }
@@ -189,6 +205,20 @@ public struct Ledger: Sendable {
   public mutating func endPass() throws(OutputError) -> Bool {
     if plan.mode == .byOrder && rowCount != plan.truth.count {
       throw OutputError(.orderUnknown(lines: rowCount, images: plan.truth.count), path: plan.source.path)
+    }
+    if plan.mode == .byName && !hasLookedForLookalikes {
+      hasLookedForLookalikes = true
+      let images = states.indices.filter { states[$0] == .missing }
+      let alike = Lookalikes(
+        plan.truth, images: images, outputs: strangers, folderCount: plan.source.commonFolderCount)
+      fittingFolders = alike.folders
+      if !alike.matches.isEmpty {
+        plan = plan.adding(alike.matches)
+        bars.merge(contradictions) { $1 }
+        contradictions = [:]
+        startPass()
+        return true
+      }
     }
     if plan.mode == .byName && caltechNameCount > 0 && ruleCounts.isEmpty {
       plan = plan.byCaltechName()

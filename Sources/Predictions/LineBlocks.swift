@@ -22,19 +22,52 @@ struct LineBlock: Sendable {
   }
 }
 
+/// Why a file cannot be read to its end.
+enum LineError: Error {
+  case file(FileError)
+  /// The file is one JSON array, which breaks off or goes wrong at a byte of the file.
+  case array(JSONFault)
+}
+
 /// Reads a file of lines in blocks of about 1 MiB, whatever its size.
+///
+/// A file that is one JSON array is read as if each of its elements stood on a line of its own.
 struct LineBlocks: ~Copyable {
   private static let blockByteCount = 1 << 20
-  /// A longer line is held to be no line.
+  /// A longer line, or element, is held to be none.
   private static let maximumLineByteCount = 1 << 24
 
   private let file: InputFile
   private var offset = 0
   private var line = 1
-  /// The start of a line whose end is not yet read.
+  /// The start of a line whose end is not yet read; of an array what is read and not yet handed out.
   private var rest: [UInt8] = []
+  /// `nil` for a file of lines.
+  private var array: ArrayPlace?
 
-  init(_ path: String) throws(FileError) { file = try InputFile(path) }
+  private struct ArrayPlace {
+    /// In `rest`.
+    var cursor = 0
+    var isOpen = false
+    var isClosed = false
+  }
+
+  init(_ path: String) throws(LineError) {
+    let isArray = try Self.reading { () throws(FileError) in
+      isJSONArray(try readStart(of: path, byteCount: 4096))
+    }
+    file = try Self.reading { () throws(FileError) in try InputFile(path) }
+    array = isArray ? ArrayPlace() : nil
+  }
+
+  private static func reading<Result: ~Copyable>(_ body: () throws(FileError) -> Result) throws(LineError)
+    -> Result
+  {
+    do throws(FileError) { return try body() } catch { throw .file(error) }
+  }
+
+  /// What a line is called: that of an array is an element of it.
+  var unit: String { array == nil ? "line" : "element" }
 
   var byteCount: Int { file.byteCount }
   /// How many bytes the blocks so far have.
@@ -49,38 +82,140 @@ struct LineBlocks: ~Copyable {
     }
   }
 
-  /// - Throws: `.tooLarge` for a line of more than 16 MiB; `.changed` at the end if somebody wrote to the file.
-  mutating func next() throws(FileError) -> LineBlock? {
+  /// - Throws: `.tooLarge` for a line of more than 16 MiB; `.changed` at the end if somebody wrote to the file;
+  ///   `.array` where the one JSON array that the file is ends too early, or has something behind it.
+  mutating func next() throws(LineError) -> LineBlock? {
+    if array != nil { return try nextElements() }
+    do throws(FileError) {
+      return try nextLines()
+    } catch {
+      throw .file(error)
+    }
+  }
+
+  private mutating func nextLines() throws(FileError) -> LineBlock? {
     var bytes = rest
     rest = []
     while offset < file.byteCount {
       let start = bytes.count
-      let count = min(max(Self.blockByteCount - start, Self.blockByteCount / 4), file.byteCount - offset)
-      bytes.append(contentsOf: repeatElement(0, count: count))
-      guard try read(count, to: &bytes, at: start) == count else {
-        throw FileError(.changed, path: file.path)
-      }
-      offset += count
+      try readMore(to: &bytes, about: max(Self.blockByteCount - start, Self.blockByteCount / 4))
       if offset == file.byteCount { break }
       if let end = lastLineFeed(in: bytes.span, from: start) {
         rest = Array(bytes[(end + 1)...])
         bytes.removeLast(bytes.count - end - 1)
         break
       }
-      guard bytes.count <= Self.maximumLineByteCount else {
-        throw FileError(
-          .tooLarge(byteCount: bytes.count, limit: Self.maximumLineByteCount),
-          path: "\(file.path) line \(line)")
-      }
+      try checkLength(bytes.count)
     }
-    if bytes.isEmpty {
-      if file.isUnchanged() { return nil }
-      throw FileError(.changed, path: file.path)
-    }
+    if bytes.isEmpty { return try end() }
     let block = LineBlock(bytes: bytes, firstLine: line)
     line += countLineFeeds(in: bytes.span)
     return block
   }
+
+  private mutating func readMore(to bytes: inout [UInt8], about wanted: Int) throws(FileError) {
+    let start = bytes.count
+    let count = min(wanted, file.byteCount - offset)
+    bytes.append(contentsOf: repeatElement(0, count: count))
+    guard try read(count, to: &bytes, at: start) == count else {
+      throw FileError(.changed, path: file.path)
+    }
+    offset += count
+  }
+
+  private func checkLength(_ byteCount: Int) throws(FileError) {
+    guard byteCount > Self.maximumLineByteCount else { return }
+    throw FileError(
+      .tooLarge(byteCount: byteCount, limit: Self.maximumLineByteCount),
+      path: "\(file.path) \(unit) \(line)")
+  }
+
+  private func end() throws(FileError) -> LineBlock? {
+    if file.isUnchanged() { return nil }
+    throw FileError(.changed, path: file.path)
+  }
+
+  private mutating func nextElements() throws(LineError) -> LineBlock? {
+    var bytes: [UInt8] = []
+    let first = line
+    while bytes.count < Self.blockByteCount, let element = try nextElement() {
+      // Line ends stand between JSON's signs only, where a blank means the same.
+      for byte in rest[element] { bytes.append(byte == 0x0A || byte == 0x0D ? 0x20 : byte) }
+      bytes.append(0x0A)
+      line += 1
+    }
+    if !bytes.isEmpty { return LineBlock(bytes: bytes, firstLine: first) }
+    do throws(FileError) { return try end() } catch { throw .file(error) }
+  }
+
+  /// Where the next element stands in `rest`; `nil` behind the last.
+  private mutating func nextElement() throws(LineError) -> Range<Int>? {
+    while true {
+      var place = array ?? ArrayPlace()
+      do throws(JSONFault) {
+        let element = try Self.element(in: rest.span, &place, isFirst: line == 1)
+        // A number may go on behind what is read.
+        if let element, element.upperBound < rest.count || offset == file.byteCount {
+          array = place
+          return element
+        }
+        if element == nil, offset == file.byteCount {
+          array = place
+          return nil
+        }
+      } catch {
+        if offset == file.byteCount {
+          throw .array(JSONFault(error.reason, offset: offset - rest.count + error.offset))
+        }
+      }
+      do throws(FileError) {
+        var bytes: [UInt8] = []
+        swap(&bytes, &rest)
+        bytes.removeFirst(array?.cursor ?? 0)
+        array?.cursor = 0
+        try checkLength(bytes.count)
+        try readMore(to: &bytes, about: Self.blockByteCount)
+        rest = bytes
+      } catch {
+        throw .file(error)
+      }
+    }
+  }
+
+  private static func element(in bytes: Span<UInt8>, _ place: inout ArrayPlace, isFirst: Bool)
+    throws(JSONFault) -> Range<Int>?
+  {
+    var scanner = JSONScanner(at: place.cursor)
+    defer { place.cursor = scanner.cursor }
+    scanner.skipBlanks(bytes)
+    if !place.isOpen {
+      guard scanner.skip(UInt8(ascii: "["), bytes) else { throw scanner.fault("'['", bytes) }
+      place.isOpen = true
+      scanner.skipBlanks(bytes)
+    }
+    if !place.isClosed, scanner.skip(UInt8(ascii: "]"), bytes) {
+      place.isClosed = true
+      scanner.skipBlanks(bytes)
+    }
+    if place.isClosed {
+      guard scanner.cursor == bytes.count else { throw scanner.fault("the end of the text", bytes) }
+      return nil
+    }
+    if !isFirst {
+      guard scanner.skip(UInt8(ascii: ","), bytes) else { throw scanner.fault("',' or ']'", bytes) }
+      scanner.skipBlanks(bytes)
+    }
+    let start = scanner.cursor
+    try scanner.skipValue(bytes)
+    return start..<scanner.cursor
+  }
+}
+
+/// Whether a file is one array of objects, arrays or names by its first bytes: no line of probabilities begins like that.
+private func isJSONArray(_ start: [UInt8]) -> Bool {
+  var signs = start.lazy.filter { $0 != 0x20 && $0 != 0x0A && $0 != 0x0D && $0 != 0x09 }.makeIterator()
+  guard signs.next() == UInt8(ascii: "["), let second = signs.next() else { return false }
+  return [UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: "\"")].contains(second)
 }
 
 func firstLineFeed(in bytes: Span<UInt8>, from start: Int) -> Int? {

@@ -10,6 +10,12 @@ public enum MatchRule: Int, CaseIterable, Sendable, CustomStringConvertible {
   case fileName
   /// The output is named by the id of a list line or a record.
   case id
+  /// The truth names its images without the suffixes of their files: `a/b`, and an output for `a/b.jpg`.
+  case stem
+  /// The names differ in Unicode form, in upper and lower case, or in which way the slashes lean, and in nothing else.
+  case spelling
+  /// All names fit when one folder of the truth is put in front of them.
+  case folder
   /// The lines name no image and are as many as the images of the truth, in the same order.
   case order
   /// Nothing else matched a single output, and the names begin with Caltech-256's class number.
@@ -21,6 +27,9 @@ public enum MatchRule: Int, CaseIterable, Sendable, CustomStringConvertible {
     case .pathEnd: "end of the path"
     case .fileName: "unique file name"
     case .id: "id"
+    case .stem: "path, the truth without suffixes"
+    case .spelling: "name spelt in another way"
+    case .folder: "name with a folder put in front"
     case .order: "order of the lines"
     case .caltech: "class number of the Caltech name (NNN_MMMM)"
     }
@@ -47,6 +56,8 @@ final class Matcher: Sendable {
   private let outputPrefixCount: Int
   private let byPath, byPathStem, byName, byNameStem: Lazy<NameIndex>
   private let byID: Lazy<[UInt64: Int]>
+  /// Matches of names that no rule joins.
+  private let additions: [[UInt8]: Match]
 
   init(_ truth: Truth, outputPrefixCount: Int) {
     let paths = truth.paths + truth.rejectedPaths
@@ -62,7 +73,20 @@ final class Matcher: Sendable {
     byName = Lazy { NameIndex(paths) { paths.fileName(paths.range($0)) } }
     byNameStem = Lazy { NameIndex(paths) { paths.stem(paths.fileName(paths.range($0))) } }
     byID = Lazy { Self.idTable(ids) }
+    additions = [:]
   }
+
+  private init(_ other: Matcher, _ additions: [[UInt8]: Match]) {
+    (paths, imageCount, hasIDs) = (other.paths, other.imageCount, other.hasIDs)
+    (prefixCount, outputPrefixCount) = (other.prefixCount, other.outputPrefixCount)
+    (byPath, byPathStem, byName, byNameStem) = (
+      other.byPath, other.byPathStem, other.byName, other.byNameStem
+    )
+    byID = other.byID
+    self.additions = additions
+  }
+
+  func adding(_ additions: [[UInt8]: Match]) -> Matcher { Matcher(self, additions) }
 
   /// An id that several lines have names none of them: -1.
   private static func idTable(_ ids: [UInt64]) -> [UInt64: Int] {
@@ -75,8 +99,25 @@ final class Matcher: Sendable {
   func match(_ name: Span<UInt8>, isID: Bool) -> Match {
     let rest = restRange(name)
     if isID, let found = matchID(name.extracting(rest)) { return found }
-    return matchName(name) ?? matchID(name.extracting(rest))
+    let match =
+      matchName(name) ?? matchID(name.extracting(rest)) ?? matchStem(name)
       ?? .none("the truth has no image of this name")
+    guard !additions.isEmpty, case .none = match else { return match }
+    return additions[unsafe name.withUnsafeBufferPointer { unsafe Array($0) }] ?? match
+  }
+
+  /// Looks the name up without its suffix, if that is an image's, among images that have none.
+  private func matchStem(_ name: Span<UInt8>) -> Match? {
+    let bytes = unsafe name.withUnsafeBufferPointer { unsafe Array($0) }
+    guard hasImageSuffix(bytes), let dot = bytes.lastIndex(of: UInt8(ascii: ".")) else { return nil }
+    let stem = name.extracting(0..<dot)
+    let rest = restRange(stem)
+    for part in [0..<dot, rest] {
+      guard let match = matchPath(stem.extracting(part), stems: false) else { continue }
+      if case .entry(let entry, _) = match { return .entry(entry, .stem) }
+      return match
+    }
+    return nil
   }
 
   private func matchName(_ name: Span<UInt8>) -> Match? {
@@ -117,8 +158,8 @@ final class Matcher: Sendable {
   }
 
   /// Looks up the path and each end of it that begins behind a slash.
-  private func matchPath(_ name: Span<UInt8>) -> Match? {
-    for index in [byPath, byPathStem] {
+  private func matchPath(_ name: Span<UInt8>, stems: Bool = true) -> Match? {
+    for index in stems ? [byPath, byPathStem] : [byPath] {
       var start = 0
       // No path of this world has more folders; names that were made to cost time have.
       for _ in 0..<64 {

@@ -36,10 +36,10 @@ public struct OutputBatches: ~Copyable {
   }
 
   private static func open(_ path: String) throws(OutputError) -> LineBlocks {
-    do throws(FileError) {
+    do throws(LineError) {
       return try LineBlocks(path)
     } catch {
-      throw OutputError(.file(error), path: path)
+      throw OutputError(lines: error, path: path)
     }
   }
 
@@ -51,12 +51,12 @@ public struct OutputBatches: ~Copyable {
       cursor = range.upperBound
       return OutputBatch(content: .files(range), fraction: Double(cursor) / Double(fileCount))
     }
-    do throws(FileError) {
+    do throws(LineError) {
       guard let block = try lines?.next() else { return nil }
       let total = max(1, lines?.byteCount ?? 1)
       return OutputBatch(content: .lines(block), fraction: Double(lines?.doneByteCount ?? 0) / Double(total))
     } catch {
-      throw OutputError(.file(error), path: source.path)
+      throw OutputError(lines: error, path: source.path)
     }
   }
 }

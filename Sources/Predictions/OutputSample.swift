@@ -7,7 +7,11 @@ struct OutputSample {
   private var unnamedCount = 0
   private var namedCount = 0
   private let source: OutputSource
+  /// The first line that could not be read.
+  private var firstFault: (line: Int, sentence: String)?
+  private var faultCount = 0
 
+  /// - Throws: `.file`; `.noPrediction` where there are lines, and not one of the sample can be read.
   init(_ source: OutputSource, _ classes: ClassList?) throws(OutputError) {
     self.source = source
     var parser = PredictionParser(classes: classes, classCount: nil)
@@ -26,21 +30,41 @@ struct OutputSample {
       var batches = try OutputBatches(source)
       while namedCount + unnamedCount < Self.lineCount, let batch = try batches.next() {
         guard case .lines(let block) = batch.content else { break }
-        block.forEachLine { _, bytes in
-          if namedCount + unnamedCount < Self.lineCount { add(bytes, &parser) }
+        block.forEachLine { line, bytes in
+          if namedCount + unnamedCount < Self.lineCount { add(line: bytes, line, &parser) }
         }
+        if faultCount >= Self.lineCount { break }
+      }
+      if let firstFault, namedCount + unnamedCount == 0 {
+        throw OutputError(
+          .noPrediction(lines: faultCount, first: firstFault.line, fault: firstFault.sentence),
+          path: source.path)
       }
     }
+  }
+
+  private mutating func add(line: Span<UInt8>, _ number: Int, _ parser: inout PredictionParser) {
+    do throws(PredictionFault) {
+      if let content = try source.parse(line: line, number: number, &parser) { add(content, parser) }
+    } catch {
+      if parser.nameRank != nil {
+        namedCount += 1
+      } else {
+        faultCount += 1
+        if firstFault == nil { firstFault = (number, error.description) }
+      }
+    }
+    _ = parser.takeValues()
   }
 
   private mutating func add(_ bytes: Span<UInt8>, _ parser: inout PredictionParser) {
     var scanner = JSONScanner()
     let content = try? parser.parse(bytes, &scanner)
     _ = parser.takeValues()
-    guard let content else {
-      if parser.nameRank != nil { namedCount += 1 }
-      return
-    }
+    if let content { add(content, parser) } else if parser.nameRank != nil { namedCount += 1 }
+  }
+
+  private mutating func add(_ content: PredictionContent, _ parser: PredictionParser) {
     if parser.nameRank == nil { unnamedCount += 1 } else { namedCount += 1 }
     if case .probabilities(let count) = content { lengths[count, default: 0] += 1 }
   }
@@ -73,20 +97,21 @@ struct OutputSample {
     var largest = -1
     var parser = PredictionParser(classes: nil, classCount: nil)
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
-    func look(_ bytes: Span<UInt8>) {
-      var scanner = JSONScanner()
-      if case .label(let label)? = try? parser.parse(bytes, &scanner) { largest = max(largest, label) }
+    func look(_ content: PredictionContent?) {
+      if case .label(let label)? = content { largest = max(largest, label) }
       _ = parser.takeValues()
     }
     var batches = try OutputBatches(source)
     while let batch = try batches.next() {
       switch (batch.content, source.kind) {
-      case (.lines(let block), _): block.forEachLine { _, bytes in look(bytes) }
+      case (.lines(let block), _):
+        block.forEachLine { line, bytes in look(try? source.parse(line: bytes, number: line, &parser)) }
       case (.files(let range), .folder(let folder)):
         for index in range {
           guard let count = try? folder.read(index, into: &buffer) else { continue }
           let bytes = buffer
-          look(bytes.span.extracting(0..<count))
+          var scanner = JSONScanner()
+          look(try? parser.parse(bytes.span.extracting(0..<count), &scanner))
         }
       case (.files, .lines): break
       }

@@ -1,6 +1,6 @@
 import Files
 
-/// Where the outputs of a run are: a folder of files, or one file of JSON lines.
+/// Where the outputs of a run are: a folder of files, or one file of JSON lines, of one JSON array, or of a table.
 public struct OutputSource: Sendable {
   enum Kind: Sendable {
     case folder(OutputFolder)
@@ -8,31 +8,97 @@ public struct OutputSource: Sendable {
   }
   let kind: Kind
   public let path: String
+  /// The header of a file that is a table.
+  private(set) var table: OutputTable?
+  /// What the lines are called: "line", or "element" of an array.
+  let unit: String
 
   /// Looks what there is; a folder is walked, no output is read.
   ///
   /// - Parameter path: a folder, in which (and below) the files `<name>.out` are outputs, where there are none, those
-  ///   named `<name>.json`; or a file of JSON lines.
+  ///   named `<name>.json`; or a file.
+  /// - Throws: `.file`; `.otherKind` for a file that is none of these by its first bytes.
   public init(_ path: String) throws(OutputError) {
     self.path = path
-    do throws(FileError) {
-      guard isFolder(path) else {
-        _ = try InputFile(path)
-        kind = .lines(path)
-        return
-      }
-      let folder = try OutputFolder(path)
+    if let folder = try Self.folder(path) {
       // Batch transform of one file of many records gives one output with a line for each.
       if folder.files.count == 1, case let file = join(path, folder.files.text(0)),
-        try Self.holdsSeveralLines(file)
+        Self.holdsSeveralLines(file)
       {
         kind = .lines(file)
+        (table, unit) = try Self.look(at: file)
       } else {
-        kind = .folder(folder)
+        (kind, unit) = (.folder(folder), "line")
       }
+    } else {
+      kind = .lines(path)
+      (table, unit) = try Self.look(at: path)
+    }
+  }
+
+  private static func folder(_ path: String) throws(OutputError) -> OutputFolder? {
+    do throws(FileError) {
+      return isFolder(path) ? try OutputFolder(path) : nil
     } catch {
       throw OutputError(.file(error), path: path)
     }
+  }
+
+  /// What the lines of a file are, by its first bytes.
+  private static func look(at file: String) throws(OutputError) -> (OutputTable?, unit: String) {
+    let start: [UInt8]
+    do throws(FileError) {
+      start = try readStart(of: file, byteCount: 1 << 20)
+    } catch {
+      throw OutputError(.file(error), path: file)
+    }
+    let first = Array(start.prefix(4096))
+    if let kind = foreignKind(first) ?? wideEncoding(first).map({ "text in \($0)" }) {
+      throw OutputError(.otherKind(kind), path: file)
+    }
+    let table = OutputTable(start)
+    do throws(LineError) {
+      return (table, try LineBlocks(file).unit)
+    } catch {
+      throw OutputError(lines: error, path: file)
+    }
+  }
+
+  /// The classes that a table has a column for each, if it is one.
+  func tableClasses() throws(OutputError) -> ClassList? { try table?.classes(path: path) }
+
+  /// The same outputs; of a table the columns are joined with the classes.
+  func joined(with classes: ClassList?) throws(OutputError) -> OutputSource {
+    var source = self
+    source.table = try table?.joined(with: classes, path: path)
+    return source
+  }
+
+  /// Reads a line: an object, an array, a label, or a row of the table.
+  ///
+  /// - Returns: `nil` for the table's header.
+  /// - Throws: what is wrong with it; nothing is then added to the parser's values.
+  func parse(line bytes: Span<UInt8>, number: Int, _ parser: inout PredictionParser) throws(PredictionFault)
+    -> PredictionContent?
+  {
+    if let table {
+      return number == table.headerLine ? nil : try parser.parse(row: bytes, of: table)
+    }
+    let start = parser.values.count
+    var scanner = JSONScanner()
+    let content = try parser.parse(bytes, &scanner)
+    scanner.skipBlanks(bytes)
+    if scanner.cursor < bytes.count {
+      parser.values.removeLast(parser.values.count - start)
+      throw PredictionFault(.json(scanner.fault("the end of the line", bytes)))
+    }
+    return content
+  }
+
+  /// How many folders all outputs are in, one below the other.
+  var commonFolderCount: Int {
+    guard case .folder(let folder) = kind, folder.files.count > 0 else { return 0 }
+    return folder.files[0].prefix(folder.commonFolderByteCount).count { $0 == UInt8(ascii: "/") }
   }
 
   /// How many outputs there are; `nil` for lines, which are counted while they are read.
@@ -59,8 +125,8 @@ public struct OutputSource: Sendable {
     }
   }
 
-  private static func holdsSeveralLines(_ path: String) throws(FileError) -> Bool {
-    do throws(FileError) {
+  private static func holdsSeveralLines(_ path: String) -> Bool {
+    do throws(LineError) {
       var blocks = try LineBlocks(path)
       var count = 0
       while count < 2, let block = try blocks.next() { block.forEachLine { _, _ in count += 1 } }

@@ -12,7 +12,8 @@ public struct PredictionFault: Error, Hashable, Sendable, CustomStringConvertibl
     case sumBeyondDouble
     /// A label that is no whole number from 0, or is on no class list.
     case unknownLabel(String, classCount: Int?)
-    case unknownClass(String)
+    /// A name that is on no class list; the one on it that looks like it, if there is one.
+    case unknownClass(String, lookalike: String?)
     /// Several predictions stand in the output of one image.
     case several
     /// Two outputs of the same image that say different things.
@@ -37,7 +38,8 @@ public struct PredictionFault: Error, Hashable, Sendable, CustomStringConvertibl
     case .unknownLabel(let label, let count?) where count > 0:
       "label \(label) is unknown; a whole number from 0 to \(count - 1) is expected"
     case .unknownLabel(let label, _): "label \(label) is unknown; a whole number from 0 is expected"
-    case .unknownClass(let name): "class \"\(name)\" is not on the class list"
+    case .unknownClass(let name, let other):
+      "class \"\(name)\" is not on the class list" + (other.map { ", where \"\($0)\" looks like it" } ?? "")
     case .several: "it holds several predictions; one image has one"
     case .contradiction(let other): "another output of the same image, \(other), says something else"
     case .file(let sentence): sentence

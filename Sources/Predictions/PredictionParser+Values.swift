@@ -86,9 +86,15 @@ extension PredictionParser {
       let text = shown(bytes, start..<min(scanner.cursor, start + 40))
       throw PredictionFault(.unknownLabel(text, classCount: classCount))
     }
-    if let label = classes?.label(of: word) { return .label(label) }
-    if let label = wholeNumber(word), isKnown(label) { return .label(label) }
-    throw PredictionFault(.unknownClass(shown(word.prefix(200))))
+    return try label(text: word)
+  }
+
+  /// The class that a text names, or whose label it is.
+  func label(text: [UInt8]) throws(PredictionFault) -> PredictionContent {
+    if let label = classes?.label(of: text) { return .label(label) }
+    if let label = wholeNumber(text), isKnown(label) { return .label(label) }
+    let name = shown(text.prefix(200))
+    throw PredictionFault(.unknownClass(name, lookalike: classes?.lookalike(of: name)))
   }
 
   private func isKnown(_ label: Int) -> Bool {

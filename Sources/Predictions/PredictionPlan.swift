@@ -18,11 +18,30 @@ public struct PredictionPlan: Sendable {
   /// What a name in an output is looked up in; `nil` where classes are only numbers.
   private let namedClasses: ClassList?
 
+  /// Looks what there is, reads the truth, and plans.
+  ///
+  /// - Parameters:
+  ///   - outputs: a folder of outputs, or a file.
+  ///   - truth: a list, records, a folder of class folders, a table or JSON lines.
+  ///   - classes: `nil` to take those that a table of outputs has columns for, those of the truth, or numbers.
+  ///   - columns: of the truth.
+  /// - Throws: `TruthError`, `OutputError` where one of them cannot be read as a whole.
+  public init(outputs: String, truth: String, classes: ClassList?, columns: TruthColumns = TruthColumns())
+    throws
+  {
+    let source = try OutputSource(outputs)
+    var list = classes
+    if list == nil { list = try source.tableClasses() }
+    try self.init(source, try Truth(truth, classes: list, columns: columns))
+  }
+
   /// Looks at a sample of the outputs, to learn how many classes there are where no list says it, and whether lines
   /// name their images.
   ///
-  /// - Throws: `.orderMeansNothing`; `.file` where lines cannot be read.
-  public init(_ source: OutputSource, _ truth: Truth) throws(OutputError) {
+  /// - Throws: `OutputError`: `.orderMeansNothing`, `.unclearTable`, `.noPrediction`, `.file` where lines cannot be read;
+  ///   `TruthError`: `.unknownHeader` where a table's first row is neither known names nor an image with an output.
+  public init(_ outputs: OutputSource, _ truth: Truth) throws {
+    let source = try outputs.joined(with: truth.classes)
     let commonCount = if case .folder(let folder) = source.kind { folder.commonFolderByteCount } else { 0 }
     let matcher = Matcher(truth, outputPrefixCount: commonCount)
     let sample = try OutputSample(source, truth.classes)
@@ -35,6 +54,19 @@ public struct PredictionPlan: Sendable {
       throw OutputError(.orderMeansNothing, path: source.path)
     }
     self.init(source, truth, classes, sample.rowLength(truth), mode, matcher)
+    if let undecided = truth.undecided, mode == .byName, try !hasOutput(undecided.path) {
+      throw undecided.error
+    }
+  }
+
+  /// Whether an output belongs to the image of the truth that has this path.
+  private func hasOutput(_ path: [UInt8]) throws(OutputError) -> Bool {
+    guard let entry = (0..<truth.count).first(where: { truth.paths[$0].elementsEqual(path) }) else {
+      return false
+    }
+    var batches = try self.batches()
+    while let batch = try batches.next() { if read(batch).entries.contains(entry) { return true } }
+    return false
   }
 
   private init(
@@ -56,6 +88,11 @@ public struct PredictionPlan: Sendable {
     PredictionPlan(source, truth, classes, rowLength, .byCaltechName, matcher)
   }
 
+  /// The same, with matches for names that no rule joins.
+  func adding(_ matches: [[UInt8]: Matcher.Match]) -> PredictionPlan {
+    PredictionPlan(source, truth, classes, rowLength, mode, matcher.adding(matches))
+  }
+
   public func batches() throws(OutputError) -> OutputBatches { try OutputBatches(source) }
 
   /// Reads and parses the outputs of a batch and finds their images.
@@ -63,7 +100,7 @@ public struct PredictionPlan: Sendable {
   public func read(_ batch: OutputBatch) -> OutputRows {
     let parser = PredictionParser(classes: namedClasses, classCount: classes.count)
     var reader = RowReader(
-      matcher, parser, areIDs: areIDs, reserving: batch.reservedCount(classes.count), batch.fraction)
+      source, matcher, parser, areIDs: areIDs, reserving: batch.reservedCount(classes.count), batch.fraction)
     switch (batch.content, source.kind) {
     case (.lines(let block), _): block.forEachLine { line, bytes in reader.addLine(bytes, number: line) }
     case (.files(let range), .folder(let folder)): for index in range { reader.addFile(index, of: folder) }
@@ -78,7 +115,7 @@ public struct PredictionPlan: Sendable {
     case .folder(let folder):
       folder.files.text(row.place) + (row.line.map { " line \($0)" } ?? "")
     case .lines(let path):
-      "\(baseName(path)) line \(row.place)"
+      "\(baseName(path)) \(source.unit) \(row.place)"
     }
   }
 

@@ -1,5 +1,6 @@
 /// Makes rows of outputs; its buffers are used again from output to output.
 struct RowReader {
+  private let source: OutputSource
   private let matcher: Matcher
   private let areIDs: Bool
   private var parser: PredictionParser
@@ -10,8 +11,11 @@ struct RowReader {
   ///   - areIDs: whether files named by a number are named by an id.
   ///   - reserved: how many probabilities the outputs will have, about.
   init(
-    _ matcher: Matcher, _ parser: PredictionParser, areIDs: Bool, reserving reserved: Int, _ fraction: Double
+    _ source: OutputSource, _ matcher: Matcher, _ parser: PredictionParser, areIDs: Bool,
+    reserving reserved: Int,
+    _ fraction: Double
   ) {
+    self.source = source
     self.matcher = matcher
     self.areIDs = areIDs
     self.parser = parser
@@ -29,8 +33,10 @@ struct RowReader {
   mutating func addFile(_ index: Int, of folder: OutputFolder) {
     var content: Result<PredictionContent, PredictionFault>
     let valueStart = parser.values.count
+    var size = 0
     do throws(PredictionFault) {
       let count = try folder.read(index, into: &buffer)
+      size = count
       // Moved out and back, so that the parser's own memory can change meanwhile.
       let bytes = buffer
       let text = bytes.span.extracting(0..<count)
@@ -44,7 +50,8 @@ struct RowReader {
       }
       content = .success(first)
     } catch {
-      content = .failure(error)
+      let kind = foreignKind(Array(buffer.prefix(min(4096, size))))
+      content = .failure(kind.map { PredictionFault(.file("this is \($0), and no prediction")) } ?? error)
     }
     let match = folder.files.withBytes(index) {
       matcher.match($0.extracting(0..<($0.count - folder.suffix.count)), isID: areIDs)
@@ -72,14 +79,9 @@ struct RowReader {
     let valueStart = parser.values.count
     var content: Result<PredictionContent, PredictionFault>
     do throws(PredictionFault) {
-      var scanner = JSONScanner()
-      content = .success(try parser.parse(bytes, &scanner))
-      scanner.skipBlanks(bytes)
-      if scanner.cursor < bytes.count {
-        throw PredictionFault(.json(scanner.fault("the end of the line", bytes)))
-      }
+      guard let found = try source.parse(line: bytes, number: number ?? place, &parser) else { return }
+      content = .success(found)
     } catch {
-      parser.values.removeLast(parser.values.count - valueStart)
       content = .failure(error)
     }
     guard parser.nameRank != nil else {

@@ -1,5 +1,7 @@
-/// Reads a table as RFC 4180 has it: fields with commas or tabs between them, quoted where they hold one, a quote or
-/// a line end; a quote in quotes is doubled. Lines end with LF or CRLF; blank lines are passed over.
+/// Reads a table as RFC 4180 has it: fields with commas or other separators between them, quoted where they hold one, a
+/// quote or a line end; a quote in quotes is doubled. Lines end with LF or CRLF; blank lines are passed over.
+///
+/// Blanks round a field are no part of it, as people put them behind commas; in quotes they are.
 struct TableReader {
   private let bytes: [UInt8]
   private let separator: UInt8
@@ -45,7 +47,12 @@ struct TableReader {
   /// Up to the separator or the end of the line, at which the cursor then is.
   private mutating func field() throws(TruthError) -> [UInt8] {
     var field: [UInt8] = []
-    if cursor < bytes.count, bytes[cursor] == UInt8(ascii: "\"") { try quotedPart(&field) }
+    while cursor < bytes.count, isBlank(bytes[cursor]) { cursor += 1 }
+    var quotedCount = 0
+    if cursor < bytes.count, bytes[cursor] == UInt8(ascii: "\"") {
+      try quotedPart(&field)
+      quotedCount = field.count
+    }
     // What follows a closing quote belongs to the field, as spreadsheets have it.
     while cursor < bytes.count, bytes[cursor] != separator, bytes[cursor] != UInt8(ascii: "\n") {
       if bytes[cursor] == UInt8(ascii: "\r"), cursor + 1 < bytes.count,
@@ -56,7 +63,12 @@ struct TableReader {
       field.append(bytes[cursor])
       cursor += 1
     }
+    while field.count > quotedCount, let last = field.last, isBlank(last) { field.removeLast() }
     return field
+  }
+
+  private func isBlank(_ byte: UInt8) -> Bool {
+    byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") && separator != UInt8(ascii: "\t")
   }
 
   private mutating func quotedPart(_ field: inout [UInt8]) throws(TruthError) {

@@ -1,21 +1,24 @@
 import Files
+import Records
 
 extension Truth {
-  /// JSON lines, each an object with a path and a label; also SageMaker's augmented manifest, whose label stands
-  /// under the key that has a `-metadata` key beside it.
-  init(lines path: String, classes: ClassList?) throws(TruthError) {
+  /// JSON lines, or one array, of objects with a path and a label; also SageMaker's augmented manifest, whose label
+  /// stands under the key that has a `-metadata` key beside it.
+  init(lines path: String, classes: ClassList?, columns wanted: TruthColumns) throws(TruthError) {
     self.init(.lines, classes: classes)
     var names = NamedLabels(classes)
-    let file = baseName(path)
-    var blocks = try readingTruth(path) { () throws(FileError) in try LineBlocks(path) }
-    while let block = try readingTruth(path, { () throws(FileError) in try blocks.next() }) {
-      block.forEachLine { line, bytes in add(line: bytes, "\(file) line \(line)", &names) }
+    var blocks = try readingTruthLines(path) { () throws(LineError) in try LineBlocks(path) }
+    let place = "\(baseName(path)) \(blocks.unit)"
+    while let block = try readingTruthLines(path, { () throws(LineError) in try blocks.next() }) {
+      block.forEachLine { line, bytes in add(line: bytes, "\(place) \(line)", wanted, &names) }
     }
     try resolve(names)
   }
 
-  private mutating func add(line: Span<UInt8>, _ place: String, _ names: inout NamedLabels) {
-    var parser = TruthLineParser()
+  private mutating func add(
+    line: Span<UInt8>, _ place: String, _ wanted: TruthColumns, _ names: inout NamedLabels
+  ) {
+    var parser = TruthLineParser(wanted)
     do throws(JSONFault) {
       try parser.parse(line)
     } catch {
@@ -24,16 +27,19 @@ extension Truth {
       return
     }
     guard let path = parser.path else {
-      rejections.append(
-        Rejection(
-          path: place,
-          reason: "it names no image; a key \(Self.pathColumns.prefix(4).joined(separator: ", ")) is expected"
-        ))
+      let keys = wanted.image.map { "\"\($0)\"" } ?? shortList(Self.pathColumns)
+      rejections.append(Rejection(path: place, reason: "it names no image; a key \(keys) is expected"))
       return
     }
     guard let label = parser.label else {
+      let keys = wanted.label.map { "\"\($0)\"" } ?? shortList(Self.labelColumns)
+      let candidates = shortList(parser.candidates.map { "\"\(shown($0.prefix(80)))\"" })
       reject(
-        path, "it has no label; a key \(Self.labelColumns.prefix(4).joined(separator: ", ")) is expected")
+        path,
+        parser.isAmbiguous
+          ? "its label may be any of \(candidates): which is meant cannot be told"
+          : "it has no label; a key \(keys) is expected"
+            + (candidates.isEmpty ? "" : ", and it has \(candidates)"))
       return
     }
     guard paths.append(path) else { return reject(path, Self.tooLarge) }
@@ -45,11 +51,18 @@ extension Truth {
 private struct TruthLineParser {
   var path: [UInt8]?
   var label: [UInt8]?
+  /// Keys that may hold the label, where none does for sure.
+  private(set) var candidates: [[UInt8]] = []
+  /// Whether several keys have a `-metadata` beside them.
+  private(set) var isAmbiguous = false
+  private let wanted: TruthColumns
   private var pathRank = Int.max
   private var labelRank = Int.max
-  /// Scalars under keys of no known meaning, and keys that end in `-metadata`.
+  /// Scalars that are no path, and keys that end in `-metadata`.
   private var others: [(key: [UInt8], value: [UInt8])] = []
-  private var metadata: [[UInt8]] = []
+  private var metadata: Set<[UInt8]> = []
+
+  init(_ wanted: TruthColumns) { self.wanted = wanted }
 
   mutating func parse(_ bytes: Span<UInt8>) throws(JSONFault) {
     var scanner = JSONScanner()
@@ -70,26 +83,50 @@ private struct TruthLineParser {
     }
     scanner.skipBlanks(bytes)
     if scanner.cursor < bytes.count { throw scanner.fault("the end of the line", bytes) }
-    if label == nil {
-      label = others.first { other in metadata.contains(other.key + Array("-metadata".utf8)) }?.value
+    if wanted.label == nil { findLabel() }
+  }
+
+  /// What has metadata beside it is a label, whatever its name; then the names that labels often have.
+  private mutating func findLabel() {
+    let rule =
+      metadata.isEmpty
+      ? .none
+      : LabelAttribute(among: (others.map(\.key) + metadata).map { String(decoding: $0, as: UTF8.self) })
+    switch rule {
+    case .named(let name) where isDescribed(name):
+      label = others.first { $0.key.elementsEqual(name.utf8) }?.value
+    case .several(let names) where names.allSatisfy(isDescribed):
+      (label, isAmbiguous) = (nil, true)
+      candidates = names.map { Array($0.utf8) }
+    default: if label == nil { candidates = others.map(\.key) }
     }
+  }
+
+  private func isDescribed(_ name: String) -> Bool {
+    metadata.contains(Array(name.utf8) + Array(LabelAttribute.suffix.utf8))
   }
 
   private mutating func member(_ key: [UInt8], _ bytes: Span<UInt8>, _ scanner: inout JSONScanner)
     throws(JSONFault)
   {
     guard let value = try scalar(bytes, &scanner) else {
-      if key.suffix(9).elementsEqual("-metadata".utf8) { metadata.append(key) }
+      if key.suffix(9).elementsEqual(LabelAttribute.suffix.utf8) { metadata.insert(key) }
       return
     }
-    let name = String(decoding: key, as: UTF8.self)
-    if let rank = Truth.pathColumns.firstIndex(of: name) {
+    if let rank = Self.rank(of: key, wanted.image, among: Truth.pathColumns) {
       if rank < pathRank && !value.isEmpty { (path, pathRank) = (value, rank) }
-    } else if let rank = Truth.labelColumns.firstIndex(of: name) {
-      if rank < labelRank { (label, labelRank) = (value, rank) }
-    } else {
-      others.append((key, value))
+      return
     }
+    others.append((key, value))
+    if let rank = Self.rank(of: key, wanted.label, among: Truth.labelColumns), rank < labelRank {
+      (label, labelRank) = (value, rank)
+    }
+  }
+
+  /// How good a key is, 0 the best; `nil` where it is none of those.
+  private static func rank(of key: [UInt8], _ wanted: String?, among known: [String]) -> Int? {
+    if let wanted { return key.elementsEqual(wanted.utf8) ? 0 : nil }
+    return known.firstIndex { key.elementsEqual($0.utf8) }
   }
 
   /// The text of a string or the digits of a number; `nil` for all else, which is passed over.

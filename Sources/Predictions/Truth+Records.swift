@@ -82,7 +82,9 @@ extension Truth {
       if let label = labels[image.classIndex] {
         try add(bytes, Int32(label), nil, path)
       } else {
-        reject(bytes, "its folder \"\(scan.classes[image.classIndex])\" is not on the class list")
+        let name = scan.classes[image.classIndex]
+        let other = self.classes?.lookalike(of: name).map { ", where \"\($0)\" looks like it" } ?? ""
+        reject(bytes, "its folder \"\(name)\" is not on the class list\(other)")
       }
     }
   }

@@ -1,5 +1,16 @@
 import Files
 
+/// Which columns of a table, or keys of JSON lines, hold the image and the label; `nil` to find them by known names.
+public struct TruthColumns: Hashable, Sendable {
+  public var image: String?
+  public var label: String?
+
+  public init(image: String? = nil, label: String? = nil) {
+    self.image = image
+    self.label = label
+  }
+}
+
 extension Truth {
   /// Names of columns that hold the path and the label, the best first; compared without regard to case.
   static let pathColumns = PredictionKeys.names
@@ -10,64 +21,57 @@ extension Truth {
 
   /// A table of paths and labels; with a header, its further columns become `columns`.
   ///
-  /// The first row is a header if it has a known name for both; else the first field of each row is the path and the
-  /// second the label.
-  init(table path: String, separator: UInt8, classes: ClassList?) throws(TruthError) {
+  /// The first row is a header if it has a name for both; else the first field of each row is the path and the second the
+  /// label, and a first row without the suffix of an image must prove itself: see `undecided`.
+  init(table path: String, classes: ClassList?, columns wanted: TruthColumns) throws(TruthError) {
     self.init(.table, classes: classes)
-    let bytes = try readingTruth(path) { () throws(FileError) in try readFile(path).bytes }
-    var rows = TableReader(bytes, separator: separator)
+    let file = try readingTruth(path) { () throws(FileError) in try readFile(path).bytes }
+    let text = try utf8Bytes(of: file, path: path)
     do throws(TruthError) {
-      try read(&rows, baseName(path))
+      guard let layout = try TableLayout(text, suffix: splitExtension(path).suffix.lowercased(), wanted)
+      else {
+        return
+      }
+      try read(text, layout, baseName(path))
+      if let row = layout.undecided {
+        undecided = Undecided(
+          path: row[layout.image],
+          error: TruthError(.unknownHeader(row.map { shown($0) }), path: path))
+      }
     } catch {
       throw TruthError(error.reason, path: path)
     }
   }
 
-  private mutating func read(_ rows: inout TableReader, _ file: String) throws(TruthError) {
-    guard let first = try rows.next() else { return }
+  private mutating func read(_ text: [UInt8], _ layout: TableLayout, _ file: String) throws(TruthError) {
+    var rows = TableReader(text, separator: layout.separator)
     var names = NamedLabels(classes)
-    var (pathColumn, labelColumn) = (0, 1)
     var others: [(name: String, index: Int, values: [String])] = []
-    let header = first.map { shown($0).lowercased() }
-    let found = (place(Self.pathColumns, in: header), place(Self.labelColumns, in: header))
-    if case (let path?, let label?) = found {
-      (pathColumn, labelColumn) = (path, label)
-      others = header.indices.filter { $0 != path && $0 != label }.map { (shown(first[$0]), $0, []) }
-    } else {
-      // A row that names one of the two is a header of which the other is missing, not an image.
-      if found.0 != nil {
-        throw TruthError(.noColumn("label", known: Self.labelColumns, header: header), path: "")
-      }
-      if found.1 != nil {
-        throw TruthError(.noColumn("path", known: Self.pathColumns, header: header), path: "")
-      }
-      try add(first, pathColumn, labelColumn, &others, &names, "\(file) line \(rows.line)")
+    if let header = layout.header {
+      _ = try rows.next()
+      others = header.indices.filter { $0 != layout.image && $0 != layout.label }
+        .map { (shown(header[$0]), $0, []) }
     }
     while let row = try rows.next() {
-      try add(row, pathColumn, labelColumn, &others, &names, "\(file) line \(rows.line)")
+      try add(row, layout, &others, &names, "\(file) line \(rows.line)")
     }
     columns = others.map { Column(name: $0.name, values: $0.values) }
     try resolve(names)
   }
 
   private mutating func add(
-    _ row: [[UInt8]], _ pathColumn: Int, _ labelColumn: Int,
+    _ row: [[UInt8]], _ layout: TableLayout,
     _ others: inout [(name: String, index: Int, values: [String])],
     _ names: inout NamedLabels, _ place: String
   ) throws(TruthError) {
-    guard row.count > max(pathColumn, labelColumn), !row[pathColumn].isEmpty else {
+    guard row.count > max(layout.image, layout.label), !row[layout.image].isEmpty else {
       rejections.append(Rejection(path: place, reason: "a path and a label are expected"))
       return
     }
-    try add(row[pathColumn], names.add(row[labelColumn]), nil, "")
+    try add(row[layout.image], names.add(row[layout.label]), nil, "")
     for index in others.indices {
       others[index].values.append(others[index].index < row.count ? shown(row[others[index].index]) : "")
     }
-  }
-
-  private func place(_ known: [String], in header: [String]) -> Int? {
-    for name in known { if let place = header.firstIndex(of: name) { return place } }
-    return nil
   }
 
   /// Puts the labels in the place of the numbers that stood for their texts.
@@ -83,10 +87,120 @@ extension Truth {
         isKept[entry] = false
         setAside(entry)
         let text = names.text(provisional[entry])
+        let other = classes?.lookalike(of: text).map { "; \"\($0)\" on the class list looks like it" } ?? ""
         rejections.append(
-          Rejection(path: path(entry), reason: "label \"\(text)\" is unknown; \(expectedLabels) is expected"))
+          Rejection(
+            path: path(entry), reason: "label \"\(text)\" is unknown; \(expectedLabels) is expected\(other)"))
       }
     }
     if isKept.contains(false) { keep(isKept) }
   }
+}
+
+/// How a table is cut into columns, and which of them hold the path and the label.
+struct TableLayout {
+  static let separators = [",", "\t", ";", "|"].map { UInt8(ascii: $0) }
+
+  let separator: UInt8
+  private(set) var image = 0
+  private(set) var label = 1
+  /// The first row, where it names the columns.
+  private(set) var header: [[UInt8]]?
+  /// The first row, where it names no column that is known and no file that ends as an image does: it may be either.
+  private(set) var undecided: [[UInt8]]?
+
+  private struct Names {
+    var image: Int?
+    var label: Int?
+  }
+
+  /// Looks at the first row.
+  ///
+  /// - Parameter suffix: of the file's name: `.csv` means commas and `.tsv` tabs, where several separators would do.
+  /// - Returns: `nil` where there is no row.
+  /// - Throws: `.openQuote`, `.oneColumn`, `.manySeparators`, `.noColumn`, `.repeatedColumn`; all without the path.
+  init?(_ text: [UInt8], suffix: String, _ wanted: TruthColumns) throws(TruthError) {
+    var cuts: [(separator: UInt8, row: [[UInt8]])] = []
+    var whole: [[UInt8]]?
+    for separator in Self.separators {
+      var rows = TableReader(text, separator: separator)
+      guard let row = try rows.next() else { return nil }
+      if row.count > 1 { cuts.append((separator, row)) } else { whole = row }
+    }
+    guard !cuts.isEmpty else {
+      throw TruthError(.oneColumn(shown((whole?.first ?? []).prefix(200))), path: "")
+    }
+    // A separator that brings two known names to light is the right one.
+    var named: [(cut: (separator: UInt8, row: [[UInt8]]), names: Names)] = []
+    for cut in cuts {
+      let names = Self.known(cut.row, wanted)
+      if names.image != nil && names.label != nil { named.append((cut, names)) }
+    }
+    let own = [".csv": UInt8(ascii: ","), ".tsv": UInt8(ascii: "\t")][suffix]
+    let cut: (separator: UInt8, row: [[UInt8]])
+    if named.count == 1 {
+      cut = named[0].cut
+    } else if cuts.count == 1 {
+      cut = cuts[0]
+    } else if let usual = cuts.first(where: { $0.separator == own }) {
+      cut = usual
+    } else {
+      throw TruthError(.manySeparators(cuts.map { String(UnicodeScalar($0.separator)) }), path: "")
+    }
+    separator = cut.separator
+    try findColumns(cut.row, wanted)
+  }
+
+  private mutating func findColumns(_ row: [[UInt8]], _ wanted: TruthColumns) throws(TruthError) {
+    var found = Self.known(row, wanted)
+    let names = row.map { shown($0) }
+    for (name, place) in [(wanted.image, found.image), (wanted.label, found.label)] {
+      if let name, place == nil {
+        throw TruthError(.noColumn("\"\(name)\"", known: [], header: names), path: "")
+      }
+    }
+    // Where there are two columns and one of them was named, the other is the other.
+    if row.count == 2, wanted != TruthColumns() {
+      if let image = found.image, found.label == nil { found.label = 1 - image }
+      if let label = found.label, found.image == nil { found.image = 1 - label }
+    }
+    switch (found.image, found.label) {
+    case (let image?, let label?):
+      for place in [image, label] where row.count(where: { Self.folded($0) == Self.folded(row[place]) }) > 1 {
+        throw TruthError(.repeatedColumn(names[place]), path: "")
+      }
+      guard image != label else { throw TruthError(.repeatedColumn(names[image]), path: "") }
+      (self.image, self.label, header) = (image, label, row)
+    // A row that names one of the two is a header of which the other is missing, not an image.
+    case (_?, nil):
+      throw TruthError(.noColumn("the label", known: Truth.labelColumns, header: names), path: "")
+    case (nil, _?): throw TruthError(.noColumn("the path", known: Truth.pathColumns, header: names), path: "")
+    case (nil, nil): if !hasImageSuffix(row[0]) { undecided = row }
+    }
+  }
+
+  private static func known(_ row: [[UInt8]], _ wanted: TruthColumns) -> Names {
+    func place(_ name: String?, among known: [String]) -> Int? {
+      if let name {
+        return row.firstIndex(of: Array(name.utf8)) ?? row.firstIndex { folded($0) == name.lowercased() }
+      }
+      for name in known { if let place = row.firstIndex(where: { folded($0) == name }) { return place } }
+      return nil
+    }
+    return Names(
+      image: place(wanted.image, among: Truth.pathColumns),
+      label: place(wanted.label, among: Truth.labelColumns))
+  }
+
+  private static func folded(_ name: [UInt8]) -> String { String(decoding: name, as: UTF8.self).lowercased() }
+}
+
+/// Whether a file's name ends as those of images do; no name of a column does.
+func hasImageSuffix(_ path: some BidirectionalCollection<UInt8>) -> Bool {
+  let suffixes = [
+    "jpg", "jpeg", "jpe", "jfif", "png", "gif", "bmp", "webp", "tif", "tiff", "ppm", "heic", "avif",
+  ]
+  let end = path.suffix(6)
+  guard let dot = end.lastIndex(of: UInt8(ascii: ".")) else { return false }
+  return suffixes.contains(String(decoding: end[end.index(after: dot)...], as: UTF8.self).lowercased())
 }

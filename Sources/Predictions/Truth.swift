@@ -32,6 +32,14 @@ public struct Truth: Sendable {
   /// The class list that was given, or that the truth has itself: its folders, or its names, sorted.
   public internal(set) var classes: ClassList?
   let kind: Kind
+  /// A first row of a table that may be an image or the names of the columns.
+  var undecided: Undecided?
+
+  struct Undecided: Sendable {
+    let path: [UInt8]
+    /// What to say if no output belongs to such an image.
+    let error: TruthError
+  }
 
   init(_ kind: Kind, classes: ClassList?) {
     self.kind = kind
@@ -48,14 +56,21 @@ public struct Truth: Sendable {
   ///     (`.csv`, `.tsv`) with a path and a label, a header or none; JSON lines. The ending says which it is, else
   ///     the first bytes.
   ///   - classes: the names in label order; `nil` to take folders or class names sorted by code point, or numbers.
+  ///   - columns: of a table or of JSON lines.
   /// - Throws: where it cannot be read as a whole. An image without a usable label is in `rejections`.
-  public init(_ path: String, classes: ClassList? = nil) throws(TruthError) {
-    switch try TruthFormat(of: path) {
+  public init(_ path: String, classes: ClassList? = nil, columns: TruthColumns = TruthColumns())
+    throws(TruthError)
+  {
+    let format = try TruthFormat(of: path)
+    switch format {
     case .list: self = try Truth(list: path, classes: classes)
     case .records: self = try Truth(records: path, classes: classes)
     case .folders: self = try Truth(folders: path, classes: classes)
-    case .table(let separator): self = try Truth(table: path, separator: separator, classes: classes)
-    case .lines: self = try Truth(lines: path, classes: classes)
+    case .table: self = try Truth(table: path, classes: classes, columns: columns)
+    case .lines: self = try Truth(lines: path, classes: classes, columns: columns)
+    }
+    guard columns == TruthColumns() || format == .table || format == .lines else {
+      throw TruthError(.noColumns, path: path)
     }
     rejectRepeated()
   }
@@ -108,8 +123,8 @@ public struct Truth: Sendable {
 
   private static func text(_ label: Double) -> String { Int(exactly: label).map { "\($0)" } ?? "\(label)" }
 
-  /// Of a path that stands again only the first counts; with another label, or one that cannot be used, none, for which
-  /// is right nobody knows.
+  /// Counts a path that stands twice once; not at all where the labels differ or one cannot be used, for which is right
+  /// nobody knows.
   private mutating func rejectRepeated() {
     forgetRepeatedRejections()
     let (paths, rejectedPaths) = (paths, rejectedPaths)
@@ -165,6 +180,7 @@ public struct Truth: Sendable {
   /// Leaves the others out.
   mutating func keep(_ isKept: [Bool]) {
     var kept = Truth(kind, classes: classes)
+    kept.undecided = undecided
     kept.rejections = rejections
     (kept.rejectedPaths, kept.rejectedIDs) = (rejectedPaths, rejectedIDs)
     for entry in 0..<count {

@@ -11,8 +11,24 @@ public struct TruthError: Error, Hashable, Sendable, CustomStringConvertible {
     case notUTF8(line: Int)
     case emptyClassName(line: Int)
     case repeatedClass(String, labels: [Int])
-    /// A table without a column for the path or the label.
+    /// A table without a column for the path or the label, or without the one that was asked for.
     case noColumn(String, known: [String], header: [String])
+    /// Columns were asked for, and the format has none.
+    case noColumns
+    case repeatedColumn(String)
+    /// The first row names neither columns that are known nor an image that has an output.
+    case unknownHeader([String])
+    /// No separator cuts the first row, which is this.
+    case oneColumn(String)
+    case manySeparators([String])
+    /// The text is in an encoding that is not read.
+    case encoding(String)
+    /// The file is something else: "a ZIP archive".
+    case otherKind(String)
+    /// A class list that is something else.
+    case foreignClassList(String)
+    /// One JSON array that breaks off or goes wrong.
+    case brokenArray(JSONFault)
     case openQuote(line: Int)
     /// A row of the class groups.
     case badGroup(String, line: Int)
@@ -49,13 +65,44 @@ public struct TruthError: Error, Hashable, Sendable, CustomStringConvertible {
     case .repeatedClass(let name, let labels):
       "class \"\(name)\" stands twice, as label \(labels.map { "\($0)" }.joined(separator: " and "))"
     case .noColumn(let what, let known, let header):
-      "no column for the \(what); its header has \(header.map { "\"\($0)\"" }.joined(separator: ", ")), one of "
-        + "\(known.joined(separator: ", ")) is expected"
+      "no column for \(what); its header has \(Self.quoted(header))"
+        + (known.isEmpty ? "" : ", one of \(shortList(known)) is expected")
+    case .noColumns: "it has no named columns to choose from; a table or JSON lines have"
+    case .repeatedColumn(let name): "the column \"\(name)\" is asked for twice, or stands twice in the header"
+    case .unknownHeader(let row):
+      "its first row is \(Self.quoted(row)), which are no known names of columns, and no output belongs to an image of the name \"\(row.first ?? "")\""
+    case .oneColumn(let row):
+      "its rows have one column, such as \"\(row)\"; a path and a label are expected, with a comma, a semicolon or a tab between them"
+    case .manySeparators(let separators):
+      "its first row may be cut at each of \(Self.quoted(separators)): which separates the columns cannot be told"
+    case .encoding(let name): "this is text in \(name); UTF-8 is expected"
+    case .otherKind(let kind):
+      "this is \(kind), and no truth: a .lst, a .rec, a folder of class folders, a CSV or JSON lines is expected"
+    case .foreignClassList(let kind): "this is \(kind), and no class list: one name a line is expected"
+    case .brokenArray(let fault): "this is one JSON array, and it is damaged: \(fault)"
     case .openQuote(let line): "the quote that opens in line \(line) is not closed"
     case .badGroup(let what, let line): "line \(line): \(what)"
     case .unknownFormat:
       "this is no truth: a .lst, a .rec, a folder of class folders, a CSV or JSON lines is expected"
     case .tooLarge: Truth.tooLarge
+    }
+  }
+
+  private static func quoted(_ names: [String]) -> String {
+    shortList(names.map { $0 == "\t" ? "a tab" : "\"\($0.count > 80 ? $0.prefix(80) + "..." : $0)\"" })
+  }
+}
+
+/// Calls `body`, which reads lines; its fault becomes the truth's.
+func readingTruthLines<Result: ~Copyable>(_ path: String, _ body: () throws(LineError) -> Result)
+  throws(TruthError) -> Result
+{
+  do throws(LineError) {
+    return try body()
+  } catch {
+    switch error {
+    case .file(let fault): throw TruthError(.file(fault), path: path)
+    case .array(let fault): throw TruthError(.brokenArray(fault), path: path)
     }
   }
 }

@@ -3,42 +3,47 @@ import Records
 
 /// What kind of truth a path names.
 enum TruthFormat: Hashable {
-  case list, records, folders, lines
-  case table(separator: UInt8)
+  case list, records, folders, lines, table
 
   /// By the ending of the name; where that says nothing, by the first bytes.
+  /// - Throws: `.otherKind` for a file that is none by its first bytes, whatever its name.
   init(of path: String) throws(TruthError) {
     if isFolder(path) {
       self = .folders
       return
     }
+    let start = try readingTruth(path) { () throws(FileError) in try readStart(of: path, byteCount: 4096) }
+    let isRecords = start.starts(with: littleEndianBytes(RecordLayout.magic))
+    if !isRecords, let kind = foreignKind(start) { throw TruthError(.otherKind(kind), path: path) }
     switch splitExtension(path).suffix.lowercased() {
     case ".lst": self = .list
     case ".rec": self = .records
-    case ".csv": self = .table(separator: UInt8(ascii: ","))
-    case ".tsv": self = .table(separator: UInt8(ascii: "\t"))
+    case ".csv", ".tsv": self = .table
     // Two columns of numbers, which would pass for a table of paths and labels.
     case ".idx": throw TruthError(.unknownFormat, path: path)
     case ".jsonl", ".ndjson", ".json", ".manifest": self = .lines
-    default: self = try Self(sniffing: path)
+    default: self = isRecords ? .records : try Self(sniffing: start, path)
+    }
+    // What follows reads the lines as bytes.
+    if self == .list || self == .lines, let encoding = wideEncoding(start) {
+      throw TruthError(.encoding(encoding.description), path: path)
     }
   }
 
-  private init(sniffing path: String) throws(TruthError) {
-    let start = try readingTruth(path) { () throws(FileError) in try readStart(of: path, byteCount: 4096) }
+  private init(sniffing start: [UInt8], _ path: String) throws(TruthError) {
+    guard wideEncoding(start) == nil else {
+      self = .table
+      return
+    }
     let line = start.prefix { $0 != UInt8(ascii: "\n") }
-    if start.starts(with: littleEndianBytes(RecordLayout.magic)) {
-      self = .records
-    } else if start.first(where: { $0 > 0x20 }) == UInt8(ascii: "{") {
+    let fields = line.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false)
+    if let first = start.first(where: { $0 > 0x20 }), first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
+    {
       self = .lines
-    } else if line.count(where: { $0 == UInt8(ascii: "\t") }) >= 2 {
+    } else if fields.count >= 3, wholeNumber(fields[0]) != nil {
       self = .list
-    } else if line.contains(UInt8(ascii: ",")) {
-      self = .table(separator: UInt8(ascii: ","))
-    } else if line.contains(UInt8(ascii: "\t")) {
-      self = .table(separator: UInt8(ascii: "\t"))
-    } else if start.isEmpty {
-      self = .table(separator: UInt8(ascii: ","))
+    } else if start.isEmpty || line.contains(where: { TableLayout.separators.contains($0) }) {
+      self = .table
     } else {
       throw TruthError(.unknownFormat, path: path)
     }
@@ -47,4 +52,14 @@ enum TruthFormat: Hashable {
 
 private func littleEndianBytes(_ word: UInt32) -> [UInt8] {
   (0..<4).map { UInt8(truncatingIfNeeded: word >> UInt32(8 * $0)) }
+}
+
+/// What a file is that holds neither text nor JSON: "a ZIP archive", "a Git LFS pointer; ...", "an HTML page".
+func foreignKind(_ start: [UInt8]) -> String? {
+  guard let kind = fileKind(start.span), kind != "a text file", kind != "a JSON document" else { return nil }
+  // Two letters, such as a bitmap's BM, make no picture of a table.
+  let isText = start.allSatisfy { $0 >= 0x20 || [0x09, 0x0A, 0x0D].contains($0) }
+  let isKnownText =
+    ["an HTML page", "an XML document", "an SVG drawing"].contains(kind) || kind.contains("pointer")
+  return isText && !isKnownText ? nil : kind
 }

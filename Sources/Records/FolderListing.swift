@@ -26,11 +26,20 @@ struct FolderListing {
   var imageProblems: [Problem] = []
   /// Folders whose names cannot stand in a list.
   var folderProblems: [Problem] = []
+  /// Names of what is neither a wanted image nor a folder, in any order, by the kind that they tell of.
+  var others: [String: [String]] = [:]
+  /// Files and folders that systems and editors leave behind, in any order.
+  var litter: [String] = []
+  private let keepsLitter: Bool
+  /// A failure of the machine while an entry was looked at.
+  private var failure: FileError?
 
   /// Reads the folder; one pass, no order assumed, `stat` only where the system does not say what an entry is.
   ///
+  /// - Parameter keepsLitter: takes files and folders for what they are also where their names are those of litter.
   /// - Throws: where the folder cannot be opened or read.
-  init(_ path: String, isImageName: (String) -> Bool) throws(FileError) {
+  init(_ path: String, keepsLitter: Bool, isImageName: (String) -> Bool) throws(FileError) {
+    self.keepsLitter = keepsLitter
     guard let folder = unsafe opendir(path) else {
       throw FileError(.system(call: "open", code: errno), path: path)
     }
@@ -50,6 +59,7 @@ struct FolderListing {
       add(name, type: unsafe Int(entry.pointee.d_type), in: path, isImageName)
     }
     guard errno == 0 else { throw FileError(.system(call: "read", code: errno), path: path) }
+    if let failure { throw failure }
     files.sort(by: precedes)
     folders.sort(by: precedes)
     imageProblems.sort { precedes($0.name, $1.name) }
@@ -63,12 +73,22 @@ struct FolderListing {
         imageProblems.append(problem)
       } else if [Int(DT_DIR), Int(DT_LNK), Int(DT_UNKNOWN)].contains(type) {
         folderProblems.append(problem)
+      } else {
+        let name = printable(bytes)
+        others[suffixKind(ofName: name), default: []].append(name)
       }
       return
     }
     let isImage = isImageName(name)
-    // What is no image and surely no folder is nobody's loss.
-    if !isImage && type == Int(DT_REG) { return }
+    if !keepsLitter && mayBeLitter(name, isImage) && isLitter(name) {
+      // The lock of this very run, where the outputs lie among the inputs, is nothing to be told of.
+      if !name.hasByteSuffix(".imrec.lock") { litter.append(name) }
+      return
+    }
+    if !isImage && type == Int(DT_REG) {
+      others[suffixKind(ofName: name), default: []].append(name)
+      return
+    }
     let kind = kind(type, of: join(path, name))
     switch (kind, fault(in: name)) {
     case (.folder, nil): folders.append(name)
@@ -78,8 +98,14 @@ struct FolderListing {
       imageProblems.append(Problem(name: printable(bytes), reason: fault))
     case (.other(let what), _) where isImage:
       imageProblems.append(Problem(name: printable(bytes), reason: what))
-    case (.file, _), (.other, _): break
+    case (.file, _), (.other, _): others[suffixKind(ofName: name), default: []].append(name)
     }
+  }
+
+  /// Spares a million images the look into the list: no litter ends as an image does, but where it begins so.
+  private func mayBeLitter(_ name: String, _ isImage: Bool) -> Bool {
+    guard isImage, let first = name.utf8.first else { return true }
+    return first == UInt8(ascii: ".") || first == UInt8(ascii: "~")
   }
 
   /// Why the name cannot stand in a list line; `nil` if it can.
@@ -95,7 +121,7 @@ struct FolderListing {
     return nil
   }
 
-  private func kind(_ type: Int, of path: String) -> Kind {
+  private mutating func kind(_ type: Int, of path: String) -> Kind {
     switch type {
     case Int(DT_REG): return .file
     case Int(DT_DIR): return .folder
@@ -109,7 +135,9 @@ struct FolderListing {
     guard unsafe stat(path, &info) == 0 else {
       let code = errno
       if code == ENOENT { return .other("this link leads nowhere") }
-      return .other(FileError(.system(call: "open", code: code), path: path).sentence)
+      let error = FileError(.system(call: "open", code: code), path: path)
+      if error.isOfMachine && failure == nil { failure = error }
+      return .other(error.sentence)
     }
     switch info.st_mode & S_IFMT {
     case S_IFREG: return .file

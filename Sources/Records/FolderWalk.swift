@@ -5,19 +5,38 @@ import Glibc
 struct FolderWalk {
   private(set) var scan = FolderScan(classes: [], images: [])
   private let root: String
+  private let layout: FolderScan.Layout
   /// As bytes: a million names are compared with them.
   private let extensions: [[UInt8]]
   private let patterns: [String]
   private var isMatched: [Bool]
 
-  init(root: String, extensions: Set<String>, patterns: [String]) {
+  init(root: String, layout: FolderScan.Layout, extensions: Set<String>, patterns: [String]) {
     self.root = root
+    self.layout = layout
     self.extensions = extensions.map { Array($0.utf8) }
     self.patterns = patterns
     isMatched = patterns.map { _ in false }
   }
 
   var unmatchedPatterns: [String] { patterns.indices.filter { !isMatched[$0] }.map { patterns[$0] } }
+
+  /// Files of one kind that were not taken.
+  private struct Others {
+    var count = 0
+    let example: String
+    /// Where they lie; nil for the root.
+    let classIndex: Int?
+    var areInOnePlace = true
+  }
+  private var others: [String: Others] = [:]
+  /// Those below the class folder that is being walked.
+  private var othersOfClass: [String: Int] = [:]
+
+  /// `im2rec.py` knows no litter.
+  private var keepsLitter: Bool {
+    if case .im2rec = layout { true } else { false }
+  }
 
   /// A folder whose files are listed and whose folders are being walked.
   private struct Level {
@@ -40,10 +59,17 @@ struct FolderWalk {
     let listing = try self.listing("")
     addImages(of: listing, in: "", classIndex: nil)
     if recursive {
-      walk(from: level("", listing, imageCountBefore: 0), classIndex: nil)
+      try walk(from: level("", listing, imageCountBefore: 0), classIndex: nil)
     } else {
       for name in listing.folders where isImageName(name) { addProblem(name, Self.folderNotImage) }
     }
+  }
+
+  mutating func listImages() throws(FileError) {
+    let listing = try self.listing("")
+    scan.classes = ["."]
+    addImages(of: listing, in: "", classIndex: 0)
+    try walk(from: level("", listing, imageCountBefore: 0), classIndex: 0)
   }
 
   mutating func listClassFolders() throws(FileError) {
@@ -57,19 +83,22 @@ struct FolderWalk {
       let classIndex = scan.classes.count
       scan.classes.append(name)
       let before = scan.images.count
-      if let folder = enter(name, from: []) {
+      othersOfClass = [:]
+      if let folder = try enter(name, from: []) {
         addImages(of: folder, in: name, classIndex: classIndex)
         let direct = scan.images.count
-        walk(from: level(name, folder, imageCountBefore: before), classIndex: classIndex)
+        try walk(from: level(name, folder, imageCountBefore: before), classIndex: classIndex)
         scan.nestedImageCount += scan.images.count - direct
       }
-      if scan.images.count == before { scan.emptyClasses.append(name) }
+      if scan.images.count == before {
+        scan.emptyClasses.append(.init(name: name, passedOver: othersOfClass))
+      }
     }
   }
 
   /// Walks the folders below `first`, whose own files are listed.
   /// - Parameter classIndex: the class of all images; `nil` to make one of each folder that holds any.
-  private mutating func walk(from first: Level, classIndex: Int?) {
+  private mutating func walk(from first: Level, classIndex: Int?) throws(FileError) {
     addFolderProblems(first)
     var levels = [first]
     while let last = levels.indices.last, !Task.isCancelled {
@@ -82,7 +111,7 @@ struct FolderWalk {
       }
       let path = below(levels[last].path, name)
       if isHidden(name) || isExcluded(path) { continue }
-      guard let folder = enter(path, from: levels) else { continue }
+      guard let folder = try enter(path, from: levels) else { continue }
       let before = scan.images.count
       addImages(of: folder, in: path, classIndex: classIndex)
       let level = level(path, folder, imageCountBefore: before)
@@ -103,11 +132,13 @@ extension FolderWalk {
   }
 
   /// Reads a folder on the way down; `nil`, with a problem, if it cannot be read or was entered before.
-  private mutating func enter(_ path: String, from levels: [Level]) -> FolderListing? {
+  /// - Throws: where the machine is at fault, and the next folder would fare no better.
+  private mutating func enter(_ path: String, from levels: [Level]) throws(FileError) -> FolderListing? {
     let folder: FolderListing
     do throws(FileError) {
       folder = try listing(path)
     } catch {
+      if error.isOfMachine { throw error }
       addProblem(path, error.sentence)
       return nil
     }
@@ -124,7 +155,8 @@ extension FolderWalk {
   }
 
   private func listing(_ path: String) throws(FileError) -> FolderListing {
-    try FolderListing(path.isEmpty ? root : join(root, path), isImageName: isImageName)
+    try FolderListing(
+      path.isEmpty ? root : join(root, path), keepsLitter: keepsLitter, isImageName: isImageName)
   }
 
   /// - Parameter classIndex: `nil` to make a class of the folder when it holds an image.
@@ -134,16 +166,42 @@ extension FolderWalk {
     for name in listing.files {
       let image = below(path, name)
       if isExcluded(image) { continue }
-      if entered != nil && name.utf8.starts(with: "._".utf8) {
-        addProblem(image, "this is macOS's AppleDouble data, not an image")
-        continue
-      }
       if classIndex == nil {
         classIndex = scan.classes.count
         scan.classes.append(path.isEmpty ? "." : path)
       }
       scan.images.append(.init(classIndex: classIndex ?? 0, path: image))
     }
+    addOthers(of: listing, in: path, classIndex: layout == .classFolders ? classIndex : nil)
+  }
+
+  /// Counts what is not taken.
+  private mutating func addOthers(of listing: FolderListing, in path: String, classIndex: Int?) {
+    if scan.litterCount == 0, let first = listing.litter.min(by: precedes) {
+      scan.litterExample = below(path, first)
+    }
+    scan.litterCount += listing.litter.count
+    for (kind, names) in listing.others {
+      let left = patterns.isEmpty ? names : names.filter { !isExcluded(below(path, $0)) }
+      guard let first = left.min(by: precedes) else { continue }
+      var noted = others[kind] ?? Others(example: below(path, first), classIndex: classIndex)
+      noted.count += left.count
+      noted.areInOnePlace = noted.areInOnePlace && noted.classIndex == classIndex
+      others[kind] = noted
+      othersOfClass[kind, default: 0] += left.count
+    }
+  }
+
+  /// What was not taken, images first; the example of each kind is looked into.
+  var passedOver: [PassedOver] {
+    others.map { kind, noted in
+      let isNamed = isImageKind(kind)
+      let content = isNamed ? nil : imageKind(ofFile: join(root, noted.example))
+      return PassedOver(
+        kind: kind, count: noted.count, example: noted.example, content: content,
+        areImages: isNamed || content != nil,
+        folder: noted.areInOnePlace ? noted.classIndex.map { scan.classes[$0] } : nil)
+    }.sorted { ($0.areImages ? 0 : 1, $0.kind) < ($1.areImages ? 0 : 1, $1.kind) }
   }
 
   private mutating func addFolderProblems(_ level: Level) {
@@ -160,7 +218,7 @@ extension FolderWalk {
 
   /// Counts what it finds hidden.
   private mutating func isHidden(_ name: String) -> Bool {
-    guard entered != nil && name.utf8.first == UInt8(ascii: ".") else { return false }
+    guard !keepsLitter && name.utf8.first == UInt8(ascii: ".") else { return false }
     scan.hiddenFolderCount += 1
     return true
   }

@@ -1,3 +1,5 @@
+import Files
+
 /// What a line of a `.lst` file turned out to be.
 public enum ListLine: Hashable, Sendable {
   /// `line` counts from 1.
@@ -13,9 +15,16 @@ public enum ListLine: Hashable, Sendable {
   /// Differences, all to the safe side: the path keeps its blanks; NaN, infinity, labels beyond `Float`, `1_000`
   /// and ids of more than 64 bits, which Python takes here and fails on later, are refused.
   /// - Parameter bytes: the line without its end.
-  init(parsing bytes: Span<UInt8>, line: Int) {
+  init(parsing bytes: Span<UInt8>, line: Int, columns: ListColumns = .idLabelsPath) {
     do throws(LineFault) {
-      self = .entry(try parseEntry(bytes), line: line)
+      switch columns {
+      case .idLabelsPath: self = .entry(try parseEntry(bytes), line: line)
+      case .idPathLabel: self = .entry(try parsePathFirst(bytes), line: line)
+      case .flagPathLabel:
+        var entry = try parsePathFirst(bytes)
+        entry.id = UInt64(max(0, line - 1))
+        self = .entry(entry, line: line)
+      }
     } catch {
       let text = unsafe bytes.withUnsafeBufferPointer { unsafe printable($0, limit: Self.shownByteCount) }
       self = .bad(reason: error.reason, line: line, text: text)
@@ -48,6 +57,58 @@ private func parseEntry(_ bytes: Span<UInt8>) throws(LineFault) -> ListEntry {
   var end = whole.upperBound
   while end < bytes.count && bytes[end] != UInt8(ascii: "\t") { end += 1 }
   return ListEntry(id: id, labels: labels, path: try parsePath(bytes, starts[starts.count - 1]..<end))
+}
+
+/// The fields of a line, without the blanks at both of its ends.
+private func fields(_ bytes: Span<UInt8>) -> [Range<Int>] {
+  let whole = stripped(bytes, 0..<bytes.count)
+  var result: [Range<Int>] = []
+  var start = whole.lowerBound
+  for index in whole where bytes[index] == UInt8(ascii: "\t") {
+    result.append(start..<index)
+    start = index + 1
+  }
+  return result + [start..<whole.upperBound]
+}
+
+private func parsePathFirst(_ bytes: Span<UInt8>) throws(LineFault) -> ListEntry {
+  let fields = fields(bytes)
+  if fields.count == 1 && fields[0].isEmpty { throw LineFault("empty line") }
+  guard fields.count == 3 else {
+    throw LineFault("\(fields.count) of the 3 fields id, path and label, which tabs separate")
+  }
+  let id = try parseID(bytes, stripped(bytes, fields[0]))
+  let label = try parseLabel(bytes, stripped(bytes, fields[2]))
+  return ListEntry(id: id, labels: [label], path: try parsePath(bytes, fields[1]))
+}
+
+/// The order of the columns in a list.
+public enum ListColumns: Hashable, Sendable {
+  /// MXNet's.
+  case idLabelsPath
+  case idPathLabel
+  /// InsightFace's: the flag says whether a face is cut out already, and a record's id is the number of its line, here
+  /// from 0.
+  case flagPathLabel
+
+  /// - Parameter start: the first bytes of a list. Unless each line of them is a number, a path with an image's suffix
+  ///   and a number, the order is MXNet's. Where the first column holds nothing but 0 and 1, it is InsightFace's flag.
+  init(ofFileBeginning start: [UInt8]) {
+    self = .idLabelsPath
+    let text = start.starts(with: [0xef, 0xbb, 0xbf]) ? start.dropFirst(3) : start[...]
+    var lines = text.split(whereSeparator: { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") })[...]
+    // The last line may go on behind the start.
+    if lines.count > 1 && start.count >= 1 << 16 { lines = lines.dropLast() }
+    var hasFlagsOnly = true
+    guard !lines.isEmpty else { return }
+    for line in lines {
+      guard let entry = try? parsePathFirst(Array(line).span),
+        imageSuffixes.contains(suffixKind(ofName: baseName(entry.path)))
+      else { return }
+      hasFlagsOnly = hasFlagsOnly && entry.id <= 1
+    }
+    self = hasFlagsOnly ? .flagPathLabel : .idPathLabel
+  }
 }
 
 private func parseID(_ bytes: Span<UInt8>, _ range: Range<Int>) throws(LineFault) -> UInt64 {

@@ -4,6 +4,8 @@ public import Files
 ///
 /// Lines end with LF, CRLF or CR, as for Python's `open`. A byte order mark at the start is passed over. A line of
 /// more than 64 KiB is a bad line, of which no more is held.
+///
+/// InsightFace writes the path before the label: a list whose first 64 KiB hold such lines only is read so.
 public struct ListReader: ~Copyable {
   static let maximumLineByteCount = 1 << 16
 
@@ -14,15 +16,18 @@ public struct ListReader: ~Copyable {
   private var cursor = 0
   private var position: Int
   private var line: Int
+  public let columns: ListColumns
 
   /// - Parameter part: only these lines; `nil` for all. Line numbers are those of the whole file.
   /// - Complexity: O(1); with a part, O(bytes before it), which are read to count the lines.
   public init(_ path: String, part: ListPart? = nil) throws(FileError) {
     let file = try InputFile(path)
     let range = try part?.range(in: file) ?? 0..<file.byteCount
+    let columns = ListColumns(ofFileBeginning: try readBlock(of: file, at: 0))
     line = try Self.countLines(before: range.lowerBound, of: file)
     position = range.lowerBound
     self.range = range
+    self.columns = columns
     self.file = file
   }
 
@@ -52,7 +57,8 @@ public struct ListReader: ~Copyable {
         reason: "the line is longer than \(Self.maximumLineByteCount) bytes", line: line, text: text)
     }
     return ListLine(
-      parsing: buffer.span.extracting(cursor..<(cursor + end.contentByteCount)), line: line)
+      parsing: buffer.span.extracting(cursor..<(cursor + end.contentByteCount)), line: line,
+      columns: columns)
   }
 
   private struct LineEnd {

@@ -3,6 +3,8 @@ public import Files
 /// What is wrong with a `.rec` or `.idx` file, and where.
 public struct RecordError: Error, Hashable, Sendable, CustomStringConvertible {
   public enum Reason: Hashable, Sendable {
+    /// The file is something else as a whole, for example "a GIF image".
+    case otherKind(String)
     /// No record starts here: these four bytes stand where the magic is expected.
     case badMagic(UInt32)
     /// The file ends too early: `wanted` bytes are announced, `left` are there.
@@ -41,12 +43,14 @@ public struct RecordError: Error, Hashable, Sendable, CustomStringConvertible {
 
   public var description: String {
     if case .file(let error) = reason { return error.description }
+    if case .otherKind = reason { return "\(path): \(sentence)" }
     return path.isEmpty ? sentence : "\(path): byte \(offset): \(sentence)"
   }
 
   /// The reason alone, without path and offset.
   public var sentence: String {
     switch reason {
+    case .otherKind(let kind): "this is \(kind), not a RecordIO file (.rec)"
     case .badMagic(let found):
       "no record starts here: expected the bytes 0a 23 d7 ce, found \(hexadecimal(found))"
     case .truncated(let wanted, let left):

@@ -14,14 +14,56 @@ public struct RecordReader: ~Copyable {
   /// The first byte of the record that `next` reads; stays there when `next` throws.
   public private(set) var offset = 0
 
-  /// - Throws: `.file` where the path names no readable regular file.
+  /// - Throws: `.file` where the path names no readable regular file; `.otherKind` where it is known to be something
+  ///   else, and no record begins in its first MiB: a damaged file of records is read on.
   public init(_ path: String) throws(RecordError) {
+    let file = try Self.open(path)
+    var window = Window(capacity: max(RecordLayout.headByteCount, min(1 << 20, file.byteCount)))
+    if let kind = try Self.otherKind(of: file, through: &window) {
+      throw RecordError(.otherKind(kind), path: path, offset: 0)
+    }
+    self.window = window
+    self.file = file
+  }
+
+  private static func open(_ path: String) throws(RecordError) -> InputFile {
     do throws(FileError) {
-      file = try InputFile(path)
+      return try InputFile(path)
     } catch {
       throw RecordError(.file(error), path: path, offset: 0)
     }
-    window = Window(capacity: max(RecordLayout.headByteCount, min(1 << 20, file.byteCount)))
+  }
+
+  private static func otherKind(
+    of file: borrowing InputFile, through window: inout Window
+  ) throws(RecordError) -> String? {
+    // Less may be the start of a head.
+    guard file.byteCount >= RecordLayout.headByteCount else { return nil }
+    let start: [UInt8]
+    do throws(FileError) {
+      if try window.head(at: 0, of: file).magic == RecordLayout.magic { return nil }
+      let count = min(window.capacity, file.byteCount)
+      try window.load(count, at: 0, of: file)
+      if window.nextHead(from: 0, through: count - RecordLayout.headByteCount) != nil { return nil }
+      start = try readBlock(of: file, at: 0)
+    } catch {
+      throw RecordError(.file(error), path: file.path, offset: 0)
+    }
+    // What begins with zeros may have lost its start alone.
+    guard start.first != 0, let kind = fileKind(start.span) else { return nil }
+    return hasSameBytes(kind, "a text file") ? textKind(start) : kind
+  }
+
+  /// Tells the texts apart that stand beside records.
+  private static func textKind(_ start: [UInt8]) -> String {
+    let line = Array(start.prefix { $0 != UInt8(ascii: "\n") })
+    let columns = ListColumns(ofFileBeginning: start)
+    if case .entry = ListLine(parsing: line.span, line: 1, columns: columns) {
+      return "a list of images (.lst)"
+    }
+    let fields = line.split(whereSeparator: isBlank)
+    let isIndex = fields.count == 2 && fields.allSatisfy { wholeNumber($0) != nil }
+    return isIndex ? "an index of records (.idx)" : "a text file"
   }
 
   public var path: String { file.path }

@@ -28,7 +28,7 @@ public struct SplitError: Error, Hashable, Sendable, CustomStringConvertible {
     switch reason {
     case .smallClasses(let wanted, let classes):
       "\(wanted) images of each class are asked for training, which leaves none for validation in: "
-        + classes.map { "\(printable($0.name.utf8)) (\($0.imageCount))" }.joined(separator: ", ")
+        + shortList(classes.map { "\(printable($0.name.utf8)) (\($0.imageCount))" })
     case .noImages: "there are no images to divide"
     case .badPerClass(let count):
       "\(count) images of each class are asked for training; at least 1 is expected"

@@ -1,3 +1,5 @@
+import Files
+
 extension AttributeColumns {
   /// More values than this are cut into quantiles (numbers), or the rarest brought together (texts).
   private static let numberLimit = 8
@@ -10,7 +12,7 @@ extension AttributeColumns {
     columns.keys.sorted().flatMap { name -> [Slice] in
       guard let column = columns[name] else { return [] }
       var made = column.texts.isEmpty ? numeric(column, isCorrect) : textual(column, isCorrect)
-      for index in made.indices { made[index].attribute = name }
+      for index in made.indices { made[index].attribute = name.text }
       return made
     }
   }
@@ -81,13 +83,13 @@ extension AttributeColumns {
 
   private func textual(_ column: Column, _ isCorrect: [Bool]) -> [Slice] {
     var missing = Part()
-    var parts: [String: Part] = [:]
+    var parts: [ByteName: Part] = [:]
     for index in column.textIndices.indices {
       let position = column.textIndices[index]
       if position >= 0 {
-        parts[column.texts[Int(position)], default: Part()].add(isCorrect[index])
+        parts[ByteName(column.texts[Int(position)]), default: Part()].add(isCorrect[index])
       } else if !column.numbers[index].isNaN {
-        parts[Self.text(column.numbers[index]), default: Part()].add(isCorrect[index])
+        parts[ByteName(Self.text(column.numbers[index])), default: Part()].add(isCorrect[index])
       } else {
         missing.add(isCorrect[index])
       }
@@ -95,7 +97,7 @@ extension AttributeColumns {
     // Most images first, then by name.
     let ranked = parts.sorted { ($1.value.count, $0.key) < ($0.value.count, $1.key) }
     let kept = ranked.count <= Self.textLimit ? ranked.count : Self.textLimit - 1
-    var slices = ranked.prefix(kept).map { $0.value.slice(.value, $0.key) }
+    var slices = ranked.prefix(kept).map { $0.value.slice(.value, $0.key.text) }
     if kept < ranked.count {
       var other = Part()
       for (_, part) in ranked.dropFirst(kept) {

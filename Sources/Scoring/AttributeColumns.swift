@@ -1,3 +1,5 @@
+import Files
+
 /// The attributes of all images, one column a name, in the order the images came.
 struct AttributeColumns: Sendable {
   struct Column: Sendable {
@@ -6,7 +8,7 @@ struct AttributeColumns: Sendable {
     /// Position in `texts`, -1 where the image has no text here.
     var textIndices: [Int32]
     var texts: [String] = []
-    private var positions: [String: Int32] = [:]
+    private var positions: [ByteName: Int32] = [:]
 
     init(count: Int) {
       numbers = Array(repeating: .nan, count: count)
@@ -34,17 +36,18 @@ struct AttributeColumns: Sendable {
     }
 
     private mutating func position(_ text: String) -> Int32 {
-      if let known = positions[text] { return known }
+      let name = ByteName(text)
+      if let known = positions[name] { return known }
       let new = Int32(texts.count)
       texts.append(text)
-      positions[text] = new
+      positions[name] = new
       return new
     }
   }
-  private(set) var columns: [String: Column] = [:]
+  private(set) var columns: [ByteName: Column] = [:]
   private(set) var count = 0
 
-  mutating func append(_ attributes: [String: Attribute]) {
+  mutating func append(_ attributes: [ByteName: Attribute]) {
     for name in attributes.keys where columns[name] == nil { columns[name] = Column(count: count) }
     for name in columns.keys { columns[name]?.append(attributes[name]) }
     count += 1

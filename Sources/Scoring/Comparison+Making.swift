@@ -1,3 +1,5 @@
+import Files
+
 /// What the caller may choose about a comparison.
 public struct ComparisonOptions: Hashable, Sendable {
   /// Of the bootstrap; the same seed gives the same intervals.
@@ -11,6 +13,9 @@ public struct ComparisonOptions: Hashable, Sendable {
 }
 
 extension Comparison {
+  /// The detail that tells of images whose paths are not the same bytes in both runs.
+  public static let joinedName = "joined"
+
   /// Compares two runs over the images both scored, joined by path; classes are joined by name.
   ///
   /// Images on one side only are counted and named, and play no other part.
@@ -21,6 +26,13 @@ extension Comparison {
     missingInA = shared.missingInA
     missingInB = shared.missingInB
     truthConflicts = shared.truthConflicts
+    if let example = shared.lookalikes.first {
+      details.append(
+        Detail(
+          Comparison.joinedName,
+          "\(shared.lookalikes.count) \(shared.lookalikes.count == 1 ? "image" : "images") whose names differ in Unicode form or case, such as \(example.a) and \(example.b)"
+        ))
+    }
     seed = options.seed
     draws = options.draws
 

@@ -1,3 +1,5 @@
+import Files
+
 extension Gate {
   /// Reads `top1=0.8,class:bathtub.recall=0.5`.
   /// - Parameter classes: the names by which a gate of a class is read.
@@ -11,7 +13,7 @@ extension Gate {
   /// - Throws: `.badGate`.
   public static func parseDrops(_ text: String, classes: [String] = []) throws(ScoringError) -> [Gate] {
     var parser = GateParser(
-      text, metrics: Comparison.dropMetrics, classMetrics: ["recall"], classes: classes)
+      text, metrics: Comparison.dropMetrics, classMetrics: ["recall"], classes: classes, isDrop: true)
     return try parser.gates()
   }
 }
@@ -23,14 +25,18 @@ private struct GateParser {
   private let classMetrics: [String]
   /// Longest first, so that the first that fits is the longest.
   private let classes: [[UInt8]]
+  /// A drop below 0 asks for a rise.
+  private let isDrop: Bool
 
-  init(_ text: String, metrics: [String], classMetrics: [String], classes: [String]) {
+  init(_ text: String, metrics: [String], classMetrics: [String], classes: [String], isDrop: Bool = false) {
+    self.isDrop = isDrop
     rest = Array(text.utf8)[...]
     self.metrics = metrics
     self.classMetrics = classMetrics
     self.classes = classes.map { Array($0.utf8) }.sorted { $0.count > $1.count }
   }
 
+  /// - Throws: `.badGate`; a threshold that no figure can have is told for all gates at once.
   mutating func gates() throws(ScoringError) -> [Gate] {
     var gates: [Gate] = []
     repeat {
@@ -38,8 +44,33 @@ private struct GateParser {
       gates.append(rest.starts(with: "class:".utf8) ? try classGate() : try wholeGate())
     } while take(",")
     guard rest.isEmpty else { throw bad("a comma is expected before \"\(words(rest))\"") }
+    let faults = gates.compactMap { rangeFault($0) }
+    if !faults.isEmpty { throw bad(faults.joined(separator: "; ")) }
     return gates
   }
+
+  /// What is wrong with a threshold that its metric cannot have.
+  private func rangeFault(_ gate: Gate) -> String? {
+    let value = gate.threshold
+    let expected: String
+    switch gate.metric {
+    case "log_loss", "support": expected = value < 0 ? "a number from 0" : ""
+    case "brier": expected = (0...2).contains(value) ? "" : "a number from 0 to 2"
+    case "kappa", "mcc": expected = (-1...1).contains(value) ? "" : "a number from -1 to 1"
+    default:
+      expected = ((isDrop ? -1 : 0)...1).contains(value) ? "" : "a fraction from \(isDrop ? -1 : 0) to 1"
+    }
+    if expected.isEmpty { return nil }
+    let isPercentage = expected.hasPrefix("a fraction") && value > 1 && value <= 100
+    return "the gate \"\(gate.name)\" has the threshold \(short(value)); \(expected) is expected"
+      + (isPercentage ? "; did you mean \(hundredth(value))?" : "")
+  }
+
+  /// "70" for 70.0
+  private func short(_ value: Double) -> String { Int(exactly: value).map { "\($0)" } ?? "\(value)" }
+
+  /// A hundredth of a percentage, without the digits that binary fractions add.
+  private func hundredth(_ value: Double) -> String { "\((value * 1e6).rounded() / 1e8)" }
 
   private let space = UInt8(ascii: " ")
   private let comma = UInt8(ascii: ",")
@@ -68,9 +99,13 @@ private struct GateParser {
       throw bad("a gate is missing before \"\(words(rest))\"; metric=threshold is expected")
     }
     guard metrics.contains(metric) else {
+      let near = metrics.map {
+        (distance: editDistance(Array(metric.utf8.prefix(40)), Array($0.utf8)), name: $0)
+      }
+      .filter { $0.distance <= 2 }.min { $0.distance < $1.distance }
       throw bad(
-        "there is no gate \"\(metric)\"; the metrics are \(metrics.joined(separator: ", ")), and class:NAME with \(suffixes)"
-      )
+        "there is no gate \"\(metric)\"\(near.map { "; did you mean \"\($0.name)\"?" } ?? ""); the metrics are "
+          + "\(shortList(metrics)), and class:NAME with \(suffixes)")
     }
     rest = rest.dropFirst(name.count)
     return Gate(metric: metric, className: nil, threshold: try threshold(metric), name: metric)
@@ -129,6 +164,14 @@ private struct GateParser {
     guard take("=") else { throw bad("the gate \"\(name)\" has no threshold; \(name)=NUMBER is expected") }
     let text = rest.prefix { $0 != comma }
     guard let value = Double(trimmed(text)), value.isFinite else {
+      if let percentage = Double(
+        trimmed(text.last == UInt8(ascii: "%") ? text.dropLast() : text[..<text.startIndex])),
+        (0...100).contains(percentage)
+      {
+        throw bad(
+          "the gate \"\(name)\" has the threshold \"\(words(text))\"; a fraction is expected; did you mean \(hundredth(percentage))?"
+        )
+      }
       throw bad("the gate \"\(name)\" has the threshold \"\(words(text))\"; a number is expected")
     }
     rest = rest.dropFirst(text.count)

@@ -1,4 +1,21 @@
+import Files
+
 extension Grouping {
+  /// Whether the groups say something of the errors: groups that were given always do. Groups that were found from the
+  /// errors keep many of them inside for that reason alone; they do where no group has more than a fifth of the classes
+  /// that occur, and where twice as many errors stay inside as would if errors were spread evenly over all other classes.
+  public func saysMuch(of classes: [ClassScore]) -> Bool {
+    if source == .given { return true }
+    let occurring = classes.filter { $0.support > 0 || $0.predicted > 0 }.count
+    let errors = errorsInside + errorsAcross
+    guard errors > 0, groups.allSatisfy({ 5 * $0.classes.count <= occurring }) else { return false }
+    let expected = groups.reduce(0.0) { sum, group in
+      sum + Double((group.errorsInside + group.errorsAcross) * (group.classes.count - 1))
+        / Double(occurring - 1)
+    }
+    return Double(errorsInside) >= 2 * expected
+  }
+
   /// Counts the errors inside and across groups.
   /// - Parameters:
   ///   - assignment: the group of each label, 0..<names.count.
@@ -37,10 +54,10 @@ extension Grouping {
   /// Groups by the caller's names, in the order in which the labels bring them up.
   init(given groupNames: [String], confusion: ConfusionCounts) {
     var names: [String] = []
-    var positions: [String: Int] = [:]
+    var positions: [ByteName: Int] = [:]
     let assignment = groupNames.map { name in
-      if let known = positions[name] { return known }
-      positions[name] = names.count
+      if let known = positions[ByteName(name)] { return known }
+      positions[ByteName(name)] = names.count
       names.append(name)
       return names.count - 1
     }

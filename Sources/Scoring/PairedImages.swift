@@ -1,3 +1,5 @@
+import Files
+
 /// The images two runs share, with one numbering of the classes for both.
 struct PairedImages {
   struct Pair {
@@ -13,46 +15,85 @@ struct PairedImages {
   private(set) var missingInA: [String] = []
   private(set) var missingInB: [String] = []
   private(set) var truthConflicts: [String] = []
+  /// Pairs whose paths look alike and are not the same bytes.
+  private(set) var lookalikes: [(a: String, b: String)] = []
 
-  /// Joins by path; equal paths of one run are joined one by one in the order of its predictions.
+  /// Joins by path; equal paths of one run are joined one by one in the order of its predictions. Paths that only one run
+  /// has are joined where one of each looks like the other.
   init(_ a: Score, _ b: Score) {
     classes = a.classes.map(\.name)
     let labelsOfB = Self.labels(of: b.classes.map(\.name), in: &classes)
     let (one, two) = (a.predictions, b.predictions)
     var (i, j) = (0, 0)
+    var (onlyOne, onlyTwo): ([Int], [Int]) = ([], [])
+    func join(_ i: Int, _ j: Int) {
+      let truth = Int(one.truths[i])
+      if labelsOfB[Int(two.truths[j])] == truth {
+        pairs.append(
+          Pair(
+            placeA: i, placeB: j, truth: truth, a: Int(one.predicted[i]),
+            b: labelsOfB[Int(two.predicted[j])]))
+      } else {
+        truthConflicts.append(one.paths[i])
+      }
+    }
     while i < one.count || j < two.count {
       if j == two.count || (i < one.count && precedes(one.paths[i], two.paths[j])) {
-        missingInB.append(one.paths[i])
+        onlyOne.append(i)
         i += 1
       } else if i == one.count || precedes(two.paths[j], one.paths[i]) {
-        missingInA.append(two.paths[j])
+        onlyTwo.append(j)
         j += 1
       } else {
-        let truth = Int(one.truths[i])
-        if labelsOfB[Int(two.truths[j])] == truth {
-          pairs.append(
-            Pair(
-              placeA: i, placeB: j, truth: truth, a: Int(one.predicted[i]),
-              b: labelsOfB[Int(two.predicted[j])]))
-        } else {
-          truthConflicts.append(one.paths[i])
-        }
+        join(i, j)
         i += 1
         j += 1
       }
     }
+    let alike = Self.lookalikes(onlyOne.map { (one.paths[$0], $0) }, onlyTwo.map { (two.paths[$0], $0) })
+    if !alike.isEmpty {
+      for (i, j) in alike.sorted(by: { $0.0 < $1.0 }) {
+        join(i, j)
+        lookalikes.append((one.paths[i], two.paths[j]))
+      }
+      let joined = (Set(alike.map(\.0)), Set(alike.map(\.1)))
+      onlyOne.removeAll { joined.0.contains($0) }
+      onlyTwo.removeAll { joined.1.contains($0) }
+      pairs.sort { $0.placeA < $1.placeA }
+      truthConflicts.sort(by: precedes)
+    }
+    missingInB = onlyOne.map { one.paths[$0] }
+    missingInA = onlyTwo.map { two.paths[$0] }
   }
 
   /// The label of each of `names` in `classes`, which grows by those it lacks. Where a name is there more than once,
-  /// its first label stands for the first of `names`, and so on.
+  /// its first label stands for the first of `names`, and so on. What is left over is joined where one name of each looks
+  /// like the other: the same but for Unicode form and case.
   private static func labels(of names: [String], in classes: inout [String]) -> [Int] {
-    if names == classes { return Array(names.indices) }
-    var free: [String: [Int]] = [:]
-    for (label, name) in classes.enumerated().reversed() { free[name, default: []].append(label) }
-    return names.map { name in
-      if let label = free[name]?.popLast() { return label }
-      classes.append(name)
+    if names.elementsEqual(classes, by: { hasSameBytes($0, $1) }) { return Array(names.indices) }
+    var free: [ByteName: [Int]] = [:]
+    for (label, name) in classes.enumerated().reversed() { free[ByteName(name), default: []].append(label) }
+    var labels = names.map { free[ByteName($0)]?.popLast() }
+    let joined = lookalikes(
+      labels.indices.filter { labels[$0] == nil }.map { (names[$0], $0) },
+      free.flatMap { name, labels in labels.map { (name.text, $0) } })
+    for (place, label) in joined { labels[place] = label }
+    return labels.indices.map { place in
+      if let label = labels[place] { return label }
+      classes.append(names[place])
       return classes.count - 1
+    }
+  }
+
+  /// Numbers of names that a person would take for the same, where it is one of the left and one of the right.
+  private static func lookalikes(_ left: [(String, Int)], _ right: [(String, Int)]) -> [(Int, Int)] {
+    if left.isEmpty || right.isEmpty { return [] }
+    // Keyed by plain Strings: here all forms of a character are to count as one, which is what String's equality does.
+    var places: [String: (left: [Int], right: [Int])] = [:]
+    for (name, place) in left { places[name.lowercased(), default: ([], [])].left.append(place) }
+    for (name, place) in right { places[name.lowercased(), default: ([], [])].right.append(place) }
+    return places.values.compactMap {
+      $0.left.count == 1 && $0.right.count == 1 ? ($0.left[0], $0.right[0]) : nil
     }
   }
 

@@ -1,3 +1,5 @@
+import Files
+
 /// What the caller may choose about a score.
 public struct ScoreOptions: Hashable, Sendable {
   /// Of the bootstrap; the same seed gives the same intervals.
@@ -68,7 +70,7 @@ extension Tally {
     var score = Score()
     score.missing = missing.sorted(by: precedes)
     score.invalid = invalid.sorted {
-      $0.path == $1.path ? precedes($0.reason, $1.reason) : precedes($0.path, $1.path)
+      hasSameBytes($0.path, $1.path) ? precedes($0.reason, $1.reason) : precedes($0.path, $1.path)
     }
     score.unexpected = unexpected.sorted(by: precedes)
     score.scored = columns.count
@@ -120,6 +122,3 @@ extension Tally {
     }
   }
 }
-
-/// Order of texts by their UTF-8 bytes, the same in every locale.
-func precedes(_ a: String, _ b: String) -> Bool { a.utf8.lexicographicallyPrecedes(b.utf8) }

@@ -1,3 +1,5 @@
+public import Files
+
 /// Counts predictions as they come, for a `Score` at the end.
 ///
 /// A value: tallies of parts, made side by side, `merge` into the tally of the whole. Neither the order of the images
@@ -42,12 +44,12 @@ public struct Tally: Sendable {
   /// - Parameters:
   ///   - path: unlike that of every other image; what `Score` sorts and names images by.
   ///   - truth: label, a position in `classes`.
-  ///   - attributes: what slices are made of, for example `["width": .number(640), "grey": .text("yes")]`.
+  ///   - attributes: what slices are made of, by name, a number or a text.
   /// - Throws: `.unknownLabel`, `.wrongLength`, `.notFinite`, `.negative`, `.infiniteSum`, `.tooMany`; nothing is
   ///   counted then.
   /// - Complexity: O(classes).
   public mutating func add(
-    _ path: String, truth: Int, probabilities: Span<Double>, attributes: [String: Attribute] = [:]
+    _ path: String, truth: Int, probabilities: Span<Double>, attributes: [ByteName: Attribute] = [:]
   ) throws(ScoringError) {
     guard probabilities.count == classes.count else {
       throw ScoringError(.wrongLength(probabilities.count, classes: classes.count))
@@ -78,7 +80,7 @@ public struct Tally: Sendable {
   /// With such an image among them the metrics that need probabilities are `nil` for the whole run.
   /// - Throws: `.unknownLabel`, `.tooMany`; nothing is counted then.
   public mutating func add(
-    _ path: String, truth: Int, predicted: Int, attributes: [String: Attribute] = [:]
+    _ path: String, truth: Int, predicted: Int, attributes: [ByteName: Attribute] = [:]
   ) throws(ScoringError) {
     try check(label: truth)
     try check(label: predicted)
@@ -108,7 +110,9 @@ public struct Tally: Sendable {
   /// - Throws: `.differentClasses`, `.tooMany`; nothing is counted then.
   /// - Complexity: O(images of `other`); its rows are not copied.
   public mutating func merge(_ other: Tally) throws(ScoringError) {
-    guard classes == other.classes else { throw ScoringError(.differentClasses) }
+    guard classes.elementsEqual(other.classes, by: { hasSameBytes($0, $1) }) else {
+      throw ScoringError(.differentClasses)
+    }
     guard columns.count <= Self.imageLimit - other.columns.count else {
       throw ScoringError(.tooMany(limit: Self.imageLimit))
     }
@@ -132,7 +136,7 @@ public struct Tally: Sendable {
   }
 
   private mutating func append(
-    _ path: String, truth: Int, predicted: Int, attributes: [String: Attribute]
+    _ path: String, truth: Int, predicted: Int, attributes: [ByteName: Attribute]
   ) throws(ScoringError) {
     guard columns.count < Self.imageLimit else { throw ScoringError(.tooMany(limit: Self.imageLimit)) }
     columns.paths.append(path)

@@ -1,7 +1,9 @@
 public import ControlPlane
 import Files
+import HTTPTypes
 import Hosting
 import Hummingbird
+public import Imaging
 import Inference
 import Logging
 public import Objects
@@ -12,8 +14,15 @@ import Tensors
 /// SageMaker on this machine: one port for its operations, the endpoints' answers, S3, and the dashboard.
 public struct LocalSageMaker: Sendable {
   public var hostname = "127.0.0.1"
-  /// Names beside it, and those of the loopback, under which the dashboard is reached; without a port.
-  public var hostNames: [String] = []
+  /// Names and addresses, without a port, under which it is reached beside those of the loopback, `hostname` and the
+  /// address that a connection came to; `*`: all.
+  public var allowedHosts: [String] = []
+  /// Other sites, `http://name:port`, whose pages may ask.
+  public var allowedOrigins: [String] = []
+  /// Connections with a request in work; requests on others are refused, and idle ones give way before.
+  public var connections = 1024
+  /// How much work a picture may make that an endpoint is sent.
+  public var decoding = DecodeOptions.service
   /// 0: any free one.
   public var port = 4566
   public var caller = Caller()
@@ -29,38 +38,56 @@ public struct LocalSageMaker: Sendable {
 
   /// Serves until the task is cancelled; jobs that run are asked to end, and go on with the next start.
   ///
+  /// What stands in the folder is read, and jobs go on, only when the folder's lock and the port are held: another server
+  /// may be at work with it.
+  ///
   /// - Parameter onStart: gets the port when requests are answered.
-  /// - Throws: where the address or the folder cannot be used.
+  /// - Throws: where the address or the folder cannot be used; `FileError` with the reason `.held` where another process
+  ///   has the folder.
   public func run(onStart: @escaping @Sendable (Int) -> Void) async throws {
+    try makeFolder(options.root)
+    let lock = try OutputLock(folder: options.root)
+    defer { withExtendedLifetime(lock) {} }
     let logger = Logger(label: "imrec") { [isQuiet] _ in LineLog(logLevel: isQuiet ? .error : .info) }
-    let metrics = PrometheusMetrics()
+    let (fleets, fleet) = AsyncStream<any Service>.makeStream()
+    let (works, work) = AsyncStream<any Service>.makeStream()
+    var server = GuardedServer(hostname: hostname, port: port, logger: logger)
+    server.limits = Self.limits
+    server.connections = connections
+    server.origin = RequestOrigin(
+      hosts: [hostname] + allowedHosts, origins: allowedOrigins, isPage: { Dashboard.serves($0) })
+    server.refusal = Parts.refusal
+    server.services = [LateService(fleets), LateService(works)]
+    try await server.run(onStart: onStart) {
+      let metrics = PrometheusMetrics()
+      let parts = try makeParts(logger: logger, metrics: metrics)
+      fleet.yield(parts.runtime.fleet)
+      work.yield(JobService(api: parts.control.api))
+      return Observed(logger: logger, metrics: metrics).responder(
+        part: { parts.part(of: $0).rawValue },
+        name: { ControlPlaneService.operation(of: $0) ?? AmazonJSON.target(of: $0) ?? $0.uri.path },
+        { try await parts.respond(to: $0, from: $1) })
+    }
+  }
+
+  private func makeParts(logger: Logger, metrics: PrometheusMetrics) throws -> Parts {
     let bodies = ReceivedBytes()
     let store = try ObjectStore(root: join(options.root, "s3"))
     let source: any ObjectSource = remoteObjects ?? LocalObjects(store)
     let fleet = EndpointFleet(
-      cores: Cores(Workers(count: max(1, options.threads))), store: CaptureWriter(objects: source),
+      cores: Cores(Workers(count: max(1, options.threads))),
+      loader: ModelFiles(decoding: decoding), store: CaptureWriter(objects: source),
       logger: logger, metrics: metrics)
     let objects = SourceObjects(source)
     let host = FleetHost(fleet, objects: objects, folder: join(options.root, "models"))
     let api = try SageMakerAPI(options, objects: objects, endpoints: host)
     let s3 = S3Service(store, options: s3Options)
-    let parts = Parts(
+    return Parts(
       control: ControlPlaneService(api, caller: caller),
       runtime: RuntimeService(fleet, account: caller.account, region: caller.region, bodies: bodies), s3: s3,
       companions: Companions(logs: JobLogs(api), caller: caller),
-      dashboard: Dashboard(
-        ControlPlaneSource(api, s3), fleet: fleet, names: (signer == nil ? [hostname] : []) + hostNames,
-        bodies: bodies),
+      dashboard: Dashboard(ControlPlaneSource(api, s3), fleet: fleet, bodies: bodies),
       gate: signer.map { SignatureGate($0, bodies: bodies) })
-    var server = GuardedServer(hostname: hostname, port: port, logger: logger)
-    server.limits = Self.limits
-    server.services = [fleet, JobService(api: api)]
-    try await server.run(
-      onStart: onStart,
-      respond: Observed(logger: logger, metrics: metrics).responder(
-        part: { parts.part(of: $0).rawValue },
-        name: { ControlPlaneService.operation(of: $0) ?? AmazonJSON.target(of: $0) ?? $0.uri.path },
-        { try await parts.respond(to: $0, from: $1) }))
   }
 
   /// Objects may be large, as long as they keep coming.
@@ -74,6 +101,7 @@ public struct LocalSageMaker: Sendable {
   private var s3Options: S3Service.Options {
     var options = S3Service.Options()
     options.region = caller.region
+    options.account = caller.account
     options.requiresSignature = signer != nil
     options.credentials = signer.map { [$0] } ?? []
     return options
@@ -143,11 +171,36 @@ struct Parts: Sendable {
     return await s3.respond(to: request)
   }
 
+  /// A request that reaches none of them, in the form of the one that it is for.
+  static func refusal(_ request: Request, _ status: HTTPResponse.Status, _ sentence: String) -> Response {
+    let isBusy = status == .serviceUnavailable
+    if AmazonJSON.target(of: request) != nil || RuntimeService.route(request.uri.path) != nil {
+      return AmazonJSON.refusal(
+        SignatureRefusal(
+          status: status, code: isBusy ? "ServiceUnavailable" : "AccessDeniedException", message: sentence))
+    }
+    var response = S3Failure(ObjectError(isBusy ? .slowDown : .accessDenied, sentence)).response(
+      to: request.head, id: "0")
+    response.status = status
+    return response
+  }
+
   private func admit(
     _ request: Request, limit: Int, service: String = "sagemaker"
   ) async throws(SignatureRefusal) -> Request {
     guard let gate else { return request }
     return try await gate.admit(request, limit: limit, service: service)
+  }
+}
+
+/// A service that comes when the server is ready for it.
+private struct LateService: Service {
+  private let service: AsyncStream<any Service>
+
+  init(_ service: AsyncStream<any Service>) { self.service = service }
+
+  func run() async throws {
+    for await service in service.cancelOnGracefulShutdown() { try await service.run() }
   }
 }
 

@@ -5,6 +5,34 @@ public struct ChunkSigning: Sendable {
   let key: SigningKey
   let time: UTCTime
   let seed: String
+
+  /// What the first chunk's signature is made from.
+  package var first: String { seed }
+
+  /// - Parameter previous: the signature of the chunk before, or `first`.
+  package func signature(ofChunk data: [UInt8], after previous: String) -> String {
+    key.signature(of: text(ofChunk: SHA256.hash(data: data), after: previous))
+  }
+
+  /// - Parameter previous: the signature of the last chunk, which is empty.
+  package func signature(
+    ofTrailers trailers: [(name: String, value: String)], after previous: String
+  )
+    -> String
+  {
+    key.signature(
+      of: text(ofTrailers: trailers.map { "\($0.name):\($0.value)\n" }.joined(), after: previous))
+  }
+
+  fileprivate func text(ofChunk digest: SHA256.Digest, after previous: String) -> String {
+    "AWS4-HMAC-SHA256-PAYLOAD\n\(time.compact)\n\(key.scope.text)\n\(previous)\n"
+      + "\(PayloadDigest.empty.text)\n\(hexText(digest))"
+  }
+
+  fileprivate func text(ofTrailers trailers: String, after previous: String) -> String {
+    "AWS4-HMAC-SHA256-TRAILER\n\(time.compact)\n\(key.scope.text)\n\(previous)\n"
+      + sha256Text(Array(trailers.utf8))
+  }
 }
 
 /// How Amazon's `x-amz-content-sha256` says that a body is sent.
@@ -137,8 +165,8 @@ public struct ChunkDecoder: Sendable {
   private mutating func begin(_ text: String) throws(SignatureError) {
     let parts = text.utf8.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
     let digits = String(Substring(parts[0]))
-    guard (1...15).contains(digits.utf8.count), digits.utf8.first != UInt8(ascii: "+"),
-      let count = Int(digits, radix: 16), count >= 0, count <= Self.largestByteCount - byteCount
+    guard (1...15).contains(digits.utf8.count), digits.utf8.allSatisfy({ hexValue($0) != nil }),
+      let count = Int(digits, radix: 16), count <= Self.largestByteCount - byteCount
     else {
       throw SignatureError(
         .invalidChunk, "a chunk begins with '\(shown(text.prefix(40)))', not with its length")
@@ -158,10 +186,10 @@ public struct ChunkDecoder: Sendable {
 
   private mutating func checkChunk() throws(SignatureError) {
     guard let signing else { return }
-    let text =
-      "AWS4-HMAC-SHA256-PAYLOAD\n\(signing.time.compact)\n\(signing.key.scope.text)\n\(previous)\n"
-      + "\(PayloadDigest.empty.text)\n\(hexText(digest.finalize()))"
-    guard signing.key.isValid(chunkSignature, of: text) else {
+    guard
+      signing.key.isValid(
+        chunkSignature, of: signing.text(ofChunk: digest.finalize(), after: previous))
+    else {
       throw SignatureError(
         .signatureDoesNotMatch, "the signature of the chunk that ends at byte \(byteCount) is not right")
     }
@@ -191,11 +219,8 @@ public struct ChunkDecoder: Sendable {
   }
 
   private func checkTrailers(_ signing: ChunkSigning) throws(SignatureError) {
-    let text =
-      "AWS4-HMAC-SHA256-TRAILER\n\(signing.time.compact)\n\(signing.key.scope.text)\n\(previous)\n"
-      + sha256Text(Array(signedTrailers.utf8))
     guard let signature = trailers.first(where: { $0.name == "x-amz-trailer-signature" })?.value,
-      signing.key.isValid(signature, of: text)
+      signing.key.isValid(signature, of: signing.text(ofTrailers: signedTrailers, after: previous))
     else {
       throw SignatureError(
         .signatureDoesNotMatch, "the signature of the headers after the last chunk is not right")

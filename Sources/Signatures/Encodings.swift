@@ -64,7 +64,7 @@ package func percentDecoded(_ text: some StringProtocol, plusIsSpace: Bool = fal
   return bytes
 }
 
-private func hexValue(_ digit: UInt8) -> UInt8? {
+func hexValue(_ digit: UInt8) -> UInt8? {
   switch digit {
   case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
   case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10

@@ -1,4 +1,5 @@
 import Crypto
+import Files
 import HTTPTypes
 
 /// A URL that was presigned by Amazon's Signature Version 2, as boto3 does for S3 in us-east-1 unless it is told otherwise.
@@ -32,12 +33,14 @@ struct PresignedV2 {
     self.signature = signature
     expiry = UTCTime(secondsSince1970: seconds)
     token = value("x-amz-security-token")
-    var names = Set(request.headerFields.map(\.name.canonicalName))
-    names.formUnion(target.query.map { String(decoding: $0.name, as: UTF8.self).lowercased() })
+    var names = Set(request.headerFields.map { ByteName($0.name.canonicalName) })
+    names.formUnion(target.query.map { ByteName(String(decoding: $0.name, as: UTF8.self).lowercased()) })
     var lines = [
       request.method.rawValue, value("content-md5") ?? "", value("content-type") ?? "", expires,
     ]
-    lines += names.filter { $0.hasPrefix("x-amz-") }.sorted().map { "\($0):\(value($0) ?? "")" }
+    lines += names.filter { $0.text.hasBytePrefix("x-amz-") }.sorted().map {
+      "\($0):\(value($0.text) ?? "")"
+    }
     lines.append(Self.resource(target))
     stringToSign = lines.joined(separator: "\n")
   }

@@ -1,3 +1,4 @@
+import Files
 public import HTTPTypes
 
 /// Checks signatures of Amazon's Signature Version 4, in the header `Authorization` or in the query of a URL; of S3's URLs
@@ -13,12 +14,12 @@ public struct RequestVerifier: Sendable {
   public let rules: SigningRules
   /// The service that must be in the scope; nil: any.
   public let service: String?
-  private let credentials: [String: Credential]
+  private let credentials: [ByteName: Credential]
 
   public init(_ credentials: [Credential], rules: SigningRules, service: String? = nil) {
     self.rules = rules
     self.service = service
-    self.credentials = Dictionary(credentials.map { ($0.accessKey, $0) }) { first, _ in first }
+    self.credentials = Dictionary(credentials.map { (ByteName($0.accessKey), $0) }) { first, _ in first }
   }
 
   /// Whether the request carries a signature at all, good or bad.
@@ -103,7 +104,7 @@ public struct RequestVerifier: Sendable {
   )
 
   private func credential(_ accessKey: String) throws(SignatureError) -> Credential {
-    guard let credential = credentials[accessKey] else {
+    guard let credential = credentials[ByteName(accessKey)] else {
       throw SignatureError(.invalidAccessKeyId, "the access key '\(shown(accessKey))' is not known here")
     }
     return credential
@@ -131,7 +132,7 @@ public struct RequestVerifier: Sendable {
         .signatureDoesNotMatch,
         "the day of the credential, \(shown(claim.scope.day)), is not that of the request")
     }
-    if let service, claim.scope.service != service {
+    if let service, !hasSameBytes(claim.scope.service, service) {
       throw SignatureError(
         .authorizationHeaderMalformed,
         "the credential is for the service '\(shown(claim.scope.service))', and this is '\(service)'")
@@ -140,9 +141,8 @@ public struct RequestVerifier: Sendable {
       throw SignatureError(.signatureDoesNotMatch, "'host' must be among the signed headers")
     }
     // A header that changes what the request does, slipped in by someone who cannot sign.
-    guard rules == .s3 else { return }
     let signed = Set(claim.signedHeaders)
-    for field in request.headerFields where field.name.canonicalName.hasPrefix("x-amz-") {
+    for field in request.headerFields where Self.decides(field.name.canonicalName) {
       guard signed.contains(field.name.canonicalName) else {
         throw SignatureError(
           .accessDenied, "the header '\(shown(field.name.canonicalName))' is in the request and is not signed"
@@ -151,12 +151,17 @@ public struct RequestVerifier: Sendable {
     }
   }
 
+  /// Whether a header says what is to be done: X-Amz-Target names the operation, others what it is done with.
+  private static func decides(_ name: String) -> Bool {
+    ["x-amz-", "x-amzn-sagemaker-"].contains { name.utf8.starts(with: $0.utf8) }
+  }
+
   private func checkToken(_ token: String?, _ credential: Credential, _ now: UTCTime) throws(SignatureError) {
     if let expiry = credential.expiry, now >= expiry {
       throw SignatureError(.expiredToken, "the token has expired")
     }
     // The token is no secret that a signature could not guard: it is compared as it comes.
-    guard token == credential.sessionToken else {
+    guard token.map({ ByteName($0) }) == credential.sessionToken.map({ ByteName($0) }) else {
       throw SignatureError(.invalidToken, "the session token is not the one that belongs to this access key")
     }
   }

@@ -36,7 +36,10 @@ public final class ProgressDisplay {
   /// - Parameters:
   ///   - total: `nil` where it is not known before the end.
   ///   - fraction: 0...1.
-  public func update(done: Int, total: Int?, skipped: Int, fraction: Double, label: String = "") {
+  ///   - rest: in the place of the time that is left until `fraction` is 1, where more follows than this.
+  public func update(
+    done: Int, total: Int?, skipped: Int, fraction: Double, label: String = "", rest: String? = nil
+  ) {
     if isQuiet { return }
     let stage = stage(label, done, fraction)
     if isTerminal {
@@ -44,13 +47,13 @@ public final class ProgressDisplay {
       if let lastDrawn, now - lastDrawn < .milliseconds(100), fraction < 1 { return }
       lastDrawn = now
       isDrawn = true
-      let words = numbers(done, total, skipped, fraction, stage)
+      let words = numbers(done, total, skipped, fraction, stage, rest)
       writeToErrorOutput("\r\(barLine(label, words, fraction, width: terminalWidth()))\u{1B}[K")
     } else {
       let tenth = tenths(of: fraction)
       if tenth <= lastTenth { return }
       lastTenth = tenth
-      let words = numbers(done, total, skipped, fraction, stage)
+      let words = numbers(done, total, skipped, fraction, stage, rest)
       writeToErrorOutput("\(label.isEmpty ? "" : label + ": ")\(tenth * 10) %  \(words)\n")
     }
   }
@@ -75,16 +78,18 @@ public final class ProgressDisplay {
     (1...10).last { Double($0) / 10 <= fraction + 1e-9 } ?? 0
   }
 
-  private func numbers(_ done: Int, _ total: Int?, _ skipped: Int, _ fraction: Double, _ stage: Stage)
-    -> String
-  {
+  private func numbers(
+    _ done: Int, _ total: Int?, _ skipped: Int, _ fraction: Double, _ stage: Stage, _ rest: String?
+  ) -> String {
     let elapsed = (ContinuousClock.now - stage.start) / .seconds(1)
     var parts = ["\(done)\(total.map { "/\($0)" } ?? "") \(unit)"]
     if showsRate, elapsed > 0, done > stage.firstDone {
       parts.append("\(rounded(Double(done - stage.firstDone) / elapsed))/s")
     }
     let gained = fraction - stage.firstFraction
-    if gained > 0, fraction < 1, elapsed > 0.5 {
+    if let rest {
+      parts.append(rest)
+    } else if gained > 0, fraction < 1, elapsed > 0.5 {
       parts.append("ETA \(clockText(elapsed * (1 - fraction) / gained))")
     }
     if skipped > 0 { parts.append("\(skipped) skipped") }
@@ -115,7 +120,7 @@ public func rounded(_ value: Double) -> String {
 }
 
 /// Seconds as "0:42" or "1:02:03".
-func clockText(_ seconds: Double) -> String {
+public func clockText(_ seconds: Double) -> String {
   let total = Int64(exactly: seconds.rounded()) ?? 0
   func two(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
   let (hours, minutes) = (total / 3600, total / 60 % 60)

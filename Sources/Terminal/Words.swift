@@ -16,10 +16,19 @@ public struct Words: Sendable {
 
   /// The inputs that were left out: the first ones one by one, then how many more.
   public func skipped(_ items: [(path: String, reason: String)], listing limit: Int = 50) {
+    list("skipped", items, limit)
+  }
+
+  /// The same for inputs that were taken in doubt.
+  public func doubtful(_ items: [(path: String, reason: String)], listing limit: Int = 50) {
+    list("doubtful", items, limit)
+  }
+
+  private func list(_ kind: String, _ items: [(path: String, reason: String)], _ limit: Int) {
     for item in items.prefix(limit) {
-      writeLine("skipped: \(shortened(printable(item.path))): \(item.reason)")
+      writeLine("\(kind): \(shortened(printable(item.path))): \(item.reason)")
     }
-    if items.count > limit { writeLine("skipped: \(items.count - limit) more; --json lists them all") }
+    if items.count > limit { writeLine("\(kind): \(items.count - limit) more; --json lists them all") }
   }
 
   private func writeLine(_ line: String) { writeToErrorOutput(line + "\n") }

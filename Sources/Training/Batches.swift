@@ -11,18 +11,22 @@ public final class Batches: Sendable {
   public let plan: EpochPlan
   public let augmentation: Augmentation
   public let targetOptions: TargetOptions
+  private let decoding: DecodeOptions
   private let lastOrder = Mutex<(epoch: Int, order: [Int])>((-1, []))
 
-  /// - Parameter augmentation: for training; an evaluation takes none.
+  /// - Parameters:
+  ///   - augmentation: for training; an evaluation takes none.
+  ///   - keepsDamaged: damaged images count as far as they decode.
   public init(
     _ images: TrainingImages, plan: EpochPlan, augmentation: Augmentation = Augmentation(),
-    targets: TargetOptions = TargetOptions()
+    targets: TargetOptions = TargetOptions(), keepsDamaged: Bool = false
   ) {
     precondition(plan.imageCount == images.count, "the plan is for these images")
     self.images = images
     self.plan = plan
     self.augmentation = augmentation
     self.targetOptions = targets
+    decoding = DecodeOptions(keepDamaged: keepsDamaged)
   }
 
   /// An image that cannot be decoded.
@@ -135,7 +139,7 @@ public final class Batches: Sendable {
       do {
         let fault = try images.withBytes(of: image) { bytes in
           do throws(ImageError) {
-            try preset.fill(&tensor, from: bytes, draw)
+            try preset.fill(&tensor, from: bytes, draw, decoding)
             return nil as ImageError?
           } catch {
             return error

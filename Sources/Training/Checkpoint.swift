@@ -12,7 +12,7 @@ public struct Checkpoint: Sendable {
   public var optimizer: [String: Parameters.Array]
   public var updateCount: Int
   public var average: [String: Parameters.Array]?
-  var state: FitState
+  package var state: FitState
 
   public static let fileName = "imrec-checkpoint.params"
 
@@ -29,7 +29,7 @@ public struct Checkpoint: Sendable {
   }
   private static let stateName = "state"
 
-  init(
+  package init(
     identity: [String: String], weights: [String: Parameters.Array], optimizer: [String: Parameters.Array],
     updateCount: Int, average: [String: Parameters.Array]?, state: FitState
   ) {
@@ -69,6 +69,9 @@ public struct Checkpoint: Sendable {
     }
     guard header.version == 1 else {
       throw FitError(.badCheckpoint(path: path, "its version is \(header.version); 1 is expected"))
+    }
+    guard header.updateCount >= 0, header.state.isPossible else {
+      throw FitError(.badCheckpoint(path: path, "its state has counts that no training has"))
     }
     func group(_ prefix: String) throws -> [String: Parameters.Array] {
       var arrays: [String: Parameters.Array] = [:]

@@ -1,3 +1,5 @@
+import Files
+
 extension Hyperparameters {
   /// Compares the sets with the hyperparameters, before training.
   ///
@@ -33,10 +35,9 @@ extension TrainingImages {
   func missingClasses(_ names: [String]) -> TrainingWarning? {
     let missing = histogram.enumerated().filter { $0.element == 0 }.map(\.offset)
     if missing.isEmpty { return nil }
-    let shown = missing.prefix(10).map { names.indices.contains($0) ? "\($0) (\(names[$0]))" : "\($0)" }
-    let more = missing.count > 10 ? " and \(missing.count - 10) more" : ""
+    let all = missing.map { names.indices.contains($0) ? "\($0) (\(names[$0]))" : "\($0)" }
     return TrainingWarning(
       "the \(channel) channel has no image of \(missing.count == 1 ? "class" : "classes") "
-        + shown.joined(separator: ", ") + more)
+        + shortList(all))
   }
 }

@@ -28,6 +28,14 @@ public struct EpochRecord: Hashable, Sendable, Codable {
   public var isBest = false
 
   public init() {}
+
+  /// Whether a training that ended with this epoch would leave this epoch's model as the one that is used: the best one,
+  /// or, with `checkpoint_frequency`, the last of those that it stores.
+  public func isKept(checkpointFrequency: Int?) -> Bool {
+    guard let every = checkpointFrequency, every > 0 else { return isBest }
+    // Where no epoch was due yet, the last one is stored.
+    return (epoch + 1) % every == 0 || epoch + 1 < every
+  }
 }
 
 /// The whole of a training so far.

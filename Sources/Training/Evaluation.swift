@@ -18,12 +18,13 @@ final class Evaluation {
   /// - Parameter ranks: share the set; each judges its part.
   init(
     _ images: TrainingImages, graph: Graph, preset: Preset, batch: Int, topK: Int?,
-    positiveWeights: [Float]? = nil, workers: Workers, ranks: Ranks
+    positiveWeights: [Float]? = nil, keepsDamaged: Bool = false, workers: Workers, ranks: Ranks
   ) {
     batches = Batches(
       images,
       plan: EpochPlan(
-        imageCount: images.count, batch: batch, isTraining: false, rank: ranks.rank, rankCount: ranks.count))
+        imageCount: images.count, batch: batch, isTraining: false, rank: ranks.rank, rankCount: ranks.count),
+      keepsDamaged: keepsDamaged)
     self.graph = graph
     self.preset = preset
     self.topK = topK

@@ -1,8 +1,9 @@
+import Files
 import FoundationEssentials
 
 extension Hyperparameters {
   /// SageMaker's tuning adds this one; it says nothing to a training.
-  static let ignored = ["_tuning_objective_metric"]
+  static let ignored = [TrainingContainer.tuningMark]
 
   /// The defaults of the algorithm, of the recipe if one is given, and these values.
   ///
@@ -73,7 +74,7 @@ extension Hyperparameters {
   private static func unknown(_ name: String) -> TrainingError {
     let advice =
       nearest(to: name, among: names).map { "; did you mean '\($0)'?" }
-      ?? "; the known ones are \(names.joined(separator: ", "))"
+      ?? "; the known ones are \(shortList(names))"
     return TrainingError("The hyperparameter '\(name)' is not known\(advice)")
   }
 }

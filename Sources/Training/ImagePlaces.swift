@@ -46,7 +46,7 @@ final class RecordPlaces: ImagePlaces, @unchecked Sendable {  // read at offsets
 
   private static func inSageMakersWords(_ error: RecordError) -> TrainingError {
     switch error.reason {
-    case .badMagic:
+    case .badMagic, .otherKind:
       TrainingError(
         "Unable to parse record: The Record IO header does not start with the magic number. This is so at \(error)"
       )
@@ -83,7 +83,7 @@ final class FilePlaces: ImagePlaces {
         throw TrainingError("Invalid lst file in the \(channel) channel. \(list):\(number): \(reason)")
       case .entry(let entry, let number):
         try labels.append(entry.labels) { "\(list):\(number): \(entry.path)" }
-        let path = locate(entry.path, root: root)
+        let path = locate(entry.path, root: root).file
         try Self.checkPresence(path, at: "\(list):\(number)")
         paths.append(path)
       }
@@ -98,16 +98,17 @@ final class FilePlaces: ImagePlaces {
     manifest: String, _ options: ManifestOptions, channel: String, _ labels: inout LabelStore
   ) throws {
     var paths: [String] = []
+    var choice = LabelChoice(options)
     let bytes = try readFile(manifest).bytes
     for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
       .enumerated()
     where !line.allSatisfy({ $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\r") || $0 == UInt8(ascii: "\t") }
     ) {
       let place = "\(manifest):\(index + 1)"
-      let entry = try ManifestEntry(
-        line, options, at: place, classCount: labels.isMultiLabel ? labels.classCount : nil)
+      let entry = try ManifestEntry(line, options, at: place)
       let path = join(folderName(manifest), entry.path)
-      try labels.append(entry.labels) { "\(place): \(path)" }
+      let found = try entry.labels(&choice, classCount: labels.isMultiLabel ? labels.classCount : nil)
+      try labels.append(found) { "\(place): \(path)" }
       try Self.checkPresence(path, at: place)
       paths.append(path)
     }

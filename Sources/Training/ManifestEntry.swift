@@ -1,27 +1,27 @@
 import Files
 import FoundationEssentials
+import Records
 
-/// One line of an augmented manifest: the image's path and its labels.
-struct ManifestEntry {
-  let path: String
-  let labels: [Double]
+/// One line of an augmented manifest.
+package struct ManifestEntry {
+  /// Of the image, as the line has it or of its file:// URL.
+  package let path: String
+  private let values: [String: Value]
+  private let options: ManifestOptions
+  private let place: String
 
-  /// - Parameters:
-  ///   - place: file and line, for errors.
-  ///   - classCount: of multi-label data; nil where an image has one label.
-  init(
-    _ line: some Collection<UInt8>, _ options: ManifestOptions, at place: String, classCount: Int?
+  /// - Parameter place: file and line, for errors.
+  package init(
+    _ line: some Collection<UInt8>, _ options: ManifestOptions, at place: String
   ) throws(TrainingError) {
-    let values: [String: Value]
     do {
       values = try JSONDecoder().decode([String: Value].self, from: Data(line))
     } catch {
       throw TrainingError(
         "\(place): this is no JSON object such as {\"source-ref\": \"photos/1.jpg\", \"class\": 0}")
     }
-    let imageName = options.attributes?.image ?? "source-ref"
-    guard case .text(let reference)? = values[imageName] else {
-      throw TrainingError("\(place): there is no \"\(imageName)\" with the path of an image")
+    guard case .text(let reference)? = values[options.image] else {
+      throw TrainingError("\(place): there is no \"\(options.image)\" with the path of an image")
     }
     do throws(ReferenceFault) {
       path = try localPath(ofReference: reference)
@@ -33,27 +33,29 @@ struct ManifestEntry {
       case .malformed: throw TrainingError("\(place): \(reference) is no file:///path")
       }
     }
-    let others = values.keys.filter { $0 != imageName && !$0.hasSuffix("-ref") && !$0.hasSuffix("-metadata") }
-    guard let labelName = options.attributes?.label ?? others.min(), let value = values[labelName] else {
-      throw TrainingError("\(place): there is no \(options.attributes.map { "\"\($0.label)\"" } ?? "label")")
-    }
+    (self.options, self.place) = (options, place)
+  }
+
+  /// - Parameters:
+  ///   - choice: which attribute is the label.
+  ///   - classCount: of multi-label data; nil where an image has one label.
+  package func labels(_ choice: inout LabelChoice, classCount: Int?) throws(TrainingError) -> [Double] {
+    let name = try choice.name(among: values.keys, except: options.image, at: place)
+    guard let value = values[name] else { throw TrainingError("\(place): there is no \"\(name)\"") }
     guard let labels = value.labels else {
-      throw TrainingError("\(place): \"\(labelName)\" is no number and no list of numbers")
+      throw TrainingError("\(place): \"\(name)\" is no number and no list of numbers")
     }
-    guard let classCount, options.labelsAreClassIDs else {
-      self.labels = labels
-      return
-    }
+    guard let classCount, options.labelsAreClassIDs else { return labels }
     var present = [Double](repeating: 0, count: classCount)
     for label in labels {
       guard let number = Int(exactly: label), present.indices.contains(number) else {
         throw TrainingError(
-          "\(place): \"\(labelName)\" holds \(shortest(label)); with num_classes \(classCount) whole numbers from 0 to "
+          "\(place): \"\(name)\" holds \(shortest(label)); with num_classes \(classCount) whole numbers from 0 to "
             + "\(classCount - 1) are expected")
       }
       present[number] = 1
     }
-    self.labels = present
+    return present
   }
 
   private enum Value: Decodable {
@@ -87,5 +89,41 @@ struct ManifestEntry {
       case .other: nil
       }
     }
+  }
+}
+
+/// The attribute that is the label in every line of a manifest.
+package struct LabelChoice {
+  private let given: String?
+  /// Of the lines so far.
+  private var names: Set<ByteName> = []
+  private var found: String?
+
+  package init(_ options: ManifestOptions) { given = options.label }
+
+  /// - Throws: where none or more than one may be it, also where only a later line shows that.
+  mutating func name(
+    among keys: some Sequence<String>, except image: String, at place: String
+  ) throws(TrainingError) -> String {
+    if let given { return given }
+    let count = names.count
+    for key in keys where !hasSameBytes(key, image) { names.insert(ByteName(key)) }
+    if let found, names.count == count { return found }
+    switch LabelAttribute(among: names.map(\.text)) {
+    case .none: throw TrainingError("\(place): there is no label")
+    case .several(let candidates): throw Self.ambiguous(candidates, place)
+    case .named(let name):
+      if let found, !hasSameBytes(found, name) { throw Self.ambiguous([found, name], place) }
+      found = name
+      return name
+    }
+  }
+
+  private static func ambiguous(_ candidates: [String], _ place: String) -> TrainingError {
+    let shown = candidates.prefix(5).map { "\"\($0)\"" }.joined(separator: ", ")
+    let more = candidates.count > 5 ? " and \(candidates.count - 5) more" : ""
+    return TrainingError(
+      "\(place): any of the attributes \(shown)\(more) may be the label, and nothing says which",
+      lacks: .label)
   }
 }

@@ -13,6 +13,7 @@ public struct MetricSums: Hashable, Sendable, Codable {
 
   /// All of them, and back.
   var numbers: [Double] { [Double(images), Double(decisions), Double(correct), Double(inTop), loss] }
+  var counts: [Int] { [images, decisions, correct, inTop] }
 
   init?(_ numbers: [Double]) {
     guard numbers.count == 5, let images = Int(exactly: numbers[0]), let decisions = Int(exactly: numbers[1]),

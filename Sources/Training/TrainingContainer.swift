@@ -12,10 +12,18 @@ public struct TrainingContainer: Sendable {
   public var checkpointFolder: String { join(root, "checkpoints") }
   public var failurePath: String { join(root, "output/failure") }
 
+  /// The hyperparameter that SageMaker gives to the trainings of a tuning: its objective.
+  public static let tuningMark = "_tuning_objective_metric"
+
   private struct Channel: Decodable {
     let contentType: String?
+    /// Of an augmented manifest that has been laid out as files; SageMaker's own containers are not told.
+    let attributeNames: [String]?
 
-    private enum CodingKeys: String, CodingKey { case contentType = "ContentType" }
+    private enum CodingKeys: String, CodingKey {
+      case contentType = "ContentType"
+      case attributeNames = "AttributeNames"
+    }
   }
 
   /// The job as `input/config` and `input/data` describe it. A checkpoint that is there is gone on from.
@@ -28,14 +36,13 @@ public struct TrainingContainer: Sendable {
       modelFolder: modelFolder)
     let path = join(root, "input/config/hyperparameters.json")
     request.hyperparameters = try Hyperparameters.pairs(json: bytes(path))
-    request.isComplete = true
+    // What a tuning asks for is taken as `num_classes` and `num_training_samples` of the data, as outside of containers.
+    request.isComplete = !request.hyperparameters.contains { $0.name == Self.tuningMark }
     request.outputFolder = outputFolder
     request.checkpointFolder = checkpointFolder
     request.resumes = true
     let model = join(root, "input/data/model")
-    if isFolder(model) {
-      request.pretrained = TrainingSource.archive(in: model) ?? model
-    }
+    if isFolder(model) { request.pretrained = try TrainingSource.model(in: model) }
     return request
   }
 
@@ -69,6 +76,7 @@ public struct TrainingContainer: Sendable {
     let lists = join(root, "input/data/\(name)_lst")
     return try TrainingSource(
       channel: name, at: folder, lists: isFolder(lists) ? lists : nil,
-      contentType: channels[name]?.contentType ?? "")
+      contentType: channels[name]?.contentType ?? "",
+      attributeNames: channels[name]?.attributeNames ?? [])
   }
 }

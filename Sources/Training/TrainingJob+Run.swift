@@ -31,17 +31,18 @@ extension TrainingJob {
     }
     let evaluation = Evaluation(
       validation, graph: graph, preset: try hyperparameters.preset(), batch: hyperparameters.miniBatchSize,
-      topK: topK, positiveWeights: positiveWeights, workers: workers, ranks: ranks)
+      topK: topK, positiveWeights: positiveWeights, keepsDamaged: request.keepsDamaged, workers: workers,
+      ranks: ranks)
     var summary = TrainingSummary()
     var record = checkpoint?.record ?? TrainingRecord()
-    var skipped: [String: String] = [:]
+    var skipped: Set<ByteName> = []
     var untold: [Batches.Fault] = []
     func note(_ faults: [Batches.Fault]) {
       guard ranks.isFirst else {
         untold += faults
         return
       }
-      for fault in faults where skipped.updateValue(fault.reason, forKey: fault.name) == nil {
+      for fault in faults where skipped.insert(ByteName(fault.name)).inserted {
         summary.skipped.append(Skip(path: fault.name, reason: fault.reason))
         tell(.warning("\(fault)"))
       }
@@ -111,7 +112,8 @@ extension TrainingJob {
         imageCount: train.count, batch: values.miniBatchSize, seed: UInt64(values.seed.magnitude),
         isTraining: true, rank: ranks.rank, rankCount: ranks.count),
       augmentation: values.augmentation,
-      targets: TargetOptions(labelSmoothing: values.labelSmoothing, mixupAlpha: values.mixupAlpha))
+      targets: TargetOptions(labelSmoothing: values.labelSmoothing, mixupAlpha: values.mixupAlpha),
+      keepsDamaged: request.keepsDamaged)
   }
 
   private func resized(to shape: [Int]) throws(ModelError) -> ResNet {
@@ -136,14 +138,16 @@ extension TrainingJob {
         tolerance: values.earlyStoppingTolerance)
     }
     if values.emaDecay > 0 { options.average = MovingAverage(decay: values.emaDecay) }
-    options.identity = Self.identity(values, images: train.count, ranks: ranks.count)
+    options.identity = Self.identity(
+      values, images: train.count, ranks: ranks.count, keepsDamaged: request.keepsDamaged)
     let schedule = Schedule(values, updatesPerEpoch: batchCount)
     options.learningRate = { epoch, batch in schedule.learningRate(update: epoch * batchCount + batch + 1) }
     options.shape = { try values.preset(epoch: $0).shape }
     return options
   }
 
-  private var metricsPath: String { join(outputFolder, "metrics.jsonl") }
+  static let metricsName = "metrics.jsonl"
+  private var metricsPath: String { join(outputFolder, Self.metricsName) }
   private var reportPath: String { join(outputFolder, "training.html") }
 
   /// Both anew: a run that was resumed leaves no epoch twice.

@@ -1,4 +1,5 @@
 import Files
+import Glibc
 import Imaging
 import Models
 import Pipelines
@@ -26,18 +27,24 @@ public final class TrainingJob {
   let checkpoint: Checkpoint?
   let checkpointPath: String
   let outputFolder: String
+  /// Of the first rank; for as long as the job lives.
+  private let locks: [FolderLock]
 
   /// Reads the labels of all images, and checks everything that can be checked before the first step.
   ///
   /// - Parameter ranks: that train together, each with a job of its own of the same request.
-  /// - Throws: `TrainingError` in SageMaker's words where it has some; `ModelError` of a pretrained model; `FitError` of a
-  ///   checkpoint; `FileError`.
+  /// - Throws: `TrainingError` in SageMaker's words where it has some, also for folders that another training is in;
+  ///   `ModelError` of a pretrained model; `FitError` of a checkpoint; `FileError`, `.held` where a training runs there.
   public init(
     _ request: TrainingRequest, ranks: Ranks = Ranks(), makeEngine: @escaping TrainingRequest.MakeEngine
   ) throws {
     self.request = request
     self.ranks = ranks
     self.makeEngine = makeEngine
+    let folder = request.checkpointFolder ?? join(request.modelFolder, "checkpoints")
+    checkpointPath = join(folder, Checkpoint.fileName)
+    outputFolder = request.outputFolder ?? request.modelFolder
+    if ranks.isFirst { try Self.checkIsFree(request, checkpointPath, outputFolder) }
     workers = Workers(count: request.threads)
     var values = try Hyperparameters(request.hyperparameters, isComplete: request.isComplete)
     try values.check()
@@ -69,18 +76,48 @@ public final class TrainingJob {
       inputShape: values.imageShape)
     graph = try network.graph
     (start, renewed) = try Self.start(request, values, graph)
-    let folder = request.checkpointFolder ?? join(request.modelFolder, "checkpoints")
-    checkpointPath = join(folder, Checkpoint.fileName)
-    outputFolder = request.outputFolder ?? request.modelFolder
     for folder in [request.modelFolder, folder, outputFolder] { try makeFolder(folder) }
+    locks = ranks.isFirst ? try Self.lock([request.modelFolder, request.checkpointFolder]) : []
+    if ranks.isFirst {
+      // Another may have been there between the look and the lock.
+      try Self.checkIsFree(request, checkpointPath, outputFolder)
+      // Of the training that is replaced: this one, broken off early, would go on from it.
+      if request.replaces, unsafe unlink(checkpointPath) != 0, errno != ENOENT {
+        throw FileError(.system(call: "remove", code: errno), path: checkpointPath)
+      }
+    }
     if request.resumes, FileStamp(path: checkpointPath) != nil {
       let found = try Checkpoint(path: checkpointPath)
       try found.check(
-        Self.identity(values, images: train.count, ranks: ranks.count), path: checkpointPath)
+        Self.identity(
+          values, images: train.count, ranks: ranks.count, keepsDamaged: request.keepsDamaged),
+        path: checkpointPath)
       checkpoint = found
     } else {
       checkpoint = nil
     }
+  }
+
+  /// - Throws: where a former training has left something that this one would replace.
+  private static func checkIsFree(
+    _ request: TrainingRequest, _ checkpointPath: String, _ outputFolder: String
+  ) throws(TrainingError) {
+    if request.resumes || request.replaces { return }
+    let parameters = Artifact.parameterNames(in: request.modelFolder).map { join(request.modelFolder, $0) }
+    let others = [checkpointPath, join(outputFolder, metricsName)]
+    guard let found = (parameters + others).first(where: { FileStamp(path: $0) != nil }) else { return }
+    throw TrainingError(
+      "\(found): a former training has left this, and it would be replaced", lacks: .permission)
+  }
+
+  /// Keeps two trainings out of the same folders.
+  private static func lock(_ folders: [String?]) throws(FileError) -> [FolderLock] {
+    var locks: [FolderLock] = []
+    for folder in folders.compactMap(\.self)
+    where !locks.contains(where: { isSameFile($0.folder, folder) }) {
+      locks.append(try FolderLock(folder))
+    }
+    return locks
   }
 
   /// As many as there are names, else one more than the largest label.
@@ -117,7 +154,9 @@ public final class TrainingJob {
   }
 
   /// What has to be the same where a training goes on: all that the result depends on.
-  static func identity(_ values: Hyperparameters, images: Int, ranks: Int) -> [String: String] {
+  static func identity(
+    _ values: Hyperparameters, images: Int, ranks: Int, keepsDamaged: Bool = false
+  ) -> [String: String] {
     // The model of every epoch would be the same with any of these.
     var free: Set = [
       "checkpoint_frequency", "early_stopping", "early_stopping_min_epochs", "early_stopping_patience",
@@ -131,6 +170,18 @@ public final class TrainingJob {
     }
     identity["training images"] = "\(images)"
     if ranks > 1 { identity["ranks"] = "\(ranks)" }
+    if keepsDamaged { identity["damaged images"] = "kept" }
     return identity
+  }
+}
+
+/// A lock with what it is of, to be kept among others.
+private final class FolderLock {
+  let folder: String
+  private let lock: OutputLock
+
+  init(_ folder: String) throws(FileError) {
+    self.folder = folder
+    lock = try OutputLock(folder: folder)
   }
 }

@@ -18,12 +18,16 @@ public struct TrainingRequest: Sendable {
   public var checkpointFolder: String?
   /// Goes on after the checkpoint, if there is one.
   public var resumes = false
+  /// A training that is in the folders may be replaced; else, and where it is not gone on with, it is left alone.
+  public var replaces = false
   /// Batches between two checkpoints within an epoch.
   public var checkpointEvery: Int?
   /// A trained model to start from: a folder or an archive.
   public var pretrained: String?
   /// Names of the classes, in the order of their labels.
   public var classes: [String]?
+  /// Learns from damaged images as far as they decode; else others are taken in their place.
+  public var keepsDamaged = false
   public var archives = false
   public var threads = 1
   /// For the report: what else says where it comes from.

@@ -19,7 +19,12 @@ extension TuningRequest {
     let first = plan.space.parameters.map { ($0.name, ends($0)) }
     let usual = first.map { (name: $0.0, value: $0.1.first ?? "") }
     let fixed = statics.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
-    try Hyperparameters(fixed + usual, isComplete: false).check()
+    let common = try Hyperparameters(fixed + usual, isComplete: false)
+    try common.check()
+    // With one label an image, the largest label says it.
+    if common.multiLabel, common.numClasses == 0 {
+      throw TuningError("num_classes is required with multi_label; write it into StaticHyperParameters")
+    }
     for (name, values) in first {
       for value in values {
         do {

@@ -29,6 +29,9 @@ public struct Channel: Hashable, Sendable {
       attributes.append(name)
     }
     self.attributes = attributes
+    if attributes.isEmpty, try place.text("S3DataType") == "AugmentedManifestFile" {
+      throw TuningError("The channel \(name) is an AugmentedManifestFile; AttributeNames must be given")
+    }
   }
 
   /// Makes a path of this machine of an S3Uri.
@@ -83,10 +86,17 @@ public struct TrainingInputs: Hashable, Sendable {
       }
       return try TrainingSource(
         channel: name, at: resolve(channel.place), lists: path(name + "_lst"),
-        contentType: channel.contentType)
+        contentType: channel.contentType, attributeNames: channel.attributes)
+    }
+    for (index, channel) in channels.enumerated()
+    where channels[..<index].contains(where: { hasSameBytes($0.name, channel.name) }) {
+      throw TuningError("Duplicate channel names are not allowed: \(channel.name)")
     }
     train = try source("train")
     validation = try source("validation")
-    pretrained = try path("model").map { TrainingSource.archive(in: $0) ?? $0 }
+    pretrained = try path("model").map { try TrainingSource.model(in: $0) }
+    guard train.labelsAreClassIDs == validation.labelsAreClassIDs else {
+      throw TuningError("the label-format of the channels 'train' and 'validation' must be the same")
+    }
   }
 }

@@ -1,20 +1,23 @@
 import FoundationEssentials
+import Jobs
 import Search
 import Training
 
 /// Where the values of an objective come from.
 ///
-/// A job's objective is that of the model it leaves. The trainer keeps the epoch with the best validation accuracy, so of
-/// its own figures the value in that epoch counts; of values found in its log the best.
+/// A job's objective is that of the model it leaves (`EpochRecord.isKept`), so of the trainer's own figures the value in
+/// that epoch counts; of values found in its log the best.
 public struct Objective: Sendable {
   enum Source: Sendable {
     /// A member of each line of `metrics.jsonl`.
     case figure(@Sendable (EpochRecord) -> Double?)
     /// The first group of a regular expression, in lines of the log.
-    case pattern(String)
+    case pattern(LinePattern)
   }
   let source: Source
   let direction: Direction
+  /// As StaticHyperParameters has it.
+  let checkpointFrequency: Int?
 
   /// Whether its values stand in the job's log; else in its `metrics.jsonl`.
   package var isOfLog: Bool { if case .pattern = source { true } else { false } }
@@ -31,16 +34,9 @@ public struct Objective: Sendable {
   /// - Throws: a name that nothing has; a pattern that is none, or has no group.
   public init(_ request: TuningRequest) throws(TuningError) {
     direction = request.plan.direction
+    checkpointFrequency = request.statics["checkpoint_frequency"].flatMap { Int($0) }
     if let definition = request.metricDefinitions.first(where: { $0.name == request.metric }) {
-      source = .pattern(definition.pattern)
-      do { _ = try Regex(definition.pattern) } catch {
-        throw TuningError(
-          "MetricDefinitions: the Regex of '\(definition.name)' cannot be read: [\(definition.pattern)]")
-      }
-      guard definition.pattern.contains("(") else {
-        throw TuningError(
-          "MetricDefinitions: the Regex of '\(definition.name)' has no group, such as (\\S+), for the value")
-      }
+      source = .pattern(try definition.read())
       return
     }
     // As in the console: "validation:accuracy:epoch".
@@ -61,7 +57,8 @@ package actor ObjectiveReader {
   private let objective: Objective
   private let report: @Sendable (JobProgress) async -> Verdict
   private var known: Int
-  private var best: (accuracy: Double, value: Double)?
+  /// Of the model that the job would leave now.
+  private var kept: Double?
   private(set) var verdict = Verdict.goOn
 
   package init(_ objective: Objective, known: Int, report: @escaping @Sendable (JobProgress) async -> Verdict)
@@ -75,7 +72,7 @@ package actor ObjectiveReader {
     if known > 0 {
       known -= 1
     } else if verdict == .goOn {
-      verdict = await report(JobProgress(value, kept: best?.value))
+      verdict = await report(JobProgress(value, kept: kept))
     }
     return verdict
   }
@@ -90,18 +87,11 @@ package actor ObjectiveReader {
       else {
         return nil
       }
-      if best.map({ epoch.validationAccuracy > $0.accuracy }) ?? true {
-        best = (epoch.validationAccuracy, value)
-      }
+      if epoch.isKept(checkpointFrequency: objective.checkpointFrequency) { kept = value }
       return value
     case .pattern(let pattern):
-      // Compiled for each line: it cannot be kept in what several threads use. Lines of an epoch are few.
-      guard let regex = try? Regex(pattern), let match = try? regex.firstMatch(in: line.prefix(4096)),
-        match.output.count > 1, let group = match.output[1].substring, let value = Double(String(group))
-      else { return nil }
-      if best.map({ objective.direction.isBetter(value, than: $0.value) || $0.value.isNaN }) ?? true {
-        best = (0, value)
-      }
+      guard let value = pattern.firstGroup(of: line).flatMap({ Double($0) }) else { return nil }
+      if kept.map({ objective.direction.isBetter(value, than: $0) || $0.isNaN }) ?? true { kept = value }
       return value
     }
   }

@@ -69,10 +69,15 @@ public struct TrainingProcess: JobRunner {
     var arguments = ["train"]
     for (name, source) in [("train", inputs.train), ("validation", inputs.validation)] {
       arguments += ["--\(name)", source.path]
-      if case .list(_, let root) = source {
-        arguments += [name == "train" ? "--root" : "--validation-root", root]
+      let prefix = name == "train" ? "--" : "--validation-"
+      switch source {
+      case .records: break
+      case .list(_, let root): arguments += [prefix + "root", root]
+      case .manifest(_, let options):
+        if let label = options.label { arguments += [prefix + "label-attribute", label] }
       }
     }
+    if inputs.train.labelsAreClassIDs { arguments += ["--label-format", "class-id"] }
     if let model = inputs.pretrained { arguments += ["--model", model] }
     return arguments + [
       "--model-dir", join(place, Self.modelName), "--output-dir", place, "--checkpoint-dir",

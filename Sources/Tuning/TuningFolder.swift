@@ -18,7 +18,7 @@ public final class TuningFolder: Sendable {
   public let path: String
   private let request: TuningRequest
   /// For as long as this lives.
-  private let lock: Mutex<StagedGroup>
+  private let lock: OutputLock
   private let search: SharedSearch
   /// The jobs that the report knows, and how they stood.
   private let shown = Mutex<[JobRecord.Status]>([])
@@ -29,12 +29,12 @@ public final class TuningFolder: Sendable {
   static let bestName = "best"
 
   /// Makes the folder where there is none, and takes it for this process.
-  /// - Throws: `.inUse` where another process tunes in it.
+  /// - Throws: `.held` where another process tunes in it.
   public init(_ path: String, _ request: TuningRequest) throws {
     try makeFolder(path)
     (self.path, self.request) = (path, request)
     search = try SharedSearch(request)
-    lock = Mutex(try StagedGroup(path))
+    lock = try OutputLock(folder: path)
   }
 
   /// The record that is there; nil where there is none.
@@ -55,15 +55,21 @@ public final class TuningFolder: Sendable {
     return updated
   }
 
-  static func read(_ folder: String) throws -> TuningRecord {
+  package static func read(_ folder: String) throws -> TuningRecord {
     let path = join(folder, stateName)
     let bytes = try readFile(path, limit: 1 << 28).bytes
     let decoder = JSONDecoder()
     decoder.nonConformingFloatDecodingStrategy = .convertFromString(
       positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
-    do { return try decoder.decode(TuningRecord.self, from: Data(bytes)) } catch {
+    let record: TuningRecord
+    do { record = try decoder.decode(TuningRecord.self, from: Data(bytes)) } catch {
       throw TuningError("\(path): this is no state of a tuning")
     }
+    for (place, job) in record.jobs.enumerated() where job.number != place + 1 {
+      throw TuningError(
+        "\(path): this is no state of a tuning: its job \(place + 1) has the number \(job.number)")
+    }
+    return record
   }
 
   /// Writes all down, each file whole or not at all; the state comes first.
@@ -87,7 +93,7 @@ public final class TuningFolder: Sendable {
     try Self.text(request.description(of: record))
   }
 
-  private static func text(_ value: some Encodable) throws -> String {
+  package static func text(_ value: some Encodable) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     encoder.nonConformingFloatEncodingStrategy = .convertToString(

@@ -1,3 +1,5 @@
+import Files
+package import Jobs
 public import Search
 
 /// What CreateHyperParameterTuningJob asks for, checked as far as the request itself goes.
@@ -19,6 +21,22 @@ public struct TuningRequest: Sendable {
     public let name: String
     /// Its first group is the value.
     public let pattern: String
+
+    package init(name: String, pattern: String) { (self.name, self.pattern) = (name, pattern) }
+
+    /// - Throws: what is no pattern of lines, or has no group.
+    package func read() throws(TuningError) -> LinePattern {
+      let read: LinePattern
+      do throws(LinePatternError) { read = try LinePattern(pattern) } catch {
+        throw TuningError(
+          "MetricDefinitions: the Regex of '\(name)' cannot be read: [\(pattern.prefix(200))]: \(error)")
+      }
+      guard read.groupCount > 0 else {
+        throw TuningError(
+          "MetricDefinitions: the Regex of '\(name)' has no group, such as (\\S+), for the value")
+      }
+      return read
+    }
   }
   enum EarlyStopping: String, CaseIterable {
     case off = "Off"
@@ -122,6 +140,12 @@ public struct TuningRequest: Sendable {
         MetricDefinition(
           name: try $0.required($0.text("Name"), "Name"), pattern: try $0.required($0.text("Regex"), "Regex"))
       } ?? []
+    for (index, definition) in metricDefinitions.enumerated() {
+      _ = try definition.read()
+      guard !metricDefinitions[..<index].contains(where: { hasSameBytes($0.name, definition.name) }) else {
+        throw TuningError("MetricDefinitions has '\(definition.name)' twice; each metric has one Regex")
+      }
+    }
     jobSeconds = try definition.object("StoppingCondition")?.whole("MaxRuntimeInSeconds", 1...Int.max)
   }
 

@@ -25,9 +25,15 @@ extension TuningRequest {
 
   private func parentFolder(_ name: String, _ folder: String) throws(TuningError) -> String {
     let places = [name, join(folderName(folder), name)]
-    guard let place = places.first(where: { FileStamp(path: join($0, TuningFolder.stateName)) != nil }) else {
+    let found = places.filter { FileStamp(path: join($0, TuningFolder.stateName)) != nil }
+    guard let place = found.first else {
       throw TuningError(
         "The parent tuning job '\(name)' is not there: neither \(places[0]) nor \(places[1]) is the folder of a tuning"
+      )
+    }
+    guard found.allSatisfy({ isSameFile($0, place) }) else {
+      throw TuningError(
+        "The parent tuning job '\(name)' may be the one in \(places[0]) or the one in \(places[1]); write the path of one"
       )
     }
     return place
@@ -54,7 +60,7 @@ extension TuningRequest {
     }
     let (theirs, ours) = (parent.hyperparameterNames, hyperparameterNames)
     guard theirs == ours else {
-      let odd = theirs.symmetricDifference(ours).sorted().joined(separator: ", ")
+      let odd = shortList(theirs.symmetricDifference(ours).sorted())
       throw TuningError(
         "The parent tuning job '\(name)' has \(theirs.count) static and tunable hyperparameters and this one"
           + " \(ours.count); both must have the same ones. Not in both: \(odd)")

@@ -19,4 +19,7 @@ struct Console: Sendable {
 
   /// An input that was left out; every one is named, however many they are.
   func skip(_ path: String, _ reason: String) { words("skipped: \(printable(path)): \(printable(reason))") }
+
+  /// An input that was packed, but may be damaged.
+  func doubt(_ path: String, _ reason: String) { words("doubtful: \(printable(path)): \(printable(reason))") }
 }

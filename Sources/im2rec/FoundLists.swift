@@ -42,8 +42,8 @@ struct FoundLists: Equatable {
   /// Whether list mode gives a list this suffix: none, `_<chunk>`, and one of the three splits.
   private static func isOwn(_ suffix: Substring) -> Bool {
     var rest = suffix
-    for split in ["_train", "_val", "_test"] where rest.hasSuffix(split) {
-      rest = rest.dropLast(split.count)
+    for split in ["_train", "_val", "_test"] where rest.hasByteSuffix(split) {
+      rest = Substring(rest.utf8.dropLast(split.utf8.count))
       break
     }
     if rest.isEmpty { return true }

@@ -29,15 +29,16 @@ let helpText = """
     --quality <1-100>   JPEG quality; for PNG the compression, 0-9. (default: 95)
     --encoding <format> .jpg or .png (default: .jpg)
     --color <mode>      1 colour, 0 grey, -1 as stored. (default: 1)
-    --pass-through      Keep each file's bytes; the options above do nothing.
+    --pass-through      Keep each file's bytes; the options above do nothing. Looks
+                        at the header and the end of a JPEG, not for damage inside.
     --pack-label        Keep all labels of a line. (default: the first)
     --num-thread <n>    Images in work at once. The bytes do not depend on it.
                         (default: 1)
 
   NOT IN IM2REC.PY
-    --keep-damaged      Pack what can be read of images that are cut short, as
-                        im2rec.py does. (default: skip them, and say so)
-    --strict            Stop at the first image that cannot be read.
+    --keep-damaged      Pack what can be read of damaged images, as im2rec.py
+                        does. (default: skip them, and say so)
+    --strict            Stop at the first image that cannot be read or is doubtful.
     --max-pixels <n>    Refuse larger images. (default: 178956970)
     --quiet             No progress.
     -h, --help          Show this text.

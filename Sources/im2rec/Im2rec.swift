@@ -57,6 +57,9 @@ private func remedy(for reason: FileError.Reason) -> String? {
   switch reason {
   case .system(_, ENOSPC), .system(_, EDQUOT): "Make room and run the command again."
   case .system(_, EACCES), .system(_, EPERM): "Run as a user who may, or change the permissions (chmod)."
+  case .system(_, EEXIST): "Move that file away, or choose another prefix."
+  case .system(_, EIO), .system(_, ESTALE), .wentAway:
+    "Nothing was replaced. Run the command again when it is back."
   case .inUse, .held: "Wait until it ends, or choose another prefix."
   default: nil
   }

@@ -20,6 +20,10 @@ func makeLists(_ options: Options, _ console: Console) throws -> Int32 {
     root: root, layout: .im2rec(recursive: options.recursive), extensions: Set(options.extensions))
   try Task.checkCancellation()
   for problem in scan.problems { console.skip(problem.path, problem.reason) }
+  for kind in scan.passedOver where kind.areImages {
+    console.warn(
+      "\(kind.sentence); im2rec.py lists no file but \(options.extensions.formatted), --exts names others")
+  }
   guard !scan.images.isEmpty else {
     console.fail(
       "no image was found \(options.recursive ? "in" : "directly in") \(root): none of its files ends with "

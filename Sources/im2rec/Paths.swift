@@ -5,8 +5,10 @@ import Glibc
 /// which does not ask the file system about links.
 func absolutePath(_ path: String, from workingFolder: String = workingFolder()) -> String {
   let whole = join(workingFolder, path)
-  var parts: [Substring] = []
-  for part in whole.split(separator: "/") where part != "." {
+  var parts: [String] = []
+  for bytes in whole.utf8.split(separator: UInt8(ascii: "/")) {
+    let part = String(Substring(bytes))
+    if part == "." { continue }
     if part != ".." {
       parts.append(part)
     } else if !parts.isEmpty {
@@ -14,7 +16,7 @@ func absolutePath(_ path: String, from workingFolder: String = workingFolder()) 
     }
   }
   // POSIX leaves the meaning of exactly two slashes to the system, so Python keeps them.
-  let slashes = whole.hasPrefix("//") && !whole.hasPrefix("///") ? "//" : "/"
+  let slashes = whole.hasBytePrefix("//") && !whole.hasBytePrefix("///") ? "//" : "/"
   return slashes + parts.joined(separator: "/")
 }
 

@@ -38,6 +38,7 @@ func makeRecords(_ options: Options, _ console: Console) async throws -> Int32 {
     let summary = try await pack(list, options, console)
     for warning in summary.warnings { console.warn(warning) }
     for skip in summary.skipped { console.skip(skip.path, skip.reason) }
+    for doubt in summary.doubtful { console.doubt(doubt.path, doubt.reason) }
     skipped += summary.skipped.count
     packed += summary.records
     if !options.quiet || !summary.skipped.isEmpty {
@@ -72,6 +73,8 @@ extension PackOptions {
     passThrough = options.passThrough
     packLabel = options.packLabel
     keepDamaged = options.keepDamaged
+    // im2rec.py looks at no byte of them.
+    check = .structure
     strict = options.strict
     jobs = options.threads
     maximumPixelCount = options.maximumPixelCount

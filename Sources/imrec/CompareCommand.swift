@@ -11,7 +11,7 @@ struct CompareCommand: AsyncParsableCommand {
     commandName: "compare",
     abstract: "Compare two scores: what changed, and could it be chance?",
     discussion: """
-      Exits 2 if images are left out, since one run did not score them or the runs
+      Exits 2 if images are left out, since a run did not score them or the runs
       disagree about their truth; 3 if B is worse than --fail-drop allows.
       Gates: top1, top5, macro_f1, balanced_accuracy, class:NAME.recall.
       EXAMPLE: imrec compare before.json after.json --fail-drop top1=0.01
@@ -27,6 +27,7 @@ struct CompareCommand: AsyncParsableCommand {
   var output: String?
   @Option(help: ArgumentHelp("Exit 3 if a figure drops by more: top1=0.01", valueName: "gates"))
   var failDrop: [String] = []
+  @OptionGroup var missing: MissingOptions
   @Option(help: ArgumentHelp("Of the bootstrap intervals.", valueName: "number"))
   var seed: UInt64 = 0
   @Option(help: ArgumentHelp("Where the images are, for the HTML: a folder or a .rec.", valueName: "root"))
@@ -49,6 +50,9 @@ struct CompareCommand: AsyncParsableCommand {
     var comparison: Comparison
     let a: Score
     let b: Score
+    /// Images that one run or both could not score, and of these the ones that no run has an invalid output of.
+    let notScored: Set<ByteName>
+    let missing: Set<ByteName>
     var html: ComparisonReport { ComparisonReport(comparison, a: a, b: b) }
   }
 
@@ -63,15 +67,21 @@ struct CompareCommand: AsyncParsableCommand {
     guard comparison.images > 0 else {
       throw PipelineError(.contradiction("\(a) and \(b) have no image in common with the same truth"))
     }
-    comparison.details = details(first, second)
+    let (lostA, lostB) = (lost(first), lost(second))
+    let neither = lostA.intersection(lostB)
+    comparison.details = details(first, second, neither: neither.count) + comparison.details
     comparison.gates = comparison.evaluate(gates)
-    return Work(comparison: comparison, a: first, b: second)
+    let notScored = neither.union((comparison.missingInA + comparison.missingInB).map { ByteName($0) })
+    let invalid = Set((first.invalid + second.invalid).map { ByteName($0.path) })
+    return Work(
+      comparison: comparison, a: first, b: second, notScored: notScored,
+      missing: notScored.subtracting(invalid))
   }
 
   @inline(never) private func finish(_ work: Work, _ thumbnails: Thumbnails) throws {
     if let output { try writeStaged(output) { sink in try work.comparison.writeJSON(sink) } }
     try reports.write(work.comparison, of: work.a, work.b, thumbnails, results.words)
-    try report(work.comparison)
+    try report(work)
   }
 
   private func read(_ path: String) throws -> Score {
@@ -116,19 +126,25 @@ struct CompareCommand: AsyncParsableCommand {
     }
   }
 
+  private func lost(_ score: Score) -> Set<ByteName> {
+    Set((score.missing + score.invalid.map(\.path)).map { ByteName($0) })
+  }
+
   /// Where the runs came from, and what neither of them could score.
-  private func details(_ first: Score, _ second: Score) -> [Detail] {
+  private func details(_ first: Score, _ second: Score, neither: Int) -> [Detail] {
     var details = [Detail("A", a), Detail("B", b)]
-    let lost = Set(first.missing + first.invalid.map(\.path))
-    let both = Set(second.missing + second.invalid.map(\.path)).count { lost.contains($0) }
-    if both > 0 {
-      details.append(Detail("in neither", "\(counted(both, "image")) missing or invalid in both"))
+    if neither > 0 {
+      details.append(Detail("in neither", "\(counted(neither, "image")) missing or invalid in both"))
     }
     return details
   }
 
-  private func report(_ comparison: Comparison) throws {
+  private func report(_ work: Work) throws {
+    let comparison = work.comparison
     let words = results.words
+    for detail in comparison.details where detail.name == Comparison.joinedName {
+      words.warn("joined: \(printable(shortened(detail.value, to: 400)))")
+    }
     words.listed("only in B", comparison.missingInA.map { ($0, "not scored in A, left out") })
     words.listed("only in A", comparison.missingInB.map { ($0, "not scored in B, left out") })
     words.listed(
@@ -142,7 +158,8 @@ struct CompareCommand: AsyncParsableCommand {
     }
     words.failedGates(comparison.gates) { _ in "a drop of at most" }
     if comparison.gates.contains(where: { !$0.passed }) { throw ExitCode(ExitStatus.gateFailed) }
-    if !comparison.truthConflicts.isEmpty || !comparison.missingInA.isEmpty || !comparison.missingInB.isEmpty
+    if !comparison.truthConflicts.isEmpty || work.missing.count > missing.allowed
+      || work.notScored.count > work.missing.count
     {
       throw ExitCode(ExitStatus.someSkipped)
     }

@@ -29,13 +29,12 @@ struct CompareText {
   private mutating func addHeadline() {
     guard let difference = comparison.top1Difference else { return }
     let p = comparison.mcnemar.exactP
-    let points = "\(decimalText(100 * abs(difference.value), 1)) points"
-    let verdict: String
     if comparison.onlyARight == comparison.onlyBRight {
-      verdict = "A and B are equal"
-    } else {
-      verdict = "B is \(points) \(comparison.onlyBRight > comparison.onlyARight ? "better" : "worse")"
+      return line(style.heading("Top-1 accuracy: A and B are equal") + "\n")
     }
+    let size = abs(difference.value)
+    let points = size < 0.001 ? "less than 0.1 points" : "\(decimalText(100 * size, 1)) points"
+    let verdict = "B is \(points) \(comparison.onlyBRight > comparison.onlyARight ? "better" : "worse")"
     line(
       style.heading("Top-1 accuracy: \(verdict)") + " (\(named("p", p)): "
         + "\(p < 0.05 ? "hardly chance" : "could be chance"))\n")
@@ -112,7 +111,9 @@ struct CompareText {
 
   private func dropLine(_ gate: GateResult) -> String {
     let change =
-      gate.value.map { ($0 > 0 ? "drops by " : "rises by ") + decimalText(abs($0), 4) } ?? "not computed"
+      gate.value.map {
+        $0 == 0 ? "stays the same" : ($0 > 0 ? "drops by " : "rises by ") + decimalText(abs($0), 4)
+      } ?? "not computed"
     return
       "  \(gate.passed ? style.good("passed") : style.bad("FAILED"))   \(cell(gate.gate, style.width - 50)): "
       + "\(change), a drop of \(gate.threshold) is allowed"

@@ -30,7 +30,9 @@ struct ConvertCommand: AsyncParsableCommand {
     ) { listing in
       let parts = listing.parts.map { "\($0.entries.count) \($0.key)" }.joined(separator: ", ")
       words.note(
-        "\(counted(listing.imageCount, "image")) in \(listing.classes.count) classes: \(parts)")
+        "\(counted(listing.imageCount, "image")) in \(listing.classes.count) \(listing.classes.count == 1 ? "class" : "classes"): \(parts)"
+      )
+      for note in listing.notes { words.note(printable(note)) }
     } progress: { name, progress in
       display.update(progress, label: name)
     }
@@ -39,6 +41,7 @@ struct ConvertCommand: AsyncParsableCommand {
     words.skipped(summary.skipped)
     for (name, split) in summary.splits.sorted(by: { $0.key < $1.key }) {
       words.skipped(split.skipped)
+      words.doubtful(split.doubtful)
       if let resumed = split.resumed, resumed > 0 {
         words.note("\(name): \(counted(resumed, "record")) of an earlier run kept")
       }
@@ -51,7 +54,8 @@ struct ConvertCommand: AsyncParsableCommand {
     for (name, split) in summary.splits.sorted(by: { $0.key < $1.key }) {
       lines.append(
         "\(name): \(counted(split.records, "record")), \(byteText(split.bytes))"
-          + (split.seconds.map { ", \(oneDecimal($0)) s" } ?? "") + "  \(split.rec)")
+          + (split.seconds.map { ", \(oneDecimal($0)) s" } ?? "")
+          + (split.doubtful.isEmpty ? "" : ", \(split.doubtful.count) doubtful") + "  \(split.rec)")
     }
     lines.append("classes: \(summary.classes.count)  \(prefix)-classes.txt")
     if let report = summary.report { lines.append("report: \(report)") }

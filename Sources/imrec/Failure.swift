@@ -24,16 +24,16 @@ struct Failure {
       remedy = Self.remedy(error)
     case let error as PipelineError:
       sentence = error.description
-      remedy =
-        if case .strict = error.reason {
-          "--strict stops at the first such input; without it, it is skipped and counted. --resume goes on here."
-        } else { nil }
+      remedy = Self.remedy(error)
     case let error as TruthError:
       sentence = error.description
       remedy = Self.remedy(error)
     case let error as OutputError:
       sentence = error.description
       remedy = Self.remedy(error)
+    case let error as ScanError:
+      sentence = error.description
+      remedy = if case .file(let failure) = error.reason { Self.remedy(failure.reason) } else { nil }
     case let error as SplitError:
       sentence = error.description
       remedy = Self.remedy(error)
@@ -42,7 +42,13 @@ struct Failure {
       remedy = nil
     case let error as TrainingError:
       sentence = error.description
-      remedy = nil
+      remedy =
+        switch error.lack {
+        case .label: "Name it with --label-attribute; in a job's request, AttributeNames does."
+        case .permission:
+          "With --resume the training there goes on, with --overwrite it is replaced; or choose another folder."
+        case nil: nil
+        }
     case let error as TuningError:
       sentence = error.description
       remedy = error.remedy
@@ -72,10 +78,15 @@ struct Failure {
       "An index has no labels: name the .rec or the .lst beside it."
     case .unknownFormat:
       "Each line needs a path and a label, such as a/1.jpg,3; the ending says the format: .lst, .rec, .csv, .jsonl."
-    case .notUTF8: "Save it as UTF-8, for example: iconv -f latin1 -t utf-8 FILE"
+    case .encoding, .notUTF8: "Save it as UTF-8, for example: iconv -f latin1 -t utf-8 FILE"
     case .emptyClassName, .repeatedClass:
       "Each class of the model stands once, one a line, in the order of training."
-    case .noColumn: "Name the columns in the first row: path,label"
+    case .noColumn, .repeatedColumn:
+      "Say which columns hold what: --image-column NAME --label-column NAME; or name them in the first row: path,label"
+    case .unknownHeader:
+      "If it names the columns, say which hold what: --image-column NAME --label-column NAME; if it is an image, put the row path,label in front."
+    case .manySeparators: "Name the columns in the first row, such as path,label with the separator between."
+    case .noColumns: "Leave --image-column and --label-column out."
     case .badGroup: "Each row is a class, by name or label, and its group: dog,pets"
     default: nil
     }
@@ -85,6 +96,9 @@ struct Failure {
     switch error.reason {
     case .file(let failure): remedy(failure.reason)
     case .orderUnknown, .orderMeansNothing: "Give each line a \"path\", as the truth has it."
+    case .noPrediction, .unclearTable:
+      "A line is JSON such as {\"path\": \"a/1.jpg\", \"prediction\": [0.1, 0.9]}; a table has the header path and a column for each class, or path,predicted_label."
+    case .brokenArray, .otherKind: nil
     }
   }
 
@@ -95,8 +109,26 @@ struct Failure {
     case .system(_, EACCES), .system(_, EPERM): "Run as a user who may, or change the permissions (chmod)."
     case .system(_, EMFILE): "Allow more open files (ulimit -n 4096), or use fewer --jobs or --folds."
     case .noFolder(let folder): "Make it first: mkdir -p \(folder)"
-    case .inUse, .held: "Wait until it ends, or choose another output name."
+    case .system(_, EEXIST): "Move that file away, or choose another name."
+    case .system(_, EIO), .system(_, ENODEV), .system(_, ENXIO), .system(_, ESTALE), .system(_, ENOTCONN):
+      "Nothing was replaced. Run the command again when the disk or the file server is well."
+    case .system(_, ENOMEM): "Close other programs, or use fewer --jobs."
+    case .system(_, EROFS): "Choose an output on a disk that can be written to."
+    case .system(_, ENAMETOOLONG): "Choose a shorter name."
+    case .wentAway: "Nothing was replaced. Run the command again when the folder is back."
+    case .inUse: "Wait until it ends, or choose another output name."
+    case .held: "Wait until it ends, or choose another output; of imrec serve another --root."
     default: nil
+    }
+  }
+
+  private static func remedy(_ error: PipelineError) -> String? {
+    switch error.reason {
+    case .strict:
+      "--strict stops at the first such input; without it, it is skipped and counted. --resume goes on here."
+    case .layout: "Without --strict that is a warning."
+    case .parts: "Where the files are meant to be joined all the same: --unchecked."
+    case .nothing, .contradiction: nil
     }
   }
 
@@ -109,7 +141,14 @@ struct Failure {
   }
 
   private static func remedy(_ error: RecordError) -> String? {
-    if case .file(let failure) = error.reason { return remedy(failure.reason) }
+    switch error.reason {
+    case .file(let failure): return remedy(failure.reason)
+    case .otherKind where error.path.hasByteSuffix(".lst"):
+      return "imrec pack \(error.path) ROOT makes records of it."
+    case .otherKind where error.path.hasByteSuffix(".idx"): return "Name the .rec beside it."
+    case .otherKind: return nil
+    default: break
+    }
     return
       "imrec verify \(error.path) finds every damaged record; with --salvage OUT.rec it keeps the whole ones."
   }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Files
 import FoundationEssentials
 import Hosting
+import Imaging
 import Inference
 import Terminal
 
@@ -36,10 +37,7 @@ struct HostCommand: AsyncParsableCommand {
     help: ArgumentHelp("Images that may wait; more are refused with 503. (default: 256)", valueName: "count"),
     transform: wholeNumber(1...100_000))
   var queue = 256
-  @Option(
-    help: ArgumentHelp("Connections at once; more wait. (default: 1024)", valueName: "count"),
-    transform: wholeNumber(1...100_000))
-  var connections = 1024
+  @OptionGroup var clients: ServerOptions
   @OptionGroup(title: "Model") var options: ModelOptions
   @Flag(help: "No line for each request.")
   var quiet = false
@@ -63,15 +61,21 @@ struct HostCommand: AsyncParsableCommand {
     var settings = HostOptions()
     if optML != nil {
       settings.hostname = "0.0.0.0"
+      // What SageMaker calls its containers.
+      settings.allowedHosts = ["model.aws.local"]
       try settings.apply(ProcessInfo.processInfo.environment)
     }
     if let hostname { settings.hostname = hostname }
     if let port { settings.port = port }
     if let maxPayload { settings.maximumPayloadMegabytes = maxPayload }
-    settings.connections = connections
+    settings.connections = clients.connections
+    settings.allowedHosts += clients.allowHost
+    settings.allowedOrigins = clients.allowOrigin
     var limits = ClassifyingQueue.Limits()
     limits.waiting = queue
-    let classifier = try options.load(model ?? join(optML ?? "", "model"), words: Words(quiet: quiet))
+    let classifier = try options.load(
+      model ?? join(optML ?? "", "model"), words: Words(quiet: quiet),
+      decoding: .service)
     classifier.warmUp()
     return ModelHost(classifier, options: settings, limits: limits, isQuiet: quiet)
   }

@@ -35,6 +35,10 @@ struct Imrec: AsyncParsableCommand {
     if RootHelp.isAskedFor(by: Array(CommandLine.arguments.dropFirst())) {
       return writeToOutput(RootHelp.text) ? ExitStatus.done : ExitStatus.failed
     }
+    if let word = CommandLine.arguments.dropFirst().first, let usage = RootHelp.unknownVerb(word) {
+      writeToErrorOutput(usage)
+      return ExitStatus.wrongUsage
+    }
     do {
       var command = try parseAsRoot(withDashes(Array(CommandLine.arguments.dropFirst())))
       if var command = command as? any AsyncParsableCommand {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Pipelines
+import Records
 import Terminal
 
 struct ListCommand: ParsableCommand {
@@ -35,14 +36,16 @@ struct ListCommand: ParsableCommand {
     let lists: [String: List]
     let classes: [Class]
     let skipped: [Skip]
+    let passedOver: [PassedOver]
     let warnings: [String]
   }
 
   func run() throws {
     let words = output.words
     let listing = try makeLists(root: root, prefix: prefix, options: splitting.options(strict: strict))
-    try writeLists(listing)
+    try writeLists(listing, prefix: prefix)
     for warning in listing.warnings { words.warn(printable(warning)) }
+    for note in listing.notes { words.note(printable(note)) }
     words.skipped(listing.skipped)
     for part in listing.parts { words.note("\(part.path): \(part.entries.count) images") }
     let result = Result(
@@ -51,8 +54,8 @@ struct ListCommand: ParsableCommand {
         uniqueKeysWithValues: listing.parts.map { ($0.key, .init(path: $0.path, images: $0.entries.count)) }),
       classes: listing.classes.enumerated().map { label, name in
         .init(label: label, name: name, images: listing.totalCounts[label])
-      }, skipped: listing.skipped, warnings: listing.warnings)
-    try output.finish(result, skippedCount: listing.skipped.count) {
+      }, skipped: listing.skipped, passedOver: listing.passedOver, warnings: listing.warnings)
+    try output.finish(result, skippedCount: listing.skippedCount) {
       listing.classes.enumerated().map { "\($0)\t\($1)\n" }.joined()
     }
   }

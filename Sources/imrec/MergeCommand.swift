@@ -6,7 +6,11 @@ struct MergeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "merge",
     abstract: "Several RecordIO files to one, with one index.",
-    discussion: "EXAMPLE: imrec merge train.rec train.part000.rec train.part001.rec")
+    discussion: """
+      Refuses parts that names, ids or the list beside them show to be incomplete,
+      in another order, or packed with other options.
+      EXAMPLE: imrec merge train.rec train.part000.rec train.part001.rec
+      """)
 
   @Argument(help: "The .rec file to write.")
   var output: String
@@ -14,11 +18,15 @@ struct MergeCommand: ParsableCommand {
   var parts: [String]
   @Flag(help: "Give the records the ids 0, 1, 2, ... instead of their own.")
   var renumber = false
+  @Flag(help: "Join files that need not be the parts of one, in any order.")
+  var unchecked = false
   @OptionGroup var results: OutputOptions
 
   func run() throws {
     let display = ProgressDisplay(unit: "records", quiet: results.quiet)
-    let merged = try merge(parts, into: output, renumbers: renumber) { display.update($0) }
+    let merged = try merge(parts, into: output, renumbers: renumber, checksParts: !unchecked) {
+      display.update($0)
+    }
     display.finish()
     try results.finish(merged, skippedCount: 0) {
       "\(output): \(counted(merged.records, "record")) of \(counted(merged.parts, "file")), \(byteText(merged.bytes))\n"

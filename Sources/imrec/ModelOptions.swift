@@ -35,11 +35,16 @@ struct ModelOptions: ParsableArguments {
   @OptionGroup var engine: EngineOptions
   @Option(
     name: .customLong("max-pixels"),
-    help: ArgumentHelp("Refuse larger images unread. (default: 178956970)", valueName: "count"),
+    help: ArgumentHelp(
+      "Refuse larger images unread. (default: 178956970; host: 25000000)", valueName: "count"),
     transform: wholeNumber(1...1 << 40))
-  var maximumPixelCount = DecodeOptions.standardMaximumPixelCount
+  var maximumPixelCount: Int?
 
-  func load(_ model: String, batch: Int = 32, words: Words) throws -> Classifier {
+  /// - Parameter decoding: what `--max-pixels` changes.
+  func load(
+    _ model: String, batch: Int = 32, words: Words,
+    decoding: DecodeOptions = DecodeOptions()
+  ) throws -> Classifier {
     var options = ClassifierOptions()
     options.mode = preprocess
     options.resize = resize
@@ -50,7 +55,8 @@ struct ModelOptions: ParsableArguments {
     options.kernels = engine.kernels
     options.threads = engine.threads
     options.batch = batch
-    options.maximumPixelCount = maximumPixelCount
+    options.decoding = decoding
+    if let maximumPixelCount { options.decoding.maximumPixelCount = maximumPixelCount }
     return try Classifier(model: model, options: options) { words.warn(printable($0)) }
   }
 }

@@ -62,15 +62,19 @@ struct PackCommand: AsyncParsableCommand {
     display.finish()
     for warning in summary.warnings { words.warn(printable(warning)) }
     words.skipped(summary.skipped)
+    words.doubtful(summary.doubtful)
     if summary.resumed > 0 { words.note("\(counted(summary.resumed, "record")) of an earlier run kept") }
     try results.finish(summary, skippedCount: summary.skipped.count) {
       let skipped = summary.skipped.isEmpty ? "" : ", \(summary.skipped.count) skipped"
+      let doubtful = summary.doubtful.isEmpty ? "" : ", \(summary.doubtful.count) doubtful"
       return
-        "\(path): \(counted(summary.records, "record")), \(byteText(summary.bytes)), \(oneDecimal(summary.seconds)) s\(skipped)\n"
+        "\(path): \(counted(summary.records, "record")), \(byteText(summary.bytes)), "
+        + "\(oneDecimal(summary.seconds)) s\(skipped)\(doubtful)\n"
     }
   }
 }
 
 extension Words {
   func skipped(_ items: [Skip]) { skipped(items.map { ($0.path, $0.reason) }) }
+  func doubtful(_ items: [Skip]) { doubtful(items.map { ($0.path, $0.reason) }) }
 }

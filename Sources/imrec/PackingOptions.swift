@@ -21,15 +21,15 @@ struct PackingOptions: ParsableArguments {
   var color = ColorMode.rgb
   @Option(help: "linear is OpenCV's INTER_LINEAR, bit for bit.")
   var filter = Filter.linear
-  @Flag(help: "Store the files as they are, checked but not decoded.")
+  @Flag(help: "Store the files as they are; damage is looked for as ever.")
   var passThrough = false
   @Flag(help: "Store all labels of a line, not just the first.")
   var packLabel = false
-  @Flag(help: "Pack damaged images as far as they decode.")
+  @Flag(help: "Pack damaged images as far as they decode, and name them.")
   var keepDamaged = false
   @Flag(help: "Go on where an interrupted run stopped.")
   var resume = false
-  @Flag(help: "Stop at the first input that cannot be used.")
+  @Flag(help: "Stop at the first input that is unusable or doubtful.")
   var strict = false
 
   func options(_ jobs: JobOptions) -> PackOptions {

@@ -9,6 +9,7 @@ struct PredictCommand: ParsableCommand {
     abstract: "What a model sees in images.",
     discussion: """
       MODEL is a folder or a model.tar.gz with *-symbol.json and *-NNNN.params, or torchvision's .safetensors, or an .onnx.
+      Exits 2 if an image is skipped, 1 if all are.
       EXAMPLE: imrec predict model.tar.gz dog.jpg cat.png --classes classes.txt
       """)
 
@@ -61,7 +62,10 @@ struct PredictCommand: ParsableCommand {
       }
     }
     output.words.skipped(result.skipped.map { ($0.path, $0.reason) })
-    try output.finish(result, skippedCount: result.skipped.count) { texts.joined(separator: "\n") }
+    let skippedCount = result.skipped.count
+    try output.finish(result, skippedCount: skippedCount, doneCount: images.count - skippedCount) {
+      texts.joined(separator: "\n")
+    }
   }
 
   private struct Reason: Error { let text: String }

@@ -4,6 +4,15 @@ import Reporting
 import Scoring
 import Terminal
 
+/// How many images may be missing: one rule for `score` and `compare`.
+struct MissingOptions: ParsableArguments {
+  @Option(
+    name: .customLong("allow-missing"),
+    help: ArgumentHelp("Exit 0 although so many images are missing. (default: 0)", valueName: "count"),
+    transform: wholeNumber(0...Int(Int32.max)))
+  var allowed = 0
+}
+
 /// The report files of `score` and `compare`.
 struct ReportOptions: ParsableArguments {
   @Option(help: ArgumentHelp("A report to read: one HTML file with everything in it.", valueName: "file"))

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Terminal
 
 /// The help of `imrec` itself: one line a verb, so that all of them fit one screen of 80 x 24.
@@ -6,6 +7,27 @@ enum RootHelp {
   /// Whether the arguments, without the program's name, ask for this help.
   static func isAskedFor(by arguments: [String]) -> Bool {
     [[], ["-h"], ["--help"], ["help"]].contains(arguments)
+  }
+
+  /// What to say to a first word that is no verb: the verb that is spelt nearly so. `nil` for a verb or an option.
+  static func unknownVerb(_ word: String) -> String? {
+    let verbs = Imrec.configuration.groupedSubcommands.flatMap(\.subcommands).compactMap {
+      $0.configuration.commandName
+    }
+    guard !word.hasBytePrefix("-"), word != "help", !verbs.contains(where: { hasSameBytes($0, word) }) else {
+      return nil
+    }
+    let shown = Imrec.configuration.groupedSubcommands.flatMap(\.subcommands)
+      .filter { $0.configuration.shouldDisplay }.compactMap { $0.configuration.commandName }
+    let spelt = Array(word.lowercased().utf8.prefix(40))
+    let near = verbs.map { (distance: editDistance(spelt, Array($0.utf8)), verb: $0) }
+      .filter {
+        $0.distance <= max(1, $0.verb.utf8.count / 3) || !spelt.isEmpty && $0.verb.utf8.starts(with: spelt)
+      }
+      .min { ($0.distance, $0.verb) < ($1.distance, $1.verb) }
+    return "Error: there is no verb '\(printable(String(word.prefix(40))))'"
+      + (near.map { "; did you mean '\($0.verb)'?" } ?? "; the verbs are \(shown.joined(separator: ", "))")
+      + "\n  'imrec --help' says what they do.\n"
   }
 
   static var text: String {

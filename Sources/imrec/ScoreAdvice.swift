@@ -64,6 +64,10 @@ struct ScoreAdvice {
     text += "\(run.plan.truth.isNamedByID ? "ids" : "paths") of the truth \(examples(score.missing)). "
     if run.plan.truth.isNamedByID {
       text += "A .rec knows its images by their ids only: name the .lst it was made of"
+    } else if run.fittingFolders.count > 1 {
+      let folders = run.fittingFolders.map { printable(shortened($0, to: 80)) }
+      text +=
+        "They fit below each of \(shortList(folders)): transform the folder that these lie in, so that the outputs keep the names of their folders"
     } else if run.unexpected.contains(where: { $0.reason.contains("have this file name") }) {
       text += "Without their folders the names are not unique: keep the folders in the names of the outputs"
     } else {

@@ -12,14 +12,16 @@ struct ScoreCommand: AsyncParsableCommand {
     abstract: "Score the outputs of a batch transform against the truth.",
     discussion: """
       Exits 2 if an input is invalid or missing or an output unexpected, 3 if a
-      gate fails. Nothing is left out silently.
+      gate fails, 1 if nothing is scored. Nothing is left out silently.
       Gates: top1, top5, macro_f1, balanced_accuracy, log_loss (at most), ... and
       class:NAME.recall.
       EXAMPLE: imrec score outputs/ --truth val.lst --classes classes.txt \\
                -o score.json --fail-under top1=0.8
       """)
 
-  @Argument(help: "A folder of <name>.out files, as batch transform leaves them, or a file of JSON lines.")
+  @Argument(
+    help:
+      "A folder of <name>.out files, as batch transform leaves them, or a file: JSON lines, an array, a CSV.")
   var outputs: String
   @Option(help: "A .lst, a .rec, a folder of class folders, a CSV or JSON lines: paths and labels.")
   var truth: String
@@ -27,6 +29,12 @@ struct ScoreCommand: AsyncParsableCommand {
     help: ArgumentHelp(
       "Class names, one a line, in label order. (default: those of the truth)", valueName: "file"))
   var classes: String?
+  @Option(
+    help: ArgumentHelp("The column of the truth that names the image. (default: found)", valueName: "name"))
+  var imageColumn: String?
+  @Option(
+    help: ArgumentHelp("The column of the truth that has the label. (default: found)", valueName: "name"))
+  var labelColumn: String?
   @Option(
     name: [.short, .customLong("output")], help: ArgumentHelp("Everything, as JSON.", valueName: "score.json")
   )
@@ -42,6 +50,7 @@ struct ScoreCommand: AsyncParsableCommand {
   @Option(
     help: ArgumentHelp("Exit 3 if a figure is worse: top1=0.8,class:bathtub.recall=0.5", valueName: "gates"))
   var failUnder: [String] = []
+  @OptionGroup var missing: MissingOptions
   @Option(help: ArgumentHelp("Of the bootstrap intervals.", valueName: "number"))
   var seed: UInt64 = 0
   @Option(
@@ -55,7 +64,8 @@ struct ScoreCommand: AsyncParsableCommand {
     try checkOutput(output, inputs: [outputs, truth, classes, groups], verb: "score")
     try reports.check(inputs: [outputs, truth, classes, groups], outputs: [output], verb: "score")
     if let images { try checkImages(images) }
-    var run = try ScoringRun(outputs: outputs, truth: truth, classes: classes)
+    let columns = TruthColumns(image: imageColumn, label: labelColumn)
+    var run = try ScoringRun(outputs: outputs, truth: truth, classes: classes, columns: columns)
     let gates = try gates(classes: run.plan.classes.names)
     var options = ScoringOptions()
     options.jobs = jobs
@@ -90,6 +100,7 @@ struct ScoreCommand: AsyncParsableCommand {
     var details = [Detail("Outputs", outputs), Detail("Truth", truth)]
     if let classes { details.append(Detail("Class list", classes)) }
     details.append(Detail("Matched by", matchText(run)))
+    for sentence in joinedNames(run) { details.append(Detail("Joined", sentence)) }
     for (reason, count) in reasonCounts(run.unexpected) {
       details.append(Detail("Unexpected: \(reason)", "\(count)"))
     }
@@ -114,6 +125,7 @@ struct ScoreCommand: AsyncParsableCommand {
         "\(counted(others.count, "file")) in \(printable(outputs)) no output by its name: \(printable(shortened(first)))\(others.count > 1 ? ", ..." : "")"
       )
     }
+    for sentence in joinedNames(run) { words.warn(printable(sentence)) }
     words.listed("invalid", score.invalid.map { ($0.path, $0.reason) })
     words.listed("missing", score.missing.map { ($0, "no output") })
     words.listed("unexpected", run.unexpected.map { ($0.path, $0.reason) })
@@ -132,11 +144,39 @@ struct ScoreCommand: AsyncParsableCommand {
     for remedy in advice.remedies { words.warn(remedy) }
     if !results.json, let next = advice.nextStep(output: output) { words.note(next) }
     if score.gates.contains(where: { !$0.passed }) { throw ExitCode(ExitStatus.gateFailed) }
-    if !score.invalid.isEmpty || !score.missing.isEmpty || !run.unexpected.isEmpty
+    if score.scored == 0 { throw ExitCode(ExitStatus.failed) }
+    if !score.invalid.isEmpty || score.missing.count > missing.allowed || !run.unexpected.isEmpty
       || !run.plan.source.problems.isEmpty
     {
       throw ExitCode(ExitStatus.someSkipped)
     }
+  }
+
+  /// A sentence for each rule that took different names for the same.
+  private func joinedNames(_ run: ScoringRun) -> [String] {
+    MatchRule.allCases.compactMap { rule -> String? in
+      guard let count = run.ruleCounts[rule], let (output, image) = run.examples[rule] else { return nil }
+      let example = "\(shortened(output, to: 80)) with \(shortened(image, to: 80))"
+      let those = counted(count, "output")
+      return switch rule {
+      case .stem: "\(those) joined with names that have no suffix, such as \(example)"
+      case .folder: "\(those) joined by putting one folder in front, such as \(example)"
+      case .spelling:
+        "\(those) joined with \(count == 1 ? "a name" : "names") of another \(difference(output, image)), such as \(example)"
+      default: nil
+      }
+    }
+  }
+
+  /// How two names differ that are spelt in two ways.
+  private func difference(_ output: String, _ image: String) -> String {
+    // By String's own equality, which takes all forms of a character for one.
+    let parts = zip(output.split(separator: "/").reversed(), image.split(separator: "/").reversed())
+    if parts.allSatisfy({ $0 == $1 }) { return "Unicode form" }
+    if output.utf8.contains(UInt8(ascii: "\\")) || image.utf8.contains(UInt8(ascii: "\\")) {
+      return "kind of slashes"
+    }
+    return "case (upper and lower)"
   }
 
   private func matchText(_ run: ScoringRun) -> String {
@@ -146,11 +186,11 @@ struct ScoreCommand: AsyncParsableCommand {
 
   private func reasonCounts(_ items: [Truth.Rejection]) -> [(String, Int)] {
     // Sentences that name a file or a byte differ each time: they count together.
-    var counts: [String: Int] = [:]
+    var counts: [ByteName: Int] = [:]
     for item in items {
-      counts[item.reason.hasPrefix("byte ") ? "it is no JSON" : item.reason, default: 0] += 1
+      counts[ByteName(item.reason.hasBytePrefix("byte ") ? "it is no JSON" : item.reason), default: 0] += 1
     }
     if counts.count > 20 { return [("for various reasons", items.count)] }
-    return counts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    return counts.sorted { $0.key < $1.key }.map { ($0.key.text, $0.value) }
   }
 }

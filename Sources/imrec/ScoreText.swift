@@ -48,7 +48,7 @@ struct ScoreText {
     }
     if score.ties > 0 { row("ties", "\(counted(score.ties, "image")), won by the lowest label") }
     if score.hardLabels > 0 {
-      row("labels only", "\(groupedText(score.hardLabels)) outputs; what needs probabilities is left out")
+      row("labels only", "\(counted(score.hardLabels, "output")); what needs probabilities is left out")
     }
   }
 
@@ -92,10 +92,13 @@ struct ScoreText {
     heading("Probabilities", "")
     if let value = score.logLoss { row("log-loss", leftPadded(decimalText(value, 3), 7)) }
     if let value = score.brier { row("Brier", leftPadded(decimalText(value, 3), 7)) }
-    let gap = calibration.confidence - (score.top1?.value ?? 0)
-    // Images it is too sure of and others it doubts too much can add up to a fitting average.
-    let fits = calibration.eceEqualWidth < 0.05 ? "about right" : "right on average only"
-    let judgement = abs(gap) < 0.02 ? fits : gap > 0 ? "too sure of itself" : "not sure enough"
+    let judgement =
+      switch score.confidenceVerdict {
+      case .fits: "about right"
+      case .fitsOnAverage: "right on average only"
+      case .tooHigh: "too sure of itself"
+      case .tooLow, nil: "not sure enough"
+      }
     row(
       "calibration",
       "ECE \(decimalText(100 * calibration.eceEqualWidth, 1)) %; says \(decimalText(100 * calibration.confidence, 1)) % on average: "

@@ -36,16 +36,18 @@ extension Words {
 
   /// Things that do not count, those of one reason in one line; said always.
   func listed(_ kind: String, _ items: [(path: String, reason: String)]) {
-    var groups: [(reason: String, paths: [String], count: Int)] = []
-    var places: [String: Int] = [:]
+    var groups: [(reason: String, isOne: Bool, paths: [String], count: Int)] = []
+    var places: [ByteName: Int] = [:]
     var unlistedCount = 0
     for item in items {
-      if let place = places[item.reason] {
+      let kind = ByteName(kindOfReason(item.reason))
+      if let place = places[kind] {
         groups[place].count += 1
+        if !hasSameBytes(groups[place].reason, item.reason) { groups[place].isOne = false }
         if groups[place].paths.count < Self.shownNames { groups[place].paths.append(item.path) }
       } else if groups.count < Self.shownReasons {
-        places[item.reason] = groups.count
-        groups.append((item.reason, [item.path], 1))
+        places[kind] = groups.count
+        groups.append((item.reason, true, [item.path], 1))
       } else {
         unlistedCount += 1
       }
@@ -55,9 +57,26 @@ extension Words {
       var names = group.paths.map { printable(shortened($0, to: limit)) }.joined(separator: ", ")
       let moreCount = group.count - group.paths.count
       if moreCount > 0 { names += " and \(groupedText(moreCount)) more" }
-      warn("\(kind): \(names): \(printable(shortened(group.reason, to: 400)))")
+      let example = group.isOne ? "" : "such as "
+      warn("\(kind): \(names): \(example)\(printable(shortened(group.reason, to: 400)))")
     }
     if unlistedCount > 0 { warn("\(kind): \(groupedText(unlistedCount)) more; --json lists them all") }
+  }
+
+  /// A reason without what differs from input to input, its numbers and what it quotes: faults of one kind have one.
+  private func kindOfReason(_ reason: String) -> String {
+    var kind: [UInt8] = []
+    var quote: UInt8?
+    for byte in reason.utf8 {
+      if let open = quote {
+        if byte == open { quote = nil }
+      } else if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") && kind.last == UInt8(ascii: " ") {
+        quote = byte
+      } else if !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) {
+        kind.append(byte)
+      }
+    }
+    return String(decoding: kind, as: UTF8.self)
   }
 
   /// Each failed gate with value and threshold; said always.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ControlPlane
 import FoundationEssentials
+import Imaging
 import Objects
 import Serving
 import Signatures
@@ -25,11 +26,12 @@ struct ServeCommand: AsyncParsableCommand {
   var port = 4566
   @Option(help: ArgumentHelp("The address listened on.", valueName: "name"))
   var hostname = "127.0.0.1"
+  @OptionGroup var clients: ServerOptions
   @Option(
-    help: ArgumentHelp(
-      "Another name that the dashboard answers under, as it is in the browser's address, without a port. "
-        + "(may be given more than once)", valueName: "name"))
-  var allowHost: [String] = []
+    name: .customLong("max-pixels"),
+    help: ArgumentHelp("Endpoints refuse larger images unread. (default: 25000000)", valueName: "count"),
+    transform: wholeNumber(1...1 << 40))
+  var maximumPixelCount = DecodeOptions.service.maximumPixelCount
   @Option(
     help: ArgumentHelp("Jobs that run at once; more wait. (default: 1)", valueName: "count"),
     transform: wholeNumber(1...1024))
@@ -101,14 +103,6 @@ struct ServeCommand: AsyncParsableCommand {
         "--require-signature needs --access-key and --secret-key, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the "
           + "environment")
     }
-    for name in allowHost {
-      guard !name.isEmpty, name.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && !"/@?#".utf8.contains($0) }),
-        name.filter({ $0 == ":" }).count != 1
-      else {
-        throw ValidationError(
-          "--allow-host is '\(name)'; a name or an address is expected, without http:// and without a port")
-      }
-    }
     _ = try remoteObjects()
   }
 
@@ -120,7 +114,10 @@ struct ServeCommand: AsyncParsableCommand {
     var server = LocalSageMaker(options)
     server.port = port
     server.hostname = hostname
-    server.hostNames = allowHost
+    server.allowedHosts = clients.allowHost
+    server.allowedOrigins = clients.allowOrigin
+    server.connections = clients.connections
+    server.decoding.maximumPixelCount = maximumPixelCount
     server.caller = Caller(region: region, account: account)
     server.isQuiet = quiet
     if requireSignature { server.signer = credential }

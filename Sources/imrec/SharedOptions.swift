@@ -15,12 +15,15 @@ struct OutputOptions: ParsableArguments {
   var words: Words { Words(quiet: quiet) }
 
   /// The result: as JSON where that is asked for, else as text for people. Exits 2 where inputs were skipped.
-  func finish(_ result: some Encodable, skippedCount: Int, text: () -> String) throws {
+  ///
+  /// - Parameter doneCount: where a run that did nothing has failed: how many inputs were not skipped.
+  func finish(_ result: some Encodable, skippedCount: Int, doneCount: Int? = nil, text: () -> String) throws {
     if json {
       try emit(jsonDocument(result))
     } else {
       try emit(text())
     }
+    if doneCount == 0 { throw ExitCode(ExitStatus.failed) }
     if skippedCount > 0 { throw ExitCode(ExitStatus.someSkipped) }
   }
 

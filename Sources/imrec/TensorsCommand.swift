@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Imaging
 import Pipelines
 import Terminal
@@ -44,7 +45,8 @@ struct TensorsCommand: AsyncParsableCommand {
   @Argument(help: "A .rec file.")
   var file: String
   @Option(
-    name: [.short, .customLong("output")], help: ArgumentHelp("The array of images.", valueName: "X.npy"))
+    name: [.short, .customLong("output")],
+    help: ArgumentHelp("The array of images; .npy is added if it is missing.", valueName: "X.npy"))
   var output: String
   @OptionGroup(title: "Tensor") var tensor: TensorShapeOptions
   @Option(help: "uint8 keeps the pixels and takes no mean or std.")
@@ -59,7 +61,7 @@ struct TensorsCommand: AsyncParsableCommand {
     if dtype == .uint8 && (tensor.mean != [0, 0, 0] || tensor.std != [1, 1, 1]) {
       throw ValidationError("--dtype uint8 keeps the pixels: --mean and --std do not go with it")
     }
-    if output == file { throw ValidationError("the output has the name of the input") }
+    if hasSameBytes(output, file) { throw ValidationError("the output has the name of the input") }
   }
 
   func run() async throws {

@@ -26,13 +26,17 @@ struct TrainCommand: ParsableCommand {
     if files.optMl != nil {
       guard files.train == nil, files.validation == nil, files.modelDir == nil, hyperparameters.pairs.isEmpty,
         own.pairs.isEmpty,
-        input.isEmpty, running.checkpointDir == nil, running.outputDir == nil
+        input.isEmpty, running.checkpointDir == nil, running.outputDir == nil, !running.overwrite
       else {
         throw ValidationError(
-          "--opt-ml takes everything from its folder: no --train, --validation, --model-dir, and no hyperparameters"
+          "--opt-ml takes everything from its folder: no --train, --validation, --model-dir, --overwrite, and no "
+            + "hyperparameters"
         )
       }
       return
+    }
+    if running.resume && running.overwrite {
+      throw ValidationError("--resume goes on with a training, --overwrite replaces it: give one of them")
     }
     for (name, value) in [
       ("--train", files.train), ("--validation", files.validation), ("--model-dir", files.modelDir),
@@ -65,6 +69,8 @@ struct TrainCommand: ParsableCommand {
       // A container is either done or failed; the log names what was skipped.
       return
     } catch {
+      // The file `failure` is of the training that runs there.
+      if case .held? = (error as? FileError)?.reason { throw error }
       let failure = Failure(error)
       let words = [failure.sentence, failure.remedy].compactMap(\.self).joined(separator: ". ")
       for line in TrainingLog(hasTime: true).failure(words) { writeToErrorOutput(printable(line) + "\n") }
@@ -115,8 +121,10 @@ struct TrainCommand: ParsableCommand {
   @inline(never)
   private func request() throws -> TrainingRequest {
     var request = TrainingRequest(
-      train: source(files.train ?? "", root: input.root),
-      validation: source(files.validation ?? "", root: input.validationRoot ?? input.root),
+      train: try source(files.train ?? "", root: input.root, label: input.labelAttribute),
+      validation: try source(
+        files.validation ?? "", root: input.validationRoot ?? input.root,
+        label: input.validationLabelAttribute ?? input.labelAttribute),
       modelFolder: files.modelDir ?? "")
     if let path = input.hyperparameters {
       request.hyperparameters = try Hyperparameters.pairs(json: readFile(path, limit: 1 << 24).bytes)
@@ -127,6 +135,7 @@ struct TrainCommand: ParsableCommand {
     request.outputFolder = running.outputDir
     request.checkpointFolder = running.checkpointDir
     request.resumes = running.resume
+    request.replaces = running.overwrite
     apply(&request)
     return request
   }
@@ -141,16 +150,26 @@ struct TrainCommand: ParsableCommand {
   private func apply(_ request: inout TrainingRequest) {
     request.checkpointEvery = running.checkpointEvery
     request.archives = running.archive
+    request.keepsDamaged = running.keepDamaged
     request.threads = running.threads
     request.details = [("Program", "imrec \(Imrec.configuration.version)")]
   }
 
-  private func source(_ path: String, root: String?) -> TrainingSource {
-    switch splitExtension(path).suffix {
-    case ".lst": .list(path, root: root ?? folderName(path))
-    case ".manifest", ".jsonl", ".json": .manifest(path)
-    default: .records(path)
+  private func source(_ path: String, root: String?, label: String?) throws(WrongUsage) -> TrainingSource {
+    let suffix = splitExtension(path).suffix
+    let mayBeManifest = suffix != ".lst" && suffix != ".rec"
+    if [".manifest", ".jsonl", ".json"].contains(suffix) || label != nil && mayBeManifest {
+      var options = ManifestOptions()
+      options.label = label
+      options.labelsAreClassIDs = input.labelFormat == .classID
+      return .manifest(path, options)
     }
+    guard label == nil, input.labelFormat == nil else {
+      throw WrongUsage(
+        "--label-attribute and --label-format go with an augmented manifest (.manifest, .jsonl, .json); \(path) is none",
+        verb: "train")
+    }
+    return suffix == ".lst" ? .list(path, root: root ?? folderName(path)) : .records(path)
   }
 }
 
@@ -174,6 +193,15 @@ struct TrainInputOptions: ParsableArguments {
   var root: String?
   @Option(help: ArgumentHelp("The same, of the validation. (default: --root)", valueName: "folder"))
   var validationRoot: String?
+  @Option(
+    help: ArgumentHelp(
+      "The label of a manifest. (default: the one with metadata, or the only one)", valueName: "name"))
+  var labelAttribute: String?
+  @Option(help: ArgumentHelp("The same, of the validation. (default: --label-attribute)", valueName: "name"))
+  var validationLabelAttribute: String?
+  @Option(
+    help: ArgumentHelp("What a manifest's lists of labels hold: multi-hot, class-id.", valueName: "name"))
+  var labelFormat: LabelFormat?
   @Option(help: ArgumentHelp("Names of the classes, one a line, in label order.", valueName: "file"))
   var classes: String?
   @Option(
@@ -187,13 +215,24 @@ struct TrainInputOptions: ParsableArguments {
   var hyperparameters: String?
 
   var isEmpty: Bool {
-    [root, validationRoot, classes, model, hyperparameters].allSatisfy { $0 == nil }
+    [root, validationRoot, labelAttribute, validationLabelAttribute, classes, model, hyperparameters]
+      .allSatisfy { $0 == nil } && labelFormat == nil
   }
+}
+
+/// SageMaker's label-format.
+enum LabelFormat: String, ExpressibleByArgument {
+  /// A 0 or 1 a class.
+  case multiHot = "multi-hot"
+  /// The numbers of the classes.
+  case classID = "class-id"
 }
 
 struct TrainRunOptions: ParsableArguments {
   @Flag(help: "Go on after the checkpoint, if there is one: as if nothing had happened.")
   var resume = false
+  @Flag(help: "Replace the training that is in the folders already.")
+  var overwrite = false
   @Option(
     help: ArgumentHelp(
       "Also a checkpoint after so many batches. (default: after each epoch)", valueName: "batches"),
@@ -205,6 +244,8 @@ struct TrainRunOptions: ParsableArguments {
     help: ArgumentHelp(
       "Gets metrics.jsonl and training.html. (default: the model's folder)", valueName: "folder"))
   var outputDir: String?
+  @Flag(help: "Learn from damaged images too. (default: take others in their place, and say so)")
+  var keepDamaged = false
   @Flag(help: "Also make model.tar.gz, as SageMaker leaves it.")
   var archive = false
   @Option(

@@ -2,6 +2,7 @@ import ArgumentParser
 import Files
 import Inference
 import Pipelines
+import Records
 import Terminal
 
 struct TransformCommand: AsyncParsableCommand {
@@ -70,13 +71,17 @@ struct TransformCommand: AsyncParsableCommand {
 
   @inline(never)
   private func tell(_ summary: TransformSummary) throws {
+    for warning in summary.warnings { output.words.warn(printable(warning)) }
+    for kind in summary.passedOver where !kind.areImages { output.words.note(printable(kind.sentence)) }
     output.words.skipped(summary.skipped)
-    if summary.kept > 0 { output.words.note("\(counted(summary.kept, "output")) of an earlier run kept") }
     if summary.repeated > 0 {
-      output.words.note("\(counted(summary.repeated, "input")) named more than once, with one output each")
+      output.words.note("\(counted(summary.repeated, "input")) named a second time; each has one output")
     }
-    try output.finish(summary, skippedCount: summary.skipped.count) {
-      let skipped = summary.skipped.isEmpty ? "" : ", \(summary.skipped.count) skipped"
+    if summary.kept > 0 { output.words.note("\(counted(summary.kept, "output")) of an earlier run kept") }
+    let doneCount = summary.written + summary.kept
+    if doneCount == 0 && summary.skippedCount == 0 { output.words.warn("\(printable(input)) names no image") }
+    try output.finish(summary, skippedCount: summary.skippedCount, doneCount: doneCount) {
+      let skipped = summary.skippedCount == 0 ? "" : ", \(summary.skippedCount) skipped"
       return
         "\(outputFolder): \(counted(summary.written, "output")) written, \(oneDecimal(summary.seconds)) s, "
         + "\(oneDecimal(summary.imagesPerSecond)) images/s\(skipped)\n"

@@ -1,3 +1,5 @@
+import Files
+import Foundation
 import Search
 import Terminal
 import Tuning
@@ -13,7 +15,7 @@ struct TuningScreen {
     switch event {
     case .began(let job, let resumes):
       let values = request.definition(of: job).plan.space.parameters.map {
-        "\($0.name) \(job.tuned[$0.name] ?? "")"
+        "\($0.name) \(shownValue(job.tuned[$0.name] ?? ""))"
       }
       let epochs = job.resource.map { ", up to \(counted($0, "epoch"))" } ?? ""
       note("\(title(job)) \(resumes ? "goes on" : "begins"): \(values.joined(separator: ", "))\(epochs)")
@@ -47,43 +49,53 @@ struct TuningScreen {
   private func note(_ sentence: String) { words.note(printable(sentence)) }
 }
 
-/// An objective as the terminal shows it: six decimals, as in the trainer's log.
+/// An objective as the terminal shows it: four decimals.
 func shownObjective(_ value: Double) -> String {
   guard value.isFinite else { return value.isNaN ? "nan" : value < 0 ? "-inf" : "inf" }
-  guard abs(value) < 1e9 else { return "\(value)" }
-  let millionths = Int64(exactly: (value * 1e6).rounded()) ?? 0
-  let digits = String(millionths.magnitude % 1_000_000)
-  let zeros = String(repeating: "0", count: 6 - digits.count)
-  return "\(millionths < 0 ? "-" : "")\(millionths.magnitude / 1_000_000).\(zeros)\(digits)"
+  return abs(value) < 1e6 ? String(format: "%.4f", value) : String(format: "%.3e", value)
 }
 
-/// All jobs of a tuning as a table for people.
+/// A hyperparameter's value with four digits; whole numbers and words as they are.
+func shownValue(_ text: String) -> String {
+  guard Int(text) == nil, let value = Double(text), value.isFinite else { return text }
+  let short = String(format: "%.4g", value)
+  return short.utf8.count < text.utf8.count ? short : text
+}
+
+/// All jobs of a tuning as a table for people, the best first; of at most 100 columns.
 struct TuningText {
   let table: String
 
+  private static let width = 100
+  private static let gap = 2
+
   init(_ request: TuningRequest, _ record: TuningRecord, folder: String) {
-    let best = record.best(request.plan.direction.isBetter)
+    let isBetter = request.plan.direction.isBetter
+    let best = record.best(isBetter)
     var names: [String] = []
     for parameter in request.definitions.flatMap(\.plan.space.parameters)
-    where !names.contains(parameter.name) {
+    where !names.contains(where: { hasSameBytes($0, parameter.name) }) {
       names.append(parameter.name)
     }
     var rows = [["job", request.metric, "status"] + names]
-    for job in record.jobs {
+    for job in Self.sorted(record.jobs, best, isBetter) {
       rows.append(
         [
           (job.number == best?.number ? "* " : "  ") + job.name, job.score.map { shownObjective($0) } ?? "-",
           job.wasStoppedEarly ? "Stopped early" : job.status.rawValue,
-        ] + names.map { job.tuned[$0] ?? "" })
+        ] + names.map { shownValue(job.tuned[$0] ?? "") })
     }
-    rows = rows.map { $0.map(printable) }
-    let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+    let widths = Self.widths(of: rows.map { $0.map(printable) })
     var text = ""
     for row in rows {
-      let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
-      var line = cells.joined(separator: "  ")
+      var line = zip(row, widths).map { padded(fitted(printable($0), $1), $1) }
+        .joined(separator: String(repeating: " ", count: Self.gap))
       while line.last == " " { line.removeLast() }
       text += line + "\n"
+    }
+    if widths.count < rows[0].count {
+      text +=
+        "not shown: \(rows[0][widths.count...].map(printable).joined(separator: ", ")); tuning.json has them\n"
     }
     if let best, let score = best.score {
       text +=
@@ -92,5 +104,38 @@ struct TuningText {
     }
     if let reason = record.completionReason { text += "ended before its last job: \(printable(reason))\n" }
     table = text
+  }
+
+  /// The best job, the others with a value by that, and those without, in their order.
+  private static func sorted(
+    _ jobs: [JobRecord], _ best: JobRecord?, _ isBetter: (Double, Double) -> Bool
+  ) -> [JobRecord] {
+    jobs.sorted { left, right in
+      if left.number == best?.number || right.number == best?.number { return left.number == best?.number }
+      switch (left.score, right.score) {
+      case (let one?, let other?) where one != other: return isBetter(one, other)
+      case (_?, nil): return true
+      case (nil, _?): return false
+      default: return left.number < right.number
+      }
+    }
+  }
+
+  /// Of the columns that fit: the widest one gives way first, then the last hyperparameters are left out.
+  private static func widths(of rows: [[String]]) -> [Int] {
+    var widths = rows[0].indices.map { column in rows.map { columnCount($0[column]) }.max() ?? 0 }
+    func all() -> Int { widths.reduce(0, +) + gap * (widths.count - 1) }
+    while all() > width {
+      // The names of jobs end in what tells them apart.
+      let room = widths.indices.map { widths[$0] - ($0 == 0 ? 30 : 9) }
+      if let most = room.max(), most > 0, let column = room.firstIndex(of: most) {
+        widths[column] -= 1
+      } else if widths.count > 3 {
+        widths.removeLast()
+      } else {
+        break
+      }
+    }
+    return widths
   }
 }

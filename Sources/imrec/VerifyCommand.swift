@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Pipelines
 import Terminal
 
@@ -8,7 +9,7 @@ struct VerifyCommand: AsyncParsableCommand {
     abstract: "Check a RecordIO file; salvage what is whole.",
     discussion: """
       Checks every frame, header and index entry, and decodes every image in full.
-      Exits 2 if anything is bad.
+      Exits 2 if anything is bad. Doubtful images may be whole: they are named and count as such.
       EXAMPLE: imrec verify train.rec --salvage train-whole.rec
       """)
 
@@ -18,17 +19,22 @@ struct VerifyCommand: AsyncParsableCommand {
   var salvage: String?
   @Flag(name: .customLong("index"), help: "Write the .idx anew from the records.")
   var rebuildsIndex = false
+  @Flag(help: "Damaged images that decode in part are doubtful, not bad.")
+  var keepDamaged = false
   @OptionGroup(title: "Running") var jobs: JobOptions
   @OptionGroup(title: "Output") var output: OutputOptions
 
   func validate() throws {
-    if salvage == file { throw ValidationError("--salvage needs another name than the file it reads") }
+    if let salvage, hasSameBytes(salvage, file) {
+      throw ValidationError("--salvage needs another name than the file it reads")
+    }
   }
 
   func run() async throws {
     var options = VerifyOptions()
     options.jobs = jobs.jobs
     options.maximumPixelCount = jobs.maximumPixelCount
+    options.keepDamaged = keepDamaged
     options.salvage = salvage
     options.rebuildsIndex = rebuildsIndex
     let display = ProgressDisplay(unit: "records", quiet: output.quiet)
@@ -38,16 +44,12 @@ struct VerifyCommand: AsyncParsableCommand {
   }
 
   private func text(_ result: Verification) -> String {
-    var lines = result.bad.prefix(200).map { bad in
-      "bad: byte \(bad.offset)\(bad.id.map { ", id \($0)" } ?? ""): \(bad.reason)"
-    }
-    if result.bad.count > lines.count {
-      lines.append("bad: \(result.bad.count - lines.count) more; --json lists them")
-    }
+    var lines = list("bad", result.bad) + list("doubtful", result.doubtful)
     var last = "\(file): \(counted(result.records, "record")), \(result.ok) whole, \(result.bad.count) bad"
     if result.records == 0 && !result.bad.isEmpty {
       last = "\(file): not a RecordIO file: no record begins in it"
     }
+    if !result.doubtful.isEmpty { last += ", \(result.doubtful.count) doubtful" }
     if result.labelRecords > 0 { last += ", \(result.labelRecords) with labels and no image" }
     last +=
       result.indexEntries.map { ", \($0) index entries" }
@@ -59,5 +61,16 @@ struct VerifyCommand: AsyncParsableCommand {
           ? "\(salvage): not written, nothing is whole" : "\(salvage): the \(result.ok) whole ones")
     }
     return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// The first ones one by one, then how many more.
+  private func list(_ kind: String, _ items: [Verification.Bad]) -> [String] {
+    var lines = items.prefix(200).map { item in
+      "\(kind): byte \(item.offset)\(item.id.map { ", id \($0)" } ?? ""): \(item.reason)"
+    }
+    if items.count > lines.count {
+      lines.append("\(kind): \(items.count - lines.count) more; --json lists them")
+    }
+    return lines
   }
 }

@@ -9,7 +9,7 @@ private let gigabyte = ["prlimit", "--as=1073741824"]
 struct BadInputTests {
   @Test("is skipped with its reason, or stops a strict run; the others are packed", arguments: [false, true])
   func files(passesThrough: Bool) throws {
-    let hostile = try HostileFile.all().filter { $0.isSeenUndecoded || !passesThrough }
+    let hostile = try HostileFile.all()
     try withScratchFolder { folder in
       for file in hostile { writeScratchFile("\(folder)/photos/a/\(file.name)", file.bytes) }
       for number in 0..<3 {
@@ -55,6 +55,28 @@ struct BadInputTests {
         #expect(run.status == 2 && run.output.contains(": 1 record, "), "\(run)")
         #expect(run.errors.hasPrefix("skipped: a/page.jpg: this is an HTML page"), "\(run)")
       }
+    }
+  }
+
+  @Test("that is doubtful is packed, named in the words, the JSON and the report, and refused with --strict")
+  func doubtful() throws {
+    try withScratchFolder { folder in
+      for number in 0..<3 { writeScratchFile("\(folder)/photos/a/\(number).jpg", try jpeg(seed: number)) }
+      writeScratchFile("\(folder)/photos/a/open.jpg", try jpeg(64, 48).dropLast(2))
+      let arguments = ["convert", "photos", "c", "--train-ratio", "1", "--pass-through", "--quiet", "--json"]
+      let run = imrec.run(arguments, in: folder)
+      #expect(run.status == 0, "\(run)")
+      #expect(run.errors.hasPrefix("doubtful: a/open.jpg: the image may be damaged near byte"), "\(run)")
+      let report = readScratchFile(folder + "/c-report.json")
+      for text in [run.output, report] {
+        let list = text.split(separator: "\"doubtful\"").last ?? ""
+        #expect(list.prefix { $0 != "]" }.contains("open.jpg"), "\(text)")
+      }
+      let check = imrec.run(["verify", "c-train.rec", "--json"], in: folder)
+      #expect(check.status == 0 && check.output.contains("the end marker is missing"), "\(check)")
+      let strict = imrec.run(arguments + ["--strict"], in: folder)
+      #expect(
+        strict.status == 1 && strict.errors.contains("a/open.jpg: the image may be damaged"), "\(strict)")
     }
   }
 

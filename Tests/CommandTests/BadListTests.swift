@@ -32,7 +32,8 @@ struct BadListTests {
   @Test("is read, and what is odd is said")
   func oddities() throws {
     try withRecords(each: 1) { folder in
-      let lines = "0\t0\t\(folder)/photos/a/00.jpg\n1\t4\ta/../b/00.jpg\n2\t0\t1\ta/00.jpg\n"
+      writeScratchFile(folder + "/other.jpg", try jpeg())
+      let lines = "0\t0\t\(folder)/other.jpg\n1\t4\ta/../b/00.jpg\n2\t0\t1\ta/00.jpg\n"
       writeScratchFile(folder + "/x.lst", lines.utf8)
       let run = imrec.run(["pack", "x.lst", "photos"], in: folder)
       #expect(run.status == 0, "\(run)")
@@ -43,13 +44,18 @@ struct BadListTests {
     }
   }
 
-  @Test("that is no list at all is refused", arguments: ["", "\n\n", "\u{0}\u{1}\u{2}", "GIF89a"])
-  func noList(_ text: String) throws {
+  @Test(
+    "that is no list at all is refused",
+    arguments: [
+      ("", "no line of the list can be used"), ("\n\n", "no line of the list can be used"),
+      ("\u{0}\u{1}\u{2}", "no line of the list can be used"), ("GIF89a", "this is a GIF image, not a list"),
+      ("{\"a\": 1}", "this is a JSON document, not a list"),
+    ])
+  func noList(_ text: String, _ words: String) throws {
     try withRecords(each: 1) { folder in
       writeScratchFile(folder + "/x.lst", text.utf8)
       let run = imrec.run(["pack", "x.lst", "photos"], in: folder)
-      #expect(
-        run.status == 1 && run.errors.hasPrefix("imrec: x.lst: no line of the list can be used"), "\(run)")
+      #expect(run.status == 1 && run.errors.hasPrefix("imrec: x.lst: \(words)"), "\(run)")
       #expect(finalFiles(folder)["x.rec"] == nil)
     }
   }

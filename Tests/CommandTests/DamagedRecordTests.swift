@@ -53,9 +53,40 @@ struct DamagedRecordTests {
   @Test("that holds nothing whole is not salvaged into an empty file")
   func nothingWhole() throws {
     try withRecords { folder in
-      let run = imrec.run(["verify", "in.lst", "--salvage", "s.rec"], in: folder)
+      writeScratchFile(folder + "/x.rec", [UInt8](repeating: 0x81, count: 500))
+      let run = imrec.run(["verify", "x.rec", "--salvage", "s.rec"], in: folder)
       #expect(run.status == 2 && run.output.contains("s.rec: not written, nothing is whole"), "\(run)")
       #expect(!scratchNames(folder).contains { $0.hasPrefix("s.") })
+    }
+  }
+
+  @Test("name of a file that is something else is said in one sentence", arguments: verbs)
+  func otherKind(_ verb: [String]) throws {
+    try withRecords { folder in
+      let others: [([UInt8], String)] = [
+        (
+          try #require(finalFiles(folder)["in.lst"]),
+          "this is a list of images (.lst), not a RecordIO file (.rec)"
+        ),
+        (
+          try #require(finalFiles(folder)["in.idx"]),
+          "this is an index of records (.idx), not a RecordIO file (.rec)"
+        ),
+        (try jpeg(), "this is a JPEG image, not"),
+        (Array("<html><p>no</p></html>".utf8), "this is an HTML page, not"),
+        (Array("version https://git-lfs.github.com/spec/v1\n".utf8), "this is a Git LFS pointer"),
+      ]
+      for (bytes, words) in others {
+        writeScratchFile(folder + "/x.rec", bytes)
+        let run = imrec.run(verb + ["--quiet"], in: folder)
+        #expect(run.status == 1 && run.output.isEmpty, "\(run)")
+        #expect(run.errors.hasPrefix("imrec: x.rec: \(words)") && !run.errors.contains("salvage"), "\(run)")
+        #expect(run.errors.split(separator: "\n").count == 1, "\(run)")
+      }
+      let list = imrec.run([verb[0], "in.lst"] + verb.dropFirst(verb[0] == "bench" ? 3 : 2), in: folder)
+      if verb[0] == "info" {
+        #expect(list.errors.contains("imrec pack in.lst ROOT makes records of it"), "\(list)")
+      }
     }
   }
 

@@ -64,6 +64,48 @@ struct FaultTests {
   }
 
   @Test(
+    "of the disk that the images are on ends the run, blames no image and leaves the former files",
+    .enabled(if: hasStrace, "strace injects the faults; it is not installed"),
+    arguments: ["openat:error=EIO", "pread64:error=EIO", "openat:error=ESTALE", "openat:error=ENOTCONN"])
+  func readErrors(_ fault: String) throws {
+    try withRecords(each: 10) { folder in
+      let images = scratchNames(folder + "/photos/b").flatMap { ["-P", "\(folder)/photos/b/\($0)"] }
+      let former = Array("former\n".utf8)
+      for name in ["p.rec", "p.idx", "c-4-val.rec"] { writeScratchFile(folder + "/" + name, former) }
+      for verb in [
+        ["pack", "in.lst", "photos", "-o", "p.rec"], ["convert", "photos", "c", "--per-class", "4"],
+      ] {
+        let call = fault.split(separator: ":")[0]
+        let run = imrec.run(
+          verb + ["--quiet"], in: folder,
+          wrapper: ["strace", "-f", "-qq", "-o", "trace"] + images
+            + ["-e", "trace=\(call)", "-e", "inject=\(fault)"])
+        #expect(readScratchFile(folder + "/trace").contains("(INJECTED)"))
+        #expect(run.status == 1 && run.output.isEmpty && !run.errors.contains("skipped:"), "\(run)")
+        #expect(run.errors.contains("Nothing was replaced."), "\(run)")
+      }
+      let files = finalFiles(folder)
+      #expect(files["p.rec"] == former && files["p.idx"] == former && files["c-4-val.rec"] == former)
+    }
+  }
+
+  @Test("such as a folder that cannot be read ends a listing", .enabled(if: hasStrace, "needs strace"))
+  func unreadableFolder() throws {
+    try withRecords { folder in
+      for (fault, words) in [("EIO", "the disk or its connection failed"), ("ESTALE", "the file server")] {
+        let run = imrec.run(
+          ["list", "photos", "l", "--quiet"], in: folder,
+          wrapper: [
+            "strace", "-f", "-qq", "-o", "trace", "-P", "photos/b", "-e", "trace=openat", "-e",
+            "inject=openat:error=\(fault)",
+          ])
+        #expect(readScratchFile(folder + "/trace").contains("(INJECTED)"))
+        #expect(run.status == 1 && run.errors.contains(words) && finalFiles(folder)["l.lst"] == nil, "\(run)")
+      }
+    }
+  }
+
+  @Test(
     "such as a limit of file sizes ends the run with a sentence",
     .enabled(if: Program.isInstalled("prlimit"), "needs prlimit (Debian: util-linux)"),
     arguments: [600, 3000, 20_000])

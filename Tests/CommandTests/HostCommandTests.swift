@@ -47,6 +47,20 @@ struct HostCommandTests {
       run.errors.contains(" info POST /invocations 200 ") && run.errors.contains("ended: 1 images"), "\(run)")
   }
 
+  @Test("a picture of more than 25 million pixels is refused unread, unless more are allowed")
+  func largePictures() throws {
+    for (options, words) in [
+      ([], "6000x5000 pixels, more than the 25000000"), (["--max-pixels", "30000000"], "cut short"),
+    ] as [([String], String)] {
+      _ = try host(["ml/model", "--port", "0"] + options) { port in
+        let connection = HTTPConnection(port: port)
+        connection?.send("POST", "/invocations", headers, body: hugePicture)
+        let reply = connection?.reply()
+        #expect(reply?.status == 400 && reply?.text.contains(words) == true, "\(String(describing: reply))")
+      }
+    }
+  }
+
   @Test("asked to end under load answers every request that it took, whenever that is")
   func draining() throws {
     let file = try jpeg()
@@ -134,3 +148,11 @@ struct HostCommandTests {
     #expect(taken.status == 0)
   }
 }
+
+/// The beginning of a grey PNG of 6000 x 5000 pixels.
+private let hugePicture: [UInt8] = [
+  0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A, 0x00, 0x00, 0x00, 0x0D, 0x49, 0x48, 0x44, 0x52,
+  0x00, 0x00, 0x17, 0x70, 0x00, 0x00, 0x13, 0x88, 0x08, 0x00, 0x00, 0x00, 0x00, 0xCB, 0xB1, 0x67,
+  0xF8, 0x00, 0x00, 0x00, 0x0C, 0x49, 0x44, 0x41, 0x54, 0x78, 0x9C, 0x63, 0x60, 0xA0, 0x3D, 0x00,
+  0x00, 0x00, 0x64, 0x00, 0x01, 0x86, 0x64, 0x3C, 0x35,
+]

@@ -55,10 +55,10 @@ func withRecords(classes: Int = 2, each: Int = 6, _ body: (String) throws -> Voi
   }
 }
 
-/// The files of a folder under their final names, with their bytes.
+/// The files of a folder under their final names, with their bytes; not the locks that a killed run left.
 func finalFiles(_ folder: String) -> [String: [UInt8]] {
   var files: [String: [UInt8]] = [:]
-  for name in scratchNames(folder) where !name.hasSuffix(".partial") {
+  for name in scratchNames(folder) where !name.hasSuffix(".partial") && !name.hasSuffix(".imrec.lock") {
     if let bytes = readScratchBytes("\(folder)/\(name)") { files[name] = bytes }
   }
   return files

@@ -25,7 +25,10 @@ struct ScoreAdviceTests {
     ),
     (
       "folders lost", ["flat/1.jpg.out": "[1,0,0]"], "flat --truth t.lst",
-      ["3 images of the truth have this file name", "keep the folders in the names of the outputs"]
+      [
+        "3 images of the truth have this file name", "They fit below each of a/, b/, c/",
+        "so that the outputs keep the names of their folders",
+      ]
     ),
     (
       "a folder of other files", ["empty/notes.txt": "x"], "empty --truth t.lst",
@@ -34,18 +37,20 @@ struct ScoreAdviceTests {
     ("a truth of no image", ["empty.csv": "path,label\n"], "out --truth empty.csv", ["nothing to score"]),
     ("a truth without class folders", ["none/a/x.txt": ""], "out --truth none", ["a folder for each class"]),
     (
-      "outputs that are no JSON", ["o.jsonl": "a b\n1 2\n3 4\n5 6\n"], "o.jsonl --truth t.lst",
-      ["no output can be scored. An output is JSON such as"]
+      "outputs that are no JSON",
+      ["x/a/1.jpg.out": "a b", "x/a/2.jpg.out": "", "x/b/1.jpg.out": "1 2", "x/c/1.jpg.out": "?"],
+      "x --truth t.lst", ["no output can be scored. An output is JSON such as"]
     ),
   ]
 
-  @Test("by a warning after the summary, with exit status 2", arguments: 0..<cases.count)
+  @Test(
+    "by a warning after the summary, with exit status 1, for nothing is scored", arguments: 0..<cases.count)
   func advice(_ index: Int) throws {
     let test = Self.cases[index]
     try withOutputs { (folder) throws in
       for (name, text) in test.files { writeScratchFile("\(folder)/\(name)", text.utf8) }
       let run = imrec.run(["score"] + test.arguments.split(separator: " ").map(String.init), in: folder)
-      #expect(run.status == 2, "\(test.name): \(run)")
+      #expect(run.status == 1, "\(test.name): \(run)")
       for words in test.words { #expect(run.errors.contains(words), "\(test.name): \(run)") }
       #expect(run.output.contains("No image was scored."))
     }
@@ -82,10 +87,73 @@ struct ScoreAdviceTests {
     try withRecords(classes: 3, each: 2) { (folder) throws in
       writeScratchFile("\(folder)/out/a/00.jpg.out", "[1,0,0]".utf8)
       let run = imrec.run(["score", "out", "--truth", "in.rec"], in: folder)
-      #expect(run.status == 2 && run.errors.contains("ids of the truth 0, 1 and others"), "\(run)")
+      #expect(run.status == 1 && run.errors.contains("ids of the truth 0, 1 and others"), "\(run)")
       #expect(run.errors.contains("name the .lst it was made of"))
       let index = imrec.run(["score", "out", "--truth", "in.idx"], in: folder)
       #expect(index.status == 1 && index.errors.contains("An index has no labels: name the .rec"), "\(index)")
+    }
+  }
+
+  @Test("when the names of a table's columns are not known: the options that name them, in one sentence")
+  func columns() throws {
+    try withOutputs { (folder) throws in
+      writeScratchFile("\(folder)/t.csv", "image_id,breed\na/1.jpg,0\na/2.jpg,0\nb/1.jpg,1\nc/1.jpg,2\n".utf8)
+      let run = imrec.run(["score", "out", "--truth", "t.csv", "--quiet"], in: folder)
+      #expect(run.status == 1 && run.output.isEmpty && run.errors.split(separator: "\n").count == 2, "\(run)")
+      #expect(run.errors.contains("its first row is \"image_id\", \"breed\""))
+      #expect(run.errors.contains("--image-column NAME --label-column NAME"))
+      let named = imrec.run(
+        ["score", "out", "--truth", "t.csv", "--image-column", "image_id", "--label-column", "breed"],
+        in: folder)
+      #expect(named.status == 0 && named.output.contains("3 of 4 right"), "\(named)")
+      let list = imrec.run(["score", "out", "--truth", "t.lst", "--label-column", "breed"], in: folder)
+      #expect(list.status == 1 && list.errors.contains("it has no named columns"), "\(list)")
+    }
+  }
+
+  @Test("when names were joined that are not the same bytes: how many, by what, and an example")
+  func joinedNames() throws {
+    try withOutputs { (folder) throws in
+      for (truth, words) in [
+        (
+          "A/1.jpg,0\nA/2.JPG,0\nB/1.jpg,1\nc/1.jpg,2\n",
+          "3 outputs joined with names of another case (upper and lower), such as a/1.jpg with A/1.jpg"
+        ),
+        (
+          "a/1,0\na/2,0\nb/1,1\nc/1,2\n",
+          "4 outputs joined with names that have no suffix, such as a/1.jpg with a/1"
+        ),
+      ] {
+        writeScratchFile("\(folder)/t.csv", ("path,label\n" + truth).utf8)
+        let run = imrec.run(["score", "out", "--truth", "t.csv", "-o", "s.json"], in: folder)
+        #expect(run.status == 0 && run.errors.contains(words), "\(run)")
+        #expect(readScratchFile("\(folder)/s.json").contains("4 outputs joined") || truth.hasPrefix("A"))
+      }
+      writeScratchFile("\(folder)/t.csv", "path,label\nx/e\u{301}.jpg,0\n".utf8)
+      writeScratchFile("\(folder)/o/x/\u{E9}.jpg.out", "[1,0,0]".utf8)
+      let run = imrec.run(["score", "o", "--truth", "t.csv"], in: folder)
+      #expect(
+        run.status == 0 && run.errors.contains("1 output joined with a name of another Unicode form"),
+        "\(run)")
+    }
+  }
+
+  @Test("faults of one kind are told once, with a count and an example")
+  func equalFaults() throws {
+    try withScratchFolder { (folder) throws in
+      var (truth, lines) = ("path,label\n", "")
+      for index in 0..<40 {
+        truth += "\(index).jpg,0\n"
+        lines +=
+          index < 2
+          ? "{\"path\":\"\(index).jpg\",\"prediction\":[1,0]}\n"
+          : "{\"path\":\"\(index).jpg\",\"prediction\":[\(index),'x\(index)']}\n"
+      }
+      writeScratchFile("\(folder)/t.csv", truth.utf8)
+      writeScratchFile("\(folder)/o.jsonl", lines.utf8)
+      let run = imrec.run(["score", "o.jsonl", "--truth", "t.csv", "--quiet"], in: folder)
+      let told = run.errors.split(separator: "\n").filter { $0.contains("invalid:") }
+      #expect(run.status == 2 && told.count == 1 && told[0].contains("and 35 more: such as"), "\(run)")
     }
   }
 
@@ -106,6 +174,8 @@ struct ScoreAdviceTests {
     arguments: [
       ("out --truth t.lst --fail-under top1", "top1=NUMBER is expected"),
       ("out --truth t.lst --fail-under top1=nan", "a number is expected"),
+      ("out --truth t.lst --fail-under top1=70", "a fraction from 0 to 1 is expected; did you mean 0.7?"),
+      ("out --truth t.lst --allow-missing -1", "not a whole number from 0"),
       ("out --truth t.lst --fail-under class:horse.recall=0.5", "a name of the class list"),
       ("out --truth t.lst -o ./t.lst", "-o ./t.lst is an input too"),
       ("out --truth t.lst --jobs 0", "not a whole number from 1"),

@@ -156,10 +156,12 @@ struct ScoreTests {
       (["score", "out", "--truth", "none.csv"], "none.csv"),
       (["score", "out", "--truth", "t.lst", "--classes", "none.txt"], "none.txt"),
       (["score", "out", "--truth", "t.lst", "--groups", "t.lst"], "is not on the class list"),
-      (["score", "t.lst", "--truth", "out"], "the order of this truth says nothing"),
+      (["score", "t.lst", "--truth", "out"], "none of its first 4 lines is a prediction"),
+      (["score", "bare.jsonl", "--truth", "out"], "the order of this truth says nothing"),
     ])
   func failures(_ arguments: [String], _ sentence: String) throws {
     try withOutputs { (folder) throws in
+      writeScratchFile("\(folder)/bare.jsonl", "[1,0]\n[0,1]\n".utf8)
       let run = imrec.run(arguments + ["-o", "s.json"], in: folder)
       #expect(run.status == 1 && run.errors.contains(sentence), "\(run)")
       #expect(run.output.isEmpty && readScratchBytes("\(folder)/s.json") == nil)

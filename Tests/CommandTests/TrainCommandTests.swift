@@ -57,6 +57,49 @@ struct TrainCommandTests {
     }
   }
 
+  @Test("a finished model is not replaced unless that is said; nor is one that another training is making")
+  func used() throws {
+    try withRecords { (folder) throws in
+      func model() -> [String: [UInt8]] { finalFiles(folder + "/m") }
+      #expect(train(folder, ["--model-dir", "m", "--epochs", "1"]).status == 0)
+      let former = model()
+      let again = train(folder, ["--model-dir", "m", "--epochs", "2"])
+      #expect(
+        again.status == 1 && again.errors.contains("a former training has left this")
+          && again.errors.contains("--overwrite"), "\(again)")
+      let elsewhere = train(folder, ["--model-dir", "n", "--output-dir", "m", "--epochs", "1"])
+      #expect(elsewhere.status == 1 && elsewhere.errors.contains("m/metrics.jsonl"), "\(elsewhere)")
+      #expect(model() == former && former[".imrec.lock"] == nil)
+      let replaced = train(
+        folder, ["--model-dir", "m", "--epochs", "2", "--overwrite", "--seed", "4", "--archive"])
+      #expect(replaced.status == 0 && model() != former, "\(replaced)")
+      let both = train(folder, ["--model-dir", "m", "--resume", "--overwrite"])
+      #expect(both.status == 64, "\(both)")
+
+      let long = ["--model-dir", "l", "--epochs", "100000"]
+      let first = train(folder, long) { pid in
+        for _ in 0..<3000 where scratchNames(folder + "/l/checkpoints").isEmpty { usleep(5000) }
+        for more in [["--resume"], ["--overwrite"]] {
+          let second = train(folder, long + more)
+          #expect(
+            second.status == 1 && second.errors.contains("it is in use by process \(pid), since"), "\(second)"
+          )
+        }
+        kill(pid, SIGTERM)
+      }
+      #expect(first.status == 1 && first.errors.contains("--resume goes on after it"), "\(first)")
+    }
+  }
+
+  @Test("a line says how far the whole training is and how long it still takes")
+  func rest() throws {
+    try withRecords { (folder) throws in
+      let run = train(folder, ["--model-dir", "m", "--epochs", "4"])
+      let lines = run.errors.split(separator: "\n").filter { $0.contains("% of the training is done; ETA ") }
+      #expect(lines.map { $0.prefix(4) } == ["25 %", "50 %", "75 %"], "\(run)")
+    }
+  }
+
   @Test("in a container a failure is in the file where SageMaker looks for it, and in the log")
   func container() throws {
     try withRecords { (folder) throws in

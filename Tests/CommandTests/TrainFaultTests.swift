@@ -103,7 +103,7 @@ struct TrainFaultTests {
       // Divides by a mean square that stays 0.
       let rootless = ["--optimizer", "rmsprop", "--gamma", "1", "--eps", "0"]
       let run = train(
-        folder, ["--model-dir", "m", "--epochs", "2", "--checkpoint-every", "1"] + rootless)
+        folder, ["--model-dir", "m", "--overwrite", "--epochs", "2", "--checkpoint-every", "1"] + rootless)
       #expect(run.status == 1, "\(run)")
       #expect(
         run.errors.contains(

@@ -44,6 +44,30 @@ struct TrainInputTests {
   }
 
   @Test(
+    "of a manifest with two numbers an image the label is named, or the training is refused with both names")
+  func labelAttribute() throws {
+    try withRecords { (folder) throws in
+      let lines = readScratchFile(folder + "/in.lst").split(separator: "\n").map {
+        $0.split(separator: "\t").map(String.init)
+      }
+      let manifest = lines.map {
+        #"{"source-ref": "photos/\#($0[2])", "label": \#($0[1]), "id": \#($0[0])}"# + "\n"
+      }
+      writeScratchFile(folder + "/in.manifest", manifest.joined().utf8)
+      let refused = train(folder, "in.manifest", ["--model-dir", "m"])
+      #expect(
+        refused.status == 1
+          && refused.errors.contains(#"in.manifest:1: any of the attributes "id", "label" may be the label"#)
+          && refused.errors.contains("Name it with --label-attribute"), "\(refused)")
+      let named = train(
+        folder, "in.manifest", ["--model-dir", "m", "--label-attribute", "label", "--epochs", "1"])
+      #expect(named.status == 0 && named.errors.contains("num_classes: 2\n"), "\(named)")
+      let mistaken = train(folder, "in.rec", ["--model-dir", "n", "--label-attribute", "label"])
+      #expect(mistaken.status == 64 && mistaken.errors.contains("in.rec is none"), "\(mistaken)")
+    }
+  }
+
+  @Test(
     "a model to start from is taken whole; of other classes only the last layer is new; of another depth it is refused"
   )
   func pretrained() throws {
@@ -51,7 +75,8 @@ struct TrainInputTests {
       let first = train(folder, "in.rec", ["--model-dir", "a", "--archive"])
       #expect(first.status == 0, "\(first)")
       for source in ["a", "a/model.tar.gz"] {
-        let again = train(folder, "in.rec", ["--model-dir", "b", "--model", source, "--learning-rate", "0"])
+        let again = train(
+          folder, "in.rec", ["--model-dir", "b", "--overwrite", "--model", source, "--learning-rate", "0"])
         #expect(again.status == 0 && !again.errors.contains("made anew"), "\(again)")
         // With a rate of 0 the weights stay; the moving statistics do not.
         let (old, new) = (try Model(folder + "/a").parameters, try Model(folder + "/b").parameters)

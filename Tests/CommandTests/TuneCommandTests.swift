@@ -81,6 +81,12 @@ struct TuneCommandTests {
       let run = tune(folder)
       #expect(run.status == 0, "\(run)")
       #expect(run.output.contains("validation:accuracy") && run.output.contains("\n* small-00"))
+      let lines = run.output.split(separator: "\n", omittingEmptySubsequences: false)
+      #expect(lines.allSatisfy { $0.count <= 100 }, "\(run.output)")
+      // The names begin in the third column.
+      let values = lines.dropFirst().prefix(3).map { $0.dropFirst(2).split(separator: " ")[1] }
+      #expect(values.allSatisfy { $0.split(separator: ".").last?.count == 4 }, "\(run.output)")
+      #expect(values.map { Double($0) ?? -1 } == values.map { Double($0) ?? -1 }.sorted(by: >))
       #expect(jobs(folder).count == 3)
       for job in jobs(folder) {
         #expect(

@@ -44,6 +44,21 @@ struct UsageTests {
   }
 
   @Test(
+    "suggests the verb that is spelt nearly so",
+    arguments: [
+      ("bogus", "there is no verb 'bogus'; the verbs are convert, list, pack,"),
+      ("scor", "did you mean 'score'?"),
+      ("Score x", "did you mean 'score'?"),
+      ("trasnform a b", "did you mean 'transform'?"), ("conv photos", "did you mean 'convert'?"),
+      ("comparre", "did you mean 'compare'?"),
+    ])
+  func unknownVerb(_ line: String, _ words: String) {
+    let run = imrec.run(line.split(separator: " ").map(String.init), in: "/")
+    #expect(run.status == 64 && run.output.isEmpty && run.errors.contains(words), "\(run)")
+    #expect(run.errors.contains("'imrec --help' says what they do"))
+  }
+
+  @Test(
     "is wrong used, and says how and where, with status 64 and nothing on stdout",
     arguments: [
       ("score", "<outputs>"), ("score outputs", "--truth"),

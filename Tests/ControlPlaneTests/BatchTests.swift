@@ -20,6 +20,32 @@ struct BatchTests {
     #expect(try JSONPath(path).select(from: value).encoded == selected)
   }
 
+  @Test("a name in quotes is taken as it stands")
+  func quotedNames() throws {
+    let value = try JSON(reading: Array(#"{"a b":{"c,d":{"e]f":[1]}},"x":2}"#.utf8))
+    #expect(try JSONPath("$['a b']['c,d']['e]f'][0]").select(from: value) == 1)
+    #expect(try JSONPath("$[ 'x' , 'a b' ]") == JSONPath("$['x','a b']"))
+    for path in ["$['a'b]", "$['a',]", "$['']", "$['a','b]"] {
+      #expect(throws: JSONPathError.self, "\(path)") { try JSONPath(path) }
+    }
+  }
+
+  @Test("no key leads out of its channel's folder, however a mark joins its slashes")
+  func safeKeys() throws {
+    #expect(try Channels.safe("a/\u{301}b..") == "a/\u{301}b..")
+    for key in ["../x", "a/../x", "../\u{301}x", "a/..", "/a", "a//b", "./a", "a\u{0}", ""] {
+      #expect(throws: Channels.Fault.self, "\(key.debugDescription)") { try Channels.safe(key) }
+    }
+  }
+
+  @Test("a place's bucket ends with the first slash, whatever stands behind it")
+  func places() throws {
+    #expect(try ObjectPlace("s3://b/\u{301}k") == ObjectPlace(bucket: "b", key: "\u{301}k"))
+    #expect(try ObjectPlace("s3://b") == ObjectPlace(bucket: "b", key: ""))
+    #expect(try ObjectPlace("s3://b//k/") == ObjectPlace(bucket: "b", key: "/k/"))
+    #expect(throws: ControlPlaneError.self) { try ObjectPlace("s3:///k") }
+  }
+
   @Test(
     "what is out of range or not there is an error",
     arguments: ["$.a[3]", "$.a[-4]", "$.z", "$.a.b", "$[-9223372036854775808]"])
@@ -53,6 +79,8 @@ struct BatchTests {
     #expect(try records(Array("\(long)\ny\n".utf8), .line, limit: 100_000) == [long, "y"])
     let frame: [UInt8] = [3, 0, 0, 0, 0, 0, 0, 0, 9, 9, 9, 9] + Array("abc".utf8) + [9, 9, 9, 9]
     #expect(try records(frame + frame, .tfRecord) == ["abc", "abc"])
+    // The end of a line is not of the record.
+    #expect(try records(Array("1234\r\n1\n".utf8), .line, limit: 4) == ["1234", "1"])
   }
 
   @Test("records that are too long, or are said to be, are refused before memory is taken")
@@ -62,6 +90,14 @@ struct BatchTests {
     }
     #expect(throws: BatchFault.self) { try records([UInt8](repeating: 255, count: 16), .tfRecord) }
     #expect(throws: BatchFault.self) { try records([1, 2, 3], .tfRecord) }
+    // Cut within the checksum at its end.
+    let cut: [UInt8] = [3, 0, 0, 0, 0, 0, 0, 0, 9, 9, 9, 9] + Array("abc".utf8) + [9, 9]
+    #expect(throws: BatchFault.self) { try records(cut, .tfRecord) }
+    for line in ["12345\n", "12345", "1234\r"] {
+      #expect(throws: BatchFault.self, "\(line.debugDescription)") {
+        try records(Array(line.utf8), .line, limit: 4)
+      }
+    }
     #expect(throws: BatchFault.self) { try records(Array("abc".utf8), .none, limit: 2) }
   }
 

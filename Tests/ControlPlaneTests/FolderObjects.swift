@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import Glibc
+import Objects
 
 @testable import ControlPlane
 
@@ -15,11 +16,14 @@ struct FolderObjects: ObjectAccess {
     // Below the last folder that the prefix names.
     let start = prefix.key.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(prefix.key[...$0]) } ?? ""
     let folder = try path(of: ObjectPlace(bucket: prefix.bucket, key: start))
-    guard isFolder(bucket), let names = FileManager.default.enumerator(atPath: folder) else { return [] }
+    guard isFolder(bucket) else {
+      throw ObjectError(.noSuchBucket, "the specified bucket does not exist: \(prefix.bucket)")
+    }
+    guard let names = FileManager.default.enumerator(atPath: folder) else { return [] }
     var found: [ObjectPlace] = []
     for case let name as String in names {
       let key = start + name
-      guard key.hasPrefix(prefix.key), !isFolder(join(folder, name)), !name.hasSuffix(".partial") else {
+      guard key.hasBytePrefix(prefix.key), !isFolder(join(folder, name)), !name.hasSuffix(".partial") else {
         continue
       }
       found.append(ObjectPlace(bucket: prefix.bucket, key: key))
@@ -38,6 +42,9 @@ struct FolderObjects: ObjectAccess {
 
   func download(_ object: ObjectPlace, to path: String) async throws {
     let source = try self.path(of: object)
+    guard FileStamp(path: source) != nil else {
+      throw ObjectError(.noSuchKey, "the specified key does not exist: \(object.key)")
+    }
     try await onThread { try linkOrCopy(source, to: path) }
   }
 

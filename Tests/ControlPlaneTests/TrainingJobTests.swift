@@ -162,7 +162,9 @@ struct TrainingJobTests {
   @Test("channels may be prefixes within a name, one object, a manifest, or an augmented manifest")
   func channels() async throws {
     try await withScratchFolder { folder in
-      let desk = try Desk(folder, script: "cd $3/input/data; find . -type f | sort; cat d/data.manifest")
+      let desk = try Desk(
+        folder,
+        script: "cd $3/input/data; find . -type f | sort; cat d/data.manifest ../config/inputdataconfig.json")
       desk.put("train_a/1.rec")
       desk.put("train_b/2.rec")
       desk.put("one/x.rec")
@@ -197,6 +199,124 @@ struct TrainingJobTests {
           #expect(log.contains(path + "\n"), "\(log)")
         }
         #expect(log.contains("\"class\":3") && log.contains("objects/0-image.jpg\""), "\(log)")
+        #expect(log.contains("\"AttributeNames\":[\"image-ref\",\"class\"]"), "\(log)")
+      }
+    }
+  }
+
+  @Test(
+    "FinalMetricDataList is of the model that is left: the best epoch's, or the last that is stored",
+    arguments: [
+      ([:], 0.75), (["checkpoint_frequency": "2"], 0.5), (["checkpoint_frequency": "9"], 0.25),
+    ] as [(JSON, Double)])
+  func metrics(_ hyperparameters: JSON, _ expected: Double) async throws {
+    let script = """
+      echo weights > "$3/model/image-classification-0001.params"
+      cat > "$3/output/data/metrics.jsonl" <<END
+      {"epoch":0,"train_accuracy":0.1,"validation_accuracy":0.75,"is_best":true}
+      {"epoch":1,"train_accuracy":0.2,"validation_accuracy":0.5,"is_best":false}
+      {"epoch":2,"train_accuracy":0.3,"validation_accuracy":0.25,"is_best":false}
+      END
+      """
+    try await run(script, ["HyperParameters": hyperparameters]) { _, job in
+      let metrics = job["FinalMetricDataList"]?.list ?? []
+      #expect(
+        metrics.first { $0["MetricName"] == "validation:accuracy" }?["Value"]?.number == expected, "\(job)")
+    }
+  }
+
+  @Test(
+    "a metric's pattern that is none or not offered is refused when the job is made, a slow one finds its value"
+  )
+  func patterns() async throws {
+    func definitions(_ pattern: String) -> JSON {
+      [
+        "AlgorithmSpecification": [
+          "TrainingImage": "image-classification:1", "TrainingInputMode": "File",
+          "MetricDefinitions": [["Name": "mine", "Regex": .string(pattern)]],
+        ]
+      ]
+    }
+    try await withScratchFolder { folder in
+      let desk = try Desk(folder)
+      desk.put("train/a.rec")
+      for (pattern, words) in [
+        ("((", "a ( without its )"), ("(?=a)(b)", "lookaheads"), ("a", "has no group"),
+      ] {
+        let refusal = await desk.refusal("CreateTrainingJob", trainingJob("a", definitions(pattern)))
+        #expect(
+          refusal?.code == .validation && refusal?.message.contains("the Regex of 'mine'") == true
+            && refusal?.message.contains(words) == true, "\(refusal as Any)")
+      }
+    }
+    let script = "echo 'mine=0.5'; head -c 30000 /dev/zero | tr '\\0' a; echo '!'"
+    try await run(script, definitions("(?:(?:a+)+$)|mine=(.*)")) { _, job in
+      #expect(job["TrainingJobStatus"] == "Completed", "\(job)")
+      #expect(job["FinalMetricDataList"]?.list?.first?["Value"] == 0.5, "\(job)")
+    }
+  }
+
+  @Test("what a request or a manifest names and is not there is the caller's fault, and named")
+  func missing() async throws {
+    try await withScratchFolder { folder in
+      let desk = try Desk(folder)
+      desk.put("train/a.rec")
+      desk.put("m.manifest", #"{"source-ref":"s3://b/nope.jpg","l":0}"# + "\n")
+      desk.put("other.manifest", #"{"source-ref":"s3://nowhere/x.jpg","l":0}"# + "\n")
+      desk.put("list.json", #"[{"prefix":"s3://b/train/"},"a.rec","none.rec"]"#)
+      func manifest(_ uri: String) -> JSON {
+        channel(
+          "train",
+          [
+            "DataSource": [
+              "S3DataSource": [
+                "S3DataType": "AugmentedManifestFile", "S3Uri": .string(uri),
+                "AttributeNames": ["source-ref", "l"],
+              ]
+            ]
+          ])
+      }
+      let rows: [(JSON, String)] = [
+        (
+          manifest("s3://b/m.manifest"),
+          "there is no object s3://b/nope.jpg, which line 1 of s3://b/m.manifest names"
+        ),
+        (manifest("s3://b/other.manifest"), "there is no object s3://nowhere/x.jpg, which line 1 of"),
+        (
+          channel("train", uri: "s3://b/list.json", type: "ManifestFile"),
+          "there is no object s3://b/train/none.rec"
+        ),
+      ]
+      try await desk.working { desk in
+        for (index, (channel, words)) in rows.enumerated() {
+          let name = "job-\(index)"
+          try await desk.ask("CreateTrainingJob", trainingJob(name, ["InputDataConfig": [channel]]))
+          let job = try await desk.wait(
+            "DescribeTrainingJob", ["TrainingJobName": .string(name)], "TrainingJobStatus", Desk.ended)
+          #expect(job["FailureReason"]?.text?.hasPrefix("ClientError: " + words) == true, "\(job)")
+        }
+        let nowhere: JSON = ["InputDataConfig": [channel("train", uri: "s3://nowhere/x/")]]
+        let refusal = await desk.refusal("CreateTrainingJob", trainingJob("n", nowhere))
+        #expect(refusal?.message.hasPrefix("No S3 objects found under S3 URL \"s3://nowhere/x/\"") == true)
+      }
+    }
+  }
+
+  @Test("two keys that differ in the form of a letter only are two files, and so are their prefixes")
+  func forms() async throws {
+    try await withScratchFolder { folder in
+      let desk = try Desk(folder, script: "cd $3/input/data/train; ls | wc -l; cat *")
+      desk.put("caf\u{E9}/a\u{E9}.rec", "composed\n")
+      desk.put("caf\u{E9}/ae\u{301}.rec", "decomposed\n")
+      desk.put("cafe\u{301}/other.rec", "another prefix\n")
+      try await desk.working { desk in
+        let one = channel("train", uri: "s3://b/caf\u{E9}/")
+        try await desk.ask("CreateTrainingJob", trainingJob("a", ["InputDataConfig": [one]]))
+        let job = try await desk.wait(
+          "DescribeTrainingJob", ["TrainingJobName": "a"], "TrainingJobStatus", Desk.ended)
+        #expect(job["TrainingJobStatus"] == "Completed", "\(job)")
+        let log = readScratchFile(desk.folder + "/root/jobs/a/log")
+        #expect(log == "2\ndecomposed\ncomposed\n" || log == "2\ncomposed\ndecomposed\n", "\(log)")
       }
     }
   }

@@ -100,6 +100,12 @@ struct TuningJobTests {
             "DescribeTrainingJob", ["TrainingJobName": child["TrainingJobName"] ?? ""])
           #expect(described["TuningJobArn"] == job["HyperParameterTuningJobArn"])
           #expect(described["HyperParameters"]?["epochs"] == "1")
+          // By which the trainer takes what is not given from the data.
+          #expect(described["HyperParameters"]?["_tuning_objective_metric"] == "validation:accuracy")
+          let final = described["FinalMetricDataList"]?.list?.first {
+            $0["MetricName"] == "validation:accuracy"
+          }
+          #expect(final?["Value"] == child["FinalHyperParameterTuningJobObjectiveMetric"]?["Value"])
         }
         #expect(try await desk.ask("ListTrainingJobs")["TrainingJobSummaries"]?.list?.count == 3)
       }

@@ -17,7 +17,8 @@ struct OutputLockTests {
     try withScratchFolder { folder in
       do {
         let lock = try OutputLock(folder: folder)
-        #expect(!lock.isByFileOnly)
+        let isByFileOnly = lock.isByFileOnly
+        #expect(!isByFileOnly)
         let error = #expect(throws: FileError.self) { _ = try OutputLock(folder: folder) }
         #expect(
           error?.description.hasPrefix("\(folder): it is in use by process \(getpid()), since 20") == true)
@@ -36,17 +37,20 @@ struct OutputLockTests {
   func byFileOnly() throws {
     try withScratchFolder { folder in
       let path = folder + "/lock"
-      func take() throws -> Bool {
+      func take() throws(FileError) -> Bool {
         let lock = try OutputLock(file: path, of: folder, lock: Self.noLocks)
         return lock.isByFileOnly
       }
-      #expect(try take())
+      let isTaken = try take()
+      #expect(isTaken)
       #expect(scratchNames(folder) == [])
       var host = [CChar](repeating: 0, count: 256)
       gethostname(&host, 255)
-      let here = String(cString: host)
+      let here = String(decoding: host.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
       writeScratchFile(path, Array("\(here)\n1\n0\n2026-01-01 00:00:00 UTC\n".utf8))
-      #expect(try take(), "process 1 started at another time")
+      // Process 1 started at another time.
+      let isTakenOver = try take()
+      #expect(isTakenOver)
       let other = Array("far\n4711\n12\n2026-01-01 00:00:00 UTC\n".utf8)
       writeScratchFile(path, other)
       #expect(

@@ -106,8 +106,8 @@ struct LoadTests {
     options.bodyTime = .milliseconds(400)
     try await withHost(options: options) { port, _ in
       let starts = [
-        "", "POST /invocations HTTP/1.1\r\nHost: x\r\nContent-",
-        "POST /invocations HTTP/1.1\r\nHost: x\r\n"
+        "", "POST /invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-",
+        "POST /invocations HTTP/1.1\r\nHost: 127.0.0.1\r\n"
           + "Content-Type: image/jpeg\r\nContent-Length: 1000\r\n\r\nabc",
       ]
       for start in starts {
@@ -127,6 +127,74 @@ struct LoadTests {
         #expect(isClosed && time < .seconds(5), "\(start)")
       }
       #expect(try await ask(port, "GET", "/ping")?.status == 200)
+    }
+  }
+
+  @Test("connections that send nothing give way, and /ping is answered")
+  func idleConnections() async throws {
+    var options = HostOptions()
+    options.connections = 2
+    try await withHost(options: options) { port, _ in
+      let (isFirstClosed, time) = try await onThread { () -> (Bool, Duration) in
+        let idle = (0..<200).compactMap { _ in HTTPConnection(port: port, seconds: 10) }
+        let start = ContinuousClock.now
+        let connection = HTTPConnection(port: port, seconds: 10)
+        connection?.send("GET", "/ping")
+        let status = connection?.reply()?.status
+        let time = ContinuousClock.now - start
+        #expect(idle.count == 200 && status == 200)
+        return (idle[0].isClosedByServer(), time)
+      }
+      #expect(isFirstClosed && time < .seconds(5), "\(time)")
+      #expect(try await ask(port, "POST", "/invocations", headers, body: jpeg())?.status == 200)
+    }
+  }
+
+  @Test("a request on more connections than may work is refused with 503, and /ping is answered")
+  func busyConnections() async throws {
+    let gate = Gate()
+    var options = HostOptions()
+    options.connections = 2
+    try await withHost(StubNetwork { _ in gate.pass() }, options: options) { port, host in
+      let file = try jpeg()
+      try await withThrowingTaskGroup(of: Int?.self) { group in
+        group.addTask { try await ask(port, "POST", "/invocations", headers, body: file)?.status }
+        try await onThread { gate.waitForRun() }
+        group.addTask { try await ask(port, "POST", "/invocations", headers, body: file)?.status }
+        try await waitUntil { host.queue.waitingCount == 1 }
+        for _ in 0..<20 {
+          let reply = try await ask(port, "POST", "/invocations", headers, body: file)
+          #expect(
+            reply?.status == 503 && reply?.headers["retry-after"] == "1", "\(String(describing: reply))")
+          #expect(try await ask(port, "GET", "/ping")?.status == 200)
+        }
+        gate.open()
+        for try await status in group { #expect(status == 200) }
+      }
+      #expect(try await ask(port, "POST", "/invocations", headers, body: file)?.status == 200)
+    }
+  }
+
+  @Test("refuses pages of other sites, whatever they ask")
+  func otherSites() async throws {
+    var options = HostOptions()
+    options.allowedHosts = ["trainer.lan"]
+    try await withHost(options: options) { port, host in
+      for (lines, status) in [
+        ("Host: 127.0.0.1\r\nSec-Fetch-Site: cross-site", 403), ("Host: evil.example", 403),
+        ("Host: 127.0.0.1\r\nOrigin: http://evil.example", 403), ("Host: trainer.lan:8080", 200),
+      ] {
+        for path in ["/ping", "/execution-parameters"] {
+          let reply = try await onThread {
+            let connection = HTTPConnection(port: port)
+            connection?.send(Array("GET \(path) HTTP/1.1\r\n\(lines)\r\n\r\n".utf8))
+            return connection?.reply()
+          }
+          #expect(
+            reply?.status == status && reply?.headers["x-content-type-options"] == "nosniff", "\(lines)")
+        }
+      }
+      #expect(host.queue.statistics.images == 0)
     }
   }
 

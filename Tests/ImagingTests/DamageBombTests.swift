@@ -63,7 +63,7 @@ struct DamageBombTests {
     #expect {
       try Picture(file: many, options)
     } throws: { error in
-      (error as? ImageError)?.reason == .damaged("there are more scans than any real picture has")
+      (error as? ImageError)?.reason == .excessive("there are more scans than any real picture has")
     }
   }
 
@@ -73,7 +73,48 @@ struct DamageBombTests {
     #expect {
       try Picture(file: file, DecodeOptions(color: .gray))
     } throws: { error in
-      (error as? ImageError)?.reason == .damaged("there are more scans than any real picture has")
+      (error as? ImageError)?.reason == .excessive("there are more scans than any real picture has")
+    }
+  }
+
+  @Test("a service takes the scans of an ordinary progressive photograph, and not many more")
+  func service() throws {
+    let options = { (options: DecodeOptions) in
+      var options = options
+      options.color = .gray
+      options.timeLimit = nil
+      return options
+    }(.service)
+    // 250,000 blocks: 24 million pixels have less than twice as many in full colour.
+    #expect(try Picture(file: scanBomb(side: 4000, count: 60), options).width == 4000)
+    #expect {
+      try Picture(file: scanBomb(side: 4000, count: 70), options)
+    } throws: { error in
+      (error as? ImageError)?.reason == .excessive("there are more scans than any real picture has")
+    }
+  }
+
+  @Test("a decode ends when its time is over, whatever decodes", arguments: [0, 1, 2, 3])
+  func time(_ kind: Int) throws {
+    let pixels = try drawn(width: 200, height: 100)
+    let file =
+      switch kind {
+      case 0: try encode(pixels, as: .jpeg(quality: 90))
+      case 1: try encode(pixels, quality: 90, variant: JPEGVariant(progressive: true))
+      case 2: try encode(pixels, quality: 90, variant: JPEGVariant(subsampling: .s411))
+      default: try encode(pixels, as: .png(level: 1))
+      }
+    for keepDamaged in [false, true] {
+      var options = DecodeOptions(keepDamaged: keepDamaged)
+      options.timeLimit = .seconds(3600)
+      #expect(try Picture(file: file, options) == Picture(file: file))
+      options.timeLimit = .zero
+      #expect {
+        try Picture(file: file, options)
+      } throws: { error in
+        (error as? ImageError)?.reason == .timedOut
+      }
+      #expect(throws: ImageError.self) { try examine(file.span, options) }
     }
   }
 

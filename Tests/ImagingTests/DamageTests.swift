@@ -42,17 +42,16 @@ struct DamageTests {
     }
   }
 
-  @Test("bytes after the picture, or before the end marker, do no harm")
+  @Test("bytes after the picture do no harm")
   func rubbish() throws {
     for name in ["420-17x9.jpg", "444-progressive-17x9.jpg", "type2-8bit-9x13.png"] {
       let file = CodecGoldens.picture(name)
       let whole = try Picture(file: file)
-      #expect(try Picture(file: file + [1, 2, 3]) == whole)
-      #expect(try Picture(file: file + file) == whole)
+      for longer in [file + [1, 2, 3], file + file] {
+        #expect(try Picture(file: longer) == whole)
+        #expect(try examine(longer.span) == nil)
+      }
     }
-    let file = CodecGoldens.picture("420-17x9.jpg")
-    let padded = file.dropLast(2) + [0, 0, 1, 2, 3, 0, 0] + file.suffix(2)
-    #expect(try Picture(file: Array(padded)) == Picture(file: file))
   }
 
   @Test("a corrupt JPEG is an error with the decoder's words and a place in the file")

@@ -7,8 +7,9 @@ import Testing
 struct DecodeTests {
   @Test("pictures of every kind have the pixels of OpenCV 4.8", arguments: CodecGoldens.decoded)
   func golden(_ golden: CodecGoldens.Decoded) throws {
-    let picture = try Picture(
-      file: CodecGoldens.picture(golden.name), DecodeOptions(color: golden.color))
+    // OpenCV takes rubbish before the end marker, which is damage here.
+    let options = DecodeOptions(color: golden.color, keepDamaged: golden.name == "rubbish-before-end.jpg")
+    let picture = try Picture(file: CodecGoldens.picture(golden.name), options)
     #expect(picture.width == golden.width && picture.height == golden.height)
     #expect(picture.channels == golden.channels && picture.sampleByteCount == golden.sampleByteCount)
     #expect(checksum(picture.bytes) == golden.checksum)

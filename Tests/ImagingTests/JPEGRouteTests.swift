@@ -128,6 +128,12 @@ struct JPEGRouteTests {
     }
   }
 
+  /// What comes of a file that is not refused.
+  private struct Verdict: Equatable {
+    let picture: Picture?
+    let doubt: ImageDoubt?
+  }
+
   /// - Parameter isOurs: our decoder has to take it, with every set of kernels.
   private func expectSame(
     _ file: [UInt8], _ name: String, window: Window? = nil, isOurs: Bool = false,
@@ -135,15 +141,21 @@ struct JPEGRouteTests {
   ) {
     for (color, keepsDamaged) in [(ColorMode.rgb, false), (.gray, false), (.rgb, true)] {
       var options = DecodeOptions(color: color, keepDamaged: keepsDamaged, maximumPixelCount: 1 << 20)
-      func outcome(_ route: JPEGRoute) -> Result<Picture, ImageError> {
+      func outcome(_ route: JPEGRoute, examines: Bool = false) -> Result<Verdict, ImageError> {
         options.route = route
+        var doubt: ImageDoubt?
         // The last byte lies before a page that must not be read.
         let memory = GuardedMemory(seed: 0, padding: 0)
         let bytes = Span(_unsafeElements: UnsafeBufferPointer(start: memory.input(file), count: file.count))
         defer { withExtendedLifetime(memory) {} }
         do throws(ImageError) {
-          guard let window else { return .success(Picture(try decode(bytes, options))) }
-          return .success(Picture(try decode(bytes, options, window: window).take()))
+          if examines { return .success(Verdict(picture: nil, doubt: try examine(bytes, options))) }
+          if let window {
+            return .success(
+              Verdict(picture: Picture(try decode(bytes, options, window: window).take()), doubt: nil))
+          }
+          let picture = Picture(try decode(bytes, options, doubt: &doubt))
+          return .success(Verdict(picture: picture, doubt: doubt))
         } catch {
           return .failure(error)
         }
@@ -151,6 +163,13 @@ struct JPEGRouteTests {
       let expected = outcome(.libjpeg)
       let any = outcome(.any)
       #expect(any == expected, "\(name) \(color)", sourceLocation: sourceLocation)
+      if window == nil {
+        let judged = expected.map { Verdict(picture: nil, doubt: $0.doubt) }
+        for route in [JPEGRoute.any, .libjpeg] {
+          #expect(
+            outcome(route, examines: true) == judged, "\(name) \(color)", sourceLocation: sourceLocation)
+        }
+      }
       guard isOurs else { continue }
       for set in KernelSet.available.indices {
         #expect(outcome(.own(kernels: set)) == expected, "\(name) \(color)", sourceLocation: sourceLocation)

@@ -1,4 +1,5 @@
 import Dispatch
+import Imaging
 import InferenceTestSupport
 import Synchronization
 import TestSupport
@@ -48,6 +49,42 @@ struct ClassifyingQueueTests {
     #expect(queue.statistics.refused == 1 && queue.statistics.images == 4)
   }
 
+  @Test("a small image waits for one batch of large ones, not for all of them")
+  func largeImages() async throws {
+    let gate = Gate()
+    let network = StubNetwork { _ in gate.pass() }
+    var limits = ClassifyingQueue.Limits()
+    limits.batchPixels = 6_000_000
+    let queue = ClassifyingQueue(try makeClassifier(network), limits: limits)
+    let (small, large) = (try jpeg(), try bigPNG())
+    #expect(WaitingImages.cost(of: large) > WaitingImages.dearCost && WaitingImages.cost(of: [1, 2, 3]) == 0)
+    var tickets = [try queue.submit(small, deadline: later)]
+    gate.waitForRun()
+    for _ in 0..<5 { tickets.append(try queue.submit(large, deadline: later)) }
+    tickets.append(try queue.submit(small, deadline: later))
+    gate.open()
+    for ticket in tickets { _ = try await ticket.probabilities() }
+    // Two of 5.3 million pixels are what two threads decode at once; the small one comes after the first two.
+    #expect(network.batches == [1, 2, 1, 2, 1])
+  }
+
+  @Test("clients take turns: one that sends many does not stand before the others")
+  func turns() {
+    var waiting = WaitingImages()
+    func add(_ client: String) { waiting.add(.init([], from: client, deadline: later)) }
+    for _ in 0..<4 { add("a") }
+    add("b")
+    // Names are bytes: these two are equal for Swift's String.
+    add("\u{e9}")
+    add("e\u{301}")
+    var order: [String] = []
+    waiting.beginBatch()
+    while let ticket = waiting.take(costing: .max) { order.append(ticket.client.text) }
+    #expect(
+      order.map { Array($0.utf8) } == ["a", "b", "\u{e9}", "e\u{301}", "a", "a", "a"].map { Array($0.utf8) })
+    #expect(waiting.count == 0)
+  }
+
   @Test("drops what nobody waits for any more, and what is late, before the network sees it")
   func dropping() async throws {
     let gate = Gate()
@@ -89,4 +126,11 @@ struct ClassifyingQueueTests {
     }
     #expect(wrong == 0 && queue.statistics.images == 400 && queue.waitingCount == 0)
   }
+}
+
+/// A PNG of 5.3 million grey pixels and few bytes.
+private func bigPNG() throws -> [UInt8] {
+  let samples = [UInt8](repeating: 0, count: 2300 * 2300)
+  return try encode(
+    try Pixels(width: 2300, height: 2300, channels: 1, samples: samples.span), as: .png(level: 1))
 }

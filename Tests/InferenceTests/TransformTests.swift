@@ -1,4 +1,5 @@
 import Files
+import Glibc
 import InferenceTestSupport
 import Pipelines
 import Records
@@ -232,6 +233,66 @@ struct TransformTests {
       try appendRecord(ImageHeader(label: 1, id: entry.id), image: image.span, to: &bytes)
     }
     return bytes
+  }
+
+  @Test(
+    "counts an input that is named twice as one output, however it is spelled, and never as one of an earlier run"
+  )
+  func repeated() async throws {
+    try await withImages { folder, _, classifier in
+      let paths = ["1.jpg", "a/1.jpg", "1.jpg", "./a//1.jpg", "2.JPEG"]
+      writeScratchFile(folder + "/x.lst", paths.enumerated().flatMap { "\($0)\t0\t\($1)\n".utf8 })
+      for batch in [1, 32] {
+        var options = TransformOptions()
+        options.batch = batch
+        let out = "\(folder)/out\(batch)"
+        let input = TransformInput.list(folder + "/x.lst", root: folder + "/in")
+        let first = try await transform(input, to: out, with: classifier, options: options)
+        #expect(first.written == 3 && first.repeated == 2 && first.kept == 0 && first.inputs == 5)
+        let again = try await transform(input, to: out, with: classifier, options: options)
+        #expect(again.written == 0 && again.repeated == 2 && again.kept == 3)
+      }
+    }
+  }
+
+  @Test("takes every JPEG and PNG of a folder by its suffix, no litter, and says what it passes over")
+  func passedOver() async throws {
+    try await withImages { folder, _, classifier in
+      for name in ["a/x.webp", "a/._1.jpg", "__MACOSX/a/1.jpg", "notes.txt", ".hidden/1.jpg"] {
+        writeScratchFile("\(folder)/in/\(name)", [1])
+      }
+      writeScratchFile(folder + "/in/b.jfif", try jpeg(seed: 7))
+      let summary = try await transform(
+        .folder(folder + "/in"), to: folder + "/out", with: classifier, options: TransformOptions())
+      #expect(summary.written == 6 && summary.skipped.isEmpty && summary.skippedCount == 1)
+      #expect(summary.passedOver.map(\.example) == ["a/x.webp", "notes.txt"])
+      #expect(
+        summary.warnings == [
+          "1 folder whose name begins with a dot was passed over",
+          "1 .webp file was passed over, e.g. a/x.webp; only JPEG and PNG files are read",
+        ])
+      #expect(scratchNames(folder + "/out").contains("b.jfif.out"))
+    }
+  }
+
+  @Test("ends where the folder of the images is moved meanwhile, and with one word for a list that is none")
+  func movedInput() async throws {
+    try await withImages { folder, _, classifier in
+      var options = TransformOptions()
+      options.batch = 1
+      do {
+        _ = try await transform(
+          .folder(folder + "/in"), to: folder + "/out", with: classifier, options: options
+        ) { if $0.done == 1 { rename(folder + "/in", folder + "/moved") } }
+        Issue.record("the transform went on without its images")
+      } catch {
+        #expect(error as? FileError == FileError(.wentAway, path: folder + "/in"))
+      }
+      writeScratchFile(folder + "/x.lst", Array("<html>\n<p>\n".utf8))
+      let none = await failure(
+        .list(folder + "/x.lst", root: folder + "/moved"), to: folder + "/out", classifier)
+      #expect((none as? PipelineError)?.description.contains("this is an HTML page, not a list") == true)
+    }
   }
 
   @Test("refuses a second run into the same folder meanwhile, and an input without images")

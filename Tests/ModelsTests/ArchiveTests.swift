@@ -88,6 +88,7 @@ struct TarBytes {
 
   static let refusals: [(change: @Sendable (inout TarBytes) -> Void, sentence: String)] = [
     ({ $0.add("../m-0009.params", [1]) }, "../m-0009.params: an entry leads out of the archive"),
+    ({ $0.add("../\u{301}x", [1]) }, "../\u{301}x: an entry leads out of the archive"),
     ({ $0.add("a/../../x", [1]) }, "a/../../x: an entry leads out of the archive"),
     ({ $0.add("/etc/passwd", [1]) }, "/etc/passwd: an entry leads out of the archive"),
     (

@@ -21,11 +21,21 @@ struct LocationTests {
     ])
   func understood(_ text: String, _ location: S3Location) { #expect(S3Location(text) == location) }
 
+  @Test("locations are their bytes, as keys and paths are")
+  func bytes() {
+    let (one, two) = (S3Location("s3://b/\u{e9}"), S3Location("s3://b/e\u{301}"))
+    #expect(one != two && Set([one, two]).count == 2)
+    // An accent on the slash makes one character of both for Swift, and is a part of the key.
+    #expect(S3Location("s3://b/\u{301}x") == .object(bucket: "b", key: "\u{301}x"))
+    #expect(S3Location.file(path: "/\u{e9}") != .file(path: "/e\u{301}"))
+  }
+
   @Test(
     "what is none is none",
     arguments: [
       "", "s3:", "s3://", "s3:///k", "/data", "ftp://b/k", "https://example.com/b/k", "file://host/x",
-      "file:///%zz", "https://s3.amazonaws.com/", "s3://b/\u{0}",
+      "file:///%zz", "https://s3.amazonaws.com/", "s3://b/\u{0}", "file:///data/a%00.jpg",
+      "https://s3.amazonaws.com/b/a%00",
     ])
   func none(_ text: String) { #expect(S3Location(text) == nil) }
 

@@ -20,7 +20,11 @@ struct PartTests {
   }
 
   private func claims(_ parts: [ObjectPart]) -> [PartClaim] {
-    parts.map { PartClaim(number: $0.number, etag: $0.etag, checksum: $0.checksum?.text) }
+    parts.map {
+      PartClaim(
+        number: $0.number, etag: $0.etag,
+        checksums: $0.checksum.map { [$0.algorithm: $0.text] } ?? [:])
+    }
   }
 
   @Test(

@@ -151,6 +151,8 @@ struct StoreTests {
       try store.delete("photos", "x/a")
       #expect(try store.keys() == ["x/"])
       #expect(try store.bytes("photos", "x/").isEmpty)
+      #expect(code { try store.put([1], as: "photos", "x") } == .invalidRequest)
+      #expect(try store.keys() == ["x/"])
       try store.delete("photos", "x/")
       #expect(try store.keys().isEmpty)
     }

@@ -71,6 +71,100 @@ struct ConvertTests {
     }
   }
 
+  @Test("counts what it passes over, says it, and refuses it where it is strict")
+  func passedOver() async throws {
+    try await withScratchFolder { folder in
+      let set = try makeDataSet(in: folder)
+      for name in ["a/x.webp", "a/y.webp", "c/z.webp", "b/notes.txt", "a/._0.jpg", "__MACOSX/0.jpg"] {
+        writeScratchFile(set.root + "/" + name, [1])
+      }
+      writeScratchFile(set.root + "/b/more.jfif", try smallImage(99))
+      var options = options(.perClass(6, allowSmallClasses: false))
+      let summary = try await convert(
+        root: set.root, prefix: folder + "/x", listing: options, packing: PackOptions())
+      #expect(summary.passedOver.map(\.kind) == [".webp", ".txt"] && summary.skippedCount == 3)
+      #expect(summary.splits["val"]?.records == 9)
+      #expect(
+        summary.warnings.contains(
+          "3 .webp files were passed over, e.g. a/x.webp; only JPEG and PNG files are read"))
+      #expect(
+        summary.warnings.contains(
+          "c: 1 .webp file was passed over, and no image is left; the class keeps its label"))
+      let report = String(decoding: contents(folder + "/x-report.json") ?? [], as: UTF8.self)
+      #expect(report.contains("\"passed_over\"") && report.contains("\"example\" : \"b/notes.txt\""))
+      options.strict = true
+      #expect(
+        throws: PipelineError(
+          .strict(Skip(path: "a/x.webp", reason: "3 .webp files were passed over, e.g. a/x.webp")))
+      ) {
+        _ = try makeLists(root: set.root, prefix: folder + "/x", options: options)
+      }
+      options.excluding = ["*.webp", "c"]
+      let strict = try makeLists(root: set.root, prefix: folder + "/x", options: options)
+      #expect(strict.imageCount == 21 && strict.notes.count == 2)
+    }
+  }
+
+  @Test("says what folders that are hardly classes look like, and refuses them where it is strict")
+  func layouts() throws {
+    try withScratchFolder { folder in
+      let set = try makeDataSet(
+        in: folder, classes: ["train/cat", "train/dog", "val/cat", "val/dog"], count: 3)
+      var options = options(nil)
+      let listing = try makeLists(root: set.root, prefix: folder + "/x", options: options)
+      #expect(
+        listing.warnings.first?.hasPrefix(
+          "\(set.root): the class folders are called train and val and have the same folders below (cat and dog)"
+        ) == true)
+      options.strict = true
+      let error = #expect(throws: PipelineError.self) {
+        _ = try makeLists(root: set.root, prefix: folder + "/x", options: options)
+      }
+      #expect(error?.reason == .layout(error?.description ?? ""))
+    }
+  }
+
+  @Test("warns of class folders that look alike")
+  func lookAlikes() throws {
+    try withScratchFolder { folder in
+      let set = try makeDataSet(in: folder, classes: ["\u{e9}", "e\u{301}", "Fox", "fox"], count: 2)
+      let listing = try makeLists(root: set.root, prefix: folder + "/x", options: options(nil))
+      #expect(listing.classes.count == 4 && listing.imageCount == 8)
+      #expect(listing.warnings.count { $0.contains("differ only in") } == 2)
+    }
+  }
+
+  @Test("is had by one at a time: another run of the prefix is refused, and the lock is nobody's input")
+  func lock() async throws {
+    try await withScratchFolder { folder in
+      let set = try makeDataSet(in: folder)
+      let prefix = set.root + "/x"
+      func run() async throws -> ConvertSummary {
+        try await convert(
+          root: set.root, prefix: prefix, listing: options(.perClass(6, allowSmallClasses: false)),
+          packing: PackOptions())
+      }
+      do {
+        let lock = try OutputLock(prefix: prefix)
+        defer { withExtendedLifetime(lock) {} }
+        let error = await #expect(throws: FileError.self) { _ = try await run() }
+        #expect(
+          error?.description.hasPrefix("\(prefix): it is in use by process \(getpid()), since ") == true)
+        let listing = try makeLists(root: set.root, prefix: prefix, options: options(nil))
+        #expect(listing.notes.isEmpty && listing.passedOver.isEmpty)
+        #expect(throws: FileError.self) { try writeLists(listing, prefix: prefix) }
+        #expect(contents(prefix + ".lst") == nil)
+      }
+      #expect(try await run().splits["train"]?.records == 12)
+      #expect(!scratchNames(set.root).contains { $0.hasSuffix(".lock") })
+      let packing = try OutputLock(prefix: folder + "/p.rec")
+      defer { withExtendedLifetime(packing) {} }
+      await #expect(throws: FileError.self) {
+        _ = try await pack(list: set.list, root: set.root, output: folder + "/p.rec", options: PackOptions())
+      }
+    }
+  }
+
   @Test("refuses a folder without images, without class folders, and one that is not there")
   func nothing() async {
     await withScratchFolder { folder in

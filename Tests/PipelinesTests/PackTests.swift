@@ -144,6 +144,56 @@ struct PackTests {
     }
   }
 
+  @Test("skips damage that a decoder gets over, or names it where it is kept", arguments: [true, false])
+  func leftOver(passThrough: Bool) async throws {
+    try await withScratchFolder { folder in
+      let whole = try smallImage(1)
+      writeScratchFile(folder + "/whole.jpg", whole)
+      writeScratchFile(folder + "/left.jpg", whole.dropLast(2) + (1...40) + whole.suffix(2))
+      writeScratchFile(folder + "/x.lst", "0\t0\twhole.jpg\n1\t0\tleft.jpg\n".utf8)
+      var options = PackOptions()
+      options.passThrough = passThrough
+      func run(_ options: PackOptions) async throws -> PackSummary {
+        try await pack(list: folder + "/x.lst", root: folder, output: folder + "/x.rec", options: options)
+      }
+      let summary = try await run(options)
+      #expect(summary.records == 1 && summary.skipped.map(\.path) == ["left.jpg"])
+      #expect(summary.skipped.first?.reason.contains("extraneous bytes before marker") == true)
+      #expect(summary.doubtful.isEmpty)
+      options.keepDamaged = true
+      options.strict = true
+      let kept = try await run(options)
+      #expect(kept.records == 2 && kept.skipped.isEmpty && kept.doubtful == summary.skipped)
+      options = PackOptions()
+      options.passThrough = true
+      options.check = .structure
+      let unseen = try await run(options)
+      #expect(unseen.records == 2 && unseen.doubtful.isEmpty)
+    }
+  }
+
+  @Test("packs what is doubtful, names it, and refuses it where strict", arguments: [true, false])
+  func doubtful(passThrough: Bool) async throws {
+    try await withScratchFolder { folder in
+      let whole = try smallImage(1)
+      writeScratchFile(folder + "/whole.jpg", whole)
+      writeScratchFile(folder + "/open.jpg", whole.dropLast(2))
+      writeScratchFile(folder + "/x.lst", "0\t0\twhole.jpg\n1\t0\topen.jpg\n".utf8)
+      var options = PackOptions()
+      options.passThrough = passThrough
+      let summary = try await pack(
+        list: folder + "/x.lst", root: folder, output: folder + "/x.rec", options: options)
+      #expect(summary.records == 2 && summary.skipped.isEmpty)
+      #expect(summary.doubtful.map(\.path) == ["open.jpg"])
+      #expect(summary.doubtful.first?.reason.hasSuffix("the end marker is missing") == true)
+      options.strict = true
+      await #expect(throws: PipelineError(.strict(summary.doubtful[0]))) {
+        _ = try await pack(list: folder + "/x.lst", root: folder, output: folder + "/s.rec", options: options)
+      }
+      #expect(contents(folder + "/s.rec") == nil)
+    }
+  }
+
   @Test("skips lines that cannot be used: missing fields, bad numbers, repeated ids")
   func badLines() async throws {
     try await withScratchFolder { folder in
@@ -172,9 +222,97 @@ struct PackTests {
       let summary = try await pack(
         list: folder + "/x.lst", root: folder + "/r", output: folder + "/x.rec", options: PackOptions())
       #expect(summary.records == 3)
-      #expect(summary.warnings.contains { $0.contains("1 path of the list is absolute") })
+      #expect(summary.warnings.contains("1 path of the list is absolute and does not lie below \(folder)/r"))
       #expect(summary.warnings.contains { $0.contains("'..'") })
       #expect(summary.warnings.contains { $0.contains("labels go up to 3") && $0.contains("1, 2") })
+    }
+  }
+
+  @Test("knows absolute paths that lie below the root, by whatever names the folders have")
+  func belowRoot() async throws {
+    try await withScratchFolder { folder in
+      writeScratchFile(folder + "/r/b.jpg", try smallImage(2))
+      symlink(folder + "/r", folder + "/link")
+      let lines = ["r/b.jpg", "link/b.jpg", "r/../r/b.jpg", "./r/b.jpg"].enumerated().map {
+        "\($0)\t0\t\(folder)/\($1)\n"
+      }
+      writeScratchFile(folder + "/x.lst", lines.joined().utf8)
+      for root in ["/r", "/link", "/r/"] {
+        let summary = try await pack(
+          list: folder + "/x.lst", root: folder + root, output: folder + "/x.rec", options: PackOptions())
+        #expect(
+          summary.records == 4 && !summary.warnings.contains { $0.contains("absolute") },
+          "\(summary.warnings)")
+      }
+    }
+  }
+
+  @Test("reads backslashes as slashes where there is no such file, and says so")
+  func backslashes() async throws {
+    try await withScratchFolder { folder in
+      writeScratchFile(folder + "/r/a/1.jpg", try smallImage(1))
+      writeScratchFile(folder + "/r/a\\2.jpg", try smallImage(2))
+      writeScratchFile(folder + "/x.lst", "0\t0\ta\\1.jpg\n1\t0\ta\\2.jpg\n2\t0\ta\\3.jpg\n".utf8)
+      let summary = try await pack(
+        list: folder + "/x.lst", root: folder + "/r", output: folder + "/x.rec", options: PackOptions())
+      #expect(summary.records == 2 && summary.skipped.map(\.path) == ["a\\3.jpg"])
+      #expect(summary.warnings.contains { $0.hasPrefix("3 paths of the list contain backslashes") })
+    }
+  }
+
+  @Test("reads a list in InsightFace's columns, and says so")
+  func insightFace() async throws {
+    try await withScratchFolder { folder in
+      for name in ["1", "2"] { writeScratchFile("\(folder)/a/\(name).jpg", try smallImage(1)) }
+      writeScratchFile(folder + "/x.lst", "1\ta/1.jpg\t0\n1\ta/2.jpg\t1\n".utf8)
+      let summary = try await pack(
+        list: folder + "/x.lst", root: folder, output: folder + "/x.rec", options: PackOptions())
+      #expect(summary.records == 2 && summary.skipped.isEmpty)
+      #expect(summary.warnings.contains { $0.hasPrefix("the list is InsightFace's") })
+      #expect(try info(folder + "/x.rec").labels == ["0": 1, "1": 1])
+    }
+  }
+
+  @Test("names a list that is something else as a whole", arguments: ["pack", "scan"])
+  func otherKind(how: String) async throws {
+    try await withScratchFolder { folder in
+      let list = folder + "/x.lst"
+      writeScratchFile(list, [0x50, 0x4b, 3, 4] + [UInt8](repeating: 10, count: 500))
+      let error = await #expect(throws: PipelineError.self) {
+        if how == "scan" { try checkIsList(list) }
+        _ = try await pack(list: list, root: folder, output: folder + "/x.rec", options: PackOptions())
+      }
+      #expect(
+        error?.description
+          == "\(list): this is a ZIP archive, not a list: lines of index, label and path with tabs between")
+    }
+  }
+
+  @Test(
+    "ends where the root is moved while it reads, and leaves the former file; one missing image is skipped")
+  func movedRoot() async throws {
+    try await withScratchFolder { folder in
+      let set = try makeDataSet(in: folder, count: 40)
+      let former = Array("former".utf8)
+      for name in ["x.rec", "x.idx"] { writeScratchFile(folder + "/" + name, former) }
+      var options = PackOptions()
+      let error = await #expect(throws: FileError.self) {
+        _ = try await pack(list: set.list, root: set.root, output: folder + "/x.rec", options: options) {
+          if $0.done == 5 { rename(set.root, folder + "/moved") }
+        }
+      }
+      #expect(error == FileError(.wentAway, path: set.root))
+      #expect(contents(folder + "/x.rec") == former && contents(folder + "/x.idx") == former)
+      // Another folder of that name is not the one that was there.
+      mkdir(set.root, 0o777)
+      rename(folder + "/moved/a", set.root + "/a")
+      rmdir(folder + "/moved")
+      unlink(set.root + "/a/7.png")
+      options.resume = true
+      let summary = try await pack(
+        list: set.list, root: set.root, output: folder + "/x.rec", options: options)
+      #expect(
+        summary.records == 39 && summary.skipped.count == 41 && summary.skipped.first?.path == "a/7.png")
     }
   }
 

@@ -45,15 +45,38 @@ struct VerifyTests {
     }
   }
 
-  @Test(
-    "counts no record where none begins, and damaged ones where some do",
-    arguments: [("no records here", 0), ("", 0)])
-  func other(text: String, records: Int) async throws {
+  @Test("tells damaged images from doubtful ones, and keeps the doubtful", arguments: [false, true])
+  func doubtful(keepsDamaged: Bool) async throws {
     try await withScratchFolder { folder in
-      writeScratchFile(folder + "/x.rec", text.utf8)
+      let whole = try smallImage(1)
+      var file: [UInt8] = []
+      let left = whole.dropLast(2) + (1...40) + whole.suffix(2)
+      var offsets: [Int] = []
+      for (id, image) in [whole, whole.dropLast(2), Array(left), whole + [1, 2, 3]].enumerated() {
+        offsets.append(file.count)
+        try appendRecord(ImageHeader(label: 0, id: UInt64(id)), image: image.span, to: &file)
+      }
+      writeScratchFile(folder + "/x.rec", file)
+      var options = VerifyOptions()
+      options.keepDamaged = keepsDamaged
+      options.salvage = folder + "/s.rec"
+      let result = try await verify(folder + "/x.rec", options: options)
+      #expect(result.records == 4 && result.ok == (keepsDamaged ? 4 : 3))
+      #expect(result.bad.map(\.offset) == (keepsDamaged ? [] : [offsets[2]]))
+      #expect(result.doubtful.map(\.offset) == (keepsDamaged ? [offsets[1], offsets[2]] : [offsets[1]]))
+      #expect(result.doubtful.first?.id == 1)
+      let salvaged = try await verify(folder + "/s.rec", options: VerifyOptions())
+      #expect(salvaged.records == result.ok)
+    }
+  }
+
+  @Test("counts no record where none begins, and damaged ones where some do", arguments: [0, 1, 2, 100])
+  func other(byteCount: Int) async throws {
+    try await withScratchFolder { folder in
+      writeScratchFile(folder + "/x.rec", [UInt8](repeating: 0x81, count: byteCount))
       let result = try await verify(folder + "/x.rec", options: VerifyOptions())
-      #expect(result.records == records && result.ok == 0)
-      #expect(result.bad.count == (text.isEmpty ? 0 : 1))
+      #expect(result.records == 0 && result.ok == 0)
+      #expect(result.bad.count == (byteCount == 0 ? 0 : 1))
       let path = try await packed(in: folder)
       let first = try #require(contents(path)).prefix(40)
       writeScratchFile(folder + "/y.rec", first)
@@ -116,13 +139,55 @@ struct ExtractTests {
       let jpeg = try smallImage(1)
       let png = try smallImage(2, as: .png(level: 1))
       for _ in 0..<2 { try appendRecord(ImageHeader(label: 1, id: 5), image: jpeg.span, to: &file) }
-      try appendRecord(ImageHeader(label: 0.5, id: 6), image: png.span, to: &file)
+      try appendRecord(ImageHeader(label: 0, id: 6), image: png.span, to: &file)
       writeScratchFile(folder + "/x.rec", file)
       let result = try extract(folder + "/x.rec", to: folder + "/out", classes: ["cat", "dog"])
       #expect(result.images == 3)
       #expect(contents(folder + "/out/dog/5.jpg") != nil)
       #expect(contents(folder + "/out/dog/5-2.jpg") != nil)
-      #expect(contents(folder + "/out/0.5/6.png") != nil)
+      #expect(contents(folder + "/out/cat/6.png") != nil)
+    }
+  }
+
+  @Test("makes nothing where a label has no name", arguments: [Float(2), 0.5, -1])
+  func namelessLabel(_ label: Float) throws {
+    try withScratchFolder { folder in
+      var file: [UInt8] = []
+      let jpeg = try smallImage(1)
+      try appendRecord(ImageHeader(label: 1, id: 5), image: jpeg.span, to: &file)
+      let offset = file.count
+      try appendRecord(ImageHeader(label: label, id: 6), image: jpeg.span, to: &file)
+      writeScratchFile(folder + "/x.rec", file)
+      let error = #expect(throws: PipelineError.self) {
+        _ = try extract(folder + "/x.rec", to: folder + "/out", classes: ["cat", "dog"])
+      }
+      let shown = label == 0.5 ? "0.5" : "\(Int(label))"
+      #expect(
+        error?.description
+          == "\(folder)/x.rec: byte \(offset): the label \(shown) has no name: there are 2 class names, for the labels 0 to 1"
+      )
+      #expect(scratchNames(folder + "/out") == [])
+      #expect(try extract(folder + "/x.rec", to: folder + "/out").images == 2)
+    }
+  }
+
+  @Test(
+    "skips labels that no list can hold, so that the list can be packed", arguments: [Float.nan, .infinity])
+  func unlistable(_ label: Float) async throws {
+    try await withScratchFolder { folder in
+      var file: [UInt8] = []
+      let jpeg = try smallImage(1)
+      try appendRecord(ImageHeader(label: 1, id: 5), image: jpeg.span, to: &file)
+      let offset = file.count
+      try appendRecord(ImageHeader(label: label, id: 6), image: jpeg.span, to: &file)
+      try appendRecord(ImageHeader(labels: [1, label], id: 7), image: jpeg.span, to: &file)
+      writeScratchFile(folder + "/x.rec", file)
+      let result = try extract(folder + "/x.rec", to: folder + "/out")
+      #expect(result.images == 1 && result.skipped.count == 2)
+      #expect(result.skipped[0].path == "\(folder)/x.rec:\(offset)")
+      let packed = try await pack(
+        list: result.list, root: folder + "/out", output: folder + "/y.rec", options: PackOptions())
+      #expect(packed.records == 1 && packed.skipped.isEmpty)
     }
   }
 }
@@ -184,6 +249,109 @@ struct MergeTests {
       let checked = try await verify(folder + "/z.rec", options: VerifyOptions())
       #expect(checked.bad.isEmpty)
       #expect(throws: PipelineError.self) { _ = try merge([path], into: path) }
+    }
+  }
+
+  /// Parts of a list of 24 images, packed as `x.part000.rec` and so on, or with names of their own.
+  private func parts(
+    in folder: String, count: Int, shuffled: Bool = false, names: (Int) -> String,
+    options: (Int) -> PackOptions = { _ in PackOptions() }
+  ) async throws -> [String] {
+    let set = try makeDataSet(in: folder, count: 12)
+    var lines = String(decoding: contents(set.list) ?? [], as: UTF8.self).split(separator: "\n")
+    if shuffled {
+      var random = SplitMix64(seed: 3)
+      lines.shuffle(using: &random)
+    }
+    writeScratchFile(folder + "/x.lst", (lines.joined(separator: "\n") + "\n").utf8)
+    var paths: [String] = []
+    for index in 0..<count {
+      var options = options(index)
+      options.part = ListPart(index: index, count: count)
+      let path = folder + "/" + names(index)
+      _ = try await pack(list: folder + "/x.lst", root: set.root, output: path, options: options)
+      paths.append(path)
+    }
+    return paths
+  }
+
+  private func refusal(_ parts: [String], in folder: String) -> String? {
+    let error = #expect(throws: PipelineError.self) { _ = try merge(parts, into: folder + "/z.rec") }
+    #expect(contents(folder + "/z.rec") == nil)
+    guard case .parts(let sentence)? = error?.reason else { return nil }
+    return sentence
+  }
+
+  @Test("refuses parts that are missing, given twice or in another order, by their names")
+  func names() async throws {
+    try await withScratchFolder { folder in
+      let parts = try await parts(in: folder, count: 3) { "x.part00\($0).rec" }
+      #expect(
+        refusal([parts[0], parts[2]], in: folder)?.contains("part 1 of \(folder)/x is missing") == true)
+      #expect(refusal([parts[1], parts[2]], in: folder)?.contains("part 0 of") == true)
+      #expect(
+        refusal([parts[0], parts[2], parts[1]], in: folder)?.contains("given where part 1 should stand")
+          == true)
+      #expect(refusal([parts[0], parts[0], parts[1]], in: folder)?.contains("given twice") == true)
+      // The last one is missed by the list alone.
+      #expect(
+        refusal([parts[0], parts[1]], in: folder)?.hasSuffix(
+          "lines of \(folder)/x.lst have no record: is a part missing?")
+          == true)
+      #expect(refusal([parts[0]], in: folder) != nil)
+      #expect(try merge(parts, into: folder + "/z.rec").records == 24)
+      #expect(try merge([parts[2], parts[0]], into: folder + "/y.rec", checksParts: false).records == 16)
+    }
+  }
+
+  @Test(
+    "refuses parts whose ids leave a part out or fall, where names tell nothing", arguments: [false, true])
+  func ids(shuffled: Bool) async throws {
+    try await withScratchFolder { folder in
+      let parts = try await parts(in: folder, count: 3, shuffled: shuffled) { "p\($0).rec" }
+      #expect(refusal([parts[0], parts[2]], in: folder)?.contains("is a part missing?") == true)
+      if !shuffled {
+        #expect(refusal([parts[1], parts[0], parts[2]], in: folder)?.contains("belongs before") == true)
+        #expect(refusal([parts[1], parts[2]], in: folder)?.contains("is a part missing?") == true)
+      }
+      #expect(try merge(parts, into: folder + "/z.rec").records == 24)
+    }
+  }
+
+  @Test("takes parts of which single images were left out")
+  func skips() async throws {
+    try await withScratchFolder { folder in
+      let set = try makeDataSet(in: folder, count: 12)
+      // At the end of one part and at the start of the next.
+      for name in ["a/7.png", "a/8.jpg", "b/0.jpg"] { unlink(set.root + "/" + name) }
+      for stem in ["x.part00", "p"] {
+        var paths: [String] = []
+        writeScratchFile(folder + "/x.lst", contents(set.list) ?? [])
+        for index in 0..<3 {
+          var options = PackOptions()
+          options.part = ListPart(index: index, count: 3)
+          paths.append("\(folder)/\(stem)\(index).rec")
+          _ = try await pack(list: set.list, root: set.root, output: paths[index], options: options)
+        }
+        #expect(try merge(paths, into: "\(folder)/z.rec").records == 21)
+      }
+    }
+  }
+
+  @Test("refuses parts that were packed with other options")
+  func options() async throws {
+    try await withScratchFolder { folder in
+      let encodings = try await parts(in: folder, count: 2) {
+        "p\($0).rec"
+      } options: {
+        var options = PackOptions()
+        options.encoding = $0 == 0 ? .jpg : .png
+        return options
+      }
+      #expect(
+        refusal(encodings, in: folder)?.hasSuffix(
+          "is a JPEG image, each of \(folder)/p1.rec a PNG image: they were packed with other options")
+          == true)
     }
   }
 

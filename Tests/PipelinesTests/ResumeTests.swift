@@ -23,6 +23,22 @@ struct ResumeTests {
     #expect(contents(output) == nil)
   }
 
+  @Test(
+    "the journal keeps a reason to the byte, in one line",
+    arguments: ["", "a\tb", "a\r\nb", "a\\n\\", "\\\u{301}\n\u{301}", "\u{301}\tx\r"])
+  func reasons(_ reason: String) throws {
+    for source in [nil, FileStamp(byteCount: 7, modifiedNanoseconds: -1)] {
+      let line = JournalLine.skip(reason: reason, source: source)
+      var reader = JournalReader(Array((line.text + JournalLine.end(byteCount: 1).text).utf8))
+      guard let text = reader.next(), case .skip(let found, let stamp) = JournalLine(text) else {
+        Issue.record("\(line.text.debugDescription)")
+        continue
+      }
+      #expect(found.utf8.elementsEqual(reason.utf8) && stamp == source)
+      #expect(reader.next() == "=\t1" && reader.next() == nil)
+    }
+  }
+
   private func options(resume: Bool) -> PackOptions {
     var options = PackOptions()
     options.resume = resume
@@ -37,6 +53,7 @@ struct ResumeTests {
     try await withScratchFolder { folder in
       let set = try makeDataSet(in: folder)
       writeScratchFile(set.root + "/a/2.jpg", [1, 2, 3])
+      writeScratchFile(set.root + "/a/0.jpg", try smallImage(0).dropLast(2))
       let undisturbed = try await pack(
         list: set.list, root: set.root, output: folder + "/u.rec", options: options(resume: false))
       try await interrupt(set.list, set.root, folder + "/x.rec", options(resume: false), after: count)
@@ -45,6 +62,7 @@ struct ResumeTests {
       #expect(summary.resumed >= 1)
       #expect(summary.records == 19)
       #expect(summary.skipped == undisturbed.skipped)
+      #expect(summary.doubtful == undisturbed.doubtful && summary.doubtful.map(\.path) == ["a/0.jpg"])
       #expect(contents(folder + "/x.rec") == contents(folder + "/u.rec"))
       #expect(contents(folder + "/x.idx") == contents(folder + "/u.idx"))
       #expect(try leftovers(folder).isEmpty)

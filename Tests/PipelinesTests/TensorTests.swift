@@ -43,6 +43,21 @@ struct TensorTests {
     }
   }
 
+  @Test(
+    "get the suffix .npy where the name has none, as numpy.save gives it",
+    arguments: ["x", "x.npy", "a.b/x.1"])
+  func suffix(_ name: String) async throws {
+    try await withScratchFolder { folder in
+      makeScratchFolders(above: folder + "/a.b/x")
+      let path = try await packed(in: folder)
+      let options = TensorOptions(preset: try Preset(shape: [1, 8, 8]))
+      let summary = try await writeTensors(path, to: folder + "/" + name, options: options)
+      let stem = name.hasSuffix(".npy") ? "x" : name
+      #expect(summary.images == "\(folder)/\(stem).npy" && summary.labels == "\(folder)/\(stem)-labels.npy")
+      #expect(contents(summary.images) != nil && contents(summary.labels) != nil)
+    }
+  }
+
   @Test("have as many labels as the first record; others are skipped and said")
   func labels() async throws {
     try await withScratchFolder { folder in

@@ -29,7 +29,11 @@ struct Judgement: Equatable {
 
 func judge(_ outputs: String, truth path: String, classes names: [String]? = nil) throws -> Judgement {
   let truth = try Truth(path, classes: try names.map { try ClassList($0) })
-  let plan = try PredictionPlan(try OutputSource(outputs), truth)
+  return try judge(try PredictionPlan(try OutputSource(outputs), truth))
+}
+
+func judge(_ plan: PredictionPlan) throws -> Judgement {
+  let truth = plan.truth
   var ledger = Ledger(plan)
   var judgement = Judgement()
   judgement.classes = plan.classes.names

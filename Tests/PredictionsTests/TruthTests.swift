@@ -163,6 +163,14 @@ struct TruthTests {
     #expect(named.labels == ["a": 1, "b": 0] && named.classes == ["cat", "dog"])
   }
 
+  @Test("of two keys with metadata none is taken for the label")
+  func twoLabels() throws {
+    let line = #"{"path":"a.jpg","kind":2,"kind-metadata":{},"age":1,"age-metadata":{}}"#
+    let read = try Read("t.jsonl", line.utf8)
+    #expect(read.labels.isEmpty)
+    #expect(read.rejections["a.jpg"] == "any of age, kind may be its label; name one of them label")
+  }
+
   @Test("a path that stands twice counts once, and not at all with two labels")
   func twice() throws {
     let read = try Read("t.csv", "a,0\nb,1\na,0\nc,2\nc,1\nd,0\n".utf8)

@@ -59,6 +59,27 @@ struct ListEntryTests {
     #expect(entry.path.utf8.elementsEqual(path.utf8))
   }
 
+  @Test("a list with the path before the label is read where all its first lines are so")
+  func otherColumns() throws {
+    func entry(_ id: UInt64, _ label: Double, _ path: String, _ line: Int) -> ListLine {
+      .entry(ListEntry(id: id, labels: [label], path: path), line: line)
+    }
+    // InsightFace's first column is a flag.
+    let flagged = try Self.read("1\ta/1.jpg\t0\n1\ta/2.JPG\t1\r\n\n0\tb/3.png\t1\n".utf8)
+    #expect(
+      flagged == [
+        entry(0, 0, "a/1.jpg", 1), entry(1, 1, "a/2.JPG", 2),
+        .bad(reason: "empty line", line: 3, text: ""), entry(3, 1, "b/3.png", 4),
+      ])
+    let numbered = try Self.read("\u{feff}7\ta/1.jpg\t0\n9\ta/2.jpg\t1".utf8)
+    #expect(numbered == [entry(7, 0, "a/1.jpg", 1), entry(9, 1, "a/2.jpg", 2)])
+    // One line in MXNet's order, more columns, or a file that is no image: nothing is guessed.
+    for text in ["1\ta.jpg\t0\n1\t0\tb.jpg\n", "1\ta.jpg\t0\t5\n", "1\ta\t0\n"] {
+      let bad = try Self.read(text.utf8)
+      #expect(bad.contains { if case .bad = $0 { true } else { false } }, "\(text)")
+    }
+  }
+
   @Test(
     "a path keeps its blanks, and is also there without them",
     arguments: [

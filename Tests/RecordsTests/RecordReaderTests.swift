@@ -41,6 +41,41 @@ struct RecordReaderTests {
   ]
   static func sound() throws -> [UInt8] { try payloads.flatMap { try framed($0) } }
 
+  @Test("a file that is something else as a whole is named, and a damaged one is read on")
+  func otherKinds() throws {
+    let files: [(String, [UInt8], String?)] = [
+      ("x.rec", Array("GIF89a....".utf8), "a GIF image"),
+      ("x.rec", [0x50, 0x4b, 3, 4, 0, 0, 0, 0, 0], "a ZIP archive"),
+      ("x.npy", [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0], "a NumPy array"),
+      ("x.rec", [0xff, 0xd8, 0xff, 0xe0, 0, 0, 0, 0], "a JPEG image"),
+      (
+        "x.rec", Array("version https://git-lfs.github.com/spec/v1\n".utf8),
+        "a Git LFS pointer; fetch the real file with git lfs"
+      ),
+      ("x.lst", Array("0\t1.000000\ta/1.jpg\n".utf8), "a list of images (.lst)"),
+      ("x.lst", Array("1\ta/1.jpg\t0\n".utf8), "a list of images (.lst)"),
+      ("x.idx", Array("0\t0\n1\t5020\n".utf8), "an index of records (.idx)"),
+      ("x.rec", Array("<!DOCTYPE html><html>".utf8), "an HTML page"),
+      ("x.rec", Array("words words".utf8), "a text file"),
+      ("x.rec", Array("GIF89a..".utf8) + (try Self.sound()), nil), ("x.rec", [], nil),
+      ("x.rec", [0x0a, 0x23], nil),
+      ("x.rec", [UInt8](repeating: 0, count: 100), nil),
+    ]
+    try withScratchFolder { folder in
+      for (name, bytes, kind) in files {
+        let path = folder + "/" + name
+        writeScratchFile(path, bytes)
+        do {
+          _ = try RecordReader(path).byteCount
+          #expect(kind == nil)
+        } catch let error as RecordError {
+          #expect(error == RecordError(.otherKind(kind ?? "nothing"), path: path, offset: 0))
+          #expect(error.description == "\(path): this is \(kind ?? ""), not a RecordIO file (.rec)")
+        }
+      }
+    }
+  }
+
   @Test("a file cut anywhere gives the whole records, and the offset of the one that is not")
   func truncation() throws {
     let file = try Self.sound()

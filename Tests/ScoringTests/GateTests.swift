@@ -42,7 +42,22 @@ struct GateTests {
       ("top1", "the gate \"top1\" has no threshold; top1=NUMBER is expected"),
       ("top1=", "the gate \"top1\" has the threshold \"\"; a number is expected"),
       ("top1=nan", "the gate \"top1\" has the threshold \"nan\"; a number is expected"),
-      ("top1=80%", "the gate \"top1\" has the threshold \"80%\"; a number is expected"),
+      (
+        "top1=80%", "the gate \"top1\" has the threshold \"80%\"; a fraction is expected; did you mean 0.8?"
+      ),
+      ("top1=x%", "the gate \"top1\" has the threshold \"x%\"; a number is expected"),
+      (
+        "top1=70",
+        "the gate \"top1\" has the threshold 70; a fraction from 0 to 1 is expected; did you mean 0.7?"
+      ),
+      (
+        "class:bathtub.recall=33.3,mcc=2, macro_f1=0.5,top5=-1,brier=3",
+        "the gate \"class:bathtub.recall\" has the threshold 33.3; a fraction from 0 to 1 is expected; did you mean 0.333?; the gate \"mcc\" has the threshold 2; a number from -1 to 1 is expected; the gate \"top5\" has the threshold -1; a fraction from 0 to 1 is expected; the gate \"brier\" has the threshold 3; a number from 0 to 2 is expected"
+      ),
+      (
+        "macro_f=1",
+        "there is no gate \"macro_f\"; did you mean \"macro_f1\"?; the metrics are top1, top2, top3, top5, top10 and 19 more, and class:NAME with .precision, .recall, .f1, .average_precision, .support"
+      ),
       (
         "class:\"bath\".recall=1",
         "the gate \"class:\"bath\".recall=1\" names \"bath\", which is not on the class list"
@@ -118,5 +133,8 @@ struct GateTests {
       Comparison(b.score(), a.score()).evaluate(try Gate.parseDrops("top1=0,balanced_accuracy=0")).allSatisfy(
         \.passed))
     #expect(throws: ScoringError.self) { try Gate.parseDrops("kappa=1") }
+    #expect(try results("top1=-0.5").map(\.passed) == [false])
+    let percentage = #expect(throws: ScoringError.self) { try Gate.parseDrops("top1=1.5") }
+    #expect(percentage?.description.hasSuffix("did you mean 0.015?") == true)
   }
 }

@@ -1,3 +1,4 @@
+import Files
 import Scoring
 import TestSupport
 
@@ -67,7 +68,7 @@ struct Samples: Codable {
 extension Tally {
   /// A span of an array without a name inside a loop makes Swift 6.3.1 crash: here the row has one.
   mutating func add(
-    _ path: String, truth: Int, row: [Double], attributes: [String: Attribute] = [:]
+    _ path: String, truth: Int, row: [Double], attributes: [ByteName: Attribute] = [:]
   ) throws {
     try add(path, truth: truth, probabilities: row.span, attributes: attributes)
   }

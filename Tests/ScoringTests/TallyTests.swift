@@ -1,7 +1,54 @@
+import Files
 import Foundation
 import Scoring
 import TestSupport
 import Testing
+
+@Suite("Names that look alike are not the same")
+struct AlikeNameTests {
+  private let (one, two) = ("caf\u{E9}", "cafe\u{301}")
+
+  @Test("values, columns and groups that differ in Unicode form only stay apart, in the order of their bytes")
+  func slices() throws {
+    var tally = Tally(classes: [one, two])
+    for (index, name) in [one, two, one].enumerated() {
+      try tally.add(
+        "\(index)", truth: 0, predicted: index == 0 ? 1 : 0,
+        attributes: [ByteName(one): .text(name), ByteName(two): .number(1)])
+    }
+    let score = tally.score(ScoreOptions(draws: 0, groups: [one, two]))
+    #expect(score.slices.map(\.count) == [3, 2, 1])
+    #expect(score.slices.map { Array($0.attribute.utf8) } == [two, one, one].map { Array($0.utf8) })
+    #expect(score.groups?.groups.count == 2)
+  }
+
+  @Test("tallies over classes that differ in Unicode form only are not merged")
+  func merging() throws {
+    var tally = Tally(classes: [one])
+    #expect(throws: ScoringError.self) { try tally.merge(Tally(classes: [two])) }
+  }
+
+  @Test("invalid inputs are sorted by bytes, also where their names look alike")
+  func sorting() {
+    var tally = Tally(classes: ["a"])
+    tally.addInvalid(one, reason: "a")
+    tally.addInvalid(two, reason: "b")
+    #expect(tally.score().invalid.map(\.reason) == ["b", "a"])
+  }
+
+  @Test("classes of two runs are joined by bytes first, then where one looks like one")
+  func classes() throws {
+    func run(_ classes: [String], _ predicted: Int) throws -> Score {
+      var tally = Tally(classes: classes)
+      try tally.add("x", truth: 0, predicted: predicted)
+      return tally.score(ScoreOptions(draws: 0))
+    }
+    let swapped = Comparison(try run([one, two], 0), try run([two, one], 0))
+    #expect(swapped.images == 0 && swapped.truthConflicts == ["x"])
+    let alike = Comparison(try run([one, "b"], 0), try run([two, "B"], 0))
+    #expect(alike.images == 1 && alike.classes.count == 2)
+  }
+}
 
 @Suite("A tally")
 struct TallyTests {
@@ -91,7 +138,7 @@ struct TallyTests {
 
   @Test("attributes that only some images or tallies have are merged too")
   func mergedAttributes() throws {
-    func tally(_ attributes: [[String: Attribute]]) throws -> Tally {
+    func tally(_ attributes: [[ByteName: Attribute]]) throws -> Tally {
       var tally = Tally(classes: ["a", "b"])
       for (index, attributes) in attributes.enumerated() {
         let path = "\(attributes.keys.sorted())\(index)"
@@ -99,7 +146,7 @@ struct TallyTests {
       }
       return tally
     }
-    let parts: [[[String: Attribute]]] = [
+    let parts: [[[ByteName: Attribute]]] = [
       [["grey": .text("yes")], [:]], [["width": .number(3)], ["grey": .text("no")], ["grey": .text("yes")]],
     ]
     var merged = try tally(parts[0])

@@ -16,7 +16,7 @@ private let s3Authorization =
 
 @Suite("All of the local SageMaker on one port")
 struct LocalSageMakerTests {
-  @Test("the dashboard answers under the names that it is told of, whatever it listens on")
+  @Test("it answers under the names that it is told of, whatever it listens on")
   func hostNames() async throws {
     @Sendable func statuses(_ server: SageMakerServer) async throws -> [Int?] {
       try await onThread {
@@ -29,10 +29,44 @@ struct LocalSageMakerTests {
     }
     for (names, expected) in [
       ([], [200, 200, 403, 403, 403]), (["trainer.lan", "fe80::1"], [200, 200, 200, 200, 403]),
+      (["*"], [200, 200, 200, 200, 200]),
     ] {
-      func open(_ server: inout LocalSageMaker) { (server.hostname, server.hostNames) = ("0.0.0.0", names) }
+      func open(_ server: inout LocalSageMaker) {
+        (server.hostname, server.allowedHosts) = ("0.0.0.0", names)
+      }
       let found = try await SageMakerServer.with(open) { try await statuses($0) }
       #expect(found == expected)
+    }
+  }
+
+  @Test("a second server on the same folder or the same port changes nothing")
+  func second() async throws {
+    let script = """
+      while [ ! -e "$FOLDER/go" ]; do sleep 0.05; done
+      [ -e "$3/input/data/train/a.txt" ] && cp "$3/input/data/train/a.txt" "$3/model/a.txt"
+      """
+    try await SageMakerServer.with(script: script) { server in
+      _ = try await server.ask("PUT", "/photos")
+      _ = try await server.ask("PUT", "/photos/data/a.txt", body: "x")
+      _ = try await server.operate("CreateTrainingJob", SageMakerServer.trainingJob("only"))
+      let input = server.folder + "/root/jobs/only/opt-ml/input/data/train/a.txt"
+      for _ in 0..<3000 where readScratchFile(input).isEmpty { try await Task.sleep(for: .milliseconds(10)) }
+      for (root, port) in [("/root", server.port), ("/root", 0), ("/other", server.port)] {
+        var second = LocalSageMaker(ControlPlaneOptions(root: server.folder + root))
+        (second.port, second.isQuiet) = (port, true)
+        let error = await #expect(throws: (any Error).self) {
+          try await second.run { _ in Issue.record("it does not start") }
+        }
+        let words = error.map { "\($0)" } ?? ""
+        #expect(
+          words.contains(root == "/root" ? "it is in use by process" : "another program does so"), "\(words)")
+      }
+      #expect(scratchNames(server.folder + "/other").isEmpty)
+      #expect(readScratchFile(input) == "x")
+      writeScratchFile(server.folder + "/go", [])
+      let ending = try await server.ending(ofTrainingJob: "only")
+      #expect(ending.contains(#""TrainingJobStatus":"Completed""#), "\(ending)")
+      #expect(!ending.contains("FailureReason"))
     }
   }
 
@@ -104,6 +138,28 @@ struct LocalSageMakerTests {
       _ = FleetHost(
         makeFleet(StubLoader([:])), objects: SourceObjects(LocalObjects(store)), folder: folder + "/models")
       #expect(scratchNames(folder + "/models/a") == ["model.tar.gz"])
+    }
+  }
+
+  @Test("the dashboard tells names apart that differ in their bytes alone")
+  func names() async throws {
+    try await SageMakerServer.with { server in
+      _ = try await server.ask("PUT", "/photos")
+      for key in ["%C3%A9/a", "e%CC%81/b", "x/%CC%81c"] {
+        let put = try await server.ask("PUT", "/photos/\(key)", body: key)
+        #expect(put?.status == 200)
+      }
+      for (prefix, own, other) in [
+        ("%C3%A9%2F", ">a<", ">b<"), ("e%CC%81%2F", ">b<", ">a<"), ("x%2F", ">\u{301}c<", ">a<"),
+      ] {
+        let page = try await server.ask("GET", "/-/s3/photos?prefix=\(prefix)")?.text ?? ""
+        #expect(
+          page.utf8.firstRange(of: own.utf8) != nil && page.utf8.firstRange(of: other.utf8) == nil,
+          "\(prefix)")
+      }
+      let download = try await server.ask("GET", "/-/object/photos?key=x/%CC%81c")
+      #expect(download?.text == "x/%CC%81c")
+      #expect(download?.headers["content-disposition"]?.hasSuffix("''%CC%81c") == true)
     }
   }
 
@@ -189,7 +245,7 @@ struct LocalSageMakerTests {
         guard let connection = HTTPConnection(port: server.port) else { return [] }
         connection.send(
           Array(
-            "PUT /photos/large HTTP/1.1\r\nHost: test\r\nContent-Length: \(body.count)\r\nExpect: 100-continue\r\n\r\n"
+            "PUT /photos/large HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: \(body.count)\r\nExpect: 100-continue\r\n\r\n"
               .utf8))
         let first = connection.reply()?.status
         connection.send(body)

@@ -110,7 +110,7 @@ struct GuardedServerTests {
       } _: { port in
         let (text, isClosed) = try await onThread { () -> (String?, Bool) in
           guard let connection = HTTPConnection(port: port, seconds: 20) else { return (nil, false) }
-          connection.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 120\r\n\r\n".utf8)
+          connection.send("POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 120\r\n\r\n".utf8)
           for _ in 0..<12 {
             connection.send([UInt8](repeating: 0x61, count: 10))
             usleep(100_000)
@@ -130,7 +130,7 @@ struct GuardedServerTests {
     } _: { port in
       let isClosed = try await onThread { () -> Bool in
         guard let connection = HTTPConnection(port: port, seconds: 20) else { return false }
-        connection.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 120\r\n\r\nabcdefghij".utf8)
+        connection.send("POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 120\r\n\r\nabcdefghij".utf8)
         return connection.isClosedByServer()
       }
       #expect(isClosed)

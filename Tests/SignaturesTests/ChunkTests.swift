@@ -68,7 +68,8 @@ struct ChunkTests {
   @Test(
     "what is no chunk is refused, and nothing traps",
     arguments: [
-      "", "0", "-1\r\n", "+5\r\nhello", "zz\r\n", "ffffffffffffffffffff\r\n", "7fffffffffffffff\r\n",
+      "", "0", "-1\r\n", "-0\r\n\r\n", "+5\r\nhello", "zz\r\n", "ffffffffffffffffffff\r\n",
+      "7fffffffffffffff\r\n",
       "5\r\nhello!!",
       "5\r\nhello\r\n", "0\r\n\r\nmore", "0\r\nnoheader\r\n\r\n", "\r\n", String(repeating: "a", count: 9000),
       "0\r\n" + String(repeating: "a:b\r\n", count: 100) + "\r\n",

@@ -62,7 +62,7 @@ public final class HTTPConnection {
   public func send(_ method: String, _ path: String, _ headers: [String: String] = [:], body: [UInt8] = [])
     -> Bool
   {
-    var head = "\(method) \(path) HTTP/1.1\r\nHost: test\r\n"
+    var head = "\(method) \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\n"
     for (name, value) in headers { head += "\(name): \(value)\r\n" }
     if headers["Content-Length"] == nil && headers["Transfer-Encoding"] == nil {
       head += "Content-Length: \(body.count)\r\n"

@@ -34,10 +34,10 @@ private func tensor(of image: Int, _ preset: Preset, _ draw: Augmentation.Draw) 
 
 /// 12 images of three classes, one after the other.
 private func withImages(
-  broken: Set<Int> = [], _ body: (TrainingImages) throws -> Void
+  broken: Set<Int> = [], with noImage: [UInt8] = noImage, _ body: (TrainingImages) throws -> Void
 ) throws {
   try withScratchFolder { folder in
-    try writeRecords(folder + "/x.rec", labels: (0..<12).map { Float($0 % 3) }, broken: broken)
+    try writeRecords(folder + "/x.rec", labels: (0..<12).map { Float($0 % 3) }, broken: broken, with: noImage)
     try body(TrainingImages(.records(folder + "/x.rec"), channel: "train", classCount: 3))
   }
 }
@@ -184,6 +184,19 @@ private func withImages(
         #expect(Array(made[0].tensors[slot * preset.count..<(slot + 1) * preset.count]) == expected)
         #expect(Array(made[0].targets[slot * 3..<slot * 3 + 3]) == (0..<3).map { $0 == image % 3 ? 1 : 0 })
       }
+    }
+  }
+
+  @Test("a damaged image is replaced, or learned from where that is asked for", arguments: [false, true])
+  func damage(keepsDamaged: Bool) throws {
+    var random = SplitMix64(seed: 4)
+    let pixels = try Pixels(width: 24, height: 24, channels: 3, samples: random.bytes(24 * 24 * 3).span)
+    let file = try encode(pixels, as: .jpeg(quality: 90))
+    try withImages(broken: [3], with: file.dropLast(2) + (1...40) + file.suffix(2)) { images in
+      let plan = EpochPlan(imageCount: 12, batch: 12, isTraining: false)
+      let made = try make(Batches(images, plan: plan, keepsDamaged: keepsDamaged), preset)
+      #expect(made.filled.images.contains(3) == keepsDamaged)
+      #expect(made.filled.faults.count == (keepsDamaged ? 0 : 1))
     }
   }
 

@@ -40,6 +40,17 @@ import Testing
     try checkpoint.check(checkpoint.identity, path: "c")
   }
 
+  @Test(
+    "a state with counts that no training has is refused", arguments: [(-1, 0, 0), (0, -1, 0), (0, 0, -1)])
+  func impossible(_ epoch: Int, _ batch: Int, _ updates: Int) throws {
+    try withScratchFolder { (folder) throws in
+      var changed = checkpoint
+      (changed.state.epoch, changed.state.batch, changed.updateCount) = (epoch, batch, updates)
+      try changed.write(to: folder + "/c")
+      #expect(throws: FitError.self) { try Checkpoint(path: folder + "/c") }
+    }
+  }
+
   @Test("a file that is cut short, or a model in its place, is refused with a sentence")
   func damaged() throws {
     try withScratchFolder { (folder) throws in

@@ -46,6 +46,44 @@ import Testing
     }
   }
 
+  @Test("an augmented manifest is one whatever the content type of its images is")
+  func manifest() throws {
+    try withScratchFolder { (folder) throws in
+      let types =
+        #"{"train": {"ContentType": "application/x-image", "AttributeNames": ["photo-ref", "kind"]}}"#
+      let container = container(
+        folder, files: ["train/data.manifest", "validation/v.manifest"], types: types)
+      let request = try container.request()
+      var options = ManifestOptions()
+      (options.image, options.label) = ("photo-ref", "kind")
+      #expect(request.train == .manifest(folder + "/input/data/train/data.manifest", options))
+      #expect(request.validation == .manifest(folder + "/input/data/validation/v.manifest"))
+    }
+  }
+
+  @Test("of a tuning the data says how many classes and images there are")
+  func tuned() throws {
+    try withScratchFolder { (folder) throws in
+      let container = container(
+        folder, files: ["train/t.rec", "validation/v.rec"],
+        hyperparameters: #"{"_tuning_objective_metric": "validation:accuracy"}"#)
+      #expect(try !container.request().isComplete)
+    }
+  }
+
+  @Test("two archives of a model are refused with their names")
+  func twoModels() throws {
+    try withScratchFolder { (folder) throws in
+      let container = container(
+        folder,
+        files: ["train/t.rec", "validation/v.rec", "model/a.tar.gz", "model/b.tar.gz", "model/._a.tar.gz"])
+      let error = #expect(throws: TrainingError.self) { try container.request() }
+      #expect(
+        error?.description.contains("There are 2 .tar.gz files in the model channel (a.tar.gz, b.tar.gz)")
+          == true)
+    }
+  }
+
   @Test("a model to start from is a folder or the archive in it", arguments: [true, false])
   func model(_ isArchive: Bool) throws {
     try withScratchFolder { (folder) throws in

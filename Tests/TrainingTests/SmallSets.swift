@@ -16,7 +16,9 @@ func smallImage(_ number: Int, width: Int = 12, height: Int = 10) throws -> [UIn
 let noImage: [UInt8] = [1, 2, 3]
 
 /// Records with one label each: image `number` of class `labels[number]`; those in `broken` cannot be decoded.
-func writeRecords(_ path: String, labels: [Float], broken: Set<Int> = []) throws {
+func writeRecords(_ path: String, labels: [Float], broken: Set<Int> = [], with noImage: [UInt8] = noImage)
+  throws
+{
   var file: [UInt8] = []
   for (number, label) in labels.enumerated() {
     let image = try broken.contains(number) ? noImage : smallImage(number)

@@ -61,7 +61,7 @@ private func opened(
         "{\"img\": \"a 1.png\", \"tags\": [0, 2]}\n{\"img\": \"a 0.png\", \"tags\": \"[1]\", \"more\": 1}\n"
       writeScratchFile(folder + "/y.manifest", several.utf8)
       var options = ManifestOptions()
-      options.attributes = ("img", "tags")
+      (options.image, options.label) = ("img", "tags")
       options.labelsAreClassIDs = true
       let tagged = try opened(.manifest(folder + "/y.manifest", options), multi: true)
       #expect((0..<tagged.count).map(tagged.classes) == [[0, 2], [1]])
@@ -87,6 +87,51 @@ private func opened(
       writeScratchFile(path, ("\n" + line + "\n").utf8)
       #expect(message { _ = try opened(.manifest(path)) } == "\(path):2: \(sentence)")
     }
+  }
+
+  @Test("a manifest's label is that of AttributeNames, or the one with metadata, whatever stands before it")
+  func labelAttribute() throws {
+    try withScratchFolder { folder in
+      writeScratchFile(folder + "/a.png", try smallImage(0))
+      let path = folder + "/x.manifest"
+      let line = #"{"source-ref": "a.png", "confidence": 0.5, "label": 2, "label-metadata": {}, "id": 1}"#
+      writeScratchFile(path, (line + "\n" + line + "\n").utf8)
+      #expect(try opened(.manifest(path)).classes(of: 1) == [2])
+      let named = try ManifestOptions(
+        attributeNames: ["source-ref", "id"], contentType: "application/x-image")
+      #expect(try opened(.manifest(path, named)).classes(of: 1) == [1])
+    }
+  }
+
+  @Test(
+    "a manifest of which several attributes may be the label is refused with their names, where that shows",
+    arguments: [
+      ([#""label": 0, "id": 1"#], 1), ([#""id": 0"#, #""id": 1, "label": 0"#], 2),
+      ([#""id": 0"#, #""id": 1, "label": 0, "label-metadata": {}"#], 2),
+      ([#""id": 0, "label": 1, "label-metadata": {}, "id-metadata": {}"#], 1),
+    ])
+  func ambiguousLabel(_ lines: [String], _ number: Int) throws {
+    try withScratchFolder { folder in
+      writeScratchFile(folder + "/a.png", try smallImage(0))
+      let path = folder + "/x.manifest"
+      writeScratchFile(path, lines.map { "{\"source-ref\": \"a.png\", \($0)}\n" }.joined().utf8)
+      let error = #expect(throws: TrainingError.self) { try opened(.manifest(path)) }
+      #expect(error?.lack == .label)
+      #expect(
+        error?.description
+          == "\(path):\(number): any of the attributes \"id\", \"label\" may be the label, and nothing says which"
+      )
+    }
+  }
+
+  @Test(
+    "AttributeNames that are no image and label are refused, and so is a label-format nobody knows",
+    arguments: [
+      (["source-ref"], ""), (["label", "source-ref"], ""), (["source-ref", "label-metadata"], ""), ([], ""),
+      (["source-ref", "label"], "application/x-recordio; label-format=names"),
+    ])
+  func attributeNames(_ names: [String], _ type: String) {
+    #expect(throws: TrainingError.self) { try ManifestOptions(attributeNames: names, contentType: type) }
   }
 
   @Test(

@@ -214,4 +214,43 @@ struct RequestTests {
       #expect(throws: TuningError.self) { try TrainingInputs([]) }
     }
   }
+
+  @Test("a channel is an augmented manifest where its S3DataType says so, whatever its content type is")
+  func manifests() throws {
+    func channels(_ attributes: String, second: String = "kind") -> String {
+      let rows = [("train", attributes), ("validation", "\"source-ref\", \"\(second)\"")].map { name, names in
+        #"{"ChannelName": "\#(name)", "ContentType": "application/x-image", "DataSource": {"S3DataSource": {"#
+          + #""S3DataType": "AugmentedManifestFile", "S3Uri": "\#(name).txt", "AttributeNames": [\#(names)]}}}"#
+      }
+      return "\"InputDataConfig\": [\(rows.joined(separator: ", "))]"
+    }
+    let asked = try request(definition: channels(#""source-ref", "id""#))
+    let found = try TrainingInputs(asked.channels) { "/data/" + $0 }
+    var options = ManifestOptions()
+    options.label = "id"
+    #expect(found.train == .manifest("/data/train.txt", options))
+    options.label = "kind"
+    #expect(found.validation == .manifest("/data/validation.txt", options))
+    #expect(throws: TuningError.self) { try request(definition: channels("")) }
+    let twice = try request(definition: channels(#""source-ref", "id""#)).channels
+    #expect(throws: TuningError.self) { try TrainingInputs(twice + twice) { "/data/" + $0 } }
+  }
+
+  @Test("what would fail in every job is refused before the first one")
+  func refusedBefore() throws {
+    func metrics(_ rows: String) -> String {
+      "\"AlgorithmSpecification\": {\"MetricDefinitions\": [\(rows)]}"
+    }
+    let row = #"{"Name": "m", "Regex": "a=(.*)"}"#
+    _ = try request(definition: metrics(row))
+    for (rows, words) in [
+      ("\(row), \(row)", "has 'm' twice"), (#"{"Name": "other", "Regex": "(?<=a)(b)"}"#, "lookbehinds"),
+    ] {
+      let error = #expect(throws: TuningError.self) { try request(definition: metrics(rows)) }
+      #expect(error?.description.contains(words) == true, "\(error as Any)")
+    }
+    let many = try request(statics: #""num_layers": "20", "image_shape": "3,28,28", "multi_label": "1""#)
+    #expect(throws: TuningError.self) { try many.checkHyperparameters() }
+    try request().checkHyperparameters()
+  }
 }

@@ -4,6 +4,7 @@ import Jobs
 import Synchronization
 import TestSupport
 import Testing
+import Training
 
 @testable import Tuning
 
@@ -17,8 +18,8 @@ struct TrainingProcessTests {
       """
       #!/bin/sh
       while [ $# -gt 0 ]; do [ "$1" = --output-dir ] && dir=$2; shift; done
-      epoch() { # number accuracy loss
-        echo "{\\"epoch\\":$1,\\"validation_accuracy\\":$2,\\"validation_loss\\":$3,\\(rest)}" >>"$dir/all"
+      epoch() { # number accuracy loss is-best
+        echo "{\\"epoch\\":$1,\\"validation_accuracy\\":$2,\\"validation_loss\\":$3,\\"is_best\\":${4:-true},\\(rest)}" >>"$dir/all"
         cp "$dir/all" "$dir/new"; mv "$dir/new" "$dir/metrics.jsonl"
         echo "Epoch[$1] Validation-accuracy=$2"
       }
@@ -38,7 +39,7 @@ struct TrainingProcessTests {
       "images", "train_loss", "train_accuracy", "validation_images", "learning_rate", "seconds",
       "images_per_second",
       "data_seconds", "forward_seconds", "backward_seconds", "update_seconds", "validation_seconds",
-    ].map { "\\\"\($0)\\\":0" }.joined(separator: ",") + ",\\\"shape\\\":[3,28,28],\\\"is_best\\\":true"
+    ].map { "\\\"\($0)\\\":0" }.joined(separator: ",") + ",\\\"shape\\\":[3,28,28]"
 
   private func run(
     _ runner: TrainingProcess, known: Int = 0, stopAfter: Int = .max
@@ -58,7 +59,7 @@ struct TrainingProcessTests {
   @Test("says the objective of each epoch, and that of the epoch that is kept")
   func metrics() async throws {
     try await withScratchFolder { folder in
-      let script = "epoch 0 0.2 3; epoch 1 0.6 2; epoch 2 0.4 1"
+      let script = "epoch 0 0.2 3; epoch 1 0.6 2; epoch 2 0.4 1 false"
       let (outcome, seen) = try await run(
         try runner(folder, script, try request(metric: "validation:loss", type: "Minimize")))
       #expect(outcome == .completed && seen == [.init(3, kept: 3), .init(2, kept: 2), .init(1, kept: 2)])
@@ -81,6 +82,51 @@ struct TrainingProcessTests {
           folder, "echo; echo Validation-accuracy=none; epoch 0 0.3 1; epoch 1 nan 1; epoch 2 0.1 1", asked))
       #expect(outcome == .completed && seen.map(\.kept) == [0.3, 0.3, 0.3])
       #expect(seen[0].value == 0.3 && seen[1].value.isNaN && seen[2].value == 0.1)
+    }
+  }
+
+  @Test("is read by any pattern in the time that its lines have")
+  func slowPattern() async throws {
+    try await withScratchFolder { folder in
+      let row = #"{"Name": "mine", "Regex": "(?:(?:a+)+)+$|=(.*)"}"#
+      let asked = try request(
+        metric: "mine", definition: "\"AlgorithmSpecification\": {\"MetricDefinitions\": [\(row)]}")
+      let script = "head -c 5000 /dev/zero | tr '\\0' a; echo '!'; epoch 0 0.3 1"
+      let (outcome, seen) = try await run(try runner(folder, script, asked))
+      #expect(outcome == .completed && seen.map(\.value) == [0.3])
+    }
+  }
+
+  @Test("with checkpoint_frequency is judged by the last epoch that it stores")
+  func frequency() async throws {
+    try await withScratchFolder { folder in
+      let asked = try request(
+        statics: #""num_layers": "20", "image_shape": "3,28,28", "checkpoint_frequency": "2""#)
+      let script = "epoch 0 0.9 1; epoch 1 0.6 1 false; epoch 2 0.7 1 false; epoch 3 0.5 1 false"
+      let (_, seen) = try await run(try runner(folder, script, asked))
+      #expect(seen.map(\.kept) == [0.9, 0.6, 0.6, 0.5])
+    }
+  }
+
+  @Test("learns from manifests by the labels that AttributeNames names")
+  func manifests() async throws {
+    try await withScratchFolder { folder in
+      var runner = try runner(folder, "exit 0", try request())
+      writeScratchFile(runner.program, "#!/bin/sh\necho \"$@\"\n".utf8)
+      var (one, other) = (ManifestOptions(), ManifestOptions())
+      (one.label, other.label) = ("kind", "class")
+      (one.labelsAreClassIDs, other.labelsAreClassIDs) = (true, true)
+      let program = runner.program
+      runner = TrainingProcess(
+        folder: folder, inputs: TrainingInputs(train: .manifest("t", one), validation: .manifest("v", other)),
+        objective: try Objective(try request()))
+      runner.program = program
+      _ = try await run(runner)
+      let log = readScratchFile(folder + "/job/train.log")
+      #expect(
+        log.contains(
+          "train --train t --label-attribute kind --validation v --validation-label-attribute class --label-format class-id "
+        ), "\(log)")
     }
   }
 

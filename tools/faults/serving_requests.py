@@ -122,10 +122,10 @@ class Odd:
     def bytes_of_heads(self):
         odd = self.numbers.choice([b"\0", b"\r", b"\n", b"\x7f", b"\xff\xfe", "ü".encode(), b"\x0b", b"\x1b[31m"])
         return self.numbers.choice([
-            b"GET /" + odd + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nx" + odd + b": y\r\n\r\n",
-            b"GET / HTTP/1.1\r\nHost: x\r\nx: y" + odd + b"z\r\n\r\n", b"G" + odd + b"T / HTTP/1.1\r\nHost: x\r\n\r\n",
-            b"GET / HTTP/1.1" + odd + b"\r\nHost: x\r\n\r\n", b"GET / HTTP/9.9\r\nHost: x\r\n\r\n", b"GET /\r\n\r\n", odd * 100,
-            b"GET / HTTP/1.1\nHost: x\n\n", b"GET / HTTP/1.1\r\nHost: x\r\n folded: y\r\n\r\n", b"GET  / HTTP/1.1\r\n\r\n",
+            b"GET /" + odd + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nx" + odd + b": y\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nx: y" + odd + b"z\r\n\r\n", b"G" + odd + b"T / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+            b"GET / HTTP/1.1" + odd + b"\r\nHost: 127.0.0.1\r\n\r\n", b"GET / HTTP/9.9\r\nHost: 127.0.0.1\r\n\r\n", b"GET /\r\n\r\n", odd * 100,
+            b"GET / HTTP/1.1\nHost: 127.0.0.1\n\n", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n folded: y\r\n\r\n", b"GET  / HTTP/1.1\r\n\r\n",
             b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + self.rubbish(), b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
             request("PUT", "/odd/h", [("x-amz-meta-a", b"x" + odd)], b"x"),
             request("POST", "/", [("X-Amz-Target", b"SageMaker." + odd)]),

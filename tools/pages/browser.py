@@ -7,6 +7,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
+REBOUND = "evil.example"
 DESKTOP, WIDE, PHONE = (1280, 900), (1440, 900), (360, 740)
 
 
@@ -16,6 +17,8 @@ class Browser:
         options.binary_location = chromium
         for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", "--disable-extensions"):
             options.add_argument(argument)
+        # A name that leads to this machine, as one does whose owner points it here (DNS rebinding).
+        options.add_argument(f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1")
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         options.set_capability("unhandledPromptBehavior", "ignore")
         self.driver = webdriver.Chrome(options=options, service=Service(chromedriver))

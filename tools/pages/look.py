@@ -9,6 +9,7 @@ import time
 import checks
 import live_checks
 import material
+import other_sites
 import site_checks
 from browser import DESKTOP, PHONE, Browser
 
@@ -32,6 +33,7 @@ def main():
             failures = 0 if options.only_site else look(browser, folder)
             if options.sample_server:
                 failures += site_checks.look(browser, options.sample_server, folder, options.pictures)
+            failures += other_sites.look(browser, options.imrec, folder)
             if options.jobs_python:
                 failures += live_checks.look(browser, options.imrec, options.jobs_python, folder, options.pictures)
         finally:

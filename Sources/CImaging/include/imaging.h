@@ -13,7 +13,10 @@ typedef enum img_code {
   img_ok = 0,
   img_truncated,     // the file ends before the picture does
   img_damaged,       // the data contradict themselves
+  img_doubtful,      // every pixel could be made, but a sound file does not look so; never an error
   img_unsupported,   // `words` names the kind, with its article
+  img_excessive,     // more work than any real picture needs
+  img_timed_out,
   img_too_wide,      // sides over the codec's own limit; the header holds them
   img_no_memory,
   img_cannot_encode,
@@ -61,17 +64,27 @@ typedef enum img_route {
   img_own_route,      // fails as `img_unsupported` where libjpeg would be needed
 } img_route;
 
-// `pixels`: rows of `window->width * channels` bytes, equal to that part of the whole picture, or the turned
-// picture. `orientation`: 1...8 as EXIF numbers them; other than 1 only with the whole picture. `channels`:
-// 1 or 3. Once for each reader.
-img_code img_read_jpeg(img_reader *reader, const img_window *window, uint32_t channels, int orientation,
-                       bool keep_damaged, img_route route, const k_set *kernels, uint8_t *pixels,
-                       img_error *error);
+typedef struct img_request {
+  uint32_t channels;          // of the pixels: 1 or 3; of a PNG 4, too
+  uint32_t bytes_per_sample;  // 2 only of a 16-bit PNG, in machine order
+  // 1...8 as EXIF numbers them; other than 1 only with the whole picture, and 1 or 3 channels of one byte.
+  int orientation;
+  bool keep_damaged;          // damage that leaves a picture is told in `doubt`, and is no error
+  img_route route;
+  const k_set *kernels;
+  uint64_t most_scan_blocks;  // of a JPEG, over all its scans
+  int64_t deadline;           // nanoseconds of CLOCK_MONOTONIC, after which the picture is given up; 0: none
+} img_request;
 
-// The whole picture. `channels`: 1, 3 or 4; `bytes_per_sample`: 2 only of a 16-bit file, in machine order.
-// `orientation`: other than 1 only with 1 or 3 channels of one byte.
-img_code img_read_png(img_reader *reader, uint32_t channels, uint32_t bytes_per_sample, int orientation,
-                      uint8_t *pixels, img_error *error);
+// Both read the whole file, up to the end of the picture. Once for each reader.
+// `pixels`: rows of `window->width * channels` bytes, equal to that part of the whole picture, or the turned
+// picture. NULL: none are made, but the same doubts and errors come out.
+// `doubt`: code `img_ok`, or what a sound file does not have: `img_doubtful`, or damage that was kept.
+img_code img_read_jpeg(img_reader *reader, const img_window *window, const img_request *request,
+                       uint8_t *_Nullable pixels, img_error *doubt, img_error *error);
+// The whole picture.
+img_code img_read_png(img_reader *reader, const img_request *request, uint8_t *_Nullable pixels, img_error *doubt,
+                      img_error *error);
 
 // The checksum of PNG's chunks.
 uint32_t img_crc32(const uint8_t *bytes, size_t count);

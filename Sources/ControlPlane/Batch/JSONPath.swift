@@ -1,20 +1,23 @@
 /// Why a text is no JSONPath that transform jobs know.
-struct JSONPathError: Error, Hashable, Sendable, CustomStringConvertible {
-  let description: String
+package struct JSONPathError: Error, Hashable, Sendable, CustomStringConvertible {
+  package let description: String
+
+  package init(description: String) { self.description = description }
 }
 
 /// The part of JSONPath that SageMaker's filters have: `$`, `.name`, `['name', 'other']`, `[0, 2]`, `[-1]`, `[1:3]`, `*`.
-struct JSONPath: Hashable, Sendable {
-  enum Step: Hashable, Sendable {
+package struct JSONPath: Hashable, Sendable {
+  package enum Step: Hashable, Sendable {
     case names([String])
     case indices([Int])
     case slice(Int?, Int?)
     case all
   }
-  let steps: [Step]
+  package let steps: [Step]
 
-  init(_ text: String) throws(JSONPathError) {
-    var rest = text[...]
+  package init(_ text: String) throws(JSONPathError) {
+    // A mark that joins the character before it is a character of a name here.
+    var rest = text[...].unicodeScalars
     guard rest.popFirst() == "$" else { throw JSONPathError(description: "a JSONPath begins with $") }
     var steps: [Step] = []
     while let first = rest.popFirst() {
@@ -22,11 +25,14 @@ struct JSONPath: Hashable, Sendable {
       case ".":
         let name = rest.prefix { $0 != "." && $0 != "[" }
         guard !name.isEmpty else { throw JSONPathError(description: "a name is expected after a dot") }
-        rest = rest.dropFirst(name.count)
-        steps.append(name == "*" ? .all : .names([String(name)]))
+        rest = rest[name.endIndex...]
+        steps.append(String(name) == "*" ? .all : .names([String(name)]))
       case "[":
-        guard let end = Self.end(of: rest) else { throw JSONPathError(description: "a ] is missing") }
-        steps.append(try Self.step(rest[..<end]))
+        let inside = Substring(rest)
+        guard let end = Self.end(of: inside) else {
+          throw JSONPathError(description: "a ] is missing")
+        }
+        steps.append(try Self.step(inside[..<end]))
         rest = rest[rest.index(after: end)...]
       default: throw JSONPathError(description: "a dot or a [ is expected instead of \(first)")
       }
@@ -37,24 +43,17 @@ struct JSONPath: Hashable, Sendable {
   /// The bracket that is not in quotes.
   private static func end(of text: Substring) -> Substring.Index? {
     var isQuoted = false
-    for index in text.indices {
-      if text[index] == "'" { isQuoted.toggle() }
-      if text[index] == "]" && !isQuoted { return index }
+    for index in text.unicodeScalars.indices {
+      if text.unicodeScalars[index] == "'" { isQuoted.toggle() }
+      if text.unicodeScalars[index] == "]" && !isQuoted { return index }
     }
     return nil
   }
 
   private static func step(_ text: Substring) throws(JSONPathError) -> Step {
+    if let names = try names(text) { return .names(names) }
     let text = text.filter { $0 != " " }
     if text == "*" { return .all }
-    if text.hasPrefix("'") {
-      let names = text.split(separator: ",").map { $0.dropFirst().dropLast() }
-      guard text.split(separator: ",").allSatisfy({ $0.count > 2 && $0.hasPrefix("'") && $0.hasSuffix("'") })
-      else {
-        throw JSONPathError(description: "names in quotes are expected, such as ['a','b']")
-      }
-      return .names(names.map(String.init))
-    }
     if text.contains(":") {
       let parts = text.split(separator: ":", omittingEmptySubsequences: false)
       let bounds = parts.map { Int($0) }
@@ -70,10 +69,26 @@ struct JSONPath: Hashable, Sendable {
     return .indices(indices.compactMap(\.self))
   }
 
+  /// Names in quotes with commas between them, each as it stands; nil where no quote begins the text.
+  private static func names(_ text: Substring) throws(JSONPathError) -> [String]? {
+    var rest = text.unicodeScalars.drop { $0 == " " }
+    guard rest.first == "'" else { return nil }
+    var names: [String] = []
+    while rest.popFirst() == "'", let end = rest.firstIndex(of: "'"), end != rest.startIndex {
+      names.append(String(rest[..<end]))
+      rest = rest[rest.index(after: end)...]
+      rest = rest.drop { $0 == " " }
+      if rest.isEmpty { return names }
+      guard rest.popFirst() == "," else { break }
+      rest = rest.drop { $0 == " " }
+    }
+    throw JSONPathError(description: "names in quotes are expected, such as ['a','b']")
+  }
+
   /// What it selects: one value for a path to one, else a list.
   ///
   /// - Throws: for an index that is out of range and a name that is not there.
-  func select(from value: JSON) throws(JSONPathError) -> JSON {
+  package func select(from value: JSON) throws(JSONPathError) -> JSON {
     var found = [value]
     var isOne = true
     for step in steps {

@@ -2,7 +2,7 @@ import Files
 import Records
 
 /// SplitType: how an object is cut into records.
-enum RecordSplit: String, Sendable {
+package enum RecordSplit: String, Sendable {
   case none = "None"
   case line = "Line"
   case recordIO = "RecordIO"
@@ -35,7 +35,7 @@ struct BatchFault: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 /// The records of one file, one after the other; of a large file only one is in memory.
-struct RecordSplitter: ~Copyable {
+package struct RecordSplitter: ~Copyable {
   private enum Kind { case none, line, tfRecord }
   private let kind: Kind
   private let file: InputFile
@@ -48,10 +48,15 @@ struct RecordSplitter: ~Copyable {
   /// Read, and too much for the payload before.
   private var held: [UInt8]?
 
-  private static let blockByteCount = 1 << 16
+  private let blockByteCount: Int
 
-  /// - Parameter limit: bytes of a record.
-  init(_ path: String, _ split: RecordSplit, limit: Int) throws {
+  /// - Parameters:
+  ///   - limit: bytes of a record.
+  ///   - blockByteCount: lines are read in blocks of so many bytes.
+  package init(_ path: String, _ split: RecordSplit, limit: Int, blockByteCount: Int = 1 << 16)
+    throws
+  {
+    self.blockByteCount = blockByteCount
     let reader = try Self.reader(path, split)
     file = try InputFile(path)
     recordIO = reader
@@ -73,7 +78,7 @@ struct RecordSplitter: ~Copyable {
   /// The next records that make a payload; empty after the last one.
   ///
   /// - Parameter byteCount: of the payload, the records' frames included. One record alone may have more.
-  mutating func next(atMost count: Int, byteCount: Int) throws -> [[UInt8]] {
+  package mutating func next(atMost count: Int, byteCount: Int) throws -> [[UInt8]] {
     var records: [[UInt8]] = []
     var left = byteCount
     while records.count < count {
@@ -91,7 +96,7 @@ struct RecordSplitter: ~Copyable {
     return records
   }
 
-  mutating func next() throws -> [UInt8]? {
+  package mutating func next() throws -> [UInt8]? {
     if recordIO != nil {
       guard let record = try recordIO?.next() else { return nil }
       let content = Self.content(of: record)
@@ -124,6 +129,13 @@ struct RecordSplitter: ~Copyable {
     }
   }
 
+  private func checkLine(_ byteCount: Int, atMost most: Int) throws(BatchFault) {
+    guard byteCount <= most else {
+      throw BatchFault(
+        description: "a line has more bytes than MaxPayloadInMB allows (\(limit) bytes)")
+    }
+  }
+
   private func read(_ byteCount: Int, at offset: Int) throws -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: byteCount)
     var count = 0
@@ -144,8 +156,11 @@ struct RecordSplitter: ~Copyable {
     var hasLine = false
     while true {
       if taken == block.count {
-        let count = min(Self.blockByteCount, file.byteCount - offset)
-        guard count > 0 else { return hasLine && !line.isEmpty ? line : nil }
+        let count = min(blockByteCount, file.byteCount - offset)
+        guard count > 0 else {
+          try checkLine(line.count, atMost: limit)
+          return hasLine && !line.isEmpty ? line : nil
+        }
         block = try read(count, at: offset)
         offset += count
         taken = 0
@@ -154,12 +169,11 @@ struct RecordSplitter: ~Copyable {
       let rest = block[taken...]
       let end = rest.firstIndex(of: UInt8(ascii: "\n"))
       line += rest[..<(end ?? rest.endIndex)]
-      try check(line.count)
       taken = end.map { $0 + 1 } ?? block.count
-      if end != nil {
-        if line.last == UInt8(ascii: "\r") { line.removeLast() }
-        if !line.isEmpty { return line }
-      }
+      if end != nil, line.last == UInt8(ascii: "\r") { line.removeLast() }
+      // A carriage return may come to be of the line's end.
+      try checkLine(line.count, atMost: end == nil ? limit + 1 : limit)
+      if end != nil, !line.isEmpty { return line }
     }
   }
 
@@ -168,7 +182,7 @@ struct RecordSplitter: ~Copyable {
     guard offset < file.byteCount else { return nil }
     let head = try read(12, at: offset)
     let length = head.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-    guard let byteCount = Int(exactly: length), byteCount <= file.byteCount - offset - 12 else {
+    guard let byteCount = Int(exactly: length), byteCount <= file.byteCount - offset - 16 else {
       throw BatchFault(
         description: "the record at byte \(offset) says it has \(length) bytes, more than are left")
     }

@@ -6,6 +6,10 @@ extension SageMakerAPI {
     guard (primary == nil) != (several?.isEmpty ?? true) else {
       throw .invalid("You must specify exactly one of PrimaryContainer and Containers.")
     }
+    guard several.map({ $0.count == 1 }) ?? true else {
+      throw .invalid(
+        "A model of several Containers, of which each works on what the one before answers, is not run here.")
+    }
     for container in several ?? [primary ?? [:]] {
       guard container["Image"] != nil || container["ModelPackageName"] != nil else {
         throw .invalid("Each container needs an Image (any text) or a ModelPackageName.")

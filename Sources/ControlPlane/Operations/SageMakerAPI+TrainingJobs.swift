@@ -1,4 +1,6 @@
 import Files
+import Training
+import Tuning
 
 extension SageMakerAPI {
   func createTrainingJob(_ call: Call) async throws(ControlPlaneError) -> JSON {
@@ -41,7 +43,8 @@ extension SageMakerAPI {
     let found: [ObjectPlace]
     do { found = try await objects.list(place, most: 1) } catch {
       // A store that does not answer now is the job's affair, which tries later.
-      return
+      guard saysMissing(error) else { return }
+      found = []
     }
     if found.isEmpty {
       throw .invalid(
@@ -115,10 +118,21 @@ enum TrainingRules {
       request["ResourceConfig"]?["InstanceType"] != nil || request["ResourceConfig"]?["InstanceGroups"] != nil
     else { throw .invalid("You must specify InstanceType or InstanceGroups in ResourceConfig.") }
     try checkChannels(of: request)
+    try checkMetrics(of: request)
     try check(
       request["StoppingCondition"] ?? [:], isSpot: request["EnableManagedSpotTraining"]?.isTrue ?? false)
     _ = try ObjectPlace(request["OutputDataConfig"]?["S3OutputPath"]?.text ?? "")
     if let uri = request["CheckpointConfig"]?["S3Uri"]?.text { _ = try ObjectPlace(uri) }
+  }
+
+  private static func checkMetrics(of request: JSON) throws(ControlPlaneError) {
+    var names: Set<ByteName> = []
+    for definition in TrainingMetrics.definitions(of: request) {
+      do throws(TuningError) { _ = try definition.read() } catch { throw .invalid("\(error)") }
+      guard names.insert(ByteName(definition.name)).inserted else {
+        throw .invalid("MetricDefinitions has '\(definition.name)' twice; each metric has one Regex.")
+      }
+    }
   }
 
   /// - Parameter request: of a training job, or a definition of a tuning job.
@@ -143,8 +157,14 @@ enum TrainingRules {
     _ = try ObjectPlace(source["S3Uri"]?.text ?? "")
     switch source["S3DataType"]?.text {
     case "AugmentedManifestFile":
-      guard !(source["AttributeNames"]?.list ?? []).isEmpty else {
+      let names = (source["AttributeNames"]?.list ?? []).compactMap(\.text)
+      guard !names.isEmpty else {
         throw .invalid("The channel \(name) is an AugmentedManifestFile; AttributeNames must be given.")
+      }
+      do throws(TrainingError) {
+        _ = try ManifestOptions(attributeNames: names, contentType: channel["ContentType"]?.text ?? "")
+      } catch {
+        throw .invalid("The channel \(name): \(error).")
       }
       let mode = channel["InputMode"]?.text ?? algorithm["TrainingInputMode"]?.text
       guard mode != "FastFile" else {

@@ -1,4 +1,6 @@
+import Files
 import GRDB
+import Glibc
 
 /// All that the control plane knows, in one SQLite file: it stands when the program is killed at any moment.
 ///
@@ -24,9 +26,26 @@ public final class Store: Sendable {
     var configuration = Configuration()
     configuration.busyMode = .callback { _ in patience.waits() }
     configuration.label = "control-plane"
-    pool = try DatabasePool(path: path, configuration: configuration)
+    pool = try Self.open(path, configuration)
     self.now = now
     try Self.migrator.migrate(pool)
+  }
+
+  /// - Throws: where the file cannot be opened, `FileError` with the reason, which SQLite does not tell.
+  private static func open(_ path: String, _ configuration: Configuration) throws -> DatabasePool {
+    do {
+      return try DatabasePool(path: path, configuration: configuration)
+    } catch let error as DatabaseError where error.resultCode == .SQLITE_CANTOPEN {
+      throw FileError(.system(call: "open", code: isOutOfFiles() ? EMFILE : EACCES), path: path)
+    }
+  }
+
+  /// Whether the process may not open as many files as the database and its journals are.
+  private static func isOutOfFiles() -> Bool {
+    let files = (0..<8).map { _ in unsafe Glibc.open("/dev/null", O_RDONLY | O_CLOEXEC) }
+    let code = errno
+    for file in files where file >= 0 { close(file) }
+    return files.contains { $0 < 0 } && (code == EMFILE || code == ENFILE)
   }
 
   private static var migrator: DatabaseMigrator {
@@ -259,6 +278,9 @@ public final class Store: Sendable {
       switch error.resultCode {
       case .SQLITE_BUSY, .SQLITE_LOCKED:
         return ControlPlaneError(.unavailable, "another program keeps the store locked; try again")
+      case .SQLITE_CANTOPEN where isOutOfFiles():
+        return ControlPlaneError(
+          .unavailable, "the server may open no more files (ulimit -n); try again when it has less to do")
       case .SQLITE_FULL: return ControlPlaneError(.unavailable, "the disk under the store is full")
       default:
         return ControlPlaneError(.internalFailure, "the store: \(error.message ?? "\(error.resultCode)")")

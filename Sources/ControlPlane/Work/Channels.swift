@@ -2,41 +2,65 @@ import Files
 import Foundation
 
 /// Brings objects to where a job's process reads them.
-struct Channels {
+package struct Channels {
   let objects: any ObjectAccess
 
   /// What the caller has to mend.
-  struct Fault: Error, CustomStringConvertible {
-    let description: String
+  package struct Fault: Error, CustomStringConvertible {
+    package let description: String
   }
 
   /// One object, and its path below a folder.
-  struct Item: Sendable {
-    let object: ObjectPlace
-    let path: String
+  package struct Item: Sendable {
+    package let object: ObjectPlace
+    package let path: String
   }
 
   /// The objects of a prefix. Paths are the keys after the prefix, or, where it ends within a name, after its last `/`.
   func items(prefix uri: String) async throws -> [Item] {
     let place = try ObjectPlace(uri)
-    let found = try await objects.list(place, most: nil).filter { !$0.key.hasSuffix("/") }
+    let found = try await listed(place).filter { !$0.isFolder }
     guard !found.isEmpty else { throw Fault(description: "No S3 objects found under S3 URL \"\(uri)\"") }
-    let base = place.key.isEmpty || place.key.hasSuffix("/") ? place.key : place.key + "/"
-    let isFolder = found.allSatisfy { $0.key.hasPrefix(base) }
-    let start = isFolder ? base : Self.folder(of: place.key)
-    return try found.map { Item(object: $0, path: try Self.safe(String($0.key.dropFirst(start.count)))) }
+    let base = place.key.isEmpty || place.isFolder ? place.key : place.key + "/"
+    let isFolder = found.allSatisfy { $0.key.hasBytePrefix(base) }
+    let start = isFolder ? base.utf8.count : place.nameStart
+    return try found.map { Item(object: $0, path: try Self.safe($0.key(after: start))) }
+  }
+
+  /// No object where there is no bucket.
+  private func listed(_ place: ObjectPlace) async throws -> [ObjectPlace] {
+    do { return try await objects.list(place, most: nil) } catch let error where saysMissing(error) {
+      return []
+    }
+  }
+
+  /// - Parameter namer: what names the object.
+  func download(_ object: ObjectPlace, to path: String, namedBy namer: String) async throws {
+    if try await !isThere(object, downloading: path) {
+      throw Fault(description: "there is no object \(object), which \(namer) names")
+    }
+  }
+
+  // Apart from the function that throws: swiftc 6.3.1 crashes in its optimiser where an async one catches and throws anew.
+  private func isThere(_ object: ObjectPlace, downloading path: String) async throws -> Bool {
+    do {
+      try await objects.download(object, to: path)
+      return true
+    } catch let error where saysMissing(error) {
+      return false
+    }
   }
 
   /// The objects that a manifest names: `[{"prefix": "s3://bucket/prefix"}, "relative/path", ...]`.
   func items(manifest uri: String, in scratch: String) async throws -> [Item] {
     let path = join(scratch, "manifest.json")
-    try await objects.download(try ObjectPlace(uri), to: path)
+    try await download(try ObjectPlace(uri), to: path, namedBy: "the channel")
     return try Self.items(manifest: uri, at: path)
   }
 
   // Apart from the async function: swiftc 6.3.1 crashes in its optimiser where one of those catches and throws anew.
   @inline(never)
-  private static func items(manifest uri: String, at path: String) throws -> [Item] {
+  package static func items(manifest uri: String, at path: String) throws -> [Item] {
     let bytes = try readFile(path, limit: 256 << 20).bytes
     let elements: [JSON]
     do { elements = try JSON(reading: bytes).list ?? [] } catch {
@@ -63,7 +87,7 @@ struct Channels {
       try Task.checkCancellation()
       let path = join(folder, item.path)
       try makeFolder(folderName(path))
-      try await objects.download(item.object, to: isGzip ? packed : path)
+      try await download(item.object, to: isGzip ? packed : path, namedBy: "the channel")
       if isGzip { try Self.unpack(packed, to: path, of: item.object) }
     }
     if isGzip { try? FileManager.default.removeItem(atPath: packed) }
@@ -80,12 +104,12 @@ struct Channels {
   ///
   /// - Throws: where two would have the same one.
   static func unpackedNames(_ items: [Item]) throws(Fault) -> [Item] {
-    var taken: Set<String> = []
+    var taken: Set<ByteName> = []
     var named: [Item] = []
     for item in items {
-      let isNamed = item.path.hasSuffix(".gz") && baseName(item.path) != ".gz"
-      let path = isNamed ? String(item.path.dropLast(3)) : item.path
-      guard taken.insert(path).inserted else {
+      let isNamed = item.path.hasByteSuffix(".gz") && baseName(item.path) != ".gz"
+      let path = isNamed ? String(decoding: item.path.utf8.dropLast(3), as: UTF8.self) : item.path
+      guard taken.insert(ByteName(path)).inserted else {
         throw Fault(description: "\(item.object) and another object are both \(path) when they are unpacked")
       }
       named.append(Item(object: item.object, path: path))
@@ -97,7 +121,7 @@ struct Channels {
   func download(augmentedManifest uri: String, attributes: [String], to folder: String) async throws {
     try makeFolder(join(folder, "objects"))
     let path = join(folder, "manifest")
-    try await objects.download(try ObjectPlace(uri), to: path)
+    try await download(try ObjectPlace(uri), to: path, namedBy: "the channel")
     let text = String(decoding: try readFile(path, limit: 1 << 30).bytes, as: UTF8.self)
     try? FileManager.default.removeItem(atPath: path)
     var lines = ""
@@ -112,27 +136,31 @@ struct Channels {
           throw Fault(description: "\(uri): line \(index + 1) has no attribute \(name)")
         }
         members[name] = value
-        guard name.hasSuffix("-ref"), let reference = value.text else { continue }
-        let object = try ObjectPlace(reference)
-        let image = join(folder, "objects/\(index)-\(try Self.safe(baseName(object.key)))")
-        try await objects.download(object, to: image)
-        // The trainer takes the image from "source-ref".
-        members[name] = nil
-        members["source-ref"] = .string(image)
       }
+      // The first is the image's.
+      guard let name = attributes.first, let reference = members[name]?.text else {
+        throw Fault(
+          description:
+            "\(uri): line \(index + 1): \(attributes.first ?? "the image") is no text such as s3://bucket/key"
+        )
+      }
+      let object = try ObjectPlace(reference)
+      let image = join(folder, "objects/\(index)-\(try Self.safe(baseName(object.key)))")
+      try await download(object, to: image, namedBy: "line \(index + 1) of \(uri)")
+      members[name] = .string(image)
       lines += members.encoded + "\n"
     }
     try writeFile(join(folder, "data.manifest"), lines)
   }
 
-  private static func folder(of key: String) -> String {
-    key.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(key[...$0]) } ?? ""
-  }
-
   /// - Throws: for a key that names no file below a folder.
   static func safe(_ path: String) throws(Fault) -> String {
-    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-    guard parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." }), !path.utf8.contains(0) else {
+    // By bytes, as the file system has it: Swift takes a slash with a mark behind it for another character.
+    let parts = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+    let isSafe = parts.allSatisfy { part in
+      !part.isEmpty && !part.elementsEqual(".".utf8) && !part.elementsEqual("..".utf8)
+    }
+    guard isSafe, !path.utf8.contains(0) else {
       throw Fault(description: "the key '\(path)' cannot be the name of a file")
     }
     return path

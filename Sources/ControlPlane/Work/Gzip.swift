@@ -2,8 +2,8 @@ import CZlib
 import Files
 
 /// Why a file is no whole gzip file, in a sentence.
-struct GzipFault: Error, Hashable, Sendable, CustomStringConvertible {
-  let description: String
+package struct GzipFault: Error, Hashable, Sendable, CustomStringConvertible {
+  package let description: String
 }
 
 /// Unpacks a gzip file, also one of several parts, and checks the checksum and the length of each.
@@ -11,7 +11,7 @@ struct GzipFault: Error, Hashable, Sendable, CustomStringConvertible {
 /// - Throws: `GzipFault` for what is damaged, cut short, or no gzip; `FileError`; `CancellationError`. The target then is
 ///   what it was.
 /// - Complexity: O(bytes) of time; a few hundred KB of memory.
-func unpackGzip(_ path: String, to target: String) throws {
+package func unpackGzip(_ path: String, to target: String) throws {
   let file = try InputFile(path)
   guard file.byteCount > 0 else { throw GzipFault(description: "it is empty") }
   var output = try StagedFile(target)

@@ -75,10 +75,7 @@ extension JobEngine {
   }
 
   private func hasCheckpoint(_ work: Work) -> Bool {
-    let folder = join(self.folder(of: work), "opt-ml/checkpoints")
-    return ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).contains {
-      !$0.hasSuffix(".partial")
-    }
+    !Self.files(in: join(folder(of: work), "opt-ml/checkpoints")).isEmpty
   }
 
   // MARK: Ends

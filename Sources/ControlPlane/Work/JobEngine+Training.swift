@@ -68,11 +68,13 @@ extension JobEngine {
     try await layOutData(of: job, at: join(container, "input/data"))
     var described: [String: JSON] = [:]
     for channel in job.request["InputDataConfig"]?.list ?? [] {
-      described[channel["ChannelName"]?.text ?? ""] = [
+      var description: JSON = [
         "TrainingInputMode": "File", "S3DistributionType": "FullyReplicated",
         "RecordWrapperType": channel["RecordWrapperType"] ?? "None",
         "ContentType": channel["ContentType"] ?? "",
       ]
+      description["AttributeNames"] = channel["DataSource"]?["S3DataSource"]?["AttributeNames"]
+      described[channel["ChannelName"]?.text ?? ""] = description
     }
     try writeFile(join(config, "inputdataconfig.json"), JSON.object(described).encoded)
     try await fetchCheckpoint(of: job, to: join(container, "checkpoints"))
@@ -137,22 +139,20 @@ extension JobEngine {
   private func finish(
     _ work: Work, _ job: Resource, _ container: String, _ ending: Ending
   ) async throws {
-    let metrics = TrainingMetrics(
-      container: container, job: job, logPath: join(folder(of: work), "log"), now: now())
+    let (log, time) = (join(folder(of: work), "log"), now())
+    let metrics = try await onThread {
+      TrainingMetrics(container: container, job: job, logPath: log, now: time)
+    }
     let isCutShort = ending.cause != .itself
     var reason: String?
     if !ending.isSuccess, !isCutShort {
-      reason = failure(of: ending, container, log: join(folder(of: work), "log"))
+      reason = failure(of: ending, container, log: log)
     }
     var artifact: ObjectPlace?
     if reason == nil {
       try await step(work, "Uploading", "Uploading generated training model")
-      do { artifact = try await upload(job, container, folder: folder(of: work)) } catch let error
-        as Channels.Fault
-      {
-        reason = "ClientError: \(error)"
-      } catch {
-        reason = "InternalServerError: the model could not be uploaded: \(error)"
+      do { artifact = try await upload(job, container, folder: folder(of: work)) } catch {
+        reason = failureReason(error, "the model could not be uploaded: ")
       }
     }
     await uploadCheckpoint(of: job, from: join(container, "checkpoints"))
@@ -226,12 +226,13 @@ extension JobEngine {
     }
   }
 
-  /// Whole files, sorted.
+  /// Whole files, sorted; no locks, which a killed process leaves behind, and no litter.
   static func files(in folder: String) -> [String] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    return names.sorted().filter { !$0.hasSuffix(".partial") }.map { join(folder, $0) }.filter {
-      !isFolder($0)
+    return names.filter { !$0.hasByteSuffix(".partial") && !$0.hasBytePrefix(".") }.sorted {
+      precedes($0, $1)
     }
+    .map { join(folder, $0) }.filter { !isFolder($0) }
   }
 }
 

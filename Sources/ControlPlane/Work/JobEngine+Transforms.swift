@@ -54,11 +54,11 @@ extension JobEngine {
     let channels = Channels(objects: objects)
     let place = try ObjectPlace(uri)
     var model = join(folder, "model.tar.gz")
-    if place.key.hasSuffix("/") {
+    if place.isFolder {
       model = join(folder, "model")
       try await channels.download(try await channels.items(prefix: uri), to: model)
     } else {
-      try await objects.download(place, to: model)
+      try await channels.download(place, to: model, namedBy: "the ModelDataUrl")
     }
     let source = job.request["TransformInput"]?["DataSource"]?["S3DataSource"] ?? [:]
     let from = source["S3Uri"]?.text ?? ""
@@ -78,9 +78,8 @@ extension JobEngine {
   private func relative(to uri: String, _ channels: Channels) async throws -> [Channels.Item] {
     let place = try ObjectPlace(uri)
     let items = try await channels.items(prefix: uri)
-    let start = place.key.utf8.lastIndex(of: UInt8(ascii: "/")).map { place.key[...$0].count } ?? 0
     return try items.map { item in
-      Channels.Item(object: item.object, path: try Channels.safe(String(item.object.key.dropFirst(start))))
+      Channels.Item(object: item.object, path: try Channels.safe(item.object.key(after: place.nameStart)))
     }
   }
 
@@ -101,11 +100,12 @@ extension JobEngine {
       let place = try ObjectPlace(job.request["TransformOutput"]?["S3OutputPath"]?.text ?? "")
       let names = FileManager.default.enumerator(atPath: output)?.compactMap { $0 as? String } ?? []
       do {
-        for name in names.sorted() where name.hasSuffix(".out") && !isFolder(join(output, name)) {
+        for name in names.sorted(by: { precedes($0, $1) })
+        where name.hasByteSuffix(".out") && !isFolder(join(output, name)) {
           try await objects.upload(join(output, name), to: place.appending(name))
         }
       } catch {
-        reason = "InternalServerError: the outputs could not be uploaded: \(error)"
+        reason = failureReason(error, "the outputs could not be uploaded: ")
       }
     }
     removeInputs(of: work)

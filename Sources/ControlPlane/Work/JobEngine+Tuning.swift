@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import Jobs
+import Training
 import Tuning
 
 /// Tuning jobs: the search runs here, each of its trainings is a training job like any other.
@@ -88,7 +89,7 @@ private struct TuningTrainings: JobRunner {
     let reached = await value.value
     // Not cancelled with this task: where the service ends the job has not failed, and is begun again with the next start.
     let ended = try await Task {
-      if let reached { try await engine.store.record(.trainingJob, order.name) { $0.objective = reached } }
+      if let reached { try await keep(reached, of: order.name) }
       return try await engine.store.find(.trainingJob, order.name)
     }.value
     guard let job = ended else { return .failed("the training job was deleted") }
@@ -99,6 +100,22 @@ private struct TuningTrainings: JobRunner {
     }
   }
 
+  /// The job's list of metrics has the same figure as its objective.
+  private func keep(_ reached: Double, of name: String) async throws {
+    let (metric, time) = (metric, engine.now())
+    try await engine.store.record(.trainingJob, name) { job in
+      job.objective = reached
+      guard reached.isFinite, let list = job.state["FinalMetricDataList"]?.list else { return }
+      job.state["FinalMetricDataList"] = .list(
+        TrainingMetrics.setting(metric, to: reached, in: list, at: time))
+    }
+  }
+
+  private var metric: String {
+    let objective = TuningRules.objective(of: tuning.request, definition: definition["DefinitionName"]?.text)
+    return objective?["MetricName"]?.text ?? ""
+  }
+
   private actor Latest {
     private(set) var value: Double?
 
@@ -107,7 +124,9 @@ private struct TuningTrainings: JobRunner {
 
   /// Makes the training job, or lets one go on that has run before.
   private func prepare(_ order: JobOrder) async throws {
-    let hyperparameters = JSON.object(order.hyperparameters.mapValues { .string($0) })
+    // As SageMaker's tuning jobs have it; by it the trainer knows that the data says how many classes there are.
+    let own = [TrainingContainer.tuningMark: metric]
+    let hyperparameters = JSON.object(order.hyperparameters.merging(own) { $1 }.mapValues { .string($0) })
     let time = engine.now()
     let former = try await engine.store.record(.trainingJob, order.name) { job in
       job.request["HyperParameters"] = hyperparameters

@@ -2,7 +2,6 @@ import Files
 import Foundation
 import Jobs
 import Synchronization
-import Tuning
 
 /// Turns what the store holds into work: jobs are run, endpoints brought into service.
 ///
@@ -100,12 +99,8 @@ final class JobEngine: Sendable {
       // The service ends; the next start goes on, or begins anew.
     } catch let error as ControlPlaneError where error.code == .unavailable && Task.isCancelled {
       // The same.
-    } catch let error as ControlPlaneError where error.code == .validation {
-      await finishFailed(work, "ClientError: \(error.message)")
-    } catch let error where error is Channels.Fault || error is TuningError {
-      await finishFailed(work, "ClientError: \(error)")
     } catch {
-      await finishFailed(work, "InternalServerError: \(error)")
+      await finishFailed(work, failureReason(error))
     }
   }
 

@@ -6,30 +6,29 @@ extension Normalization {
   /// deviations.
   func merge(by exchange: any GradientExchange) {
     let channels = value.channels
-    var own = parts[0]
-    own.reset()
+    let own = Part(channels)
     for part in parts where part.count > 0 {
       for channel in 0..<channels {
-        own.merge(count: part.count, mean: part.first[channel], squares: part.second[channel], at: channel)
+        let (mean, squares) = unsafe (part.first[channel], part.second[channel])
+        own.merge(count: part.count, mean: mean, squares: squares, at: channel)
       }
       own.count += part.count
     }
     var sums = [Double](repeating: 0, count: 2 * channels + 1)
     sums[2 * channels] = own.count
     for channel in 0..<channels where own.count > 0 {
-      let distance = own.first[channel] - Double(movingMean[channel])
+      let distance = unsafe own.first[channel] - Double(movingMean[channel])
       sums[channel] = own.count * distance
-      sums[channels + channel] = own.second[channel] + own.count * distance * distance
+      sums[channels + channel] = unsafe own.second[channel] + own.count * distance * distance
     }
     exchange.sum(&sums)
-    own.count = sums[2 * channels]
-    for channel in 0..<channels {
-      let distance = sums[channel] / own.count
-      own.first[channel] = Double(movingMean[channel]) + distance
-      own.second[channel] = max(0, sums[channels + channel] - distance * sums[channel])
-    }
     begin()
-    parts[0] = own
+    parts[0].count = sums[2 * channels]
+    for channel in 0..<channels {
+      let distance = sums[channel] / parts[0].count
+      unsafe parts[0].first[channel] = Double(movingMean[channel]) + distance
+      unsafe parts[0].second[channel] = max(0, sums[channels + channel] - distance * sums[channel])
+    }
   }
 
   /// For each channel the sums of gradients and of gradients times deviations, of all ranks.
@@ -38,8 +37,8 @@ extension Normalization {
     var sums = [Double](repeating: 0, count: 2 * channels)
     for part in parts {
       for channel in 0..<channels {
-        sums[channel] += part.first[channel]
-        sums[channels + channel] += part.second[channel]
+        sums[channel] += unsafe part.first[channel]
+        sums[channels + channel] += unsafe part.second[channel]
       }
     }
     exchange.sum(&sums)

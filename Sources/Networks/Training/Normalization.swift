@@ -7,7 +7,7 @@ internal import Tensors
 ///
 /// Ioffe & Szegedy, "Batch Normalization", 2015; MXNet's BatchNorm: the variance is the biased one, in the moving
 /// statistics, too.
-// Written between the calls of the workers only, but for `parts`, of which each worker has its own.
+// Written between the calls of the workers only, but for what the parts hold, of which each worker has its own.
 @safe final class Normalization: @unchecked Sendable {
   let prologue: Prologue
   private let norm: BatchNorm?
@@ -20,32 +20,39 @@ internal import Tensors
   private var inverseDeviation: [Double]
   private let mean: FloatBuffer, a: FloatBuffer, b: FloatBuffer, c: FloatBuffer
   /// What each part of the images found.
-  var parts: [Part]
+  let parts: [Part]
 
-  struct Part {
+  /// An object for each worker, so that no two of them change parts of one variable at once.
+  @safe final class Part: @unchecked Sendable {  // used by one worker at a time
     var count = 0.0
-    /// Mean and sum of squared deviations; backward, the sums of gradients and of gradients times deviations.
-    var first: [Double], second: [Double]
+    /// Of each channel mean and sum of squared deviations; backward, the sums of gradients and of gradients times
+    /// deviations.
+    let first: UnsafeMutableBufferPointer<Double>, second: UnsafeMutableBufferPointer<Double>
 
     init(_ channels: Int) {
-      first = Array(repeating: 0, count: channels)
-      second = first
+      unsafe first = .allocate(capacity: channels)
+      unsafe second = .allocate(capacity: channels)
+      unsafe first.initialize(repeating: 0)
+      unsafe second.initialize(repeating: 0)
     }
 
-    mutating func reset() {
+    deinit {
+      unsafe first.deallocate()
+      unsafe second.deallocate()
+    }
+
+    func reset() {
       count = 0
-      for index in first.indices {
-        first[index] = 0
-        second[index] = 0
-      }
+      unsafe first.update(repeating: 0)
+      unsafe second.update(repeating: 0)
     }
 
     /// Chan, Golub & LeVeque 1979: statistics of two sets to those of both.
-    mutating func merge(count other: Double, mean: Double, squares: Double, at channel: Int) {
+    func merge(count other: Double, mean: Double, squares: Double, at channel: Int) {
       let all = count + other
-      let difference = mean - first[channel]
-      first[channel] += difference * other / all
-      second[channel] += squares + difference * difference * count * other / all
+      let difference = unsafe mean - first[channel]
+      unsafe first[channel] += difference * other / all
+      unsafe second[channel] += squares + difference * difference * count * other / all
     }
   }
 
@@ -73,7 +80,7 @@ internal import Tensors
     a = try FloatBuffer(count: room)
     b = try FloatBuffer(count: room)
     c = try FloatBuffer(count: room)
-    self.parts = Array(repeating: Part(room), count: parts)
+    self.parts = (0..<parts).map { _ in Part(room) }
     // A ReLU alone.
     for channel in 0..<room {
       unsafe prologue.scale?.start[channel] = 1
@@ -90,7 +97,7 @@ internal import Tensors
 
   // MARK: - Forward
 
-  func begin() { for index in parts.indices { parts[index].reset() } }
+  func begin() { for part in parts { part.reset() } }
 
   /// Takes an image into the statistics of a part.
   func watch(_ x: UnsafePointer<Float>, part: Int) {
@@ -140,8 +147,8 @@ internal import Tensors
       var all = (count: 0.0, mean: 0.0, squares: 0.0)
       for part in parts where part.count > 0 {
         let next = all.count + part.count
-        let difference = part.first[channel] - all.mean
-        all.squares += part.second[channel] + difference * difference * all.count * part.count / next
+        let difference = unsafe part.first[channel] - all.mean
+        all.squares += unsafe part.second[channel] + difference * difference * all.count * part.count / next
         all.mean += difference * part.count / next
         all.count = next
       }
@@ -201,8 +208,8 @@ internal import Tensors
     let shared = exchange.map(totals(by:))
     let count = Double(images * value.positions)
     for channel in 0..<value.channels {
-      var sum = parts.reduce(0) { $0 + $1.first[channel] }
-      var product = parts.reduce(0) { $0 + $1.second[channel] }
+      var sum = parts.reduce(0) { unsafe $0 + $1.first[channel] }
+      var product = parts.reduce(0) { unsafe $0 + $1.second[channel] }
       let inverse = inverseDeviation[channel]
       unsafe learnt.gradient.start[beta.start + channel] = Float(sum)
       var factor = inverse

@@ -1,3 +1,4 @@
+import Files
 import Scoring
 
 extension ComparisonPage {
@@ -111,7 +112,7 @@ extension ComparisonPage {
   /// Flips of a kind, the most confident in what they now say first.
   static func shown(_ flips: [Flip], _ kind: Flip.Kind) -> ArraySlice<Flip> {
     flips.filter { $0.kind == kind }.sorted {
-      ($1.confidenceB ?? 0, $0.path) < ($0.confidenceB ?? 0, $1.path)
+      ($1.confidenceB ?? 0, ByteName($0.path)) < ($0.confidenceB ?? 0, ByteName($1.path))
     }
     .prefix(flipFigureLimit)
   }

@@ -125,9 +125,11 @@ struct ComparisonPage {
       .init(
         head: "Classes",
         words:
-          sure.isEmpty
-          ? "In no class is the change beyond chance once all classes are accounted for."
-          : "In \(counted(sure.count, "class", "classes")) the change is hardly chance (q below 0.05).",
+          changed.allSatisfy { $0.onlyARight == 0 && $0.onlyBRight == 0 }
+          ? "Each class has the same images right in both runs."
+          : sure.isEmpty
+            ? "In no class is the change beyond chance once all classes are accounted for."
+            : "In \(counted(sure.count, "class", "classes")) the change is hardly chance (q below 0.05).",
         href: "#classes"))
     list.append(
       .init(

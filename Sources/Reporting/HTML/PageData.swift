@@ -1,3 +1,4 @@
+import Files
 import Scoring
 
 /// What the script of the page knows: the classes, the cells of the matrix, and images of each cell, as columns.
@@ -71,7 +72,7 @@ struct PageData {
   }
 
   private func add(_ images: [Int], to json: inout EmbeddedJSON) {
-    var folders: [String: Int] = [:]
+    var folders: [ByteName: Int] = [:]
     var folderNames: [String] = []
     var folderOf: [Int] = []
     var names: [String] = []
@@ -82,10 +83,10 @@ struct PageData {
       let path = prediction.path
       let cut =
         path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path.utf8.index(after: $0) } ?? path.startIndex
-      let folder = clipped(String(path[..<cut]), to: 200)
+      let folder = ByteName(clipped(String(path[..<cut]), to: 200))
       if folders[folder] == nil {
         folders[folder] = folderNames.count
-        folderNames.append(cut == path.startIndex ? "" : folder)
+        folderNames.append(cut == path.startIndex ? "" : folder.text)
       }
       folderOf.append(folders[folder] ?? 0)
       names.append(clipped(String(path[cut...]), to: 120))

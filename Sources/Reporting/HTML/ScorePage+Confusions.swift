@@ -42,11 +42,11 @@ extension ScorePage {
 
   private var pairSentence: String {
     let shares = [20, 50, 200].filter { $0 < score.pairs.count }.map {
-      "the first \($0) explain \(percent(score.pairs[$0 - 1].cumulative, 1))"
+      "the first \($0) have \(percent(score.pairs[$0 - 1].cumulative, 1))"
     }
-    let said = shares.isEmpty ? "all of them are listed" : shares.joined(separator: ", ")
+    let said = shares.isEmpty ? "" : "; of all errors \(shares.joined(separator: ", "))"
     return
-      "\(counted(score.pairCount, "pair")) of classes \(score.pairCount == 1 ? "is" : "are") confused; of all errors \(said)."
+      "\(counted(score.pairCount, "pair")) of classes \(score.pairCount == 1 ? "is" : "are") confused\(said)."
   }
 
   private func rest(_ count: Int, _ limit: Int) -> String? {
@@ -87,12 +87,12 @@ extension ScorePage {
     return chart
   }
 
-  /// How much of all errors the worst pairs explain.
+  /// How much of all errors the most confused pairs have.
   private var pairChart: Chart {
     let pairs = score.pairs
     let most = Double(pairs.count)
     var chart = Chart(
-      id: "pair-curve", title: "Share of all errors explained by the worst pairs",
+      id: "pair-curve", title: "Share of all errors in the most confused pairs",
       description: pairSentence, height: 284)
     var plane = Plane(height: 230)
     plane.x = 0...max(1, most)
@@ -110,7 +110,9 @@ extension ScorePage {
   }
 
   var groups: Section? {
-    guard let grouping = score.groups, grouping.groups.count > 1 else { return nil }
+    guard let grouping = score.groups, grouping.groups.count > 1, grouping.saysMuch(of: score.classes) else {
+      return nil
+    }
     var table = Table(
       "groups-table", "Groups of classes", text: ["Group", "Classes"],
       numbers: ["Images", "Right", "Errors inside", "Errors to other groups"])
@@ -136,7 +138,7 @@ extension ScorePage {
     return Section(
       "groups", "Groups of classes",
       lead:
-        "\(whole(grouping.errorsInside)) errors stay inside a group, \(whole(grouping.errorsAcross)) go to another.\(accuracy ?? "") \(origin)",
+        "\(counted(grouping.errorsInside, "error")) inside a group, \(whole(grouping.errorsAcross)) from one to another.\(accuracy ?? "") \(origin)",
       [Block.table(table), grouping.groups.count <= 40 ? Block.table(groupMatrix(grouping)) : nil])
   }
 

@@ -23,9 +23,11 @@ extension ScorePage {
     let n = score.classes.count
     let share = n > 1 ? Double(score.directedPairCount) / Double(n * (n - 1)) : 0
     let single = score.confusion.count { $0.truth != $0.predicted && $0.count == 1 }
+    let table = "The table of all classes below has the same counts in words."
+    if score.errors == 0 { return "There are no errors. \(table)" }
     return "\(counted(score.errors, "error")) in \(counted(score.directedPairCount, "cell")), "
-      + "\(percent(share, 1)) of those off the diagonal; \(whole(single)) of them hold one image. "
-      + "The table of all classes below has the same counts in words."
+      + "\(percent(share, 1)) of those off the diagonal; \(whole(single)) of them hold\(single == 1 ? "s" : "") one image. "
+      + table
   }
 }
 
@@ -46,18 +48,22 @@ struct MatrixFigure {
     node["matrixID"] = id + "-block"
     node["matrixNote"] = note
     node["legend"] = [
-      legend("errors", "Errors: 1", "\(whole(max(1, picture.mostErrors)))"),
-      legend("right", "Right: 1", "\(whole(max(1, picture.mostRight)))"),
+      legend("errors", "Errors", picture.mostErrors), legend("right", "Right", picture.mostRight),
     ]
     return ["matrix": node]
   }
 
-  private func legend(_ kind: String, _ low: String, _ high: String) -> Node {
+  /// - Parameter most: images in the fullest cell.
+  private func legend(_ kind: String, _ name: String, _ most: Int) -> Node {
+    let words =
+      most == 0
+      ? "none" : most == 1 ? "1 image in a cell" : "1 to \(whole(most)) images in a cell, logarithmic"
     var chart = Chart(
-      id: "\(id)-legend-\(kind)", title: "Colours of the matrix, \(kind)",
-      description: "From \(low) to \(high) images, by the logarithm.", width: 192, height: 12)
+      id: "\(id)-legend-\(kind)", title: "Colours of the matrix, \(kind)", description: "\(name): \(words).",
+      width: 192,
+      height: 12)
     for step in 0..<Ramp.stepCount { chart.rect(Double(step) * 8, 0, 8.2, 12, "\(kind)-\(step)") }
-    return ["legendChart": chart.node, "legendWords": "\(low) to \(high) images in a cell, logarithmic"]
+    return ["legendChart": chart.node, "legendWords": "\(name): \(words)"]
   }
 
   private func chart() throws(Imaging.ImageError) -> Chart {

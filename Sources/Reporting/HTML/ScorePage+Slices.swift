@@ -1,3 +1,4 @@
+import Files
 import Scoring
 
 extension ScorePage {
@@ -5,12 +6,14 @@ extension ScorePage {
     guard !score.slices.isEmpty else { return nil }
     var blocks: [Node?] = []
     var names: [String] = []
-    for slice in score.slices where !names.contains(slice.attribute) { names.append(slice.attribute) }
+    for slice in score.slices where !names.contains(where: { hasSameBytes($0, slice.attribute) }) {
+      names.append(slice.attribute)
+    }
     for (index, name) in names.prefix(60).enumerated() {
       var table = Table(
         "slice-\(index)", "Accuracy by \(clipped(name, to: 80))", text: ["Part"],
         numbers: ["Images", "Right", "Accuracy", "95 % interval"])
-      for slice in score.slices where slice.attribute == name {
+      for slice in score.slices where hasSameBytes(slice.attribute, name) {
         table.add([
           sliceHead(slice), Cell.number(slice.count), Cell.number(slice.correct),
           Cell.percent(slice.top1.value), Cell.interval(slice.top1),

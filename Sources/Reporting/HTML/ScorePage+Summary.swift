@@ -39,7 +39,8 @@ extension ScorePage {
         ("Balanced accuracy", percent(balanced, 1), interval.map { range($0, 1) } ?? "mean recall"))
     }
     if let ece = score.ece, let calibration = score.calibration, let top1 = score.top1 {
-      let way = calibration.confidence > top1.value ? "too sure" : "not sure enough"
+      let gap = calibration.confidence - top1.value
+      let way = abs(gap) < 0.02 ? "right on average" : gap > 0 ? "too sure" : "not sure enough"
       tiles.append(("Calibration error", percent(ece, 1), ece < 0.02 ? "well calibrated" : way))
     }
     tiles.append(("Errors", whole(score.errors), "in \(counted(score.directedPairCount, "cell"))"))
@@ -67,41 +68,45 @@ extension ScorePage {
   var summary: Section {
     var points: [Block.Point] = []
     if let worst = occurring.min(by: { ($0.recall.value, $0.label) < ($1.recall.value, $1.label) }),
-      occurring.count > 1
+      occurring.count > 1, worst.recall.value < 1
     {
+      let alike = occurring.count { $0.recall.value == worst.recall.value }
       points.append(
         .init(
-          head: "Weakest class",
+          head: alike == 1 ? "Weakest class" : "Weakest classes",
           words:
             "\(className(worst.label)): \(percent(worst.recall.value, 1)) of its \(counted(worst.support, "image")) "
-            + "are found (95 % interval \(range(worst.recall, 1))).", href: "#classes"))
+            + "\(worst.support == 1 ? "is" : "are") found (95 % interval \(range(worst.recall, 1)))"
+            + (alike == 1 ? "." : ", as in \(counted(alike - 1, "other class", "other classes"))."),
+          href: "#classes"))
     }
     if let pair = score.pairs.first {
-      let shown = score.pairs.prefix(20)
-      points.append(
-        .init(
-          head: "Most confused",
-          words:
-            "\(className(pair.a)) and \(className(pair.b)): \(counted(pair.count, "error")). The "
-            + "\(shown.count == 1 ? "only pair makes" : "\(shown.count) worst pairs together make") "
-            + "\(percent(shown.last?.cumulative ?? 0, 1)) of all errors.", href: "#pairs"))
+      points.append(.init(head: "Most confused", words: confusedSentence(pair), href: "#pairs"))
     }
-    if let groups = score.groups, score.errors > 0, groups.groups.count > 1 {
+    if let groups = score.groups, groups.groups.count > 1, score.errors > 0,
+      groups.saysMuch(of: score.classes)
+    {
       points.append(
         .init(
           head: "Inside groups",
           words:
-            "\(percent(Double(groups.errorsInside) / Double(score.errors), 1)) of the errors stay among related classes.",
+            "\(percent(Double(groups.errorsInside) / Double(score.errors), 1)) of the errors stay inside \(groups.source == .given ? "the given groups" : "groups of classes that are taken for each other").",
           href: "#groups"))
     }
-    if let calibration = score.calibration, let top1 = score.top1 {
-      let gap = calibration.confidence - top1.value
+    if let calibration = score.calibration, let top1 = score.top1, let verdict = score.confidenceVerdict {
+      let judgement =
+        switch verdict {
+        case .fits: "its confidence can be believed."
+        case .fitsOnAverage: "it is too sure of some images and not sure enough of others."
+        case .tooHigh: "it is too sure of itself."
+        case .tooLow: "it is less sure than it could be."
+        }
       points.append(
         .init(
           head: "Confidence",
           words:
             "The model claims \(percent(calibration.confidence, 1)) on average and is right in "
-            + "\(percent(top1.value, 1)): \(abs(gap) < 0.02 ? "its confidence can be believed." : gap > 0 ? "it is too sure of itself." : "it is less sure than it could be.")",
+            + "\(percent(top1.value, 1)): \(judgement)",
           href: "#confidence"))
     }
     if let issues = score.labelIssues, issues.count > 0 {
@@ -120,7 +125,7 @@ extension ScorePage {
         .init(
           head: "Left out",
           words:
-            "\(whole(lost)) of \(counted(score.images, "image")) could not be scored; \(counted(score.unexpected.count, "output")) belonged to no image.",
+            "\(whole(lost)) of \(counted(score.images, "image")) could not be scored; \(counted(score.unexpected.count, "output")) belong\(score.unexpected.count == 1 ? "s" : "") to no image.",
           href: "#images"))
     }
     if score.hardLabels > 0 {
@@ -132,9 +137,24 @@ extension ScorePage {
           href: "#about"))
     }
     if points.isEmpty {
-      points.append(.init(head: "Nothing stands out.", words: "There are no errors to explain.", href: nil))
+      let words = score.scored == 0 ? "No image was scored." : "There are no errors to explain."
+      points.append(.init(head: "Nothing stands out.", words: words, href: nil))
     }
     return Section("summary", "What stands out", [Block.points(points)])
+  }
+
+  /// The pair of most errors, those that have as many, and what the first 20 have of all errors where there are more.
+  private func confusedSentence(_ pair: SymmetricPair) -> String {
+    let others = score.mostConfusedCount - 1
+    var words = "\(className(pair.a)) and \(className(pair.b)): \(counted(pair.count, "error"))"
+    words += others > 0 ? ", as many as \(counted(others, "other pair"))." : "."
+    guard score.pairCount > 20 else {
+      return words
+        + (score.pairCount == 1
+          ? " No other classes are confused." : " \(score.pairCount) pairs are confused in all.")
+    }
+    return words
+      + " The first 20 of \(whole(score.pairCount)) pairs have \(percent(score.pairs[19].cumulative, 1)) of all errors."
   }
 
   var gates: Section? {

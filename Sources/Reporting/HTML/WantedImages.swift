@@ -1,3 +1,4 @@
+import Files
 import Scoring
 
 /// Which images a page shows, the most wanted first.
@@ -44,7 +45,9 @@ enum WantedImages {
       }
     }
     return zip(pairs, images).map { pair, images in
-      let sorted = images.sorted { ($1.confidence ?? 0, $0.path) < ($0.confidence ?? 0, $1.path) }
+      let sorted = images.sorted {
+        ($1.confidence ?? 0, ByteName($0.path)) < ($0.confidence ?? 0, ByteName($1.path))
+      }
       return (pair, Array(sorted.prefix(imageCount)))
     }
   }

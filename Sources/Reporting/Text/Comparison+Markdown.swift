@@ -12,14 +12,17 @@ extension Comparison {
       top1Difference.map { "## Accuracy \(pointsText($0.value)) points" } ?? "## Nothing to compare")
     writer.addGates(gates, isDrop: true)
     writer.add(
-      "\n\(groupedText(images)) images scored by both runs; \(groupedText(missingInA.count)) not by A, "
+      "\n\(counted(images, "image")) scored by both runs; \(groupedText(missingInA.count)) not by A, "
         + "\(groupedText(missingInB.count)) not by B, \(groupedText(truthConflicts.count)) with different truths."
     )
     addFigures(to: &writer)
+    let verdict =
+      onlyARight == onlyBRight
+      ? "no difference" : mcnemar.exactP < 0.05 ? "**hardly chance**" : "could be chance"
     writer.add(
       "\nBoth right \(groupedText(bothRight)), only A \(groupedText(onlyARight)), only B \(groupedText(onlyBRight)), "
-        + "both wrong \(groupedText(bothWrong)). McNemar's exact test: p \(Self.equation(mcnemar.exactP)), "
-        + "\(mcnemar.exactP < 0.05 ? "**hardly chance**" : "could be chance").")
+        + "both wrong \(groupedText(bothWrong)). McNemar's exact test: p \(Self.equation(mcnemar.exactP)), \(verdict)."
+    )
     addClasses(to: &writer)
     for (kind, title) in [
       (Flip.Kind.broken, "Broken: right in A, wrong in B"), (.fixed, "Fixed: wrong in A, right in B"),

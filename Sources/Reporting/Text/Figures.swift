@@ -64,7 +64,23 @@ extension GateResult {
   }
 }
 
+/// What the confidence of a run is worth, by its mean against the accuracy.
+package enum ConfidenceVerdict: Sendable {
+  case fits
+  /// Images it is too sure of and others it doubts too much add up to a fitting average.
+  case fitsOnAverage
+  case tooHigh, tooLow
+}
+
 extension Score {
+  /// `nil` without probabilities. A gap of less than 2 points counts as none, an ECE of 5 % or more as more than noise.
+  package var confidenceVerdict: ConfidenceVerdict? {
+    guard let calibration, let top1 else { return nil }
+    let gap = calibration.confidence - top1.value
+    if abs(gap) < 0.02 { return calibration.eceEqualWidth < 0.05 ? .fits : .fitsOnAverage }
+    return gap > 0 ? .tooHigh : .tooLow
+  }
+
   /// The name of a class; its number where it has none.
   func name(_ label: Int) -> String { classes.indices.contains(label) ? classes[label].name : "\(label)" }
 
@@ -72,6 +88,9 @@ extension Score {
   var worstClasses: [ClassScore] {
     classes.filter { $0.support > 0 }.sorted { ($0.recall.value, $0.label) < ($1.recall.value, $1.label) }
   }
+
+  /// How many pairs of classes are confused as often as the first; 0 where none is.
+  var mostConfusedCount: Int { pairs.prefix { $0.count == pairs.first?.count }.count }
 
   /// What a class is most often taken for, where it is.
   func mostTakenFor(_ label: Int) -> DirectedPair? { directedPairs.first { $0.truth == label } }
@@ -84,8 +103,8 @@ extension Score {
 
   /// The whole account of the inputs.
   var inputSentence: String {
-    "\(groupedText(images)) images: \(groupedText(scored)) scored, \(groupedText(invalid.count)) invalid, "
-      + "\(groupedText(missing.count)) missing; \(groupedText(unexpected.count)) unexpected outputs"
+    "\(counted(images, "image")): \(groupedText(scored)) scored, \(groupedText(invalid.count)) invalid, "
+      + "\(groupedText(missing.count)) missing; \(counted(unexpected.count, "unexpected output"))"
   }
 }
 

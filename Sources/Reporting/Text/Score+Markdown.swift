@@ -64,10 +64,13 @@ extension Score {
 
   private func addWorstClasses(to writer: inout MarkdownWriter) {
     let classes = worstClasses
-    guard classes.count > 1 else { return }
+    guard classes.count > 1, errors > 0 else { return }
     let shown = classes.prefix(Self.listedCount)
     writer.addTable(
-      "### Worst classes of \(groupedText(classes.count))", Self.classColumns, rows: shown.lazy.map(classRow),
+      shown.count < classes.count
+        ? "### Worst classes of \(groupedText(classes.count))"
+        : "### The \(classes.count) classes, the worst first", Self.classColumns,
+      rows: shown.lazy.map(classRow),
       of: shown.count)
   }
 
@@ -89,7 +92,9 @@ extension Score {
   private func addPairs(to writer: inout MarkdownWriter) {
     let shown = pairs.prefix(Self.listedCount)
     writer.addTable(
-      "### Most frequent confusions, of \(groupedText(errors)) errors",
+      shown.count < pairCount
+        ? "### Most frequent confusions, of \(counted(errors, "error"))"
+        : "### Confusions, of \(counted(errors, "error"))",
       [
         ("Images", .right), ("Of all errors", .right), ("Class", .left), ("taken for", .left),
         ("this way", .right),
@@ -149,11 +154,11 @@ extension Score {
   private func addNotes(to writer: inout MarkdownWriter) {
     var notes = details.map { ($0.name, $0.value) }
     if unnormalised > 0 {
-      notes.append(("Unnormalised", "\(groupedText(unnormalised)) outputs whose sum is not 1"))
+      notes.append(("Unnormalised", "\(counted(unnormalised, "output")) whose sum is not 1"))
     }
     if ties > 0 { notes.append(("Ties", "\(groupedText(ties)), won by the lowest label")) }
     if hardLabels > 0 {
-      notes.append(("Labels only", "\(groupedText(hardLabels)) outputs without probabilities"))
+      notes.append(("Labels only", "\(counted(hardLabels, "output")) without probabilities"))
     }
     for omission in omitted { notes.append(("Left out: \(omission.metric)", omission.reason)) }
     writer.addNotes(notes)

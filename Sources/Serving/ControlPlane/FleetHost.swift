@@ -64,7 +64,7 @@ package struct FleetHost: EndpointHost {
   }
 
   private static func archive(of variant: HostedEndpoint.Variant) throws -> ObjectPlace {
-    guard let data = variant.modelData, !data.key.isEmpty, !data.key.hasSuffix("/") else {
+    guard let data = variant.modelData, !data.key.isEmpty, data.key.utf8.last != UInt8(ascii: "/") else {
       throw EndpointError(.model, "the model \(variant.model) has no ModelDataUrl that names a model.tar.gz")
     }
     return data

@@ -10,7 +10,7 @@ import Glibc
 actor ModelCopies {
   struct Copy: Hashable {
     /// `s3://bucket/key` of the archive.
-    let data: String
+    let data: ByteName
     let version: String
     /// The name of its folder.
     let folder: String
@@ -82,10 +82,10 @@ actor ModelCopies {
     do {
       let version = try await objects.version(of: archive)
       return Copy(
-        data: archive.description, version: version, folder: Self.name(of: "\(archive) \(version)"))
+        data: ByteName(archive.description), version: version, folder: Self.name(of: "\(archive) \(version)"))
     } catch {
       guard !(error is CancellationError),
-        let known = former.last(where: { $0.data == archive.description }),
+        let known = former.last(where: { $0.data == ByteName(archive.description) }),
         FileStamp(path: path(of: known)) != nil
       else { throw error }
       return known
@@ -110,7 +110,7 @@ actor ModelCopies {
     let copies = use.present + use.coming.filter { !use.present.contains($0) }
     let list = JSON.list(
       copies.map {
-        ["data": .string($0.data), "version": .string($0.version), "folder": .string($0.folder)]
+        ["data": .string($0.data.text), "version": .string($0.version), "folder": .string($0.folder)]
       })
     try writeFile(path, list.encoded)
   }
@@ -123,7 +123,7 @@ actor ModelCopies {
       guard let data = copy["data"]?.text, let version = copy["version"]?.text,
         let folder = copy["folder"]?.text
       else { return nil }
-      return Copy(data: data, version: version, folder: folder)
+      return Copy(data: ByteName(data), version: version, folder: folder)
     }
   }
 

@@ -80,7 +80,7 @@ extension ControlPlaneSource {
       try await s3.work.run { [store = s3.store] in
         let path = join(join(store.root, bucket), key)
         // A folder is not opened by its name: what is in it was found without following a link.
-        let folder = key.isEmpty || key.hasSuffix("/") ? key : key + "/"
+        let folder = key.isEmpty || key.utf8.last == UInt8(ascii: "/") ? key : key + "/"
         if try !store.list(bucket, ListingQuery(prefix: folder, maximumCount: 1)).objects.isEmpty {
           return path
         }

@@ -1,3 +1,4 @@
+import Files
 import HTTPTypes
 import Hummingbird
 import NIOCore
@@ -57,13 +58,17 @@ extension Dashboard {
     var page = sitePage(prefix.isEmpty ? bucket : prefix, in: .s3)
     page.trail = [("S3", "/-/s3"), (bucket, base)]
     var path = ""
-    for piece in prefix.split(separator: "/", omittingEmptySubsequences: false).dropLast() {
+    for piece in prefix.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).dropLast()
+    {
+      let piece = String(Substring(piece))
       path += piece + "/"
-      if path != prefix { page.trail.append((String(piece), base + Query.text([("prefix", path)]))) }
+      if !hasSameBytes(path, prefix) { page.trail.append((piece, base + Query.text([("prefix", path)]))) }
     }
     var table = Table(
       "objects-table", "Folders and objects", text: ["Name", "Changed (UTC)"], numbers: ["Size"])
-    func name(_ key: String) -> String { key.hasPrefix(prefix) ? String(key.dropFirst(prefix.count)) : key }
+    func name(_ key: String) -> String {
+      key.hasBytePrefix(prefix) ? String(decoding: key.utf8.dropFirst(prefix.utf8.count), as: UTF8.self) : key
+    }
     for folder in listing.folders {
       table.add([
         Cell.head(name(folder), href: base + Query.text([("prefix", folder)])), Cell.text("folder"),
@@ -97,7 +102,8 @@ extension Dashboard {
     guard let content = try await source.object(key, in: bucket) else {
       throw PageError.missing("object", "\(bucket)/\(key)")
     }
-    let name = PercentEncoding.encoded(key.split(separator: "/").last.map(String.init) ?? "object")
+    let name = PercentEncoding.encoded(
+      key.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? "object")
     return Response(
       status: .ok,
       headers: [

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Objects
 import Reporting
 
 extension Dashboard {
@@ -79,12 +80,10 @@ extension Dashboard {
   }
 
   static func objectAddress(_ value: String) -> String? {
-    guard value.hasPrefix("s3://") else { return nil }
-    let rest = value.dropFirst(5)
-    let bucket = rest.prefix { $0 != "/" }
-    guard !bucket.isEmpty else { return nil }
-    let key = rest.dropFirst(bucket.count + 1)
-    let folder = key.lastIndex(of: "/").map { String(key[...$0]) }
-    return address("s3", String(bucket)) + Query.text([("prefix", folder)])
+    guard value.utf8.starts(with: "s3://".utf8), case .object(let bucket, let key)? = S3Location(value) else {
+      return nil
+    }
+    let folder = key.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(key[...$0]) }
+    return address("s3", bucket) + Query.text([("prefix", folder)])
   }
 }

@@ -14,23 +14,19 @@ import Synchronization
 package struct Dashboard: Sendable {
   let source: any DashboardSource
   let fleet: EndpointFleet
-  let origin: RequestOrigin
+  private let origin = RequestOrigin()
   let bodies: ReceivedBytes
   let scoring = ScoreOnDemand()
   let painting = OwnThread("imrec.previews")
   let streams = LiveStreams(limit: 64)
 
-  /// - Parameters:
-  ///   - names: under which the server is reached beside those of the loopback.
-  ///   - bodies: counts what all clients of the server have sent and is not answered yet.
+  /// - Parameter bodies: counts what all clients of the server have sent and is not answered yet.
   package init(
-    _ source: any DashboardSource, fleet: EndpointFleet, names: [String] = [],
-    bodies: ReceivedBytes = ReceivedBytes()
+    _ source: any DashboardSource, fleet: EndpointFleet, bodies: ReceivedBytes = ReceivedBytes()
   ) {
     self.source = source
     self.fleet = fleet
     self.bodies = bodies
-    origin = RequestOrigin(names: names)
   }
 
   /// Whether a path is the dashboard's.
@@ -40,12 +36,6 @@ package struct Dashboard: Sendable {
   package func respond(to request: Request, from client: ClientPresence?) async throws -> Response {
     var response: Response
     do {
-      guard origin.isOurs(request) else {
-        throw PageError(
-          .forbidden,
-          "This server does not go by the name \(shown(request.head.authority ?? "")). Where it should, "
-            + "the option --allow-host tells it so.")
-      }
       response = try await answer(request, client)
     } catch let error as PageError {
       response = errorPage(error.status, error.description)
@@ -57,7 +47,6 @@ package struct Dashboard: Sendable {
       response = errorPage(status, sentence)
       if request.mayHaveBody { response.headers[.connection] = "close" }
     }
-    response.headers[.name("X-Content-Type-Options")] = "nosniff"
     if request.method == .head {
       let length = response.body.contentLength
       response.body = ResponseBody()
@@ -106,7 +95,7 @@ package struct Dashboard: Sendable {
 
   private func post(_ request: Request, _ path: [String], _ client: ClientPresence?) async throws -> Response
   {
-    guard origin.isSameSite(request) else {
+    guard origin.isOwnForm(request.head) else {
       throw PageError(.forbidden, "This form was sent from a page of another site, so nothing was done.")
     }
     guard path.count == 3 else { throw PageError.notFound }

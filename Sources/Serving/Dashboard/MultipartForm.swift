@@ -1,15 +1,15 @@
 /// A form as browsers send it with files (RFC 7578), small enough to be held whole.
-struct MultipartForm: Sendable {
-  struct Part: Sendable {
-    var fileName: String?
-    var contentType: String?
-    var bytes: [UInt8]
+package struct MultipartForm: Sendable {
+  package struct Part: Sendable {
+    package var fileName: String?
+    package var contentType: String?
+    package var bytes: [UInt8]
   }
   /// The first of each name.
-  private(set) var parts: [String: Part] = [:]
+  package private(set) var parts: [String: Part] = [:]
 
   /// - Returns: nil where it is no such form.
-  init?(_ body: [UInt8], contentType: String?) {
+  package init?(_ body: [UInt8], contentType: String?) {
     guard let contentType, let boundary = Self.parameter("boundary", of: contentType), !boundary.isEmpty,
       boundary.utf8.count <= 70, contentType.lowercased().hasPrefix("multipart/form-data")
     else { return nil }
@@ -33,7 +33,7 @@ struct MultipartForm: Sendable {
   }
 
   /// Text without the blanks round it; nil where it is absent, empty or no UTF-8.
-  func text(_ name: String) -> String? {
+  package func text(_ name: String) -> String? {
     guard let part = parts[name], let text = String(validating: part.bytes, as: UTF8.self) else { return nil }
     let trimmed = text.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()
     return trimmed.isEmpty ? nil : String(trimmed)
@@ -58,12 +58,23 @@ struct MultipartForm: Sendable {
     if let name, parts[name] == nil { parts[name] = result }
   }
 
+  /// The value of `name=value` or `name="value"` behind a semicolon; one in quotes is not.
   private static func parameter(_ name: String, of header: String) -> String? {
-    for piece in header.split(separator: ";").dropFirst() {
-      let pair = piece.drop { $0 == " " }
-      guard let equals = pair.firstIndex(of: "="), pair[..<equals].lowercased() == name else { continue }
+    // By bytes: Swift takes a quote with a mark behind it for another character.
+    let quote = UInt8(ascii: "\"")
+    var isQuoted = false
+    let pieces = header.utf8.split(omittingEmptySubsequences: false) { byte in
+      if byte == quote { isQuoted.toggle() }
+      return byte == UInt8(ascii: ";") && !isQuoted
+    }
+    for piece in pieces.dropFirst() {
+      let pair = piece.drop { $0 == UInt8(ascii: " ") }
+      guard let equals = pair.firstIndex(of: UInt8(ascii: "=")),
+        Substring(pair[..<equals]).lowercased() == name
+      else { continue }
       let value = pair[pair.index(after: equals)...]
-      return value.hasPrefix("\"") ? String(value.dropFirst().prefix { $0 != "\"" }) : String(value)
+      return String(
+        Substring(value.first == quote ? value.dropFirst().prefix { $0 != quote } : value))
     }
     return nil
   }

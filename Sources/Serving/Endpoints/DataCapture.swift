@@ -93,7 +93,7 @@ final class DataCapture: Sendable {
 
   private func hand(_ collection: Collection, _ place: Place) {
     var folder = place.destination
-    while folder.hasSuffix("/") { folder.removeLast() }
+    while folder.utf8.last == UInt8(ascii: "/") { folder = String(Substring(folder.utf8.dropLast())) }
     let key = CaptureRecord.key(
       endpoint: place.endpoint, variant: place.variant, time: collection.time, id: UUID().uuidString)
     let object = Object(uri: "\(folder)/\(key)", bytes: collection.bytes, records: collection.records)

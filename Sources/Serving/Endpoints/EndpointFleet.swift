@@ -1,3 +1,4 @@
+import Files
 public import Inference
 public import Logging
 public import Metrics
@@ -20,10 +21,10 @@ public final class EndpointFleet: Service {
   private let table = Mutex(Table())
 
   private struct Table {
-    var live: [String: LiveEndpoint] = [:]
+    var live: [ByteName: LiveEndpoint] = [:]
     /// Being made, changed or ended.
-    var changing: Set<String> = []
-    var statistics: [String: [String: VariantStatistics]] = [:]
+    var changing: Set<ByteName> = []
+    var statistics: [ByteName: [String: VariantStatistics]] = [:]
   }
 
   /// - Parameters:
@@ -92,8 +93,8 @@ public final class EndpointFleet: Service {
     try begin(name, isNew: false)
     defer { end(name) }
     let old = table.withLock { table in
-      table.statistics[name] = nil
-      return table.live.removeValue(forKey: name)
+      table.statistics[ByteName(name)] = nil
+      return table.live.removeValue(forKey: ByteName(name))
     }
     if let old { await retire(old) }
     capture.flush(name)
@@ -121,16 +122,20 @@ public final class EndpointFleet: Service {
 
   // MARK: -
 
-  func live(_ name: String) -> LiveEndpoint? { table.withLock { $0.live[name] } }
+  func live(_ name: String) -> LiveEndpoint? { table.withLock { $0.live[ByteName(name)] } }
   func allLive() -> [LiveEndpoint] { table.withLock { Array($0.live.values) } }
-  func isChanging(_ name: String) -> Bool { table.withLock { $0.changing.contains(name) } }
-  var namesInMaking: [String] { table.withLock { table in table.changing.filter { table.live[$0] == nil } } }
+  func isChanging(_ name: String) -> Bool { table.withLock { $0.changing.contains(ByteName(name)) } }
+  var namesInMaking: [String] {
+    table.withLock { table in table.changing.filter { table.live[$0] == nil }.map(\.text) }
+  }
   func nextDraw() -> Double { draw() }
 
   /// The endpoint as it is now, with a request let in; `leave` has to follow.
   func enter(_ name: String) throws(EndpointError) -> LiveEndpoint {
     while true {
-      let (endpoint, isChanging) = table.withLock { ($0.live[name], $0.changing.contains(name)) }
+      let (endpoint, isChanging) = table.withLock {
+        ($0.live[ByteName(name)], $0.changing.contains(ByteName(name)))
+      }
       guard let endpoint else {
         throw isChanging
           ? EndpointError(.notReady, "The models of endpoint \(name) are being loaded.") : Self.unknown(name)
@@ -146,14 +151,14 @@ public final class EndpointFleet: Service {
 
   private func begin(_ name: String, isNew: Bool) throws(EndpointError) {
     let error = table.withLock { table -> EndpointError? in
-      if table.changing.contains(name) {
+      if table.changing.contains(ByteName(name)) {
         return EndpointError(.busy, "the endpoint \(name) is being changed; wait until it is in service")
       }
-      if isNew, table.live[name] != nil {
+      if isNew, table.live[ByteName(name)] != nil {
         return EndpointError(.exists, "there is an endpoint \(name) already")
       }
-      if !isNew, table.live[name] == nil { return Self.unknown(name) }
-      table.changing.insert(name)
+      if !isNew, table.live[ByteName(name)] == nil { return Self.unknown(name) }
+      table.changing.insert(ByteName(name))
       return nil
     }
     if let error { throw error }
@@ -163,14 +168,14 @@ public final class EndpointFleet: Service {
   @discardableResult
   private func put(_ endpoint: LiveEndpoint) -> LiveEndpoint? {
     table.withLock { table in
-      table.statistics[endpoint.plan.name] = Dictionary(
+      table.statistics[ByteName(endpoint.plan.name)] = Dictionary(
         (endpoint.variants + endpoint.shadows).map { ($0.plan.name, $0.statistics) }
       ) { $1 }
-      return table.live.updateValue(endpoint, forKey: endpoint.plan.name)
+      return table.live.updateValue(endpoint, forKey: ByteName(endpoint.plan.name))
     }
   }
 
-  private func end(_ name: String) { _ = table.withLock { $0.changing.remove(name) } }
+  private func end(_ name: String) { _ = table.withLock { $0.changing.remove(ByteName(name)) } }
 
   private static func check(_ plan: EndpointPlan) throws(EndpointError) {
     let all = plan.variants + plan.shadowVariants
@@ -224,7 +229,7 @@ public final class EndpointFleet: Service {
   }
 
   private func statistics(_ endpoint: String, _ variant: String) -> VariantStatistics {
-    table.withLock { $0.statistics[endpoint]?[variant] } ?? VariantStatistics()
+    table.withLock { $0.statistics[ByteName(endpoint)]?[variant] } ?? VariantStatistics()
   }
 
   private func retire(_ old: LiveEndpoint) async {

@@ -1,3 +1,4 @@
+import Files
 import Hosting
 import Inference
 import Metrics
@@ -32,7 +33,7 @@ final class LiveEndpoint: Sendable {
   /// - Throws: `.notFound` where there is no such variant.
   func variant(_ target: String?, draw: Double) throws(EndpointError) -> LiveVariant {
     if let target {
-      guard let found = variants.first(where: { $0.plan.name == target }) else {
+      guard let found = variants.first(where: { hasSameBytes($0.plan.name, target) }) else {
         throw EndpointError(.invalid, "Variant \(shown(target)) not found for Request.")
       }
       return found

@@ -1,4 +1,5 @@
 import Dispatch
+public import Imaging
 public import Inference
 import Tensors
 
@@ -11,16 +12,20 @@ public protocol ModelLoading: Sendable {
 /// Loads from files.
 public struct ModelFiles: ModelLoading {
   private let thread = DispatchQueue(label: "imrec.loading")
+  private let decoding: DecodeOptions
 
-  public init() {}
+  /// - Parameter decoding: how much work a picture may make.
+  public init(decoding: DecodeOptions = .service) { self.decoding = decoding }
 
   public func load(_ model: ModelPlan, on cores: Cores) async throws -> Classifier {
-    try await withCheckedThrowingContinuation { continuation in
+    let decoding = decoding
+    return try await withCheckedThrowingContinuation { continuation in
       thread.async {
         continuation.resume(
           with: Result {
             var options = ClassifierOptions()
             options.cores = cores
+            options.decoding = decoding
             return try Classifier(model: model.path, options: options)
           })
       }

@@ -15,13 +15,15 @@ struct S3Body: Sendable {
   /// The algorithm to compute: that of the header, or of one that is announced for after the body.
   let algorithm: ChecksumAlgorithm?
   private let chunkSigning: ChunkSigning?
+  /// The checksum comes behind the body.
+  private let comesLater: Bool
 
   /// - Throws: where the headers make no sense, or promise more than can be put.
   init(_ call: S3Call, _ verified: VerifiedRequest?) throws {
     framing = try BodyFraming(contentSHA256: call.header("x-amz-content-sha256"))
-    var isChunked = false
-    if case .chunked(let isSigned, _) = framing {
-      isChunked = true
+    var (isChunked, hasTrailer) = (false, false)
+    if case .chunked(let isSigned, let isFollowed) = framing {
+      (isChunked, hasTrailer) = (true, isFollowed)
       chunkSigning = isSigned ? verified?.chunkSigning : nil
     } else {
       chunkSigning = nil
@@ -45,18 +47,44 @@ struct S3Body: Sendable {
       return bytes
     }
     var found: Checksum?
-    var announced: ChecksumAlgorithm?
     for algorithm in ChecksumAlgorithm.allCases {
-      if let text = call.header(algorithm.headerName) {
-        guard found == nil else {
-          throw ObjectError(.invalidRequest, "expecting a single x-amz-checksum- header; there are two")
-        }
-        found = try Checksum(algorithm, text: text)
+      guard let text = call.header(algorithm.headerName) else { continue }
+      guard found == nil else {
+        throw ObjectError(.invalidRequest, "expecting a single x-amz-checksum- header; there are two")
       }
-      if call.header("x-amz-trailer")?.lowercased() == algorithm.headerName { announced = algorithm }
+      found = try Checksum(algorithm, text: text)
+    }
+    let announced = try call.header("x-amz-trailer").map(Self.announced)
+    guard announced == nil || (found == nil && hasTrailer) else {
+      throw ObjectError(
+        .invalidRequest,
+        found == nil
+          ? "x-amz-trailer announces a checksum, and x-amz-content-sha256 says that nothing follows the body"
+          : "expecting a single checksum; there is one in the head, and another is announced for after the body"
+      )
     }
     checksum = found
     algorithm = found?.algorithm ?? announced
+    comesLater = announced != nil
+    if let name = call.header("x-amz-sdk-checksum-algorithm") {
+      guard let algorithm, ChecksumAlgorithm(rawValue: name.uppercased()) == algorithm else {
+        throw ObjectError(
+          .invalidRequest,
+          "x-amz-sdk-checksum-algorithm is \(name), and there is no x-amz-checksum- or x-amz-trailer header for it"
+        )
+      }
+    }
+  }
+
+  /// The algorithm of the checksum that `x-amz-trailer` announces.
+  private static func announced(_ trailer: String) throws(ObjectError) -> ChecksumAlgorithm {
+    let name = trailer.lowercased()
+    guard let algorithm = ChecksumAlgorithm.allCases.first(where: { $0.headerName == name }) else {
+      throw ObjectError(
+        .notImplemented,
+        "a header you provided implies functionality that is not implemented: x-amz-trailer: \(name)")
+    }
+    return algorithm
   }
 
   var expectedSHA256: String? { if case .plain(let digest) = framing { digest } else { nil } }
@@ -80,18 +108,12 @@ struct S3Body: Sendable {
       try await written
       try await digested
     }
-    let trailers = try pieces.finish(expecting: byteCount)
-    var expected = ExpectedDigests(md5: md5, sha256: expectedSHA256, checksum: checksum)
-    if checksum == nil, let algorithm,
-      let text = trailers.first(where: { $0.name == algorithm.headerName })?.value
-    {
-      expected.checksum = try Checksum(algorithm, text: text)
-    }
-    return expected
+    return try expected(pieces.finish(expecting: byteCount))
   }
 
-  /// The whole of a small body.
-  func receiveAll(_ request: Request, limit: Int) async throws -> [UInt8] {
+  /// The whole of a small body, and what to compare it with.
+  func receiveAll(_ request: Request, limit: Int) async throws -> (bytes: [UInt8], expected: ExpectedDigests)
+  {
     var pieces = Pieces(request.body, framing, chunkSigning)
     var bytes: [UInt8] = []
     while let piece = try await pieces.next() {
@@ -100,8 +122,22 @@ struct S3Body: Sendable {
       }
       bytes += piece
     }
-    _ = try pieces.finish(expecting: byteCount)
-    return bytes
+    return (bytes, try expected(pieces.finish(expecting: byteCount)))
+  }
+
+  /// - Throws: where a checksum that was announced did not come, or one came that was not.
+  private func expected(_ trailers: [(name: String, value: String)]) throws -> ExpectedDigests {
+    var expected = ExpectedDigests(md5: md5, sha256: expectedSHA256, checksum: checksum)
+    for (name, value) in trailers where name.utf8.starts(with: "x-amz-checksum-".utf8) {
+      guard comesLater, expected.checksum == nil, let algorithm, algorithm.headerName == name else {
+        throw SignatureError(.malformedTrailer, "the trailer \(name) was not announced by x-amz-trailer")
+      }
+      expected.checksum = try Checksum(algorithm, text: value)
+    }
+    guard !comesLater || expected.checksum != nil else {
+      throw SignatureError(.malformedTrailer, "the checksum that x-amz-trailer announced did not come")
+    }
+    return expected
   }
 
   /// The data of a body in pieces of a megabyte or so.
@@ -150,12 +186,5 @@ struct S3Body: Sendable {
       }
       return []
     }
-  }
-}
-
-extension S3Body {
-  /// Compares a small body with what the head says of it.
-  func check(_ bytes: [UInt8]) throws(ObjectError) {
-    try ExpectedDigests(md5: md5, sha256: expectedSHA256, checksum: checksum).check(bytes)
   }
 }

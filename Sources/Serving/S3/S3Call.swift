@@ -35,6 +35,7 @@ struct S3Call: Sendable {
     }
     (self.bucket, self.key) = (bucket, key)
     operation = try Self.operation(head, target, hasBucket: !bucket.isEmpty, hasKey: !key.isEmpty)
+    try S3Promises.check(head.headerFields.lazy.map(\.name.canonicalName), of: operation)
   }
 
   private static func text(_ bytes: Substring.UTF8View) -> String? {
@@ -130,11 +131,7 @@ struct S3Call: Sendable {
     return try ObjectAttributes(fields)
   }
 
-  private static let unkept = [
-    "x-amz-tagging", "x-amz-website-redirect-location", "x-amz-object-lock-mode",
-    "x-amz-object-lock-legal-hold",
-    "x-amz-server-side-encryption-customer-algorithm",
-  ]
+  private static let unkept = ["x-amz-tagging", "x-amz-website-redirect-location"]
 
   func writeConditions() throws(ObjectError) -> WriteConditions {
     var conditions = WriteConditions()

@@ -28,9 +28,10 @@ extension S3Service {
     }.response
   }
 
-  func createBucket(_ call: S3Call, _ request: Request) async throws -> Response {
+  func createBucket(_ call: S3Call, _ request: Request, _ verified: VerifiedRequest?) async throws -> Response
+  {
     // Where it should be is read and means nothing here: there is one place.
-    let body = try await S3Body(call, nil).receiveAll(request, limit: 1 << 16)
+    let body = try await checkedBody(call, request, verified)
     if !body.isEmpty { _ = try XMLElement(body) }
     try await work.run { [store] in try store.makeBucket(call.bucket) }
     return Response(status: .ok, headers: [.location: "/\(call.bucket)"])
@@ -166,8 +167,13 @@ extension S3Service {
         if object.text("VersionId") != nil, object.text("VersionId") != "null" {
           return (key, ObjectError(.notImplemented, "versions are not implemented here"))
         }
+        for name in ["LastModifiedTime", "Size"] where object.text(name) != nil {
+          return (key, ObjectError(.notImplemented, "the condition \(name) is not implemented here"))
+        }
+        var conditions = WriteConditions()
+        conditions.etag = object.text("ETag").map { unquoted($0) }
         do throws(ObjectError) {
-          try store.delete(call.bucket, key)
+          try store.delete(call.bucket, key, conditions: conditions)
           return (key, nil)
         } catch {
           return (key, error)
@@ -191,11 +197,10 @@ extension S3Service {
 
   /// A small body, compared with what its headers say of it.
   func checkedBody(_ call: S3Call, _ request: Request, _ verified: VerifiedRequest?) async throws -> [UInt8] {
-    let body = try S3Body(call, verified)
     // A list of 10,000 parts with their checksums has some 3 MB.
-    let bytes = try await body.receiveAll(request, limit: 4 << 20)
-    try body.check(bytes)
-    return bytes
+    let body = try await S3Body(call, verified).receiveAll(request, limit: 4 << 20)
+    try body.expected.check(body.bytes)
+    return body.bytes
   }
 }
 

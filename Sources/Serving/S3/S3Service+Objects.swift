@@ -1,3 +1,4 @@
+import Files
 import HTTPTypes
 import Hummingbird
 import NIOCore
@@ -12,7 +13,8 @@ extension S3Service {
     let reader = try await work.run { [store] in try store.open(call.bucket, call.key) }
     let info = reader.info
     var headers = headers(of: info, call)
-    switch try S3Precondition(call.head).outcome(info) {
+    let precondition = try S3Precondition(call.head)
+    switch try precondition.outcome(info) {
     case .proceed: break
     case .notModified:
       headers[.contentType] = nil
@@ -21,7 +23,15 @@ extension S3Service {
       return response
     }
     let whole = 0..<info.byteCount
-    var range = try call.header("range").flatMap { try Self.range($0, of: info.byteCount) }
+    var range: Range<Int>?
+    // The part of an object that is another one by now would not go with what the client has.
+    if precondition.holdsForRange(info) {
+      range = try call.header("range").flatMap { try Self.range($0, of: info.byteCount) }
+    }
+    let mode = call.header("x-amz-checksum-mode")?.uppercased()
+    guard mode == nil || mode == "ENABLED" else {
+      throw ObjectError(.invalidArgument, "x-amz-checksum-mode is \(mode ?? ""); ENABLED is the only one")
+    }
     if call.parameter("partNumber") != nil {
       guard call.header("range") == nil else {
         throw ObjectError(.invalidRequest, "cannot specify both Range header and partNumber query parameter")
@@ -35,7 +45,7 @@ extension S3Service {
     }
     if let range {
       headers[.contentRange] = "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(info.byteCount)"
-    } else if call.header("x-amz-checksum-mode")?.uppercased() == "ENABLED", let checksum = info.checksum {
+    } else if mode != nil, let checksum = info.checksum {
       headers[.amz(checksum.algorithm.headerName)] = checksum.text
       headers[.amz("x-amz-checksum-type")] = checksum.type
     }
@@ -205,8 +215,8 @@ extension S3Service {
   /// The object that `x-amz-copy-source` names.
   func copySource(_ call: S3Call) throws(ObjectError) -> (bucket: String, key: String) {
     var text = Substring(call.header("x-amz-copy-source") ?? "")
-    if let mark = text.firstIndex(of: "?") {
-      guard text[mark...] == "?versionId=null" else {
+    if let mark = text.utf8.firstIndex(of: UInt8(ascii: "?")) {
+      guard hasSameBytes(text[mark...], "?versionId=null") else {
         throw ObjectError(.notImplemented, "copying a version of an object is not implemented here")
       }
       text = text[..<mark]
@@ -224,7 +234,8 @@ extension S3Service {
   }
 
   func deleteObject(_ call: S3Call) async throws -> Response {
-    try await work.run { [store] in try store.delete(call.bucket, call.key) }
+    let conditions = try call.writeConditions()
+    try await work.run { [store] in try store.delete(call.bucket, call.key, conditions: conditions) }
     return Response.noContent
   }
 }
@@ -236,24 +247,42 @@ struct S3Precondition {
   private let noneMatch: String?
   private let modifiedSince: UTCTime?
   private let unmodifiedSince: UTCTime?
+  private let range: String?
 
-  init(_ head: HTTPRequest) { self.init(head, prefix: "") }
+  /// - Throws: `.invalidArgument` where it cannot be read.
+  init(_ head: HTTPRequest) throws(ObjectError) { try self.init(head, prefix: "") }
 
-  init(copySourceOf head: HTTPRequest) { self.init(head, prefix: "x-amz-copy-source-") }
+  init(copySourceOf head: HTTPRequest) throws(ObjectError) {
+    try self.init(head, prefix: "x-amz-copy-source-")
+  }
 
-  private init(_ head: HTTPRequest, prefix: String) {
+  private init(_ head: HTTPRequest, prefix: String) throws(ObjectError) {
     func value(_ name: String) -> String? { head.headerFields[.amz(prefix + name)] }
+    func time(_ name: String) throws(ObjectError) -> UTCTime? {
+      guard let text = value(name) else { return nil }
+      guard let time = UTCTime(httpDate: text) else {
+        throw ObjectError(
+          .invalidArgument, "\(prefix)\(name) is no date of the form Sun, 30 Aug 2015 12:36:00 GMT")
+      }
+      return time
+    }
     match = value("if-match")
     noneMatch = value("if-none-match")
-    // What is no date is as none, as HTTP has it.
-    modifiedSince = value("if-modified-since").flatMap { UTCTime(httpDate: $0) }
-    unmodifiedSince = value("if-unmodified-since").flatMap { UTCTime(httpDate: $0) }
+    modifiedSince = try time("if-modified-since")
+    unmodifiedSince = try time("if-unmodified-since")
+    range = value("if-range")
   }
 
   private func holds(_ list: String, _ etag: String) -> Bool {
-    list.split(separator: ",").map { unquoted(String($0)) }.contains {
-      $0 == "*" || $0 == etag || $0 == "W/\"\(etag)\""
+    list.utf8.split(separator: UInt8(ascii: ",")).map { unquoted(String(Substring($0))) }.contains {
+      hasSameBytes($0, "*") || hasSameBytes($0, etag) || hasSameBytes($0, "W/\"\(etag)\"")
     }
+  }
+
+  /// Whether a range may be sent: `If-Range` names what the client has a part of already, by its ETag or its date.
+  func holdsForRange(_ info: ObjectInfo) -> Bool {
+    guard let range else { return true }
+    return hasSameBytes(range, "\"\(info.etag)\"") || UTCTime(httpDate: range) == info.modified
   }
 
   /// - Throws: `.preconditionFailed`.

@@ -97,9 +97,11 @@ extension S3Service {
   {
     let conditions = try call.writeConditions()
     let upload = try await upload(call)
-    // Headers with a checksum are of the whole object here, not of this body.
+    try Self.check(call, upload)
     let body = try await S3Body(call, verified).receiveAll(request, limit: 4 << 20)
-    let document = try XMLElement(body)
+    // A checksum in the head is the whole object's, not this body's.
+    try ExpectedDigests(md5: body.expected.md5, sha256: body.expected.sha256).check(body.bytes)
+    let document = try XMLElement(body.bytes)
     let parts = document.children("Part")
     guard document.name == "CompleteMultipartUpload", parts.count <= ObjectStore.mostParts else {
       throw ObjectError(
@@ -109,12 +111,20 @@ extension S3Service {
       guard let number = part.text("PartNumber").flatMap({ Int($0) }), let etag = part.text("ETag") else {
         throw ObjectError(.malformedXML, "a part has no number or no ETag")
       }
-      return PartClaim(
-        number: number, etag: unquoted(etag), checksum: upload.checksum.flatMap { part.text($0.elementName) })
+      var checksums: [ChecksumAlgorithm: String] = [:]
+      for algorithm in ChecksumAlgorithm.allCases { checksums[algorithm] = part.text(algorithm.elementName) }
+      return PartClaim(number: number, etag: unquoted(etag), checksums: checksums)
     }
     let whole = upload.checksum.flatMap { call.header($0.headerName) }
+    let byteCount = try call.header("x-amz-mp-object-size").map { text throws(ObjectError) in
+      guard let count = Int(text), count >= 0 else {
+        throw ObjectError(.invalidArgument, "x-amz-mp-object-size is not a number of bytes")
+      }
+      return count
+    }
     let info = try await work.run { [store] in
-      try store.completeUpload(call.bucket, upload, claims, checksum: whole, conditions: conditions)
+      try store.completeUpload(
+        call.bucket, upload, claims, checksum: whole, byteCount: byteCount, conditions: conditions)
     }
     return XMLText.document("CompleteMultipartUploadResult") { xml in
       xml.element("Location", "/\(call.bucket)/\(percentEncoded(call.key.utf8, keepingSlash: true))")
@@ -126,6 +136,22 @@ extension S3Service {
         xml.element("ChecksumType", checksum.type)
       }
     }.response
+  }
+
+  /// That what the head says of the whole object's checksum can be compared with the upload's.
+  private static func check(_ call: S3Call, _ upload: PartedUpload) throws(ObjectError) {
+    for algorithm in ChecksumAlgorithm.allCases
+    where algorithm != upload.checksum && call.header(algorithm.headerName) != nil {
+      throw ObjectError(
+        .invalidRequest,
+        "the upload was begun with \(upload.checksum.map { "the checksum algorithm \($0.rawValue)" } ?? "no checksum"), "
+          + "and there is a header \(algorithm.headerName)")
+    }
+    guard let type = call.header("x-amz-checksum-type")?.uppercased() else { return }
+    guard upload.checksum != nil, type == (upload.isComposite ? "COMPOSITE" : "FULL_OBJECT") else {
+      throw ObjectError(
+        .invalidRequest, "x-amz-checksum-type is \(type), and the upload was not begun with it")
+    }
   }
 
   func abortUpload(_ call: S3Call) async throws -> Response {

@@ -1,3 +1,4 @@
+import Files
 import HTTPTypes
 public import Hummingbird
 import NIOCore
@@ -17,6 +18,8 @@ public final class S3Service: Sendable {
     public var requiresSignature = false
     public var credentials: [Credential] = []
     public var region = "us-east-1"
+    /// Whose the buckets are.
+    public var account = "123456789012"
     /// Bodies that are received or sent at once; each takes some 3 MB of memory. More get `SlowDown`.
     public var transfers = 128
     public var now: @Sendable () -> UTCTime = { .now }
@@ -41,6 +44,7 @@ public final class S3Service: Sendable {
     do {
       let call = try S3Call(request.head)
       let verified = try verify(request.head)
+      try checkOwner(call)
       response = try await answer(call, request, verified)
     } catch {
       // What is left of the body is read and thrown away by the server: a client that is still sending reads no answer.
@@ -57,12 +61,20 @@ public final class S3Service: Sendable {
     return nil
   }
 
+  /// - Throws: `.accessDenied` where the client expects the buckets to be somebody else's.
+  private func checkOwner(_ call: S3Call) throws(ObjectError) {
+    for name in ["x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"] {
+      guard let owner = call.header(name), !hasSameBytes(owner, options.account) else { continue }
+      throw ObjectError(.accessDenied, "the bucket's owner is \(options.account), and \(name) is another one")
+    }
+  }
+
   private func answer(_ call: S3Call, _ request: Request, _ verified: VerifiedRequest?) async throws
     -> Response
   {
     switch call.operation {
     case .listBuckets: try await listBuckets()
-    case .createBucket: try await createBucket(call, request)
+    case .createBucket: try await createBucket(call, request, verified)
     case .headBucket: try await headBucket(call)
     case .deleteBucket: try await deleteBucket(call)
     case .getBucketLocation: try await bucketLocation(call)

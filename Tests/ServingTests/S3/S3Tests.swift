@@ -122,6 +122,178 @@ struct S3Tests {
     }
   }
 
+  @Test("a condition of a deletion is kept: an object that is another one stays")
+  func conditionalDeletes() async throws {
+    try await withS3 { port, _, store in
+      let etag = try store.put(Array("1".utf8), as: "photos", "z").etag
+      func delete(_ list: String) async throws -> String {
+        try await ask(port, "POST", "/photos?delete", body: Array("<Delete>\(list)</Delete>".utf8))?.text
+          ?? ""
+      }
+      for (condition, status, name) in [
+        ("\"bad\"", 412, "PreconditionFailed"), ("bad", 412, "PreconditionFailed"),
+      ] {
+        let reply = try await ask(port, "DELETE", "/photos/z", ["If-Match": condition])
+        #expect(reply?.status == status && code(reply) == name)
+        let many = try await delete("<Object><Key>z</Key><ETag>\(condition)</ETag></Object>")
+        #expect(many.contains("<Error><Key>z</Key><Code>\(name)</Code>"), "\(many)")
+      }
+      for condition in ["Size>1</Size", "LastModifiedTime>Sun, 30 Aug 2015 12:36:00 GMT</LastModifiedTime"] {
+        let many = try await delete("<Object><Key>z</Key><\(condition)></Object>")
+        #expect(many.contains("<Code>NotImplemented</Code>"), "\(many)")
+      }
+      #expect(try store.info("photos", "z").byteCount == 1)
+      let missing = try await ask(port, "DELETE", "/photos/none", ["If-Match": "*"])
+      #expect(missing?.status == 404 && code(missing) == "NoSuchKey")
+      #expect(try await ask(port, "DELETE", "/photos/z", ["If-Match": "\"\(etag)\""])?.status == 204)
+      try store.put(Array("1".utf8), as: "photos", "z")
+      let many = try await delete(
+        "<Object><Key>z</Key><ETag>\(etag)</ETag></Object><Object><Key>none</Key></Object>")
+      #expect(many.contains("<Deleted><Key>z</Key>") && many.contains("<Deleted><Key>none</Key>"), "\(many)")
+      #expect(throws: ObjectError.self) { try store.info("photos", "z") }
+    }
+  }
+
+  @Test(
+    "what an operation does not keep of what a client relies on is refused by its name",
+    arguments: [
+      ("DELETE", "/photos/k", "x-amz-if-match-size"),
+      ("DELETE", "/photos/k", "x-amz-if-match-last-modified-time"),
+      ("DELETE", "/photos/k", "if-none-match"), ("DELETE", "/photos/k", "if-unmodified-since"),
+      ("DELETE", "/photos/k", "x-amz-mfa"), ("DELETE", "/photos/k", "x-amz-bypass-governance-retention"),
+      ("DELETE", "/photos", "if-match"), ("DELETE", "/photos/k?uploadId=0", "x-amz-if-match-initiated-time"),
+      ("GET", "/photos", "if-match"), ("GET", "/photos?list-type=2", "if-none-match"),
+      ("GET", "/photos/k?uploadId=0", "x-amz-server-side-encryption-customer-key"),
+      ("GET", "/photos/k", "x-amz-server-side-encryption-customer-algorithm"),
+      ("GET", "/photos/k", "x-amz-checksum-crc32"), ("HEAD", "/photos/k", "content-md5"),
+      ("PUT", "/photos/k", "if-unmodified-since"), ("PUT", "/photos/k", "x-amz-write-offset-bytes"),
+      ("PUT", "/photos/k", "x-amz-checksum-md5"), ("PUT", "/photos/k", "x-amz-object-lock-retain-until-date"),
+      ("PUT", "/photos/k", "x-amz-server-side-encryption-customer-key-md5"),
+      ("PUT", "/other", "x-amz-bucket-object-lock-enabled"),
+      ("POST", "/photos/k?uploads", "if-none-match"), ("POST", "/photos/k?uploads", "x-amz-object-lock-mode"),
+      ("PUT", "/photos/k?uploadId=0&partNumber=1", "if-match"),
+      ("POST", "/photos/k?uploadId=0", "if-modified-since"),
+      ("POST", "/photos?delete", "if-match"), ("HEAD", "/photos", "if-match"),
+    ])
+  func promises(_ method: String, _ path: String, _ name: String) async throws {
+    try await withS3 { port, _, store in
+      try store.put(Array("hello".utf8), as: "photos", "k")
+      let reply = try await ask(port, method, path, [name: "1"])
+      #expect(reply?.status == 501)
+      if method != "HEAD" {
+        #expect(
+          code(reply) == "NotImplemented" && reply?.text.contains(": \(name)<") == true,
+          "\(reply?.text ?? "")")
+      }
+      #expect(try store.info("photos", "k").byteCount == 5)
+    }
+  }
+
+  @Test("a copy and its condition that cannot be read are refused, and the owner is the one that is expected")
+  func otherPromises() async throws {
+    try await withS3 { port, _, store in
+      try store.put(Array("hello".utf8), as: "photos", "k")
+      let copy = ["x-amz-copy-source": "photos/k"]
+      for (more, status, name) in [
+        (["x-amz-checksum-algorithm": "SHA256"], 501, "NotImplemented"),
+        (["x-amz-copy-source-server-side-encryption-customer-key": "1"], 501, "NotImplemented"),
+        (["x-amz-copy-source-range": "bytes=0-1"], 501, "NotImplemented"),
+        (["x-amz-copy-source-if-unmodified-since": "yesterday"], 400, "InvalidArgument"),
+        (["x-amz-copy-source-if-match": "\"other\""], 412, "PreconditionFailed"),
+        (["x-amz-source-expected-bucket-owner": "210987654321"], 403, "AccessDenied"),
+      ] {
+        let reply = try await ask(port, "PUT", "/photos/copy", copy.merging(more) { $1 })
+        #expect(reply?.status == status && code(reply) == name, "\(more)")
+      }
+      #expect(throws: ObjectError.self) { try store.info("photos", "copy") }
+      let owner = "x-amz-expected-bucket-owner"
+      #expect(try await ask(port, "DELETE", "/photos/k", [owner: "210987654321"])?.status == 403)
+      #expect(try await ask(port, "GET", "/photos/k", [owner: "123456789012"])?.status == 200)
+      // A range of an object that is another one by now would not go with what the client has.
+      for (condition, status) in [
+        ("\"5d41402abc4b2a76b9719d911017c592\"", 206), ("\"other\"", 200), ("x", 200),
+      ] {
+        let reply = try await ask(port, "GET", "/photos/k", ["range": "bytes=1-2", "if-range": condition])
+        #expect(reply?.status == status, "\(condition)")
+      }
+    }
+  }
+
+  @Test("checksums that are promised and do not come, or come and were not promised, are refused")
+  func promisedChecksums() async throws {
+    let framing = [
+      "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "x-amz-decoded-content-length": "5",
+    ]
+    let good = "x-amz-checksum-crc32:NhCmhg==\r\n"
+    try await withS3 { port, root, _ in
+      for (headers, trailer, status, name) in [
+        (["x-amz-trailer": "x-amz-checksum-crc32", "x-amz-sdk-checksum-algorithm": "CRC32"], good, 200, ""),
+        (["x-amz-trailer": "x-amz-checksum-crc32"], "", 400, "MalformedTrailerError"),
+        ([:], good, 400, "MalformedTrailerError"),
+        (["x-amz-trailer": "x-amz-checksum-sha256"], good, 400, "MalformedTrailerError"),
+        (["x-amz-trailer": "x-amz-checksum-md5"], good, 501, "NotImplemented"),
+        (["x-amz-trailer": "x-amz-checksum-crc32"], "x-amz-checksum-crc32:AAAAAA==\r\n", 400, "BadDigest"),
+        (
+          ["x-amz-sdk-checksum-algorithm": "SHA1", "x-amz-trailer": "x-amz-checksum-crc32"], good, 400,
+          "InvalidRequest"
+        ),
+      ] as [([String: String], String, Int, String)] {
+        let body = Array("5\r\nhello\r\n0\r\n\(trailer)\r\n".utf8)
+        let reply = try await ask(port, "PUT", "/photos/k", framing.merging(headers) { $1 }, body: body)
+        #expect(reply?.status == status && code(reply) == name, "\(headers) \(trailer): \(reply?.text ?? "")")
+      }
+      let plain = try await ask(
+        port, "PUT", "/photos/l", ["x-amz-sdk-checksum-algorithm": "CRC32"], body: Array("hello".utf8))
+      #expect(code(plain) == "InvalidRequest")
+      // The list of objects to delete has its checksum behind it, too.
+      let list = Array("<Delete><Object><Key>k</Key></Object></Delete>".utf8)
+      let size = String(list.count, radix: 16)
+      let reply = try await ask(
+        port, "POST", "/photos?delete",
+        [
+          "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+          "x-amz-trailer": "x-amz-checksum-crc32",
+          "x-amz-decoded-content-length": "\(list.count)",
+        ],
+        body: Array("\(size)\r\n".utf8) + list + Array("\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n".utf8))
+      #expect(code(reply) == "BadDigest")
+      #expect(scratchNames(root + "/photos") == ["k"])
+    }
+  }
+
+  @Test("what the end of an upload promises of the whole is compared with the parts")
+  func wholes() async throws {
+    try await withS3 { port, _, store in
+      func upload(_ checksum: ChecksumAlgorithm?) throws -> (PartedUpload, ObjectPart) {
+        let upload = try store.beginUpload("photos", "k", checksum: checksum)
+        let staged = try store.stagePart(upload, checksum: .crc32)
+        try staged.append(Array("hello".utf8).span)
+        return (upload, try store.finishPart(staged, "photos", upload, number: 1))
+      }
+      for (checksum, headers, element, status, name) in [
+        (nil, ["x-amz-checksum-crc32": "NhCmhg=="], "", 400, "InvalidRequest"),
+        (nil, ["x-amz-mp-object-size": "6"], "", 400, "InvalidRequest"),
+        (nil, ["content-md5": "AAAAAAAAAAAAAAAAAAAAAA=="], "", 400, "BadDigest"),
+        (nil, ["x-amz-checksum-type": "FULL_OBJECT"], "", 400, "InvalidRequest"),
+        (nil, [:], "<ChecksumCRC32>AAAAAA==</ChecksumCRC32>", 400, "InvalidPart"),
+        (nil, [:], "<ChecksumSHA1>AAAA</ChecksumSHA1>", 400, "InvalidPart"),
+        (.crc32, ["x-amz-checksum-sha1": "2jmj7l5rSw0yVb/vlWAYkK/YBwk="], "", 400, "InvalidRequest"),
+        (.crc32, ["x-amz-checksum-type": "FULL_OBJECT"], "", 400, "InvalidRequest"),
+        (nil, ["x-amz-mp-object-size": "5"], "<ChecksumCRC32>NhCmhg==</ChecksumCRC32>", 200, ""),
+        (.crc32, ["x-amz-checksum-type": "COMPOSITE"], "<ChecksumCRC32>NhCmhg==</ChecksumCRC32>", 200, ""),
+      ] as [(ChecksumAlgorithm?, [String: String], String, Int, String)] {
+        let (upload, part) = try upload(checksum)
+        let list =
+          "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>\(part.etag)</ETag>\(element)</Part>"
+          + "</CompleteMultipartUpload>"
+        let reply = try await ask(
+          port, "POST", "/photos/k?uploadId=\(upload.id)", headers, body: Array(list.utf8))
+        #expect(reply?.status == status && code(reply) == name, "\(headers) \(element): \(reply?.text ?? "")")
+        store.abortUpload("photos", upload)
+      }
+    }
+  }
+
   @Test("a client that leaves in the middle of a body leaves nothing")
   func halfBody() async throws {
     try await withS3 { port, root, store in

@@ -2,6 +2,8 @@
 (() => {
 const $ = (selector, root = document) => root.querySelector(selector);
 const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+// What is null is left out: the browser would write the word.
+const given = children => children.filter(child => child != null);
 // All text goes in as text: names are never read as markup.
 const make = (tag, attributes = {}, ...children) => {
   const element = document.createElement(tag);
@@ -9,7 +11,7 @@ const make = (tag, attributes = {}, ...children) => {
     if (name in element && typeof value !== "string") element[name] = value;
     else element.setAttribute(name, value);
   }
-  element.append(...children.filter(child => child != null));
+  element.append(...given(children));
   return element;
 };
 const whole = n => n.toLocaleString("en-US");
@@ -279,11 +281,11 @@ function explore() {
     const d = describe(spot);
     const bdi = text => make("bdi", {}, text);
     const fact = (term, words) => [make("dt", {}, term), make("dd", {}, words)];
-    card.replaceChildren(
+    card.replaceChildren(...given([
       make("p", {class: "big"}, bdi(names[d.t]), make("small", {}, d.t === d.p ? "recognised" : "taken for"), d.t === d.p ? null : bdi(names[d.p])),
       make("dl", {}, ...fact("Images", whole(d.count)), ...fact("Of the true class", percent(d.row)), ...fact("Of the prediction", percent(d.column)),
         ...fact("True class has", whole(data.support[d.t])), ...fact("Predicted", whole(data.predicted[d.p]))),
-      d.cell && d.cell.listed ? make("p", {}, button("Show images", "Show the images of this cell", () => gallery(spot))) : null);
+      d.cell && d.cell.listed ? make("p", {}, button("Show images", "Show the images of this cell", () => gallery(spot))) : null]));
     $$("button", card).forEach(element => { element.className = "open-cell"; });
   };
   const say = spot => {

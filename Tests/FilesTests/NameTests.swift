@@ -1,0 +1,54 @@
+import Glibc
+import TestSupport
+import Testing
+
+@testable import Files
+
+@Suite("What a name tells of a file")
+struct NameTests {
+  @Test("kind is the suffix in lower case, where that is a word")
+  func kinds() {
+    for (name, kind) in [
+      ("a.JPG", ".jpg"), ("a.b.Webp", ".webp"), ("a.jp2", ".jp2"), ("a", ""), (".jpg", ""), ("a.", ""),
+      ("a.001", ""),
+      ("a.jpg?size=large", ""), ("a.averylongword", ""), ("a.\u{e9}", ""), ("x.tar.gz", ".gz"),
+    ] { #expect(suffixKind(ofName: name) == kind, "\(name)") }
+    #expect(isImageKind(".jfif") && isImageKind(".heic") && !isImageKind(".txt") && !isImageKind(""))
+  }
+
+  @Test("is that of litter or not")
+  func litter() {
+    for name in [
+      "._1.jpg", ".DS_Store", "Thumbs.db", "THUMBS.DB", "desktop.ini", "__MACOSX", "$RECYCLE.BIN", "@eaDir",
+      "System Volume Information", ".ipynb_checkpoints", ".git", "a.jpg~", "photos.imrec.lock", "lost+found",
+    ] { #expect(isLitter(name), "\(name)") }
+    for name in ["1.jpg", ".1.jpg", "recycled", "CVS", "git", "_1.jpg", "macosx", ""] {
+      #expect(!isLitter(name), "\(name)")
+    }
+  }
+
+  @Test("whose folder cannot be made, for a file is in its way, is said")
+  func inTheWay() {
+    withScratchFolder { folder in
+      writeScratchFile(folder + "/file", [1])
+      let error = #expect(throws: FileError.self) { try makeFolder(folder + "/file") }
+      #expect(error?.description == "\(folder)/file: a file of this name is in the way")
+    }
+  }
+
+  @Test("and folder behind it are the same as before, or the folder went away")
+  func roots() throws {
+    try withScratchFolder { folder in
+      makeScratchFolders(above: folder + "/a/x")
+      let root = try InputRoot(folder + "/a")
+      try root.check()
+      rename(folder + "/a", folder + "/b")
+      #expect(throws: FileError(.wentAway, path: folder + "/a")) { try root.check() }
+      makeScratchFolders(above: folder + "/a/x")
+      #expect(throws: FileError(.wentAway, path: folder + "/a")) { try root.check() }
+      rmdir(folder + "/a")
+      rename(folder + "/b", folder + "/a")
+      try root.check()
+    }
+  }
+}

@@ -11,7 +11,11 @@ extension GraphBuilder {
     let kernel = try attributes.extent("kernel", in: 1...Self.largestExtent)
     let stride = try attributes.extent("stride", standard: 1, in: 1...Self.largestExtent)
     let padding = try attributes.extent("pad", standard: 0, in: 0...Self.largestExtent)
-    _ = try attributes.extent("dilate", standard: 1, in: 1...1)
+    // A kernel of one number has no gaps.
+    let dilation = try attributes.extent("dilate", standard: 1, in: 1...Self.largestExtent)
+    guard dilation.rows == 1 || kernel.rows == 1, dilation.columns == 1 || kernel.columns == 1 else {
+      throw attributes.fault("dilate", expected: "(1, 1)")
+    }
     _ = try attributes.integer("num_group", standard: 1, in: 1...1)
     _ = try attributes.choice("layout", "NCHW")
     let filters = try attributes.integer("num_filter", in: 1...Self.largestCount)

@@ -16,6 +16,17 @@ extension Graph {
 
   /// Numbers that one node may give for one image: 4 GiB of them.
   public static let largestCount = 1 << 30
+
+  /// Whether images of this shape are few enough numbers.
+  static func check(inputShape: [Int], label: String) throws(ModelError) {
+    guard inputShape.count == 3, inputShape.allSatisfy({ (1...1 << 16).contains($0) }),
+      let count = checkedProduct(inputShape), count <= largestCount
+    else {
+      throw ModelError(
+        "\(label): the input's shape is \(shown(inputShape)); channels, height, width are expected, each "
+          + "from 1 to 65536, at most \(largestCount) numbers")
+    }
+  }
 }
 
 /// Makes the nodes of a graph from those of a symbol, in their order.
@@ -27,13 +38,7 @@ struct GraphBuilder {
   private let isNeeded: [Bool]
 
   init(_ symbol: Symbol, inputShape: [Int]) throws(ModelError) {
-    guard inputShape.count == 3, inputShape.allSatisfy({ (1...1 << 16).contains($0) }),
-      let count = checkedProduct(inputShape), count <= Graph.largestCount
-    else {
-      throw ModelError(
-        "\(symbol.label): the input's shape is \(shown(inputShape)); channels, height, width are expected, each "
-          + "from 1 to 65536, at most \(Graph.largestCount) numbers")
-    }
+    try Graph.check(inputShape: inputShape, label: symbol.label)
     var isNeeded = [Bool](repeating: false, count: symbol.nodes.count)
     isNeeded[symbol.head.node] = true
     for index in symbol.nodes.indices.reversed() where isNeeded[index] {

@@ -40,6 +40,9 @@ struct ModelArchive {
       var entry: OpaquePointer?
       let status = unsafe archive_read_next_header(archive, &entry)
       if status == ARCHIVE_EOF { break }
+      if status < ARCHIVE_WARN, entryCount == 0, let kind = kindInGzip(path), kind != .tar {
+        throw ModelError("\(path): this is gzip-compressed; \(kind) is in it, a tar archive is expected")
+      }
       try unsafe check(status, archive)
       if let entry = unsafe entry { try unsafe take(entry, archive) }
     }
@@ -150,6 +153,24 @@ struct ModelArchive {
       throw ModelError("\(path): \(shown(name)): it has \(done) bytes, but \(size) are announced")
     }
   }
+}
+
+/// What is compressed in the file, by its first bytes; nil where that cannot be read or told.
+private func kindInGzip(_ path: String) -> FileKind? {
+  guard let archive = unsafe archive_read_new() else { return nil }
+  defer { unsafe archive_read_free(archive) }
+  unsafe archive_read_support_filter_gzip(archive)
+  unsafe archive_read_support_format_raw(archive)
+  var entry: OpaquePointer?
+  guard unsafe archive_read_open_filename(archive, path, 1 << 12) == ARCHIVE_OK,
+    unsafe archive_read_next_header(archive, &entry) == ARCHIVE_OK
+  else { return nil }
+  var start = [UInt8](repeating: 0, count: 512)
+  let got = unsafe start.withUnsafeMutableBytes {
+    unsafe archive_read_data(archive, $0.baseAddress, $0.count)
+  }
+  guard got >= 0 else { return nil }
+  return FileKind(start.span.extracting(first: got))
 }
 
 /// A temporary file that has no name: it is gone when the value is, whatever ends the program.

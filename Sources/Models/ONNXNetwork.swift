@@ -35,6 +35,7 @@ struct ONNXNetwork {
       throw ModelError(
         "\(label): it has \(file.outputs.count) outputs (\(shown(file.outputs))); one is expected")
     }
+    try Graph.check(inputShape: inputShape, label: label)
     let image = file.inputs.first
     batch = image?.shape.first ?? nil
     for array in file.arrays { constants[array.name] = array }
@@ -54,7 +55,8 @@ struct ONNXNetwork {
     for index in file.nodes.indices.reversed() where file.nodes[index].outputs.contains(where: names.contains)
     {
       needed[index] = true
-      names.formUnion(file.nodes[index].inputs)
+      // An empty name is no array's.
+      names.formUnion(file.nodes[index].inputs.filter { !$0.isEmpty })
     }
     return needed
   }

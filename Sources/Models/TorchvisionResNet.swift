@@ -71,7 +71,7 @@ struct TorchvisionResNet {
       ("squeeze-and-excitation", [".se.", ".se_module.", ".attn.", ".se1.", ".se2."]),
       ("ResNet-D's shortcuts", [".downsample.2.", ".downsample.1.0."]),
       ("anti-aliasing", [".filt", ".aa.", ".blur."]),
-      ("convolutions with a bias", [".conv1.bias", ".conv2.bias", ".conv3.bias"]),
+      ("convolutions with a bias", ["conv1.bias", "conv2.bias", "conv3.bias"]),
     ]
     let kind = kinds.first { kind in
       names.contains { name in kind.1.contains { name.hasByteSuffix($0) || name.contains($0) } }

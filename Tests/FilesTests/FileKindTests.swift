@@ -72,7 +72,8 @@ struct FileKindTests {
   func told(_ start: [UInt8], _ name: String) {
     #expect(fileKind(start.span) == name)
     // What comes after the start does not matter.
-    if start.count == 512 { #expect(fileKind((start + [1, 2, 3]).span) == name) }
+    let longer = start + [1, 2, 3]
+    if start.count == 512 { #expect(fileKind(longer.span) == name) }
   }
 
   @Test("a text in UTF-16 is one, with and without its mark", arguments: [false, true], [false, true])
@@ -94,16 +95,19 @@ struct FileKindTests {
   func random() {
     var random = SplitMix64(seed: 31)
     var found = 0
-    for count in 9..<600 { if fileKind(random.bytes(count).span) != nil { found += 1 } }
+    for count in 9..<600 {
+      let bytes = random.bytes(count)
+      if fileKind(bytes.span) != nil { found += 1 }
+    }
     #expect(found <= 1)
   }
 
   @Test("a kind is a sentence with what was expected, or with what to do")
   func sentences() throws {
-    let found = FileKind(Self.bytes([], "<html>").span)
+    let (html, lfs) = (Self.bytes([], "<html>"), Self.bytes([], "version https://git-lfs"))
+    let (found, other) = (FileKind(html.span), FileKind(lfs.span))
     let page = try #require(found)
     #expect(page.sentence(expected: "JPEG or PNG") == "this is an HTML page; JPEG or PNG is expected")
-    let other = FileKind(Self.bytes([], "version https://git-lfs").span)
     let pointer = try #require(other)
     #expect(
       pointer.sentence(expected: "JPEG or PNG")

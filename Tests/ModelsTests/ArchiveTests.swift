@@ -142,10 +142,23 @@ struct TarBytes {
     arguments: [
       ([], "this is an empty file; "), (Array("hello".utf8), "this is a text file; "),
       ([0x1F, 0x8B, 8, 0, 0, 0], "this is no folder and no whole tar archive: "),
-      ([0xB1, 0xB2, 0xB3], "this is no model known here (it begins with b1 b2 b3); "),
+      ([0xB1, 2, 3], "this is no model known here (it begins with b1 02 03); "),
     ] as [([UInt8], String)])
   func noArchive(_ bytes: [UInt8], _ sentence: String) {
     #expect(refusal(bytes).hasPrefix(sentence), "\(refusal(bytes))")
+  }
+
+  @Test("what is compressed is named where it is no archive", .enabled(if: Program.isInstalled("gzip")))
+  func compressedKinds() throws {
+    try withScratchFolder { (folder) throws in
+      let gzip = try #require(Program(installed: "gzip"))
+      writeScratchFile(folder + "/x.onnx", ONNXTests.residual())
+      #expect(gzip.run(["x.onnx"], in: folder).status == 0)
+      #expect(
+        message { _ = try Model(folder + "/x.onnx.gz") }
+          == "\(folder)/x.onnx.gz: this is gzip-compressed; an ONNX model is in it, a tar archive is expected"
+      )
+    }
   }
 
   @Test("an archive's litter is passed over, also beside the model and in folders of its own")

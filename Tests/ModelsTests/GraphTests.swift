@@ -35,6 +35,15 @@ import Testing
           filters: 4, kernel: Extent(rows: 3, columns: 2), stride: Extent(rows: 2, columns: 3),
           padding: Extent(rows: 1, columns: 0), weight: "w", bias: nil)), [4, 5, 4]
     ),
+    // A kernel of one number has no gaps.
+    (
+      .one(
+        "Convolution", ["kernel": "(1, 1)", "num_filter": "4", "dilate": "(2, 2)"], parameters: ["w", "b"]),
+      .convolution(
+        Convolution(
+          filters: 4, kernel: Extent(rows: 1, columns: 1), stride: Extent(rows: 1, columns: 1),
+          padding: Extent(rows: 0, columns: 0), weight: "w", bias: "b")), [4, 9, 12]
+    ),
     (
       .one("BatchNorm", parameters: ["g", "b", "m", "v"]),
       .batchNorm(BatchNorm(epsilon: 1e-3, gamma: nil, beta: "b", mean: "m", variance: "v")), [3, 9, 12]

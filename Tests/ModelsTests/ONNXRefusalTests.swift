@@ -40,7 +40,7 @@ import Testing
         "node y (Relu): its input w is an array; what is computed from the image is expected"
       ),
       ([Make.node("Relu", ["x", "x"], "y")], "node y (Relu): it has 2 inputs; 1 expected"),
-      ([Make.node("Relu", ["x"], "")], "node  (Relu): it has no output"),
+      ([Make.node("Relu", ["x"], "")], "no node gives the output y from the image"),
       (
         [Make.node("Relu", ["x"], "y"), Make.node("Relu", ["y"], "y")],
         "node y (Relu): its output y is given a second time"
@@ -203,7 +203,7 @@ import Testing
     "what is no message, with the place",
     arguments: [
       ([], "this is an empty file; an ONNX model is expected"),
-      ([0x08, 0x08], "byte 0: this is no ONNX model: there is no graph"),
+      ([0x08, 0x08], "byte 2: this is no ONNX model: there is no graph"),
       ([0x08], "byte 1: 1 bytes are expected, the message has 0 left"),
       ([0x3A, 0x05, 0x00], "byte 0: field 7 wants 5 bytes, its message has 1 left"),
       (

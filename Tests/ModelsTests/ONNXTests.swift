@@ -287,6 +287,15 @@ import Testing
     #expect(try operations(nodes, arrays: [axis], shape: [1, 3, 2, 2]) == Self.flat)
   }
 
+  @Test("images that are too large are refused before anything is computed of their size")
+  func tooLarge() {
+    let nodes = [Self.integers("s", [0, -1]), Make.node("Reshape", ["x", "s"], "y")]
+    let input = Make.input("x", [1, 1 << 40, 1 << 40, 2])
+    #expect(
+      refusal(Make.model(nodes, arrays: [], inputs: [input])).hasPrefix(
+        "the input's shape is (1099511627776, "))
+  }
+
   @Test("what depends on the number of images is refused")
   func batchArithmetic() {
     let nodes = [

@@ -159,7 +159,8 @@ let gzipFiles = FuzzTarget(
     func unpack(_ bytes: [UInt8]) throws -> [UInt8]? {
       do {
         try unpackGzip(scratch.file(bytes), to: target)
-        return try readFile(target).bytes
+        let unpacked = try readFile(target)
+        return unpacked.bytes
       } catch {
         try requireSentence(error)
         return nil

@@ -74,7 +74,7 @@ struct TruthTableTests {
   ]
 
   @Test("are read in whatever form they come", arguments: 0..<forms.count)
-  func forms(_ index: Int) throws {
+  func isRead(_ index: Int) throws {
     let form = Self.forms[index]
     let result = try judged(truth: (form.file, form.bytes))
     #expect(result.classes == ["cat", "dog", "owl"], "\(form.name)")

@@ -13,7 +13,11 @@ struct Lookalikes {
   init(_ truth: Truth, images: [Int], outputs: [[UInt8]], folderCount: Int) {
     guard truth.kind != .records, !images.isEmpty, !outputs.isEmpty else { return }
     let outputs = Array(Set(outputs)).sorted { $0.lexicographicallyPrecedes($1) }
-    joinSpellings(truth, images, outputs, folderCount)
+    // Bytes that are no text have no other spelling.
+    func isText(_ name: some Sequence<UInt8>) -> Bool {
+      String(validating: Array(name), as: UTF8.self) != nil
+    }
+    joinSpellings(truth, images.filter { isText(truth.paths[$0]) }, outputs.filter(isText), folderCount)
     joinFolder(truth, images, outputs.filter { matches[$0] == nil })
   }
 

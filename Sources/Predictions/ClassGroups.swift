@@ -8,8 +8,7 @@ import Files
 public func readClassGroups(_ path: String, of classes: ClassList) throws(TruthError) -> [String] {
   let file = try readingTruth(path) { () throws(FileError) in try readFile(path, limit: 1 << 26).bytes }
   if let kind = foreignKind(Array(file.prefix(4096))) {
-    throw TruthError(
-      .badGroup("this is \(kind); a table of classes and their groups is expected", line: 1), path: path)
+    throw TruthError(.otherKind(kind.sentence(expected: "a table of classes and their groups")), path: path)
   }
   let bytes = try utf8Bytes(of: file, path: path)
   let separator = bytes.contains(UInt8(ascii: "\t")) ? UInt8(ascii: "\t") : UInt8(ascii: ",")

@@ -24,7 +24,7 @@ public struct ClassList: Hashable, Sendable {
   public init(file path: String) throws(TruthError) {
     let bytes = try readingTruth(path) { () throws(FileError) in try readFile(path, limit: 1 << 26).bytes }
     if let kind = foreignKind(Array(bytes.prefix(4096))) {
-      throw TruthError(.foreignClassList(kind), path: path)
+      throw TruthError(.otherKind(kind.sentence(expected: "a class list, one name a line,")), path: path)
     }
     var names: [String] = []
     for (index, line) in nameLines(try utf8Bytes(of: bytes, path: path)).enumerated() {

@@ -8,7 +8,7 @@ public struct OutputError: Error, Hashable, Sendable, CustomStringConvertible {
     case orderUnknown(lines: Int, images: Int)
     /// The lines name no image, and the truth has no order, or has lines that are no images.
     case orderMeansNothing
-    /// The file is something else: "a ZIP archive".
+    /// The file is something else; says what, and what is expected.
     case otherKind(String)
     /// One JSON array that breaks off or goes wrong.
     case brokenArray(JSONFault)
@@ -41,8 +41,7 @@ public struct OutputError: Error, Hashable, Sendable, CustomStringConvertible {
     case .orderMeansNothing:
       "\(path): the lines name no image, and the order of this truth says nothing; "
         + "a .lst, a .rec, a CSV or JSON lines, all of it usable, is expected then"
-    case .otherKind(let kind):
-      "\(path): this is \(kind); a folder of <name>.out files, JSON lines, one JSON array or a table is expected"
+    case .otherKind(let sentence): "\(path): \(sentence)"
     case .brokenArray(let fault): "\(path): this is one JSON array, and it is damaged: \(fault)"
     case .noPrediction(let lines, let first, let fault):
       lines == 1

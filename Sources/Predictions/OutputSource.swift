@@ -53,8 +53,9 @@ public struct OutputSource: Sendable {
       throw OutputError(.file(error), path: file)
     }
     let first = Array(start.prefix(4096))
-    if let kind = foreignKind(first) ?? wideEncoding(first).map({ "text in \($0)" }) {
-      throw OutputError(.otherKind(kind), path: file)
+    if let kind = foreignKind(first) ?? wideEncoding(first).map({ FileKind("text in \($0)") }) {
+      let expected = "a folder of <name>.out files, JSON lines, one JSON array or a table"
+      throw OutputError(.otherKind(kind.sentence(expected: expected)), path: file)
     }
     let table = OutputTable(start)
     do throws(LineError) {

@@ -51,7 +51,7 @@ struct RowReader {
       content = .success(first)
     } catch {
       let kind = foreignKind(Array(buffer.prefix(min(4096, size))))
-      content = .failure(kind.map { PredictionFault(.file("this is \($0), and no prediction")) } ?? error)
+      content = .failure(kind.map { PredictionFault(.file($0.sentence(expected: "a prediction"))) } ?? error)
     }
     let match = folder.files.withBytes(index) {
       matcher.match($0.extracting(0..<($0.count - folder.suffix.count)), isID: areIDs)

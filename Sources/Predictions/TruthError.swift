@@ -23,10 +23,8 @@ public struct TruthError: Error, Hashable, Sendable, CustomStringConvertible {
     case manySeparators([String])
     /// The text is in an encoding that is not read.
     case encoding(String)
-    /// The file is something else: "a ZIP archive".
+    /// The file is something else; says what, and what is expected.
     case otherKind(String)
-    /// A class list that is something else.
-    case foreignClassList(String)
     /// One JSON array that breaks off or goes wrong.
     case brokenArray(JSONFault)
     case openQuote(line: Int)
@@ -76,17 +74,16 @@ public struct TruthError: Error, Hashable, Sendable, CustomStringConvertible {
     case .manySeparators(let separators):
       "its first row may be cut at each of \(Self.quoted(separators)): which separates the columns cannot be told"
     case .encoding(let name): "this is text in \(name); UTF-8 is expected"
-    case .otherKind(let kind):
-      "this is \(kind), and no truth: a .lst, a .rec, a folder of class folders, a CSV or JSON lines is expected"
-    case .foreignClassList(let kind): "this is \(kind), and no class list: one name a line is expected"
+    case .otherKind(let sentence): sentence
     case .brokenArray(let fault): "this is one JSON array, and it is damaged: \(fault)"
     case .openQuote(let line): "the quote that opens in line \(line) is not closed"
     case .badGroup(let what, let line): "line \(line): \(what)"
-    case .unknownFormat:
-      "this is no truth: a .lst, a .rec, a folder of class folders, a CSV or JSON lines is expected"
+    case .unknownFormat: "this is no truth: \(Self.expected) is expected"
     case .tooLarge: Truth.tooLarge
     }
   }
+
+  static let expected = "a .lst, a .rec, a folder of class folders, a CSV or JSON lines"
 
   private static func quoted(_ names: [String]) -> String {
     shortList(names.map { $0 == "\t" ? "a tab" : "\"\($0.count > 80 ? $0.prefix(80) + "..." : $0)\"" })

@@ -14,7 +14,9 @@ enum TruthFormat: Hashable {
     }
     let start = try readingTruth(path) { () throws(FileError) in try readStart(of: path, byteCount: 4096) }
     let isRecords = start.starts(with: littleEndianBytes(RecordLayout.magic))
-    if !isRecords, let kind = foreignKind(start) { throw TruthError(.otherKind(kind), path: path) }
+    if !isRecords, let kind = foreignKind(start) {
+      throw TruthError(.otherKind(kind.sentence(expected: TruthError.expected)), path: path)
+    }
     switch splitExtension(path).suffix.lowercased() {
     case ".lst": self = .list
     case ".rec": self = .records
@@ -54,12 +56,16 @@ private func littleEndianBytes(_ word: UInt32) -> [UInt8] {
   (0..<4).map { UInt8(truncatingIfNeeded: word >> UInt32(8 * $0)) }
 }
 
-/// What a file is that holds neither text nor JSON: "a ZIP archive", "a Git LFS pointer; ...", "an HTML page".
-func foreignKind(_ start: [UInt8]) -> String? {
-  guard let kind = fileKind(start.span), kind != "a text file", kind != "a JSON document" else { return nil }
+/// What a file is that holds neither text nor JSON, such as a ZIP archive, a Git LFS pointer, an HTML page; `nil` for an
+/// empty one too.
+func foreignKind(_ start: [UInt8]) -> FileKind? {
+  guard wideEncoding(start) == nil, let kind = FileKind(start.span), kind != .empty, kind != .text,
+    kind != .json
+  else { return nil }
   // Two letters, such as a bitmap's BM, make no picture of a table.
   let isText = start.allSatisfy { $0 >= 0x20 || [0x09, 0x0A, 0x0D].contains($0) }
   let isKnownText =
-    ["an HTML page", "an XML document", "an SVG drawing"].contains(kind) || kind.contains("pointer")
+    ["an HTML page", "an XML document", "an SVG drawing", "a Git LFS pointer"].contains(kind.name)
+    || kind == .symbol
   return isText && !isKnownText ? nil : kind
 }

@@ -13,6 +13,13 @@ package final class ClientPresence: Sendable {
 
   init(address: String = "") { self.address = address }
 
+  /// One that has gone before it was asked for.
+  static let gone: ClientPresence = {
+    let presence = ClientPresence()
+    presence.leave()
+    return presence
+  }()
+
   /// Whether it is on this machine.
   package var isLocal: Bool {
     address == "::1" || address.hasPrefix("127.") || address.hasPrefix("::ffff:127.")

@@ -34,7 +34,7 @@ package struct GuardedServer: Sendable {
     origin = RequestOrigin(hosts: [hostname])
   }
 
-  /// Answers one request; the client is nil where it has gone already.
+  /// Answers one request; the client is nil where nobody waits for the answer.
   package typealias Responder = @Sendable (Request, ClientPresence?) async throws -> Response
 
   /// As `run(onStart:prepare:)`, where nothing has to be prepared.
@@ -211,7 +211,7 @@ private struct ClientResponder: HTTPResponder {
       response.headers[.retryAfter] = "1"
       return response
     }
-    return try await respond(request, clients.presence(on: channel))
+    return try await respond(request, clients.presence(on: channel) ?? .gone)
   }
 
   private func refused(_ request: Request, _ status: HTTPResponse.Status, _ sentence: String) -> Response {

@@ -130,7 +130,7 @@ def look(browser, program, folder):
         for path in ("/", "/-/s3/bkt", "/bkt", "/bkt/kept.txt", "/metrics"):
             browser.open(f"http://{REBOUND}:{port}{path}", WIDE)
             text = browser.run("return document.documentElement.textContent")
-            tell(path, "rebound name", "tells nothing", [f"says {text[:100]!r}"] if not text or re.search("secret|kept|imrec_http", text) else [])
+            tell(path, "rebound name", "tells nothing", [f"says {text[:100]!r}"] if not text or re.search(r"secret|picture\.png|imrec_http", text) else [])
         browser.open(address + "/bkt/page.html", WIDE)
         time.sleep(0.5)
         title = browser.run("return document.title")

@@ -69,8 +69,9 @@ public struct ScoringRun: Sendable {
   private func read(
     into tally: inout Tally, _ ledger: inout Ledger, _ options: ScoringOptions, _ progress: (Progress) -> Void
   ) async throws {
+    // Not the run's own: the ledger's may know more names after a first pass.
+    let plan = ledger.plan
     var batches = try plan.batches()
-    let plan = plan
     let attributes = ImageAttributes(truth: plan.truth, images: options.images)
     var done = 0
     try await inOrder(

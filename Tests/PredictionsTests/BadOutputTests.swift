@@ -30,7 +30,7 @@ struct BadOutputTests {
     ("joined-up.jpg", "[0.5,0.25,0.25][0.25,0.5,0.25]", "byte 15: '[' where the end of the text"),
     ("rubbish-behind.jpg", "[0.5,0.25,0.25]}", "byte 15: '}' where the end of the text"),
     ("zero.jpg", "[0,0,0]", "all probabilities are 0"),
-    ("html.jpg", "<html><body>504</body></html>", "byte 0: '<'"),
+    ("html.jpg", "<html><body>504</body></html>", "this is an HTML page; a prediction is expected"),
     ("error.jpg", #"{"message":"ModelError"}"#, "the object has no \"prediction\""),
     ("null.jpg", #"{"prediction": null}"#, "byte 15: 'null'"),
   ]

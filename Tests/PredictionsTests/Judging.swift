@@ -42,6 +42,7 @@ func judge(_ plan: PredictionPlan) throws -> Judgement {
     judgement.scored = [:]
     judgement.outputCount = 0
     judgement.passCount += 1
+    let plan = ledger.plan
     var batches = try plan.batches()
     while let batch = try batches.next() {
       let rows = plan.read(batch)

@@ -88,7 +88,8 @@ struct TruthTableTests {
     let words = refusal { try judged(truth: ("t.csv", bytes)) }
     #expect(
       words.contains("t.csv: its first row is \"image_id\", \"breed\", which are no known names of columns"))
-    #expect(refusal { try judged(truth: ("t.csv", bytes), classes: ["cat", "dog", "owl"]) } == words)
+    let listed = refusal { try judged(truth: ("t.csv", bytes), classes: ["cat", "dog", "owl"]) }
+    #expect(listed.contains("its first row is \"image_id\", \"breed\""))
     for columns in [
       TruthColumns(image: "image_id", label: "breed"), TruthColumns(label: "breed"),
       TruthColumns(image: "image_id"), TruthColumns(image: "Image_ID", label: "BREED"),
@@ -155,7 +156,7 @@ struct TruthTableTests {
     #expect(refused.scored.isEmpty && refused.invalid.count == 6)
     #expect(
       refused.invalid.values.allSatisfy {
-        $0 == "its label may be any of \"other\", \"kind\": which is meant cannot be told"
+        $0 == "its label may be any of \"kind\", \"other\": which is meant cannot be told"
       })
     let chosen = try judged(
       truth: ("t.manifest", Array(two.joined().utf8)), columns: TruthColumns(label: "kind"))
@@ -202,7 +203,7 @@ struct OutputFileTests {
   @Test(
     "an array that breaks off or goes on behind its end is refused in one sentence",
     arguments: [
-      ("[{\"path\":\"a\",\"prediction\":[1]}", "byte 31: the text ends where ',' or ']' is expected"),
+      ("[{\"path\":\"a\",\"prediction\":[1]}", "byte 30: the text ends where ',' or ']' is expected"),
       ("[{\"path\":\"a\",\"prediction\":[1", "the text ends"),
       ("[[1,0]] [1]", "'[' where the end of the text is expected"),
       ("[[1,0],]", "']' where a value is expected"),

@@ -64,7 +64,7 @@ struct JUnitTests {
         <testsuites name="imrec score" tests="5" failures="3" errors="0" time="0">
           <testsuite name="imrec score" tests="5" failures="3" errors="0" skipped="0" time="0">
             <testcase classname="imrec.score.inputs" name="every input is scored" time="0">
-              <failure message="6 images: 4 scored, 1 invalid, 1 missing; 1 unexpected outputs" type="failure">invalid: 6: it is empty
+              <failure message="6 images: 4 scored, 1 invalid, 1 missing; 1 unexpected output" type="failure">invalid: 6: it is empty
         missing: 5: it has no output
         unexpected: 7: it has no truth</failure>
             </testcase>

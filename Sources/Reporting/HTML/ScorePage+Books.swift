@@ -26,7 +26,7 @@ extension ScorePage {
     return Section(
       "images", "Images accounted for",
       lead:
-        "\(whole(score.images)) images = \(whole(score.scored)) scored + \(whole(invalid)) invalid + \(whole(missing)) missing. Nothing is dropped silently.",
+        "\(counted(score.images, "image")) = \(whole(score.scored)) scored + \(whole(invalid)) invalid + \(whole(missing)) missing. Nothing is dropped silently.",
       [
         Block.table(table), Block.table(odd),
         list("Invalid", score.invalid.map { ($0.path, $0.reason) }, "invalid-table", reasons: true),

@@ -190,7 +190,7 @@ extension ScorePage {
       ])
     }
     if sum < score.scored {
-      table.rest = "\(whole(score.scored - sum)) images of higher rank are not listed."
+      table.rest = "\(counted(score.scored - sum, "image")) of higher rank not listed."
     }
     return table
   }

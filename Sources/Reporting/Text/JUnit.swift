@@ -57,7 +57,7 @@ extension Comparison {
     var test = JUnitDocument.Case(name: "both runs have the same truth")
     if truthConflicts.isEmpty {
       test.output =
-        "\(groupedText(images)) images scored by both runs; \(groupedText(missingInA.count)) not by A, "
+        "\(counted(images, "image")) scored by both runs; \(groupedText(missingInA.count)) not by A, "
         + "\(groupedText(missingInB.count)) not by B"
       return test
     }
@@ -66,7 +66,8 @@ extension Comparison {
       lines.append("\(groupedText(truthConflicts.count - lines.count)) more")
     }
     test.failure = (
-      "\(groupedText(truthConflicts.count)) images have different truths", lines.joined(separator: "\n")
+      "\(counted(truthConflicts.count, "image")) \(truthConflicts.count == 1 ? "has" : "have") different truths",
+      lines.joined(separator: "\n")
     )
     return test
   }

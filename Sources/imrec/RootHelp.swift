@@ -27,7 +27,7 @@ enum RootHelp {
       .min { ($0.distance, $0.verb) < ($1.distance, $1.verb) }
     return "Error: there is no verb '\(printable(String(word.prefix(40))))'"
       + (near.map { "; did you mean '\($0.verb)'?" } ?? "; the verbs are \(shown.joined(separator: ", "))")
-      + "\n  'imrec --help' says what they do.\n"
+      + "\n  See 'imrec --help' for more information.\n"
   }
 
   static var text: String {

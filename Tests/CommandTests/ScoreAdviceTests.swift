@@ -175,7 +175,7 @@ struct ScoreAdviceTests {
       ("out --truth t.lst --fail-under top1", "top1=NUMBER is expected"),
       ("out --truth t.lst --fail-under top1=nan", "a number is expected"),
       ("out --truth t.lst --fail-under top1=70", "a fraction from 0 to 1 is expected; did you mean 0.7?"),
-      ("out --truth t.lst --allow-missing -1", "not a whole number from 0"),
+      ("out --truth t.lst --allow-missing x", "not a whole number from 0"),
       ("out --truth t.lst --fail-under class:horse.recall=0.5", "a name of the class list"),
       ("out --truth t.lst -o ./t.lst", "-o ./t.lst is an input too"),
       ("out --truth t.lst --jobs 0", "not a whole number from 1"),

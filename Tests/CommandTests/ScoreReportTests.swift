@@ -71,7 +71,7 @@ struct ScoreReportTests {
       writeScratchFile("\(folder)/out/z.jpg.out", "[1,0,0]".utf8)
       unlink("\(folder)/out/c/1.jpg.out")
       #expect(imrec.run(scoring + reports, in: folder).status == 2)
-      let sentence = "4 images: 2 scored, 1 invalid, 1 missing; 1 unexpected outputs"
+      let sentence = "4 images: 2 scored, 1 invalid, 1 missing; 1 unexpected output"
       #expect(readScratchFile(folder + "/report.md").contains("⚠️ \(sentence)."))
       #expect(readScratchFile(folder + "/junit.xml").contains("<failure message=\"\(sentence)\""))
       #expect(

@@ -55,7 +55,7 @@ struct UsageTests {
   func unknownVerb(_ line: String, _ words: String) {
     let run = imrec.run(line.split(separator: " ").map(String.init), in: "/")
     #expect(run.status == 64 && run.output.isEmpty && run.errors.contains(words), "\(run)")
-    #expect(run.errors.contains("'imrec --help' says what they do"))
+    #expect(run.errors.contains("See 'imrec --help' for more information"))
   }
 
   @Test(

@@ -40,9 +40,6 @@ struct ModelArchive {
       var entry: OpaquePointer?
       let status = unsafe archive_read_next_header(archive, &entry)
       if status == ARCHIVE_EOF { break }
-      if status < ARCHIVE_WARN, entryCount == 0, let kind = kindInGzip(path), kind != .tar {
-        throw ModelError("\(path): this is gzip-compressed; \(kind) is in it, a tar archive is expected")
-      }
       try unsafe check(status, archive)
       if let entry = unsafe entry { try unsafe take(entry, archive) }
     }
@@ -50,6 +47,9 @@ struct ModelArchive {
 
   private func check(_ status: Int32, _ archive: OpaquePointer) throws(ModelError) {
     guard status < ARCHIVE_WARN else { return }
+    if entryCount == 0, let kind = kindInGzip(path), kind != .tar {
+      throw ModelError("\(path): this is gzip-compressed; \(kind) is in it, a tar archive is expected")
+    }
     let text = unsafe archive_error_string(archive).map { unsafe String(cString: $0) }
     throw ModelError("\(path): this is no folder and no whole tar archive: \(text ?? "it cannot be read")")
   }

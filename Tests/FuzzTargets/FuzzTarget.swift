@@ -86,6 +86,9 @@ public struct Scratch: Sendable {
       guard count > 0 else { throw ScratchError(path: path) }
       done += count
     }
+    // As one that has been left alone for long: what was written a moment ago is read after a wait only.
+    var times = [timespec(tv_sec: 1_600_000_000, tv_nsec: 0), timespec(tv_sec: 1_600_000_000, tv_nsec: 0)]
+    guard futimens(descriptor, &times) == 0 else { throw ScratchError(path: path) }
     return path
   }
 }

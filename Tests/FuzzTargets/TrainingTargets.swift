@@ -128,7 +128,10 @@ let containers = FuzzTarget(
     _ = try scratch.file(Array(input.dropFirst(first.count + 1)), "ml/input/config/inputdataconfig.json")
     do throws(TrainingError) {
       let request = try TrainingContainer(root).request()
-      if request.modelFolder != root + "/model" || !request.isComplete { throw TrainingError("broken") }
+      let isOfTuning = request.hyperparameters.contains { $0.name == "_tuning_objective_metric" }
+      if request.modelFolder != root + "/model" || request.isComplete == isOfTuning {
+        throw TrainingError("broken")
+      }
       for source in [request.train, request.validation] where !source.path.hasPrefix(root) {
         throw TrainingError("broken")
       }

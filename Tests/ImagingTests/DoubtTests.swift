@@ -31,7 +31,10 @@ struct DoubtTests {
     Change("40 bytes left over", .damaged) { beforeEnd($0, (1...40).map { $0 }) },
     Change("the same, and no end marker", .damaged) { beforeEnd($0, (1...40).map { $0 }).dropLast(2) },
     Change("a cut, and an end marker", .damaged) { $0.prefix($0.count / 2 + $0.count / 4) + [0xff, 0xd9] },
-    Change("bytes that belong to no segment", .doubtful) { $0.prefix(20) + [7, 7, 7] + $0.dropFirst(20) },
+    Change("bytes that belong to no segment", .doubtful) { file in
+      let end = 4 + (Int(file[4]) << 8) + Int(file[5])
+      return file.prefix(end) + [7, 7, 7] + file.dropFirst(end)
+    },
     Change("a segment that ends too early", .doubtful) { file in
       file.prefix(2) + [0xff, 0xec, 0, 4, 1, 2, 3, 4] + file.dropFirst(2)
     },

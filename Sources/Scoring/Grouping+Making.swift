@@ -1,21 +1,27 @@
 import Files
 
-extension Grouping {
-  /// Whether the groups say something of the errors: groups that were given always do. Groups that were found from the
-  /// errors keep many of them inside for that reason alone; they do where no group has more than a fifth of the classes
-  /// that occur, and where twice as many errors stay inside as would if errors were spread evenly over all other classes.
-  public func saysMuch(of classes: [ClassScore]) -> Bool {
-    if source == .given { return true }
-    let occurring = classes.filter { $0.support > 0 || $0.predicted > 0 }.count
-    let errors = errorsInside + errorsAcross
-    guard errors > 0, groups.allSatisfy({ 5 * $0.classes.count <= occurring }) else { return false }
-    let expected = groups.reduce(0.0) { sum, group in
+extension Score {
+  /// Whether the groups say something of the errors. Groups that were given always do.
+  ///
+  /// Groups that were found from the errors keep many of them inside for that reason alone. They are held to say something
+  /// where no group has more than a fifth of the classes that occur, and where at least twice as many errors stay inside as
+  /// would if each were spread evenly over all other classes; the first error of each pair of classes, which alone may have
+  /// brought the two together, is not counted.
+  public var hasTellingGroups: Bool {
+    guard let groups, groups.groups.count > 1, errors > 0 else { return false }
+    if groups.source == .given { return true }
+    let occurring = classes.count { $0.support > 0 || $0.predicted > 0 }
+    guard groups.groups.allSatisfy({ 5 * $0.classes.count <= occurring }) else { return false }
+    let expected = groups.groups.reduce(0.0) { sum, group in
       sum + Double((group.errorsInside + group.errorsAcross) * (group.classes.count - 1))
         / Double(occurring - 1)
     }
-    return Double(errorsInside) >= 2 * expected
+    let pairsInside = pairs.count { groups.assignment[$0.a] == groups.assignment[$0.b] }
+    return Double(groups.errorsInside - pairsInside) >= 2 * expected
   }
+}
 
+extension Grouping {
   /// Counts the errors inside and across groups.
   /// - Parameters:
   ///   - assignment: the group of each label, 0..<names.count.

@@ -150,7 +150,8 @@ struct ScoreText {
     }
     if let issues = score.labelIssues, issues.count > 0 {
       line("")
-      row("label errors?", "\(counted(issues.count, "image")) whose given class the model doubts")
+      let most = issues.speaksOfModel(scored: score.scored) ? ", most of them its own mistakes" : ""
+      row("label errors?", "\(counted(issues.count, "image")) whose given class the model doubts\(most)")
     }
   }
 

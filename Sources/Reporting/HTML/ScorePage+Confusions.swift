@@ -110,9 +110,7 @@ extension ScorePage {
   }
 
   var groups: Section? {
-    guard let grouping = score.groups, grouping.groups.count > 1, grouping.saysMuch(of: score.classes) else {
-      return nil
-    }
+    guard let grouping = score.groups, score.hasTellingGroups else { return nil }
     var table = Table(
       "groups-table", "Groups of classes", text: ["Group", "Classes"],
       numbers: ["Images", "Right", "Errors inside", "Errors to other groups"])

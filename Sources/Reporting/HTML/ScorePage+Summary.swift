@@ -83,9 +83,7 @@ extension ScorePage {
     if let pair = score.pairs.first {
       points.append(.init(head: "Most confused", words: confusedSentence(pair), href: "#pairs"))
     }
-    if let groups = score.groups, groups.groups.count > 1, score.errors > 0,
-      groups.saysMuch(of: score.classes)
-    {
+    if let groups = score.groups, score.hasTellingGroups {
       points.append(
         .init(
           head: "Inside groups",

@@ -70,11 +70,11 @@ struct ScoreText {
       ("top-10", score.top10),
     ] { figure(name, estimate) }
     let occurring = score.classes.count { $0.support > 0 }
-    figure("balanced", score.bootstrap?.balancedAccuracy, "mean recall of \(groupedText(occurring)) classes")
+    figure("balanced", score.bootstrap?.balancedAccuracy, "mean recall of \(counted(occurring, "class", "classes"))")
     let absent = score.classes.count - occurring
     figure(
       "macro F1", score.bootstrap?.macroF1,
-      "\(groupedText(score.classes.count)) classes"
+      counted(score.classes.count, "class", "classes")
         + (absent > 0 ? ", \(groupedText(absent)) without images as 0" : ""))
     if let value = score.weighted?.f1 { row("weighted F1", percent(value)) }
     if let value = score.kappa { row("kappa", leftPadded(decimalText(value, 3), 7)) }

@@ -50,7 +50,7 @@ struct UsageTests {
       ("scor", "did you mean 'score'?"),
       ("Score x", "did you mean 'score'?"),
       ("trasnform a b", "did you mean 'transform'?"), ("conv photos", "did you mean 'convert'?"),
-      ("comparre", "did you mean 'compare'?"),
+      ("comparre", "did you mean 'compare'?"), ("trian x", "did you mean 'train'?"),
     ])
   func unknownVerb(_ line: String, _ words: String) {
     let run = imrec.run(line.split(separator: " ").map(String.init), in: "/")

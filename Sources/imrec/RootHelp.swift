@@ -22,7 +22,8 @@ enum RootHelp {
     let spelt = Array(word.lowercased().utf8.prefix(40))
     let near = verbs.map { (distance: editDistance(spelt, Array($0.utf8)), verb: $0) }
       .filter {
-        $0.distance <= max(1, ($0.verb.utf8.count + 1) / 3) || !spelt.isEmpty && $0.verb.utf8.starts(with: spelt)
+        $0.distance <= max(1, ($0.verb.utf8.count + 1) / 3)
+          || !spelt.isEmpty && $0.verb.utf8.starts(with: spelt)
       }
       .min { ($0.distance, $0.verb) < ($1.distance, $1.verb) }
     return "Error: there is no verb '\(printable(String(word.prefix(40))))'"

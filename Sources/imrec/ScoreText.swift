@@ -70,7 +70,9 @@ struct ScoreText {
       ("top-10", score.top10),
     ] { figure(name, estimate) }
     let occurring = score.classes.count { $0.support > 0 }
-    figure("balanced", score.bootstrap?.balancedAccuracy, "mean recall of \(counted(occurring, "class", "classes"))")
+    figure(
+      "balanced", score.bootstrap?.balancedAccuracy,
+      "mean recall of \(counted(occurring, "class", "classes"))")
     let absent = score.classes.count - occurring
     figure(
       "macro F1", score.bootstrap?.macroF1,

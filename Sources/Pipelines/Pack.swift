@@ -114,10 +114,12 @@ package func checkIsList(_ list: String) throws {
 
 /// That no line of a list can be used: what the file is instead, where that is known, else what is wrong with a line.
 func noList(_ list: String, _ firstProblem: String) -> PipelineError {
-  let kind = (try? readStart(of: list, byteCount: 512)).flatMap { $0.isEmpty ? nil : fileKind($0.span) }
-  if let kind, !hasSameBytes(kind, "a text file") {
+  let kind = try? FileKind(ofFile: list)
+  if let kind, kind != .text, kind != .empty {
     return PipelineError(
-      .nothing("\(list): this is \(kind), not a list: lines of index, label and path with tabs between"))
+      .nothing(
+        "\(list): this is \(kind.name), not a list: lines of index, label and path with tabs between"
+          + (kind.remedy.map { "; " + $0 } ?? "")))
   }
   return PipelineError(.nothing("\(list): no line of the list can be used\(firstProblem)"))
 }

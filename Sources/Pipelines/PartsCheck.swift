@@ -17,6 +17,7 @@ struct PartsCheck {
     /// Lines of the list, from 0; ids where there is no list.
     var first = 0
     var last = 0
+    var largest = 0
     var rises = true
     var kind = Shared<String>.none
     var labelCount = Shared<Int>.none
@@ -99,6 +100,7 @@ struct PartsCheck {
     if parts[index].recordCount == 0 { parts[index].first = place }
     if parts[index].recordCount > 0 && place <= parts[index].last { parts[index].rises = false }
     parts[index].last = place
+    parts[index].largest = max(place, parts[index].largest)
     parts[index].recordCount += 1
     parts[index].kind.add(fileKind(image) ?? "an unknown image")
     parts[index].labelCount.add(header.labels.count)
@@ -125,7 +127,7 @@ struct PartsCheck {
     } else if used.count > 1 {
       if used.allSatisfy(\.rises) { try checkOrder(used, of: "ids", isPart) }
       let count = used.reduce(0) { $0 + $1.recordCount }
-      let largest = used.map { max($0.first, $0.last) }.max() ?? 0
+      let largest = used.map(\.largest).max() ?? 0
       let missing = largest - (count - 1)
       // More than a few of a hundred images are seldom unusable.
       if isPart(missing) && missing >= count / 20 {

@@ -3,8 +3,8 @@ public import Files
 /// What is wrong with a `.rec` or `.idx` file, and where.
 public struct RecordError: Error, Hashable, Sendable, CustomStringConvertible {
   public enum Reason: Hashable, Sendable {
-    /// The file is something else as a whole, for example "a GIF image".
-    case otherKind(String)
+    /// The file is something else as a whole, for example "a GIF image"; and what to do with such a file.
+    case otherKind(String, remedy: String?)
     /// No record starts here: these four bytes stand where the magic is expected.
     case badMagic(UInt32)
     /// The file ends too early: `wanted` bytes are announced, `left` are there.
@@ -50,7 +50,8 @@ public struct RecordError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The reason alone, without path and offset.
   public var sentence: String {
     switch reason {
-    case .otherKind(let kind): "this is \(kind), not a RecordIO file (.rec)"
+    case .otherKind(let kind, let remedy):
+      "this is \(kind), not a RecordIO file (.rec)" + (remedy.map { "; " + $0 } ?? "")
     case .badMagic(let found):
       "no record starts here: expected the bytes 0a 23 d7 ce, found \(hexadecimal(found))"
     case .truncated(let wanted, let left):

@@ -20,7 +20,7 @@ public struct RecordReader: ~Copyable {
     let file = try Self.open(path)
     var window = Window(capacity: max(RecordLayout.headByteCount, min(1 << 20, file.byteCount)))
     if let kind = try Self.otherKind(of: file, through: &window) {
-      throw RecordError(.otherKind(kind), path: path, offset: 0)
+      throw RecordError(.otherKind(kind.name, remedy: kind.remedy), path: path, offset: 0)
     }
     self.window = window
     self.file = file
@@ -36,7 +36,7 @@ public struct RecordReader: ~Copyable {
 
   private static func otherKind(
     of file: borrowing InputFile, through window: inout Window
-  ) throws(RecordError) -> String? {
+  ) throws(RecordError) -> FileKind? {
     // Less may be the start of a head.
     guard file.byteCount >= RecordLayout.headByteCount else { return nil }
     let start: [UInt8]
@@ -50,20 +50,20 @@ public struct RecordReader: ~Copyable {
       throw RecordError(.file(error), path: file.path, offset: 0)
     }
     // What begins with zeros may have lost its start alone.
-    guard start.first != 0, let kind = fileKind(start.span) else { return nil }
-    return hasSameBytes(kind, "a text file") ? textKind(start) : kind
+    guard start.first != 0, let kind = FileKind(start.span) else { return nil }
+    return kind == .text ? textKind(start) : kind
   }
 
   /// Tells the texts apart that stand beside records.
-  private static func textKind(_ start: [UInt8]) -> String {
+  private static func textKind(_ start: [UInt8]) -> FileKind {
     let line = Array(start.prefix { $0 != UInt8(ascii: "\n") })
     let columns = ListColumns(ofFileBeginning: start)
     if case .entry = ListLine(parsing: line.span, line: 1, columns: columns) {
-      return "a list of images (.lst)"
+      return FileKind("a list of images (.lst)")
     }
     let fields = line.split(whereSeparator: isBlank)
     let isIndex = fields.count == 2 && fields.allSatisfy { wholeNumber($0) != nil }
-    return isIndex ? "an index of records (.idx)" : "a text file"
+    return isIndex ? FileKind("an index of records (.idx)") : .text
   }
 
   public var path: String { file.path }

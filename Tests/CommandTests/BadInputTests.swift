@@ -62,6 +62,7 @@ struct BadInputTests {
   func doubtful() throws {
     try withScratchFolder { folder in
       for number in 0..<3 { writeScratchFile("\(folder)/photos/a/\(number).jpg", try jpeg(seed: number)) }
+      writeScratchFile("\(folder)/photos/b/0.jpg", try jpeg(seed: 3))
       writeScratchFile("\(folder)/photos/a/open.jpg", try jpeg(64, 48).dropLast(2))
       let arguments = ["convert", "photos", "c", "--train-ratio", "1", "--pass-through", "--quiet", "--json"]
       let run = imrec.run(arguments, in: folder)

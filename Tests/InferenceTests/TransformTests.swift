@@ -240,7 +240,7 @@ struct TransformTests {
   @Test("takes every JPEG and PNG of a folder by its suffix, no litter, and says what it passes over")
   func passedOver() async throws {
     try await withImages { folder, _, classifier in
-      for name in ["a/x.webp", "a/._1.jpg", "__MACOSX/a/1.jpg", "notes.txt", ".hidden/1.jpg"] {
+      for name in ["a/x.webp", "a/._1.jpg", "__MACOSX/a/1.jpg", "notes.txt", ".secret/1.jpg"] {
         writeScratchFile("\(folder)/in/\(name)", [1])
       }
       writeScratchFile(folder + "/in/b.jfif", try jpeg(seed: 7))

@@ -73,7 +73,7 @@ struct FolderScanTests {
     let scan = try scan(
       [
         "b/2.jpg", "b/10.jpg", "b/deep/er/1.png", "a-b/1.jpg", "B/1.jpg", "a/sub/1.jpg", "readme.txt",
-        ".hidden/x.jpg", ".git/x.jpg",
+        ".secret/x.jpg", ".git/x.jpg",
       ],
       folders: ["zero", "aa"], layout: .classFolders)
     #expect(scan.classes == ["B", "a", "a-b", "aa", "b", "zero"])

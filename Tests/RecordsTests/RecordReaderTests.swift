@@ -50,7 +50,7 @@ struct RecordReaderTests {
       ("x.rec", [0xff, 0xd8, 0xff, 0xe0, 0, 0, 0, 0], "a JPEG image"),
       (
         "x.rec", Array("version https://git-lfs.github.com/spec/v1\n".utf8),
-        "a Git LFS pointer; fetch the real file with git lfs"
+        "a Git LFS pointer"
       ),
       ("x.lst", Array("0\t1.000000\ta/1.jpg\n".utf8), "a list of images (.lst)"),
       ("x.lst", Array("1\ta/1.jpg\t0\n".utf8), "a list of images (.lst)"),
@@ -69,8 +69,12 @@ struct RecordReaderTests {
           _ = try RecordReader(path).byteCount
           #expect(kind == nil)
         } catch let error as RecordError {
-          #expect(error == RecordError(.otherKind(kind ?? "nothing"), path: path, offset: 0))
-          #expect(error.description == "\(path): this is \(kind ?? ""), not a RecordIO file (.rec)")
+          let remedy = kind == "a Git LFS pointer" ? "fetch the real file with git lfs" : nil
+          #expect(error == RecordError(.otherKind(kind ?? "nothing", remedy: remedy), path: path, offset: 0))
+          #expect(
+            error.description
+              == "\(path): this is \(kind ?? ""), not a RecordIO file (.rec)"
+              + (remedy.map { "; " + $0 } ?? ""))
         }
       }
     }

@@ -1,3 +1,5 @@
+import Files
+
 /// Makes rows of outputs; its buffers are used again from output to output.
 struct RowReader {
   private let source: OutputSource

@@ -49,6 +49,10 @@ public struct LocalSageMaker: Sendable {
     let lock = try OutputLock(folder: options.root)
     defer { withExtendedLifetime(lock) {} }
     let logger = Logger(label: "imrec") { [isQuiet] _ in LineLog(logLevel: isQuiet ? .error : .info) }
+    if lock.isByFileOnly {
+      logger.warning(
+        "\(options.root) is on a file system without locks: its file .imrec.lock alone keeps others away")
+    }
     let (fleets, fleet) = AsyncStream<any Service>.makeStream()
     let (works, work) = AsyncStream<any Service>.makeStream()
     var server = GuardedServer(hostname: hostname, port: port, logger: logger)

@@ -90,8 +90,13 @@ struct LoadTests {
       try await onThread {
         for _ in 0..<5 { HTTPConnection(port: port)?.send("POST", "/invocations", headers, body: file) }
       }
-      // Those that were not read when their client went never come to wait.
-      try await Task.sleep(for: .milliseconds(300))
+      // Those that were not read when their client went never come to wait; the others leave, sooner or later on a busy
+      // machine.
+      var calm = 0
+      for _ in 0..<600 where calm < 20 {
+        try await Task.sleep(for: .milliseconds(50))
+        calm = host.queue.waitingCount == 0 ? calm + 1 : 0
+      }
       gate.open()
       #expect(try await first?.status == 200)
       try await waitUntil { host.queue.waitingCount == 0 }
@@ -136,16 +141,17 @@ struct LoadTests {
     options.connections = 2
     try await withHost(options: options) { port, _ in
       let (isFirstClosed, time) = try await onThread { () -> (Bool, Duration) in
-        let idle = (0..<200).compactMap { _ in HTTPConnection(port: port, seconds: 10) }
+        let idle = (0..<200).compactMap { _ in HTTPConnection(port: port) }
         let start = ContinuousClock.now
-        let connection = HTTPConnection(port: port, seconds: 10)
+        let connection = HTTPConnection(port: port)
         connection?.send("GET", "/ping")
         let status = connection?.reply()?.status
         let time = ContinuousClock.now - start
         #expect(idle.count == 200 && status == 200)
         return (idle[0].isClosedByServer(), time)
       }
-      #expect(isFirstClosed && time < .seconds(5), "\(time)")
+      // Without room for it, it would wait until idle connections have had their minute.
+      #expect(isFirstClosed && time < .seconds(30), "\(time)")
       #expect(try await ask(port, "POST", "/invocations", headers, body: jpeg())?.status == 200)
     }
   }

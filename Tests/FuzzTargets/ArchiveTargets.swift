@@ -159,8 +159,8 @@ let gzipFiles = FuzzTarget(
     func unpack(_ bytes: [UInt8]) throws -> [UInt8]? {
       do {
         try unpackGzip(scratch.file(bytes), to: target)
-        let unpacked = try readFile(target)
-        return unpacked.bytes
+        // Not as `readFile` does, which waits until a file that was just written rests.
+        return try readStart(of: target, byteCount: .max)
       } catch {
         try requireSentence(error)
         return nil
@@ -168,7 +168,7 @@ let gzipFiles = FuzzTarget(
     }
     if try unpack(input) == nil {
       try require(
-        try readFile(target).bytes == [1, 2, 3], "a file that cannot be unpacked leaves its target alone")
+        try readStart(of: target, byteCount: .max) == [1, 2, 3], "a file that cannot be unpacked leaves its target alone")
     } else {
       try require(try unpack(Array(input.dropLast())) == nil, "half a file is none")
     }

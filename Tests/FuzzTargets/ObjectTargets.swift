@@ -107,7 +107,7 @@ private func names(in folder: String) -> [String] {
 
 /// Keys, one a line.
 let keys = FuzzTarget(
-  "key",
+  "key", replayCount: 100,
   words: [
     "/", "//", "../", "/..", "./", ".", ".imrec/", [0], [0xcc, 0x81], [0xc3, 0xa9], "e", "\\", "%2e%2e/",
     .init(repeating: "a", count: 255), .init(repeating: "b/", count: 500),

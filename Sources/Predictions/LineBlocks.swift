@@ -218,6 +218,25 @@ private func isJSONArray(_ start: [UInt8]) -> Bool {
   return [UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: "\"")].contains(second)
 }
 
+/// Whether a file begins with a JSON object that goes on behind its first line; one that is cut short is followed by
+/// another.
+func isSpreadOverLines(_ start: [UInt8]) -> Bool {
+  var lines = start.split(separator: 0x0A).lazy.map { $0.drop { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D } }
+    .filter { !$0.isEmpty }.makeIterator()
+  guard let first = lines.next(), first.first == UInt8(ascii: "{"), let second = lines.next(),
+    second.first != UInt8(ascii: "{")
+  else { return false }
+  let bytes = Array(first)
+  var scanner = JSONScanner()
+  do throws(JSONFault) {
+    try scanner.skipValue(bytes.span)
+    return false
+  } catch {
+    if case .ends = error.reason { return true }
+    return false
+  }
+}
+
 func firstLineFeed(in bytes: Span<UInt8>, from start: Int) -> Int? {
   unsafe bytes.withUnsafeBytes { raw in
     guard let base = raw.baseAddress, let found = unsafe memchr(base + start, 0x0A, raw.count - start) else {

@@ -57,6 +57,13 @@ public struct OutputSource: Sendable {
       let expected = "a folder of <name>.out files, JSON lines, one JSON array or a table"
       throw OutputError(.otherKind(kind.sentence(expected: expected)), path: file)
     }
+    if isSpreadOverLines(start) {
+      throw OutputError(
+        .otherKind(
+          "this is one JSON object over several lines; JSON lines, one object a line, or one array are expected"
+        ),
+        path: file)
+    }
     let table = OutputTable(start)
     do throws(LineError) {
       return (table, try LineBlocks(file).unit)

@@ -27,9 +27,10 @@ public struct LayoutDoubt: Hashable, Sendable, CustomStringConvertible {
     switch reason {
     case .parts(let names, let below):
       let common = below.isEmpty ? "" : " and have the same folders below (\(listed(below)))"
+      let training = names.first { trainingWords.contains(partWord(in: $0) ?? "") } ?? ""
       return
         "the class folders are called \(listed(names))\(common): this looks like a data set that is divided already, "
-        + "not like classes; run it on \(shown(join(root, names.first ?? ""))) and on the others one by one"
+        + "not like classes; run it on \(shown(join(root, training))) and on the others one by one"
     case .sameFoldersBelow(let names, let below):
       return
         "the class folders \(listed(names)) have the same folders below (\(listed(below))), which look like the classes; "
@@ -47,7 +48,7 @@ public struct LayoutDoubt: Hashable, Sendable, CustomStringConvertible {
         "there is one class only, \(shown(only)), and a table, \(shown(table)): this looks like a flat folder whose "
         + "labels stand in the table; write a list of them (index, label and path, with tabs between) and pack it"
     case .oneClass(let name):
-      return "there is one class only, \(shown(name)), so that nothing can be told apart"
+      return "only one class has images, \(shown(name)), so that nothing can be told apart"
     }
   }
 

@@ -168,7 +168,8 @@ let gzipFiles = FuzzTarget(
     }
     if try unpack(input) == nil {
       try require(
-        try readStart(of: target, byteCount: .max) == [1, 2, 3], "a file that cannot be unpacked leaves its target alone")
+        try readStart(of: target, byteCount: .max) == [1, 2, 3],
+        "a file that cannot be unpacked leaves its target alone")
     } else {
       try require(try unpack(Array(input.dropLast())) == nil, "half a file is none")
     }

@@ -276,6 +276,7 @@ struct OutputFileTests {
       ("a.jpg,0.5,0.5\n", "its only line is no prediction"), ("PK\u{3}\u{4}", "this is a ZIP archive"),
       ("version https://git-lfs.github.com/spec/v1\n", "this is a Git LFS pointer"),
       ("<html><body>404</body></html>", "this is an HTML page"),
+      ("{\n  \"path\": \"a\",\n  \"label\": 1\n}\n", "this is one JSON object over several lines"),
     ])
   func others(_ text: String, _ words: String) {
     let said = refusal { try scored("o.jsonl", text) }

@@ -26,6 +26,13 @@ enum TruthFormat: Hashable {
     case ".jsonl", ".ndjson", ".json", ".manifest": self = .lines
     default: self = isRecords ? .records : try Self(sniffing: start, path)
     }
+    if self == .lines, isSpreadOverLines(start) {
+      throw TruthError(
+        .otherKind(
+          "this is one JSON object over several lines; JSON lines, one object a line, or one array are expected"
+        ),
+        path: path)
+    }
     // What follows reads the lines as bytes.
     if self == .list || self == .lines, let encoding = wideEncoding(start) {
       throw TruthError(.encoding(encoding.description), path: path)

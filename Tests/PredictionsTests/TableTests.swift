@@ -120,6 +120,7 @@ struct TruthTableTests {
       ("t.csv", "version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "this is a Git LFS pointer"),
       ("t.csv", "<!DOCTYPE html>\n<html>", "this is an HTML page"),
       ("t.csv", "PK\u{3}\u{4}x", "this is a ZIP archive"),
+      ("t.json", "{\"a.jpg\": 1,\n \"b.jpg\": 0}\n", "this is one JSON object over several lines"),
       ("t.jsonl", "[{\"path\":\"a\",\"label\":1},", "this is one JSON array, and it is damaged: byte 24"),
     ])
   func refusals(_ name: String, _ text: String, _ words: String) {

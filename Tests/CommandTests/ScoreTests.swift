@@ -106,7 +106,8 @@ struct ScoreTests {
       writeScratchFile("\(folder)/t.lst", "0\t0\ta/1.jpg\n9\t0\tnone.jpg\n".utf8)
       #expect(missing.status == 3)
       #expect(
-        imrec.run(["score", "out", "--truth", "t.lst", "--fail-under", "log_loss=0.1"], in: folder).status == 3)
+        imrec.run(["score", "out", "--truth", "t.lst", "--fail-under", "log_loss=0.1"], in: folder).status
+          == 3)
       let wrong = imrec.run(arguments + ["top7=1"], in: folder)
       #expect(wrong.status == 64 && wrong.errors.contains("there is no gate \"top7\""))
     }

@@ -47,7 +47,7 @@ struct ModelArchive {
 
   private func check(_ status: Int32, _ archive: OpaquePointer) throws(ModelError) {
     guard status < ARCHIVE_WARN else { return }
-    if entryCount == 0, let kind = kindInGzip(path), kind != .tar {
+    if entryCount == 0, let kind = kindInGzip(path), kind != .tar, kind != .gzip {
       throw ModelError("\(path): this is gzip-compressed; \(kind) is in it, a tar archive is expected")
     }
     let text = unsafe archive_error_string(archive).map { unsafe String(cString: $0) }

@@ -51,6 +51,7 @@ struct OutputWalk {
         unsafe [UInt8](bytes.prefix { $0 != 0 })
       }
       if entryName == [UInt8(ascii: ".")] || entryName == Array("..".utf8) { continue }
+      if isLeftBehind(entryName) { continue }
       let path = prefix + entryName
       let isFolder = type == Int(DT_DIR) || (type != Int(DT_REG) && leadsToFolder(path))
       if isFolder && entryName.first != UInt8(ascii: ".") {
@@ -61,6 +62,12 @@ struct OutputWalk {
     }
     guard errno == 0 else { throw FileError(.system(call: "read", code: errno), path: shown(name)) }
     return folders
+  }
+
+  /// Litter, the lock of a transform that was killed among it; most names are an output's, which is seen at once.
+  private func isLeftBehind(_ name: [UInt8]) -> Bool {
+    if name.first != UInt8(ascii: "."), name.suffix(4).elementsEqual(".out".utf8) { return false }
+    return String(validating: name, as: UTF8.self).map { isLitter($0) } ?? false
   }
 
   private func leadsToFolder(_ path: [UInt8]) -> Bool {

@@ -76,6 +76,7 @@ struct MatchingTests {
     Case(
       "hostile names", ["</script>\"\u{202E}/=cmd().jpg"], ["</script>\"\u{202E}/=cmd().jpg"],
       ["</script>\"\u{202E}/=cmd().jpg"], [.path: 1]),
+    Case("litter is no output", ["a/1.jpg", "a/._1.jpg", "._x"], ["a/1.jpg"], ["a/1.jpg"], [.path: 1]),
     Case(
       "names that differ by normalisation only", ["\u{E9}.jpg"], ["e\u{301}.jpg", "f.jpg"], ["e\u{301}.jpg"],
       [.spelling: 1]),

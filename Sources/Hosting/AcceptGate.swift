@@ -1,4 +1,3 @@
-import Dispatch
 import Glibc
 import HummingbirdCore
 import Logging
@@ -123,23 +122,24 @@ func checkRoom() throws(HostError) {
 
 /// Whether so many threads can be had at once, and some memory beside them.
 private func hasRoom(threads count: Int) -> Bool {
-  let end = DispatchSemaphore(value: 0)
-  let context = unsafe Unmanaged.passUnretained(end).toOpaque()
+  // The threads read from a pipe until it ends.
+  var ends: [Int32] = [-1, -1]
+  guard unsafe pipe(&ends) == 0 else { return false }
   var threads: [pthread_t] = []
   defer {
-    for _ in threads { end.signal() }
+    Glibc.close(ends[1])
     for thread in threads { pthread_join(thread, nil) }
+    Glibc.close(ends[0])
   }
   for _ in 0..<count {
     var thread = pthread_t()
     let status = unsafe pthread_create(
       &thread, nil,
-      { context in
-        if let context = unsafe context {
-          unsafe Unmanaged<DispatchSemaphore>.fromOpaque(context).takeUnretainedValue().wait()
-        }
+      { end in
+        var byte: UInt8 = 0
+        _ = unsafe read(Int32(Int(bitPattern: end)), &byte, 1)
         return nil
-      }, context)
+      }, UnsafeMutableRawPointer(bitPattern: Int(ends[0])))
     guard status == 0 else { return false }
     threads.append(thread)
   }

@@ -70,7 +70,7 @@ struct BadOutputTests {
       let large = open("\(folder)/o/large.jpg.out", O_WRONLY | O_CREAT, 0o644)
       ftruncate(large, 1 << 40)
       close(large)
-      writeScratchFile("\(folder)/o/.hidden/x.jpg.out", "[1,0]".utf8)
+      writeScratchFile("\(folder)/o/.secret/x.jpg.out", "[1,0]".utf8)
       writeScratchFile("\(folder)/o/notes.txt", "hello".utf8)
       symlink("..", "\(folder)/o/loop")
       let names = ["good", "fifo", "link", "alias", "large"]
@@ -82,7 +82,7 @@ struct BadOutputTests {
       #expect(result.invalid["large.jpg"] == "it has more than 67108864 bytes")
       #expect(result.isReconciled)
       let others = try OutputSource("\(folder)/o").others
-      #expect(others.count == 3 && others.first == ".hidden")
+      #expect(others.count == 3 && others.first == ".secret")
     }
   }
 

@@ -16,7 +16,7 @@ public final class HTTPConnection {
   }
 
   /// - Parameter seconds: nothing read or written for so long is an error.
-  public init?(port: Int, seconds: Int = 30) {
+  public init?(port: Int, seconds: Int = 120) {
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     var time = timeval(tv_sec: seconds, tv_usec: 0)
     let length = socklen_t(MemoryLayout<timeval>.size)

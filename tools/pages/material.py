@@ -33,7 +33,7 @@ def score(program, folder, name, truth, outputs, *options):
     write_lines(folder / f"{name}-truth.jsonl", truth)
     write_lines(folder / f"{name}-outputs.jsonl", outputs)
     imrec(program, "score", folder / f"{name}-outputs.jsonl", "--truth", folder / f"{name}-truth.jsonl", "-o", folder / f"{name}.json",
-          "--html", folder / f"{name}.html", "--quiet", *options)
+          "--html", folder / f"{name}.html", "--quiet", *options, allowed=(0, 1, 2))  # 1: nothing was scored
 
 
 def drawn(program, folder):

@@ -145,17 +145,25 @@ private final class Preparation: Sendable {
   /// - Returns: whether it succeeded.
   func run() async -> Bool {
     do {
-      let made = try await prepare()
-      state.withLock { $0.responder = made }
+      succeed(try await prepare())
       return true
     } catch {
-      let tell = state.withLock { state in
-        state.failure = error
-        return state.onFailure
-      }
-      tell?()
+      fail(error)
       return false
     }
+  }
+
+  // Functions of their own, never inlined: swiftc 6.3.1 locks a Mutex behind an await as the thread before it.
+  @inline(never)
+  private func succeed(_ made: @escaping GuardedServer.Responder) { state.withLock { $0.responder = made } }
+
+  @inline(never)
+  private func fail(_ error: any Error) {
+    let tell = state.withLock { state in
+      state.failure = error
+      return state.onFailure
+    }
+    tell?()
   }
 }
 

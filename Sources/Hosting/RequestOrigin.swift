@@ -109,18 +109,19 @@ package struct RequestOrigin: Sendable {
 }
 
 extension HTTPField.Name {
-  static let fetchSite = known("Sec-Fetch-Site")
-  static let fetchMode = known("Sec-Fetch-Mode")
-  static let fetchDestination = known("Sec-Fetch-Dest")
-  static let allowedOrigin = known("Access-Control-Allow-Origin")
-  static let allowedMethods = known("Access-Control-Allow-Methods")
-  static let allowedHeaders = known("Access-Control-Allow-Headers")
-  static let exposedHeaders = known("Access-Control-Expose-Headers")
-  static let wantedMethod = known("Access-Control-Request-Method")
-  static let wantedHeaders = known("Access-Control-Request-Headers")
-  static let contentTypeOptions = known("X-Content-Type-Options")
+  static let fetchSite = name("Sec-Fetch-Site")
+  static let fetchMode = name("Sec-Fetch-Mode")
+  static let fetchDestination = name("Sec-Fetch-Dest")
+  static let allowedOrigin = name("Access-Control-Allow-Origin")
+  static let allowedMethods = name("Access-Control-Allow-Methods")
+  static let allowedHeaders = name("Access-Control-Allow-Headers")
+  static let exposedHeaders = name("Access-Control-Expose-Headers")
+  static let wantedMethod = name("Access-Control-Request-Method")
+  static let wantedHeaders = name("Access-Control-Request-Headers")
+  static let contentTypeOptions = name("X-Content-Type-Options")
 
-  private static func known(_ text: String) -> HTTPField.Name {
+  /// A name that stands in this program.
+  package static func name(_ text: String) -> HTTPField.Name {
     guard let name = HTTPField.Name(text) else { preconditionFailure("\(text) is no name of a header") }
     return name
   }

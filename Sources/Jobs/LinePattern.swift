@@ -31,7 +31,7 @@ public struct LinePattern: Sendable {
 
   struct Match: Hashable {
     let whole: Range<Int>
-    /// Of the first group.
+    /// The range of the first group; nil where it took no part in the match.
     let group: Range<Int>?
   }
 

@@ -227,7 +227,7 @@ extension ONNXNetwork {
     try give(node, "Flatten", [:], [image])
   }
 
-  /// Of height and width, where each is 1: a row of the channels.
+  /// Drops height and width where both are 1; a row of channels is left.
   private mutating func squeeze(_ node: ONNXFile.Node) throws(ModelError) {
     let attributes = try attributes(node, ["axes"])
     let inputs = try inputs(node, 1...2)

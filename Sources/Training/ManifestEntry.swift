@@ -4,7 +4,7 @@ import Records
 
 /// One line of an augmented manifest.
 package struct ManifestEntry {
-  /// Of the image, as the line has it or of its file:// URL.
+  /// The path of the image: as the line has it, or taken from a file:// URL.
   package let path: String
   private let values: [String: Value]
   private let options: ManifestOptions
@@ -95,7 +95,7 @@ package struct ManifestEntry {
 /// The attribute that is the label in every line of a manifest.
 package struct LabelChoice {
   private let given: String?
-  /// Of the lines so far.
+  /// All attribute names that the lines so far have.
   private var names: Set<ByteName> = []
   private var found: String?
 
@@ -120,10 +120,9 @@ package struct LabelChoice {
   }
 
   private static func ambiguous(_ candidates: [String], _ place: String) -> TrainingError {
-    let shown = candidates.prefix(5).map { "\"\($0)\"" }.joined(separator: ", ")
-    let more = candidates.count > 5 ? " and \(candidates.count - 5) more" : ""
-    return TrainingError(
-      "\(place): any of the attributes \(shown)\(more) may be the label, and nothing says which",
+    TrainingError(
+      "\(place): any of the attributes \(shortList(candidates.map { "\"\($0)\"" })) may be the label, and nothing "
+        + "says which",
       lacks: .label)
   }
 }

@@ -25,8 +25,8 @@ internal import Tensors
   /// An object for each worker, so that no two of them change parts of one variable at once.
   @safe final class Part: @unchecked Sendable {  // used by one worker at a time
     var count = 0.0
-    /// Of each channel mean and sum of squared deviations; backward, the sums of gradients and of gradients times
-    /// deviations.
+    /// Forward, the mean and the sum of squared deviations of each channel; backward, the sum of its gradients and the
+    /// sum of its gradients times deviations.
     let first: UnsafeMutableBufferPointer<Double>, second: UnsafeMutableBufferPointer<Double>
 
     init(_ channels: Int) {

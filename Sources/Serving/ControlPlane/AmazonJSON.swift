@@ -1,6 +1,7 @@
 import ControlPlane
 import Foundation
 import HTTPTypes
+import Hosting
 import Hummingbird
 import NIOCore
 

@@ -46,10 +46,4 @@ extension HTTPField.Name {
   static let customAttributes = name("X-Amzn-SageMaker-Custom-Attributes")
   static let targetVariant = name("X-Amzn-SageMaker-Target-Variant")
   static let inferenceID = name("X-Amzn-SageMaker-Inference-Id")
-
-  /// For names that stand in this program.
-  static func name(_ text: String) -> HTTPField.Name {
-    guard let name = HTTPField.Name(text) else { preconditionFailure("\(text) is no name of a header") }
-    return name
-  }
 }

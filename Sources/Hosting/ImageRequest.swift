@@ -63,8 +63,8 @@ package struct ImageRequest: Sendable {
     guard let format = MediaTypes.format(accepting: request.headers[.accept]) else {
       throw Refusal(
         reason: .client(.notAcceptable),
-        sentence: "accept \(shown(request.headers[.accept] ?? "")) not supported; application/json and "
-          + "application/jsonlines are")
+        sentence: "accept \(shown(request.headers[.accept] ?? "")) not supported; application/json, "
+          + "application/json;verbose and application/jsonlines are")
     }
     let image = try await receiveBody(request, limit: limit, bodies: bodies)
     guard !image.isEmpty else {

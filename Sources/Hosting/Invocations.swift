@@ -18,7 +18,9 @@ struct Invocations: Sendable {
         with: queue, waitingTime: options.waitingTime, for: client)
       return Response(
         status: .ok, headers: [.contentType: received.format.mediaType],
-        body: ResponseBody(byteBuffer: ByteBuffer(bytes: received.format.text(probabilities))))
+        body: ResponseBody(
+          byteBuffer: ByteBuffer(
+            bytes: received.format.text(probabilities, classes: queue.classifier.classes))))
     } catch let refusal as ImageRequest.Refusal {
       switch refusal.reason {
       case .busy, .late: return .busy(refusal.sentence, closing: refusal.isClosing)
@@ -45,21 +47,6 @@ extension Response {
     response.headers[.retryAfter] = "1"
     return response
   }
-}
-
-/// A string in quotes, all but printable ASCII escaped.
-package func jsonString(_ text: String) -> String {
-  var result = "\""
-  for unit in text.utf16 {
-    switch unit {
-    case 0x22, 0x5C: result += "\\" + String(UnicodeScalar(UInt8(unit)))
-    case 0x20..<0x7F: result += String(UnicodeScalar(UInt8(unit)))
-    default:
-      let digits = String(unit, radix: 16)
-      result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-    }
-  }
-  return result + "\""
 }
 
 /// What a client sent, for a message: printable ASCII, and not much of it.

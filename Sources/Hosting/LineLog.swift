@@ -1,4 +1,5 @@
 import Glibc
+import Inference
 package import Logging
 import Synchronization
 

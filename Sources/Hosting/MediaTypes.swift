@@ -18,7 +18,8 @@ package enum MediaTypes {
     var best: (format: PredictionFormat, weight: Double)?
     for range in header.split(separator: ",") {
       let weight = weight(range)
-      guard let format = formats[essence(range)], weight > best?.weight ?? 0 else { continue }
+      guard var format = formats[essence(range)], weight > best?.weight ?? 0 else { continue }
+      if format == .json, parameters(range).contains("verbose") { format = .verbose }
       best = (format, weight)
     }
     return best?.format
@@ -33,10 +34,14 @@ package enum MediaTypes {
     trimmed(type.prefix { $0 != ";" }).lowercased()
   }
 
+  /// What stands behind a type, in lower case: `q=0.5`, `verbose`.
+  private static func parameters(_ range: Substring) -> [String] {
+    range.split(separator: ";").dropFirst().map { trimmed($0).lowercased() }
+  }
+
   /// The `q` of a media range: 1 where there is none, 0 where it is no number.
   private static func weight(_ range: Substring) -> Double {
-    for parameter in range.split(separator: ";").dropFirst() {
-      let parameter = trimmed(parameter).lowercased()
+    for parameter in parameters(range) {
       if parameter.hasPrefix("q=") { return Double(parameter.dropFirst(2)).map { max(0, min(1, $0)) } ?? 0 }
     }
     return 1
@@ -50,5 +55,11 @@ package enum MediaTypes {
 }
 
 extension PredictionFormat {
-  package var mediaType: String { self == .json ? "application/json" : "application/jsonlines" }
+  package var mediaType: String {
+    switch self {
+    case .json: "application/json"
+    case .jsonlines: "application/jsonlines"
+    case .verbose: "application/json;verbose"
+    }
+  }
 }

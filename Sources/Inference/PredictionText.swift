@@ -6,14 +6,24 @@ public enum PredictionFormat: String, CaseIterable, Sendable {
   case json
   /// `{"prediction": [p0, p1, ...]}` and a line feed, what `Accept: application/jsonlines` gives.
   case jsonlines
+  /// `{"probabilities": [...], "labels": ["cat", ...], "predicted_label": "cat"}` and a line feed: the class names, too,
+  /// as SageMaker's later classifiers answer to `Accept: application/json;verbose`.
+  case verbose
 
-  private var opening: String { self == .json ? "[" : "{\"prediction\": [" }
-  private var closing: String { self == .json ? "]" : "]}\n" }
+  private var opening: String {
+    switch self {
+    case .json: "["
+    case .jsonlines: "{\"prediction\": ["
+    case .verbose: "{\"probabilities\": ["
+    }
+  }
 
   /// UTF-8; each number in the shortest form that reads back to the same single-precision value.
   ///
-  /// - Parameter probabilities: finite ones, which a `Classifier` gives.
-  public func text(_ probabilities: [Float]) -> [UInt8] {
+  /// - Parameters:
+  ///   - probabilities: finite ones, which a `Classifier` gives.
+  ///   - classes: their names, as many, for `verbose`; nil names each by its number. Characters beyond ASCII are escaped.
+  public func text(_ probabilities: [Float], classes: [String]? = nil) -> [UInt8] {
     var text: [UInt8] = []
     text.reserveCapacity(probabilities.count * 16 + 32)
     text.append(contentsOf: opening.utf8)
@@ -21,18 +31,51 @@ public enum PredictionFormat: String, CaseIterable, Sendable {
       if index > 0 { text.append(contentsOf: ", ".utf8) }
       text.append(contentsOf: probability.description.utf8)
     }
-    text.append(contentsOf: closing.utf8)
+    let names = names(classes, count: probabilities.count)
+    // The first of several largest, as NumPy's argmax.
+    let best = probabilities.indices.max { probabilities[$0] < probabilities[$1] }
+    text.append(contentsOf: closing(names, best.map { names.isEmpty ? "" : names[$0] } ?? "").utf8)
     return text
   }
 
-  /// Whether the file at `path` holds `count` numbers as `text` writes them: it was written whole, in this format, for
-  /// a network of as many outputs. The numbers themselves are not read.
-  func isWhole(_ path: String, count: Int) -> Bool {
-    // A Float has at most 16 characters, so a larger file is not one of ours.
-    guard let bytes = try? readStart(of: path, byteCount: 18 * count + 64),
-      bytes.count <= 18 * count + 32, bytes.starts(with: opening.utf8),
-      bytes.suffix(closing.utf8.count).elementsEqual(closing.utf8)
-    else { return false }
-    return bytes.count { $0 == UInt8(ascii: ",") } == count - 1 && !bytes.contains(0)
+  /// The names in quotes; none where this format has none.
+  private func names(_ classes: [String]?, count: Int) -> [String] {
+    self == .verbose ? (classes ?? (0..<count).map { "\($0)" }).map { jsonString($0) } : []
   }
+
+  private func closing(_ names: [String], _ best: String) -> String {
+    switch self {
+    case .json: "]"
+    case .jsonlines: "]}\n"
+    case .verbose: "], \"labels\": [\(names.joined(separator: ", "))], \"predicted_label\": \(best)}\n"
+    }
+  }
+
+  /// Whether the file at `path` holds `count` numbers as `text` writes them, with the same class names: it was written
+  /// whole, in this format, for a network of as many outputs. The numbers themselves are not read.
+  func isWhole(_ path: String, count: Int, classes: [String]?) -> Bool {
+    let names = names(classes, count: count)
+    // A Float has at most 16 characters, so a larger file is not one of ours.
+    let largest = 18 * count + 32 + 2 * names.reduce(0) { $0 + $1.utf8.count + 2 }
+    guard let bytes = try? readStart(of: path, byteCount: largest + 32), bytes.count <= largest,
+      bytes.starts(with: opening.utf8), let end = bytes.firstIndex(of: UInt8(ascii: "]")),
+      bytes[..<end].count(where: { $0 == UInt8(ascii: ",") }) == count - 1, !bytes.contains(0)
+    else { return false }
+    return (names.isEmpty ? [""] : names).contains { bytes[end...].elementsEqual(closing(names, $0).utf8) }
+  }
+}
+
+/// A string in quotes, all but printable ASCII escaped.
+package func jsonString(_ text: String) -> String {
+  var result = "\""
+  for unit in text.utf16 {
+    switch unit {
+    case 0x22, 0x5C: result += "\\" + String(UnicodeScalar(UInt8(unit)))
+    case 0x20..<0x7F: result += String(UnicodeScalar(UInt8(unit)))
+    default:
+      let digits = String(unit, radix: 16)
+      result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+    }
+  }
+  return result + "\""
 }

@@ -100,6 +100,7 @@ private final class TransformRun {
   let inputs: any TransformReader
   let folder: String
   let outputCount: Int
+  let classes: [String]?
   let options: TransformOptions
   var outputs: StagedGroup
   var summary = TransformSummary()
@@ -122,6 +123,7 @@ private final class TransformRun {
     self.folder = folder
     self.options = options
     outputCount = classifier.network.outputCount
+    classes = classifier.classes
     lock = try OutputLock(folder: folder)
     outputs = try StagedGroup(folder)
     summary.passedOver = inputs.passedOver
@@ -150,7 +152,7 @@ private final class TransformRun {
         let output = join(folder, image.output)
         if !seen.insert(OutputKey(output)).inserted {
           summary.repeated += 1
-        } else if !options.overwrites && options.format.isWhole(output, count: outputCount) {
+        } else if !options.overwrites && isWhole(output) {
           summary.kept += 1
         } else if let bytes = try bytes(of: image) {
           batch.images.append((image.name, output))
@@ -161,6 +163,11 @@ private final class TransformRun {
       if summary.inputs % 1024 == 0 { try Task.checkCancellation() }
     }
     return batch.images.isEmpty ? nil : batch
+  }
+
+  /// Whether an earlier run made this output, in the same format.
+  private func isWhole(_ output: String) -> Bool {
+    options.format.isWhole(output, count: outputCount, classes: classes)
   }
 
   /// nil, with the reason in the summary, for what the model cannot be sent.
@@ -189,7 +196,7 @@ private final class TransformRun {
       case .success(let probabilities):
         do throws(FileError) {
           try makeFolderOnce(folderName(image.output))
-          try outputs.add(image.output, options.format.text(probabilities).span)
+          try outputs.add(image.output, options.format.text(probabilities, classes: classes).span)
           summary.written += 1
         } catch {
           guard error.isOwnFault else { throw error }

@@ -75,6 +75,7 @@ extension Truth {
     var folders = classes
     if folders == nil { folders = try ClassList(scan.classes) }
     self.init(.folders, classes: folders)
+    passedOver = scan.passedOver.filter(\.areImages).map(\.sentence)
     for problem in scan.problems { reject(Array(problem.path.utf8), problem.reason) }
     let labels = scan.classes.map { self.classes?.label(of: Array($0.utf8)) }
     for image in scan.images {

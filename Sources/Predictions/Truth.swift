@@ -29,6 +29,8 @@ public struct Truth: Sendable {
   var rejectedIDs: [UInt64] = []
   public internal(set) var rejections: [Rejection] = []
   public internal(set) var columns: [Column] = []
+  /// Files that look like images and are none of the truth, a sentence for each kind: of a folder, its `.webp` files.
+  public internal(set) var passedOver: [String] = []
   /// The class list that was given, or that the truth has itself: its folders, or its names, sorted.
   public internal(set) var classes: ClassList?
   let kind: Kind

@@ -71,9 +71,11 @@ final class RecordPlaces: ImagePlaces, @unchecked Sendable {  // read at offsets
 /// Image files.
 final class FilePlaces: ImagePlaces {
   private let paths: [String]
+  private let root: InputRoot
 
   /// - Throws: `TrainingError`, with line and path; `FileError` where the list cannot be read.
   init(list: String, root: String, channel: String, _ labels: inout LabelStore) throws {
+    self.root = try InputRoot(root)
     var paths: [String] = []
     var reader = try ListReader(list)
     while let line = try reader.next() {
@@ -97,6 +99,7 @@ final class FilePlaces: ImagePlaces {
   init(
     manifest: String, _ options: ManifestOptions, channel: String, _ labels: inout LabelStore
   ) throws {
+    root = try InputRoot(folderName(manifest))
     var paths: [String] = []
     var choice = LabelChoice(options)
     let bytes = try readFile(manifest).bytes
@@ -130,6 +133,10 @@ final class FilePlaces: ImagePlaces {
     do throws(FileError) {
       bytes = try readFile(paths[image], limit: 1 << 30).bytes
     } catch {
+      // Says that the whole folder is gone where it is.
+      if error.isMissing, (try? root.check()) == nil {
+        throw TrainingError("\(FileError(.wentAway, path: root.path))")
+      }
       throw TrainingError("\(error)")
     }
     return try body(bytes.span)

@@ -119,6 +119,7 @@ struct ScoreCommand: AsyncParsableCommand {
     for problem in run.plan.source.problems {
       words.warn("\(printable(shortened(problem.path))): \(printable(problem.reason))")
     }
+    for sentence in run.plan.truth.passedOver { words.warn("truth: \(printable(sentence))") }
     let others = run.plan.source.others
     if let first = others.first {
       words.note(

@@ -27,7 +27,8 @@ struct TransformCommand: AsyncParsableCommand {
   var root: String?
   @Option(
     help: ArgumentHelp(
-      "jsonlines: {\"prediction\": [...]}; json: the bare array. (default: jsonlines)", valueName: "format"))
+      "jsonlines: {\"prediction\": [...]}; json: the bare array; verbose: with class names. (default: jsonlines)",
+      valueName: "format"))
   var accept = PredictionFormat.jsonlines
   @Option(
     help: ArgumentHelp("Skip larger inputs. (default: 6)", valueName: "MiB"), transform: wholeNumber(1...1024)

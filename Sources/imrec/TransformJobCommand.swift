@@ -32,7 +32,7 @@ struct TransformJobCommand: AsyncParsableCommand {
         }
         guard let format else { return refusals(records, 406, "accept \(job.accept ?? "") not supported") }
         return await classifier.classify(records).map { result in
-          result.map { format.text($0) }.mapError {
+          result.map { format.text($0, classes: classifier.classes) }.mapError {
             BatchTransform.Refusal(status: 400, message: "unable to evaluate payload provided: \($0)")
           }
         }

@@ -31,6 +31,8 @@ struct ContractTests {
       ("text/html, application/jsonlines", .jsonlines),
       ("application/json;q=0.5,application/jsonlines", .jsonlines),
       ("text/html, */*;q=0.1", .json),
+      ("application/json;verbose", .verbose), ("application/json; Verbose; q=0.9, text/html", .verbose),
+      ("application/json;verbose;q=0.1, application/jsonlines", .jsonlines),
     ] as [(String?, PredictionFormat)])
   func formats(_ accept: String?, _ format: PredictionFormat) async throws {
     try await withHost { port, host in
@@ -40,6 +42,16 @@ struct ContractTests {
       let expected = format.text(try host.queue.classifier.classifyHere([file])[0].get())
       #expect(reply?.status == 200 && reply?.body == expected, "\(String(describing: reply))")
       #expect(reply?.headers["content-type"] == format.mediaType)
+    }
+  }
+
+  @Test("names the classes where Accept asks for it and the model has names")
+  func classNames() async throws {
+    try await withHost(classes: ["ant", "bee", "crab"]) { port, host in
+      let headers = image.merging(["Accept": "application/json;verbose"]) { $1 }
+      let reply = try await ask(port, "POST", "/invocations", headers, body: try jpeg())
+      #expect(reply?.text.contains(#""labels": ["ant", "bee", "crab"], "predicted_label": ""#) == true)
+      #expect(reply?.headers["content-type"] == "application/json;verbose")
     }
   }
 

@@ -6,13 +6,14 @@ import TestSupport
 
 /// Runs `body` with the port of a hosted stub; afterwards the host ends in order.
 func withHost<Result: Sendable>(
-  _ network: StubNetwork = StubNetwork(), options: HostOptions = HostOptions(),
+  _ network: StubNetwork = StubNetwork(), classes: [String]? = nil, options: HostOptions = HostOptions(),
   limits: ClassifyingQueue.Limits = ClassifyingQueue.Limits(),
   _ body: @escaping @Sendable (_ port: Int, ModelHost) async throws -> Result
 ) async throws -> Result {
   var options = options
   options.port = 0
-  let host = ModelHost(try makeClassifier(network), options: options, limits: limits, isQuiet: true)
+  let host = ModelHost(
+    try makeClassifier(network, classes: classes), options: options, limits: limits, isQuiet: true)
   let (ports, source) = AsyncStream<Int>.makeStream()
   return try await withThrowingTaskGroup(of: Void.self) { group in
     group.addTask { try await host.run { source.yield($0) } }

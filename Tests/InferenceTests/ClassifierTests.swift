@@ -87,6 +87,17 @@ struct ClassifierTests {
     let json = String(decoding: PredictionFormat.json.text(numbers), as: UTF8.self)
     let lines = String(decoding: PredictionFormat.jsonlines.text(numbers), as: UTF8.self)
     #expect(lines == "{\"prediction\": \(json)}\n")
+    let named = String(
+      decoding: PredictionFormat.verbose.text([0.25, 0.5, 0.25], classes: ["a,]", "\"ä\"", "c"]),
+      as: UTF8.self)
+    let names = #"["a,]", "\"\u00e4\"", "c"]"#
+    #expect(
+      named
+        == #"{"probabilities": [0.25, 0.5, 0.25], "labels": \#(names), "predicted_label": "\"\u00e4\""}"#
+        + "\n")
+    let numbered = String(decoding: PredictionFormat.verbose.text([0.5, 0.5]), as: UTF8.self)
+    #expect(
+      numbered == #"{"probabilities": [0.5, 0.5], "labels": ["0", "1"], "predicted_label": "0"}"# + "\n")
     let read = json.dropFirst().dropLast().split(separator: ",").map { Float($0.drop { $0 == " " }) }
     #expect(read == numbers)
   }

@@ -122,6 +122,20 @@ struct TransformTests {
     }
   }
 
+  @Test("keeps whole outputs with class names, and makes those with other names anew")
+  func namedClasses() async throws {
+    try await withImages { folder, network, _ in
+      var options = TransformOptions()
+      options.format = .verbose
+      for (classes, kept) in [(["a]", "b,", "\"c"], 0), (["a]", "b,", "\"c"], 5), (["a", "b", "c"], 0)] {
+        let summary = try await transform(
+          .folder(folder + "/in"), to: folder + "/out",
+          with: try makeClassifier(network, classes: classes), options: options)
+        #expect(summary.kept == kept && summary.written == 5 - kept, "\(classes)")
+      }
+    }
+  }
+
   @Test(
     "skips a bad image, an empty one, one over the payload and one that is not there, each with its reason")
   func badInputs() async throws {

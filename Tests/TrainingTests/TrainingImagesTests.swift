@@ -1,4 +1,5 @@
 import Files
+import Glibc
 import Imaging
 import Records
 import Tensors
@@ -39,6 +40,22 @@ private func opened(
       #expect((0..<images.count).map(images.classes) == [[1], [0], [2]])
       #expect(images.name(of: 1) == folder + "/root/a/0.png")
       #expect(try images.withBytes(of: 1) { $0.count } == smallImage(0).count)
+    }
+  }
+
+  @Test("a folder that is moved away in the middle is said to be gone, not its images one by one")
+  func movedRoot() throws {
+    try withScratchFolder { folder in
+      for number in 0..<2 { writeScratchFile("\(folder)/root/a/\(number).png", try smallImage(number)) }
+      writeScratchFile(folder + "/x.lst", "1\t1\ta/1.png\n2\t0\ta/0.png\n".utf8)
+      let root = folder + "/root"
+      let images = try opened(.list(folder + "/x.lst", root: root))
+      #expect(unlink(root + "/a/1.png") == 0)
+      #expect(message { _ = try images.withBytes(of: 0) { $0.count } }.contains("a/1.png"))
+      #expect(rename(root, folder + "/moved") == 0)
+      #expect(
+        message { _ = try images.withBytes(of: 1) { $0.count } }
+          == "\(root): the folder was moved or removed while its files were being read")
     }
   }
 

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Hosting
+import Inference
 
 /// One request and its answer, as SageMaker's data capture writes them: a line of JSON.
 struct CaptureRecord: Sendable {

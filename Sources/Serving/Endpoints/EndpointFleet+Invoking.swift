@@ -51,7 +51,7 @@ extension EndpointFleet {
       counts.latency.record(time)
     }
     variant.meters.answered(in: time)
-    let body = received.format.text(probabilities)
+    let body = received.format.text(probabilities, classes: variant.queue.classifier.classes)
     let contentType = received.format.mediaType
     return Invocation(
       probabilities: probabilities, classes: variant.queue.classifier.classes, variant: variant.plan.name,

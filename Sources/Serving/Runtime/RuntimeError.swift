@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hosting
 package import Hummingbird
+import Inference
 import NIOCore
 
 /// An error of the runtime API as boto3 parses it: status, `x-amzn-ErrorType`, and JSON.

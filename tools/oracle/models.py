@@ -2,7 +2,7 @@
 """Compares how models are read and written with MXNet: symbols of all generations, parameters, ResNets of each depth.
 
 MXNet makes the models; the Swift tests MXNetModelTests of this checkout read them and tell what differs, so
-`swift` must be there. With --goldens FOLDER a few small ones are written there instead: the tests' own.
+`swift` must be there, and the tests built. With --goldens FOLDER a few small ones are written there instead: the tests' own.
 """
 import argparse
 import json
@@ -211,9 +211,9 @@ def write_resnet(folder, depth, version, height):
 
 def compare(models, comparison):
     """Lets the test read the models: one line for each in results.txt, its name and what differs, if anything."""
-    # With the trait that tools/test builds with: without it all would be built anew.
-    done = subprocess.run(["swift", "test", "--traits", "MPI", "--filter", "MXNetModelTests"], cwd=ROOT, capture_output=True, text=True,
-                          env={**os.environ, "IMREC_MODELS": str(models)})
+    # As tools/test built them: a build in the middle of the comparisons could fail for reasons that are not theirs.
+    done = subprocess.run(["swift", "test", "--skip-build", "--traits", "MPI", "--filter", "MXNetModelTests"], cwd=ROOT,
+                          capture_output=True, text=True, env={**os.environ, "IMREC_MODELS": str(models)})
     results = models / "results.txt"
     told = (line for line in (done.stdout + done.stderr).splitlines() if "error" in line)
     if not comparison.check("the test runs", results.exists(), next(told, "no reason told")):

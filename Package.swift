@@ -36,10 +36,8 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
     .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.30.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.9.0"),
-    .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
     .package(url: "https://github.com/apple/swift-metrics.git", from: "2.9.0"),
     .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
-    .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.30.0"),
   ],
   targets: [
     .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
@@ -48,6 +46,8 @@ let package = Package(
     .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
     .systemLibrary(name: "COpenMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
     .systemLibrary(name: "CLinux"),
+    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     // zlib comes with libpng.
     .target(
@@ -55,6 +55,8 @@ let package = Package(
       linkerSettings: [.linkedLibrary("z")]),
     .target(name: "CKernels", cSettings: optimised),
 
+    // How bytes stand in text, and what sums them up.
+    .target(name: "Encodings", dependencies: ["CCrypto"], swiftSettings: strict),
     .target(name: "Files", dependencies: ["CLinux"], swiftSettings: strict),
     .target(name: "Records", dependencies: ["Files"], swiftSettings: strict),
     .target(name: "Imaging", dependencies: ["CImaging", "CKernels", "Files"], swiftSettings: strict),
@@ -64,7 +66,8 @@ let package = Package(
     .target(
       name: "Reporting",
       dependencies: [
-        "Files", "Records", "Imaging", "Scoring", .product(name: "Mustache", package: "swift-mustache"),
+        "Encodings", "Files", "Records", "Imaging", "Scoring",
+        .product(name: "Mustache", package: "swift-mustache"),
       ],
       exclude: ["README.md"],
       // Part of the program: an installed binary must find them wherever it stands.
@@ -119,19 +122,15 @@ let package = Package(
     .target(
       name: "Signatures",
       dependencies: [
-        "Files", .product(name: "Crypto", package: "swift-crypto"),
-        .product(name: "HTTPTypes", package: "swift-http-types"),
+        "Encodings", "Files", .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       exclude: ["README.md"], swiftSettings: strict),
     // S3 on a folder, and a client of a real one.
     .target(
       name: "Objects",
       dependencies: [
-        "CLinux", "Files", "Signatures", .product(name: "AsyncHTTPClient", package: "async-http-client"),
-        .product(name: "Crypto", package: "swift-crypto"),
+        "CCurl", "CLinux", "Encodings", "Files", "Signatures",
         .product(name: "HTTPTypes", package: "swift-http-types"),
-        .product(name: "NIOCore", package: "swift-nio"),
-        .product(name: "NIOHTTP1", package: "swift-nio"),
       ],
       exclude: ["README.md"], swiftSettings: strict),
     // SageMaker's operations: requests checked, kept, turned into jobs.
@@ -149,9 +148,8 @@ let package = Package(
     .target(
       name: "Serving",
       dependencies: [
-        "ControlPlane", "Files", "Hosting", "Imaging", "Inference", "Jobs", "Objects", "Pipelines",
-        "Predictions",
-        "Records", "Reporting", "Scoring", "Signatures", "Tensors",
+        "ControlPlane", "Encodings", "Files", "Hosting", "Imaging", "Inference", "Jobs", "Objects",
+        "Pipelines", "Predictions", "Records", "Reporting", "Scoring", "Signatures", "Tensors",
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -232,14 +230,15 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "ControlPlane", "Files", "Imaging", "Inference", "Models", "Objects", "Pipelines", "Predictions",
-        "Records", "Serving", "Signatures", "Training", "Tuning",
+        "ControlPlane", "Encodings", "Files", "Imaging", "Inference", "Models", "Objects", "Pipelines",
+        "Predictions", "Records", "Serving", "Signatures", "Training", "Tuning",
         .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       path: "Tests/FuzzTargets", swiftSettings: tests),
     .testTarget(
       name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"], exclude: ["Corpus"],
       swiftSettings: tests),
+    .testTarget(name: "EncodingsTests", dependencies: ["Encodings"], swiftSettings: tests),
     .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"], swiftSettings: tests),
     .testTarget(name: "RecordsTests", dependencies: ["Records", "TestSupport"], swiftSettings: tests),
     .testTarget(
@@ -283,7 +282,7 @@ let package = Package(
       swiftSettings: tests),
     .testTarget(
       name: "ReportingTests",
-      dependencies: ["Reporting", "Files", "Records", "Imaging", "Scoring", "TestSupport"],
+      dependencies: ["Reporting", "Encodings", "Files", "Records", "Imaging", "Scoring", "TestSupport"],
       swiftSettings: tests),
     .testTarget(
       name: "SamplingTests", dependencies: ["Sampling", "Files", "Imaging", "TestSupport"],
@@ -297,12 +296,14 @@ let package = Package(
       swiftSettings: tests),
     .testTarget(
       name: "SignaturesTests",
-      dependencies: ["Signatures", "TestSupport", .product(name: "HTTPTypes", package: "swift-http-types")],
+      dependencies: [
+        "Encodings", "Signatures", "TestSupport", .product(name: "HTTPTypes", package: "swift-http-types"),
+      ],
       exclude: ["Goldens"], swiftSettings: tests),
     .testTarget(
       name: "ObjectsTests",
       dependencies: [
-        "Objects", "Files", "Signatures", "TestSupport", .product(name: "Crypto", package: "swift-crypto"),
+        "Encodings", "Objects", "Files", "Signatures", "TestSupport",
       ],
       swiftSettings: tests),
     .testTarget(
@@ -315,7 +316,7 @@ let package = Package(
     .testTarget(
       name: "ServingTests",
       dependencies: [
-        "Serving", "ControlPlane", "DashboardSamples", "Files", "Hosting", "Inference",
+        "Serving", "ControlPlane", "DashboardSamples", "Encodings", "Files", "Hosting", "Inference",
         "InferenceTestSupport",
         "Objects", "Signatures", "Tensors", "TestSupport",
         .product(name: "HTTPTypes", package: "swift-http-types"),

@@ -1,5 +1,4 @@
-import Crypto
-import Signatures
+import Encodings
 
 /// The checksums that S3 keeps beside objects.
 public enum ChecksumAlgorithm: String, CaseIterable, Hashable, Sendable {
@@ -71,8 +70,7 @@ public struct Checksum: Hashable, Sendable {
 struct ChecksumState: Sendable {
   private enum State: Sendable {
     case cyclic(CyclicRedundancy)
-    case sha1(Insecure.SHA1)
-    case sha256(SHA256)
+    case digest(Digest)
   }
   let algorithm: ChecksumAlgorithm
   private var state: State
@@ -82,7 +80,7 @@ struct ChecksumState: Sendable {
     if let polynomial = algorithm.polynomial {
       state = .cyclic(CyclicRedundancy(polynomial))
     } else {
-      state = algorithm == .sha1 ? .sha1(Insecure.SHA1()) : .sha256(SHA256())
+      state = .digest(Digest(algorithm == .sha1 ? .sha1 : .sha256))
     }
   }
 
@@ -91,20 +89,18 @@ struct ChecksumState: Sendable {
     case .cyclic(var sum):
       sum.update(bytes)
       state = .cyclic(sum)
-    case .sha1(var hash):
-      unsafe bytes.withUnsafeBytes { unsafe hash.update(bufferPointer: $0) }
-      state = .sha1(hash)
-    case .sha256(var hash):
-      unsafe bytes.withUnsafeBytes { unsafe hash.update(bufferPointer: $0) }
-      state = .sha256(hash)
+    case .digest(var digest):
+      // Only one value refers to the digest then, and it is not copied.
+      state = .cyclic(CyclicRedundancy(.crc32))
+      digest.update(bytes)
+      state = .digest(digest)
     }
   }
 
   var checksum: Checksum {
     switch state {
     case .cyclic(let sum): Checksum(algorithm, sum.bytes)
-    case .sha1(let hash): Checksum(algorithm, Array(hash.finalize()))
-    case .sha256(let hash): Checksum(algorithm, Array(hash.finalize()))
+    case .digest(let digest): Checksum(algorithm, digest.bytes)
     }
   }
 }

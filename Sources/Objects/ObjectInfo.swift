@@ -1,5 +1,5 @@
+public import Encodings
 import Glibc
-public import Signatures
 
 /// What is kept of an object beside its bytes.
 public struct ObjectInfo: Hashable, Sendable {

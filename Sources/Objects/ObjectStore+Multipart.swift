@@ -1,7 +1,6 @@
-import Crypto
+public import Encodings
 import Files
 import Glibc
-public import Signatures
 
 /// An upload in parts that is not finished.
 public struct PartedUpload: Hashable, Sendable {
@@ -299,10 +298,9 @@ extension ObjectStore {
     }
     let staged = try stage(bucket, upload.key)
     for file in chosen { try add(file, of: folder, to: staged) }
-    var digest = Insecure.MD5()
-    for file in chosen { digest.update(data: hexBytes(file.part.etag) ?? []) }
+    let digest = Digest.of(chosen.flatMap { hexBytes($0.part.etag) ?? [] }, .md5)
     let info = try publish(
-      staged, bucket, ObjectKey(upload.key), etag: "\(hexText(digest.finalize()))-\(chosen.count)",
+      staged, bucket, ObjectKey(upload.key), etag: "\(hexText(digest))-\(chosen.count)",
       attributes: upload.attributes, checksum: whole, parts: PartRun.runs(chosen.map(\.part.byteCount)),
       conditions)
     removeUpload(bucket, upload)

@@ -1,4 +1,4 @@
-import Crypto
+import Encodings
 import Files
 import Glibc
 import Signatures
@@ -51,8 +51,8 @@ extension ObjectStore {
     return record
   }
 
-  func md5(_ file: Int32, _ path: String) throws(ObjectError) -> Insecure.MD5.Digest {
-    var hash = Insecure.MD5()
+  func md5(_ file: Int32, _ path: String) throws(ObjectError) -> [UInt8] {
+    var digest = Digest(.md5)
     var buffer = [UInt8](repeating: 0, count: 1 << 18)
     var offset = 0
     while true {
@@ -61,10 +61,8 @@ extension ObjectStore {
       }
       if got < 0 && errno == EINTR { continue }
       guard got >= 0 else { throw ObjectError.last("read", path) }
-      if got == 0 { return hash.finalize() }
-      unsafe buffer.withUnsafeBytes {
-        unsafe hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[..<got]))
-      }
+      if got == 0 { return digest.bytes }
+      digest.update(buffer.span.extracting(0..<got))
       offset += got
     }
   }

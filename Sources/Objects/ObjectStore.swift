@@ -1,6 +1,6 @@
+public import Encodings
 import Files
 import Glibc
-public import Signatures
 import Synchronization
 
 /// S3's buckets and objects as folders and files: the object `a/b.jpg` of the bucket `photos` is `ROOT/photos/a/b.jpg`.

@@ -1,7 +1,5 @@
-import AsyncHTTPClient
+import Encodings
 import HTTPTypes
-import NIOCore
-import NIOHTTP1
 import Signatures
 
 /// A request to a real S3.
@@ -34,10 +32,6 @@ struct RemoteCall: Sendable {
 
 /// Where a real S3 is, and how to talk to it.
 struct RemoteEndpoint: Sendable {
-  struct Answer: Sendable {
-    let headers: HTTPHeaders
-    let body: [UInt8]
-  }
   /// "https://s3.eu-central-1.amazonaws.com"
   let name: String
   private let authority: String
@@ -69,7 +63,7 @@ struct RemoteEndpoint: Sendable {
   ///
   /// - Parameter limit: a longer body is an error.
   /// - Throws: `ObjectError` for an answer that is one.
-  func exchange(_ call: RemoteCall, limit: Int = mostAnswerBytes) async throws -> Answer {
+  func exchange(_ call: RemoteCall, limit: Int = mostAnswerBytes) async throws -> Transfer.Answer {
     var pause = options.firstPause
     for attempt in 1... {
       do {
@@ -87,7 +81,7 @@ struct RemoteEndpoint: Sendable {
     switch error {
     case let error as RemoteRefusal: error.status >= 500 || error.status == 429
     case is ObjectError, is SignatureError, is CancellationError: false
-    case let error as HTTPClientError: error != .cancelled
+    case let error as Transfer.Failure: error.mayPass
     default: true
     }
   }
@@ -98,26 +92,21 @@ struct RemoteEndpoint: Sendable {
     let description: String
   }
 
-  private func once(_ call: RemoteCall, _ limit: Int) async throws -> Answer {
+  private func once(_ call: RemoteCall, _ limit: Int) async throws -> Transfer.Answer {
     var head = HTTPRequest(method: call.method, scheme: nil, authority: authority, path: call.target)
     for (name, value) in call.headers {
       guard let name = HTTPField.Name(name) else { continue }
       head.headerFields[name] = value
     }
     try signer?.sign(&head, payload: call.body.isEmpty ? .empty : PayloadDigest(of: call.body), at: .now)
-    var request = HTTPClientRequest(url: name + call.target)
-    request.method = HTTPMethod(rawValue: call.method.rawValue)
-    for field in head.headerFields { request.headers.add(name: field.name.rawName, value: field.value) }
-    if call.method == .put || call.method == .post { request.body = .bytes(ByteBuffer(bytes: call.body)) }
-    let response = try await HTTPClient.shared.execute(request, timeout: TimeAmount(options.answerTime))
-    let status = Int(response.status.code)
-    guard (200..<300).contains(status) else {
-      let body = try? await response.body.collect(upTo: 1 << 20)
-      try refuse(call, status, body.map { Array($0.readableBytesView) } ?? [])
-    }
-    if call.method == .head { return Answer(headers: response.headers, body: []) }
-    let body = try await response.body.collect(upTo: limit)
-    return Answer(headers: response.headers, body: Array(body.readableBytesView))
+    let transfer = Transfer(
+      method: call.method.rawValue, url: name + call.target,
+      headers: head.headerFields.map { ($0.name.rawName, $0.value) },
+      body: call.method == .put || call.method == .post ? call.body : nil, largestAnswer: limit,
+      silence: options.answerTime)
+    let answer = try await transfer.answer()
+    guard (200..<300).contains(answer.status) else { try refuse(call, answer.status, answer.body) }
+    return answer
   }
 
   private func refuse(_ call: RemoteCall, _ status: Int, _ body: [UInt8]) throws -> Never {

@@ -1,8 +1,6 @@
-import AsyncHTTPClient
+import Encodings
 import Files
 import HTTPTypes
-import NIOCore
-import NIOHTTP1
 public import Signatures
 
 /// A real S3, or anything that speaks its protocol, as jobs see it; `file://` places are this machine's files.
@@ -21,7 +19,7 @@ public struct RemoteObjects: ObjectSource {
     public var attempts = 6
     /// Before the second attempt; doubled before each one after it, half of it by chance.
     public var firstPause = Duration.milliseconds(100)
-    /// For one answer, its body apart.
+    /// A request in which nothing moves for so long has failed.
     public var answerTime = Duration.seconds(120)
     public init() {}
   }
@@ -85,11 +83,11 @@ public struct RemoteObjects: ObjectSource {
       return try await local.download(location, to: path)
     }
     let head = try await endpoint.exchange(RemoteCall(.head, bucket, key))
-    guard let count = head.headers.first(name: "content-length").flatMap({ Int($0) }), count >= 0 else {
+    guard let count = head.header("content-length").flatMap({ Int($0) }), count >= 0 else {
       throw ObjectError(.internalError, "\(endpoint.name) does not tell the length of \(location)")
     }
-    // All ranges are of the object that the head was of.
-    let match = head.headers.first(name: "etag").map { [("if-match", $0)] } ?? []
+    // Every range must come from the object version that HEAD described; If-Match enforces it.
+    let match = head.header("etag").map { [("if-match", $0)] } ?? []
     var file = try StagedFile(path)
     do {
       let ranges = parts(of: count)
@@ -144,7 +142,7 @@ public struct RemoteObjects: ObjectSource {
       let bytes = try Self.read(path, range, stamp)
       let query = [("partNumber", "\(number + 1)"), ("uploadId", id)]
       let answer = try await endpoint.exchange(RemoteCall(.put, bucket, key, query: query, body: bytes))
-      guard let etag = answer.headers.first(name: "etag") else {
+      guard let etag = answer.header("etag") else {
         throw ObjectError(.internalError, "\(endpoint.name) took a part and gave it no ETag")
       }
       return etag

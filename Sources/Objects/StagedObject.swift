@@ -1,5 +1,5 @@
 import CLinux
-import Crypto
+import Encodings
 import Files
 import Glibc
 import Signatures
@@ -17,8 +17,8 @@ public final class StagedObject: Sendable {
     var isPlaced = false
   }
   private struct Digests {
-    var md5 = Insecure.MD5()
-    var sha256: SHA256?
+    var md5 = Digest(.md5)
+    var sha256: Digest?
     var checksum: ChecksumState?
   }
   let path: String
@@ -36,7 +36,7 @@ public final class StagedObject: Sendable {
     self.durably = durably
     path = "\(folder)/\(randomHexText())"
     digests = Mutex(
-      Digests(sha256: withSHA256 ? SHA256() : nil, checksum: checksum.map { ChecksumState($0) }))
+      Digests(sha256: withSHA256 ? Digest(.sha256) : nil, checksum: checksum.map { ChecksumState($0) }))
     descriptor = unsafe Glibc.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o666)
     guard descriptor >= 0 else { throw ObjectError.last("write", path) }
     // Tells who looks for leftovers that somebody is writing this.
@@ -70,10 +70,8 @@ public final class StagedObject: Sendable {
   /// Takes the bytes into the digests; in the same order.
   public func digest(_ bytes: Span<UInt8>) {
     digests.withLock { digests in
-      unsafe bytes.withUnsafeBytes { buffer in
-        unsafe digests.md5.update(bufferPointer: buffer)
-        unsafe digests.sha256?.update(bufferPointer: buffer)
-      }
+      digests.md5.update(bytes)
+      digests.sha256?.update(bytes)
       digests.checksum?.update(bytes)
     }
   }
@@ -83,14 +81,14 @@ public final class StagedObject: Sendable {
     digest(bytes)
   }
 
-  var md5: [UInt8] { digests.withLock { Array($0.md5.finalize()) } }
+  var md5: [UInt8] { digests.withLock { $0.md5.bytes } }
   var checksum: Checksum? { digests.withLock { $0.checksum?.checksum } }
 
   /// Compares what came with what the client said would.
   ///
   /// - Throws: `.badDigest`, `.contentSHA256Mismatch`.
   func check(_ expected: ExpectedDigests) throws(ObjectError) {
-    let sha256 = digests.withLock { $0.sha256 }.map { hexText($0.finalize()) }
+    let sha256 = digests.withLock { $0.sha256 }.map { hexText($0.bytes) }
     try expected.check(md5: md5, sha256: sha256, checksum: checksum)
   }
 
@@ -160,7 +158,7 @@ public struct ExpectedDigests: Hashable, Sendable {
     var state = checksum.map { ChecksumState($0.algorithm) }
     state?.update(bytes.span)
     try check(
-      md5: Array(Insecure.MD5.hash(data: bytes)), sha256: sha256Text(bytes), checksum: state?.checksum)
+      md5: Digest.of(bytes, .md5), sha256: sha256Text(bytes), checksum: state?.checksum)
   }
 }
 

@@ -1,3 +1,4 @@
+import Encodings
 import HTTPTypes
 
 /// A request in the one form that client and server agree on before they sign or check it.

@@ -1,4 +1,4 @@
-import Crypto
+import Encodings
 
 /// How the chunks of a body are signed: each signature is made from the one before.
 public struct ChunkSigning: Sendable {
@@ -11,7 +11,7 @@ public struct ChunkSigning: Sendable {
 
   /// - Parameter previous: the signature of the chunk before, or `first`.
   package func signature(ofChunk data: [UInt8], after previous: String) -> String {
-    key.signature(of: text(ofChunk: SHA256.hash(data: data), after: previous))
+    key.signature(of: text(ofChunk: Digest.of(data, .sha256), after: previous))
   }
 
   /// - Parameter previous: the signature of the last chunk, which is empty.
@@ -24,7 +24,7 @@ public struct ChunkSigning: Sendable {
       of: text(ofTrailers: trailers.map { "\($0.name):\($0.value)\n" }.joined(), after: previous))
   }
 
-  fileprivate func text(ofChunk digest: SHA256.Digest, after previous: String) -> String {
+  fileprivate func text(ofChunk digest: [UInt8], after previous: String) -> String {
     "AWS4-HMAC-SHA256-PAYLOAD\n\(time.compact)\n\(key.scope.text)\n\(previous)\n"
       + "\(PayloadDigest.empty.text)\n\(hexText(digest))"
   }
@@ -82,7 +82,7 @@ public struct ChunkDecoder: Sendable {
   private var signing: ChunkSigning?
   private var previous: String
   private var chunkSignature = ""
-  private var digest = SHA256()
+  private var digest = Digest(.sha256)
   private var signedTrailers = ""
   private let hasTrailer: Bool
   /// Bytes of data so far.
@@ -106,7 +106,7 @@ public struct ChunkDecoder: Sendable {
       switch state {
       case .data(let left):
         let piece = rest.prefix(left)
-        if signing != nil { digest.update(data: piece) }
+        if signing != nil { digest.update(piece.span) }
         byteCount += piece.count
         take(piece)
         rest = rest.dropFirst(piece.count)
@@ -175,7 +175,7 @@ public struct ChunkDecoder: Sendable {
     for part in parts.dropFirst() where part.starts(with: "chunk-signature=".utf8) {
       chunkSignature = String(Substring(part.dropFirst("chunk-signature=".utf8.count)))
     }
-    digest = SHA256()
+    digest = Digest(.sha256)
     if count == 0 {
       try checkChunk()
       state = .trailer
@@ -188,7 +188,7 @@ public struct ChunkDecoder: Sendable {
     guard let signing else { return }
     guard
       signing.key.isValid(
-        chunkSignature, of: signing.text(ofChunk: digest.finalize(), after: previous))
+        chunkSignature, of: signing.text(ofChunk: digest.bytes, after: previous))
     else {
       throw SignatureError(
         .signatureDoesNotMatch, "the signature of the chunk that ends at byte \(byteCount) is not right")

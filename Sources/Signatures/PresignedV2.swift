@@ -1,4 +1,4 @@
-import Crypto
+import Encodings
 import Files
 import HTTPTypes
 
@@ -47,9 +47,7 @@ struct PresignedV2 {
 
   /// Takes the same time wherever the two differ.
   func isValid(_ secret: String) -> Bool {
-    HMAC<Insecure.SHA1>.isValidAuthenticationCode(
-      signature, authenticating: Array(stringToSign.utf8),
-      using: SymmetricKey(data: Array(secret.utf8)))
+    isSame(signature, authenticationCode(of: Array(stringToSign.utf8), key: Array(secret.utf8), .sha1))
   }
 
   /// The path as it was sent, and the parameters that make the request another one.

@@ -1,3 +1,4 @@
+public import Encodings
 public import HTTPTypes
 
 /// The digest under which a body is signed.

@@ -1,3 +1,4 @@
+import Encodings
 import HTTPTypes
 
 /// What a request says of its own signature, taken apart and not believed yet.

@@ -1,4 +1,4 @@
-import Crypto
+public import Encodings
 
 /// Who signs: an access key's name and its secret, for a while with a session token.
 public struct Credential: Hashable, Sendable {
@@ -45,26 +45,26 @@ public enum SigningRules: Hashable, Sendable {
 struct SigningKey: Sendable {
   static let algorithm = "AWS4-HMAC-SHA256"
   let scope: SigningScope
-  private let key: SymmetricKey
+  private let key: [UInt8]
 
   init(secret: String, scope: SigningScope) {
     self.scope = scope
-    var bytes = Array("AWS4\(secret)".utf8)
+    var key = Array("AWS4\(secret)".utf8)
     for part in [scope.day, scope.region, scope.service, "aws4_request"] {
-      bytes = Array(HMAC<SHA256>.authenticationCode(for: Array(part.utf8), using: SymmetricKey(data: bytes)))
+      key = authenticationCode(of: Array(part.utf8), key: key, .sha256)
     }
-    key = SymmetricKey(data: bytes)
+    self.key = key
   }
 
   /// - Returns: 64 hexadecimal digits.
   func signature(of text: String) -> String {
-    hexText(HMAC<SHA256>.authenticationCode(for: Array(text.utf8), using: key))
+    hexText(authenticationCode(of: Array(text.utf8), key: key, .sha256))
   }
 
   /// Takes the same time wherever the two differ.
   func isValid(_ signature: some StringProtocol, of text: String) -> Bool {
     guard let bytes = hexBytes(signature) else { return false }
-    return HMAC<SHA256>.isValidAuthenticationCode(bytes, authenticating: Array(text.utf8), using: key)
+    return isSame(bytes, authenticationCode(of: Array(text.utf8), key: key, .sha256))
   }
 
   func stringToSign(_ canonical: CanonicalRequest, at time: UTCTime) -> String {
@@ -73,4 +73,4 @@ struct SigningKey: Sendable {
 }
 
 /// The SHA-256 digest as 64 hexadecimal digits.
-package func sha256Text(_ bytes: [UInt8]) -> String { hexText(SHA256.hash(data: bytes)) }
+package func sha256Text(_ bytes: [UInt8]) -> String { hexText(Digest.of(bytes, .sha256)) }

@@ -1,5 +1,6 @@
 import ControlPlane
 import DashboardSamples
+import Encodings
 import HTTPTypes
 import Hosting
 import Hummingbird

@@ -1,3 +1,4 @@
+import Encodings
 import Foundation
 internal import Mustache
 import Scoring
@@ -55,7 +56,7 @@ struct Page {
       "hasThumbs": !thumbs.isEmpty,
       "thumbs": thumbs.map {
         [
-          "thumbNumber": "\($0.number)", "thumbData": base64($0.jpeg),
+          "thumbNumber": "\($0.number)", "thumbData": base64Text($0.jpeg),
         ] as Node
       }, "css": css.text, "styleHash": css.policyHash, "script": script.text, "scriptHash": script.policyHash,
     ]
@@ -74,8 +75,6 @@ extension [GateResult] {
   }
 }
 
-func base64(_ bytes: [UInt8]) -> String { Data(bytes).base64EncodedString() }
-
 /// The fixed parts of a page; they are in the program.
 enum Assets {
   struct Inline {
@@ -85,7 +84,7 @@ enum Assets {
 
     init(_ bytes: [UInt8]) {
       text = String(decoding: bytes, as: UTF8.self)
-      policyHash = "sha256-" + base64(sha256(bytes))
+      policyHash = "sha256-" + base64Text(Digest.of(bytes, .sha256))
     }
   }
 

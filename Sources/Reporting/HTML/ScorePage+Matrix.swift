@@ -1,3 +1,4 @@
+import Encodings
 import Imaging
 import Scoring
 
@@ -77,8 +78,8 @@ struct MatrixFigure {
       width: left + side + margin + 14, height: top + side + margin + 26)
     chart.rect(left, top, side, side, "ground")
     chart.picture(
-      left, top, side, light: base64(try picture.png(errors: .errorsOnLight, right: .rightOnLight)),
-      dark: base64(try picture.png(errors: .errorsOnDark, right: .rightOnDark)))
+      left, top, side, light: base64Text(try picture.png(errors: .errorsOnLight, right: .rightOnLight)),
+      dark: base64Text(try picture.png(errors: .errorsOnDark, right: .rightOnDark)))
     chart.rect(left, top, side, side, "frame")
     let cell = side / Double(max(1, order.count))
     let room = max(1, Int(exactly: (side / 12.5).rounded(.down)) ?? 1)

@@ -1,3 +1,4 @@
+import Encodings
 internal import Mustache
 
 /// A page of a web application: the look of the reports, with navigation and forms. Style and script are files of the
@@ -37,7 +38,7 @@ package struct SitePage {
     package let text: String
 
     init(_ text: String, _ suffix: String, _ mediaType: String) {
-      let digits = sha256(Array(text.utf8)).prefix(8).map {
+      let digits = Digest.of(Array(text.utf8), .sha256).prefix(8).map {
         ($0 < 16 ? "0" : "") + String($0, radix: 16)
       }
       path = "/-/assets/\(digits.joined()).\(suffix)"
@@ -109,7 +110,7 @@ extension Block {
 
   /// A picture that stands in the page itself.
   package static func preview(_ bytes: [UInt8], mediaType: String, alt: String) -> Node {
-    ["preview": ["previewType": mediaType, "previewData": base64(bytes), "previewAlt": alt] as Node]
+    ["preview": ["previewType": mediaType, "previewData": base64Text(bytes), "previewAlt": alt] as Node]
   }
 
   package struct Field {

@@ -1,4 +1,5 @@
 import ControlPlane
+import Encodings
 import Files
 import Foundation
 import NIOCore

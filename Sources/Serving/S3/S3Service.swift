@@ -1,3 +1,4 @@
+public import Encodings
 import Files
 import HTTPTypes
 public import Hummingbird

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Compares how models are read and written with MXNet: symbols of all generations, parameters, ResNets of each depth.
 
-MXNet makes the models; the Swift tests MXNetModelTests of this checkout read them and tell what differs, so
-`swift` must be there, and the tests built. With --goldens FOLDER a few small ones are written there instead: the tests' own.
+MXNet makes the models; the Swift tests MXNetModelTests of this checkout, which must be built, read them and tell what
+differs. With --goldens FOLDER a few small ones are written there instead: the tests' own.
 """
 import argparse
 import json
@@ -211,8 +211,11 @@ def write_resnet(folder, depth, version, height):
 
 def compare(models, comparison):
     """Lets the test read the models: one line for each in results.txt, its name and what differs, if anything."""
-    # As tools/test built them: a build in the middle of the comparisons could fail for reasons that are not theirs.
-    done = subprocess.run(["swift", "test", "--skip-build", "--traits", "MPI", "--filter", "MXNetModelTests"], cwd=ROOT,
+    # The tests as they were built: a build in the middle of the comparisons could fail for reasons that are not theirs.
+    tests = ROOT / ".build/debug/imrecPackageTests.xctest"
+    if not comparison.check("the tests are built", tests.exists(), "swift build --build-tests --traits MPI was not run"):
+        return
+    done = subprocess.run([tests, "--testing-library", "swift-testing", "--filter", "MXNetModelTests"], cwd=ROOT,
                           capture_output=True, text=True, env={**os.environ, "IMREC_MODELS": str(models)})
     results = models / "results.txt"
     told = (line for line in (done.stdout + done.stderr).splitlines() if "error" in line)

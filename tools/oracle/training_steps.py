@@ -24,6 +24,7 @@ A gamma that the network fixes at 1 is not compared: MXNet lets weight decay wea
 chooses some. The program's files are compared if they are there already and --keep is given."""
 import argparse
 import json
+import os
 import pathlib
 import shutil
 import sys
@@ -160,6 +161,11 @@ def main():
     parser.add_argument("--keep", action="store_true")
     found, _ = parser.parse_known_args()
     made = training_cases.small() if found.goldens else training_cases.cases()
+    if found.scratch and not found.only and not os.environ.get("IMREC_LONG"):
+        # Minutes each, of layers that the others have, too.
+        for name in ("resnet18-v2-3x64x64", "resnet18-v1-3x97x131", "resnet50-v1-3x97x97"):
+            del made[name]
+            print(f"  {name} is compared with IMREC_LONG=1 only")
     for name in found.only or made:
         folder = (found.goldens or found.write or found.scratch) / name
         if found.goldens or found.write:

@@ -68,8 +68,17 @@ public struct OutputLock: ~Copyable, Sendable {
 
   deinit {
     unsafe unlink(path)
-    if descriptor >= 0 { close(descriptor) }
+    if descriptor >= 0 { unlockAndClose(descriptor) }
   }
+}
+
+/// Releases a `flock` and closes its descriptor.
+///
+/// Closing alone would not do: a child process that another thread starts at this moment has the descriptor, too, until
+/// its `exec`, and the lock would last as long.
+func unlockAndClose(_ descriptor: Int32) {
+  flock(descriptor, LOCK_UN)
+  close(descriptor)
 }
 
 /// Whether the code says that the file system has no locks, rather than that this one cannot be had.

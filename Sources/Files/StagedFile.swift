@@ -76,7 +76,7 @@ public struct StagedFile: ~Copyable {
     }
   }
 
-  deinit { close(descriptor) }
+  deinit { unlockAndClose(descriptor) }
 
   /// Length of the file so far, what is still buffered included.
   public var byteCount: Int { writtenByteCount + buffer.count }

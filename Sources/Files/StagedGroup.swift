@@ -30,7 +30,7 @@ public struct StagedGroup: ~Copyable {
     }
   }
 
-  deinit { if descriptor >= 0 { close(descriptor) } }
+  deinit { if descriptor >= 0 { unlockAndClose(descriptor) } }
 
   /// Files that have no final name yet.
   public var count: Int { finalPaths.count }

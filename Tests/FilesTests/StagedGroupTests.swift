@@ -1,4 +1,5 @@
 import Files
+import Glibc
 import TestSupport
 import Testing
 
@@ -41,6 +42,26 @@ struct StagedGroupTests {
       let error = #expect(throws: FileError.self) { try group.add(folder + "/none/a", [1].span) }
       #expect(error?.path == folder + "/none/a.partial" && error?.isMissing == true)
       #expect(throws: FileError.self) { _ = try StagedGroup(folder + "/none") }
+    }
+  }
+
+  @Test("lets go of its lock also where a child process that is just starting has the descriptor, too")
+  func inheritedDescriptor() throws {
+    try withScratchFolder { folder in
+      // What fork leaves: a second descriptor of the same open folder.
+      var copy: Int32 = -1
+      do {
+        let group = try StagedGroup(folder)
+        for number in Int32(3)..<1024 where copy < 0 {
+          var name = [CChar](repeating: 0, count: 4096)
+          let count = readlink("/proc/self/fd/\(number)", &name, name.count)
+          let path = name.prefix(max(0, count)).map { UInt8(bitPattern: $0) }
+          if String(decoding: path, as: UTF8.self) == folder { copy = dup(number) }
+        }
+        #expect(copy >= 0 && group.count == 0)
+      }
+      defer { close(copy) }
+      _ = try StagedGroup(folder)
     }
   }
 }

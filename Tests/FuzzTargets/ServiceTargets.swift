@@ -132,7 +132,7 @@ let paths = FuzzTarget(
     if isOne { try require(found == "found", "a path to one value selects that value") }
     // The same path in the other spelling.
     if path.steps.allSatisfy({
-      if case .names(let names) = $0 { names.allSatisfy { !$0.contains("'") } } else { false }
+      if case .names(let names) = $0 { names.allSatisfy { !$0.unicodeScalars.contains("'") } } else { false }
     }) {
       let spelled = path.steps.map { step in
         guard case .names(let names) = step else { return "" }

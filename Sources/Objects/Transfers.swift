@@ -10,7 +10,7 @@ struct Transfer: Sendable {
   var headers: [(name: String, value: String)] = []
   /// nil: the method has none.
   var body: [UInt8]?
-  /// A longer answer is an error.
+  /// A longer answer is an error. What a refusal says counts as far as its first MiB, whatever this is.
   var largestAnswer: Int
   /// Ends a transfer in which nothing moves for so long.
   var silence: Duration
@@ -215,6 +215,10 @@ struct Transfer: Sendable {
 
   /// - Returns: false where the answer is longer than it may be.
   private func take(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    if !(200..<300).contains(unsafe get_number(handle, CURLINFO_RESPONSE_CODE)) {
+      unsafe answer.body.append(contentsOf: bytes.prefix((1 << 20) - answer.body.count))
+      return true
+    }
     guard bytes.count <= transfer.largestAnswer - answer.body.count else {
       isTooLong = true
       return false

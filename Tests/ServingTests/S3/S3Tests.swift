@@ -1,10 +1,11 @@
 import Encodings
 import Glibc
-import Objects
 import Serving
 import Signatures
 import TestSupport
 import Testing
+
+@testable import Objects
 
 @Suite("S3")
 struct S3Tests {
@@ -448,6 +449,22 @@ struct S3Tests {
       }
       #expect(!scratchNames(root).contains { $0.hasPrefix("none") })
       #expect(try await !remote.exists(.object(bucket: "nobody", key: "x")))
+    }
+  }
+
+  @Test("a refusal is read whole, however short the answer may be; an answer is not")
+  func largestAnswer() async throws {
+    try await withS3 { port, _, store in
+      try store.put([1, 2, 3], as: "photos", "k")
+      func ask(_ key: String) async throws -> Transfer.Answer {
+        try await Transfer(
+          method: "GET", url: "http://127.0.0.1:\(port)/photos/\(key)", largestAnswer: 2,
+          silence: .seconds(60)
+        ).answer()
+      }
+      let refusal = try await ask("none")
+      #expect(refusal.status == 404 && String(decoding: refusal.body, as: UTF8.self).contains("NoSuchKey"))
+      await #expect(throws: Transfer.Failure.self) { _ = try await ask("k") }
     }
   }
 

@@ -66,6 +66,11 @@ public func percentDecoded(_ text: some StringProtocol, plusIsSpace: Bool = fals
   return bytes
 }
 
+/// The same where the bytes are text; nil where they are no UTF-8.
+public func percentDecodedText(_ text: some StringProtocol, plusIsSpace: Bool = false) -> String? {
+  percentDecoded(text, plusIsSpace: plusIsSpace).flatMap { String(validating: $0, as: UTF8.self) }
+}
+
 public func hexValue(_ digit: UInt8) -> UInt8? {
   switch digit {
   case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")

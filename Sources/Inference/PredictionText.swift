@@ -32,9 +32,12 @@ public enum PredictionFormat: String, CaseIterable, Sendable {
       text.append(contentsOf: probability.description.utf8)
     }
     let names = names(classes, count: probabilities.count)
+    text.append(contentsOf: middle(names).utf8)
     // The first of several largest, as NumPy's argmax.
-    let best = probabilities.indices.max { probabilities[$0] < probabilities[$1] }
-    text.append(contentsOf: closing(names, best.map { names.isEmpty ? "" : names[$0] } ?? "").utf8)
+    if !names.isEmpty, let best = probabilities.indices.max(by: { probabilities[$0] < probabilities[$1] }) {
+      text.append(contentsOf: names[best].utf8)
+    }
+    text.append(contentsOf: end.utf8)
     return text
   }
 
@@ -43,25 +46,27 @@ public enum PredictionFormat: String, CaseIterable, Sendable {
     self == .verbose ? (classes ?? (0..<count).map { "\($0)" }).map { jsonString($0) } : []
   }
 
-  private func closing(_ names: [String], _ best: String) -> String {
-    switch self {
-    case .json: "]"
-    case .jsonlines: "]}\n"
-    case .verbose: "], \"labels\": [\(names.joined(separator: ", "))], \"predicted_label\": \(best)}\n"
-    }
+  /// What stands between the numbers and the predicted name.
+  private func middle(_ names: [String]) -> String {
+    self == .verbose ? "], \"labels\": [\(names.joined(separator: ", "))], \"predicted_label\": " : "]"
   }
+
+  private var end: String { self == .json ? "" : "}\n" }
 
   /// Whether the file at `path` holds `count` numbers as `text` writes them, with the same class names: it was written
   /// whole, in this format, for a network of as many outputs. The numbers themselves are not read.
   func isWhole(_ path: String, count: Int, classes: [String]?) -> Bool {
     let names = names(classes, count: count)
+    let middle = middle(names)
     // A Float has at most 16 characters, so a larger file is not one of ours.
-    let largest = 18 * count + 32 + 2 * names.reduce(0) { $0 + $1.utf8.count + 2 }
+    let largest = 18 * count + 32 + middle.utf8.count + (names.map(\.utf8.count).max() ?? 0)
     guard let bytes = try? readStart(of: path, byteCount: largest + 32), bytes.count <= largest,
-      bytes.starts(with: opening.utf8), let end = bytes.firstIndex(of: UInt8(ascii: "]")),
-      bytes[..<end].count(where: { $0 == UInt8(ascii: ",") }) == count - 1, !bytes.contains(0)
+      bytes.starts(with: opening.utf8), let bracket = bytes.firstIndex(of: UInt8(ascii: "]")),
+      bytes[..<bracket].count(where: { $0 == UInt8(ascii: ",") }) == count - 1, !bytes.contains(0),
+      bytes[bracket...].starts(with: middle.utf8)
     else { return false }
-    return (names.isEmpty ? [""] : names).contains { bytes[end...].elementsEqual(closing(names, $0).utf8) }
+    let last = bytes[(bracket + middle.utf8.count)...]
+    return (names.isEmpty ? [""] : names).contains { last.elementsEqual(($0 + end).utf8) }
   }
 }
 

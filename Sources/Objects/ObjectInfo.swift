@@ -186,7 +186,7 @@ struct ObjectRecord: Hashable, Sendable {
       let words = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
         .map { String(decoding: $0, as: UTF8.self) }
       switch (words[0], words.count) {
-      case ("key", 2): key = decoded(words[1])
+      case ("key", 2): key = percentDecodedText(words[1])
       case ("etag", 2): etag = words[1]
       case ("file", 4):
         guard let inode = UInt64(words[1]), let count = Int(words[2]), let time = Int(words[3]) else {
@@ -199,7 +199,9 @@ struct ObjectRecord: Hashable, Sendable {
         guard let runs = Self.parts(words.dropFirst(), of: identity?.byteCount) else { return nil }
         parts = runs
       case ("header", 3):
-        guard let name = decoded(words[1]), let value = decoded(words[2]) else { return nil }
+        guard let name = percentDecodedText(words[1]), let value = percentDecodedText(words[2]) else {
+          return nil
+        }
         attributes.keep(name, value)
       default: return nil
       }
@@ -232,11 +234,4 @@ struct ObjectRecord: Hashable, Sendable {
       key: key, byteCount: identity.byteCount, modified: identity.modified, etag: etag,
       attributes: attributes, checksum: checksum, parts: parts)
   }
-}
-
-/// Percent-encoded UTF-8 as text.
-///
-/// - Parameter plusIsSpace: as S3 writes the keys of listings.
-func decoded(_ text: String, plusIsSpace: Bool = false) -> String? {
-  percentDecoded(text, plusIsSpace: plusIsSpace).flatMap { String(validating: $0, as: UTF8.self) }
 }

@@ -48,7 +48,7 @@ public struct RemoteObjects: ObjectSource {
       let answer = try await endpoint.exchange(RemoteCall(.get, bucket, "", query: query))
       let document = try XMLElement(answer.body)
       let page = try document.children("Contents").map { entry throws(ObjectError) -> ListedObject in
-        guard let key = entry.text("Key").flatMap({ decoded($0, plusIsSpace: true) }),
+        guard let key = entry.text("Key").flatMap({ percentDecodedText($0, plusIsSpace: true) }),
           let size = entry.text("Size").flatMap({ Int($0) }),
           size >= 0
         else { throw ObjectError(.internalError, "\(endpoint.name) lists an object without a key or a size") }

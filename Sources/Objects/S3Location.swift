@@ -27,7 +27,7 @@ public enum S3Location: Hashable, Sendable, CustomStringConvertible {
       self = .object(bucket: host, key: path)
     case "file":
       guard host.isEmpty || host == "localhost", slash != rest.endIndex,
-        let path = decoded("/" + path),
+        let path = percentDecodedText("/" + path),
         !path.utf8.contains(0)
       else { return nil }
       self = .file(path: path)
@@ -39,7 +39,7 @@ public enum S3Location: Hashable, Sendable, CustomStringConvertible {
   }
 
   private static func bucketAndKey(host: String, path: String) -> (bucket: String, key: String)? {
-    guard let path = decoded(path), !path.utf8.contains(0) else { return nil }
+    guard let path = percentDecodedText(path), !path.utf8.contains(0) else { return nil }
     let names = host.lowercased().split(separator: ".").map { String($0) }
     guard names.count >= 3, let amazon = names.lastIndex(of: "amazonaws"),
       let service = names[..<amazon].lastIndex(where: { $0 == "s3" || $0.hasPrefix("s3-") })

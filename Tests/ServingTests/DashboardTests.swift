@@ -1,4 +1,5 @@
 import DashboardSamples
+import Encodings
 import Foundation
 import Hosting
 import InferenceTestSupport
@@ -93,7 +94,7 @@ struct DashboardTests {
   func hostileNames() async throws {
     let odd = "\"><img src=x onerror=alert(1)></script><script>pwn=1</script>{{x}}&amp;"
     try await withDashboard(SampleSource(odd: odd)) { port, _ in
-      let encoded = PercentEncoding.encoded(odd)
+      let encoded = percentEncoded(odd.utf8)
       for path in pages {
         let parts = path.split(separator: "?", omittingEmptySubsequences: false)
         let isNamed = parts[0].split(separator: "/").count == 3 && !path.contains("s3")

@@ -38,10 +38,7 @@ package struct SitePage {
     package let text: String
 
     init(_ text: String, _ suffix: String, _ mediaType: String) {
-      let digits = Digest.of(Array(text.utf8), .sha256).prefix(8).map {
-        ($0 < 16 ? "0" : "") + String($0, radix: 16)
-      }
-      path = "/-/assets/\(digits.joined()).\(suffix)"
+      path = "/-/assets/\(hexText(Digest.of(Array(text.utf8), .sha256).prefix(8))).\(suffix)"
       self.mediaType = mediaType
       self.text = text
     }

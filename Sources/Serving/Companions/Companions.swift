@@ -1,4 +1,5 @@
 import ControlPlane
+import Encodings
 import HTTPTypes
 import Hummingbird
 
@@ -76,7 +77,7 @@ struct Companions: Sendable {
     var fields: [String: String] = [:]
     for field in text.split(separator: "&").prefix(100) {
       let parts = field.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      fields[String(parts[0])] = parts.count == 2 ? PercentEncoding.decoded(parts[1], plusIsBlank: true) : ""
+      fields[String(parts[0])] = parts.count == 2 ? percentDecodedText(parts[1], plusIsSpace: true) : ""
     }
     return fields
   }

@@ -1,3 +1,4 @@
+import Encodings
 import Files
 import HTTPTypes
 import Hummingbird
@@ -102,8 +103,7 @@ extension Dashboard {
     guard let content = try await source.object(key, in: bucket) else {
       throw PageError.missing("object", "\(bucket)/\(key)")
     }
-    let name = PercentEncoding.encoded(
-      key.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? "object")
+    let name = key.utf8.split(separator: UInt8(ascii: "/")).last.map { percentEncoded($0) } ?? "object"
     return Response(
       status: .ok,
       headers: [

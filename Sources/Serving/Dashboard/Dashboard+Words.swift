@@ -1,3 +1,4 @@
+import Encodings
 import FoundationEssentials
 import Objects
 import Reporting
@@ -32,7 +33,7 @@ extension Dashboard {
 
   /// The address of a page for a name.
   static func address(_ pieces: String...) -> String {
-    "/-/" + pieces.map { PercentEncoding.encoded($0) }.joined(separator: "/")
+    "/-/" + pieces.map { percentEncoded($0.utf8) }.joined(separator: "/")
   }
 
   static func address(_ job: JobRow) -> String { address("\(job.kind)-jobs", job.name) }

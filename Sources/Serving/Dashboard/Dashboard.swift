@@ -1,4 +1,5 @@
 import ControlPlane
+import Encodings
 import HTTPTypes
 package import Hosting
 package import Hummingbird
@@ -58,7 +59,7 @@ package struct Dashboard: Sendable {
   private func answer(_ request: Request, _ client: ClientPresence?) async throws -> Response {
     let query = Query(request.uri.query)
     guard
-      let parts = request.uri.path.split(separator: "/").map({ PercentEncoding.decoded($0) }) as? [String]
+      let parts = request.uri.path.split(separator: "/").map({ percentDecodedText($0) }) as? [String]
     else { throw PageError.notFound }
     let path = Array(parts.dropFirst())
     if request.method == .post { return try await post(request, path, client) }
@@ -190,9 +191,9 @@ struct Query: Sendable {
   init(_ text: String?) {
     for pair in (text ?? "").split(separator: "&").prefix(100) {
       let equals = pair.firstIndex(of: "=") ?? pair.endIndex
-      guard let name = PercentEncoding.decoded(pair[..<equals], plusIsBlank: true),
-        let value = PercentEncoding.decoded(
-          equals < pair.endIndex ? pair[pair.index(after: equals)...] : "", plusIsBlank: true),
+      guard let name = percentDecodedText(pair[..<equals], plusIsSpace: true),
+        let value = percentDecodedText(
+          equals < pair.endIndex ? pair[pair.index(after: equals)...] : "", plusIsSpace: true),
         values[name] == nil
       else { continue }
       values[name] = value
@@ -202,7 +203,7 @@ struct Query: Sendable {
   subscript(name: String) -> String? { values[name] }
 
   static func text(_ pairs: [(String, String?)]) -> String {
-    let set = pairs.compactMap { name, value in value.map { "\(name)=\(PercentEncoding.encoded($0))" } }
+    let set = pairs.compactMap { name, value in value.map { "\(name)=\(percentEncoded($0.utf8))" } }
     return set.isEmpty ? "" : "?" + set.joined(separator: "&")
   }
 }

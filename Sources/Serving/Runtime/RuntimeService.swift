@@ -1,3 +1,4 @@
+import Encodings
 import FoundationEssentials
 import HTTPTypes
 package import Hosting
@@ -37,7 +38,7 @@ package struct RuntimeService: Sendable {
     guard parts.count == 4, parts[0].isEmpty, parts[1] == "endpoints",
       let operation = Operation(rawValue: String(parts[3]))
     else { return nil }
-    return (PercentEncoding.decoded(parts[2]) ?? String(parts[2]), operation)
+    return (percentDecodedText(parts[2]) ?? String(parts[2]), operation)
   }
 
   /// Answers a request whose path `route` has understood.

@@ -40,7 +40,7 @@ struct S3Call: Sendable {
   }
 
   private static func text(_ bytes: Substring.UTF8View) -> String? {
-    percentDecoded(Substring(bytes)).flatMap { String(validating: $0, as: UTF8.self) }
+    percentDecodedText(Substring(bytes))
   }
 
   private static func operation(_ head: HTTPRequest, _ target: RequestTarget, hasBucket: Bool, hasKey: Bool)

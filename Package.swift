@@ -62,11 +62,13 @@ let package = Package(
     .target(name: "Imaging", dependencies: ["CImaging", "CKernels", "Files"], swiftSettings: strict),
     .target(
       name: "Predictions", dependencies: ["Files", "Records"], exclude: ["README.md"], swiftSettings: strict),
-    .target(name: "Scoring", dependencies: ["Files"], exclude: ["README.md"], swiftSettings: strict),
+    .target(
+      name: "Scoring", dependencies: ["Files", "Imaging", "Predictions"], exclude: ["README.md"],
+      swiftSettings: strict),
     .target(
       name: "Reporting",
       dependencies: [
-        "Encodings", "Files", "Records", "Imaging", "Scoring",
+        "Encodings", "Files", "Hyperparameters", "Records", "Imaging", "Scoring",
         .product(name: "Mustache", package: "swift-mustache"),
       ],
       exclude: ["README.md"],
@@ -83,30 +85,22 @@ let package = Package(
       dependencies: ["Networks", "Tensors", .target(name: "COpenMPI", condition: .when(traits: ["MPI"]))],
       swiftSettings: strict),
     .target(
-      name: "Pipelines", dependencies: ["Files", "Records", "Imaging", "Predictions", "Scoring"],
-      swiftSettings: strict),
-    // Apart from Pipelines: im2rec has no use for a network, nor for the threads that OpenBLAS starts with the program.
-    .target(
       name: "Inference",
-      dependencies: ["Files", "Records", "Imaging", "Models", "Networks", "Pipelines", "Tensors"],
+      dependencies: ["Encodings", "Files", "Records", "Imaging", "Models", "Networks", "Tensors"],
+      swiftSettings: strict),
+    // Folders and lists to records, and back. No network: im2rec has no use for one, nor for the threads that OpenBLAS
+    // starts with the program.
+    .target(name: "Packing", dependencies: ["Files", "Records", "Imaging"], swiftSettings: strict),
+    // What may be asked of a training: the table of its hyperparameters, its channels, and the record of an epoch.
+    .target(
+      name: "Hyperparameters", dependencies: ["Encodings", "Files", "Imaging", "Records"],
       swiftSettings: strict),
     // What a training learns from and how: hyperparameters, images, batches, schedules.
     .target(
       name: "Training",
       dependencies: [
-        "Files", "Records", "Imaging", "Models", "Networks", "Pipelines", "Reporting", "Tensors",
-      ],
-      swiftSettings: strict),
-    .target(
-      name: "Hosting",
-      dependencies: [
-        "Files", "Imaging", "Models", "Inference", .product(name: "Hummingbird", package: "hummingbird"),
-        .product(name: "HummingbirdCore", package: "hummingbird"),
-        .product(name: "HTTPTypes", package: "swift-http-types"),
-        .product(name: "Logging", package: "swift-log"),
-        .product(name: "NIOCore", package: "swift-nio"),
-        .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
-        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        "Encodings", "Files", "Hyperparameters", "Imaging", "Models", "Networks", "Records", "Reporting",
+        "Tensors",
       ],
       swiftSettings: strict),
     // Parameters and scores: it knows nothing of a training.
@@ -116,50 +110,81 @@ let package = Package(
     .target(name: "Jobs", dependencies: ["Files", "CProcesses"], swiftSettings: strict),
     // A search over trainings, each a job.
     .target(
-      name: "Tuning", dependencies: ["Files", "Jobs", "Models", "Reporting", "Search", "Training"],
+      name: "Tuning",
+      dependencies: ["Encodings", "Files", "Hyperparameters", "Jobs", "Models", "Reporting", "Search"],
       exclude: ["README.md"], swiftSettings: strict),
-    // Amazon's Signature Version 4, made and checked.
+    // One server of HTTP: guards, limits, bodies, media types, its log and its metrics.
     .target(
-      name: "Signatures",
+      name: "HTTP",
       dependencies: [
-        "Encodings", "Files", .product(name: "HTTPTypes", package: "swift-http-types"),
-      ],
-      exclude: ["README.md"], swiftSettings: strict),
-    // S3 on a folder, and a client of a real one.
-    .target(
-      name: "Objects",
-      dependencies: [
-        "CCurl", "CLinux", "Encodings", "Files", "Signatures",
-        .product(name: "HTTPTypes", package: "swift-http-types"),
-      ],
-      exclude: ["README.md"], swiftSettings: strict),
-    // SageMaker's operations: requests checked, kept, turned into jobs.
-    .target(
-      name: "ControlPlane",
-      dependencies: [
-        "CZlib", "Files", "Jobs", "Models", "Objects", "Records", "Training", "Tuning",
-        .product(name: "GRDB", package: "GRDB.swift"),
-        .product(name: "Logging", package: "swift-log"),
-      ],
-      exclude: ["README.md"],
-      // Part of the program: an installed binary must find it wherever it stands.
-      resources: [.embedInCode("Shapes.json")], swiftSettings: strict),
-    // The local SageMaker: one port for all of it.
-    .target(
-      name: "Serving",
-      dependencies: [
-        "ControlPlane", "Encodings", "Files", "Hosting", "Imaging", "Inference", "Jobs", "Objects",
-        "Pipelines", "Predictions", "Records", "Reporting", "Scoring", "Signatures", "Tensors",
+        "Encodings", "Files",
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),
-        .product(name: "Mustache", package: "swift-mustache"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
         .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: strict),
+    // Models that answer requests: one by SageMaker's container contract, many as endpoints with the runtime's API.
+    .target(
+      name: "Endpoints",
+      dependencies: [
+        "Encodings", "Files", "HTTP", "Imaging", "Inference", "Models", "Tensors",
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Metrics", package: "swift-metrics"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: strict),
+    // S3: a store in a folder, its protocol, signatures made and checked, and a client of a real one.
+    .target(
+      name: "S3",
+      dependencies: [
+        "CCurl", "CLinux", "Encodings", "Files", "HTTP",
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+      ],
+      exclude: ["README.md", "Signatures/README.md"], swiftSettings: strict),
+    // SageMaker's operations: requests checked, kept, turned into jobs.
+    .target(
+      name: "SageMaker",
+      dependencies: [
+        "CZlib", "Encodings", "Endpoints", "Files", "HTTP", "Hyperparameters", "Jobs", "Models", "Records",
+        "S3",
+        "Tuning",
+        .product(name: "GRDB", package: "GRDB.swift"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+      ],
+      exclude: ["README.md"],
+      // Part of the program: an installed binary must find it wherever it stands.
+      resources: [.embedInCode("Shapes.json")], swiftSettings: strict),
+    // The pages for people, and the server that puts all services on one port.
+    .target(
+      name: "Dashboard",
+      dependencies: [
+        "Encodings", "Endpoints", "Files", "HTTP", "Hyperparameters", "Imaging", "Inference", "Jobs",
+        "Predictions", "Records",
+        "Reporting", "S3", "SageMaker", "Scoring", "Tensors",
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Mustache", package: "swift-mustache"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       exclude: ["README.md"], swiftSettings: strict),
@@ -168,17 +193,16 @@ let package = Package(
     .executableTarget(
       name: "imrec",
       dependencies: [
-        "ControlPlane", "Files", "Records", "Hosting", "Imaging", "Inference", "Models", "Networks",
-        "Pipelines",
-        "Predictions",
-        "Objects", "Reporting", "Sampling", "Scoring", "Search", "Serving", "Signatures", "Tensors",
-        "Terminal",
-        "Training", "Tuning",
+        "Dashboard", "Encodings", "Endpoints", "Files", "HTTP", "Hyperparameters", "Imaging", "Inference",
+        "Models", "Networks",
+        "Packing",
+        "Predictions", "Records", "Reporting", "S3", "SageMaker", "Sampling", "Scoring", "Search", "Tensors",
+        "Terminal", "Training", "Tuning",
         .target(name: "MessagePassing", condition: .when(traits: ["MPI"])), argumentParser,
       ],
       swiftSettings: strict),
     .executableTarget(
-      name: "im2rec", dependencies: ["Files", "Records", "Imaging", "Pipelines", "Terminal"],
+      name: "im2rec", dependencies: ["Files", "Records", "Imaging", "Packing", "Terminal"],
       swiftSettings: strict),
 
     // What tools/oracle compares with MXNet.
@@ -194,7 +218,7 @@ let package = Package(
     .executableTarget(
       name: "serve-objects",
       dependencies: [
-        "Objects", "Serving", "Signatures", .product(name: "Hummingbird", package: "hummingbird"),
+        "S3", .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "Logging", package: "swift-log"),
       ],
       path: "tools/serve-objects", swiftSettings: tests),
@@ -207,18 +231,28 @@ let package = Package(
     .executableTarget(
       name: "sample-server",
       dependencies: [
-        "DashboardSamples", "Files", "Hosting", "Inference", "Models", "Networks", "Serving", "Tensors",
+        "Dashboard", "DashboardSamples", "Endpoints", "Files", "HTTP", "Inference", "Models", "Networks",
+        "Tensors",
         .product(name: "Logging", package: "swift-log"),
       ],
       path: "tools/pages/sample-server", swiftSettings: tests),
     .target(
-      name: "DashboardSamples", dependencies: ["Serving"], path: "Tests/DashboardSamples",
+      name: "DashboardSamples", dependencies: ["Dashboard"], path: "Tests/DashboardSamples",
       swiftSettings: tests),
 
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: tests),
     .target(
       name: "InferenceTestSupport", dependencies: ["Imaging", "Inference", "Tensors", "TestSupport"],
       path: "Tests/InferenceTestSupport", swiftSettings: tests),
+    .target(
+      name: "ServiceTestSupport",
+      dependencies: [
+        "Endpoints", "HTTP", "Inference", "InferenceTestSupport", "S3", "Tensors", "TestSupport",
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      path: "Tests/ServiceTestSupport", swiftSettings: tests),
     .target(
       name: "RankTestSupport", dependencies: ["Networks", "Tensors"], path: "Tests/RankTestSupport",
       swiftSettings: tests),
@@ -230,8 +264,9 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "ControlPlane", "Encodings", "Files", "Imaging", "Inference", "Models", "Objects", "Pipelines",
-        "Predictions", "Records", "Serving", "Signatures", "Training", "Tuning",
+        "Dashboard", "Encodings", "Endpoints", "Files", "HTTP", "Hyperparameters", "Imaging", "Inference",
+        "Models", "Packing",
+        "Predictions", "Records", "S3", "SageMaker", "Training", "Tuning",
         .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       path: "Tests/FuzzTargets", swiftSettings: tests),
@@ -257,32 +292,42 @@ let package = Package(
     .testTarget(
       name: "InferenceTests",
       dependencies: [
-        "Inference", "Files", "Imaging", "Models", "Networks", "Pipelines", "Records", "Tensors",
+        "Inference", "Files", "Imaging", "Models", "Networks", "Packing", "Records", "Tensors",
         "InferenceTestSupport", "TestSupport",
       ],
       swiftSettings: tests),
     .testTarget(
       name: "TrainingTests",
       dependencies: [
-        "Training", "Files", "Imaging", "Models", "Networks", "Pipelines", "Records", "Reporting", "Tensors",
+        "Training", "Files", "Hyperparameters", "Imaging", "Models", "Networks", "Packing", "Records",
+        "Reporting", "Tensors",
         "RankTestSupport", "TestSupport",
       ],
       swiftSettings: tests),
     .testTarget(
-      name: "HostingTests", dependencies: ["Hosting", "Inference", "InferenceTestSupport", "TestSupport"],
+      name: "HyperparametersTests", dependencies: ["Hyperparameters", "Imaging", "TestSupport"],
+      swiftSettings: tests),
+    .testTarget(
+      name: "EndpointsTests",
+      dependencies: [
+        "Endpoints", "ServiceTestSupport", "HTTP", "Inference", "InferenceTestSupport", "Tensors",
+        "TestSupport",
+      ],
       swiftSettings: tests),
     .testTarget(
       name: "PredictionsTests", dependencies: ["Predictions", "Records", "TestSupport"], swiftSettings: tests),
     .testTarget(
-      name: "PipelinesTests",
-      dependencies: ["Pipelines", "Files", "Records", "Imaging", "Scoring", "TestSupport"],
+      name: "PackingTests",
+      dependencies: ["Packing", "Files", "Records", "Imaging", "TestSupport"],
       swiftSettings: tests),
     .testTarget(
       name: "ScoringTests", dependencies: ["Scoring", "Files", "TestSupport"], exclude: ["Goldens"],
       swiftSettings: tests),
     .testTarget(
       name: "ReportingTests",
-      dependencies: ["Reporting", "Encodings", "Files", "Records", "Imaging", "Scoring", "TestSupport"],
+      dependencies: [
+        "Reporting", "Encodings", "Files", "Hyperparameters", "Records", "Imaging", "Scoring", "TestSupport",
+      ],
       swiftSettings: tests),
     .testTarget(
       name: "SamplingTests", dependencies: ["Sampling", "Files", "Imaging", "TestSupport"],
@@ -292,35 +337,34 @@ let package = Package(
       swiftSettings: tests),
     .testTarget(name: "JobsTests", dependencies: ["Jobs", "Files", "TestSupport"], swiftSettings: tests),
     .testTarget(
-      name: "TuningTests", dependencies: ["Tuning", "Files", "Jobs", "Search", "TestSupport", "Training"],
+      name: "TuningTests",
+      dependencies: ["Tuning", "Encodings", "Files", "Hyperparameters", "Jobs", "Search", "TestSupport"],
       swiftSettings: tests),
     .testTarget(
-      name: "SignaturesTests",
+      name: "S3Tests",
       dependencies: [
-        "Encodings", "Signatures", "TestSupport", .product(name: "HTTPTypes", package: "swift-http-types"),
+        "Encodings", "Files", "S3", "ServiceTestSupport", "TestSupport",
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Logging", package: "swift-log"),
       ],
       exclude: ["Goldens"], swiftSettings: tests),
     .testTarget(
-      name: "ObjectsTests",
+      name: "SageMakerTests",
       dependencies: [
-        "Encodings", "Objects", "Files", "Signatures", "TestSupport",
-      ],
-      swiftSettings: tests),
-    .testTarget(
-      name: "ControlPlaneTests",
-      dependencies: [
-        "ControlPlane", "Files", "Jobs", "Objects", "TestSupport",
+        "Files", "Jobs", "S3", "SageMaker", "TestSupport",
         .product(name: "GRDB", package: "GRDB.swift"),
       ],
       swiftSettings: tests),
     .testTarget(
-      name: "ServingTests",
+      name: "DashboardTests",
       dependencies: [
-        "Serving", "ControlPlane", "DashboardSamples", "Encodings", "Files", "Hosting", "Inference",
+        "Dashboard", "DashboardSamples", "Encodings", "Endpoints", "ServiceTestSupport", "Files", "HTTP",
+        "Inference",
         "InferenceTestSupport",
-        "Objects", "Signatures", "Tensors", "TestSupport",
-        .product(name: "HTTPTypes", package: "swift-http-types"),
+        "S3", "SageMaker", "Tensors", "TestSupport",
         .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

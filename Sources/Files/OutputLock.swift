@@ -215,3 +215,9 @@ private func presentTime() -> String {
   }
   return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
+
+/// What to know of a folder whose file system has no locks.
+package func wordsOfLockFile(in folder: String) -> String {
+  "\(folder): its file system has no locks; the file .imrec.lock stands in for one, and must be removed by hand where a "
+    + "process on another machine left it behind"
+}

@@ -1,6 +1,8 @@
 import Models
 public import Networks
-import Pipelines
+import Files
+import Records
+import Scoring
 
 /// How fast a network runs here.
 public struct InferenceBenchmark: Encodable, Sendable {

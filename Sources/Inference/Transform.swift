@@ -1,6 +1,5 @@
-import Files
+public import Files
 import Glibc
-public import Pipelines
 public import Records
 
 public struct TransformOptions: Sendable {
@@ -45,7 +44,7 @@ public struct TransformSummary: Encodable, Sendable {
 ///   - folder: made where it is not there; nothing is written outside.
 ///   - progress: called after each batch.
 /// - Throws: `FileError` (`.held` where another run writes to the folder), also where the folder of the inputs is moved or
-///   removed meanwhile, or the disk fails; `ScanError`, `ManifestError`; `PipelineError` where there is no input;
+///   removed meanwhile, or the disk fails; `ScanError`, `ManifestError`; `PackingError` where there is no input;
 ///   `CancellationError` when what was finished has its name. A bad image is *not* an error: it has no output, and is in
 ///   `skipped`.
 public func transform(
@@ -81,8 +80,7 @@ public func transform(
     throw error
   }
   guard run.summary.inputs > 0 else {
-    throw PipelineError(
-      .nothing("there is no image in the input" + run.summary.warnings.map { "; " + $0 }.joined()))
+    throw InputError("there is no image in the input" + run.summary.warnings.map { "; " + $0 }.joined())
   }
   run.summary.seconds = (ContinuousClock.now - start) / .seconds(1)
   run.summary.imagesPerSecond = Double(run.summary.written) / max(run.summary.seconds, 1e-9)

@@ -1,4 +1,5 @@
-import Pipelines
+import Files
+import Records
 
 /// Where the images of a batch transform come from.
 public enum TransformInput: Hashable, Sendable {

@@ -1,6 +1,5 @@
 import Files
 import Imaging
-import Pipelines
 import Records
 
 /// Gives the inputs of a batch transform one after the other.
@@ -25,7 +24,7 @@ extension TransformReader {
 }
 
 extension TransformInput {
-  /// - Throws: `ScanError`, `FileError`, `ManifestError`; `PipelineError` where the input is of no kind that is known.
+  /// - Throws: `ScanError`, `FileError`, `ManifestError`; `PackingError` where the input is of no kind that is known.
   func open() throws -> any TransformReader {
     switch self {
     case .folder(let root): try ListedInputs(folder: root)

@@ -1,3 +1,4 @@
+public import Hyperparameters
 public import Imaging
 internal import Synchronization
 public import Tensors

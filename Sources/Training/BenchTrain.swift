@@ -1,6 +1,7 @@
+public import Hyperparameters
 public import Models
 public import Networks
-import Pipelines
+import Files
 public import Tensors
 
 /// How fast a network learns here: steps on random images, without reading and decoding any.
@@ -32,7 +33,7 @@ public struct TrainingBenchmark: Encodable, Sendable {
 ///   - progress: called after each run.
 /// - Throws: `TrainingError`; `ModelError`; what the engine throws; `CancellationError`.
 public func benchmarkTraining(
-  _ hyperparameters: Hyperparameters, runs: Int, threads: Int, makeEngine: TrainingRequest.MakeEngine,
+  _ hyperparameters: HyperparameterSet, runs: Int, threads: Int, makeEngine: TrainingRequest.MakeEngine,
   progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
 ) throws -> TrainingBenchmark {
   try hyperparameters.check()

@@ -1,3 +1,4 @@
+public import Hyperparameters
 import Files
 import Foundation
 public import Models

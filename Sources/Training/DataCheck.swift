@@ -1,6 +1,7 @@
+public import Hyperparameters
 import Files
 
-extension Hyperparameters {
+extension HyperparameterSet {
   /// Compares the sets with the hyperparameters, before training.
   ///
   /// - Parameters:

@@ -1,3 +1,4 @@
+public import Hyperparameters
 public import Models
 import Networks
 

@@ -1,3 +1,5 @@
+public import Hyperparameters
+
 /// What a training does, apart from the network and the images.
 public struct FitOptions: Sendable {
   public var epochs = 30

@@ -1,3 +1,5 @@
+package import Hyperparameters
+
 /// Where a training is: with the weights and the optimiser's arrays, all that it needs to go on as if nothing had
 /// happened. Everything else (the order of the images, their augmentation, the learning rate) follows from these counts.
 package struct FitState: Hashable, Sendable, Codable {

@@ -1,6 +1,6 @@
+import Hyperparameters
 import Files
 import Imaging
-import Pipelines
 import Records
 
 /// Where images are, and how their bytes are read; for all threads at once.

@@ -1,3 +1,5 @@
+import Hyperparameters
+
 /// The labels of a set: of each image its class, or a 0 or 1 a class.
 struct LabelStore: Sendable {
   let classCount: Int

@@ -1,3 +1,4 @@
+package import Hyperparameters
 import Files
 import FoundationEssentials
 import Records

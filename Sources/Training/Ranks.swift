@@ -1,3 +1,4 @@
+import Hyperparameters
 public import Networks
 
 /// The processes that train together, as one of them sees them. Alone, it is the first of one.

@@ -1,3 +1,4 @@
+public import Hyperparameters
 public import Files
 import Foundation
 
@@ -11,9 +12,6 @@ public struct TrainingContainer: Sendable {
   public var outputFolder: String { join(root, "output/data") }
   public var checkpointFolder: String { join(root, "checkpoints") }
   public var failurePath: String { join(root, "output/failure") }
-
-  /// The hyperparameter that SageMaker gives to the trainings of a tuning: its objective.
-  public static let tuningMark = "_tuning_objective_metric"
 
   private struct Channel: Decodable {
     let contentType: String?
@@ -35,9 +33,9 @@ public struct TrainingContainer: Sendable {
       train: try source("train", channels), validation: try source("validation", channels),
       modelFolder: modelFolder)
     let path = join(root, "input/config/hyperparameters.json")
-    request.hyperparameters = try Hyperparameters.pairs(json: bytes(path))
+    request.hyperparameters = try HyperparameterSet.pairs(json: bytes(path))
     // What a tuning asks for is taken as `num_classes` and `num_training_samples` of the data, as outside of containers.
-    request.isComplete = !request.hyperparameters.contains { $0.name == Self.tuningMark }
+    request.isComplete = !request.hyperparameters.contains { $0.name == HyperparameterSet.tuningMark }
     request.outputFolder = outputFolder
     request.checkpointFolder = checkpointFolder
     request.resumes = true

@@ -1,3 +1,5 @@
+public import Hyperparameters
+
 /// What a training tells while it runs. Epochs and batches are counted from 0.
 public enum TrainingEvent: Sendable {
   case resumed(epoch: Int, batch: Int)

@@ -1,10 +1,11 @@
+import Hyperparameters
 import Foundation
 import Networks
 
 extension TrainingJob {
   /// What all ranks have to have in common.
   var common: String {
-    let values = Hyperparameters.table.map { "\($0.name)=\($0.get(hyperparameters)?.text ?? "")" }
+    let values = HyperparameterSet.table.map { "\($0.name)=\($0.get(hyperparameters)?.text ?? "")" }
     let sets = [train, validation].map { "\($0.count) \($0.histogram)" }
     let place = checkpoint.map { "\($0.place) \($0.updateCount)" } ?? "the start"
     return (values + sets + [place, Network.availableKernels.last ?? ""]).joined(separator: "\n")

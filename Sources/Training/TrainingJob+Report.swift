@@ -1,3 +1,4 @@
+import Hyperparameters
 import Models
 import Reporting
 
@@ -5,25 +6,7 @@ extension TrainingJob {
   /// The figures of a training so far, for people.
   func report(_ record: TrainingRecord) -> TrainingReport {
     var report = TrainingReport()
-    report.epochs = record.epochs.map { epoch in
-      var row = TrainingReport.Epoch()
-      row.epoch = epoch.epoch
-      row.trainLoss = epoch.trainLoss
-      row.validationLoss = epoch.validationLoss
-      row.trainAccuracy = epoch.trainAccuracy
-      row.validationAccuracy = epoch.validationAccuracy
-      row.validationTopAccuracy = epoch.validationTopAccuracy
-      row.validationImages = epoch.validationImages
-      row.learningRate = epoch.learningRate
-      row.imagesPerSecond = epoch.imagesPerSecond
-      row.dataSeconds = epoch.dataSeconds
-      row.forwardSeconds = epoch.forwardSeconds
-      row.backwardSeconds = epoch.backwardSeconds
-      row.updateSeconds = epoch.updateSeconds
-      row.seconds = epoch.seconds
-      row.validationSeconds = epoch.validationSeconds
-      return row
-    }
+    report.epochs = record.epochs
     report.bestEpoch = record.best?.epoch
     report.epochCount = hyperparameters.epochs
     report.topK = topK

@@ -1,9 +1,10 @@
+import Hyperparameters
 import Files
 import Foundation
 import Imaging
 import Models
 import Networks
-import Pipelines
+import Records
 import Reporting
 import Tensors
 

@@ -1,14 +1,15 @@
+public import Hyperparameters
 import Files
 import Glibc
 import Imaging
 import Models
-import Pipelines
+import Records
 import Tensors
 
 /// One training, checked and ready to run.
 public final class TrainingJob {
   /// With the numbers of classes and images filled in.
-  public let hyperparameters: Hyperparameters
+  public let hyperparameters: HyperparameterSet
   /// What does no harm but should be known.
   public let warnings: [String]
   /// The arrays that were made anew, of a pretrained model.
@@ -46,7 +47,7 @@ public final class TrainingJob {
     outputFolder = request.outputFolder ?? request.modelFolder
     if ranks.isFirst { try Self.checkIsFree(request, checkpointPath, outputFolder) }
     workers = Workers(count: request.threads)
-    var values = try Hyperparameters(request.hyperparameters, isComplete: request.isComplete)
+    var values = try HyperparameterSet(request.hyperparameters, isComplete: request.isComplete)
     try values.check()
     if values.numClasses == 0 { values.numClasses = try Self.classCount(request, values) }
     train = try TrainingImages(
@@ -124,7 +125,7 @@ public final class TrainingJob {
 
   /// As many as there are names, else one more than the largest label.
   private static func classCount(
-    _ request: TrainingRequest, _ values: Hyperparameters
+    _ request: TrainingRequest, _ values: HyperparameterSet
   ) throws(TrainingError) -> Int {
     if let classes = request.classes { return classes.count }
     guard !values.multiLabel else {
@@ -138,7 +139,7 @@ public final class TrainingJob {
   private static let largestClassCount = 100_000
 
   private static func start(
-    _ request: TrainingRequest, _ values: Hyperparameters, _ graph: Graph
+    _ request: TrainingRequest, _ values: HyperparameterSet, _ graph: Graph
   ) throws -> (Parameters, renewed: [String]) {
     let fresh = Parameters(initialFor: graph, seed: UInt64(values.seed.magnitude))
     guard let path = request.pretrained else {
@@ -157,7 +158,7 @@ public final class TrainingJob {
 
   /// What has to be the same where a training goes on: all that the result depends on.
   static func identity(
-    _ values: Hyperparameters, images: Int, ranks: Int, keepsDamaged: Bool = false
+    _ values: HyperparameterSet, images: Int, ranks: Int, keepsDamaged: Bool = false
   ) -> [String: String] {
     // The model of every epoch would be the same with any of these.
     var free: Set = [
@@ -167,7 +168,7 @@ public final class TrainingJob {
     // Where neither the rate nor the size of the images depends on how many there are to come.
     if values.lrSchedule == .step && values.progressiveStart == nil { free.insert("epochs") }
     var identity: [String: String] = [:]
-    for hyperparameter in Hyperparameters.table where !free.contains(hyperparameter.name) {
+    for hyperparameter in HyperparameterSet.table where !free.contains(hyperparameter.name) {
       identity[hyperparameter.name] = hyperparameter.get(values)?.text
     }
     identity["training images"] = "\(images)"
@@ -188,10 +189,4 @@ private final class FolderLock {
   }
 
   var isByFileOnly: Bool { lock.isByFileOnly }
-}
-
-/// What to know of a folder whose file system has no locks.
-package func wordsOfLockFile(in folder: String) -> String {
-  "\(folder): its file system has no locks; the file .imrec.lock stands in for one, and must be removed by hand where a "
-    + "process on another machine left it behind"
 }

@@ -1,3 +1,4 @@
+import Hyperparameters
 import Glibc
 
 /// The lines that SageMaker's algorithm logs, so that what reads its log can read this one.

@@ -1,3 +1,4 @@
+public import Hyperparameters
 public import Models
 public import Networks
 public import Tensors

@@ -1,4 +1,4 @@
-public import Pipelines
+public import Files
 
 /// What `train` made.
 public struct TrainingSummary: Encodable, Sendable {

@@ -1,5 +1,5 @@
 import Search
-import Training
+import Hyperparameters
 
 extension TuningRequest {
   /// Refuses names and values that the trainer does not know, before the first job.
@@ -19,7 +19,7 @@ extension TuningRequest {
     let first = plan.space.parameters.map { ($0.name, ends($0)) }
     let usual = first.map { (name: $0.0, value: $0.1.first ?? "") }
     let fixed = statics.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
-    let common = try Hyperparameters(fixed + usual, isComplete: false)
+    let common = try HyperparameterSet(fixed + usual, isComplete: false)
     try common.check()
     // With one label an image, the largest label says it.
     if common.multiLabel, common.numClasses == 0 {
@@ -28,7 +28,7 @@ extension TuningRequest {
     for (name, values) in first {
       for value in values {
         do {
-          try Hyperparameters(fixed + usual + [(name: name, value: value)], isComplete: false).check()
+          try HyperparameterSet(fixed + usual + [(name: name, value: value)], isComplete: false).check()
         } catch {
           throw TuningError("The range of '\(name)' has the value \(value): \(error)")
         }
@@ -39,7 +39,7 @@ extension TuningRequest {
       throw TuningError(
         "The range of 'epochs' cannot act with Hyperband, which says how many there are; leave it out")
     }
-    let values = try Hyperparameters(
+    let values = try HyperparameterSet(
       fixed + usual + [(name: "epochs", value: "\(resource.minimum)")], isComplete: false)
     try values.check()
     guard values.lrSchedule == .step, values.progressiveStart == nil else {
@@ -87,7 +87,7 @@ extension TuningRequest {
   private func inertRanges() -> [String] {
     let optimizers =
       plan.space.parameters.first { $0.name == "optimizer" }.map(ends)
-      ?? [statics["optimizer"] ?? Hyperparameters.OptimizerName.sgd.rawValue]
+      ?? [statics["optimizer"] ?? HyperparameterSet.OptimizerName.sgd.rawValue]
     var found: [String] = []
     for parameter in plan.space.parameters {
       let reasons = optimizers.map { optimizer -> String? in
@@ -95,7 +95,7 @@ extension TuningRequest {
         values.append((name: parameter.name, value: ends(parameter).last ?? ""))
         values.append((name: "optimizer", value: optimizer))
         let start = "\(parameter.name) has no effect: "
-        let all = (try? Hyperparameters(values, isComplete: false))?.warnings().map(\.description) ?? []
+        let all = (try? HyperparameterSet(values, isComplete: false))?.warnings().map(\.description) ?? []
         return all.first { $0.hasPrefix(start) }.map { String($0.dropFirst(start.count)) }
       }
       let known = reasons.compactMap { $0 }

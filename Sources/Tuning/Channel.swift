@@ -1,5 +1,5 @@
 import Files
-public import Training
+public import Hyperparameters
 
 /// A channel of InputDataConfig.
 public struct Channel: Hashable, Sendable {

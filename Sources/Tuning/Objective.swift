@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Jobs
 import Search
-import Training
+import Hyperparameters
 
 /// Where the values of an objective come from.
 ///

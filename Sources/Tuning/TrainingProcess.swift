@@ -1,10 +1,10 @@
+import Hyperparameters
 import Files
 import FoundationEssentials
 import Glibc
 import Jobs
 import Models
 import Synchronization
-import Training
 
 /// Trains each job by `imrec train`, a process of its own, in a folder of its own.
 public struct TrainingProcess: JobRunner {

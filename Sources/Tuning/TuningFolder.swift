@@ -4,7 +4,6 @@ import Glibc
 import Reporting
 import Search
 import Synchronization
-import Training
 
 /// The folder of a tuning: its state, what is told of it, and the best job's model.
 ///

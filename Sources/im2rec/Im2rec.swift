@@ -1,6 +1,6 @@
 import Files
 import Glibc
-import Pipelines
+import Packing
 import Records
 import Terminal
 
@@ -40,7 +40,7 @@ private func sentence(of error: any Error) -> String {
 
 private func remedy(for error: any Error) -> String? {
   switch error {
-  case let error as PipelineError:
+  case let error as PackingError:
     if case .strict = error.reason {
       "--strict stops at the first such input; without it, it is skipped."
     } else {

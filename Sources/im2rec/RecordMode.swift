@@ -1,7 +1,8 @@
 import Files
 import Glibc
 import Imaging
-import Pipelines
+import Packing
+import Records
 import Terminal
 
 /// Packs every list that the prefix names, as im2rec.py does without `--list`.
@@ -56,7 +57,7 @@ func makeRecords(_ options: Options, _ console: Console) async throws -> Int32 {
 private func pack(_ list: String, _ options: Options, _ console: Console) async throws -> PackSummary {
   var progress = ProgressLines(options, console)
   defer { progress.finish() }
-  return try await Pipelines.pack(
+  return try await Packing.pack(
     list: list, root: absolutePath(options.root), output: splitExtension(list).stem + ".rec",
     options: PackOptions(options)
   ) { progress.update($0) }

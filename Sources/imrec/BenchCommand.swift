@@ -1,5 +1,6 @@
 import ArgumentParser
-import Pipelines
+import Packing
+import Records
 import Terminal
 
 struct BenchCommand: ParsableCommand {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Terminal
+import Hyperparameters
 import Training
 
 struct BenchTrainCommand: ParsableCommand {
@@ -21,7 +22,7 @@ struct BenchTrainCommand: ParsableCommand {
   @OptionGroup(title: "Output") var output: OutputOptions
 
   func validate() throws {
-    do { try Hyperparameters(hyperparameters.pairs + own.pairs, isComplete: false).check() } catch {
+    do { try HyperparameterSet(hyperparameters.pairs + own.pairs, isComplete: false).check() } catch {
       throw ValidationError("\(error)")
     }
   }
@@ -29,7 +30,7 @@ struct BenchTrainCommand: ParsableCommand {
   func run() throws {
     let display = ProgressDisplay(unit: "runs", quiet: output.quiet, showsRate: false)
     let result = try benchmarkTraining(
-      Hyperparameters(hyperparameters.pairs + own.pairs, isComplete: false), runs: runs, threads: threads,
+      HyperparameterSet(hyperparameters.pairs + own.pairs, isComplete: false), runs: runs, threads: threads,
       makeEngine: TrainingRequest.trainer(),
       progress: { done, total in
         display.update(done: done, total: total, skipped: 0, fraction: Double(done) / Double(max(1, total)))

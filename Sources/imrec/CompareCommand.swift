@@ -1,7 +1,8 @@
 import ArgumentParser
 import Files
 import FoundationEssentials
-import Pipelines
+import Packing
+import Records
 import Reporting
 import Scoring
 import Terminal
@@ -65,7 +66,7 @@ struct CompareCommand: AsyncParsableCommand {
     let gates = try gates(classes: first.classes.map(\.name) + second.classes.map(\.name))
     var comparison = Comparison(first, second, ComparisonOptions(seed: seed))
     guard comparison.images > 0 else {
-      throw PipelineError(.contradiction("\(a) and \(b) have no image in common with the same truth"))
+      throw PackingError(.contradiction("\(a) and \(b) have no image in common with the same truth"))
     }
     let (lostA, lostB) = (lost(first), lost(second))
     let neither = lostA.intersection(lostB)
@@ -90,16 +91,16 @@ struct CompareCommand: AsyncParsableCommand {
     do {
       score = try JSONDecoder().decode(Score.self, from: Data(bytes))
     } catch let error as DecodingError {
-      throw PipelineError(
+      throw PackingError(
         .contradiction("\(path): it is no score.json, as imrec score -o writes it: \(sentence(error))"))
     }
     guard score.version == Score.currentVersion else {
-      throw PipelineError(
+      throw PackingError(
         .contradiction(
           "\(path): its schema is version \(score.version); version \(Score.currentVersion) is expected"))
     }
     if let image = score.predictions.firstOutside(classCount: score.classes.count) {
-      throw PipelineError(
+      throw PackingError(
         .contradiction(
           "\(path): \(image.path) has the labels \(image.truth) and \(image.predicted), and there are "
             + "\(score.classes.count) classes: the file was changed since imrec score wrote it"))

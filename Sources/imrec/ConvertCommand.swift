@@ -1,5 +1,7 @@
 import ArgumentParser
-import Pipelines
+import Packing
+import Files
+import Records
 import Terminal
 
 struct ConvertCommand: AsyncParsableCommand {

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Files
-import Pipelines
+import Packing
 import Terminal
 
 struct ExtractCommand: ParsableCommand {

@@ -2,10 +2,11 @@ import Files
 import Glibc
 import Imaging
 import Models
-import Pipelines
+import Packing
 import Predictions
 import Records
 import Terminal
+import Hyperparameters
 import Training
 import Tuning
 
@@ -22,7 +23,7 @@ struct Failure {
     case let error as RecordError:
       sentence = error.description
       remedy = Self.remedy(error)
-    case let error as PipelineError:
+    case let error as PackingError:
       sentence = error.description
       remedy = Self.remedy(error)
     case let error as TruthError:
@@ -122,13 +123,13 @@ struct Failure {
     }
   }
 
-  private static func remedy(_ error: PipelineError) -> String? {
+  private static func remedy(_ error: PackingError) -> String? {
     switch error.reason {
     case .strict:
       "--strict stops at the first such input; without it, it is skipped and counted. --resume goes on here."
     case .layout: "Without --strict that is a warning."
     case .parts: "Where the files are meant to be joined all the same: --unchecked."
-    case .nothing, .contradiction: nil
+    case .contradiction: nil
     }
   }
 

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Files
 import FoundationEssentials
-import Hosting
+import Endpoints
 import Imaging
 import Inference
 import Terminal

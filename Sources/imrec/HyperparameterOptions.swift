@@ -1,7 +1,7 @@
 import ArgumentParser
 
 /// The hyperparameters of SageMaker's image classification algorithm, as options of their names with dashes; underscores
-/// are taken too (`withDashes`). Their values stay text: what they mean, `Hyperparameters` knows.
+/// are taken too (`withDashes`). Their values stay text: what they mean, `HyperparameterSet` knows.
 struct HyperparameterOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(

@@ -1,5 +1,7 @@
+import Files
 import ArgumentParser
-import Pipelines
+import Packing
+import Scoring
 import Records
 import Terminal
 

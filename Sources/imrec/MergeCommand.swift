@@ -1,5 +1,5 @@
 import ArgumentParser
-import Pipelines
+import Packing
 import Terminal
 
 struct MergeCommand: ParsableCommand {

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Files
-import Pipelines
+import Packing
 import Records
 import Terminal
 

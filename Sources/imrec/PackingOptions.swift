@@ -1,6 +1,7 @@
 import ArgumentParser
 import Imaging
-import Pipelines
+import Packing
+import Records
 
 /// How images become records: the options that `pack` and `convert` share.
 struct PackingOptions: ParsableArguments {

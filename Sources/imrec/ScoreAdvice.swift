@@ -1,5 +1,5 @@
 import Files
-import Pipelines
+import Records
 import Predictions
 import Reporting
 import Scoring

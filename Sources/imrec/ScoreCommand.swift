@@ -1,6 +1,6 @@
 import ArgumentParser
 import Files
-import Pipelines
+import Records
 import Predictions
 import Reporting
 import Scoring

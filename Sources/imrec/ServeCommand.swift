@@ -1,10 +1,9 @@
 import ArgumentParser
-import ControlPlane
+import SageMaker
+import S3
+import Dashboard
 import FoundationEssentials
 import Imaging
-import Objects
-import Serving
-import Signatures
 import Terminal
 
 struct ServeCommand: AsyncParsableCommand {

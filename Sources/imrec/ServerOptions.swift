@@ -1,5 +1,5 @@
 import ArgumentParser
-import Hosting
+import Endpoints
 
 /// Who may ask a server, and how many at once: the options that `host` and `serve` share.
 struct ServerOptions: ParsableArguments {

@@ -2,7 +2,8 @@ public import ArgumentParser
 import Files
 import Glibc
 public import Imaging
-public import Pipelines
+public import Packing
+import Records
 import Tensors
 import Terminal
 

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Pipelines
+import Packing
 import Records
 
 /// How a folder of class folders is divided: the options that `list` and `convert` share.

@@ -1,7 +1,8 @@
 import ArgumentParser
 import Files
 import Imaging
-import Pipelines
+import Packing
+import Records
 import Terminal
 
 /// What turns an image into a tensor: the options that `tensors` and `bench decode` share.

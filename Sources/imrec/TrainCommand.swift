@@ -3,6 +3,7 @@ import Files
 import Inference
 import Tensors
 import Terminal
+import Hyperparameters
 import Training
 
 struct TrainCommand: ParsableCommand {
@@ -44,7 +45,7 @@ struct TrainCommand: ParsableCommand {
     where value == nil { throw ValidationError("\(name) is missing (or --opt-ml, a container's folder)") }
     // What the options alone say is checked before anything is read.
     do {
-      let given = try Hyperparameters(hyperparameters.pairs + own.pairs, isComplete: false)
+      let given = try HyperparameterSet(hyperparameters.pairs + own.pairs, isComplete: false)
       // With a file of them, they contradict each other or not only together.
       if input.hyperparameters == nil { try given.check() }
     } catch { throw ValidationError("\(error)") }
@@ -127,7 +128,7 @@ struct TrainCommand: ParsableCommand {
         label: input.validationLabelAttribute ?? input.labelAttribute),
       modelFolder: files.modelDir ?? "")
     if let path = input.hyperparameters {
-      request.hyperparameters = try Hyperparameters.pairs(json: readFile(path, limit: 1 << 24).bytes)
+      request.hyperparameters = try HyperparameterSet.pairs(json: readFile(path, limit: 1 << 24).bytes)
     }
     request.hyperparameters += hyperparameters.pairs + own.pairs
     request.pretrained = input.model

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Files
 import Inference
-import Pipelines
 import Records
 import Terminal
 

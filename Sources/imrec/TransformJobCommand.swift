@@ -1,6 +1,7 @@
+import Endpoints
 import ArgumentParser
-import ControlPlane
-import Hosting
+import SageMaker
+import HTTP
 import Inference
 import Terminal
 

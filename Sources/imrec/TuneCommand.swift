@@ -1,3 +1,4 @@
+import SageMaker
 import ArgumentParser
 import Files
 import Foundation

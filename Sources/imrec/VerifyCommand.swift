@@ -1,6 +1,7 @@
 import ArgumentParser
 import Files
-import Pipelines
+import Packing
+import Records
 import Terminal
 
 struct VerifyCommand: AsyncParsableCommand {

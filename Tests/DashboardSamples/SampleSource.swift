@@ -1,5 +1,7 @@
 import Foundation
-import Serving
+import S3
+import SageMaker
+import Dashboard
 
 /// A dashboard's worth of jobs, models and objects that never were; hostile names among them where wanted.
 public final class SampleSource: DashboardSource {
@@ -32,11 +34,11 @@ public final class SampleSource: DashboardSource {
     }
   }
 
-  public func jobs(_ kind: JobKind?, _ part: ListPart) async throws -> Listing<JobRow> {
+  public func jobs(_ kind: JobKind?, _ part: ListPage) async throws -> ListedRows<JobRow> {
     let rows = all.filter { kind == nil || $0.kind == kind }
     let first = part.after.flatMap { Int($0) } ?? 0
     let end = min(rows.count, first + part.count)
-    return Listing(first < end ? Array(rows[first..<end]) : [], next: end < rows.count ? "\(end)" : nil)
+    return ListedRows(first < end ? Array(rows[first..<end]) : [], next: end < rows.count ? "\(end)" : nil)
   }
 
   private func row(_ kind: JobKind, _ name: String) -> JobRow? {
@@ -124,8 +126,8 @@ public final class SampleSource: DashboardSource {
     return job
   }
 
-  public func models(_ part: ListPart) async throws -> Listing<ModelView> {
-    Listing(
+  public func models(_ part: ListPage) async throws -> ListedRows<ModelView> {
+    ListedRows(
       (0..<8).map {
         ModelView(
           "full-image-classification-\($0)\(odd)", created: start.addingTimeInterval(-Double($0) * 9000),
@@ -149,7 +151,7 @@ public final class SampleSource: DashboardSource {
     ]
   }
 
-  public func objects(in bucket: String, prefix: String, _ part: ListPart) async throws -> ObjectListing? {
+  public func objects(in bucket: String, prefix: String, _ part: ListPage) async throws -> ObjectListing? {
     guard bucket == "demo-bucket" else { return nil }
     return ObjectListing(
       folders: ["\(prefix)test/", "\(prefix)odd\(odd)/"],

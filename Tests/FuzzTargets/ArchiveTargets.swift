@@ -1,4 +1,4 @@
-import ControlPlane
+import SageMaker
 import Files
 import Foundation
 import Models

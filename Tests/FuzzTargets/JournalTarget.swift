@@ -1,5 +1,5 @@
 import Files
-import Pipelines
+import Packing
 
 let journals = FuzzTarget(
   "journal",

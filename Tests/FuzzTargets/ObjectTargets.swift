@@ -1,5 +1,5 @@
 import Foundation
-import Objects
+import S3
 import Synchronization
 
 // What S3's clients send: XML, places, keys.

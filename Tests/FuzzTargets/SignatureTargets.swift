@@ -1,6 +1,6 @@
 import Encodings
 import HTTPTypes
-import Signatures
+import S3
 
 private let credential = Credential(
   accessKey: "AKIDEXAMPLE", secretKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")

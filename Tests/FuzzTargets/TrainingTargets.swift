@@ -1,8 +1,9 @@
-import ControlPlane
+import SageMaker
 import Files
 import Foundation
 import Inference
 import Models
+import Hyperparameters
 import Training
 import Tuning
 
@@ -87,7 +88,7 @@ private func encoded(_ path: String) -> String {
 /// `hyperparameters.json`, a NUL, `inputdataconfig.json`.
 let containers = FuzzTarget(
   "container",
-  words: Hyperparameters.names.map { FuzzTarget.Word(stringLiteral: $0) } + [
+  words: HyperparameterSet.names.map { FuzzTarget.Word(stringLiteral: $0) } + [
     "\":\"", "\",\"", "1e999", "-1", "0.5", "true", "None", "3,224,224", "[1,2]", "9223372036854775808",
     "ContentType", "image/jpeg",
     "train", "validation",
@@ -112,8 +113,8 @@ let containers = FuzzTarget(
   check: { input, scratch in
     let first = Array(input.prefix { $0 != 0 })
     do throws(TrainingError) {
-      let read = try Hyperparameters(json: first)
-      let again = try? Hyperparameters(read.texts.map { ($0.key, $0.value) })
+      let read = try HyperparameterSet(json: first)
+      let again = try? HyperparameterSet(read.texts.map { ($0.key, $0.value) })
       if again != read { throw TrainingError("broken") }
     } catch {
       try require(error != TrainingError("broken"), "hyperparameters that are written are read to the same")

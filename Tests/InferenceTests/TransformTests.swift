@@ -1,7 +1,7 @@
 import Files
 import Glibc
 import InferenceTestSupport
-import Pipelines
+import Packing
 import Records
 import TestSupport
 import Testing
@@ -287,7 +287,7 @@ struct TransformTests {
       writeScratchFile(folder + "/x.lst", Array("<html>\n<p>\n".utf8))
       let none = await failure(
         .list(folder + "/x.lst", root: folder + "/moved"), to: folder + "/out", classifier)
-      #expect((none as? PipelineError)?.description.contains("this is an HTML page, not a list") == true)
+      #expect((none as? InputError)?.description.contains("this is an HTML page, not a list") == true)
     }
   }
 
@@ -301,7 +301,7 @@ struct TransformTests {
       #expect(sentence.hasPrefix("\(folder)/out: it is in use by process ") && other.holds, "\(sentence)")
       try makeFolder(folder + "/none")
       let none = await failure(.folder(folder + "/none"), to: folder + "/out2", classifier)
-      #expect(none is PipelineError)
+      #expect(none is InputError)
     }
   }
 }

@@ -1,3 +1,4 @@
+import Hyperparameters
 import TestSupport
 import Testing
 
@@ -7,7 +8,7 @@ import Testing
   static func report(_ count: Int) -> TrainingReport {
     var report = TrainingReport()
     for number in 0..<count {
-      var epoch = TrainingReport.Epoch()
+      var epoch = EpochRecord()
       epoch.epoch = number
       epoch.trainLoss = 3 / Double(number + 1)
       epoch.validationLoss = 3.2 / Double(number + 1) + Double(number) / 20

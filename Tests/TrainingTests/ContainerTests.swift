@@ -1,6 +1,7 @@
 import TestSupport
 import Testing
 
+@testable import Hyperparameters
 @testable import Training
 
 @Suite struct ContainerTests {

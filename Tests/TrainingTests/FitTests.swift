@@ -2,6 +2,7 @@ import Models
 import TestSupport
 import Testing
 
+@testable import Hyperparameters
 @testable import Training
 
 @Suite struct FitTests {

@@ -1,5 +1,6 @@
 import Testing
 
+@testable import Hyperparameters
 @testable import Training
 
 @Suite struct MetricTests {

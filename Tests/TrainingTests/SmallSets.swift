@@ -26,13 +26,3 @@ func writeRecords(_ path: String, labels: [Float], broken: Set<Int> = [], with n
   }
   writeScratchFile(path, file)
 }
-
-/// The message of what `body` throws; empty where it does not.
-func message(_ body: () throws -> Void) -> String {
-  do {
-    try body()
-    return ""
-  } catch {
-    return "\(error)"
-  }
-}

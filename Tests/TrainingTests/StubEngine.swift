@@ -1,6 +1,7 @@
 import Models
 import Networks
 
+@testable import Hyperparameters
 @testable import Training
 
 /// Softmax regression with momentum: small enough to see through, and what it learns depends on every step before.

@@ -6,6 +6,7 @@ import Tensors
 import TestSupport
 import Testing
 
+@testable import Hyperparameters
 @testable import Training
 
 private func opened(
@@ -290,7 +291,7 @@ private func opened(
         opened(.records(folder + "/t.rec")),
         TrainingImages(.records(folder + "/v.rec"), channel: "validation", classCount: 3)
       )
-      var values = Hyperparameters()
+      var values = HyperparameterSet()
       (values.numClasses, values.numTrainingSamples) = (3, 4)
       #expect(try values.check(train: train, validation: train, batch: 4) == [])
       #expect(

@@ -1,7 +1,7 @@
 import Search
 import TestSupport
 import Testing
-import Training
+import Hyperparameters
 
 @testable import Tuning
 

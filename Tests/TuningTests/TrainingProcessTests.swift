@@ -4,7 +4,7 @@ import Jobs
 import Synchronization
 import TestSupport
 import Testing
-import Training
+import Hyperparameters
 
 @testable import Tuning
 

@@ -1,9 +1,7 @@
 import Glibc
 import Hummingbird
 import Logging
-import Objects
-import Serving
-import Signatures
+import S3
 
 // A store behind S3's protocol and nothing else, for tools/oracle/s3.py and tools/bench/objects:
 //   serve-objects ROOT [--port N] [--sign ACCESS_KEY SECRET_KEY] [--quick]

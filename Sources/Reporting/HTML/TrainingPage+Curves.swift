@@ -1,3 +1,5 @@
+import Hyperparameters
+
 import Scoring
 
 extension TrainingPage {

@@ -1,7 +1,8 @@
+import Hyperparameters
 import Scoring
 
 extension TrainingPage {
-  typealias Part = (name: String, style: String, seconds: (TrainingReport.Epoch) -> Double)
+  typealias Part = (name: String, style: String, seconds: (EpochRecord) -> Double)
 
   private var parts: [Part] {
     [
@@ -36,7 +37,7 @@ extension TrainingPage {
       [Block.columns([[Block.chart(timeChart, table: nil)], [Block.table(table)].compactMap(\.self)])])
   }
 
-  private func other(_ epoch: TrainingReport.Epoch) -> Double {
+  private func other(_ epoch: EpochRecord) -> Double {
     max(
       0,
       epoch.seconds - epoch.dataSeconds - epoch.forwardSeconds - epoch.backwardSeconds - epoch.updateSeconds)
@@ -48,7 +49,7 @@ extension TrainingPage {
     let groups = stride(from: 0, to: report.epochs.count, by: max(1, width)).map {
       Array(report.epochs[$0..<min($0 + max(1, width), report.epochs.count)])
     }
-    func mean(_ part: Part, _ group: [TrainingReport.Epoch]) -> Double {
+    func mean(_ part: Part, _ group: [EpochRecord]) -> Double {
       group.reduce(0) { $0 + part.seconds($1) } / Double(max(1, group.count))
     }
     let said = parts.map { part in

@@ -1,3 +1,4 @@
+import Hyperparameters
 import Scoring
 
 /// The report of a training, section by section.
@@ -6,7 +7,7 @@ struct TrainingPage {
 
   init(_ report: TrainingReport) { self.report = report }
 
-  var best: TrainingReport.Epoch? {
+  var best: EpochRecord? {
     report.epochs.first { $0.epoch == report.bestEpoch }
       ?? report.epochs.max { $0.validationAccuracy < $1.validationAccuracy }
   }
@@ -52,7 +53,7 @@ struct TrainingPage {
   }
 
   private func tiles(
-    _ best: TrainingReport.Epoch, _ last: TrainingReport.Epoch
+    _ best: EpochRecord, _ last: EpochRecord
   ) -> [(name: String, value: String, note: String)] {
     var tiles: [(name: String, value: String, note: String)] = []
     if let topK = report.topK, let top = best.validationTopAccuracy {

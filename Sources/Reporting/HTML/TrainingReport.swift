@@ -1,24 +1,9 @@
+public import Hyperparameters
+
 /// The report of a training as one HTML file; what holds for `ScoreReport` holds for it: complete without its script, no
 /// request to anywhere, the same bytes for the same figures.
 public struct TrainingReport: Sendable {
-  public struct Epoch: Hashable, Sendable {
-    /// From 0, as in the log.
-    public var epoch = 0
-    /// Cross-entropy of an image, in nats.
-    public var trainLoss = 0.0, validationLoss = 0.0
-    /// Fractions.
-    public var trainAccuracy = 0.0, validationAccuracy = 0.0
-    public var validationTopAccuracy: Double?
-    public var validationImages = 0
-    public var learningRate = 0.0
-    public var imagesPerSecond = 0.0
-    public var dataSeconds = 0.0, forwardSeconds = 0.0, backwardSeconds = 0.0, updateSeconds = 0.0
-    /// Of the training, without the validation.
-    public var seconds = 0.0
-    public var validationSeconds = 0.0
-    public init() {}
-  }
-  public var epochs: [Epoch] = []
+  public var epochs: [EpochRecord] = []
   /// The epoch that was stored as the best.
   public var bestEpoch: Int?
   /// The one that was asked for at most.

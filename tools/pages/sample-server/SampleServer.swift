@@ -6,12 +6,13 @@ import DashboardSamples
 import Dispatch
 import Files
 import Foundation
-import Hosting
+import HTTP
+import Endpoints
+import Dashboard
 import Inference
 import Logging
 import Models
 import Networks
-import Serving
 import Tensors
 
 @main
@@ -41,7 +42,7 @@ enum SampleServer {
     }
     try await fleet.create(plan)
     let runtime = RuntimeService(fleet)
-    let dashboard = Dashboard(
+    let dashboard = DashboardService(
       SampleSource(odd: options["odd"] ?? "", outputs: options["outputs"]), fleet: fleet)
     var server = GuardedServer(
       hostname: "127.0.0.1", port: options["port"].flatMap { Int($0) } ?? 0, logger: logger)
@@ -92,7 +93,7 @@ private struct Options {
 /// Loads a model's files, or makes a network of random numbers by its name, such as resnet-20.
 private struct AnyModel: ModelLoading {
   func load(_ model: ModelPlan, on cores: Cores) async throws -> Classifier {
-    if FileStamp(path: model.path) != nil { return try await ModelFiles().load(model, on: cores) }
+    if FileStamp(path: model.path) != nil { return try await FileModelLoader().load(model, on: cores) }
     let made = try BenchModel(model.path)
     let network = try Network(made.graph, made.parameters, engine: .fast, batch: 32, workers: cores.workers)
     return try Classifier(

@@ -1,0 +1,232 @@
+package import S3
+package import SageMaker
+import Files
+import FoundationEssentials
+import Jobs
+
+/// What the control plane keeps and the object store holds, for the dashboard.
+package struct ControlPlaneSource: DashboardSource {
+  let api: SageMakerAPI
+  let s3: S3Service
+
+  /// Training jobs of a tuning job that are shown, with their picture.
+  private static let mostTrials = 1001
+  /// Bytes of a log's end.
+  private static let longestLog = 1 << 16
+  private static let longestFile = 64 << 20
+
+  package init(_ api: SageMakerAPI, _ s3: S3Service) { (self.api, self.s3) = (api, s3) }
+
+  package func jobs(_ kind: JobKind?, _ part: ListPage) async throws -> ListedRows<JobRow> {
+    let kinds = kind.map { [$0.resource] } ?? JobKind.allCases.map(\.resource)
+    let page = try await api.store.newest(kinds, most: part.count, after: part.after)
+    return ListedRows(try await rows(page), next: page.next)
+  }
+
+  private func rows(_ page: NewestPage) async throws -> [JobRow] {
+    var rows: [JobRow] = []
+    for (kind, job) in page.rows {
+      guard let shown = JobKind.allCases.first(where: { $0.resource == kind }) else { continue }
+      var row = Self.row(shown, job)
+      if shown == .tuning {
+        let count = try await api.store.counts(.trainingJob, parent: job.name).values.reduce(0, +)
+        row.note = count == 1 ? "1 job" : "\(count) jobs"
+      }
+      rows.append(row)
+    }
+    return rows
+  }
+
+  private static func row(_ kind: JobKind, _ job: Resource) -> JobRow {
+    var row = JobRow(kind, job.name, status: job.status, created: date(job.created))
+    row.ended = job.state[kind.endMember]?.number.map { date($0) }
+    if kind == .training { row.note = accuracy(job) }
+    return row
+  }
+
+  /// What the tuning job goes by, or else the last validation accuracy.
+  private static func accuracy(_ job: Resource) -> String? {
+    let metrics = job.state["FinalMetricDataList"]?.list ?? []
+    let accuracy = metrics.first { $0["MetricName"]?.text == "validation:accuracy" }?["Value"]?.number
+    return (job.objective ?? accuracy).map { "\(($0 * 10_000).rounded() / 10_000)" }
+  }
+
+  static func date(_ seconds: Double) -> Date { Date(timeIntervalSince1970: seconds) }
+
+  // MARK: Training
+
+  package func trainingJob(_ name: String) async throws -> TrainingJobView? {
+    guard let job = try await api.store.find(.trainingJob, name) else { return nil }
+    var view = TrainingJobView(Self.row(.training, job))
+    view.secondaryStatus = job.state["SecondaryStatus"]?.text
+    view.failureReason = job.state["FailureReason"]?.text
+    view.tuningJob = job.parent
+    view.facts = Self.facts(job)
+    view.hyperparameters = (job.request["HyperParameters"] ?? [:]).texts.sorted { $0.key < $1.key }
+      .map { Fact($0.key, $0.value) }
+    let folder = api.folder(of: .trainingJob, name)
+    let results = join(folder, "opt-ml/output/data")
+    let (metrics, log, report) = try await s3.work.run {
+      (
+        try? readFile(join(results, "metrics.jsonl"), limit: Self.longestFile).bytes,
+        Self.lastLines(of: join(folder, "log")),
+        try? readFile(join(results, "training.html"), limit: Self.longestFile).bytes
+      )
+    }
+    view.metrics = metrics ?? []
+    view.log = log
+    view.report = report
+    return view
+  }
+
+  private static func facts(_ job: Resource) -> [Fact] {
+    let algorithm = job.request["AlgorithmSpecification"] ?? [:]
+    var facts = [
+      Fact("Algorithm", algorithm["TrainingImage"]?.text ?? algorithm["AlgorithmName"]?.text ?? ""),
+      Fact("Instance", job.request["ResourceConfig"]?["InstanceType"]?.text ?? ""),
+    ]
+    for channel in job.request["InputDataConfig"]?.list ?? [] {
+      facts.append(
+        Fact(
+          "Channel \(channel["ChannelName"]?.text ?? "")",
+          channel["DataSource"]?["S3DataSource"]?["S3Uri"]?.text ?? ""))
+    }
+    facts.append(
+      Fact(
+        "Model",
+        job.state["ModelArtifacts"]?["S3ModelArtifacts"]?.text
+          ?? job.request["OutputDataConfig"]?["S3OutputPath"]?.text ?? ""))
+    return facts.filter { !$0.value.isEmpty }
+  }
+
+  /// The last lines of a file that may be written just now; none where there is no file.
+  private static func lastLines(of path: String) -> [String] {
+    guard let end = try? readEnd(of: path, byteCount: longestLog) else { return [] }
+    let lines = end.bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    // The first of them may be half a line, and behind the last line end is none.
+    let whole = lines.dropFirst(end.offset > 0 ? 1 : 0)
+    return (whole.last?.isEmpty == true ? whole.dropLast() : whole).map {
+      String(decoding: $0, as: UTF8.self)
+    }
+  }
+
+  package func events(ofTrainingJob name: String) async throws -> AsyncStream<JobEvent> {
+    let (events, source) = AsyncStream.makeStream(of: JobEvent.self, bufferingPolicy: .bufferingNewest(256))
+    guard let job = try await api.store.find(.trainingJob, name), job.isInWork else {
+      source.finish()
+      return events
+    }
+    let folder = api.folder(of: .trainingJob, name)
+    let log = join(folder, "log")
+    let metrics = join(folder, "opt-ml/output/data/metrics.jsonl")
+    // Counted before the reader hears anything: what is written from then on is an event.
+    let counts = try await s3.work.run {
+      // Of a job that waits for its turn.
+      try makeFolder(folderName(metrics))
+      return (log: lineCount(of: log), metrics: lineCount(of: metrics))
+    }
+    let following = Task {
+      // Without it the page shows what there is when it is loaded.
+      try? await followLines(of: log, skipping: counts.log) { line in
+        source.yield(.log(line))
+      } during: {
+        try await followLines(of: metrics, skipping: counts.metrics) { _ in
+          source.yield(.changed)
+        } during: {
+          try await follow(job, source)
+        }
+      }
+      source.finish()
+    }
+    source.onTermination = { _ in following.cancel() }
+    return events
+  }
+
+  private func follow(_ job: Resource, _ source: AsyncStream<JobEvent>.Continuation) async throws {
+    var seen = job.modified
+    try await api.store.follow(.trainingJob, job.name) { job in
+      if job.modified > seen { source.yield(.changed) }
+      seen = job.modified
+      return job.isInWork
+    }
+  }
+
+  // MARK: Tuning
+
+  package func tuningJob(_ name: String) async throws -> TuningJobView? {
+    guard let job = try await api.store.find(.tuningJob, name) else { return nil }
+    let config = job.request["HyperParameterTuningJobConfig"] ?? [:]
+    let objective = TuningRules.objective(of: job.request)?["MetricName"]?.text ?? "objective"
+    var view = TuningJobView(
+      Self.row(.tuning, job), strategy: config["Strategy"]?.text ?? "Bayesian", objective: objective,
+      isMaximized: TuningRules.isMaximized(job.request))
+    view.failureReason = job.state["FailureReason"]?.text
+    let limits = config["ResourceLimits"] ?? [:]
+    for (words, member) in [
+      ("Jobs at once", "MaxParallelTrainingJobs"), ("Jobs at most", "MaxNumberOfTrainingJobs"),
+    ] {
+      if let count = limits[member]?.integer { view.facts.append(Fact(words, "\(count)")) }
+    }
+    view.parameters = Self.parameters(TuningRules.ranges(of: job.request))
+    view.trials = try await api.store.trainingJobs(of: name, most: Self.mostTrials).map { trial in
+      .init(
+        Self.row(.training, trial), parameters: (trial.state["tuned"] ?? [:]).texts,
+        objective: trial.objective)
+    }
+    return view
+  }
+
+  private static func parameters(_ ranges: JSON) -> [TuningJobView.Parameter] {
+    var parameters: [TuningJobView.Parameter] = []
+    for member in ["ContinuousParameterRanges", "IntegerParameterRanges"] {
+      for range in ranges[member]?.list ?? [] {
+        guard let name = range["Name"]?.text, let low = range["MinValue"]?.text.flatMap({ Double($0) }),
+          let high = range["MaxValue"]?.text.flatMap({ Double($0) })
+        else { continue }
+        let isLogarithmic = ["Logarithmic", "ReverseLogarithmic"].contains(range["ScalingType"]?.text)
+        parameters.append(.init(name, .range(low: low, high: high, isLogarithmic: isLogarithmic)))
+      }
+    }
+    for range in ranges["CategoricalParameterRanges"]?.list ?? [] {
+      guard let name = range["Name"]?.text else { continue }
+      parameters.append(.init(name, .categories((range["Values"]?.list ?? []).compactMap(\.text))))
+    }
+    return parameters
+  }
+
+  // MARK: Transform
+
+  package func transformJob(_ name: String) async throws -> TransformJobView? {
+    guard let job = try await api.store.find(.transformJob, name) else { return nil }
+    var view = TransformJobView(Self.row(.transform, job), model: job.request["ModelName"]?.text ?? "")
+    view.failureReason = job.state["FailureReason"]?.text
+    let input = job.request["TransformInput"]?["DataSource"]?["S3DataSource"]?["S3Uri"]?.text
+    view.facts = [
+      ("Input", input), ("Output", job.request["TransformOutput"]?["S3OutputPath"]?.text),
+      ("Content type", job.request["TransformInput"]?["ContentType"]?.text),
+    ].compactMap { name, value in value.map { Fact(name, $0) } }
+    let output = join(api.folder(of: .transformJob, name), "output")
+    // Half of the outputs would be taken for all of them.
+    if !job.isInWork, isFolder(output), try !isEmptyFolder(output) { view.outputs = output }
+    return view
+  }
+}
+
+extension JobKind {
+  fileprivate var resource: ResourceKind {
+    switch self {
+    case .training: .trainingJob
+    case .tuning: .tuningJob
+    case .transform: .transformJob
+    }
+  }
+
+  /// Of the state, where the end stands.
+  fileprivate var endMember: String {
+    switch self {
+    case .training: "TrainingEndTime"
+    case .tuning: "HyperParameterTuningEndTime"
+    case .transform: "TransformEndTime"
+    }
+  }
+}

@@ -1,0 +1,158 @@
+import HTTP
+import FoundationEssentials
+import Logging
+import Synchronization
+
+/// Where captured requests are stored.
+public protocol ObjectWriting: Sendable {
+  /// Writes an object; it appears when it is whole.
+  ///
+  /// - Parameter uri: `s3://bucket/key`.
+  func write(_ bytes: [UInt8], to uri: String) async throws
+}
+
+/// What became of the captured requests.
+public struct CaptureCounts: Sendable, Hashable {
+  public var records = 0
+  /// For which there was no room: the store is slower than the requests come.
+  public var dropped = 0
+  public var objects = 0
+  /// Objects that could not be written; their records are lost.
+  public var failed = 0
+  public init() {}
+}
+
+/// Collects captured requests by variant, and stores each collection as an object when it is large enough, old enough, or
+/// the last one.
+final class DataCapture: Sendable {
+  private struct Place: Hashable { let endpoint: String, variant: String, destination: String }
+  private struct Collection {
+    var bytes: [UInt8] = []
+    var records = 0
+    let start = ContinuousClock.now
+    let time: Date
+  }
+  private struct Object: Sendable {
+    let uri: String
+    let bytes: [UInt8]
+    let records: Int
+  }
+  private struct State {
+    var open: [Place: Collection] = [:]
+    var counts = CaptureCounts()
+    var hasEnded = false
+  }
+
+  private let state = Mutex(State())
+  private let objects: AsyncStream<Object>
+  private let source: AsyncStream<Object>.Continuation
+  private let room: ReceivedBytes
+  private let limits: FleetLimits
+  private let store: any ObjectWriting
+  private let logger: Logger
+
+  init(_ store: any ObjectWriting, limits: FleetLimits, logger: Logger) {
+    // The bytes are bounded; of objects there are not more than their bytes allow.
+    (objects, source) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(4096))
+    room = ReceivedBytes(limit: limits.captureByteCount)
+    self.limits = limits
+    self.store = store
+    self.logger = logger
+  }
+
+  var counts: CaptureCounts { state.withLock(\.counts) }
+
+  func take(_ record: CaptureRecord, _ plan: CapturePlan, endpoint: String, variant: String) {
+    let line = record.line(plan)
+    guard room.take(line.count) else {
+      state.withLock { $0.counts.dropped += 1 }
+      return
+    }
+    let place = Place(endpoint: endpoint, variant: variant, destination: plan.destination)
+    let full = state.withLock { state -> Collection? in
+      var collection = state.open[place] ?? Collection(time: record.time)
+      collection.bytes += line
+      collection.records += 1
+      state.counts.records += 1
+      let isFull = collection.bytes.count >= limits.captureObjectByteCount || state.hasEnded
+      state.open[place] = isFull ? nil : collection
+      return isFull ? collection : nil
+    }
+    if let full { hand(full, place) }
+  }
+
+  /// Stores what there is of an endpoint; of all where it is nil.
+  func flush(_ endpoint: String? = nil) {
+    let closed = state.withLock { state in
+      let closed = state.open.filter { endpoint == nil || $0.key.endpoint == endpoint }
+      for place in closed.keys { state.open[place] = nil }
+      return closed
+    }
+    for (place, collection) in closed { hand(collection, place) }
+  }
+
+  private func hand(_ collection: Collection, _ place: Place) {
+    var folder = place.destination
+    while folder.utf8.last == UInt8(ascii: "/") { folder = String(Substring(folder.utf8.dropLast())) }
+    let key = CaptureRecord.key(
+      endpoint: place.endpoint, variant: place.variant, time: collection.time, id: UUID().uuidString)
+    let object = Object(uri: "\(folder)/\(key)", bytes: collection.bytes, records: collection.records)
+    if case .enqueued = source.yield(object) { return }
+    room.give(back: object.bytes.count)
+    state.withLock { state in
+      state.counts.records -= object.records
+      state.counts.dropped += object.records
+    }
+  }
+
+  /// Stores until it is ended and all is stored.
+  func run() async {
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { await self.closeOld() }
+      for await object in objects { await store(object) }
+      group.cancelAll()
+    }
+  }
+
+  /// Takes the last; `run` returns when they are stored.
+  func end() {
+    state.withLock { $0.hasEnded = true }
+    flush()
+    source.finish()
+  }
+
+  private func store(_ object: Object) async {
+    defer { room.give(back: object.bytes.count) }
+    do {
+      try await store.write(object.bytes, to: object.uri)
+      countObject(\.objects)
+    } catch {
+      countObject(\.failed)
+      logger.error(
+        "captured requests are lost: \(error)",
+        metadata: ["uri": "\(object.uri)", "records": "\(object.records)"])
+    }
+  }
+
+  // A function of its own: within an async one swiftc 6.3.1 locks a Mutex, in a release build, as the thread that ran before
+  // the await, and traps where it is unlocked.
+  @inline(never)
+  private func countObject(_ count: WritableKeyPath<CaptureCounts, Int>) {
+    state.withLock { $0.counts[keyPath: count] += 1 }
+  }
+
+  /// Closes each collection when its time has come.
+  private func closeOld() async {
+    while !Task.isCancelled {
+      let now = ContinuousClock.now
+      let (old, next) = state.withLock { state in
+        let old = state.open.filter { now - $0.value.start >= limits.captureTime }
+        for place in old.keys { state.open[place] = nil }
+        return (old, state.open.values.map(\.start).min())
+      }
+      for (place, collection) in old { hand(collection, place) }
+      // What is opened meanwhile is younger than what is waited for here.
+      try? await Task.sleep(until: (next ?? now) + limits.captureTime, clock: .continuous)
+    }
+  }
+}

@@ -1,0 +1,176 @@
+import Encodings
+import HTTP
+import Files
+import Inference
+import Metrics
+import Synchronization
+
+/// An endpoint in work: its variants with their models, and the requests that are in them.
+///
+/// An update makes a new one; this one ends when its last request is answered.
+final class LiveEndpoint: Sendable {
+  let plan: EndpointPlan
+  let variants: [LiveVariant]
+  let shadows: [LiveVariant]
+  private let state = Mutex(State())
+
+  private struct State {
+    var inWork = 0
+    var isEnding = false
+    var waiter: CheckedContinuation<Void, Never>?
+  }
+
+  init(_ plan: EndpointPlan, variants: [LiveVariant], shadows: [LiveVariant]) {
+    self.plan = plan
+    self.variants = variants
+    self.shadows = shadows
+  }
+
+  /// The variant for a request.
+  ///
+  /// - Parameters:
+  ///   - target: the one that was asked for; nil: drawn by weight.
+  ///   - draw: 0..<1.
+  /// - Throws: `.notFound` where there is no such variant.
+  func variant(_ target: String?, draw: Double) throws(EndpointError) -> LiveVariant {
+    if let target {
+      guard let found = variants.first(where: { hasSameBytes($0.plan.name, target) }) else {
+        throw EndpointError(.invalid, "Variant \(shown(target)) not found for Request.")
+      }
+      return found
+    }
+    let weights = variants.map(\.weight)
+    let sum = weights.reduce(0, +)
+    var rest = draw * sum
+    for (variant, weight) in zip(variants, weights) where weight > 0 {
+      if rest < weight { return variant }
+      rest -= weight
+    }
+    // Rounding, or a sum of 0: then the first one serves.
+    guard let last = variants.indices.last(where: { weights[$0] > 0 }).map({ variants[$0] }) ?? variants.first
+    else {
+      throw EndpointError(.invalid, "the endpoint \(plan.name) has no variant")
+    }
+    return last
+  }
+
+  /// The share of requests that a shadow variant gets a copy of.
+  func share(of shadow: LiveVariant) -> Double {
+    let sum = variants.reduce(0) { $0 + $1.weight }
+    return sum > 0 ? min(1, shadow.weight / sum) : min(1, shadow.weight)
+  }
+
+  /// A request begins; `false` where the endpoint ends, and its successor has to take it.
+  func enter() -> Bool {
+    state.withLock { state in
+      if state.isEnding { return false }
+      state.inWork += 1
+      return true
+    }
+  }
+
+  func leave() {
+    let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
+      state.inWork -= 1
+      guard state.inWork == 0, state.isEnding else { return nil }
+      defer { state.waiter = nil }
+      return state.waiter
+    }
+    waiter?.resume()
+  }
+
+  /// Lets no more requests in, and waits until those in work are answered; to be called once.
+  func drain() async {
+    await withCheckedContinuation { continuation in
+      let isEmpty = state.withLock { state in
+        state.isEnding = true
+        if state.inWork == 0 { return true }
+        state.waiter = continuation
+        return false
+      }
+      if isEmpty { continuation.resume() }
+    }
+  }
+}
+
+/// A variant in work.
+final class LiveVariant: Sendable {
+  let plan: VariantPlan
+  let queue: ClassifyingQueue
+  let statistics: VariantStatistics
+  let meters: VariantMeters
+  private let settings: Mutex<(weight: Double, instanceCount: Int)>
+
+  init(
+    _ plan: VariantPlan, queue: ClassifyingQueue, statistics: VariantStatistics, meters: VariantMeters
+  ) {
+    self.plan = plan
+    self.queue = queue
+    self.statistics = statistics
+    self.meters = meters
+    settings = Mutex((plan.weight, plan.instanceCount))
+  }
+
+  var weight: Double { settings.withLock { $0.weight } }
+  var instanceCount: Int { settings.withLock { $0.instanceCount } }
+
+  func apply(_ change: VariantChange) {
+    settings.withLock { settings in
+      if let weight = change.weight { settings.weight = weight }
+      if let count = change.instanceCount { settings.instanceCount = count }
+    }
+  }
+}
+
+/// A variant's requests as the server's metrics count them.
+struct VariantMeters: Sendable {
+  private let outcomes: [Outcome: Counter]
+  private let latency: Timer
+
+  enum Outcome: String, CaseIterable {
+    case answered, refused
+    case clientError = "client_error"
+    case modelError = "model_error"
+  }
+
+  init(endpoint: String, variant: String, _ factory: any MetricsFactory) {
+    let names = [("endpoint", endpoint), ("variant", variant)]
+    outcomes = Dictionary(
+      uniqueKeysWithValues: Outcome.allCases.map {
+        (
+          $0,
+          Counter(
+            label: "imrec_invocations", dimensions: names + [("outcome", $0.rawValue)], factory: factory)
+        )
+      })
+    latency = Timer(label: "imrec_invocation_seconds", dimensions: names, factory: factory)
+  }
+
+  func count(_ outcome: Outcome) { outcomes[outcome]?.increment() }
+
+  func answered(in time: Duration) {
+    count(.answered)
+    latency.recordNanoseconds(Int64(exactly: (time / .nanoseconds(1)).rounded()) ?? .max)
+  }
+}
+
+/// What became of a variant's requests. They go on over an update in which the variant keeps its name.
+final class VariantStatistics: Sendable {
+  struct Counts: Sendable, Hashable {
+    var answered = 0
+    /// Refused because of what the client sent.
+    var clientErrors = 0
+    /// Refused because of the model or the server.
+    var serverErrors = 0
+    /// Refused because too much waits.
+    var refused = 0
+    /// Of those answered, from the end of the request's body.
+    var latency = LatencyHistogram()
+    var shadow = ShadowCounts()
+  }
+  private let counts = Mutex(Counts())
+
+  var now: Counts { counts.withLock { $0 } }
+
+  func update(_ body: (inout Counts) -> Void) { counts.withLock { body(&$0) } }
+}

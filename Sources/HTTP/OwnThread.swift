@@ -1,0 +1,13 @@
+import Dispatch
+
+/// Runs tasks on a thread of its own: what computes for long must not hold the few that answer requests.
+package final class OwnThread: TaskExecutor {
+  private let queue: DispatchQueue
+
+  package init(_ label: String) { queue = DispatchQueue(label: label) }
+
+  package func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    queue.async { unsafe job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+  }
+}

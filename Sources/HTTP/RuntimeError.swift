@@ -1,0 +1,57 @@
+package import HTTPTypes
+package import Hummingbird
+import Encodings
+import NIOCore
+
+/// An error of the runtime API as boto3 parses it: status, `x-amzn-ErrorType`, and JSON.
+package struct RuntimeError: Error, Sendable, Equatable {
+  package let status: HTTPResponse.Status
+  /// The name of the error's shape; nil: clients take the status for it, as SageMaker's own 413.
+  package let type: String?
+  package let message: String
+  /// Of ModelError: what the model said.
+  package var original: (status: Int, message: String, log: String)?
+  /// The request's body was not read: the connection ends.
+  package var isClosing = false
+
+  package init(
+    status: HTTPResponse.Status, type: String?, message: String,
+    original: (status: Int, message: String, log: String)? = nil, isClosing: Bool = false
+  ) {
+    (self.status, self.type, self.message) = (status, type, message)
+    (self.original, self.isClosing) = (original, isClosing)
+  }
+
+  package static func validation(_ message: String, closing: Bool = false) -> RuntimeError {
+    RuntimeError(status: .badRequest, type: "ValidationError", message: message, isClosing: closing)
+  }
+
+  package static func == (a: RuntimeError, b: RuntimeError) -> Bool {
+    a.status == b.status && a.type == b.type && a.message == b.message
+      && a.original?.status == b.original?.status && a.original?.message == b.original?.message
+  }
+
+  package var response: Response {
+    var json = "{\"Message\": \(jsonString(message))"
+    if let original {
+      json +=
+        ", \"OriginalStatusCode\": \(original.status), \"OriginalMessage\": \(jsonString(original.message)), "
+        + "\"LogStreamArn\": \(jsonString(original.log))"
+    }
+    var headers: HTTPFields = [.contentType: "application/json"]
+    if let type { headers[.errorType] = type }
+    if isClosing { headers[.connection] = "close" }
+    if status == .serviceUnavailable || status == .tooManyRequests { headers[.retryAfter] = "1" }
+    return Response(
+      status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(string: json + "}\n")))
+  }
+}
+
+extension HTTPField.Name {
+  package static let errorType = name("x-amzn-ErrorType")
+  package static let requestID = name("x-amzn-RequestId")
+  package static let invokedVariant = name("x-Amzn-Invoked-Production-Variant")
+  package static let customAttributes = name("X-Amzn-SageMaker-Custom-Attributes")
+  package static let targetVariant = name("X-Amzn-SageMaker-Target-Variant")
+  package static let inferenceID = name("X-Amzn-SageMaker-Inference-Id")
+}

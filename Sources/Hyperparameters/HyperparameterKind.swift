@@ -1,0 +1,136 @@
+import Files
+
+/// What values a hyperparameter takes: how text is read, and what is said of text that is none of them.
+package enum HyperparameterKind: Hashable, Sendable {
+  case whole(ClosedRange<Int>)
+  case real(ClosedRange<Double>)
+  case choice([String])
+  /// True or False, in any spelling of upper and lower case; also 1 and 0.
+  case truth
+  /// 0 or 1.
+  case flag
+  /// Epochs with commas between them, ascending.
+  case epochs
+  /// Channels, height, width.
+  case shape
+  /// One number, or one a channel.
+  case numbers
+
+  /// What is expected, after SageMaker's "one of the following: ".
+  package var expectation: String {
+    switch self {
+    case .whole(let range) where range.upperBound == .max: "whole numbers from \(range.lowerBound) on"
+    case .whole(let range): "whole numbers from \(range.lowerBound) to \(range.upperBound)"
+    case .real(let range): "numbers from \(shortest(range.lowerBound)) to \(shortest(range.upperBound))"
+    case .choice(let names): names.map { "'\($0)'" }.joined(separator: ", ")
+    case .truth: "'True', 'False'"
+    case .flag: "'0', '1'"
+    case .epochs: "ascending epochs from 1 on with commas between them, such as '10,20'"
+    case .shape: "channels, height and width with commas between them, such as '3,224,224'"
+    case .numbers: "a number, or three for red, green and blue with commas between them"
+    }
+  }
+}
+
+/// A hyperparameter's text as it is understood.
+package enum HyperparameterValue: Hashable {
+  case whole(Int)
+  case real(Double)
+  case name(String)
+  case truth(Bool)
+  case wholes([Int])
+  case reals([Double])
+
+  /// Nil for text that is no value of this kind. Blanks at both ends and around commas have no meaning.
+  package init?(_ text: String, _ kind: HyperparameterKind) {
+    let text = trimmed(text)
+    switch kind {
+    case .whole(let range):
+      guard let value = Int(text), range.contains(value) else { return nil }
+      self = .whole(value)
+    case .real(let range):
+      guard let value = decimal(text), range.contains(value) else { return nil }
+      self = .real(value)
+    case .choice(let names):
+      guard let name = names.first(where: { $0 == text }) else { return nil }
+      self = .name(name)
+    case .truth, .flag:
+      switch text.lowercased() {
+      case "1": self = .truth(true)
+      case "0": self = .truth(false)
+      case "true": if case .flag = kind { return nil } else { self = .truth(true) }
+      case "false": if case .flag = kind { return nil } else { self = .truth(false) }
+      default: return nil
+      }
+    case .epochs:
+      guard let values = wholeNumbers(text), !values.isEmpty, values[0] >= 1,
+        zip(values, values.dropFirst()).allSatisfy({ $0 < $1 })
+      else { return nil }
+      self = .wholes(values)
+    case .shape:
+      guard let values = wholeNumbers(text), values.count == 3,
+        values.allSatisfy({ (1...65_535).contains($0) }),
+        values[0] == 1 || values[0] == 3
+      else { return nil }
+      self = .wholes(values)
+    case .numbers:
+      let fields = text.split(separator: ",", omittingEmptySubsequences: false).map {
+        decimal(trimmed(String($0)))
+      }
+      guard fields.count == 1 || fields.count == 3 else { return nil }
+      let values = fields.compactMap { $0 }
+      guard values.count == fields.count else { return nil }
+      self = .reals(values.count == 1 ? [values[0], values[0], values[0]] : values)
+    }
+  }
+
+  /// The text that is read back to the same value.
+  package var text: String {
+    switch self {
+    case .whole(let value): "\(value)"
+    case .real(let value): shortest(value)
+    case .name(let name): name
+    case .truth(let value): value ? "True" : "False"
+    case .wholes(let values): values.map { "\($0)" }.joined(separator: ",")
+    case .reals(let values): values.map { shortest($0) }.joined(separator: ",")
+    }
+  }
+}
+
+/// A finite decimal number; no hexadecimal, no "inf", no "nan".
+private func decimal(_ text: String) -> Double? {
+  guard text.utf8.allSatisfy({ "+-.eE0123456789".utf8.contains($0) }), let value = Double(text),
+    value.isFinite
+  else { return nil }
+  return value
+}
+
+/// Nil where one of them is no whole number.
+private func wholeNumbers(_ text: String) -> [Int]? {
+  let fields = text.split(separator: ",", omittingEmptySubsequences: false).map { Int(trimmed(String($0))) }
+  let values = fields.compactMap { $0 }
+  return values.count == fields.count ? values : nil
+}
+
+private func trimmed(_ text: String) -> String {
+  let rest = text.drop(while: { $0 == " " || $0 == "\t" })
+  return String(rest.reversed().drop(while: { $0 == " " || $0 == "\t" }).reversed())
+}
+
+/// As Python prints it, but whole numbers without a point: "0.1", "1e-08", "1".
+package func shortest(_ value: Double) -> String {
+  if let whole = Int(exactly: value), abs(whole) < 1_000_000 { return "\(whole)" }
+  return "\(value)"
+}
+
+/// The name that is the fewest typing errors away, where that is not more than a third of it; dashes count as
+/// underscores.
+package func nearest(to name: String, among names: [String]) -> String? {
+  let wanted = Array(name.lowercased().utf8.map { $0 == UInt8(ascii: "-") ? UInt8(ascii: "_") : $0 })
+  // Nothing that long is a typing error.
+  guard wanted.count <= 256 else { return nil }
+  let ranked = names.map { (name: $0, errors: editDistance(wanted, Array($0.utf8))) }
+  guard let best = ranked.min(by: { $0.errors < $1.errors }), best.errors <= max(2, best.name.utf8.count / 3)
+  else { return nil }
+  return best.name
+}

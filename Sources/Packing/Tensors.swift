@@ -1,0 +1,163 @@
+public import Files
+public import Imaging
+import Records
+
+public enum TensorType: String, CaseIterable, Sendable { case float32, uint8 }
+
+public struct TensorOptions: Sendable {
+  public var preset: Preset
+  public var type = TensorType.float32
+  public var keepDamaged = false
+  public var jobs = 1
+  public var maximumPixelCount = DecodeOptions.standardMaximumPixelCount
+  public init(preset: Preset) { self.preset = preset }
+
+  var decoding: DecodeOptions {
+    DecodeOptions(
+      color: preset.shape.first == 1 ? .gray : .rgb, keepDamaged: keepDamaged,
+      maximumPixelCount: maximumPixelCount)
+  }
+
+  var elementCount: Int { preset.count }
+}
+
+/// What `writeTensors` made.
+public struct TensorSummary: Codable, Sendable {
+  public var records = 0
+  /// Of the array of images: records, channels, height, width.
+  public var shape: [Int] = []
+  public var images = ""
+  public var labels = ""
+  /// Records with labels and no image: no rows.
+  public var labelRecords = 0
+  public var skipped: [Skip] = []
+  public var seconds = 0.0
+}
+
+/// Turns the records into arrays: `output`, of shape (N, C, H, W), and `<stem>-labels.npy`, of shape (N,), or
+/// (N, labels) where labels are packed. As numpy.save does, it puts `.npy` behind an `output` that does not end so.
+///
+/// Row for row equal to MXNet's ImageRecordIter at evaluation. Floats are those of the preset's `mean` and `std`;
+/// bytes are the pixels, as ImageRecordUInt8Iter has them.
+/// - Throws: `FileError`, `PackingError`. A record that cannot be decoded is skipped and has no row.
+public func writeTensors(
+  _ path: String, to output: String, options: TensorOptions, progress: (Progress) -> Void = { _ in }
+) async throws -> TensorSummary {
+  let start = ContinuousClock.now
+  var reader = try RecordReader(path)
+  let byteCount = reader.byteCount
+  var result = TensorSummary()
+  try checkNames(outputs: [output], inputs: [path])
+  let output = output.hasByteSuffix(".npy") ? output : output + ".npy"
+  result.images = output
+  result.labels = splitExtension(output).stem + "-labels.npy"
+  try checkNames(outputs: [output, result.labels], inputs: [path])
+  var images = try NumpyFile(
+    output, element: options.type == .uint8 ? .uint8 : .float32, rowShape: options.preset.shape)
+  var labels: LabelRows? = nil
+  do {
+    try await inOrder(width: options.jobs) {
+      try StreamedRecord.next(&reader)
+    } work: { streamed in
+      tensorRow(of: streamed, options)
+    } take: { row in
+      switch row {
+      case .labelsOnly: result.labelRecords += 1
+      case .skipped(let offset, let reason):
+        result.skipped.append(Skip(path: "\(path):\(offset)", reason: reason))
+      case .tensor(let bytes, let offset, let values):
+        if labels == nil { labels = try LabelRows(result.labels, width: values.count) }
+        if labels?.width == values.count {
+          try labels?.append(values)
+          try images.append(bytes.span)
+          result.records += 1
+        } else {
+          result.skipped.append(
+            Skip(
+              path: "\(path):\(offset)",
+              reason: "it has \(values.count) labels, the first record has \(labels?.width ?? 0)"))
+        }
+      }
+      progress(
+        Progress(done: result.records, skipped: result.skipped.count, byte: row.offset ?? 0, of: byteCount))
+    }
+    guard result.records > 0 else {
+      throw InputError(
+          "\(path): no record could be decoded"
+            + (result.skipped.first.map { "; the first: \($0.reason)" } ?? ""))
+    }
+    try labels?.file?.seal()
+    try images.seal()
+  } catch {
+    images.discard()
+    labels?.file.take()?.discard()
+    throw error
+  }
+  result.shape = [result.records] + options.preset.shape
+  try labels?.file.take()?.publish()
+  try images.publish()
+  result.seconds = (ContinuousClock.now - start) / .seconds(1)
+  return result
+}
+
+private enum Row: Sendable {
+  case tensor(bytes: [UInt8], offset: Int, labels: [Float])
+  case labelsOnly
+  case skipped(offset: Int, reason: String)
+
+  var offset: Int? {
+    switch self {
+    case .tensor(_, let offset, _), .skipped(let offset, _): offset
+    case .labelsOnly: nil
+    }
+  }
+}
+
+private func tensorRow(of streamed: StreamedRecord, _ options: TensorOptions) -> Row {
+  var offset = 0
+  do {
+    let record = try ImageRecord(streamed)
+    offset = record.offset
+    if record.isLabelRecord { return .labelsOnly }
+    let bytes =
+      switch options.type {
+      case .uint8: try record.withImage { (image) throws(ImageError) in try uint8Tensor(image, options) }
+      case .float32: try record.withImage { (image) throws(ImageError) in try floatTensor(image, options) }
+      }
+    return .tensor(bytes: bytes, offset: offset, labels: record.header.allLabels)
+  } catch let error as RecordError {
+    return .skipped(offset: error.offset, reason: error.sentence)
+  } catch {
+    return .skipped(offset: offset, reason: "\(error)")
+  }
+}
+
+private func uint8Tensor(_ image: Span<UInt8>, _ options: TensorOptions) throws(ImageError) -> [UInt8] {
+  var tensor = [UInt8](repeating: 0, count: options.elementCount)
+  var elements = tensor.mutableSpan
+  try options.preset.fill(&elements, from: image, options.decoding)
+  return tensor
+}
+
+private func floatTensor(_ image: Span<UInt8>, _ options: TensorOptions) throws(ImageError) -> [UInt8] {
+  var tensor = [Float](repeating: 0, count: options.elementCount)
+  var elements = tensor.mutableSpan
+  try options.preset.fill(&elements, from: image, options.decoding)
+  return unsafe tensor.withUnsafeBytes { unsafe Array($0) }
+}
+
+/// The labels' array. It is opened when the first record tells how many labels there are.
+private struct LabelRows: ~Copyable {
+  let width: Int
+  var file: NumpyFile?
+
+  init(_ path: String, width: Int) throws(FileError) {
+    self.width = width
+    file = try NumpyFile(path, element: .float32, rowShape: width == 1 ? [] : [width])
+  }
+
+  mutating func append(_ values: [Float]) throws(FileError) {
+    let bytes = unsafe values.withUnsafeBytes { unsafe Array($0) }
+    try file?.append(bytes.span)
+  }
+}

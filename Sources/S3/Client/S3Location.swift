@@ -1,0 +1,76 @@
+import Encodings
+import Files
+
+/// A place that a request names: an object, or a prefix of objects, of a bucket; or a path of this machine.
+///
+/// A prefix is text and no folder: `s3://bucket/test_output` is also that of `test_output_pose/a.jpg`.
+public enum S3Location: Hashable, Sendable, CustomStringConvertible {
+  case object(bucket: String, key: String)
+  case file(path: String)
+
+  /// Reads `s3://bucket/key`, `https://bucket.s3.region.amazonaws.com/key`, `https://s3.region.amazonaws.com/bucket/key`
+  /// and `file:///path`.
+  ///
+  /// The key of an `s3://` location is taken as it stands; what is of a URL is percent-decoded.
+  /// - Returns: nil for anything else.
+  public init?(_ text: String) {
+    guard let colon = text.utf8.firstRange(of: "://".utf8) else { return nil }
+    let rest = text[colon.upperBound...].utf8
+    let slash = rest.firstIndex(of: UInt8(ascii: "/")) ?? rest.endIndex
+    let host = String(text[rest.startIndex..<slash])
+    let path = slash == rest.endIndex ? "" : String(text[rest.index(after: slash)...])
+    guard !text.utf8.contains(0) else { return nil }
+    switch text[..<colon.lowerBound].lowercased() {
+    case "s3":
+      guard !host.isEmpty else { return nil }
+      self = .object(bucket: host, key: path)
+    case "file":
+      guard host.isEmpty || host == "localhost", slash != rest.endIndex,
+        let path = percentDecodedText("/" + path),
+        !path.utf8.contains(0)
+      else { return nil }
+      self = .file(path: path)
+    case "https", "http":
+      guard let found = Self.bucketAndKey(host: host, path: path) else { return nil }
+      self = .object(bucket: found.bucket, key: found.key)
+    default: return nil
+    }
+  }
+
+  private static func bucketAndKey(host: String, path: String) -> (bucket: String, key: String)? {
+    guard let path = percentDecodedText(path), !path.utf8.contains(0) else { return nil }
+    let names = host.lowercased().split(separator: ".").map { String($0) }
+    guard names.count >= 3, let amazon = names.lastIndex(of: "amazonaws"),
+      let service = names[..<amazon].lastIndex(where: { $0 == "s3" || $0.hasPrefix("s3-") })
+    else { return nil }
+    if service > 0 { return (names[..<service].joined(separator: "."), path) }
+    let slash = path.utf8.firstIndex(of: UInt8(ascii: "/")) ?? path.endIndex
+    guard slash != path.startIndex else { return nil }
+    return (
+      String(path[..<slash]), slash == path.endIndex ? "" : String(path[path.utf8.index(after: slash)...])
+    )
+  }
+
+  /// By the bytes of the names, as buckets and file systems have it.
+  public static func == (left: S3Location, right: S3Location) -> Bool { left.bytes == right.bytes }
+  public func hash(into hasher: inout Hasher) { hasher.combine(bytes) }
+  private var bytes: ByteName { ByteName(description) }
+
+  public var description: String {
+    switch self {
+    case .object(let bucket, let key): "s3://\(bucket)/\(key)"
+    case .file(let path): "file://\(percentEncoded(path.utf8, keepingSlash: true))"
+    }
+  }
+
+  /// The place below this one, with one slash between them.
+  public func appending(_ name: String) -> S3Location {
+    func joined(_ path: String) -> String {
+      path.isEmpty || path.utf8.last == UInt8(ascii: "/") ? path + name : "\(path)/\(name)"
+    }
+    switch self {
+    case .object(let bucket, let key): return .object(bucket: bucket, key: joined(key))
+    case .file(let path): return .file(path: joined(path))
+    }
+  }
+}

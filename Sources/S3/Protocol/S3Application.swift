@@ -1,0 +1,34 @@
+package import Hummingbird
+import HTTP
+import HummingbirdCore
+package import Logging
+import NIOCore
+
+/// A server of S3 alone, on this machine: for tests, and for measuring.
+package enum S3Application {
+  private struct Responder: HTTPResponder {
+    let service: S3Service
+
+    func respond(to request: Request, context: BasicRequestContext) async throws -> Response {
+      await service.respond(to: request)
+    }
+  }
+
+  /// - Parameters:
+  ///   - port: 0: any free one.
+  ///   - onStart: gets the port when requests are answered.
+  package static func make(
+    _ service: S3Service, port: Int, logger: Logger, onStart: @escaping @Sendable (Int) -> Void
+  ) -> some ApplicationProtocol {
+    let connection = HTTP1Channel.Configuration(
+      additionalChannelHandlers: [ContinueHandler()],
+      httpDecoderConfiguration: .init(
+        maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 64 << 10, maxHeaderFieldCount: 100))
+    return Application(
+      responder: Responder(service: service),
+      server: .http1(configuration: connection),
+      configuration: ApplicationConfiguration(
+        address: .hostname("127.0.0.1", port: port), serverName: "imrec", backlog: 1024),
+      onServerRunning: { onStart($0.localAddress?.port ?? port) }, logger: logger)
+  }
+}

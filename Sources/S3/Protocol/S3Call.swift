@@ -1,0 +1,155 @@
+import Encodings
+import HTTPTypes
+
+/// The operations of S3 that are here.
+enum S3Operation: Hashable, Sendable {
+  case listBuckets
+  case createBucket, headBucket, deleteBucket, getBucketLocation
+  case listObjects, listObjectsV2, deleteObjects, listMultipartUploads
+  case getObject, headObject, putObject, copyObject, deleteObject
+  case createMultipartUpload, uploadPart, uploadPartCopy, completeMultipartUpload, abortMultipartUpload,
+    listParts
+}
+
+/// What a request's head asks for.
+struct S3Call: Sendable {
+  let operation: S3Operation
+  let bucket: String
+  let key: String
+  let head: HTTPRequest
+  private let target: RequestTarget
+
+  /// - Throws: `.notImplemented` with the operation's name; `.methodNotAllowed`; `.invalidURI`.
+  init(_ head: HTTPRequest) throws(ObjectError) {
+    self.head = head
+    target = RequestTarget(head.path ?? "/")
+    let path = Substring(target.rawPath).utf8.drop { $0 == UInt8(ascii: "/") }
+    let slash = path.firstIndex(of: UInt8(ascii: "/")) ?? path.endIndex
+    let rest = slash == path.endIndex ? path[slash...] : path[path.index(after: slash)...]
+    // One slash leads the path; another one is the beginning of an empty bucket's key.
+    guard !target.rawPath.hasPrefix("//"), let bucket = Self.text(path[..<slash]), let key = Self.text(rest)
+    else {
+      throw ObjectError(
+        .invalidURI, "could not parse the specified URI: its path is not /bucket/key, percent-encoded UTF-8")
+    }
+    (self.bucket, self.key) = (bucket, key)
+    operation = try Self.operation(head, target, hasBucket: !bucket.isEmpty, hasKey: !key.isEmpty)
+    try S3Promises.check(head.headerFields.lazy.map(\.name.canonicalName), of: operation)
+  }
+
+  private static func text(_ bytes: Substring.UTF8View) -> String? {
+    percentDecodedText(Substring(bytes))
+  }
+
+  private static func operation(_ head: HTTPRequest, _ target: RequestTarget, hasBucket: Bool, hasKey: Bool)
+    throws(ObjectError) -> S3Operation
+  {
+    func has(_ name: String) -> Bool { target.value(name) != nil }
+    let isCopy = head.headerFields[.amz("x-amz-copy-source")] != nil
+    let level = hasKey ? "Object" : hasBucket ? "Bucket" : "Service"
+    for (name, words) in subresources where has(name) {
+      let verb =
+        ["GET": "Get", "PUT": "Put", "DELETE": "Delete"][head.method.rawValue] ?? head.method.rawValue
+      throw ObjectError(.notImplemented, "\(verb)\(level)\(words) is not implemented here")
+    }
+    switch (head.method, hasBucket, hasKey) {
+    case (.get, false, _): return .listBuckets
+    case (.put, true, false): return .createBucket
+    case (.head, true, false): return .headBucket
+    case (.delete, true, false): return .deleteBucket
+    case (.get, true, false):
+      if has("location") { return .getBucketLocation }
+      if has("uploads") { return .listMultipartUploads }
+      return target.value("list-type") == "2" ? .listObjectsV2 : .listObjects
+    case (.post, true, false):
+      if has("delete") { return .deleteObjects }
+      throw ObjectError(.notImplemented, "PostObject, an upload by a form, is not implemented here")
+    case (.get, true, true):
+      return has("uploadId") ? .listParts : .getObject
+    case (.head, true, true): return .headObject
+    case (.put, true, true):
+      if has("uploadId") { return isCopy ? .uploadPartCopy : .uploadPart }
+      return isCopy ? .copyObject : .putObject
+    case (.delete, true, true): return has("uploadId") ? .abortMultipartUpload : .deleteObject
+    case (.post, true, true):
+      if has("uploads") { return .createMultipartUpload }
+      if has("uploadId") { return .completeMultipartUpload }
+      throw ObjectError(.notImplemented, "this POST to an object is not implemented here")
+    default:
+      throw ObjectError(
+        .methodNotAllowed,
+        "the specified method is not allowed against this resource: \(head.method.rawValue)")
+    }
+  }
+
+  /// Of all that S3 has beside contents, nothing is here.
+  private static let subresources = [
+    ("accelerate", "AccelerateConfiguration"), ("acl", "Acl"), ("analytics", "AnalyticsConfiguration"),
+    ("attributes", "Attributes"), ("cors", "Cors"), ("encryption", "Encryption"),
+    ("intelligent-tiering", "IntelligentTieringConfiguration"), ("inventory", "InventoryConfiguration"),
+    ("legal-hold", "LegalHold"), ("lifecycle", "LifecycleConfiguration"), ("logging", "Logging"),
+    ("metrics", "MetricsConfiguration"), ("notification", "NotificationConfiguration"),
+    ("object-lock", "LockConfiguration"), ("ownershipControls", "OwnershipControls"), ("policy", "Policy"),
+    ("policyStatus", "PolicyStatus"), ("publicAccessBlock", "PublicAccessBlock"),
+    ("replication", "Replication"),
+    ("requestPayment", "RequestPayment"), ("restore", "Restore"), ("retention", "Retention"),
+    ("select", "Content"),
+    ("tagging", "Tagging"), ("torrent", "Torrent"), ("versionId", "Version"), ("versioning", "Versioning"),
+    ("versions", "Versions"), ("website", "Website"),
+  ]
+
+  /// A parameter of the query.
+  func parameter(_ name: String) -> String? { target.value(name) }
+
+  func header(_ name: String) -> String? { head.headerFields[.amz(name)] }
+
+  /// A number of the query.
+  func number(_ name: String, default value: Int, in range: ClosedRange<Int>) throws(ObjectError) -> Int {
+    guard let text = parameter(name), !text.isEmpty else { return value }
+    guard let number = Int(text), range.contains(number) else {
+      throw ObjectError(
+        .invalidArgument,
+        "argument \(name) must be an integer between \(range.lowerBound) and \(range.upperBound)")
+    }
+    return number
+  }
+
+  /// What is to be kept of the headers.
+  func attributes() throws(ObjectError) -> ObjectAttributes {
+    for name in Self.unkept where header(name) != nil {
+      throw ObjectError(
+        .notImplemented, "a header you provided implies functionality that is not implemented: \(name)")
+    }
+    var fields = head.headerFields.map { (name: $0.name.canonicalName, value: $0.value) }
+    // How the body travels is no property of the object.
+    if let place = fields.firstIndex(where: { $0.name == "content-encoding" }) {
+      let kept = fields[place].value.split(separator: ",").map { String($0.drop { $0 == " " }) }
+        .filter { $0 != "aws-chunked" }
+      if kept.isEmpty { fields.remove(at: place) } else { fields[place].value = kept.joined(separator: ",") }
+    }
+    return try ObjectAttributes(fields)
+  }
+
+  private static let unkept = ["x-amz-tagging", "x-amz-website-redirect-location"]
+
+  func writeConditions() throws(ObjectError) -> WriteConditions {
+    var conditions = WriteConditions()
+    if let value = header("if-none-match") {
+      guard value == "*" else {
+        throw ObjectError(.notImplemented, "If-None-Match other than * is not implemented for writes")
+      }
+      conditions.mustBeNew = true
+    }
+    conditions.etag = header("if-match").map { unquoted($0) }
+    return conditions
+  }
+}
+
+/// An ETag without its quotes.
+func unquoted(_ etag: String) -> String {
+  let trimmed = etag.utf8.filter { $0 != UInt8(ascii: " ") }
+  guard trimmed.count >= 2, trimmed.first == UInt8(ascii: "\""), trimmed.last == UInt8(ascii: "\"") else {
+    return String(decoding: trimmed, as: UTF8.self)
+  }
+  return String(decoding: trimmed.dropFirst().dropLast(), as: UTF8.self)
+}

@@ -1,0 +1,202 @@
+import Files
+import Glibc
+import Synchronization
+
+/// What to list of a bucket.
+public struct ListingQuery: Hashable, Sendable {
+  /// Keys that begin with this text; nothing more is meant by it.
+  public var prefix: String
+  /// Keys that go on with this after the prefix are one common prefix; nil: none are.
+  public var delimiter: String?
+  /// Only keys and common prefixes behind this one.
+  public var after: String
+  /// Keys and common prefixes together.
+  public var maximumCount: Int
+
+  public init(prefix: String = "", delimiter: String? = nil, after: String = "", maximumCount: Int = 1000) {
+    self.prefix = prefix
+    self.delimiter = delimiter
+    self.after = after
+    self.maximumCount = maximumCount
+  }
+}
+
+/// A page of a bucket's keys, in the order of their bytes.
+public struct BucketListing: Hashable, Sendable {
+  public internal(set) var objects: [ObjectInfo] = []
+  public internal(set) var commonPrefixes: [String] = []
+  /// There is more behind `last`.
+  public internal(set) var isTruncated = false
+  /// The last key or common prefix: where the next page begins.
+  public internal(set) var last: String?
+}
+
+extension ObjectStore {
+  /// - Complexity: O(keys of the page), and the entries of the folders on its way, which are remembered for the next page.
+  public func list(_ bucket: String, _ query: ListingQuery) throws(ObjectError) -> BucketListing {
+    let folder = try bucketFolder(bucket)
+    guard query.maximumCount > 0 else { return BucketListing() }
+    var walk = Walk(store: self, bucket: bucket, query: query)
+    try walk.visit(folder, [])
+    return walk.listing
+  }
+
+  private struct Walk {
+    let store: ObjectStore
+    let bucket: String
+    let prefix: [UInt8]
+    let delimiter: [UInt8]
+    let after: [UInt8]
+    let maximumCount: Int
+    var listing = BucketListing()
+    var isDone = false
+    /// All keys that begin with it are dealt with.
+    private var finished: [UInt8]?
+
+    init(store: ObjectStore, bucket: String, query: ListingQuery) {
+      self.store = store
+      self.bucket = bucket
+      prefix = Array(query.prefix.utf8)
+      delimiter = query.delimiter.map { Array($0.utf8) } ?? []
+      after = Array(query.after.utf8)
+      maximumCount = query.maximumCount
+    }
+
+    mutating func visit(_ folder: borrowing StoreFolder, _ path: [UInt8]) throws(ObjectError) {
+      for entry in try store.folders.entries(folder) {
+        if isDone { return }
+        let key = path + entry.name
+        if let finished, key.starts(with: finished) { continue }
+        if entry.isFolder {
+          try visitFolder(folder, entry, key)
+        } else if key.starts(with: prefix), precedes(after, key),
+          let text = String(validating: key, as: UTF8.self)
+        {
+          if try takePrefix(key) { continue }
+          try take(folder, entry.name, text)
+        }
+      }
+    }
+
+    private mutating func visitFolder(
+      _ parent: borrowing StoreFolder, _ entry: StoreFolder.Entry, _ key: [UInt8]
+    )
+      throws(ObjectError)
+    {
+      guard key.starts(with: prefix) || prefix.starts(with: key), key.count <= ObjectKey.longestByteCount
+      else { return }
+      // All keys below are at or before where the page begins.
+      if !precedes(after, key), !after.starts(with: key) { return }
+      // The common prefix that the last page ended with stands for all that is below.
+      if key.starts(with: prefix), let common = commonPrefix(key), common == after { return }
+      if key.starts(with: prefix), precedes(after, key), let text = String(validating: key, as: UTF8.self),
+        let marked = try? ObjectKey(text), let record = store.folderRecord(bucket, marked, in: parent)
+      {
+        if try takePrefix(key) { return }
+        try add {
+          $0.objects.append(record.info())
+        } last: {
+          text
+        }
+      }
+      if isDone { return }
+      if let child = try parent.folder(Array(entry.name.dropLast())) { try visit(child, key) }
+    }
+
+    /// The key up to the first delimiter behind the prefix.
+    private func commonPrefix(_ key: [UInt8]) -> [UInt8]? {
+      guard !delimiter.isEmpty, let found = key[prefix.count...].firstRange(of: delimiter) else { return nil }
+      return Array(key[..<found.upperBound])
+    }
+
+    /// Adds the common prefix that stands for the key.
+    ///
+    /// - Returns: whether there is one.
+    private mutating func takePrefix(_ key: [UInt8]) throws(ObjectError) -> Bool {
+      guard let common = commonPrefix(key) else { return false }
+      finished = common
+      guard common != after else { return true }
+      let text = String(decoding: common, as: UTF8.self)
+      try add {
+        $0.commonPrefixes.append(text)
+      } last: {
+        text
+      }
+      return true
+    }
+
+    private mutating func take(_ folder: borrowing StoreFolder, _ name: [UInt8], _ key: String)
+      throws(ObjectError)
+    {
+      if isFull {
+        listing.isTruncated = true
+        isDone = true
+        return
+      }
+      guard let info = try info(folder, name, key) else { return }
+      try add {
+        $0.objects.append(info)
+      } last: {
+        key
+      }
+    }
+
+    /// Nil where the file is gone by now.
+    private func info(_ folder: borrowing StoreFolder, _ name: [UInt8], _ key: String) throws(ObjectError)
+      -> ObjectInfo?
+    {
+      guard let status = folder.status(name), status.st_mode & S_IFMT == S_IFREG else { return nil }
+      if let known = store.records.record(bucket, key, of: FileIdentity(status)) { return known.info() }
+      guard let (file, opened) = try folder.file(name) else { return nil }
+      defer { close(file) }
+      return try store.record(bucket, key, file, FileIdentity(opened)).info()
+    }
+
+    private var isFull: Bool { listing.objects.count + listing.commonPrefixes.count >= maximumCount }
+
+    private mutating func add(_ body: (inout BucketListing) -> Void, last: () -> String) throws(ObjectError) {
+      if isFull {
+        listing.isTruncated = true
+        isDone = true
+      } else {
+        body(&listing)
+        listing.last = last()
+      }
+    }
+  }
+}
+
+/// The sorted entries of folders that were listed lately: each page of a long listing asks for them again.
+final class FolderCache: Sendable {
+  private struct Content {
+    let device: UInt64
+    let identity: FileIdentity
+    let entries: [StoreFolder.Entry]
+  }
+  private struct State {
+    var contents: [ByteName: Content] = [:]
+    var entryCount = 0
+  }
+  private let state = Mutex(State())
+  /// Some 20 MB; all are forgotten when there are more.
+  private static let mostEntries = 200_000
+
+  func entries(_ folder: borrowing StoreFolder) throws(ObjectError) -> [StoreFolder.Entry] {
+    let path = ByteName(folder.path)
+    guard let status = folder.ownStatus() else { throw ObjectError.last("stat", folder.path) }
+    let (device, identity) = (UInt64(status.st_dev), FileIdentity(status))
+    if let known = state.withLock({ $0.contents[path] }), known.identity == identity, known.device == device {
+      return known.entries
+    }
+    let isSettled = identity.isSettled
+    let entries = try folder.entries()
+    guard isSettled, entries.count <= Self.mostEntries else { return entries }
+    state.withLock { state in
+      if let old = state.contents.removeValue(forKey: path) { state.entryCount -= old.entries.count + 1 }
+      if state.entryCount + entries.count + 1 > Self.mostEntries { state = State() }
+      state.contents[path] = Content(device: device, identity: identity, entries: entries)
+      state.entryCount += entries.count + 1
+    }
+    return entries
+  }
+}

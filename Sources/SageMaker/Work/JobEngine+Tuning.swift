@@ -1,0 +1,198 @@
+import Files
+import Foundation
+import Jobs
+import Hyperparameters
+import Tuning
+
+/// Tuning jobs: the search runs here, each of its trainings is a training job like any other.
+extension JobEngine {
+  func tune(_ work: Work) async throws {
+    guard let job = try await store.find(work.kind, work.name), job.status == "InProgress" else { return }
+    let request = try TuningRequest(JSONValue(json: job.request.bytes))
+    let folder = try TuningFolder(self.folder(of: work), request)
+    var record: TuningRecord
+    if let known = try folder.record() {
+      record = known
+    } else {
+      record = TuningRecord(request.json)
+      record.warmStart = try request.loadParents(beside: folder.path)
+    }
+    let runner = DefinitionRunners(
+      try zip(request.definitions, TuningRules.definitions(of: job.request)).map { request, definition in
+        TuningTrainings(engine: self, tuning: job, definition: definition, objective: try Objective(request))
+      })
+    let run = try TuningRun(
+      request, record: record, runner: runner, keep: { try folder.keep($0) }, tell: { _ in }, now: now)
+    let last = try await stoppable(work) { try await run.run() }
+    await finish(work, last)
+  }
+
+  private func finish(_ work: Work, _ record: TuningRecord) async {
+    if isStopped(work) {
+      await keepFigures(work, record)
+      return await finishStopped(work)
+    }
+    switch record.status {
+    case .completed:
+      await keepFigures(work, record)
+      removeInputs(of: work)
+      let time = now()
+      _ = try? await store.record(work.kind, work.name) { job in
+        guard job.status == "InProgress" else { return }
+        job.status = "Completed"
+        job.state["HyperParameterTuningEndTime"] = .number(time)
+      }
+    case .failed:
+      await keepFigures(work, record)
+      await finishFailed(work, record.failureReason ?? "All training jobs failed.")
+    // The service ends.
+    case .stopped, .inProgress: break
+    }
+  }
+
+  private func keepFigures(_ work: Work, _ record: TuningRecord) async {
+    let seconds = record.jobs.reduce(0.0) { sum, job in
+      sum + max(0, (job.endTime ?? 0) - (job.startTime ?? job.endTime ?? 0))
+    }
+    _ = try? await store.record(work.kind, work.name) { job in
+      job.state["ConsumedResources"] = ["RuntimeInSeconds": .integer(Int(exactly: seconds.rounded()) ?? 0)]
+      if let time = record.convergenceTime {
+        job.state["TuningJobCompletionDetails"] = ["ConvergenceDetectedTime": .number(time)]
+      }
+    }
+  }
+}
+
+/// The trainings of a tuning job's definition, as training jobs of the store.
+private struct TuningTrainings: JobRunner {
+  let engine: JobEngine
+  let tuning: Resource
+  let definition: JSON
+  let objective: Objective
+
+  func run(
+    _ order: JobOrder, report: @escaping @Sendable (JobProgress) async -> Verdict
+  ) async throws -> JobOutcome {
+    let work = JobEngine.Work(.trainingJob, order.name)
+    try await prepare(order)
+    let container = join(engine.folder(of: work), "opt-ml")
+    let data = join(container, "output/data")
+    try makeFolder(data)
+    let watched = objective.isOfLog ? join(engine.folder(of: work), "log") : join(data, "metrics.jsonl")
+    let value = Latest()
+    let reader = ObjectiveReader(objective, known: order.known) { progress in
+      await value.set(progress.kept ?? progress.value)
+      return await report(progress)
+    }
+    let engine = engine
+    try await engine.followed(watched, reader, work)
+    let reached = await value.value
+    // Not cancelled with this task: where the service ends the job has not failed, and is begun again with the next start.
+    let ended = try await Task {
+      if let reached { try await keep(reached, of: order.name) }
+      return try await engine.store.find(.trainingJob, order.name)
+    }.value
+    guard let job = ended else { return .failed("the training job was deleted") }
+    switch job.status {
+    case "Completed": return .completed
+    case "Failed": return .failed(job.state["FailureReason"]?.text ?? "")
+    default: return .stopped
+    }
+  }
+
+  /// The job's list of metrics has the same figure as its objective.
+  private func keep(_ reached: Double, of name: String) async throws {
+    let (metric, time) = (metric, engine.now())
+    try await engine.store.record(.trainingJob, name) { job in
+      job.objective = reached
+      guard reached.isFinite, let list = job.state["FinalMetricDataList"]?.list else { return }
+      job.state["FinalMetricDataList"] = .list(
+        TrainingMetrics.setting(metric, to: reached, in: list, at: time))
+    }
+  }
+
+  private var metric: String {
+    let objective = TuningRules.objective(of: tuning.request, definition: definition["DefinitionName"]?.text)
+    return objective?["MetricName"]?.text ?? ""
+  }
+
+  private actor Latest {
+    private(set) var value: Double?
+
+    func set(_ new: Double) { value = new }
+  }
+
+  /// Makes the training job, or lets one go on that has run before.
+  private func prepare(_ order: JobOrder) async throws {
+    // As SageMaker's tuning jobs have it; by it the trainer knows that the data says how many classes there are.
+    let own = [HyperparameterSet.tuningMark: metric]
+    let hyperparameters = JSON.object(order.hyperparameters.merging(own) { $1 }.mapValues { .string($0) })
+    let time = engine.now()
+    let former = try await engine.store.record(.trainingJob, order.name) { job in
+      job.request["HyperParameters"] = hyperparameters
+      guard job.status != "InProgress" else { return }
+      job.status = "InProgress"
+      for name in ["FailureReason", "TrainingEndTime"] { job.state[name] = nil }
+      job.enter("Starting", "Starting the training job", at: time)
+    }
+    guard former == nil else { return }
+    // What a deleted one of this name may have left.
+    engine.removeFolder(of: .init(.trainingJob, order.name))
+    let caller = Caller(
+      region: tuning.state["caller"]?["region"]?.text ?? "",
+      account: tuning.state["caller"]?["account"]?.text ?? "")
+    let arn = caller.arn(.trainingJob, order.name)
+    var job = Resource(
+      name: order.name, arn: arn, created: time, status: "InProgress", parent: tuning.name,
+      request: request(order.name, hyperparameters))
+    job.state["TuningJobArn"] = .string(tuning.arn)
+    job.state["definition"] = definition["DefinitionName"]
+    let statics = (definition["StaticHyperParameters"] ?? [:]).texts
+    job.state["tuned"] = .object(
+      order.hyperparameters.filter { statics[$0.key] == nil }.mapValues { .string($0) })
+    job.enter("Starting", "Starting the training job", at: time)
+    let made = job
+    try await engine.store.patiently { () throws(ControlPlaneError) in
+      try await engine.store.insert(.trainingJob, made, taken: ResourceKind.trainingJob.taken(arn))
+    }
+  }
+
+  /// What CreateTrainingJob would have got.
+  private func request(_ name: String, _ hyperparameters: JSON) -> JSON {
+    var request = definition.without(
+      "DefinitionName", "TuningObjective", "HyperParameterRanges", "StaticHyperParameters",
+      "HyperParameterTuningResourceConfig")
+    request["TrainingJobName"] = .string(name)
+    request["HyperParameters"] = hyperparameters
+    if request["ResourceConfig"] == nil {
+      request["ResourceConfig"] = definition["HyperParameterTuningResourceConfig"]?
+        .without("AllocationStrategy", "InstanceConfigs")
+    }
+    if let uri = definition["CheckpointConfig"]?["S3Uri"]?.text {
+      // Each has its own.
+      request["CheckpointConfig"]?["S3Uri"] = .string("\(uri)\(uri.hasSuffix("/") ? "" : "/")\(name)")
+    }
+    return request
+  }
+}
+
+extension JobEngine {
+  /// Runs a training job to its end, while the reader takes what it reports. A cancelled task stops the job in order, and
+  /// so does the reader.
+  fileprivate func followed(_ path: String, _ reader: ObjectiveReader, _ work: Work) async throws {
+    try await followLines(
+      of: path,
+      take: { line in
+        if await reader.take(line) == .stop { _ = try? await self.askToStop(work) }
+      },
+      during: {
+        // Not cancelled with this task: the job's end is to be written down.
+        let job = Task { await self.perform(work) }
+        await withTaskCancellationHandler {
+          await job.value
+        } onCancel: {
+          Task { _ = try? await self.askToStop(work) }
+        }
+      })
+  }
+}

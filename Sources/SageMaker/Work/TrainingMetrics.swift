@@ -1,0 +1,77 @@
+import Files
+import Jobs
+import Hyperparameters
+import Tuning
+
+/// What a training reached: FinalMetricDataList.
+///
+/// Metrics are those of the model that the training leaves (`EpochRecord.isKept`), as `metrics.jsonl` has them; what
+/// MetricDefinitions define are those of the log's last lines that match.
+struct TrainingMetrics: Sendable {
+  let final: [JSON]
+
+  /// Bytes of the log's end that are looked through, and how long that may take.
+  private static let longestLog = 1 << 20
+  private static let longestSearch = Duration.seconds(10)
+
+  init(container: String, job: Resource, logPath: String, now: Double) {
+    var values: [String: Double] = [:]
+    let frequency = job.request["HyperParameters"]?["checkpoint_frequency"]?.text.flatMap { Int($0) }
+    let path = join(container, "output/data/metrics.jsonl")
+    let bytes = (try? readFile(path, limit: 64 << 20).bytes) ?? []
+    for line in bytes.split(separator: UInt8(ascii: "\n")) {
+      guard let epoch = try? JSON(reading: Array(line)) else { continue }
+      var record = EpochRecord()
+      (record.epoch, record.isBest) = (epoch["epoch"]?.integer ?? 0, epoch["is_best"]?.isTrue ?? true)
+      guard record.isKept(checkpointFrequency: frequency) else { continue }
+      for (name, member) in [
+        ("train:accuracy", "train_accuracy"), ("validation:accuracy", "validation_accuracy"),
+      ] {
+        guard let value = epoch[member]?.number else { continue }
+        values[name] = value
+      }
+    }
+    for (name, value) in Self.defined(by: job, logPath) where values[name] == nil { values[name] = value }
+    final = values.sorted { precedes($0.key, $1.key) }.map { Self.metric($0, $1, at: now) }
+  }
+
+  private static func metric(_ name: String, _ value: Double, at time: Double) -> JSON {
+    ["MetricName": .string(name), "Value": .number(value), "Timestamp": .number(time)]
+  }
+
+  /// A list of metrics in which one has this value.
+  static func setting(_ name: String, to value: Double, in list: [JSON], at time: Double) -> [JSON] {
+    let others = list.filter { !hasSameBytes($0["MetricName"]?.text ?? "", name) }
+    return (others + [metric(name, value, at: time)]).sorted {
+      precedes($0["MetricName"]?.text ?? "", $1["MetricName"]?.text ?? "")
+    }
+  }
+
+  private static func defined(by job: Resource, _ logPath: String) -> [String: Double] {
+    let definitions = definitions(of: job.request)
+    guard !definitions.isEmpty, let end = try? readEnd(of: logPath, byteCount: longestLog) else { return [:] }
+    let lines = String(decoding: end.bytes, as: UTF8.self).split(separator: "\n")
+    let begin = ContinuousClock.now
+    var values: [String: Double] = [:]
+    for definition in definitions {
+      guard let pattern = try? definition.read() else { continue }
+      for line in lines.reversed() {
+        guard ContinuousClock.now - begin < longestSearch else { return values }
+        guard let value = pattern.firstGroup(of: line).flatMap({ Double($0) }), value.isFinite else {
+          continue
+        }
+        values[definition.name] = value
+        break
+      }
+    }
+    return values
+  }
+
+  /// MetricDefinitions of a training job's request.
+  static func definitions(of request: JSON) -> [TuningRequest.MetricDefinition] {
+    (request["AlgorithmSpecification"]?["MetricDefinitions"]?.list ?? []).compactMap { definition in
+      guard let name = definition["Name"]?.text, let pattern = definition["Regex"]?.text else { return nil }
+      return TuningRequest.MetricDefinition(name: name, pattern: pattern)
+    }
+  }
+}

@@ -22,8 +22,8 @@ import time
 import mxnet as mx
 import numpy as np
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "oracle"))
-import residual_nets as nets
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from oracle.inputs import residual_nets as nets
 
 
 def records(path, found, training):

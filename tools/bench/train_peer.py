@@ -39,8 +39,8 @@ def parse():
 
 def mxnet_step(found):
     import mxnet as mx
-    sys.path.insert(0, str(HERE.parent / "oracle"))
-    import residual_nets as nets
+    sys.path.insert(0, str(HERE.parent))
+    from oracle.inputs import residual_nets as nets
     shape = (3, found.side, found.side)
     symbol = mx.sym.load(str(found.symbol)) if found.symbol else nets.network(found.depth, 2, shape, found.classes)
     mx.random.seed(1)

@@ -1,4 +1,4 @@
-"""A server with jobs that really ran, for live_checks.py: by the Python that has boto3 (tools/oracle/requirements-s3.txt).
+"""A server with jobs that really ran, for live_checks.py: by the Python that has boto3 (tools/oracle/requirements/s3.txt).
 
   live_jobs.py --imrec IMREC --scratch FOLDER
 
@@ -9,12 +9,12 @@ import pathlib
 import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "oracle"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import boto3
 
-from comparison import Comparison
-from local_server import IMAGE, ROLE, Records, arguments, channel, definition, served
+from oracle.comparison import Comparison
+from oracle.services.local_server import IMAGE, ROLE, Records, arguments, channel, definition, served
 
 BUCKET = "photos"
 WAITS = {"Delay": 1, "MaxAttempts": 300}

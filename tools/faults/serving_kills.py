@@ -14,7 +14,7 @@ import time
 
 import botocore.exceptions
 
-from serving import BUCKET, ENDED, Desk, serving
+from service import BUCKET, ENDED, Desk, serving
 from trial import Tally
 
 GONE = (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError)

@@ -12,8 +12,7 @@ import time
 
 import botocore.exceptions
 
-from local_server import channel
-from serving import BUCKET, HOME, Desk, serving
+from service import BUCKET, HOME, deployed, local_server, serving
 from trial import Tally
 
 REFUSED = botocore.exceptions.ClientError
@@ -28,16 +27,6 @@ def refusal(call, **arguments):
         return (error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Code"],
                 error.response["Error"]["Message"], time.monotonic() - begun)
     return None
-
-
-def deployed(service, records):
-    """A desk with a model in service; and the model, the endpoint and its answer."""
-    desk = Desk(service, records)
-    desk.put_data()
-    model = desk.model(desk.wait(desk.train())["ModelArtifacts"]["S3ModelArtifacts"])
-    endpoint = desk.endpoint(model)
-    desk.wait(endpoint)
-    return desk, model, endpoint, desk.invoke(endpoint[1])
 
 
 # MARK: Disk
@@ -324,13 +313,13 @@ class DamagedObjects:
         for number, (what, content, must) in enumerate(cases):
             key = f"bad-train/{number}"
             self.desk.s3.put_object(Bucket=BUCKET, Key=f"{key}/train.rec", Body=content)
-            self.fails(what, self.desk.train(channels=[channel("train", f"{HOME}/{key}/"), self.desk.channels[1]]), must)
+            self.fails(what, self.desk.train(channels=[local_server.channel("train", f"{HOME}/{key}/"), self.desk.channels[1]]), must)
         self.desk.s3.put_object(Bucket=BUCKET, Key="images/x.jpg", Body=self.desk.pictures[0].read_bytes())
         for number, content in enumerate([b"", self.numbers.randbytes(3000), b"1\t2\n", b"0\tone\tx.jpg\n", b"0\t0\t../../x\n",
                                           b"0\t0\tnowhere.jpg\n", b"0\t99\tx.jpg\n"]):
             key = f"bad-list/{number}"
             self.desk.s3.put_object(Bucket=BUCKET, Key=f"{key}/a.lst", Body=content)
-            channels = [channel(name, f"{HOME}/{uri}", "application/x-image") for name, uri in (
+            channels = [local_server.channel(name, f"{HOME}/{uri}", "application/x-image") for name, uri in (
                 ("train", "images/"), ("validation", "images/"), ("train_lst", f"{key}/"), ("validation_lst", f"{key}/"))]
             self.fails(f"list {number}", self.desk.train(channels=channels))
 
@@ -350,7 +339,7 @@ class DamagedObjects:
         path = root / "behind/train/train.rec"
         path.write_bytes(self.records.train.read_bytes()[:1000])
         self.fails("a file cut behind the server's back", self.desk.train(
-            channels=[channel("train", f"{HOME}/behind/train/"), self.desk.channels[1]]))
+            channels=[local_server.channel("train", f"{HOME}/behind/train/"), self.desk.channels[1]]))
         # The model's file is cut while its endpoint is in service: it has its own, and a new one fails.
         uri = self.desk.sage.describe_model(ModelName=self.model)["PrimaryContainer"]["ModelDataUrl"]
         path = root / uri.split("/", 3)[3]

@@ -6,8 +6,7 @@ import json
 import socket
 import time
 
-from serving import BUCKET, serving
-from serving_limits import deployed
+from service import BUCKET, deployed, serving
 from trial import Tally
 
 SECRET = b"secret-that-no-answer-holds"

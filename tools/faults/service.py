@@ -78,7 +78,8 @@ class Service:
         self.log = pathlib.Path(f"{self.root}-{self.starts}.log")
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [PROGRAM, "serve", "--root", self.root, "--port", str(self.port), "--jobs", "2", "--threads", "1", *self.options],
+                [PROGRAM, "serve", "--root", self.root, "--port", str(self.port), "--jobs", "2", "--threads", "1",
+                 *self.options],
                 stdout=output, stderr=output, env={**os.environ, "SWIFT_BACKTRACE": "enable=no"})
         self.url = local_server.address(self.process, self.log)
         self.port = int(self.url.rsplit(":", 1)[1])
@@ -161,18 +162,20 @@ class Desk:
         return f"{self.prefix}{kind}-{self.count}"
 
     def put_data(self):
-        """Records, and a picture of each class. Beside the records stand files that no training reads: they take a while to
-        be brought to a job."""
+        """Records, and a picture of each class. Beside the records stand files that no training reads: they take a
+        while to be brought to a job."""
         self.s3.create_bucket(Bucket=BUCKET)
         for side, path in (("train", self.records.train), ("validation", self.records.validation)):
             self.s3.upload_file(str(path), BUCKET, f"{side}/{path.name}")
-        self.pictures = [sorted(folder.glob("*.jpg"))[0] for folder in sorted(self.records.photos.iterdir()) if folder.is_dir()]
+        self.pictures = [sorted(folder.glob("*.jpg"))[0] for folder in sorted(self.records.photos.iterdir())
+                         if folder.is_dir()]
         for number, path in enumerate(self.pictures):
             self.s3.upload_file(str(path), BUCKET, f"pictures/{number}.jpg")
         for number in range(100):
             self.s3.put_object(Bucket=BUCKET, Key=f"ballast/{number}", Body=b"x" * 1000)
 
-    channels = [local_server.channel("train", f"{HOME}/train/"), local_server.channel("validation", f"{HOME}/validation/")]
+    channels = [local_server.channel("train", f"{HOME}/train/"),
+                local_server.channel("validation", f"{HOME}/validation/")]
     ballast = [local_server.channel("ballast", f"{HOME}/ballast/")]
 
     def train(self, epochs=2, checkpoints=False, channels=None, **changes):
@@ -194,7 +197,8 @@ class Desk:
                 "HyperParameterTuningJobObjective": {"MetricName": "validation:accuracy", "Type": "Maximize"},
                 "ParameterRanges": {"ContinuousParameterRanges": [
                     {"Name": "learning_rate", "MinValue": "0.001", "MaxValue": "0.1"}]}},
-            TrainingJobDefinition={**local_server.definition(f"{HOME}/tuned", self.channels), "StaticHyperParameters": fixed})
+            TrainingJobDefinition={**local_server.definition(f"{HOME}/tuned", self.channels),
+                                   "StaticHyperParameters": fixed})
         return ("tuning", name)
 
     def model(self, artifact):

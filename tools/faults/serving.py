@@ -1,5 +1,5 @@
-"""imrec serve in trouble: kill -9, full disk, locked database, damaged objects, malformed requests. Nothing is lost, nothing
-hangs, and /ping always answers."""
+"""imrec serve in trouble: kill -9, full disk, locked database, damaged objects, malformed requests. Nothing is lost,
+nothing hangs, and /ping always answers."""
 import os
 import pathlib
 import random
@@ -26,8 +26,10 @@ def main(kills, requests):
             "kills": lambda: serving_kills.main(pathlib.Path(folder, "kills"), records, random.Random(seed), kills),
             "disk": lambda: serving_limits.small_disk(pathlib.Path(folder, "disk"), records),
             "lock": lambda: serving_limits.locked_database(pathlib.Path(folder, "lock"), records),
-            "objects": lambda: serving_limits.damaged_objects(pathlib.Path(folder, "objects"), records, random.Random(seed)),
-            "requests": lambda: serving_requests.main(pathlib.Path(folder, "requests"), records, random.Random(seed), requests)}
+            "objects": lambda: serving_limits.damaged_objects(pathlib.Path(folder, "objects"), records,
+                                                              random.Random(seed)),
+            "requests": lambda: serving_requests.main(pathlib.Path(folder, "requests"), records, random.Random(seed),
+                                                      requests)}
         for name in sys.argv[3:] or parts:
             parts[name]()
 

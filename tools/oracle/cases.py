@@ -2,8 +2,8 @@
 
   cases.py --imrec IMREC --cases FOLDER --scratch FOLDER
 
-FOLDER/NN-name/ has the inputs, cmd.txt (shell commands, run from inside the folder with imrec on the PATH and OUT an empty
-scratch folder) and expected.txt, what is right, in words. A folder for which there is no check here is a failure.
+FOLDER/NN-name/ has the inputs, cmd.txt (shell commands, run from inside the folder with imrec on the PATH and OUT an
+empty scratch folder) and expected.txt, what is right, in words. A folder for which there is no check here is a failure.
 Python packages: requirements/s3.txt (two cases ask imrec serve by boto3).
 """
 import argparse
@@ -23,7 +23,8 @@ class Ran:
         plain = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         done = subprocess.run(
             ["bash", "cmd.txt"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300,
-            env=plain | {"PATH": f"{imrec.parent}:{os.environ['PATH']}", "OUT": str(scratch), "PYTHONWARNINGS": "ignore"})
+            env=plain | {"PATH": f"{imrec.parent}:{os.environ['PATH']}", "OUT": str(scratch),
+                         "PYTHONWARNINGS": "ignore"})
         self.text, self.out, self.status = done.stdout.decode(errors="replace"), scratch, done.returncode
 
     def says(self, pattern):

@@ -48,7 +48,8 @@ def main():
             (folder / name).write_bytes(content)
             rows, columns = size[1], size[0]
             if resize:
-                rows, columns = (resize * rows // columns, resize) if rows > columns else (resize, resize * columns // rows)
+                rows, columns = ((resize * rows // columns, resize) if rows > columns
+                                 else (resize, resize * columns // rows))
             for level in LEVELS.values():
                 drawn = order(Draws(SEED + MAGIC), level, (rows, columns), shape, fill)
                 made = tensor(folder, folder / name, level, resize, shape, fill)

@@ -69,7 +69,7 @@ def main():
         root = os.path.join(scratch, "tree")
         out.write("tree\n")
         for path in TREE:
-            out.write("|%s\n" % path)
+            out.write(f"|{path}\n")
             os.makedirs(os.path.join(root, os.path.dirname(path)), exist_ok=True)
             if not path.endswith("/"):
                 open(os.path.join(root, path), "w").close()
@@ -79,7 +79,7 @@ def main():
             # Options stand after the positionals, where --exts cannot take them.
             command = [sys.executable, tool, os.path.join(lists, "p"), root, "--list"] + case.split()
             done = subprocess.run(command, check=True, capture_output=True, env=dict(os.environ, PYTHONUTF8="1"))
-            out.write("case %s\n" % case)
+            out.write(f"case {case}\n")
             write(out, "stdout", done.stdout.decode())
             for name in sorted(os.listdir(lists)):
                 with open(os.path.join(lists, name), encoding="utf-8") as file:
@@ -87,9 +87,9 @@ def main():
 
 
 def write(out, title, text):
-    out.write("file %s\n" % title)
+    out.write(f"file {title}\n")
     for line in text.split("\n")[:-1]:
-        out.write("|%s\n" % line)
+        out.write(f"|{line}\n")
 
 
 if __name__ == "__main__":

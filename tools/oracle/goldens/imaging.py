@@ -41,7 +41,7 @@ def told(name, mode, image):
     samples = numpy.ascontiguousarray(as_rgb(image))
     height, width, channels = samples.shape
     return "\t".join([name, mode, str(width), str(height), str(channels), str(samples.itemsize),
-                      "%08x" % zlib.crc32(samples.tobytes())])
+                      f"{zlib.crc32(samples.tobytes()):08x}"])
 
 
 def write(folder):
@@ -58,7 +58,7 @@ def write(folder):
             if "17x9" in name or "9x13" in name or "100x75" in name:
                 quality = (95, 60, 0, 100, 1, 130, -3)[len(decoded) % 7]
                 data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
-                encoded.append("\t".join([name, mode, str(quality), str(len(data)), "%08x" % zlib.crc32(data)]))
+                encoded.append("\t".join([name, mode, str(quality), str(len(data)), f"{zlib.crc32(data):08x}"]))
     for name, data in pictures.damaged(seed=1, count=30):
         path = folder / "pictures" / name
         path.write_bytes(data)

@@ -1,7 +1,7 @@
 """Writes the goldens of resizing and of tensors: Tests/ImagingTests/Goldens/resize.json and tensors.json.
 
-Run it with the Python of requirements/mxnet.txt on a processor with AVX2: cv2 makes the resizes, MXNet's ImageRecordIter the
-tensors. For cubic OpenCV's own code is asked, not Intel's IPP inside it.
+Run it with the Python of requirements/mxnet.txt on a processor with AVX2: cv2 makes the resizes, MXNet's
+ImageRecordIter the tensors. For cubic OpenCV's own code is asked, not Intel's IPP inside it.
 """
 import base64
 import json
@@ -114,7 +114,8 @@ def tensors():
         preset = {"mode": mode, "resize": resize, "shape": shape, "mean": mean, "std": std, "filter": "linear"}
         for name, file in sources.items():
             if mode == "squash":
-                yield {"file": name, "preset": preset, "type": "float32", "checksum": checksum(squash(file, preset).tobytes())}
+                yield {"file": name, "preset": preset, "type": "float32",
+                       "checksum": checksum(squash(file, preset).tobytes())}
                 continue
             for dtype in ("float32", "uint8"):
                 made = iterate(file, preset, dtype).astype(dtype)

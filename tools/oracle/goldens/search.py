@@ -2,7 +2,8 @@
 
   search.py FOLDER     writes FOLDER/gaussian-process.json
 
-Python packages: requirements/score.txt. The cases are seeded; a category is a one-hot code divided by the square root of 2.
+Python packages: requirements/score.txt. The cases are seeded; a category is a one-hot code divided by the square root
+of 2.
 """
 import json
 import pathlib
@@ -31,7 +32,8 @@ def coded(rows, categories, lengths):
 
 def case(seed, count, asked, categories):
     random = np.random.default_rng(seed)
-    draw = lambda n: np.stack([random.integers(0, c, n).astype(float) if c else random.random(n) for c in categories], axis=1)
+    draw = lambda n: np.stack([random.integers(0, c, n).astype(float) if c else random.random(n) for c in categories],
+                              axis=1)
     points, others, targets = draw(count), draw(asked), random.normal(size=count)
     lengths, signal = np.exp(random.normal(-0.5, 0.6, len(categories))), float(np.exp(random.normal(0, 0.5)))
     noise = float(10 ** random.uniform(-3, -1))
@@ -45,10 +47,12 @@ def case(seed, count, asked, categories):
     likelihood, gradient = noisy.log_marginal_likelihood(noisy.kernel_.theta, eval_gradient=True)
     # In the order signal, a length for each column, noise: columns of one parameter share their length.
     owners = [k for k, c in enumerate(categories) for _ in range(max(c, 1))]
-    shared = [float(sum(gradient[1 + i] for i, owner in enumerate(owners) if owner == k)) for k in range(len(categories))]
+    shared = [float(sum(gradient[1 + i] for i, owner in enumerate(owners) if owner == k))
+              for k in range(len(categories))]
     return {
         "isCategory": [c > 0 for c in categories], "points": points.tolist(), "targets": targets.tolist(),
-        "lengths": lengths.tolist(), "signal": signal, "noise": noise, "noises": noises.tolist(), "asked": others.tolist(),
+        "lengths": lengths.tolist(), "signal": signal, "noise": noise, "noises": noises.tolist(),
+        "asked": others.tolist(),
         "means": mean.tolist(), "covariance": covariance.tolist(), "likelihood": float(likelihood),
         "gradient": shared + [float(gradient[0]), float(gradient[-1])],
     }

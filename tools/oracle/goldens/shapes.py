@@ -4,8 +4,8 @@
 
 Only the operations that imrec serves, and what their members lead to. "others" names all further operations, so that a
 refusal can tell one that is not here from one that is nowhere. Python packages: botocore.
-A shape: t type (s string, i integer, f float, b boolean, d timestamp, S structure, l list, m map), m members, r required,
-e element, k key and v value of a map, n least and x most (length, value or size), p pattern, c choices.
+A shape: t type (s string, i integer, f float, b boolean, d timestamp, S structure, l list, m map), m members, r
+required, e element, k key and v value of a map, n least and x most (length, value or size), p pattern, c choices.
 """
 import json
 import sys
@@ -14,8 +14,9 @@ import botocore.session
 
 OPERATIONS = """CreateTrainingJob DescribeTrainingJob ListTrainingJobs StopTrainingJob DeleteTrainingJob
 CreateHyperParameterTuningJob DescribeHyperParameterTuningJob ListHyperParameterTuningJobs StopHyperParameterTuningJob
-DeleteHyperParameterTuningJob ListTrainingJobsForHyperParameterTuningJob CreateModel DescribeModel ListModels DeleteModel
-CreateTransformJob DescribeTransformJob ListTransformJobs StopTransformJob CreateEndpointConfig DescribeEndpointConfig
+DeleteHyperParameterTuningJob ListTrainingJobsForHyperParameterTuningJob CreateModel DescribeModel ListModels
+DeleteModel CreateTransformJob DescribeTransformJob ListTransformJobs StopTransformJob CreateEndpointConfig
+DescribeEndpointConfig
 ListEndpointConfigs DeleteEndpointConfig CreateEndpoint DescribeEndpoint ListEndpoints UpdateEndpoint DeleteEndpoint
 UpdateEndpointWeightsAndCapacities AddTags ListTags DeleteTags""".split()
 # What the model leaves optional since it grew other ways to say it, and this service cannot do without.

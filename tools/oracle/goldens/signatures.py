@@ -1,8 +1,8 @@
 """Writes what botocore signs, for the tests of Signatures: signatures.py [FOLDER] (Tests/SignaturesTests/Goldens).
 
 The first cases are the requests of Amazon's public test suite for Signature Version 4, in a table of our own; then
-seeded random requests of S3's rules and of the general ones, presigned URLs (of version 2 as well), and bodies in signed chunks. Python
-package: botocore.
+seeded random requests of S3's rules and of the general ones, presigned URLs (of version 2 as well), and bodies in
+signed chunks. Python package: botocore.
 """
 import base64
 import datetime
@@ -102,7 +102,8 @@ def word(draw, alphabet, least=0):
 
 def random_request(draw):
     alphabet = "abcXYZ019-._~ +&=%/?#\u00e9\u00df\u65e5\U0001d11e()'!*"
-    path = "/" + "/".join(quote(word(draw, alphabet.replace("/", ""), 1), safe="~") for _ in range(draw.randrange(1, 4)))
+    path = "/" + "/".join(quote(word(draw, alphabet.replace("/", ""), 1), safe="~")
+                          for _ in range(draw.randrange(1, 4)))
     query = [(word(draw, alphabet, 1), word(draw, alphabet)) for _ in range(draw.randrange(4))]
     target = path + ("?" + "&".join(f"{quote(n, safe='~')}={quote(v, safe='~')}" for n, v in query) if query else "")
     headers = [(draw.choice(["X-Amz-Meta-One", "My-Header", "Content-Type", "Range"]),
@@ -132,7 +133,8 @@ def presigned_case(draw):
     token, expires = (TOKEN if draw.random() < 0.3 else None), draw.randrange(1, 604800)
     request = request_of(method, target, headers, b"", TIME)
     with frozen(TIME):
-        botocore.auth.S3SigV4QueryAuth(Credentials(KEY, SECRET, token), "s3", "us-east-1", expires=expires).add_auth(request)
+        botocore.auth.S3SigV4QueryAuth(Credentials(KEY, SECRET, token), "s3", "us-east-1",
+                                       expires=expires).add_auth(request)
     parts = urlsplit(request.url)
     return {"method": method, "headers": headers, "token": token, "expires": expires,
             "original": target, "target": f"{parts.path}?{parts.query}"}
@@ -142,11 +144,12 @@ def older_case(draw):
     """A URL presigned with version 2; what was signed of the headers is in its query."""
     class Frozen(botocore.auth.HmacV1QueryAuth):
         def _get_date(self):
-            return str(int(moment(TIME).replace(tzinfo=datetime.timezone.utc).timestamp()) + self._expires)
+            return str(int(moment(TIME).replace(tzinfo=datetime.UTC).timestamp()) + self._expires)
 
     method, target, headers, _ = random_request(draw)
     path, _, query = target.partition("?")
-    of_interest = draw.choice(["", "uploads", "uploadId=a%2Bb", "partNumber=2&uploadId=x", "response-content-type=a%2Fb"])
+    of_interest = draw.choice(["", "uploads", "uploadId=a%2Bb", "partNumber=2&uploadId=x",
+                               "response-content-type=a%2Fb"])
     target = path + "?" + "&".join(filter(None, (of_interest, query)))
     token = TOKEN if draw.random() < 0.3 else None
     request = AWSRequest(method=method, url=f"http://{HOST}{target.rstrip('?')}")
@@ -177,7 +180,8 @@ def chunked_case(draw, with_trailer):
         body += f"{len(chunk):x};chunk-signature={previous}\r\n".encode() + chunk + (b"\r\n" if chunk else b"")
     if with_trailer:
         trailer = "x-amz-checksum-crc32:AAAAAA==\n"
-        text = "\n".join(["AWS4-HMAC-SHA256-TRAILER", TIME, scope, previous, hashlib.sha256(trailer.encode()).hexdigest()])
+        text = "\n".join(["AWS4-HMAC-SHA256-TRAILER", TIME, scope, previous,
+                          hashlib.sha256(trailer.encode()).hexdigest()])
         body += trailer.strip().encode() + b"\r\nx-amz-trailer-signature:"
         body += hmac.new(key, text.encode(), hashlib.sha256).hexdigest().encode() + b"\r\n"
     names = ";".join(sorted(["host"] + [name.lower() for name, _ in headers]))
@@ -198,7 +202,8 @@ def main():
         "chunked": [chunked_case(draw, trailer) for trailer in (False, True) for _ in range(10)],
         "older": [older_case(draw) for _ in range(40)],
     }
-    lines = [f'"{name}": [\n' + ",\n".join(json.dumps(case) for case in cases) + "\n]" for name, cases in document.items()]
+    lines = [f'"{name}": [\n' + ",\n".join(json.dumps(case) for case in cases) + "\n]"
+             for name, cases in document.items()]
     (folder / "signatures.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 

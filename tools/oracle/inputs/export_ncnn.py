@@ -55,7 +55,8 @@ def layers_of(nodes, arrays):
             stands_for[node.name] = before
         elif node.op == "Convolution":
             weight = arrays[node.inputs[1]].astype(np.float64)
-            bias = np.zeros(weight.shape[0]) if node.get("no_bias", False) else arrays[node.inputs[2]].astype(np.float64)
+            bias = np.zeros(weight.shape[0]) if node.get("no_bias",
+                                                         False) else arrays[node.inputs[2]].astype(np.float64)
             made[node.name] = [weight, bias]
             add(node, "Convolution", node.inputs[:1], {
                 0: weight.shape[0], 1: square(node, "kernel", 1), 3: square(node, "stride", 1),
@@ -87,7 +88,8 @@ def layers_of(nodes, arrays):
             stands_for[node.name] = before  # global pooling leaves one row
         elif node.op == "FullyConnected":
             weight, bias = arrays[node.inputs[1]], arrays[node.inputs[2]]
-            add(node, "InnerProduct", node.inputs[:1], {0: weight.shape[0], 1: 1, 2: weight.size}, [FLOATS, weight, bias])
+            add(node, "InnerProduct", node.inputs[:1], {0: weight.shape[0], 1: 1, 2: weight.size},
+                [FLOATS, weight, bias])
         elif node.op == "SoftmaxOutput":
             add(node, "Softmax", node.inputs[:1], {0: 0, 1: 1})
         else:

@@ -38,7 +38,8 @@ def batch_norm(node, arrays):
 def pooling(node):
     average = node.get("pool_type", "max") == "avg"
     if node.get("global_pool", False):
-        return [helper.make_node("GlobalAveragePool" if average else "GlobalMaxPool", node.inputs, [node.name], node.name)]
+        return [helper.make_node("GlobalAveragePool" if average else "GlobalMaxPool", node.inputs, [node.name],
+                                 node.name)]
     counts = {"count_include_pad": 1} if average else {}
     return [helper.make_node(
         "AveragePool" if average else "MaxPool", node.inputs, [node.name], node.name,

@@ -14,7 +14,9 @@ from oracle.inputs import pictures
 NFC, NFD = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
 CLASSES = ["Zebra", "apple", "a", "a/sub", "a-b", "with space", NFC, NFD, "it's", 'say "hi"', "10", "2", "deep/er/est"]
 NAMES = ["1.jpg", "10.jpg", "2.jpg", "B.jpg", "a.jpg", "_.jpg", "é.jpg", "\U0001F600.jpg", "～.jpg", "two words.jpg"]
-SIZES = [(1, 40), (40, 1), (100, 64), (224, 224), (300, 200), (199, 301), (256, 256), (512, 512), (640, 480), (481, 640)]  # width, height
+# width, height
+SIZES = [(1, 40), (40, 1), (100, 64), (224, 224), (300, 200), (199, 301), (256, 256), (512, 512), (640, 480),
+         (481, 640)]
 DAMAGED = {"no-end.jpg", "no-tables.jpg", "rubbish-before-end.jpg"}
 
 

@@ -1,8 +1,9 @@
 """Builds .rec files as InsightFace's face sets have them.
 
-Images have the ids 1...N and two labels, [class, aligned]. Record 0 has no image: its labels are [N + 1, N + 1 + C], the
-ids of C range records that stand at the end, one a class, with the labels [first id, last id + 1] and no image either.
-In sets written by face2rec2.py record 0 follows the images; in sets that were shuffled afterwards it comes first.
+Images have the ids 1...N and two labels, [class, aligned]. Record 0 has no image: its labels are [N + 1, N + 1 + C],
+the ids of C range records that stand at the end, one a class, with the labels [first id, last id + 1] and no image
+either. In sets written by face2rec2.py record 0 follows the images; in sets that were shuffled afterwards it comes
+first.
 """
 import mxnet as mx
 

@@ -21,7 +21,8 @@ def main():
         depth, version = re.fullmatch(r"resnet(\d+)(?:-v(\d))?", name).groups()
         depth, version = int(depth), int(version or 2)
         symbol = nets.network(depth, version, SHAPE, 1000)
-        arguments, auxiliary = nets.filled(symbol, SHAPE, seed=depth, branch=nets.gentle_branch(depth, version, SHAPE[1]))
+        arguments, auxiliary = nets.filled(symbol, SHAPE, seed=depth,
+                                           branch=nets.gentle_branch(depth, version, SHAPE[1]))
         nets.save(root / name, symbol, arguments, auxiliary, SHAPE)
         images = nets.pictures(np.random.default_rng(1), 4, SHAPE)
         found = nets.forward(symbol, arguments, auxiliary, images)

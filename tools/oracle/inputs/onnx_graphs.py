@@ -39,7 +39,8 @@ class Graph:
 
     def norm(self, body, channels, **attributes):
         ranges = ((0.5, 1.5), (-0.3, 0.3), (-0.3, 0.3), (0.5, 2))
-        return self.add("BatchNormalization", body, *(self.array(self.numbers(channels, *ends)) for ends in ranges), **attributes)
+        return self.add("BatchNormalization", body, *(self.array(self.numbers(channels, *ends)) for ends in ranges),
+                        **attributes)
 
     def model(self, output, classes, opset, batch, ir=8):
         graph = helper.make_graph(
@@ -65,8 +66,8 @@ def head(graph, body, channels, classes, kind):
     return graph.add("Gemm", row, graph.array(weights), graph.array(bias), alpha=1.0, beta=1.0, transB=1)
 
 
-def torchvision(depth, shape=(3, 64, 64), classes=23, seed=1, kind="torch", folded=False, softmax=False, width=16, half=False,
-                opset=18, batch="N"):
+def torchvision(depth, shape=(3, 64, 64), classes=23, seed=1, kind="torch", folded=False, softmax=False, width=16,
+                half=False, opset=18, batch="N"):
     """As torchvision's models are exported: BatchNorm as it is, or folded into the convolutions' biases."""
     units, bottleneck = PLANS[depth]
     graph = Graph(shape, seed, half)
@@ -96,7 +97,8 @@ def torchvision(depth, shape=(3, 64, 64), classes=23, seed=1, kind="torch", fold
 
 
 def odd(shape=(3, 61, 83), classes=7, seed=2):
-    """What ResNets of torchvision do not have: poolings that average, sums of an array's other name, Dropout, a sigmoid."""
+    """What ResNets of torchvision do not have: poolings that average, sums of an array's other name, Dropout, a
+    sigmoid."""
     graph = Graph(shape, seed)
     body = graph.add("Relu", graph.conv("input", shape[0], 13, 3, dilations=[1, 1], group=1))
     body = graph.add("AveragePool", body, kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4)

@@ -10,7 +10,6 @@ import zlib
 import cv2
 import numpy
 
-
 # ---- content
 
 def photo(width, height, channels=3, seed=0, top=255):
@@ -116,7 +115,7 @@ def png(samples, kind, depth, interlaced=False, before=(), level=6):
             elif depth == 8:
                 packed = flat.astype(numpy.uint8).tobytes()
             else:
-                bits = "".join(format(int(value), "0%db" % depth) for value in flat)
+                bits = "".join(format(int(value), f"0{depth}b") for value in flat)
                 bits += "0" * (-len(bits) % 8)
                 packed = bytes(int(bits[i:i + 8], 2) for i in range(0, len(bits), 8))
             step = max(1, depth * samples.shape[2] // 8)
@@ -154,7 +153,7 @@ def png_kinds(width, height):
             samples = photo(width, height, CHANNELS[kind], seed=kind * 17 + depth, top=top).astype(numpy.int64)
             plte = [chunk(b"PLTE", palette[:3 << depth])] if kind == 3 else []
             for interlaced in (False, True):
-                name = "type%d-%dbit%s-%dx%d.png" % (kind, depth, "-interlaced" if interlaced else "", width, height)
+                name = f"type{kind}-{depth}bit{'-interlaced' if interlaced else ''}-{width}x{height}.png"
                 yield name, png(samples, kind, depth, interlaced, plte)
             name = "type%d-%dbit-%s-%dx%d.png"
             size = (width, height)
@@ -193,20 +192,20 @@ def jpeg_kinds():
                  "420": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420, "440": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_440,
                  "411": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_411}
     for width, height in [(1, 1), (2, 3), (7, 5), (8, 8), (16, 16), (17, 9), (31, 33), (100, 75), (129, 66)]:
-        size = "%dx%d" % (width, height)
+        size = f"{width}x{height}"
         for word, sampling in samplings.items():
-            yield "%s-%s.jpg" % (word, size), jpeg(photo(width, height), 90, sampling)
-            yield "%s-progressive-%s.jpg" % (word, size), jpeg(photo(width, height), 75, sampling, True)
-            yield "%s-restart-%s.jpg" % (word, size), jpeg(photo(width, height), 85, sampling, False, 2)
-        yield "grey-%s.jpg" % size, jpeg(photo(width, height, 1)[:, :, 0], 90)
-        yield "grey-progressive-%s.jpg" % size, jpeg(photo(width, height, 1)[:, :, 0], 60, None, True)
+            yield f"{word}-{size}.jpg", jpeg(photo(width, height), 90, sampling)
+            yield f"{word}-progressive-{size}.jpg", jpeg(photo(width, height), 75, sampling, True)
+            yield f"{word}-restart-{size}.jpg", jpeg(photo(width, height), 85, sampling, False, 2)
+        yield f"grey-{size}.jpg", jpeg(photo(width, height, 1)[:, :, 0], 90)
+        yield f"grey-progressive-{size}.jpg", jpeg(photo(width, height, 1)[:, :, 0], 60, None, True)
         planes = [photo(width, height, 1, seed)[:, :, 0] for seed in range(4)]
         for adobe in (None, 0, 2):
-            yield "inks-%s-%s.jpg" % (adobe, size), planes_jpeg(planes, adobe)
+            yield f"inks-{adobe}-{size}.jpg", planes_jpeg(planes, adobe)
         for adobe in (None, 0, 1):
-            yield "planes-%s-%s.jpg" % (adobe, size), planes_jpeg(planes[:3], adobe)
+            yield f"planes-{adobe}-{size}.jpg", planes_jpeg(planes[:3], adobe)
     for quality in (0, 1, 10, 50, 100):
-        yield "quality-%d.jpg" % quality, jpeg(photo(40, 30), quality)
+        yield f"quality-{quality}.jpg", jpeg(photo(40, 30), quality)
     plain = jpeg(photo(23, 14))
     grey = jpeg(photo(23, 14, 1)[:, :, 0])
     inks = planes_jpeg([photo(23, 14, 1, seed)[:, :, 0] for seed in range(4)], 2)
@@ -214,10 +213,10 @@ def jpeg_kinds():
         for little in (False, True):
             turned = exif(value, little)
             word = "little" if little else "big"
-            yield "exif-%d-%s.jpg" % (value, word), insert_after_start(plain, turned)
-        yield "exif-%d-grey.jpg" % value, insert_after_start(grey, exif(value))
-        yield "exif-%d-inks.jpg" % value, insert_after_start(inks, exif(value))
-        yield "exif-%d-progressive.jpg" % value, insert_after_start(
+            yield f"exif-{value}-{word}.jpg", insert_after_start(plain, turned)
+        yield f"exif-{value}-grey.jpg", insert_after_start(grey, exif(value))
+        yield f"exif-{value}-inks.jpg", insert_after_start(inks, exif(value))
+        yield f"exif-{value}-progressive.jpg", insert_after_start(
             jpeg(photo(37, 21), progressive=True), exif(value))
     odd = {
         "second": [exif(6), exif(3)],
@@ -248,7 +247,7 @@ def jpeg_kinds():
         "far": [segment(0xE1, b"Exif\0\0MM\0*\xff\xff\xff\xf0\0\0\0\0")],
     }
     for word, extra in odd.items():
-        yield "exif-%s.jpg" % word, insert_after_start(plain, *extra)
+        yield f"exif-{word}.jpg", insert_after_start(plain, *extra)
     yield "rubbish-after.jpg", plain + b"rubbish" * 100
     yield "rubbish-before-end.jpg", plain[:-2] + b"\0\1\2\3" * 5 + plain[-2:]
     yield "no-end.jpg", plain[:-2]
@@ -281,7 +280,7 @@ def turned_pngs():
         return data[:-12] + after + data[-12:]
 
     for value in range(10):
-        yield "exif-%d.png" % value, picture(block(value, little=value % 2 == 1))
+        yield f"exif-{value}.png", picture(block(value, little=value % 2 == 1))
     yield "exif-after.png", picture(after=block(6))
     yield "exif-before-and-after.png", picture(block(1), after=block(6))
     yield "exif-twice.png", picture(block(8), block(3))
@@ -291,7 +290,7 @@ def turned_pngs():
     yield "exif-empty.png", picture(chunk(b"eXIf", b"MM"), block(8))
     yield "exif-named.png", picture(chunk(b"eXIf", exif(6)[4:]))
     for kind, depth in ((0, 8), (4, 8), (6, 8), (2, 16), (0, 16)):
-        yield "exif-type%d-%dbit.png" % (kind, depth), picture(block(6), kind=kind, depth=depth)
+        yield f"exif-type{kind}-{depth}bit.png", picture(block(6), kind=kind, depth=depth)
 
 
 def damaged(seed=0, count=300):
@@ -313,4 +312,4 @@ def damaged(seed=0, count=300):
             del data[at:at + random.randint(1, 40)]
         else:
             data[at:at] = bytes(random.randint(0, 256, random.randint(1, 20), dtype=numpy.uint8))
-        yield "damaged-%d-%d.jpg" % (seed, index), bytes(data)
+        yield f"damaged-{seed}-{index}.jpg", bytes(data)

@@ -65,7 +65,8 @@ def unit_v1(data, name, filters, stride, same, wide):
 def features(depth, version, shape, half=False, plan=None):
     """All layers up to the flattened features.
 
-    `half`: as the example builds its float16 network, with casts. `plan`: what `stages` gives, where it is to differ."""
+    `half`: as the example builds its float16 network, with casts. `plan`: what `stages` gives, where it is to
+    differ."""
     units, filters, stem, wide = plan or stages(depth, shape[1])
     body = mx.sym.Variable("data")
     body = mx.sym.Cast(body, dtype="float16") if half else mx.sym.identity(body, name="id")
@@ -100,7 +101,8 @@ def network(depth, version=2, shape=(3, 224, 224), classes=1000, head="fc1", hal
 
 
 def pictures(random, count, shape, side=5):
-    """Pictures that differ as a whole, not only in their noise: 8-bit values as float32, (count, channels, height, width)."""
+    """Pictures that differ as a whole, not only in their noise: 8-bit values as float32, (count, channels, height,
+    width)."""
     channels, height, width = shape
     coarse = random.uniform(0, 255, (count, channels, side, side))
     rows = np.minimum(np.arange(height) * side // height, side - 1)
@@ -135,13 +137,14 @@ def reader(symbol, name):
 
 
 def gentle_branch(depth, version, rows):
-    """The `branch` of `filled` for a network of the example: less than 1 for the deep pre-activated ones of large images."""
+    """The `branch` of `filled` for a network of the example: less than 1 for the deep pre-activated ones of large
+    images."""
     return 0.25 if version == 2 and depth >= 34 and rows > 32 else 1.0
 
 
 def filled(symbol, shape, seed, batch=8, passes=6, spread=2.0, branch=1.0):
-    """Random parameters as a trained network might have: nothing at its default, BatchNorm statistics from real passes in
-    training mode, and a last layer whose outputs differ between images by `spread` (a standard deviation). The last
+    """Random parameters as a trained network might have: nothing at its default, BatchNorm statistics from real passes
+    in training mode, and a last layer whose outputs differ between images by `spread` (a standard deviation). The last
     convolution of each pre-activated unit is scaled by `branch`: in trained networks each unit adds a little to its
     shortcut; where all add as much as there is, many of them forget the image, and what is left of it is rounding.
 

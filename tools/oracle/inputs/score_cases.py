@@ -50,7 +50,8 @@ def random_case(seed):
     return BASE | dict(
         seed=seed, classes=classes, images=int(draw.integers(1, 60 * classes if classes < 50 else 2000)), bits=bits,
         power=int(draw.integers(1, 3)), right=int(draw.integers(0, 101)), boost=int(draw.choice([1, 2, 8, 40, 1000])),
-        near=int(draw.integers(0, 101)), absent=int(draw.choice([0, 0, 2, 5])), raw=bool(draw.random() < 0.2), hard=bool(draw.random() < 0.1))
+        near=int(draw.integers(0, 101)), absent=int(draw.choice([0, 0, 2, 5])), raw=bool(draw.random() < 0.2),
+        hard=bool(draw.random() < 0.1))
 
 
 def numbers(seed, count):
@@ -73,7 +74,8 @@ def predictions(case):
     hit, extra, close, more = draws[:, classes + 1:].T
     rows = np.arange(n)
     large = (extra >> np.uint64(64 - size)) * np.uint64(case["boost"])
-    weights[rows, (truths + case["shift"]) % classes] += np.where(hit % np.uint64(100) < case["right"], large, 0).astype(np.uint64)
+    is_right = hit % np.uint64(100) < case["right"]
+    weights[rows, (truths + case["shift"]) % classes] += np.where(is_right, large, 0).astype(np.uint64)
     small = (more >> np.uint64(64 - size)) * np.uint64(case["boost"]) // np.uint64(2)
     other = np.where((truths ^ 1) < classes, truths ^ 1, truths)
     weights[rows, other] += np.where(close % np.uint64(100) < case["near"], small, 0).astype(np.uint64)

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Writes what `imrec score` reads: outputs of a made-up classifier as batch transform leaves them, and their truth.
 
-    score_inputs.py OUT [--images 15187] [--classes 257] [--seed 1] [--layout folder|flat|lines] [--digits N] [--distinct N]
+    score_inputs.py OUT [--images 15187] [--classes 257] [--seed 1] [--layout folder|flat|lines] [--digits N]
+                    [--distinct N]
 
 OUT gets `outputs/<class>/<name>.jpg.out` (flat: `outputs/<name>.jpg.out`; lines: `outputs.jsonl`), `truth.lst`,
 `truth.csv` and `classes.txt`. The probabilities are float32, printed as Python prints them when they come from MXNet:

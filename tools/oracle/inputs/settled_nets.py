@@ -52,7 +52,8 @@ def settle_one(symbol, arguments, auxiliary, images, name, beta):
 
 
 def nearest_maxima(symbol, arguments, auxiliary, images):
-    """The least difference between the largest and the next value of a window of the stem's pooling, 3x3 with stride 2."""
+    """The least difference between the largest and the next value of a window of the stem's pooling, 3x3 with stride
+    2."""
     if "pooling0_output" not in symbol.get_internals().list_outputs():
         return np.inf
     found = values(symbol, arguments, auxiliary, images, "relu0_output")

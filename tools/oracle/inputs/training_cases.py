@@ -7,9 +7,10 @@ import numpy as np
 from oracle.inputs import residual_nets as nets
 from oracle.inputs.settled_nets import settled
 
-# One step each with numbers that would show a wrong formula: weight decay far above what it is in practice, and epsilon, too,
-# or the signs of gradients that are nothing but rounding would decide. And ten small steps: with larger ones a difference
-# of rounding grows tenfold at each, MXNet's own between single and double precision as well.
+
+# One step each with numbers that would show a wrong formula: weight decay far above what it is in practice, and
+# epsilon, too, or the signs of gradients that are nothing but rounding would decide. And ten small steps: with larger
+# ones a difference of rounding grows tenfold at each, MXNet's own between single and double precision as well.
 def told(name, steps, keep, rate, **more):
     """A run as `steps.json` has it."""
     return {"name": name, "optimizer": name.split("-")[0], "learning_rate": rate, **more, "steps": steps, "keep": keep}
@@ -35,7 +36,8 @@ class Case:
     """One network with a batch for each step.
 
     `rate`: by what the learning rates of ten steps are multiplied: the loss is to fall by a third, not to nothing.
-    `targets`: "classes" (one of them an image), "soft" (a distribution, as mixup gives), or "labels" (each there or not)."""
+    `targets`: "classes" (one of them an image), "soft" (a distribution, as mixup gives), or "labels" (each there or
+    not)."""
 
     def __init__(self, name, symbol, shape, batch, seed, targets="classes", short=False, rate=1.0):
         self.name, self.symbol, self.shape, self.batch = name, symbol, shape, batch
@@ -118,8 +120,10 @@ class Case:
 
 def updater(run, names, batch):
     """MXNet's optimiser as its Module sets it up: the gradients of a batch count as their mean."""
-    options = {WORDS.get(key, key): value for key, value in run.items() if key not in ("name", "optimizer", "steps", "keep")}
-    made = mx.optimizer.create(run["optimizer"], rescale_grad=1 / batch, param_idx2name=dict(enumerate(names)), **options)
+    options = {WORDS.get(key, key): value for key, value in run.items()
+               if key not in ("name", "optimizer", "steps", "keep")}
+    made = mx.optimizer.create(run["optimizer"], rescale_grad=1 / batch, param_idx2name=dict(enumerate(names)),
+                               **options)
     if run["optimizer"] == "rmsprop":
         # MXNet's own state is of single precision, whatever the weights are, and its operator then refuses.
         made.create_state = lambda _, weight: (mx.nd.zeros(weight.shape, dtype=weight.dtype),)
@@ -145,13 +149,15 @@ def cases():
     """Their names, and what makes each."""
     def residual(depth, version, shape, outputs, batch, **more):
         name = f"resnet{depth}-v{version}-{'x'.join(map(str, shape))}" + ("-soft" if "targets" in more else "")
-        return name, lambda: Case(name, nets.network(depth, version, shape, outputs), shape, batch, depth + version, **more)
+        return name, lambda: Case(name, nets.network(depth, version, shape, outputs), shape, batch, depth + version,
+                                  **more)
     odd = (3, 97, 131)
     return dict([
         residual(20, 2, (1, 28, 28), 11, 8),
         residual(20, 1, (3, 28, 28), 10, 7),
         residual(20, 2, (3, 28, 28), 13, 6, targets="soft", short=True),
-        ("labels", lambda: Case("labels", logistic(20, (3, 28, 28), 7), (3, 28, 28), 6, 9, targets="labels", short=True)),
+        ("labels", lambda: Case("labels", logistic(20, (3, 28, 28), 7), (3, 28, 28), 6, 9, targets="labels",
+                                short=True)),
         residual(18, 1, (3, 32, 32), 5, 6, short=True, rate=0.1),
         residual(18, 2, (3, 64, 64), 23, 8, short=True, rate=0.1),
         residual(18, 1, odd, 17, 4, short=True, rate=0.1),
@@ -159,7 +165,8 @@ def cases():
         residual(50, 2, (3, 97, 97), 19, 5, short=True, rate=0.003),
         residual(50, 1, (3, 97, 97), 33, 5, short=True, rate=0.003),
         ("odd-channels", lambda: Case(
-            "odd-channels", nets.network(0, 2, odd, 17, plan=([2, 1, 2], (19, 37, 61), 13, False)), odd, 5, 3, short=True)),
+            "odd-channels", nets.network(0, 2, odd, 17, plan=([2, 1, 2], (19, 37, 61), 13, False)), odd, 5, 3,
+            short=True)),
     ])
 
 

@@ -118,7 +118,7 @@ def save(path, arrays, generation):
     for array in arrays.values():
         data = array.asnumpy()
         head = struct.pack("<I", 0xF993FAC8) if generation == 1 else b""
-        sides = struct.pack("<%d%s" % (data.ndim, "q" if generation == 1 else "I"), *data.shape)
+        sides = struct.pack(f"<{data.ndim}{'q' if generation == 1 else 'I'}", *data.shape)
         kind = {"float32": 0, "float64": 1, "float16": 2}[str(data.dtype)]
         out += head + struct.pack("<I", data.ndim) + sides + struct.pack("<iii", 1, 0, kind) + data.tobytes()
     out += struct.pack("<Q", len(arrays))
@@ -212,7 +212,8 @@ def compare(models, comparison):
     """Lets the test read the models: one line for each in results.txt, its name and what differs, if anything."""
     # The tests as they were built: a build in the middle of the comparisons could fail for reasons that are not theirs.
     tests = ROOT / ".build/debug/imrecPackageTests.xctest"
-    if not comparison.check("the tests are built", tests.exists(), "swift build --build-tests --traits MPI was not run"):
+    if not comparison.check("the tests are built", tests.exists(),
+                            "swift build --build-tests --traits MPI was not run"):
         return
     done = subprocess.run([tests, "--testing-library", "swift-testing", "--filter", "MXNetModelTests"], cwd=ROOT,
                           capture_output=True, text=True, env={**os.environ, "IMREC_MODELS": str(models)})

@@ -12,8 +12,8 @@ import cv2
 import mxnet as mx
 import numpy as np
 
-from oracle.inputs import residual_nets as nets
 from oracle.comparison import Comparison, arguments, finish, run, said
+from oracle.inputs import residual_nets as nets
 
 TOLERANCE = 2e-5
 SIDE = 64  # of ImageNet's networks here: half an hour of arithmetic less, and no kind of layer less
@@ -55,7 +55,8 @@ def engines(imrec):
     if b"--kernels" not in help_text:
         print("  this imrec cannot be told which kernels to use: only its choice is compared")
         sets = [None]
-    choices = {f"fast, {name or 'its choice'}": ["--engine", "fast"] + (["--kernels", name] if name else []) for name in sets}
+    choices = {f"fast, {name or 'its choice'}": ["--engine", "fast"] + (["--kernels", name] if name else [])
+               for name in sets}
     return choices | {"reference": ["--engine", "reference"]}
 
 
@@ -165,7 +166,8 @@ def half(folder, casts):
     if casts:
         made.symbol = nets.network(18, 2, made.shape, 23, half=True)
     narrow = lambda name: name.endswith("_weight") or not casts
-    made.arguments = {name: values.astype("float16") if narrow(name) else values for name, values in made.arguments.items()}
+    made.arguments = {name: values.astype("float16") if narrow(name) else values
+                      for name, values in made.arguments.items()}
     if not casts:
         made.auxiliary = {name: values.astype("float16") for name, values in made.auxiliary.items()}
     return made
@@ -180,8 +182,8 @@ def double(folder):
 
 
 def legacy_symbol(folder, age):
-    """The symbol as older versions of MXNet wrote it: 0.9 to 0.11 say `attr`; 0.8 and before say `param`, have inputs of
-    two numbers and no variables for moving statistics."""
+    """The symbol as older versions of MXNet wrote it: 0.9 to 0.11 say `attr`; 0.8 and before say `param`, have inputs
+    of two numbers and no variables for moving statistics."""
     made = example(18)(folder)
     symbol = json.loads(made.symbol.tojson())
     nodes = symbol["nodes"]
@@ -263,7 +265,8 @@ def reference_model(run_of, model, photos):
         expected = {line["image"]: np.array(line["prediction"]) for line in lines}
         comparison.check("there are photographs", len(lines) > 0, f"none of {model / 'expected.jsonl'} in {photos}")
         for name, options in run_of.engines.items():
-            found = transformed(run_of.imrec, model, listing, run_of.scratch / "photographs", "--root", photos, *options)
+            found = transformed(run_of.imrec, model, listing, run_of.scratch / "photographs", "--root", photos,
+                                *options)
             if isinstance(found, str):
                 comparison.check(name, False, found)
                 continue
@@ -289,7 +292,8 @@ def main():
     this.network("networks: 32 pixels, the small stem before the large body", example(18, shape=(3, 32, 32)))
     for depth, version in ((18, 2), (50, 2), (18, 1)):
         this.network(
-            f"networks: {depth} layers, version {version}, 97 x 131", example(depth, version, shape=(3, 97, 131), count=2))
+            f"networks: {depth} layers, version {version}, 97 x 131",
+            example(depth, version, shape=(3, 97, 131), count=2))
     for name in ("resnet18_v1", "resnet50_v1", "resnet18_v2", "resnet50_v2"):
         this.network(f"networks: gluon's {name}", zoo(name))
     this.network("networks: a head named fc", example(18, head="fc"))

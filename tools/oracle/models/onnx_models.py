@@ -15,9 +15,8 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from oracle.inputs import export_onnx
-from oracle.inputs import onnx_graphs
 from oracle.comparison import Comparison, finish, run, said
+from oracle.inputs import export_onnx, onnx_graphs
 
 TOLERANCE = 2e-5
 MEAN, DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
@@ -31,7 +30,8 @@ def save_png(path, pixels):
     height, width, _ = pixels.shape
     rows = b"".join(b"\0" + row.tobytes() for row in pixels)
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows))
+                     + chunk(b"IEND", b""))
 
 
 def pictures(random, count, height, width):
@@ -46,7 +46,8 @@ def pictures(random, count, height, width):
 
 
 def probabilities(session, tensors, gives_probabilities):
-    found = np.concatenate([session.run(None, {session.get_inputs()[0].name: tensors[i:i + 1]})[0] for i in range(len(tensors))])
+    found = np.concatenate([session.run(None, {session.get_inputs()[0].name: tensors[i:i + 1]})[0]
+                            for i in range(len(tensors))])
     if gives_probabilities:
         return found
     powers = np.exp(found.astype(np.float64) - found.max(axis=1, keepdims=True))
@@ -62,17 +63,20 @@ def spread(model, tensors):
     del probe.graph.output[:]
     probe.graph.output.append(onnx.helper.make_empty_tensor_value_info(scores))
     session = onnxruntime.InferenceSession(probe.SerializeToString(), providers=["CPUExecutionProvider"])
-    found = np.concatenate([session.run(None, {session.get_inputs()[0].name: tensors[i:i + 1]})[0] for i in range(len(tensors))])
-    names = {layers[-1].input[1]} | {node.input[0] for node in model.graph.node if node.output[0] == layers[-1].input[1]}
+    found = np.concatenate([session.run(None, {session.get_inputs()[0].name: tensors[i:i + 1]})[0]
+                            for i in range(len(tensors))])
+    names = {layers[-1].input[1]} | {node.input[0] for node in model.graph.node
+                                     if node.output[0] == layers[-1].input[1]}
     for array in model.graph.initializer:
         if array.name in names:
             values = onnx.numpy_helper.to_array(array)
-            array.CopyFrom(onnx.numpy_helper.from_array((values * (1.5 / found.std())).astype(values.dtype), array.name))
+            array.CopyFrom(onnx.numpy_helper.from_array((values * (1.5 / found.std())).astype(values.dtype),
+                                                        array.name))
 
 
 def compare(imrec, scratch, what, model, shape, normalized=True, scaled=True, preset=None):
-    """`normalized`: whether pictures are to be prepared as torchvision does, else squashed, from 0 to 255. `preset`: what
-    preprocess.json says."""
+    """`normalized`: whether pictures are to be prepared as torchvision does, else squashed, from 0 to 255. `preset`:
+    what preprocess.json says."""
     with Comparison(f"onnx: {what}") as comparison:
         folder = scratch / "model"
         shutil.rmtree(scratch, ignore_errors=True)
@@ -99,12 +103,14 @@ def compare(imrec, scratch, what, model, shape, normalized=True, scaled=True, pr
         expected = probabilities(session, tensors, last.op_type in ("Softmax", "Sigmoid"))
         comparison.check("the pictures differ for ONNX Runtime", np.abs(expected - expected[:1]).max() > 0.01)
         for engine in ("fast", "reference"):
-            result = run(imrec, "transform", path, scratch / "pictures", scratch / engine, "--quiet", "--engine", engine)
+            result = run(imrec, "transform", path, scratch / "pictures", scratch / engine, "--quiet", "--engine",
+                         engine)
             if result[0] != 0:
                 comparison.check(engine, False, said(result))
                 continue
             found = np.array([
-                json.loads((scratch / engine / f"{index}.png.out").read_text())["prediction"] for index in range(len(images))])
+                json.loads((scratch / engine / f"{index}.png.out").read_text())["prediction"]
+                for index in range(len(images))])
             worst = np.abs(found - expected).max() if found.shape == expected.shape else np.inf
             Worst.difference = max(Worst.difference, worst)
             same = worst <= TOLERANCE and (found.argmax(axis=1) == expected.argmax(axis=1)).all()
@@ -136,10 +142,13 @@ def main():
     for folder in sorted(found.models.iterdir()) if found.models else []:
         _, _, shape = export_onnx.model_files.load(folder)
         model = export_onnx.converted(folder)
-        # Those of the second version begin with a BatchNorm of the picture, which tells them; for the others a file does.
+        # Those of the second version begin with a BatchNorm of the picture, which tells them; for the others a file
+        # does.
         kinds = [node.op_type for node in model.graph.node[:2]]
-        preset = None if "BatchNormalization" in kinds and "Conv" not in kinds else {"mode": "squash", "shape": list(shape)}
-        compare(imrec, scratch, f"MXNet's {folder.name}", model, tuple(shape), normalized=False, scaled=False, preset=preset)
+        is_normalized = "BatchNormalization" in kinds and "Conv" not in kinds
+        preset = None if is_normalized else {"mode": "squash", "shape": list(shape)}
+        compare(imrec, scratch, f"MXNet's {folder.name}", model, tuple(shape), normalized=False, scaled=False,
+                preset=preset)
     print(f"the largest difference is {Worst.difference:.2g}")
     finish()
 

@@ -4,10 +4,11 @@ Each case is a folder that the program training-steps, built beside imrec, reads
 
   model/            the network and its parameters at the start, as MXNet saves them
   batches.params    "images" float32 (batches, batch, channels, height, width), and "targets" float32 (batches, batch,
-                    outputs): one of them 1, or a distribution, or, where the network ends in LogisticRegressionOutput, 0 or 1
-  steps.json        "batch", "shape", "outputs", and "runs": each with a "name", "optimizer", its parameters under the names
-                    of the hyperparameters, "steps", and "keep": after which of them the parameters are stored. Each
-                    run starts anew from model/; step s = 0, 1, ... takes batch s modulo their number
+                    outputs): one of them 1, or a distribution, or, where the network ends in LogisticRegressionOutput,
+                    0 or 1
+  steps.json        "batch", "shape", "outputs", and "runs": each with a "name", "optimizer", its parameters under the
+                    names of the hyperparameters, "steps", and "keep": after which of them the parameters are
+                    stored. Each run starts anew from model/; step s = 0, 1, ... takes batch s modulo their number
   expected/, expected-double/   what MXNet makes of it in single and in double precision, under these names:
 
   ours-outputs.params     "outputs": the probabilities of the first batch in training mode, before any update
@@ -15,8 +16,8 @@ Each case is a folder that the program training-steps, built beside imrec, reads
                           optimiser before that divides by the batch; without weight decay. Of labels the mean over
                           them (MXNet's LogisticRegressionOutput divides by their number)
   ours-RUN.params         parameters and moving statistics after "keep" steps of a run
-  ours-losses.json        by run: the loss of each step before its update; the mean over the images of the cross-entropy,
-                          of labels also over them
+  ours-losses.json        by run: the loss of each step before its update; the mean over the images of the
+                          cross-entropy, of labels also over them
 
 A gamma that the network fixes at 1 is not compared: MXNet lets weight decay wear off what it stores for it.
 --write FOLDER writes the cases there and compares nothing; --goldens FOLDER the small ones of the tests; --only NAME...
@@ -31,20 +32,21 @@ import sys
 import mxnet as mx
 import numpy as np
 
-from oracle.inputs import training_cases
 from oracle.comparison import Comparison, finish, run, said
+from oracle.inputs import training_cases
 
 LIMIT = 1e-4  # of max|a - b| / max|b| for each array
 # Times the difference of that array between MXNet's two precisions, where that is more; rounding is a draw, so what one
 # array in a hundred shows of it is granted to all.
 FACTOR = 3
-# The relative difference allowed for the loss of a step. Rounding differences grow from step to step, up to fivefold where
-# an optimiser divides by small squares: RMSProp's ninth loss was 1.5e-3 apart on a processor with AVX2 and no AVX-512.
+# The relative difference allowed for the loss of a step. Rounding differences grow from step to step, up to fivefold
+# where an optimiser divides by small squares: RMSProp's ninth loss was 1.5e-3 apart on a processor with AVX2 and no
+# AVX-512.
 LOSS_LIMIT = 1e-4
 LOSS_GROWTH = 1e-5  # doubled with each step
 CHANGE_LIMIT = 1e-3  # of what one step has added to an array
-# Of several steps: values have changed sides at a ReLU's corner by then, here and in MXNet's two precisions; a single one
-# is a few hundredths of what has been added to one array. Most arrays are not touched.
+# Of several steps: values have changed sides at a ReLU's corner by then, here and in MXNet's two precisions; a single
+# one is a few hundredths of what has been added to one array. Most arrays are not touched.
 LONG_LIMIT, MEDIAN_LIMIT = 1e-3, 1e-2
 
 
@@ -62,8 +64,8 @@ def arrays(path):
 
 
 def differences(ours, known, fixed, start=None):
-    """The difference of each array of `known`; with `start` that of what has been added to it, where it is enough to tell
-    from rounding."""
+    """The difference of each array of `known`; with `start` that of what has been added to it, where it is enough to
+    tell from rounding."""
     found = {}
     for name, values in known.items():
         if name in fixed or start is not None and name not in start:
@@ -101,13 +103,15 @@ class Compared:
             found = differences(ours, known, self.fixed, start)
             for array, worst in sorted(found.items(), key=lambda entry: -entry[1]) if limit else []:
                 allowed = max(limit, FACTOR * own.get(array, 0), usual)
-                self.check(f"{name}: {array}, {precision}", worst <= allowed, f"differs by {worst:.2g}, not {allowed:.2g}")
+                self.check(f"{name}: {array}, {precision}", worst <= allowed,
+                           f"differs by {worst:.2g}, not {allowed:.2g}")
             middle = float(np.median([*found.values()] or [0]))
             if median:
                 self.check(f"{name}: median, {precision}", middle <= median, f"{middle:.2g}")
             told += f"; {precision} {max(found.values(), default=0):.2g}, median {middle:.2g}"
         if own:
-            told += f"; MXNet's own {max(own.values(), default=0):.2g}, median {float(np.median([*own.values()] or [0])):.2g}"
+            told += (f"; MXNet's own {max(own.values(), default=0):.2g}, "
+                     f"median {float(np.median([*own.values()] or [0])):.2g}")
         print(told)
 
     def losses(self):

@@ -9,8 +9,8 @@ import struct
 import cv2
 import numpy
 
-from oracle.inputs import pictures
 from oracle.comparison import Comparison, arguments, finish, run, said
+from oracle.inputs import pictures
 
 MODES = {"rgb": cv2.IMREAD_COLOR, "gray": cv2.IMREAD_GRAYSCALE, "unchanged": cv2.IMREAD_UNCHANGED}
 MAGIC = 0xCED7230A

@@ -1,8 +1,8 @@
-"""Compares the filters of `imrec pack --filter` with cv2.resize: linear and nearest exactly, the others within 1 level."""
+"""Compares the filters of `imrec pack --filter` with cv2.resize: linear and nearest exactly, the others within 1
+level."""
 import os
 
 import cv2
-import mxnet as mx
 import numpy as np
 
 from oracle.comparison import Comparison, arguments, finish, run, said
@@ -14,7 +14,8 @@ SIZES = [3, 16, 37, 64, 100, 113, 128, 200, 256, 331]
 
 
 def pictures(folder):
-    """PNG sources, so that only the resize can differ; some shrink by exactly 2, 3 and 4, some grow. Returns their list."""
+    """PNG sources, so that only the resize can differ; some shrink by exactly 2, 3 and 4, some grow. Returns their
+    list."""
     rng = np.random.default_rng(5)
     lines = []
     for number, (width, height) in enumerate([(256, 256), (300, 200), (200, 301), (64, 64), (16, 16), (1, 1), (5, 3),
@@ -41,8 +42,10 @@ def main():
         for color, flag in (("rgb", 1), ("gray", 0)):
             with Comparison(f"resize/{name}, {color}, within {tolerance}") as comparison:
                 for size in SIZES:
-                    result = run(found.imrec, "pack", "set.lst", ".", "-o", "set.rec", "--resize", str(size), "--filter", name,
-                                 "--encoding", "png", "--quality", "1", "--color", color, "--quiet", folder=found.scratch)
+                    result = run(found.imrec, "pack", "set.lst", ".", "-o", "set.rec", "--resize", str(size),
+                                 "--filter", name,
+                                 "--encoding", "png", "--quality", "1", "--color", color, "--quiet",
+                                 folder=found.scratch)
                     if not comparison.check(f"{size}: status", result[0] == 0, said(result)):
                         continue
                     for source, (_, packed) in zip(sources, contents(found.scratch / "set")):

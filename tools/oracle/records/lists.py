@@ -1,4 +1,5 @@
-"""Compares the lists of our im2rec with those of MXNet's im2rec.py: every file, byte for byte, and the printed classes."""
+"""Compares the lists of our im2rec with those of MXNet's im2rec.py: every file, byte for byte, and the printed
+classes."""
 import itertools
 import re
 import shutil
@@ -19,7 +20,8 @@ def listing(folder):
 
 
 def compare(found, comparison, root, words):
-    """Runs both on the same options and compares all that they make. Returns the bytes of our stderr and their lists."""
+    """Runs both on the same options and compares all that they make. Returns the bytes of our stderr and their
+    lists."""
     folders = [found.scratch / "ours", found.scratch / "peers"]
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)

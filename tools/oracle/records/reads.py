@@ -8,8 +8,8 @@ import cv2
 import mxnet as mx
 import numpy as np
 
-from oracle.inputs import insightface
 from oracle.comparison import Comparison, arguments, content, finish, run, said
+from oracle.inputs import insightface
 from oracle.records.peer import im2rec_py
 
 SHARE = 4  # training images of each class
@@ -20,7 +20,7 @@ def class_tree(found):
     root = found.scratch / "classes"
     shutil.rmtree(root, ignore_errors=True)
     good = sorted(path for path in (found.images / "good").rglob("*.jpg")
-                  if path.is_file() and not path.is_symlink() and b"\xff\xd8" == path.read_bytes()[:2])
+                  if path.is_file() and not path.is_symlink() and path.read_bytes()[:2] == b"\xff\xd8")
     for i, path in enumerate(good[::len(good) // 40][:40]):
         target = root / f"{i % 5 + 1:03}.kind {i % 5}" / f"{i:03}.jpg"
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -48,10 +48,12 @@ def read_split(found, comparison, root, prefix, words):
     listed = list(rows(prefix.with_suffix(".lst")))
     reader = mx.recordio.MXIndexedRecordIO(str(prefix.with_suffix(".idx")), str(prefix.with_suffix(".rec")), "r")
     comparison.check(f"{prefix.name}: ids of the index", reader.keys == [row[0] for row in listed])
-    for number, labels, path in listed:
+    for number, labels, _ in listed:
         header, image = mx.recordio.unpack(reader.read_idx(number))
-        comparison.check(f"{prefix.name}: header of {number}", (header.id, header.label) == (number, np.float32(labels[0])))
-        comparison.check(f"{prefix.name}: image of {number}", cv2.imdecode(np.frombuffer(image, np.uint8), 1) is not None)
+        comparison.check(f"{prefix.name}: header of {number}",
+                         (header.id, header.label) == (number, np.float32(labels[0])))
+        comparison.check(f"{prefix.name}: image of {number}",
+                         cv2.imdecode(np.frombuffer(image, np.uint8), 1) is not None)
     reader.close()
     folder = found.scratch / "repacked"
     shutil.rmtree(folder, ignore_errors=True)
@@ -70,7 +72,8 @@ def converted(found, what, root, share, words):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     with Comparison(what) as comparison:
-        result = run(found.imrec, "convert", root, folder / "set", "--per-class", str(share), "--seed", "7", *words, "--quiet")
+        result = run(found.imrec, "convert", root, folder / "set", "--per-class", str(share), "--seed", "7", *words,
+                     "--quiet")
         # Caltech-101 as it is published has a JPEG without a suffix, which is passed over and said.
         stray = any(path.is_file() and not path.suffix for path in root.rglob("*"))
         if not comparison.check("status", result[0] == (2 if stray else 0), said(result)):
@@ -87,7 +90,8 @@ def converted(found, what, root, share, words):
             right = all(path.split("/")[0] == classes[int(labels[0])] for _, labels, path in split)
             comparison.check(f"{name}: labels name the folders", right)
         counts = collections.Counter(labels[0] for _, labels, _ in splits["train"])
-        comparison.check("training images a class", set(counts.values()) == {share} and len(counts) == len(classes), str(counts))
+        comparison.check("training images a class", set(counts.values()) == {share} and len(counts) == len(classes),
+                         str(counts))
         seen = sum(batch.data[0].shape[0] - batch.pad for batch in mx.io.ImageRecordIter(
             path_imgrec=str(folder / f"set-{share}-val.rec"), data_shape=(3, 32, 32), resize=32, batch_size=4,
             preprocess_threads=2, verbose=False))
@@ -131,7 +135,7 @@ def inspected(found, comparison, record, images, total):
         comparison.check(f"extract: image {number}", made.get(number) == image)
     comparison.check("extract: nothing else", set(made) == set(images), f"{len(made)} and {len(images)}")
     places = collections.defaultdict(set)
-    for number, labels, path in (rows(lists[0]) if lists else []):
+    for _, labels, path in (rows(lists[0]) if lists else []):
         places[os.path.dirname(path)].add(labels[0])
     comparison.check("extract: a folder a label", len(places) == len(labels_of(images)) and
                      all(len(kinds) == 1 for kinds in places.values()), str(dict(places))[:200])
@@ -148,7 +152,8 @@ def ours_to_read(found, root):
         prefix = found.scratch / "packed"
         im2rec_py("--list", "--recursive", prefix, root, folder=found.scratch)
         im2rec_py("--pass-through", prefix, root, folder=found.scratch)
-        images = {number: (labels[0], (root / path).read_bytes()) for number, labels, path in rows(prefix.with_suffix(".lst"))}
+        images = {number: (labels[0], (root / path).read_bytes())
+                  for number, labels, path in rows(prefix.with_suffix(".lst"))}
         inspected(found, comparison, prefix.with_suffix(".rec"), images, len(images))
     for head_first in (False, True):
         with Comparison(f"reads/face set, record 0 {'first' if head_first else 'after the images'}") as comparison:
@@ -183,7 +188,8 @@ def merged(found, root):
         for suffix in (".rec", ".idx"):
             comparison.bytes(f"merged and whole {suffix}", content(found.scratch / f"all{suffix}"),
                              content(found.scratch / f"whole{suffix}"))
-        comparison.bytes("whole and im2rec.py's", content(found.scratch / "whole.rec"), content(found.scratch / "packed.rec"))
+        comparison.bytes("whole and im2rec.py's", content(found.scratch / "whole.rec"),
+                         content(found.scratch / "packed.rec"))
 
 
 def main():
@@ -195,7 +201,8 @@ def main():
     merged(found, root)
     if found.photos:
         smallest = min(len(os.listdir(path)) for path in found.photos.iterdir())
-        converted(found, "reads/convert, photographs", found.photos.resolve(), min(20, smallest - 1), ["--resize", "256"])
+        converted(found, "reads/convert, photographs", found.photos.resolve(), min(20, smallest - 1),
+                  ["--resize", "256"])
     finish()
 
 

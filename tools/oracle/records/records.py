@@ -123,7 +123,8 @@ def options(**choices):
 
 def grids(found, good):
     lines = lines_of(found, good)
-    sample = b"".join(line for i, line in enumerate(lines.splitlines(keepends=True)) if i % 20 == 0 or b"/size-" in line)
+    sample = b"".join(line for i, line in enumerate(lines.splitlines(keepends=True)) if i % 20 == 0
+                      or b"/size-" in line)
     small = Bench(found, good, "small", sample)
     with Comparison("records/jpeg: resize, crop, quality and colour") as comparison:
         for words in options(resize=[None, 16, 100, 256], center_crop=[None, True], quality=[1, 50, None, 100],
@@ -197,7 +198,8 @@ def odd_lists(found, good):
     with Comparison("records/two records of one id: kept by im2rec, the second skipped by imrec pack") as comparison:
         made = Bench(found, good, "odd", same_id)
         made.compare(comparison, [], sides=("im2rec",))
-        made.compare(comparison, [], sides=("imrec pack",), statuses=(2,), kept=same_id.replace(b"5\t2\tRoot.png\n", b""))
+        made.compare(comparison, [], sides=("imrec pack",), statuses=(2,),
+                     kept=same_id.replace(b"5\t2\tRoot.png\n", b""))
     with Comparison("records/lists with lines that are skipped") as comparison:
         for name, lines in skipping.items():
             made = Bench(found, good, "odd", lines)

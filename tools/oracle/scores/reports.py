@@ -100,8 +100,8 @@ def main(imrec):
         classes = [name + " " * place if classes.index(name) != place else name for place, name in enumerate(classes)]
         (folder / "c.txt").write_text("\n".join(classes) + "\n")
         run = subprocess.run(
-            [imrec, "score", "o.jsonl", "--truth", "t.jsonl", "--classes", "c.txt", "--csv", "csv", "--markdown", "r.md",
-             "--junit", "j.xml", "-o", "s.json", "--quiet", "--fail-under", "top1=0.4,top1=0.9"],
+            [imrec, "score", "o.jsonl", "--truth", "t.jsonl", "--classes", "c.txt", "--csv", "csv", "--markdown",
+             "r.md", "--junit", "j.xml", "-o", "s.json", "--quiet", "--fail-under", "top1=0.4,top1=0.9"],
             cwd=folder, capture_output=True, text=True)
         check(run.returncode == 3, f"exit {run.returncode}: {run.stderr[-500:]}")
         score = json.loads((folder / "s.json").read_text())

@@ -87,12 +87,12 @@ def calibration(confidence, correct):
 def without_images(classes):
     """No library says anything of nothing: counts are 0, metrics are none, intervals of classes say nothing."""
     counts = ["images", "scored", "unnormalised", "errors", "ties"]
-    metrics = ["top1", "top2", "top3", "top5", "top10", "rank_histogram", "macro", "micro", "weighted", "balanced_accuracy",
-               "kappa", "mcc", "log_loss", "brier", "ece", "calibration", "coverage", "bootstrap"]
+    metrics = ["top1", "top2", "top3", "top5", "top10", "rank_histogram", "macro", "micro", "weighted",
+               "balanced_accuracy", "kappa", "mcc", "log_loss", "brier", "ece", "calibration", "coverage", "bootstrap"]
     zeros = {key: [0.0] * classes for key in ["precision", "recall", "f1", "recall_low"]}
     return dict.fromkeys(counts, 0) | dict.fromkeys(metrics) | zeros | dict(
-        average_precision=[None] * classes, support=[0] * classes, precision_high=[1.0] * classes, confusion=[], pairs=[],
-        pair_share=[], confident_errors=[], label_issues=[])
+        average_precision=[None] * classes, support=[0] * classes, precision_high=[1.0] * classes, confusion=[],
+        pairs=[], pair_share=[], confident_errors=[], label_issues=[])
 
 
 def hard(expected):
@@ -100,7 +100,8 @@ def hard(expected):
     none = ["top2", "top3", "top5", "top10", "rank_histogram", "log_loss", "brier", "ece", "calibration", "coverage"]
     averages = {kind: expected[kind] | dict(average_precision=None) for kind in ["macro", "micro", "weighted"]}
     return expected | dict.fromkeys(none) | averages | dict(
-        ties=0, unnormalised=0, average_precision=[None] * len(expected["support"]), confident_errors=[], label_issues=[])
+        ties=0, unnormalised=0, average_precision=[None] * len(expected["support"]), confident_errors=[],
+        label_issues=[])
 
 
 def expected(case, truths, rows):
@@ -145,7 +146,8 @@ def score(truths, rows):
     matrix = metrics.confusion_matrix(truths, predicted, labels=labels)
     errors = int(n - correct.sum())
     both = np.triu(matrix + matrix.T, 1)
-    pairs = sorted(((int(both[a, b]), int(a), int(b)) for a, b in zip(*np.nonzero(both))), key=lambda p: (-p[0], p[1], p[2]))
+    pairs = sorted(((int(both[a, b]), int(a), int(b)) for a, b in zip(*np.nonzero(both))),
+                   key=lambda p: (-p[0], p[1], p[2]))
     reliability, coverage = calibration(proper.max(axis=1), correct)
     issues = label_issues(truths, proper)
     wrong = np.nonzero(~correct)[0]
@@ -155,8 +157,8 @@ def score(truths, rows):
         ties=int(((rows == rows.max(axis=1)[:, None]).sum(axis=1) > 1).sum()),
         **{f"top{k}": wilson(int((ranks <= k).sum()), n) for k in [1, 2, 3, 5, 10]},
         rank_histogram=np.bincount(ranks - 1, minlength=classes).tolist(),
-        **averages, balanced_accuracy=balanced, kappa=None if np.isnan(kappa) else kappa, mcc=mcc, log_loss=loss, brier=brier,
-        ece=reliability["ece_equal_width"],
+        **averages, balanced_accuracy=balanced, kappa=None if np.isnan(kappa) else kappa, mcc=mcc, log_loss=loss,
+        brier=brier, ece=reliability["ece_equal_width"],
         calibration=reliability | dict(temperature=temperature(truths, proper)), coverage=coverage,
         precision=[float(x) for x in precision], recall=[float(x) for x in recall], f1=[float(x) for x in f1],
         average_precision=average, support=[int(x) for x in support],
@@ -188,7 +190,8 @@ def tests():
     lines = []
     for a, b in counts:
         exact = float(mcnemar([[0, a], [b, 0]], exact=True).pvalue) if a + b else 1.0
-        mid = float(2 * stats.binom.cdf(min(a, b), a + b, 0.5) - stats.binom.pmf(min(a, b), a + b, 0.5)) if a + b else 1.0
+        least, both = min(a, b), a + b
+        mid = float(2 * stats.binom.cdf(least, both, 0.5) - stats.binom.pmf(least, both, 0.5)) if both else 1.0
         lines.append(dict(a=a, b=b, exact=exact, mid=mid))
     for line, q in zip(lines, multipletests([line["exact"] for line in lines], method="fdr_bh")[1]):
         line["q"] = float(q)

@@ -56,7 +56,8 @@ def bootstrap(truths, rows, score):
     recall = quotient(right, np.broadcast_to(support, right.shape))
     want = dict(
         macro_precision=quotient(right, predicted).mean(axis=1), macro_recall=recall.mean(axis=1),
-        macro_f1=quotient(2 * right, predicted + support).mean(axis=1), balanced_accuracy=recall[:, support > 0].mean(axis=1))
+        macro_f1=quotient(2 * right, predicted + support).mean(axis=1),
+        balanced_accuracy=recall[:, support > 0].mean(axis=1))
     found = []
     for key, values in want.items():
         # A quantile of 2,000 normal draws is off by 0.06 standard deviations; few images jump by whole steps.

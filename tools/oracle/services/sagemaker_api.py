@@ -2,9 +2,9 @@
 
   sagemaker_api.py --imrec IMREC --scratch FOLDER
 
-Every answer is parsed by botocore, and must have each member that its model requires, and no other; every documented error
-must arrive as the right exception. It trains four times, tunes twice, transforms and makes an endpoint, all small, of pictures
-that are drawn. Python packages: requirements/s3.txt.
+Every answer is parsed by botocore, and must have each member that its model requires, and no other; every documented
+error must arrive as the right exception. It trains four times, tunes twice, transforms and makes an endpoint, all
+small, of pictures that are drawn. Python packages: requirements/s3.txt.
 """
 import sys
 import time
@@ -85,10 +85,13 @@ def jobs(ask, records, stamp):
     ask("CreateTrainingJob", **training(name, records, Tags=[{"Key": "of", "Value": "oracle"}]))
     ask.fails("CreateTrainingJob", "ResourceInUse", "already exists", **training(name, records))
     ask.fails("DeleteTrainingJob", "ResourceInUse", "InProgress", TrainingJobName=name)
-    trained = ask.wait("DescribeTrainingJob", "TrainingJobStatus", ["Completed", "Failed", "Stopped"], TrainingJobName=name)
-    ask.result.check("the training completes", trained["TrainingJobStatus"] == "Completed", repr(trained.get("FailureReason")))
+    trained = ask.wait("DescribeTrainingJob", "TrainingJobStatus", ["Completed", "Failed", "Stopped"],
+                       TrainingJobName=name)
+    ask.result.check("the training completes", trained["TrainingJobStatus"] == "Completed",
+                     repr(trained.get("FailureReason")))
     states = [step["Status"] for step in trained["SecondaryStatusTransitions"]]
-    ask.result.check("it goes through the states", states[-4:] == ["Downloading", "Training", "Uploading", "Completed"], states)
+    ask.result.check("it goes through the states", states[-4:] == ["Downloading", "Training", "Uploading", "Completed"],
+                     states)
     ask.result.check("it tells its metrics", {m["MetricName"] for m in trained.get("FinalMetricDataList", [])} >= {
         "train:accuracy", "validation:accuracy"})
     arn = trained["TrainingJobArn"]
@@ -105,14 +108,16 @@ def jobs(ask, records, stamp):
     ask("CreateTrainingJob", **long)
     ask.wait("DescribeTrainingJob", "SecondaryStatus", ["Training", "Failed"], TrainingJobName=f"long-{stamp}")
     ask("StopTrainingJob", TrainingJobName=f"long-{stamp}")
-    stopped = ask.wait("DescribeTrainingJob", "TrainingJobStatus", ["Stopped", "Failed"], TrainingJobName=f"long-{stamp}")
+    stopped = ask.wait("DescribeTrainingJob", "TrainingJobStatus", ["Stopped", "Failed"],
+                       TrainingJobName=f"long-{stamp}")
     ask.result.check("a stopped job is Stopped", stopped["TrainingJobStatus"] == "Stopped", repr(stopped))
     ask("DeleteTrainingJob", TrainingJobName=f"long-{stamp}")
 
     short = training(f"short-{stamp}", records, StoppingCondition={"MaxRuntimeInSeconds": 2})
     short["HyperParameters"]["epochs"] = "100000"
     ask("CreateTrainingJob", **short)
-    ended = ask.wait("DescribeTrainingJob", "TrainingJobStatus", ["Stopped", "Failed"], TrainingJobName=f"short-{stamp}")
+    ended = ask.wait("DescribeTrainingJob", "TrainingJobStatus", ["Stopped", "Failed"],
+                     TrainingJobName=f"short-{stamp}")
     ask.result.check("time over: MaxRuntimeExceeded", ended["SecondaryStatus"] == "MaxRuntimeExceeded", repr(ended))
     return trained["ModelArtifacts"]["S3ModelArtifacts"]
 
@@ -149,13 +154,15 @@ def tuning(ask, records, stamp):
                      and reached(children[0]) == reached(done.get("BestTrainingJob", {})))
     for child in children[:1]:
         described = ask("DescribeTrainingJob", TrainingJobName=child["TrainingJobName"])
-        ask.result.check("children know their tuning job", described.get("TuningJobArn") == done["HyperParameterTuningJobArn"])
+        ask.result.check("children know their tuning job",
+                         described.get("TuningJobArn") == done["HyperParameterTuningJobArn"])
     ask.fails("StopHyperParameterTuningJob", "ValidationException", "status", HyperParameterTuningJobName=name)
     ask("DeleteHyperParameterTuningJob", HyperParameterTuningJobName=name)
 
     # Two definitions, each with an objective and ranges of its own.
     whole, config = request.pop("TrainingJobDefinition"), dict(request["HyperParameterTuningJobConfig"])
-    own = {"TuningObjective": config.pop("HyperParameterTuningJobObjective"), "HyperParameterRanges": config.pop("ParameterRanges")}
+    own = {"TuningObjective": config.pop("HyperParameterTuningJobObjective"),
+           "HyperParameterRanges": config.pop("ParameterRanges")}
     request |= {"HyperParameterTuningJobName": f"two-{stamp}", "HyperParameterTuningJobConfig": config,
                 "TrainingJobDefinitions": [{**whole, **own, "DefinitionName": one} for one in ("first", "second")]}
     ask.fails("CreateHyperParameterTuningJob", "ValidationException", "DefinitionName", **{
@@ -164,24 +171,30 @@ def tuning(ask, records, stamp):
     done = ask.wait(
         "DescribeHyperParameterTuningJob", "HyperParameterTuningJobStatus", ["Completed", "Failed", "Stopped"],
         HyperParameterTuningJobName=f"two-{stamp}")
-    ask.result.check("the tuning of two definitions completes", "BestTrainingJob" in done, repr(done.get("FailureReason")))
-    children = ask("ListTrainingJobsForHyperParameterTuningJob", HyperParameterTuningJobName=f"two-{stamp}")["TrainingJobSummaries"]
-    ask.result.check("each has a job", {child.get("TrainingJobDefinitionName") for child in children} == {"first", "second"})
+    ask.result.check("the tuning of two definitions completes", "BestTrainingJob" in done,
+                     repr(done.get("FailureReason")))
+    children = ask("ListTrainingJobsForHyperParameterTuningJob",
+                   HyperParameterTuningJobName=f"two-{stamp}")["TrainingJobSummaries"]
+    ask.result.check("each has a job", {child.get("TrainingJobDefinitionName")
+                                        for child in children} == {"first", "second"})
     ask("DeleteHyperParameterTuningJob", HyperParameterTuningJobName=f"two-{stamp}")
 
 
 def serving(ask, records, stamp, artifact):
     model, config, endpoint = f"model-{stamp}", f"config-{stamp}", f"endpoint-{stamp}"
-    ask("CreateModel", ModelName=model, ExecutionRoleArn=ROLE, PrimaryContainer={"Image": IMAGE, "ModelDataUrl": artifact})
+    ask("CreateModel", ModelName=model, ExecutionRoleArn=ROLE,
+        PrimaryContainer={"Image": IMAGE, "ModelDataUrl": artifact})
     ask.fails("CreateModel", "ValidationException", "Cannot create already existing model", ModelName=model,
               ExecutionRoleArn=ROLE, PrimaryContainer={"Image": IMAGE, "ModelDataUrl": artifact})
     ask("DescribeModel", ModelName=model)
-    ask.result.check("lists find it", [m["ModelName"] for m in ask("ListModels", NameContains=model)["Models"]] == [model])
+    found = [m["ModelName"] for m in ask("ListModels", NameContains=model)["Models"]]
+    ask.result.check("lists find it", found == [model])
 
     job = f"transform-{stamp}"
     request = {
         "TransformJobName": job, "ModelName": model, "MaxConcurrentTransforms": 16, "MaxPayloadInMB": 6,
-        "BatchStrategy": "MultiRecord", "ModelClientConfig": {"InvocationsTimeoutInSeconds": 3600, "InvocationsMaxRetries": 3},
+        "BatchStrategy": "MultiRecord", "ModelClientConfig": {"InvocationsTimeoutInSeconds": 3600,
+                                                              "InvocationsMaxRetries": 3},
         "TransformInput": {
             "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/validation/"}},
             "ContentType": "application/x-recordio", "SplitType": "RecordIO", "CompressionType": "None"},
@@ -192,12 +205,15 @@ def serving(ask, records, stamp, artifact):
     ask.fails("CreateTransformJob", "ResourceNotFound", "Could not find model", **{**request, "ModelName": "none"})
     ask.fails("CreateTransformJob", "ValidationException", "invocationsTimeoutInSeconds", **{
         **request, "ModelClientConfig": {"InvocationsTimeoutInSeconds": 3601}})
-    done = ask.wait("DescribeTransformJob", "TransformJobStatus", ["Completed", "Failed", "Stopped"], TransformJobName=job)
-    ask.result.check("the transform completes", done["TransformJobStatus"] == "Completed", repr(done.get("FailureReason")))
+    done = ask.wait("DescribeTransformJob", "TransformJobStatus", ["Completed", "Failed", "Stopped"],
+                    TransformJobName=job)
+    ask.result.check("the transform completes", done["TransformJobStatus"] == "Completed",
+                     repr(done.get("FailureReason")))
     ask("ListTransformJobs", NameContains=job)
     ask.fails("StopTransformJob", "ValidationException", "Completed", TransformJobName=job)
 
-    variant = {"VariantName": "AllTraffic", "ModelName": model, "InitialInstanceCount": 1, "InstanceType": "ml.m4.xlarge"}
+    variant = {"VariantName": "AllTraffic", "ModelName": model, "InitialInstanceCount": 1,
+               "InstanceType": "ml.m4.xlarge"}
     ask("CreateEndpointConfig", EndpointConfigName=config, ProductionVariants=[variant])
     ask("DescribeEndpointConfig", EndpointConfigName=config)
     ask("ListEndpointConfigs", NameContains=config)
@@ -245,8 +261,8 @@ def refusals(ask, records):
     bad = training("a", records)
     bad["ResourceConfig"]["InstanceType"] = "local"
     ask.fails("CreateTrainingJob", "ValidationException",
-              "1 validation error detected: Value 'local' at 'resourceConfig.instanceType' failed to satisfy constraint: "
-              "Member must satisfy enum value set: [", **bad)
+              "1 validation error detected: Value 'local' at 'resourceConfig.instanceType' failed to satisfy "
+              "constraint: Member must satisfy enum value set: [", **bad)
     bad = training("a", records)
     bad["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] = f"s3://{BUCKET}/nothing-here/"
     ask.fails("CreateTrainingJob", "ValidationException", "No S3 objects found under S3 URL", **bad)

@@ -1,9 +1,10 @@
-"""Does with imrec serve, by SageMaker's own SDK of Python, what its users do: upload, fit with logs, tune, deploy, transform.
+"""Does with imrec serve, by SageMaker's own SDK of Python, what its users do: upload, fit with logs, tune, deploy,
+transform.
 
   sdk.py --imrec IMREC --scratch FOLDER
 
-The role is given; the image is that of image_uris. Clients know the address by AWS_ENDPOINT_URL only, and no host but this
-one is asked. Each check is a line on stderr. Python packages: requirements/sdk.txt.
+The role is given; the image is that of image_uris. Clients know the address by AWS_ENDPOINT_URL only, and no host but
+this one is asked. Each check is a line on stderr. Python packages: requirements/sdk.txt.
 """
 import contextlib
 import io
@@ -37,7 +38,8 @@ def compare(result, records):
     session = sagemaker.Session(default_bucket=BUCKET)
     image = sagemaker.image_uris.retrieve(region=boto3.Session().region_name, framework="image-classification")
     who = boto3.client("sts").get_caller_identity()
-    result.check("STS names the account", who["Account"] == "123456789012" and who["Arn"].startswith("arn:aws:sts::"), str(who))
+    result.check("STS names the account", who["Account"] == "123456789012" and who["Arn"].startswith("arn:aws:sts::"),
+                 str(who))
 
     channels = {}
     for name, path in (("train", records.train), ("validation", records.validation)):
@@ -60,17 +62,21 @@ def compare(result, records):
 
     tuner = HyperparameterTuner(
         estimator, "validation:accuracy",
-        {"learning_rate": ContinuousParameter(0.001, 0.1, scaling_type="Logarithmic"), "mini_batch_size": IntegerParameter(2, 4),
-         "optimizer": CategoricalParameter(["sgd", "adam"])}, max_jobs=2, max_parallel_jobs=1, base_tuning_job_name="sdk")
+        {"learning_rate": ContinuousParameter(0.001, 0.1, scaling_type="Logarithmic"),
+         "mini_batch_size": IntegerParameter(2, 4),
+         "optimizer": CategoricalParameter(["sgd", "adam"])}, max_jobs=2, max_parallel_jobs=1,
+        base_tuning_job_name="sdk")
     with contextlib.redirect_stdout(io.StringIO()):
         tuner.fit(channels)
         tuner.wait()
     table = tuner.analytics().dataframe()
     result.check("the tuner's table has each job with its values",
-                 len(table) == 2 and set(table["optimizer"]) <= {"sgd", "adam", '"sgd"', '"adam"'} and table["FinalObjectiveValue"].notna().all(),
+                 len(table) == 2 and set(table["optimizer"]) <= {"sgd", "adam", '"sgd"', '"adam"'}
+                 and table["FinalObjectiveValue"].notna().all(),
                  table.to_csv())
     best = tuner.best_estimator()
-    result.check("the best estimator is that of the best job", best.latest_training_job.name == tuner.best_training_job())
+    result.check("the best estimator is that of the best job",
+                 best.latest_training_job.name == tuner.best_training_job())
 
     with contextlib.redirect_stdout(io.StringIO()):
         predictor = best.deploy(initial_instance_count=1, instance_type="ml.m4.xlarge",
@@ -81,12 +87,15 @@ def compare(result, records):
                  len(answer) == records.classes and abs(sum(answer) - 1) < 1e-4, str(answer))
 
     inputs = session.upload_data(str(pictures[0].parent), key_prefix="images")
-    transformer = best.transformer(1, "ml.c5.xlarge", output_path=f"s3://{BUCKET}/transformed", strategy="SingleRecord", max_payload=6)
+    transformer = best.transformer(1, "ml.c5.xlarge", output_path=f"s3://{BUCKET}/transformed", strategy="SingleRecord",
+                                   max_payload=6)
     with contextlib.redirect_stdout(io.StringIO()):
         transformer.transform(inputs + "/", content_type="application/x-image", wait=True, logs=True)
     found = session.list_s3_files(BUCKET, "transformed")
     expected = sorted(path.name for path in pictures[0].parent.iterdir())
-    result.check("each image has its .out", sorted(pathlib.Path(key).name for key in found) == [name + ".out" for name in expected], str(found))
+    result.check("each image has its .out", sorted(pathlib.Path(key).name
+                                                   for key in found) == [name + ".out" for name in expected],
+                 str(found))
     first = json.loads(session.read_s3_file(BUCKET, f"transformed/{pictures[0].name}.out"))["prediction"]
     result.check("transform and endpoint agree", first == answer, f"{first}, {answer}")
 

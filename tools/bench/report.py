@@ -95,16 +95,16 @@ def readme(facts, cases, records, judged, medians):
     peers = machine["python"]
     lines = [f"# Converting and decoding, {facts['date']}", "",
              f"{photos['images']:,} photographs, {photos['bytes'] / MIB:.0f} MiB of JPEG; {facts['jobs']} threads or "
-             "processes for each side. The programs ran in turn (A B C A B C ...), one round first that is not "
-             "counted; a figure is the median of its runs, a ratio that of its rounds, from the start of the program "
-             "to its end, loading included; for decoding and for the bare loop it is what the program took by its own "
-             "clock, reading its inputs beforehand left out.", "",
+             "processes on each side. The programs took turns (A B C A B C ...), after one round that does not count. "
+             "A figure is the median of its runs, from the program's start to its end, loading included; a ratio is "
+             "the median of the rounds' ratios. Decoding and the bare loop are timed by the program's own clock, after "
+             "it has read its inputs.", "",
              "## Goals", ""]
     lines += table(["what", "goal", "found", ""], [(what, goal, found, "met" if met else "**missed**")
                                                    for what, goal, found, met in judged])
     extra = list(without_start(medians))
     if extra:
-        lines += ["", "With the time that im2rec.py takes to load MXNet left out: " +
+        lines += ["", "Without the time that im2rec.py takes to load MXNet: " +
                   ", ".join(f"{stage} {found:.2f}x" for stage, found in extra) + "."]
     lines += ["", "## Figures", ""]
     rows = []
@@ -116,21 +116,20 @@ def readme(facts, cases, records, judged, medians):
                          f"{case.median('peak_bytes') / MIB:.0f}"))
     lines += table(["case", "images/s", "lowest to highest", "runs", "seconds", "processor seconds", "peak MiB"], rows)
     lines += ["",
-              "- Peak memory is that of the largest process; im2rec.py runs several. Below some 10 MiB it is the "
-              "launcher's own.",
-              "- The bare loop is `tools/bench/codec_loop.c`: libjpeg-turbo and the resize kernels of "
-              "`Sources/CKernels`. For re-encoding it reads each file and writes nothing, and `bare-loop-writing` also "
-              "writes and syncs what it makes, as packing does; for decoding it has the files in memory.",
-              "- Before each run what the one before left for the disk is written (`sync`), outside the time that is "
-              "taken.",
-              "- MXNet lowers ImageRecordIter's threads to half the processors less one, at least one "
-              "(`iter_image_recordio_2.cc`), so by itself it decodes with one on two cores. `decode/ImageRecordIter` "
-              "is told of more processors (by a preloaded `omp_get_num_procs`) and so really decodes with as many "
-              "threads as imrec.",
-              "- `imrec` and im2rec.py made the same .rec files, byte for byte; the bench stops where they differ.", "",
+              "- Peak memory is the largest process's; im2rec.py runs several processes. A figure below about 10 MiB "
+              "is the launcher's own.",
+              "- The bare loop is `tools/bench/codec_loop.c`: libjpeg-turbo and imrec's resize kernels. For "
+              "re-encoding it reads each file and writes nothing; `bare-loop-writing` also writes and syncs its "
+              "output, as packing does. For decoding it has the files in memory.",
+              "- Before each run `sync` writes out what the run before left for the disk; that time does not count.",
+              "- MXNet reduces ImageRecordIter's threads to half the processors minus one, but at least one "
+              "(`iter_image_recordio_2.cc`): on two cores it decodes on one thread. For `decode/ImageRecordIter` a "
+              "preloaded `omp_get_num_procs` reports more processors, so that it uses as many threads as imrec; "
+              "`-by-itself` is MXNet as it comes.",
+              "- imrec and im2rec.py wrote the same .rec files, byte for byte; the bench stops if they differ.", "",
               "## Machine and commands", ""]
     lines += [f"- {machine['processor']}, {machine['cores']} cores, {machine['memory_bytes'] / (1 << 30):.0f} GiB; "
-              f"{machine['system']}, Linux {machine['kernel']}; load when it began {machine['load_at_start']:.2f}",
+              f"{machine['system']}, Linux {machine['kernel']}; load at the start {machine['load_at_start']:.2f}",
               f"- commit {machine['commit']}",
               f"- {machine['swift']}; libjpeg {machine['libjpeg']}",
               f"- Python {peers.get('python')}, MXNet {peers.get('mxnet')}, OpenCV {peers.get('opencv')}, NumPy "

@@ -208,13 +208,13 @@ let package = Package(
     // What tools/oracle compares with MXNet.
     .executableTarget(
       name: "training-steps", dependencies: ["Models", "Networks", "Tensors", "TrainingCases"],
-      path: "tools/oracle/training-steps",
+      path: "tools/oracle/models/training-steps",
       swiftSettings: strict),
     // What tools/bench/search measures.
     .executableTarget(
       name: "search-regret", dependencies: ["Search"], path: "tools/bench/search-regret",
       swiftSettings: strict),
-    // A server of S3 alone, for tools/oracle/s3.py and tools/bench/objects.
+    // A server of S3 alone, for tools/oracle/services/s3.py and tools/bench/objects.
     .executableTarget(
       name: "serve-objects",
       dependencies: [

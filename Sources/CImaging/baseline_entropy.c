@@ -4,7 +4,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { least_bits = 32 };  // a code and its value together have 31 at most
+enum { least_bits = 32 };                    // a code and its value together have 31 at most
 static const uint32_t overrun = UINT32_MAX;  // no magnitude
 
 // Byte by byte: stuffed zeros are taken out, from a marker or the end on there are zeros.
@@ -51,8 +51,7 @@ INLINE void drop(baseline_bits *bits, int count) {
 }
 
 // A code that is longer than what the table looks at: as if it had been there. Kind `entry_long`: no such code.
-static __attribute__((noinline)) baseline_entry look_further(const baseline_table *table, uint64_t window,
-                                                             bool is_dc) {
+static __attribute__((noinline)) baseline_entry look_further(const baseline_table *table, uint64_t window, bool is_dc) {
   const uint32_t next = (uint32_t)(window >> 48);
   int length = baseline_look_bits + 1;
   while (next >= table->limit[length]) length++;
@@ -130,10 +129,8 @@ INLINE ac_result decode_ac(baseline_bits *bits, const baseline_component *compon
       return result;
     }
     int32_t value = 0;
-    if ((entry & 0xc0) == entry_size << 6)
-      value = take_value(bits, entry);
-    else
-      drop(bits, entry & 63);
+    if ((entry & 0xc0) == entry_size << 6) value = take_value(bits, entry);
+    else drop(bits, entry & 63);
     result.count += entry >> 8 & 0xff;
     if (is_kept) store(quant, block, &result, value);
     if (result.count < 64) continue;
@@ -161,8 +158,7 @@ INLINE bool decode_block(baseline_bits *bits, const baseline_component *componen
                          baseline_picture *picture, uint8_t *out) {
   if (!decode_dc(bits, component->dc, dc)) return false;
   int16_t *block = picture->block;
-  const ac_result ac =
-      out == NULL ? decode_ac(bits, component, NULL, false) : decode_ac(bits, component, block, true);
+  const ac_result ac = out == NULL ? decode_ac(bits, component, NULL, false) : decode_ac(bits, component, block, true);
   if (__builtin_expect(ac.count == 0, 0)) {
     picture->has_overrun = ac.magnitude == overrun;
     return false;

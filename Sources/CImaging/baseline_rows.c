@@ -42,10 +42,8 @@ static const uint8_t *chroma_row(const baseline_picture *picture, int index, ptr
     return out;
   }
   const uint32_t first = x / 2, count = (x + width - 1) / 2 - first + 1;
-  if (picture->halves_down)
-    picture->kernels->widen_between(out, near + first, far + first, count);
-  else
-    picture->kernels->widen(out, near + first, count);
+  if (picture->halves_down) picture->kernels->widen_between(out, near + first, far + first, count);
+  else picture->kernels->widen(out, near + first, count);
   return out + x % 2;
 }
 

@@ -6,9 +6,9 @@
 #include "baseline_read.h"
 
 enum {
-  strip_rows = 16,   // rows decoded at a time on the way to a turned or CMYK picture
-  most_scans = 500,  // an ordinary progressive file has about ten
-  most_padding = 16, // zeros, or ones, before a marker; encoders that write in larger units than bytes leave a few
+  strip_rows = 16,    // rows decoded at a time on the way to a turned or CMYK picture
+  most_scans = 500,   // an ordinary progressive file has about ten
+  most_padding = 16,  // zeros, or ones, before a marker; encoders that write in larger units than bytes leave a few
   piece_bytes = 256,
 };
 
@@ -21,19 +21,19 @@ typedef struct jpeg_reader {
   jmp_buf escape;
   const uint8_t *file;
   size_t count;
-  size_t given;              // bytes of the file that the codec has been given
+  size_t given;  // bytes of the file that the codec has been given
   bool in_pieces;
   size_t exif_offset, exif_count;
   uint64_t scan_blocks, most_scan_blocks;  // of all scans up to `scan`
   int scan;
   int64_t deadline;
-  img_error *error;          // of the call under way
+  img_error *error;  // of the call under way
   img_error doubt;
-  uint8_t components_seen;   // bit i: component i has had a scan
+  uint8_t components_seen;  // bit i: component i has had a scan
   bool has_exif, past_end, keep_damaged;
-  bool is_after_picture;     // every pixel has been read; only the end marker is looked for
-  bool is_whole;             // then: nothing that was announced is missing
-  bool is_refused;           // for what libjpeg only warns of
+  bool is_after_picture;  // every pixel has been read; only the end marker is looked for
+  bool is_whole;          // then: nothing that was announced is missing
+  bool is_refused;        // for what libjpeg only warns of
 } jpeg_reader;
 
 static jpeg_reader *reader_of(j_common_ptr codec) { return (jpeg_reader *)codec->client_data; }
@@ -51,8 +51,14 @@ _Noreturn static void leave(jpeg_reader *reader, img_code code, const char *word
 
 static const char *frame_kind(int marker) {
   switch (marker) {
-    case 0xc3: case 0xcb: return "a lossless JPEG";
-    case 0xc5: case 0xc6: case 0xc7: case 0xcd: case 0xce: case 0xcf: return "a hierarchical JPEG";
+    case 0xc3:
+    case 0xcb: return "a lossless JPEG";
+    case 0xc5:
+    case 0xc6:
+    case 0xc7:
+    case 0xcd:
+    case 0xce:
+    case 0xcf: return "a hierarchical JPEG";
     default: return "a JPEG of an unknown kind";
   }
 }
@@ -96,8 +102,10 @@ static bool is_padding(const jpeg_reader *reader, int count) {
 static img_code judge(const jpeg_reader *reader) {
   const struct jpeg_error_mgr *m = &reader->messages;
   switch (m->msg_code) {
-    case JWRN_ADOBE_XFORM: case JWRN_JFIF_MAJOR: case JWRN_NOT_SEQUENTIAL: case JWRN_BOGUS_ICC:
-      return img_doubtful;
+    case JWRN_ADOBE_XFORM:
+    case JWRN_JFIF_MAJOR:
+    case JWRN_NOT_SEQUENTIAL:
+    case JWRN_BOGUS_ICC: return img_doubtful;
     case JWRN_EXTRANEOUS_DATA:
       if (reader->codec.input_scan_number == 0 || is_padding(reader, m->msg_parm.i[0])) return img_doubtful;
       break;
@@ -338,8 +346,8 @@ static void read_turned(jpeg_reader *reader, uint32_t channels, int orientation,
   const bool has_inks = codec->out_color_space == JCS_CMYK;
   const uint32_t width = codec->output_width;
   const img_turn turn = img_turn_for(orientation, width, codec->output_height, channels);
-  JSAMPARRAY rows = codec->mem->alloc_sarray((j_common_ptr)codec, JPOOL_IMAGE,
-                                             width * (has_inks ? 4 : channels), strip_rows);
+  JSAMPARRAY rows =
+      codec->mem->alloc_sarray((j_common_ptr)codec, JPOOL_IMAGE, width * (has_inks ? 4 : channels), strip_rows);
   while (codec->output_scanline < codec->output_height) {
     const uint32_t y = codec->output_scanline;
     uint32_t count = 0;
@@ -358,9 +366,8 @@ static void read_rows(jpeg_reader *reader, const img_window *wide, const img_win
   const size_t row_bytes = (size_t)window->width * channels, left = (size_t)(window->x - wide->x) * channels;
   const uint32_t end = window->y + window->height;
   const bool is_direct = wide->width == window->width;
-  JSAMPARRAY strip = is_direct ? NULL
-                               : codec->mem->alloc_sarray((j_common_ptr)codec, JPOOL_IMAGE,
-                                                          wide->width * channels, strip_rows);
+  JSAMPARRAY strip =
+      is_direct ? NULL : codec->mem->alloc_sarray((j_common_ptr)codec, JPOOL_IMAGE, wide->width * channels, strip_rows);
   while (codec->output_scanline < end) {
     JSAMPROW direct[strip_rows];
     const uint32_t y = codec->output_scanline;
@@ -383,8 +390,7 @@ static void read_window(jpeg_reader *reader, const img_window *window, uint32_t 
   }
   // The rows between the wide window's top and the window's are decoded, so that the first has its neighbours.
   if (wide.y > 0) jpeg_skip_scanlines(codec, wide.y);
-  JSAMPARRAY spare =
-      codec->mem->alloc_sarray((j_common_ptr)codec, JPOOL_IMAGE, wide.width * (JDIMENSION)channels, 1);
+  JSAMPARRAY spare = codec->mem->alloc_sarray((j_common_ptr)codec, JPOOL_IMAGE, wide.width * (JDIMENSION)channels, 1);
   while (codec->output_scanline < window->y) jpeg_read_scanlines(codec, spare, 1);
   read_rows(reader, &wide, window, channels, pixels);
   const uint32_t end = window->y + window->height;
@@ -402,8 +408,8 @@ typedef struct inverse_dct {
   void (*methods[MAX_COMPONENTS])(j_decompress_ptr codec, jpeg_component_info *component, JCOEFPTR block,
                                   JSAMPARRAY rows, JDIMENSION column);
 } inverse_dct;
-__attribute__((weak)) void jpeg_idct_islow(j_decompress_ptr codec, jpeg_component_info *component,
-                                           JCOEFPTR block, JSAMPARRAY rows, JDIMENSION column);
+__attribute__((weak)) void jpeg_idct_islow(j_decompress_ptr codec, jpeg_component_info *component, JCOEFPTR block,
+                                           JSAMPARRAY rows, JDIMENSION column);
 
 // Corrupt coefficients leave the range of samples by far: there the vector code clamps and the plain code
 // wraps round. OpenCV's wheels have the plain code, so what is kept of a damaged picture comes from it too.
@@ -417,8 +423,8 @@ static void use_plain_transform(struct jpeg_decompress_struct *codec) {
 // All rows, one over the other.
 static void read_nowhere(jpeg_reader *reader) {
   struct jpeg_decompress_struct *codec = &reader->codec;
-  JSAMPARRAY spare = codec->mem->alloc_sarray(
-      (j_common_ptr)codec, JPOOL_IMAGE, codec->output_width * (JDIMENSION)codec->output_components, 1);
+  JSAMPARRAY spare = codec->mem->alloc_sarray((j_common_ptr)codec, JPOOL_IMAGE,
+                                              codec->output_width * (JDIMENSION)codec->output_components, 1);
   while (codec->output_scanline < codec->output_height) jpeg_read_scanlines(codec, spare, 1);
 }
 
@@ -451,12 +457,9 @@ static void read_pixels(jpeg_reader *reader, const img_window *window, const img
   give_pieces(reader);
   jpeg_start_decompress(codec);
   if (reader->keep_damaged) use_plain_transform(codec);
-  if (pixels == NULL)
-    read_nowhere(reader);
-  else if (has_inks || request->orientation != 1)
-    read_turned(reader, request->channels, request->orientation, pixels);
-  else
-    read_window(reader, window, request->channels, pixels);
+  if (pixels == NULL) read_nowhere(reader);
+  else if (has_inks || request->orientation != 1) read_turned(reader, request->channels, request->orientation, pixels);
+  else read_window(reader, window, request->channels, pixels);
 }
 
 // What follows from where the reader stands after the picture, and from an error there.
@@ -492,8 +495,7 @@ img_code img_read_jpeg(img_reader *base, const img_window *window, const img_req
       return img_ok;
     }
   }
-  if (request->route == img_own_route)
-    return img_fail(error, img_unsupported, 0, "a JPEG that libjpeg has to decode");
+  if (request->route == img_own_route) return img_fail(error, img_unsupported, 0, "a JPEG that libjpeg has to decode");
   if (setjmp(reader->escape) == 0) {
     read_pixels(reader, window, request, pixels);
     finish(reader);

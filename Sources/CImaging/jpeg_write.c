@@ -19,8 +19,7 @@ static void on_error(j_common_ptr codec) {
   jpeg_writer *writer = codec->client_data;
   char words[JMSG_LENGTH_MAX];
   codec->err->format_message(codec, words);
-  img_fail(writer->error, codec->err->msg_code == JERR_OUT_OF_MEMORY ? img_no_memory : img_cannot_encode, 0,
-           words);
+  img_fail(writer->error, codec->err->msg_code == JERR_OUT_OF_MEMORY ? img_no_memory : img_cannot_encode, 0, words);
   longjmp(writer->escape, 1);
 }
 
@@ -93,8 +92,10 @@ static void configure(jpeg_writer *writer, const img_pixels *pixels, const img_j
 
 // The smallest EXIF segment that turns a picture: a big-endian TIFF head and one entry, tag 0x112.
 static void write_orientation(j_compress_ptr codec, int orientation) {
+  // clang-format off
   uint8_t segment[] = {'E', 'x', 'i', 'f', 0, 0, 'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1,
                        0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, (uint8_t)orientation, 0, 0, 0, 0, 0, 0};
+  // clang-format on
   jpeg_write_marker(codec, JPEG_APP0 + 1, segment, sizeof segment);
 }
 
@@ -128,17 +129,15 @@ static void write_rows(jpeg_writer *writer, const img_pixels *pixels) {
     const JDIMENSION y = codec->next_scanline, left = codec->image_height - y;
     const JDIMENSION count = left < strip_rows ? left : strip_rows;
     for (JDIMENSION i = 0; i < count; i++) {
-      if (as_they_are)
-        direct[i] = (JSAMPROW)(pixels->bytes + (size_t)(y + i) * row_bytes);  // libjpeg only reads it
-      else
-        convert(pixels, y + i, has_inks, converted[i]);
+      if (as_they_are) direct[i] = (JSAMPROW)(pixels->bytes + (size_t)(y + i) * row_bytes);  // libjpeg only reads it
+      else convert(pixels, y + i, has_inks, converted[i]);
     }
     jpeg_write_scanlines(codec, as_they_are ? direct : converted, count);
   }
 }
 
-img_code img_write_jpeg(const img_pixels *pixels, const img_jpeg_settings *settings, uint8_t **bytes,
-                        size_t *count, img_error *error) {
+img_code img_write_jpeg(const img_pixels *pixels, const img_jpeg_settings *settings, uint8_t **bytes, size_t *count,
+                        img_error *error) {
   jpeg_writer writer = {0};
   struct jpeg_compress_struct *codec = &writer.codec;
   memset(error, 0, sizeof *error);
@@ -162,8 +161,7 @@ img_code img_write_jpeg(const img_pixels *pixels, const img_jpeg_settings *setti
   grow(&writer, (size_t)pixels->width * pixels->height * pixels->channels * 3 / 8 + (1u << 12));
   configure(&writer, pixels, settings);
   jpeg_start_compress(codec, TRUE);
-  if (settings->orientation >= 2 && settings->orientation <= 8)
-    write_orientation(codec, settings->orientation);
+  if (settings->orientation >= 2 && settings->orientation <= 8) write_orientation(codec, settings->orientation);
   write_rows(&writer, pixels);
   jpeg_finish_compress(codec);
   jpeg_destroy_compress(codec);

@@ -14,7 +14,7 @@ typedef struct png_reader {
   size_t count, offset;
   img_error *error;  // of the call under way
   img_error doubt;
-  uint8_t *stored;   // a picture that is still to be turned, or a row for nothing
+  uint8_t *stored;  // a picture that is still to be turned, or a row for nothing
   size_t stored_row_bytes;
   size_t last_bytes, most_last_bytes;  // of compressed data, read from the last row on
   bool is_at_last_row, past_end;
@@ -82,8 +82,7 @@ static void close_reader(img_reader *base) {
 
 // Chunks that cannot change a pixel are skipped unread: what they claim to unpack to costs nothing then.
 static void ignore_words(png_structp codec) {
-  static const png_byte chunks[] =
-      "bKGD\0eXIf\0hIST\0iTXt\0oFFs\0pCAL\0pHYs\0sCAL\0sPLT\0tEXt\0tIME\0zTXt";
+  static const png_byte chunks[] = "bKGD\0eXIf\0hIST\0iTXt\0oFFs\0pCAL\0pHYs\0sCAL\0sPLT\0tEXt\0tIME\0zTXt";
   png_set_keep_unknown_chunks(codec, PNG_HANDLE_CHUNK_NEVER, NULL, 0);
   png_set_keep_unknown_chunks(codec, PNG_HANDLE_CHUNK_NEVER, chunks, (int)(sizeof chunks / 5));
 }
@@ -94,8 +93,7 @@ uint32_t img_crc32(const uint8_t *bytes, size_t count) { return (uint32_t)crc32_
 // which ones count is as in libpng: the first that is whole and names its byte order.
 static bool is_exif(const uint8_t *chunk, size_t length) {
   const uint8_t *data = chunk + 8;
-  return memcmp(chunk + 4, "eXIf", 4) == 0 && length >= 2 &&
-         (memcmp(data, "II", 2) == 0 || memcmp(data, "MM", 2) == 0);
+  return memcmp(chunk + 4, "eXIf", 4) == 0 && length >= 2 && (memcmp(data, "II", 2) == 0 || memcmp(data, "MM", 2) == 0);
 }
 
 // libpng refuses a wrong checksum of the chunks without which there is no picture, and leaves out or passes over the
@@ -201,20 +199,14 @@ static void transform(png_reader *reader, uint32_t channels, uint32_t bytes_per_
   const png_byte color = png_get_color_type(codec, reader->info);
   const bool has_color = (color & PNG_COLOR_MASK_COLOR) != 0;
   const uint16_t one = 1;
-  if (depth == 16 && bytes_per_sample == 1)
-    png_set_strip_16(codec);
-  else if (*(const uint8_t *)&one == 1)
-    png_set_swap(codec);
-  if (channels < 4)
-    png_set_strip_alpha(codec);
-  else
-    png_set_tRNS_to_alpha(codec);
+  if (depth == 16 && bytes_per_sample == 1) png_set_strip_16(codec);
+  else if (*(const uint8_t *)&one == 1) png_set_swap(codec);
+  if (channels < 4) png_set_strip_alpha(codec);
+  else png_set_tRNS_to_alpha(codec);
   if (color == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(codec);
   if (!has_color && depth < 8) png_set_expand_gray_1_2_4_to_8(codec);
-  if (channels == 1)
-    png_set_rgb_to_gray(codec, PNG_ERROR_ACTION_NONE, 0.299, 0.587);
-  else if (!has_color)
-    png_set_gray_to_rgb(codec);
+  if (channels == 1) png_set_rgb_to_gray(codec, PNG_ERROR_ACTION_NONE, 0.299, 0.587);
+  else if (!has_color) png_set_gray_to_rgb(codec);
 }
 
 static void turn_upright(const png_reader *reader, uint32_t channels, int orientation, uint8_t *pixels) {
@@ -260,8 +252,7 @@ img_code img_read_png(img_reader *base, const img_request *request, uint8_t *pix
   const int passes = png_set_interlace_handling(reader->codec);
   png_read_update_info(reader->codec, reader->info);
   const uint32_t height = png_get_image_height(reader->codec, reader->info);
-  const size_t row_bytes =
-      (size_t)png_get_image_width(reader->codec, reader->info) * channels * bytes_per_sample;
+  const size_t row_bytes = (size_t)png_get_image_width(reader->codec, reader->info) * channels * bytes_per_sample;
   if (png_get_rowbytes(reader->codec, reader->info) != row_bytes)
     leave(reader, img_unsupported, "a PNG of an unknown kind");
   const bool is_direct = pixels != NULL && request->orientation == 1;

@@ -58,8 +58,7 @@ img_code img_write_png(const img_pixels *pixels, int level, uint8_t **bytes, siz
   const uint16_t one = 1;
   if (pixels->bytes_per_sample == 2 && *(const uint8_t *)&one == 1) png_set_swap(writer.codec);
   const size_t row_bytes = (size_t)pixels->width * pixels->channels * pixels->bytes_per_sample;
-  for (uint32_t y = 0; y < pixels->height; y++)
-    png_write_row(writer.codec, pixels->bytes + (size_t)y * row_bytes);
+  for (uint32_t y = 0; y < pixels->height; y++) png_write_row(writer.codec, pixels->bytes + (size_t)y * row_bytes);
   png_write_end(writer.codec, writer.info);
   png_destroy_write_struct(&writer.codec, &writer.info);
   *bytes = writer.output.bytes;

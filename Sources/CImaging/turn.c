@@ -33,12 +33,10 @@ void img_place(const img_turn *turn, uint8_t *const *rows, uint32_t y, uint32_t 
     // Neighbours below become neighbours to the side: so the bytes written lie together.
     for (uint32_t x = 0; x < width; x++)
       for (uint32_t i = 0; i < count; i++)
-        move_pixel(first + turn->across * (ptrdiff_t)x + turn->down * (ptrdiff_t)i, rows[i] + x * channels,
-                   channels);
+        move_pixel(first + turn->across * (ptrdiff_t)x + turn->down * (ptrdiff_t)i, rows[i] + x * channels, channels);
   } else {
     for (uint32_t i = 0; i < count; i++)
       for (uint32_t x = 0; x < width; x++)
-        move_pixel(first + turn->across * (ptrdiff_t)x + turn->down * (ptrdiff_t)i, rows[i] + x * channels,
-                   channels);
+        move_pixel(first + turn->across * (ptrdiff_t)x + turn->down * (ptrdiff_t)i, rows[i] + x * channels, channels);
   }
 }

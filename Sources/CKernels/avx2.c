@@ -35,8 +35,7 @@ INLINE void across(int16_t *out, const uint8_t *row, const int32_t *at, const in
 FAST linear_across_3(int16_t *out, const uint8_t *row, const int32_t *at, const int16_t *weights, size_t n) {
   if (n < 4) return plain_linear_across_3(out, row, at, weights, n);
   across(out, row, at, weights, n,
-         _mm256_broadcastsi128_si256(
-             _mm_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1)));
+         _mm256_broadcastsi128_si256(_mm_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1)));
 }
 
 FAST linear_across_4(int16_t *out, const uint8_t *row, const int32_t *at, const int16_t *weights, size_t n) {
@@ -68,8 +67,8 @@ K_TARGET void k_avx2_linear_across_1(int16_t *out, const uint8_t *row, const int
                                      size_t n) {
   if (n < 16) return plain_linear_across_1(out, row, at, weights, n);
   for BLOCKS(i, 16, n, 0) {
-    __m256i sums = _mm256_packs_epi32(sums_of_8(row, at + i, weights + 2 * i),
-                                      sums_of_8(row, at + i + 8, weights + 2 * i + 16));
+    __m256i sums =
+        _mm256_packs_epi32(sums_of_8(row, at + i, weights + 2 * i), sums_of_8(row, at + i + 8, weights + 2 * i + 16));
     _mm256_storeu_si256((__m256i *)(out + i), _mm256_permute4x64_epi64(sums, 0xd8));
   }
 }
@@ -96,8 +95,8 @@ FAST linear_down(uint8_t *out, const int16_t *upper, const int16_t *lower, int w
 
 // The first three bytes of each four: eight pixels, 24 bytes.
 INLINE void store_three_of_four(uint8_t *out, __m256i pixels) {
-  const __m256i first_three = _mm256_broadcastsi128_si256(
-      _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
+  const __m256i first_three =
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
   pixels = _mm256_shuffle_epi8(pixels, first_three);
   __m128i low = _mm256_castsi256_si128(pixels), high = _mm256_extracti128_si256(pixels, 1);
   _mm_storeu_si128((__m128i *)out, low);
@@ -215,14 +214,13 @@ K_TARGET void k_avx2_halve_3(uint8_t *out, const uint8_t *upper, const uint8_t *
 
 K_TARGET void k_avx2_halve_4(uint8_t *out, const uint8_t *upper, const uint8_t *lower, size_t n) {
   if (n < 8) return plain_halve_4(out, upper, lower, n);
-  const __m256i pairs = _mm256_broadcastsi128_si256(
-      _mm_setr_epi8(0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15));
+  const __m256i pairs =
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15));
   for BLOCKS(i, 8, n, 0) {
     const uint8_t *a = upper + 8 * i, *b = lower + 8 * i;
     __m256i low = means_of_4(load_two(a, a + 16), load_two(b, b + 16), pairs);
     __m256i high = means_of_4(load_two(a + 32, a + 48), load_two(b + 32, b + 48), pairs);
-    _mm256_storeu_si256((__m256i *)(out + 4 * i),
-                        _mm256_permute4x64_epi64(_mm256_packus_epi16(low, high), 0xd8));
+    _mm256_storeu_si256((__m256i *)(out + 4 * i), _mm256_permute4x64_epi64(_mm256_packus_epi16(low, high), 0xd8));
   }
 }
 

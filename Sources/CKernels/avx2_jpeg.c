@@ -74,8 +74,8 @@ TARGET int k_avx2_idct_8x8(uint8_t *out, size_t stride, const int16_t *coefficie
   for (int i = 0; i < 4; i++) two[i] = _mm256_packs_epi32(lines[2 * i], lines[2 * i + 1]);
   outside = _mm256_or_si256(outside, words_outside(two, -512, 511));
   const __m256i middle = _mm256_set1_epi8(-128);
-  const __m256i across = _mm256_broadcastsi128_si256(
-      _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+  const __m256i across =
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
   __m256i left = _mm256_shuffle_epi8(_mm256_xor_si256(_mm256_packs_epi16(two[0], two[1]), middle), across);
   __m256i right = _mm256_shuffle_epi8(_mm256_xor_si256(_mm256_packs_epi16(two[2], two[3]), middle), across);
   __m256i rows0145 = _mm256_unpacklo_epi32(left, right), rows2367 = _mm256_unpackhi_epi32(left, right);
@@ -86,9 +86,7 @@ TARGET int k_avx2_idct_8x8(uint8_t *out, size_t stride, const int16_t *coefficie
   return _mm256_testz_si256(outside, outside);
 }
 
-INLINE __m256i words_at(const uint8_t *bytes) {
-  return _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)bytes));
-}
+INLINE __m256i words_at(const uint8_t *bytes) { return _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)bytes)); }
 
 INLINE __m256i three_times(__m256i x) { return _mm256_add_epi16(x, _mm256_add_epi16(x, x)); }
 

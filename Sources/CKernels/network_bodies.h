@@ -130,8 +130,7 @@ typedef void tile_function(const n_product *p, const part *part, const float *x0
 #endif
 
 typedef struct tiles {
-  tile_function *_Nullable one_row[N_POSITIONS + 1],
-      *_Nullable two_rows[N_POSITIONS / 2 + 1];
+  tile_function *_Nullable one_row[N_POSITIONS + 1], *_Nullable two_rows[N_POSITIONS / 2 + 1];
 } tiles;
 
 // Blocked activations; RGB at strides 1 and 2; whatever else the first layer may be.
@@ -165,8 +164,7 @@ static const tiles *tiles_for(size_t group, ptrdiff_t step, size_t run) {
 }
 
 // All positions of one group of output blocks: as few tiles as may be, all about as wide; of narrow rows two at a time.
-INLINE void positions(const n_product *p, part *part, const tiles *kinds, const float *_Nullable bias,
-                      ptrdiff_t y) {
+INLINE void positions(const n_product *p, part *part, const tiles *kinds, const float *_Nullable bias, ptrdiff_t y) {
   const size_t count = (p->columns + N_POSITIONS - 1) / N_POSITIONS;
   const int pairs = p->columns <= N_POSITIONS / 2;
   const size_t share = (part->end - part->from) * p->run * part->ahead_step;
@@ -284,7 +282,8 @@ FAST winograd_input(float *v, const float *x, const n_tiles *t, const n_prologue
       lanes whole[36];
       for (int i = 0; i < 6; i++) {
         for (int j = 0; j < 6; j++) {
-          int inside = top + i >= 0 && top + i < (ptrdiff_t)t->height && left + j >= 0 && left + j < (ptrdiff_t)t->width;
+          int inside =
+              top + i >= 0 && top + i < (ptrdiff_t)t->height && left + j >= 0 && left + j < (ptrdiff_t)t->width;
           lanes value = all(0);
           if (inside) {
             value = load(image + (top + i) * row + (left + j) * n_lanes);
@@ -298,8 +297,8 @@ FAST winograd_input(float *v, const float *x, const n_tiles *t, const n_prologue
   }
 }
 
-FAST winograd_output(float *y, const float *m, const n_tiles *t, const float *bias,
-                     const float *_Nullable residual, int relu) {
+FAST winograd_output(float *y, const float *m, const n_tiles *t, const float *bias, const float *_Nullable residual,
+                     int relu) {
   const ptrdiff_t row = (ptrdiff_t)(t->width * n_lanes);
   for (size_t b = 0; b < t->blocks; b++) {
     const lanes start = load(bias + b * n_lanes);
@@ -339,8 +338,8 @@ INLINE void six_weights(lanes *out, lanes a, lanes b, lanes c) {
   out[5] = c;
 }
 
-FAST winograd_weights(float *u, const float *w, const float *scale, size_t filters, size_t inputs,
-                      size_t padded_inputs, size_t blocks, ptrdiff_t plane) {
+FAST winograd_weights(float *u, const float *w, const float *scale, size_t filters, size_t inputs, size_t padded_inputs,
+                      size_t blocks, ptrdiff_t plane) {
   for (size_t c = 0; c < padded_inputs; c++) {
     for (size_t b = 0; b < blocks; b++) {
       lanes nine[9];
@@ -383,7 +382,7 @@ typedef struct side {
 
 INLINE side window(size_t number, int stride, int padding, int kernel, size_t size) {
   ptrdiff_t from = (ptrdiff_t)number * stride - padding, end = from + kernel;
-  return (side){from < 0 ? 0 : from, end > (ptrdiff_t)size ? (ptrdiff_t)size : end};
+  return (side){from < 0 ? 0 : from, (ptrdiff_t)size < end ? (ptrdiff_t)size : end};
 }
 
 FAST pool(float *y, const float *x, const n_pool *p) {

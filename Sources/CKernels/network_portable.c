@@ -30,5 +30,6 @@ void n_interleave(float *out, const float *x, ptrdiff_t plane, size_t channels, 
     return;
   }
   for (size_t i = 0; i < n; i++)
-    for (size_t c = 0; c < channels; c++) out[i * channels + c] = x[(ptrdiff_t)c * plane + (ptrdiff_t)i] * scale[c] + shift[c];
+    for (size_t c = 0; c < channels; c++)
+      out[i * channels + c] = x[(ptrdiff_t)c * plane + (ptrdiff_t)i] * scale[c] + shift[c];
 }

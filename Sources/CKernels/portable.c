@@ -77,8 +77,8 @@ void k_blocks_8(uint8_t *out, const uint8_t *in, size_t stride, int across, int 
       int64_t sum = 0;
       for (int y = 0; y < down; y++)
         for (size_t x = 0; x < wide; x += step) sum += corner[(size_t)y * stride + x];
-      out[i * step + c] = across == 2 && down == 2 ? (uint8_t)((sum + 2) >> 2)
-                                                   : (uint8_t)whole_within((float)sum * factor, 255.0f);
+      out[i * step + c] =
+          across == 2 && down == 2 ? (uint8_t)((sum + 2) >> 2) : (uint8_t)whole_within((float)sum * factor, 255.0f);
     }
 }
 
@@ -115,7 +115,8 @@ BODY warp_linear(uint8_t *restrict out, const k_warp *w, int64_t x, int64_t y, s
     for (size_t c = 0; c < channels; c++) {
       int32_t sum = 512;
       if (column >= 0 && column < w->width - 1 && row >= 0 && row < w->height - 1) {
-        const uint8_t *corner = w->in + (row - w->top) * w->stride + (column - w->left) * (int64_t)channels + (int64_t)c;
+        const uint8_t *corner =
+            w->in + (row - w->top) * w->stride + (column - w->left) * (int64_t)channels + (int64_t)c;
         sum += corner[0] * weights[0] + corner[channels] * weights[1];
         corner += w->stride;
         sum += corner[0] * weights[2] + corner[channels] * weights[3];
@@ -123,9 +124,9 @@ BODY warp_linear(uint8_t *restrict out, const k_warp *w, int64_t x, int64_t y, s
         for (int64_t k = 0; k < 4; k++) {
           int64_t beside = column + (k & 1), below = row + (k >> 1);
           int inside = beside >= 0 && beside < w->width && below >= 0 && below < w->height;
-          sum += weights[k] * (inside ? w->in[(below - w->top) * w->stride +
-                                              (beside - w->left) * (int64_t)channels + (int64_t)c]
-                                      : w->border);
+          sum += weights[k] *
+                 (inside ? w->in[(below - w->top) * w->stride + (beside - w->left) * (int64_t)channels + (int64_t)c]
+                         : w->border);
         }
       }
       out[i * channels + c] = (uint8_t)(sum >> 10);

@@ -16,7 +16,8 @@ static inline void begin_write_back(int descriptor, int64_t offset, int64_t coun
 }
 
 // Declared by <unistd.h> only under _GNU_SOURCE.
-extern ssize_t copy_file_range(int from, int64_t *from_offset, int to, int64_t *to_offset, size_t count, unsigned int flags);
+extern ssize_t copy_file_range(int from, int64_t *from_offset, int to, int64_t *to_offset, size_t count,
+                               unsigned int flags);
 
 /// Tells the processor that this thread waits for another one in a loop.
 static inline void pause_for_a_moment(void) {

@@ -46,9 +46,7 @@ static inline void ranks_advance(int count, MPI_Request *requests) {
   MPI_Testall(count, requests, &done, MPI_STATUSES_IGNORE);
 }
 
-static inline void ranks_wait(int count, MPI_Request *requests) {
-  MPI_Waitall(count, requests, MPI_STATUSES_IGNORE);
-}
+static inline void ranks_wait(int count, MPI_Request *requests) { MPI_Waitall(count, requests, MPI_STATUSES_IGNORE); }
 
 /// Waits for all ranks, so that none is taken for lost while another still has something to say, and leaves them.
 static inline void ranks_leave(void) {

@@ -48,7 +48,7 @@ package struct Shapes: Sendable {
   let others: Set<String>
   private let shapes: [String: Shape]
 
-  /// Of the file that tools/oracle/goldens_shapes.py writes.
+  /// Of the file that tools/oracle/goldens/shapes.py writes.
   package static let standard: Shapes = {
     guard let table = try? JSON(reading: PackageResources.Shapes_json) else {
       preconditionFailure("the table of shapes is built into the program, and is JSON")

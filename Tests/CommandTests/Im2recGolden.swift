@@ -2,7 +2,7 @@ import Files
 import TestSupport
 import Testing
 
-/// `Goldens/im2rec-lists.txt`: what the real im2rec.py makes of one tree (`tools/oracle/goldens_im2rec.py`).
+/// `Goldens/im2rec-lists.txt`: what the real im2rec.py makes of one tree (`tools/oracle/goldens/im2rec.py`).
 struct Im2recGolden: Sendable {
   struct Case: Sendable, CustomTestStringConvertible {
     var arguments: [String]

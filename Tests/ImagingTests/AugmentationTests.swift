@@ -4,7 +4,7 @@ import Testing
 
 @testable import Imaging
 
-/// Tensors by MXNet's ImageRecordIter, written by tools/oracle/goldens_augmentation.py.
+/// Tensors by MXNet's ImageRecordIter, written by tools/oracle/goldens/augmentation.py.
 private struct Goldens: Decodable {
   struct Case: Decodable {
     let file: String, resize: Int?, shape: [Int], draw: [String: Double], tensor: Data

@@ -3,7 +3,7 @@ import Imaging
 import TestSupport
 import Testing
 
-/// The pictures and tables that tools/oracle/goldens_imaging.py wrote with OpenCV.
+/// The pictures and tables that tools/oracle/goldens/imaging.py wrote with OpenCV.
 enum CodecGoldens {
   static let folder = String(#filePath.dropLast("CodecGoldens.swift".count)) + "Goldens/codec/"
 

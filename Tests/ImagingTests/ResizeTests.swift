@@ -4,7 +4,7 @@ import Testing
 
 @testable import Imaging
 
-/// One resize by OpenCV 4.8, written by tools/oracle/goldens_resize.py.
+/// One resize by OpenCV 4.8, written by tools/oracle/goldens/resize.py.
 private struct Golden: Decodable {
   let filter: Filter
   let depth: Int, channels: Int

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Imaging
 
-/// Tensors by MXNet's ImageRecordIter, written by tools/oracle/goldens_resize.py.
+/// Tensors by MXNet's ImageRecordIter, written by tools/oracle/goldens/resize.py.
 private struct Goldens: Decodable {
   struct Case: Decodable {
     let file: String, type: String, checksum: String

@@ -5,7 +5,7 @@ import Testing
 @testable import Models
 
 /// Models that MXNet made, with what MXNet says of them: a few in Goldens, and those of the folder IMREC_MODELS, which
-/// the comparison with MXNet fills (tools/oracle/models.py).
+/// the comparison with MXNet fills (tools/oracle/models/models.py).
 @Suite struct MXNetModelTests {
   private struct Expected: Decodable {
     let shape: [Int]

@@ -7,7 +7,7 @@ import TrainingCases
 
 @testable import Networks
 
-/// Small networks that MXNet 1.9.1 has trained for some steps; tools/oracle/training_steps.py --goldens writes them.
+/// Small networks that MXNet 1.9.1 has trained for some steps; tools/oracle/models/training_steps.py --goldens writes them.
 struct MXNetTrainingTests {
   private static func golden(_ name: String) throws -> TrainingCase {
     try TrainingCase(

@@ -6,7 +6,7 @@ import Testing
 
 @testable import S3
 
-/// What botocore signs: tools/oracle/goldens_signatures.py.
+/// What botocore signs: tools/oracle/goldens/signatures.py.
 struct SigningCases: Decodable {
   struct Suite: Decodable, CustomTestStringConvertible {
     let name: String, method: String, target: String, headers: [[String]], body: String, kept: Bool,

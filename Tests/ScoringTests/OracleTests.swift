@@ -3,7 +3,7 @@ import Scoring
 import TestSupport
 import Testing
 
-/// The goldens are written by `tools/oracle/score_metrics.py goldens Tests/ScoringTests/Goldens`.
+/// The goldens are written by `tools/oracle/scores/score_metrics.py goldens Tests/ScoringTests/Goldens`.
 @Suite("Equal to scikit-learn, cleanlab, statsmodels and scipy")
 struct OracleTests {
   static let cases: [Golden] = (try? Golden.all()) ?? []

@@ -2,7 +2,7 @@ import Files
 import Scoring
 import TestSupport
 
-/// Predictions made from whole numbers, the same here and in `tools/oracle/score_cases.py`, which says what the
+/// Predictions made from whole numbers, the same here and in `tools/oracle/inputs/score_cases.py`, which says what the
 /// fields mean.
 struct Samples: Codable {
   var seed: UInt64

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Search
 
-/// What scikit-learn says of some points: tools/oracle/goldens_search.py.
+/// What scikit-learn says of some points: tools/oracle/goldens/search.py.
 struct Golden: Decodable, CustomTestStringConvertible {
   let isCategory: [Bool]
   let points: [[Double]]

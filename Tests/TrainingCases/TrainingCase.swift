@@ -2,7 +2,7 @@ import Foundation
 public import Models
 public import Networks
 
-/// A network, batches and how to train on them: a folder that tools/oracle/training_steps.py writes.
+/// A network, batches and how to train on them: a folder that tools/oracle/models/training_steps.py writes.
 public struct TrainingCase {
   public struct Run: Decodable {
     public let name: String

@@ -122,7 +122,8 @@ static void scale(state *s, int width, int height, int new_width, int new_height
   if (width == new_width * 2 && height == new_height * 2) {
     for (int y = 0; y < new_height; y++) {
       const uint8_t *upper = s->pixels + (size_t)y * 2 * (size_t)width * 3;
-      kernels->halve_3(s->scaled + (size_t)y * (size_t)new_width * 3, upper, upper + (size_t)width * 3, (size_t)new_width);
+      kernels->halve_3(s->scaled + (size_t)y * (size_t)new_width * 3, upper, upper + (size_t)width * 3,
+                       (size_t)new_width);
     }
     return;
   }
@@ -263,7 +264,7 @@ int main(int words, char **word) {
   if (output >= 0 && fsync(output) != 0) stop("cannot be written", word[4]);
   clock_gettime(CLOCK_MONOTONIC, &to);
   double seconds = (double)(to.tv_sec - from.tv_sec) + 1e-9 * (double)(to.tv_nsec - from.tv_nsec);
-  printf("{\"images\": %zu, \"seconds\": %.6f, \"bytes\": %zu, \"checksum\": %.1f, \"kernels\": \"%s\"}\n", count, seconds,
-         bytes, checksum, kernels->name);
+  printf("{\"images\": %zu, \"seconds\": %.6f, \"bytes\": %zu, \"checksum\": %.1f, \"kernels\": \"%s\"}\n", count,
+         seconds, bytes, checksum, kernels->name);
   return 0;
 }

@@ -1,12 +1,14 @@
-"""Clients of an endpoint for tools/bench/endpoint: a process of boto3 clients, and a process of idle and slow connections.
+"""Clients of an endpoint for tools/bench/endpoint: a process of boto3 clients, and a process of idle and slow
+connections.
 
-  endpoint_load.py invoke URL ENDPOINT IMAGE CLIENTS SECONDS    threads of one boto3 client each; a JSON object on stdout
+  endpoint_load.py invoke URL ENDPOINT IMAGE CLIENTS SECONDS    threads of one boto3 client each; JSON on stdout
   endpoint_load.py hold URL IDLE SLOW                           connections that are held until stdin ends
-  endpoint_load.py flood URL ENDPOINT IMAGE CONNECTIONS SECONDS connections that ask again at once, whatever was answered
+  endpoint_load.py flood URL ENDPOINT IMAGE CONNECTIONS SECONDS connections that ask again at once, whatever is said
 """
 import asyncio
 import collections
 import json
+import pathlib
 import resource
 import selectors
 import socket
@@ -20,7 +22,7 @@ def invoke(url, endpoint, path, clients, seconds):
     import boto3
     from botocore.config import Config
 
-    image = open(path, "rb").read()
+    image = pathlib.Path(path).read_bytes()
     latencies, errors, lock = [], [], threading.Lock()
     ready, end = threading.Barrier(int(clients) + 1), [0.0]
 
@@ -37,7 +39,8 @@ def invoke(url, endpoint, path, clients, seconds):
         while time.monotonic() < end[0]:
             begun = time.monotonic()
             try:
-                client.invoke_endpoint(EndpointName=endpoint, ContentType="application/x-image", Body=image)["Body"].read()
+                client.invoke_endpoint(EndpointName=endpoint, ContentType="application/x-image",
+                                       Body=image)["Body"].read()
                 mine.append(time.monotonic() - begun)
             except Exception as error:
                 wrong.append(str(error))
@@ -59,8 +62,8 @@ def invoke(url, endpoint, path, clients, seconds):
     took, used = time.monotonic() - begun, processor_seconds() - used
     latencies.sort()
     at = lambda share: 1000 * latencies[min(len(latencies) - 1, int(share * len(latencies)))] if latencies else 0
-    print(json.dumps({"requests": len(latencies), "seconds": took, "errors": len(errors), "first_error": errors[0] if errors else None,
-                      "p50_ms": at(0.5), "p99_ms": at(0.99), "client_processor_seconds": used}))
+    print(json.dumps({"requests": len(latencies), "seconds": took, "errors": len(errors), "first_error": errors[0]
+                      if errors else None, "p50_ms": at(0.5), "p99_ms": at(0.99), "client_processor_seconds": used}))
 
 
 def processor_seconds():
@@ -69,9 +72,9 @@ def processor_seconds():
 
 
 def flood(url, endpoint, path, connections, seconds):
-    address, image = urllib.parse.urlparse(url), open(path, "rb").read()
-    request = (f"POST /endpoints/{endpoint}/invocations HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: image/jpeg\r\n"
-               f"Content-Length: {len(image)}\r\n\r\n").encode() + image
+    address, image = urllib.parse.urlparse(url), pathlib.Path(path).read_bytes()
+    request = (f"POST /endpoints/{endpoint}/invocations HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: "
+               f"image/jpeg\r\nContent-Length: {len(image)}\r\n\r\n").encode() + image
     statuses, refusals, end = collections.Counter(), [], time.monotonic() + float(seconds)
 
     async def ask(reader, writer):
@@ -112,7 +115,8 @@ def flood(url, endpoint, path, connections, seconds):
 def hold(url, idle, slow):
     """Idle ones send nothing; slow ones a byte of a body now and then. What the server closes is opened again."""
     address = (urllib.parse.urlparse(url).hostname, urllib.parse.urlparse(url).port)
-    head = b"POST /endpoints/demo/invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/jpeg\r\nContent-Length: 100000\r\n\r\n"
+    head = (b"POST /endpoints/demo/invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/jpeg\r\n"
+            b"Content-Length: 100000\r\n\r\n")
     connections, reopened = [], 0
 
     def opened(is_slow):

@@ -44,7 +44,8 @@ class Transformed(Steady):
 
     def __init__(self, name, words, count, before):
         words = [str(word) for word in [*words, "--json", "--quiet"]]
-        super().__init__(name, words, count, lambda result: json.loads(result["out"])["images_per_second"], before=before)
+        super().__init__(name, words, count, lambda result: json.loads(result["out"])["images_per_second"],
+                         before=before)
 
 
 class Runtime:
@@ -102,8 +103,8 @@ class Hosted:
             raise Failed(f"imrec host ended: {(self.scratch / 'host.log').read_text(errors='replace')[-300:]}")
         script = self.scratch / "post.lua"
         script.write_text(
-            f'local file = io.open("{self.photograph}", "rb")\nwrk.method = "POST"\nwrk.body = file:read("*a")\nfile:close()\n'
-            'wrk.headers["Content-Type"] = "image/jpeg"\n'
+            f'local file = io.open("{self.photograph}", "rb")\nwrk.method = "POST"\nwrk.body = '
+            'file:read("*a")\nfile:close()\nwrk.headers["Content-Type"] = "image/jpeg"\n'
             'done = function(summary, latency)\n'
             '  io.write(string.format("RESULT %d %d %d %f %f\\n", summary.requests, summary.duration, '
             'summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.timeout, '

@@ -5,12 +5,14 @@ import statistics
 from report import MIB, shortened, table
 
 # (required, goal) against the best of the others, by network and batch.
-AGAINST_PEERS = {("resnet18", 32): (1.3, 1.75), ("resnet18", 1): (1.15, 1.75), ("resnet50", 32): (1.1, 1.3), ("resnet50", 1): (1.1, 1.3)}
+AGAINST_PEERS = {("resnet18", 32): (1.3, 1.75), ("resnet18", 1): (1.15, 1.75), ("resnet50", 32): (1.1, 1.3),
+                 ("resnet50", 1): (1.1, 1.3)}
 TITLES = {"resnet18": "ResNet-18", "resnet50": "ResNet-50"}
 
 
 def ratio(ours, peers, what="images_per_second"):
-    """The median of the rounds' ratios: the two of a round ran one after the other, on the same machine in the same mood."""
+    """The median of the rounds' ratios: the two of a round ran one after the other, on the same machine in the same
+    mood."""
     return statistics.median(our[what] / peer[what] for our, peer in zip(ours, peers))
 
 
@@ -36,7 +38,8 @@ def goals(runs, medians):
             continue
         name, best = found[0]
         for limit, which in zip(limits, ("required", "goal")):
-            yield f"{TITLES[network]}, batch {batch}, against {name}: {which}", f"at least {limit}x", f"{best:.2f}x", best >= limit
+            yield (f"{TITLES[network]}, batch {batch}, against {name}: {which}", f"at least {limit}x", f"{best:.2f}x",
+                   best >= limit)
     if "load/resnet50" in medians:
         seconds = medians["load/resnet50"]["load_seconds"]
         yield "loading ResNet-50", "under 0.5 s", f"{seconds:.2f} s", seconds < 0.5
@@ -83,21 +86,22 @@ def speeds(records, runs):
 
 
 def remarks(facts, medians):
-    yield ("- Single precision, 3 x 224 x 224, 1000 classes, pre-activation networks with the same random weights for all; every "
-           "peer's probabilities were compared with MXNet's before it was measured. ONNX Runtime with all its optimisations; "
-           "OpenVINO held to f32, with the hint `latency` (one batch at a time) and `throughput` (a stream and a request a "
-           "core); ncnn with Winograd, packing and sgemm, BatchNorm folded, one image at a time.")
+    yield ("- Single precision, 3 x 224 x 224, 1000 classes, pre-activation networks with the same random weights for "
+           "every program; each one's probabilities were compared with MXNet's first. ONNX Runtime with all its "
+           "optimisations; OpenVINO held to f32, with the hint `latency` (one batch at a time) and with `throughput` "
+           "(one stream and one request per core); ncnn with Winograd, packing and sgemm, BatchNorm folded, one image "
+           "at a time.")
     if "host/imrec" in medians:
         host = medians["host/imrec"]
-        yield (f"- host: wrk on the same machine sends one photograph from 16 connections; half of the answers came within "
-               f"{host['p50_ms']:.0f} ms, 99 % within {host['p99_ms']:.0f} ms; /ping meanwhile took {host['ping_p50_ms']:.1f} ms "
-               f"(median), {host['ping_worst_ms']:.1f} ms at worst.")
+        yield ("- host: wrk on the same machine sends one photograph from 16 connections; half of the answers came "
+               f"within {host['p50_ms']:.0f} ms, 99 % within {host['p99_ms']:.0f} ms; /ping meanwhile took "
+               f"{host['ping_p50_ms']:.1f} ms (median), {host['ping_worst_ms']:.1f} ms at worst.")
     if "transform/imrec" in medians:
-        yield (f"- transform: {'photographs' if facts['photographs'] == 'real' else 'pictures of `imrec sample`'}, read, decoded, "
-               "resized, inferred and written; without the time to load the model.")
+        yield (f"- transform: {'photographs' if facts['photographs'] == 'real' else 'pictures of `imrec sample`'}, "
+               "read, decoded, resized, classified and their outputs written; the time to load the model is left out.")
     if facts["realtime"]:
-        yield ("- What is measured ran at real-time priority (`chrt --fifo 10`), because others used the machine: the system "
-               "leaves such programs 95 % of each second.")
+        yield ("- The programs ran at real-time priority (`chrt --fifo 10`), because other programs used the machine; "
+               "the system gives such programs at most 95 % of each second.")
 
 
 def readme(facts, records, judged, runs, medians):
@@ -105,25 +109,28 @@ def readme(facts, records, judged, runs, medians):
     lines = [f"# Inference, {facts['date']}", ""]
     if facts["quick"]:
         lines += ["**A check of the bench with one short run: these are no figures.**", ""]
-    lines += [f"{facts['threads']} threads for every program; imrec's {facts['kernels']} kernels. The programs ran in turn (A B C A B C "
-              "...), one round first that is not counted; a ratio is the median of the rounds' ratios.", "", "## Goals", ""]
+    lines += [f"{facts['threads']} threads for every program; imrec's {facts['kernels']} kernels. The programs ran in "
+              "turn (A B C A B C ...), after one round that does not count; a ratio is the median of the rounds' "
+              "ratios.", "", "## Goals", ""]
     lines += table(["what", "goal", "found", ""],
                    [(what, goal, found, "met" if met else "**missed**") for what, goal, found, met in judged])
     compared = list(speeds(records, runs))
     if compared:
         lines += ["", "## Images a second", ""]
-        lines += table(["network", "batch", "engine", "median", "lowest to highest", "runs", "imrec is"], compared)
-    others = [(record["name"], f"{record['median']['images_per_second']:.1f}", f"{record['median']['seconds']:.2f}", len(record["runs"]),
+        lines += table(["network", "batch", "engine", "median", "lowest to highest", "runs", "imrec against it"],
+                       compared)
+    others = [(record["name"], f"{record['median']['images_per_second']:.1f}", f"{record['median']['seconds']:.2f}",
+               len(record["runs"]),
                f"{record['median']['peak_bytes'] / MIB:.0f}" if "peak_bytes" in record["median"] else "")
               for record in records if not record["name"].startswith("resnet")]
     if others:
-        lines += ["", "## The rest", ""]
+        lines += ["", "## Other figures", ""]
         lines += table(["case", "images/s", "seconds", "runs", "peak MiB"], others)
     lines += ["", *remarks(facts, medians), "", "## Machine and commands", "",
               f"- {machine['processor']}, {machine['cores']} cores, {machine['memory_bytes'] / (1 << 30):.0f} GiB; "
-              f"{machine['system']}, Linux {machine['kernel']}; load when it began {machine['load_at_start']:.2f}",
+              f"{machine['system']}, Linux {machine['kernel']}; load at the start {machine['load_at_start']:.2f}",
               f"- commit {machine['commit']}",
-              f"- {machine['swift']}; " + ", ".join(f"{name} {version}" for name, version in machine["peers"].items()), "",
-              "```text", *[f"{record['name']}: {record['command']}" for record in records], "```", "",
+              f"- {machine['swift']}; " + ", ".join(f"{name} {version}" for name, version in machine["peers"].items()),
+              "", "```text", *[f"{record['name']}: {record['command']}" for record in records], "```", "",
               "Made by `tools/bench/infer`; every run is in `raw.json`."]
     return lines

@@ -78,13 +78,18 @@ def text_of(words, fallback="unknown"):
         return fallback
 
 
+def lines_of(path):
+    return pathlib.Path(path).read_text().splitlines()
+
+
 def machine(root):
     """What the figures depend on: the processor, the system, the compiler, and the commit of the folder `root`."""
     processor = dict(line.split(":", 1) for line in text_of(["lscpu"]).splitlines() if ":" in line)
-    memory = next((line.split()[1] for line in open("/proc/meminfo") if line.startswith("MemTotal")), "0")
-    system = next((line.split("=")[1].strip().strip('"') for line in open("/etc/os-release") if line.startswith("PRETTY_NAME")), "")
+    memory = next((line.split()[1] for line in lines_of("/proc/meminfo") if line.startswith("MemTotal")), "0")
+    system = next((line.split("=")[1].strip().strip('"') for line in lines_of("/etc/os-release")
+                   if line.startswith("PRETTY_NAME")), "")
     dirty = text_of(["git", "-C", root, "status", "--porcelain", "--untracked-files=no"], "")
-    return {"processor": processor.get("Model name", "").strip(), "cores": os.cpu_count(), "memory_bytes": int(memory) * 1024,
-            "system": system, "kernel": os.uname().release,
+    return {"processor": processor.get("Model name", "").strip(), "cores": os.cpu_count(),
+            "memory_bytes": int(memory) * 1024, "system": system, "kernel": os.uname().release,
             "commit": text_of(["git", "-C", root, "rev-parse", "HEAD"]) + (" and changes" if dirty else ""),
             "swift": text_of(["swift", "--version"]).splitlines()[0], "load_at_start": os.getloadavg()[0]}

@@ -1,4 +1,5 @@
-"""Writes what was measured: raw.json with every run, and README.md with medians, ratios and whether the goals are met."""
+"""Writes what was measured: raw.json with every run, and README.md with medians, ratios and whether the goals are
+met."""
 import json
 import os
 import statistics
@@ -30,23 +31,27 @@ def goals(medians, runs):
 
     yield from ratio("re-encoding against im2rec.py", "reencode/imrec", "reencode/im2rec.py", 1.3)
     yield from ratio("re-encoding against the bare loop", "reencode/imrec-beside-loop", "reencode/bare-loop", 0.95)
-    yield from ratio("re-encoding against the bare loop that also writes", "reencode/imrec-beside-loop", "reencode/bare-loop-writing", 0.95)
+    yield from ratio("re-encoding against the bare loop that also writes", "reencode/imrec-beside-loop",
+                     "reencode/bare-loop-writing", 0.95)
     yield from ratio("pass-through against im2rec.py", "pass-through/imrec", "pass-through/im2rec.py", 3)
     yield from ratio("decoding against ImageRecordIter", "decode/imrec", "decode/ImageRecordIter", 3)
     yield from ratio("decoding against ImageRecordIter, the further goal", "decode/imrec", "decode/ImageRecordIter", 4)
-    yield from ratio("decoding against ImageRecordIter as MXNet runs it by itself", "decode/imrec", "decode/ImageRecordIter-by-itself", 3)
+    yield from ratio("decoding against ImageRecordIter as MXNet runs it by itself", "decode/imrec",
+                     "decode/ImageRecordIter-by-itself", 3)
     yield from ratio("decoding against the bare loop", "decode/imrec", "decode/bare-loop", 0.9)
     for mode in ("reencode", "pass-through"):
         once, ten = (median(f"memory/{mode}{suffix}", "peak_bytes") for suffix in ("", "-10x"))
         yield from at_most(f"peak memory, {mode}", once, 200 * MIB, size)
         yield from at_most(f"peak memory, {mode}, ten times the list", ten, 200 * MIB, size)
         if once and ten:
-            yield f"memory does not grow, {mode}", "at most 1.2x for ten times the list", f"{ten / once:.2f}x", ten <= 1.2 * once
+            yield (f"memory does not grow, {mode}", "at most 1.2x for ten times the list", f"{ten / once:.2f}x",
+                   ten <= 1.2 * once)
     sizes = sorted(int(name.rsplit("-", 1)[1]) for name in medians if name.startswith("listing/imrec-"))
     if len(sizes) == 2:
         few, many = (f"listing/imrec-{count}" for count in sizes)
         growth = median(many, "seconds") / median(few, "seconds") / (sizes[1] / sizes[0])
-        yield f"listing {sizes[1]:,} files is linear", f"at most 1.3x the time a file of {sizes[0]:,}", f"{growth:.2f}x", growth <= 1.3
+        yield (f"listing {sizes[1]:,} files is linear", f"at most 1.3x the time a file of {sizes[0]:,}",
+               f"{growth:.2f}x", growth <= 1.3)
         yield from at_most(f"listing {sizes[1]:,} files, peak memory", median(many, "peak_bytes"), 500 * MIB, size)
 
 
@@ -89,16 +94,17 @@ def readme(facts, cases, records, judged, medians):
     machine, photos = facts["machine"], facts["photographs"]
     peers = machine["python"]
     lines = [f"# Converting and decoding, {facts['date']}", "",
-             f"{photos['images']:,} photographs, {photos['bytes'] / MIB:.0f} MiB of JPEG; {facts['jobs']} threads or processes "
-             "for each side. The programs ran in turn (A B C A B C ...), one round first that is not counted; a figure is "
-             "the median of its runs, a ratio that of its rounds, from the start of the program to its end, loading included; for decoding and for the bare "
-             "loop it is what the program took by its own clock, reading its inputs beforehand left out.", "",
+             f"{photos['images']:,} photographs, {photos['bytes'] / MIB:.0f} MiB of JPEG; {facts['jobs']} threads or "
+             "processes on each side. The programs took turns (A B C A B C ...), after one round that does not count. "
+             "A figure is the median of its runs, from the program's start to its end, loading included; a ratio is "
+             "the median of the rounds' ratios. Decoding and the bare loop are timed by the program's own clock, after "
+             "it has read its inputs.", "",
              "## Goals", ""]
     lines += table(["what", "goal", "found", ""], [(what, goal, found, "met" if met else "**missed**")
                                                    for what, goal, found, met in judged])
     extra = list(without_start(medians))
     if extra:
-        lines += ["", "With the time that im2rec.py takes to load MXNet left out: " +
+        lines += ["", "Without the time that im2rec.py takes to load MXNet: " +
                   ", ".join(f"{stage} {found:.2f}x" for stage, found in extra) + "."]
     lines += ["", "## Figures", ""]
     rows = []
@@ -109,21 +115,25 @@ def readme(facts, cases, records, judged, medians):
                          f"{case.median('seconds'):.2f}", f"{case.median('cpu_seconds'):.2f}",
                          f"{case.median('peak_bytes') / MIB:.0f}"))
     lines += table(["case", "images/s", "lowest to highest", "runs", "seconds", "processor seconds", "peak MiB"], rows)
-    lines += ["", "- Peak memory is that of the largest process; im2rec.py runs several. Below some 10 MiB it is the launcher's own.",
-              "- The bare loop is `tools/bench/codec_loop.c`: libjpeg-turbo and the resize kernels of `Sources/CKernels`. For re-encoding it "
-              "reads each file and writes nothing, and `bare-loop-writing` also writes and syncs what it makes, as packing does; for "
-              "decoding it has the files in memory.",
-              "- Before each run what the one before left for the disk is written (`sync`), outside the time that is taken.",
-              "- MXNet lowers ImageRecordIter's threads to half the processors less one, at least one (`iter_image_recordio_2.cc`), "
-              "so by itself it decodes with one on two cores. `decode/ImageRecordIter` is told of more processors (by a preloaded "
-              "`omp_get_num_procs`) and so really decodes with as many threads as imrec.",
-              "- `imrec` and im2rec.py made the same .rec files, byte for byte; the bench stops where they differ.", "",
+    lines += ["",
+              "- Peak memory is the largest process's; im2rec.py runs several processes. A figure below about 10 MiB "
+              "is the launcher's own.",
+              "- The bare loop is `tools/bench/codec_loop.c`: libjpeg-turbo and imrec's resize kernels. For "
+              "re-encoding it reads each file and writes nothing; `bare-loop-writing` also writes and syncs its "
+              "output, as packing does. For decoding it has the files in memory.",
+              "- Before each run `sync` writes out what the run before left for the disk; that time does not count.",
+              "- MXNet reduces ImageRecordIter's threads to half the processors minus one, but at least one "
+              "(`iter_image_recordio_2.cc`): on two cores it decodes on one thread. For `decode/ImageRecordIter` a "
+              "preloaded `omp_get_num_procs` reports more processors, so that it uses as many threads as imrec; "
+              "`-by-itself` is MXNet as it comes.",
+              "- imrec and im2rec.py wrote the same .rec files, byte for byte; the bench stops if they differ.", "",
               "## Machine and commands", ""]
-    lines += [f"- {machine['processor']}, {machine['cores']} cores, {machine['memory_bytes'] / (1 << 30):.0f} GiB; {machine['system']}, "
-              f"Linux {machine['kernel']}; load when it began {machine['load_at_start']:.2f}",
+    lines += [f"- {machine['processor']}, {machine['cores']} cores, {machine['memory_bytes'] / (1 << 30):.0f} GiB; "
+              f"{machine['system']}, Linux {machine['kernel']}; load at the start {machine['load_at_start']:.2f}",
               f"- commit {machine['commit']}",
               f"- {machine['swift']}; libjpeg {machine['libjpeg']}",
-              f"- Python {peers.get('python')}, MXNet {peers.get('mxnet')}, OpenCV {peers.get('opencv')}, NumPy {peers.get('numpy')}", "",
+              f"- Python {peers.get('python')}, MXNet {peers.get('mxnet')}, OpenCV {peers.get('opencv')}, NumPy "
+              f"{peers.get('numpy')}", "",
               "```text"]
     lines += [f"{record['name']}: {record['command']}" for record in records]
     return lines + ["```", "", "Made by `tools/bench/convert`; every run is in `raw.json`."]

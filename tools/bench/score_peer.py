@@ -45,7 +45,8 @@ def main(outputs, listed):
         "macro": {"precision": float(precision.mean()), "recall": float(recall.mean()), "f1": float(f1.mean())},
         "classes": [{"precision": p, "recall": r, "f1": f} for p, r, f in
                     zip(precision.tolist(), recall.tolist(), f1.tolist())],
-        "confusion": [[int(truth), int(label), int(confusion[truth, label])] for truth, label in zip(*confusion.nonzero())],
+        "confusion": [[int(truth), int(label), int(confusion[truth, label])]
+                      for truth, label in zip(*confusion.nonzero())],
     }))
 
 

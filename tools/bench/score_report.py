@@ -1,4 +1,5 @@
-"""Writes what tools/bench/score measured: raw.json with every run, and README.md with medians and whether the goals are met."""
+"""Writes what tools/bench/score measured: raw.json with every run, and README.md with medians and whether the goals are
+met."""
 import json
 
 from report import MIB, shortened, table
@@ -35,16 +36,16 @@ def remarks(facts, medians):
     if "start/numpy" in medians:
         start, peer = medians["start/numpy"]["seconds"], medians["folder/json+numpy"]["seconds"]
         ours = medians["folder/imrec"]["seconds"]
-        yield (f"- With the {start:.2f} s that Python takes to load NumPy left out of the script's time, the ratio is "
+        yield (f"- Without the {start:.2f} s that Python takes to load NumPy the ratio is "
                f"{(peer - start) / ours:.2f}x.")
-        yield ("- The script (`tools/bench/score_peer.py`) computes top-1, top-5, the confusion matrix, precision, recall and F1 of "
-               "each class, and log-loss; imrec all that `score.json` has, and writes that. The bench stops where the figures that "
-               "both have differ by 1e-9.")
+        yield ("- The script (`tools/bench/score_peer.py`) computes top-1, top-5, the confusion matrix, precision, "
+               "recall and F1 of each class, and log-loss; imrec computes and writes all of `score.json`. The bench "
+               "stops if a figure that both have differs by more than 1e-9.")
     if "lines_bytes" in facts:
-        yield (f"- The JSON lines have {facts['lines_bytes'] / 1e9:.2f} GB: probabilities of {facts['classes']} classes with 6 "
-               "digits, 4,000 different predictions in turn. Run once.")
+        yield (f"- The JSON lines take {facts['lines_bytes'] / 1e9:.2f} GB: probabilities of {facts['classes']} "
+               "classes with 6 digits, 4,000 different predictions that repeat. Run once.")
     if "report_bytes" in facts:
-        yield f"- The HTML report, without photographs, has {facts['report_bytes'] / 1e6:.2f} MB."
+        yield f"- The HTML report, without photographs, takes {facts['report_bytes'] / 1e6:.2f} MB."
 
 
 def readme(facts, records, judged, medians):
@@ -52,9 +53,9 @@ def readme(facts, records, judged, medians):
     lines = [f"# Scoring, {facts['date']}", ""]
     if facts["quick"]:
         lines += ["**A check of the bench with small inputs and one run: these are no figures.**", ""]
-    lines += [f"Outputs of a made-up classifier of {facts['classes']} classes; {facts['jobs']} threads for imrec. The programs ran in "
-              "turn (A B C A B C ...), one round first that is not counted; a figure is the median of its runs, from the start of "
-              "the program to its end.", "", "## Goals", ""]
+    lines += [f"Outputs of a made-up classifier of {facts['classes']} classes; {facts['jobs']} threads for imrec. The "
+              "programs ran in turn (A B C A B C ...), after one round that does not count; a figure is the median of "
+              "its runs, from the program's start to its end.", "", "## Goals", ""]
     lines += table(["what", "goal", "found", ""],
                    [(what, goal, found, "met" if met else "**missed**") for what, goal, found, met in judged])
     lines += ["", "## Figures", ""]
@@ -68,9 +69,9 @@ def readme(facts, records, judged, medians):
                     "peak MiB"], rows)
     lines += ["", *remarks(facts, medians), "", "## Machine and commands", "",
               f"- {machine['processor']}, {machine['cores']} cores, {machine['memory_bytes'] / (1 << 30):.0f} GiB; "
-              f"{machine['system']}, Linux {machine['kernel']}; load when it began {machine['load_at_start']:.2f}",
+              f"{machine['system']}, Linux {machine['kernel']}; load at the start {machine['load_at_start']:.2f}",
               f"- commit {machine['commit']}",
-              f"- {machine['swift']}; Python {machine['python'].get('python')}, NumPy {machine['python'].get('numpy')}", "",
-              "```text", *[f"{record['name']}: {record['command']}" for record in records], "```", "",
+              f"- {machine['swift']}; Python {machine['python'].get('python')}, NumPy {machine['python'].get('numpy')}",
+              "", "```text", *[f"{record['name']}: {record['command']}" for record in records], "```", "",
               "Made by `tools/bench/score`; every run is in `raw.json`."]
     return lines

@@ -5,7 +5,8 @@ import math
 CHOICES = {"sgd": (0.10, -1.0, 6), "nag": (0.0, -1.5, 9), "adam": (0.05, -3.0, 4), "rmsprop": (0.25, -3.5, 11)}
 
 HARTMANN_WEIGHTS = (1.0, 1.2, 3.0, 3.2)
-HARTMANN_SCALES = ((10, 3, 17, 3.5, 1.7, 8), (0.05, 10, 17, 0.1, 8, 14), (3, 3.5, 1.7, 10, 17, 8), (17, 8, 0.05, 10, 0.1, 14))
+HARTMANN_SCALES = ((10, 3, 17, 3.5, 1.7, 8), (0.05, 10, 17, 0.1, 8, 14), (3, 3.5, 1.7, 10, 17, 8),
+                   (17, 8, 0.05, 10, 0.1, 14))
 HARTMANN_CENTRES = (
     (0.1312, 0.1696, 0.5569, 0.0124, 0.8283, 0.5886), (0.2329, 0.4135, 0.8307, 0.3736, 0.1004, 0.9991),
     (0.2348, 0.1451, 0.3522, 0.2883, 0.3047, 0.6650), (0.4047, 0.8828, 0.8732, 0.5743, 0.1091, 0.0381))
@@ -17,7 +18,8 @@ def branin(x, y):
 
 
 def hartmann6(*x):
-    return -sum(weight * math.exp(-sum(scale * (value - centre) ** 2 for scale, value, centre in zip(scales, x, centres)))
+    return -sum(weight * math.exp(-sum(scale * (value - centre) ** 2
+                                       for scale, value, centre in zip(scales, x, centres)))
                 for weight, scales, centres in zip(HARTMANN_WEIGHTS, HARTMANN_SCALES, HARTMANN_CENTRES))
 
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Minimises the functions of search_functions.py by Optuna's GPSampler or scikit-optimize's gp_minimize, as both are by default.
+"""Minimises the functions of search_functions.py by Optuna's GPSampler or scikit-optimize's gp_minimize, as both are by
+default.
 
   search_peer.py optuna|skopt FUNCTION --seeds 0:50 --evaluations 30
 

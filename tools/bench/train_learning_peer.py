@@ -22,15 +22,17 @@ import time
 import mxnet as mx
 import numpy as np
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "oracle"))
-import residual_nets as nets
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from oracle.inputs import residual_nets as nets
 
 
 def records(path, found, training):
-    more = dict(rand_crop=True, rand_mirror=True, shuffle=True, seed=found.seed, seed_aug=found.seed) if training else {}
+    more = dict(rand_crop=True, rand_mirror=True, shuffle=True, seed=found.seed,
+                seed_aug=found.seed) if training else {}
     return mx.io.ImageRecordIter(
         path_imgrec=str(path), path_imgidx=str(path.with_suffix(".idx")), data_shape=(3, found.side, found.side),
-        batch_size=found.batch, preprocess_threads=1, round_batch=False, data_name="data", label_name="softmax_label", **more)
+        batch_size=found.batch, preprocess_threads=1, round_batch=False, data_name="data", label_name="softmax_label",
+        **more)
 
 
 def counted(path):

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""One framework trains a residual network on random images in memory: the peer that imrec's training speed is measured by.
+"""One framework trains a residual network on random images in memory: the peer that imrec's training speed is measured
+by.
 
-    train_peer.py mxnet|torch --depth 18 --batch 32 [--side 224] [--classes 1000] [--threads 2] [--steps 10] [--warm-up 3]
+    train_peer.py mxnet|torch --depth 18 --batch 32 [--side 224] [--classes 1000] [--threads 2] [--steps 10]
+                  [--warm-up 3]
 
-`mxnet`: its Module with the symbol of the image-classification example (v2), oneDNN as it is shipped, sgd with momentum.
-`torch`: the same layers in the same order (v2), in channels-last memory and in the usual one; the better one counts.
---symbol FILE: MXNet trains this symbol instead, for example one that imrec wrote.
---serve: each line of stdin is a number of steps; each line of stdout the seconds they took, as infer_peer.py does it.
-Otherwise one JSON line: images a second over the steps after the warm-up, seconds of each, and the largest resident
-memory of the process in bytes, with the framework's own code and the images in it."""
+`mxnet`: its Module with the symbol of the image-classification example (v2), oneDNN as it is shipped, sgd with
+momentum. `torch`: the same layers in the same order (v2), in channels-last memory and in the usual one; the better one
+counts. --symbol FILE: MXNet trains this symbol instead, for example one that imrec wrote. --serve: each line of stdin
+is a number of steps; each line of stdout the seconds they took, as infer_peer.py does it. Otherwise one JSON line:
+images a second over the steps after the warm-up, seconds of each, and the largest resident memory of the process in
+bytes, with the framework's own code and the images in it."""
 import argparse
 import json
 import os
@@ -39,8 +41,8 @@ def parse():
 
 def mxnet_step(found):
     import mxnet as mx
-    sys.path.insert(0, str(HERE.parent / "oracle"))
-    import residual_nets as nets
+    sys.path.insert(0, str(HERE.parent))
+    from oracle.inputs import residual_nets as nets
     shape = (3, found.side, found.side)
     symbol = mx.sym.load(str(found.symbol)) if found.symbol else nets.network(found.depth, 2, shape, found.classes)
     mx.random.seed(1)

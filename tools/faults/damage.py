@@ -27,7 +27,7 @@ def photographs(folder, count):
 def cut_images(folder, count):
     """Every file is cut at 20 places: the cut is seen, or nothing but what follows the picture is lost."""
     tally = Tally("an image that is cut short is named, unless all its pixels are there")
-    for number, path in enumerate(photographs(folder, count)):
+    for path in photographs(folder, count):
         with open(path, "rb") as file:
             whole = file.read()
         root = os.path.join(folder, "cut")

@@ -3,7 +3,7 @@ import os
 import shutil
 
 from pictures import draw_classes
-from trial import PROGRAM, Tally, digests, run, scratch
+from trial import Tally, digests, run, scratch
 
 ERRORS = {
     "openat": ["EIO", "EMFILE", "ENOSPC"], "pwrite64": ["ENOSPC", "EIO", "EINTR"], "fsync": ["EIO", "ENOSPC"],
@@ -134,6 +134,7 @@ def check(job, result, what, tally):
 
 if __name__ == "__main__":
     import sys
+
     from trial import HAS_STRACE, finish
     if not HAS_STRACE:
         sys.exit("strace is not installed: apt-get install strace")

@@ -20,7 +20,10 @@ def png(width, height, seed, chunks=b""):
             + chunk(b"IEND", b""))
 
 
-def claimed(width, height, data=zlib.compress(b"\0")):
+NOTHING = zlib.compress(b"\0")
+
+
+def claimed(width, height, data=NOTHING):
     """A grey PNG that claims a size; `data` need not be enough for it."""
     head = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")

@@ -1,4 +1,5 @@
-"""kill -9 of the server and of its jobs, at random and in the middle of what takes long, while all kinds of work go on."""
+"""kill -9 of the server and of its jobs, at random and in the middle of what takes long, while all kinds of work go
+on."""
 import collections
 import hashlib
 import io
@@ -14,7 +15,7 @@ import time
 
 import botocore.exceptions
 
-from serving import BUCKET, ENDED, Desk, serving
+from service import BUCKET, ENDED, Desk, serving
 from trial import Tally
 
 GONE = (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError)
@@ -28,7 +29,8 @@ def etag(parts):
 
 
 class Traffic(threading.Thread):
-    """Puts objects one after the other, and knows for each key what may be there: what was answered, or what was not yet."""
+    """Puts objects one after the other, and knows for each key what may be there: what was answered, or what was not
+    yet."""
 
     def __init__(self, service, numbers):
         super().__init__(daemon=True)
@@ -67,7 +69,8 @@ class Traffic(threading.Thread):
 
 class Puts(Traffic):
     def put(self, number):
-        key, body = f"plain/{number % 24}", self.numbers.randbytes(self.numbers.choice([0, 1, 1000, 100_000, 1_000_000]))
+        size = self.numbers.choice([0, 1, 1000, 100_000, 1_000_000])
+        key, body = f"plain/{number % 24}", self.numbers.randbytes(size)
         version = self.note(key, [body])
         self.phase = "put"
         self.answer(key, version, self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)["ETag"])
@@ -135,8 +138,10 @@ class Kills:
         self.models = Models(service, numbers, self.artifact)
         self.threads = [self.puts, self.uploads, self.models]
         self.hit = collections.Counter()
-        self.objects = Tally("after kill -9 each object whose put was answered is there, byte for byte, with its ETag, and none by half")
-        self.known = Tally("after kill -9 each job and model that was answered is there, and what had ended is unchanged")
+        self.objects = Tally("after kill -9 each object whose put was answered is there, byte for byte, with its ETag, "
+                             "and none by half")
+        self.known = Tally("after kill -9 each job and model that was answered is there, and what had ended is "
+                           "unchanged")
         self.answers = Tally("after kill -9 an endpoint answers as before")
         self.alone = Tally("no process of a dead server is left, and no file that it was writing")
         self.reasons = Tally("a job whose process is killed fails, and says so; others go on")
@@ -166,7 +171,8 @@ class Kills:
         told = self.desk.sage.list_training_jobs(MaxResults=8)["TrainingJobSummaries"]
         return {job["SecondaryStatus"] for job in told if job["TrainingJobStatus"] == "InProgress"}
 
-    aims = ["any", "any", "any", "Starting", "Downloading", "Training", "Uploading", "put", "part", "complete", "transform"]
+    aims = ["any", "any", "any", "Starting", "Downloading", "Training", "Uploading", "put", "part", "complete",
+            "transform"]
 
     def aim(self):
         """Waits for a random while, or for what takes only a moment."""
@@ -195,7 +201,8 @@ class Kills:
                 if (self.service.root / name).exists():
                     shutil.copy(self.service.root / name, folder)
             database = sqlite3.connect(os.path.join(folder, "imrec.sqlite"))
-            found = database.execute("SELECT json_extract(state, '$.SecondaryStatus') FROM training_job WHERE status = 'InProgress'")
+            found = database.execute("SELECT json_extract(state, '$.SecondaryStatus') FROM training_job WHERE status = "
+                                     "'InProgress'")
             phases = {phase for phase, in found}
             for kind in ("transform", "tuning"):
                 if database.execute(f"SELECT COUNT(*) FROM {kind}_job WHERE status = 'InProgress'").fetchone()[0]:
@@ -238,7 +245,8 @@ class Kills:
                 answer = self.desk.s3.get_object(Bucket=BUCKET, Key=key)
                 body = answer["Body"].read()
                 found = (answer["ETag"].strip('"'), hashlib.sha256(body).hexdigest())
-                self.objects.check(len(body) == listed[key]["Size"] and listed[key]["ETag"] == answer["ETag"], key, listed[key])
+                self.objects.check(len(body) == listed[key]["Size"] and listed[key]["ETag"] == answer["ETag"], key,
+                                   listed[key])
             self.objects.check(found in may_be.get(key, {None}), key, found)
             if found in may_be.get(key, ()) and not key.startswith("parts/"):
                 may_be[key].intersection_update({found})
@@ -267,7 +275,8 @@ class Kills:
     def kill_job(self):
         """Where one is in work."""
         if not self.service.jobs():
-            self.created.append(self.desk.train(epochs=60) if self.numbers.random() < 0.5 else self.desk.transform(self.model))
+            self.created.append(self.desk.train(epochs=60) if self.numbers.random() < 0.5
+                                else self.desk.transform(self.model))
         end = time.monotonic() + 3
         while not (jobs := self.service.jobs()) and time.monotonic() < end:
             time.sleep(0.01)
@@ -322,15 +331,18 @@ class Kills:
         for tally in (self.objects, self.known, self.answers, self.alone, self.reasons, self.over, faults):
             tally.close()
         counts = collections.Counter(f"{job[0]} {told[Desk.statuses[job[0]]]}" for job, told in self.ended.items())
-        for reason, count in collections.Counter(told["FailureReason"] for told in self.ended.values() if "FailureReason" in told).items():
+        for reason, count in collections.Counter(told["FailureReason"] for told in self.ended.values()
+                                                 if "FailureReason" in told).items():
             print(f"  ({count} times: {reason})")
-        print("  (in work at kills: " + ", ".join(f"{phase} {count}" for phase, count in sorted(self.hit.items())) + ")")
-        print("  (ends: " + ", ".join(f"{end} {count}" for end,
-                                      count in sorted(counts.items())) + f"; {went_on} after a new start)")
+        print("  (in work at kills: " + ", ".join(f"{phase} {count}" for phase, count in sorted(self.hit.items()))
+              + ")")
+        print("  (ends: " + ", ".join(f"{end} {count}" for end, count in sorted(counts.items()))
+              + f"; {went_on} after a new start)")
 
     def check_artifact(self, uri):
         body = self.desk.s3.get_object(Bucket=BUCKET, Key=uri.split("/", 3)[3])["Body"].read()
-        names = tarfile.open(fileobj=io.BytesIO(body), mode="r:gz").getnames()
+        with tarfile.open(fileobj=io.BytesIO(body), mode="r:gz") as archive:
+            names = archive.getnames()
         self.objects.check(any(name.endswith(".params") for name in names), uri, names)
 
     def check_litter(self):
@@ -349,7 +361,7 @@ def main(root, records, numbers, count):
         kills = Kills(service, records, numbers)
         for thread in kills.threads:
             thread.start()
-        for number in range(count):
+        for _ in range(count):
             kills.round()
         kills.end()
         print(f"  ({count} kills)")

@@ -1,6 +1,7 @@
-"""No room on the disk, a database that another program keeps, objects that are not what they were: each is said, and over
-when its cause is."""
+"""No room on the disk, a database that another program keeps, objects that are not what they were: each is said, and
+over when its cause is."""
 import concurrent.futures
+import contextlib
 import gzip
 import hashlib
 import io
@@ -12,8 +13,7 @@ import time
 
 import botocore.exceptions
 
-from local_server import channel
-from serving import BUCKET, HOME, Desk, serving
+from service import BUCKET, HOME, deployed, local_server, serving
 from trial import Tally
 
 REFUSED = botocore.exceptions.ClientError
@@ -28,16 +28,6 @@ def refusal(call, **arguments):
         return (error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Code"],
                 error.response["Error"]["Message"], time.monotonic() - begun)
     return None
-
-
-def deployed(service, records):
-    """A desk with a model in service; and the model, the endpoint and its answer."""
-    desk = Desk(service, records)
-    desk.put_data()
-    model = desk.model(desk.wait(desk.train())["ModelArtifacts"]["S3ModelArtifacts"])
-    endpoint = desk.endpoint(model)
-    desk.wait(endpoint)
-    return desk, model, endpoint, desk.invoke(endpoint[1])
 
 
 # MARK: Disk
@@ -71,10 +61,8 @@ class SmallDisk:
                     file.flush()
             except OSError:
                 pass
-            try:
+            with contextlib.suppress(OSError):
                 file.close()
-            except OSError:
-                pass
         size = (self.service.root / "ballast").stat().st_size
         with (self.service.root / "ballast").open("r+b") as file:
             file.truncate(max(0, size - room))
@@ -103,8 +91,8 @@ class SmallDisk:
                 status, reason = self.desk.ended(job)
                 said = "disk is full" in reason or "disk under" in reason
                 # Of a tuning job the trainings say it.
-                self.failed.check(status == "Completed" or status == "Failed" and (said or job[0] == "tuning"), room, job,
-                                  status, reason)
+                self.failed.check(status == "Completed" or status == "Failed" and (said or job[0] == "tuning"), room,
+                                  job, status, reason)
             self.check_again(upload)
         for tally in (self.refused, self.told, self.failed, self.again):
             tally.close()
@@ -118,7 +106,8 @@ class SmallDisk:
         body = bytes(6 << 20)
         for call in (lambda: self.desk.s3.put_object(Bucket=BUCKET, Key="large", Body=body),
                      lambda: self.desk.s3.put_object(Bucket=BUCKET, Key="pictures/0.jpg", Body=body),
-                     lambda: self.desk.s3.upload_part(Bucket=BUCKET, Key="in-parts", UploadId=upload, PartNumber=1, Body=body)):
+                     lambda: self.desk.s3.upload_part(Bucket=BUCKET, Key="in-parts", UploadId=upload, PartNumber=1,
+                                                      Body=body)):
             said = refusal(call)
             self.refused.check(said and said[:2] == (507, "InsufficientStorage"), room, said)
         keys = [entry["Key"] for entry in self.desk.s3.list_objects_v2(Bucket=BUCKET)["Contents"]]
@@ -178,8 +167,10 @@ class LockedDatabase:
     def __init__(self, service, records):
         self.service = service
         self.desk, self.model, self.endpoint, _ = deployed(service, records)
-        self.refused = Tally("while the database is locked a write is refused by ServiceUnavailable, in time, and a read is answered")
-        self.kept = Tally("what jobs and endpoints reach while the database is locked is recorded when the lock is gone")
+        self.refused = Tally("while the database is locked a write is refused by ServiceUnavailable, in time, and a "
+                             "read is answered")
+        self.kept = Tally("what jobs and endpoints reach while the database is locked is recorded when the lock is "
+                          "gone")
 
     def lock(self):
         desk = self.desk
@@ -192,13 +183,14 @@ class LockedDatabase:
         begun = time.monotonic()
         with concurrent.futures.ThreadPoolExecutor(16) as pool:
             container = {"ModelDataUrl": f"{HOME}/x", "Image": "image"}
-            calls = [pool.submit(refusal, desk.sage.create_model, ModelName=f"locked-{number}", PrimaryContainer=container)
+            calls = [pool.submit(refusal, desk.sage.create_model, ModelName=f"locked-{number}",
+                                 PrimaryContainer=container)
                      for number in range(12)]
             calls.append(pool.submit(refusal, desk.sage.stop_training_job, TrainingJobName=jobs[0][1]))
             calls.append(pool.submit(refusal, desk.sage.delete_model, ModelName=self.model))
             # One of a client that asks again, as they all do unless told otherwise.
-            patient = pool.submit(refusal, self.service.client("sagemaker", retries=20).create_model, ModelName="patient",
-                                  PrimaryContainer=container)
+            patient = pool.submit(refusal, self.service.client("sagemaker", retries=20).create_model,
+                                  ModelName="patient", PrimaryContainer=container)
             while time.monotonic() < begun + self.seconds:
                 for call in (lambda: desk.describe(jobs[0]), desk.sage.list_training_jobs,
                              lambda: desk.invoke(self.endpoint[1]),
@@ -324,14 +316,16 @@ class DamagedObjects:
         for number, (what, content, must) in enumerate(cases):
             key = f"bad-train/{number}"
             self.desk.s3.put_object(Bucket=BUCKET, Key=f"{key}/train.rec", Body=content)
-            self.fails(what, self.desk.train(channels=[channel("train", f"{HOME}/{key}/"), self.desk.channels[1]]), must)
+            self.fails(what, self.desk.train(channels=[local_server.channel("train", f"{HOME}/{key}/"),
+                                                       self.desk.channels[1]]), must)
         self.desk.s3.put_object(Bucket=BUCKET, Key="images/x.jpg", Body=self.desk.pictures[0].read_bytes())
-        for number, content in enumerate([b"", self.numbers.randbytes(3000), b"1\t2\n", b"0\tone\tx.jpg\n", b"0\t0\t../../x\n",
-                                          b"0\t0\tnowhere.jpg\n", b"0\t99\tx.jpg\n"]):
+        for number, content in enumerate([b"", self.numbers.randbytes(3000), b"1\t2\n", b"0\tone\tx.jpg\n",
+                                          b"0\t0\t../../x\n", b"0\t0\tnowhere.jpg\n", b"0\t99\tx.jpg\n"]):
             key = f"bad-list/{number}"
             self.desk.s3.put_object(Bucket=BUCKET, Key=f"{key}/a.lst", Body=content)
-            channels = [channel(name, f"{HOME}/{uri}", "application/x-image") for name, uri in (
-                ("train", "images/"), ("validation", "images/"), ("train_lst", f"{key}/"), ("validation_lst", f"{key}/"))]
+            channels = [local_server.channel(name, f"{HOME}/{uri}", "application/x-image") for name, uri in (
+                ("train", "images/"), ("validation", "images/"), ("train_lst", f"{key}/"),
+                ("validation_lst", f"{key}/"))]
             self.fails(f"list {number}", self.desk.train(channels=channels))
 
     def behind_the_back(self):
@@ -344,13 +338,14 @@ class DamagedObjects:
             content = self.numbers.randbytes(1000 - 10 * number)
             (root / key).write_bytes(content)
             answer = self.desk.s3.get_object(Bucket=BUCKET, Key=key)
-            self.whole.check(answer["Body"].read() == content and answer["ETag"].strip('"') == hashlib.md5(content).hexdigest(),
+            self.whole.check(answer["Body"].read() == content
+                             and answer["ETag"].strip('"') == hashlib.md5(content).hexdigest(),
                              key)
         self.desk.s3.put_object(Bucket=BUCKET, Key="behind/train/train.rec", Body=self.records.train.read_bytes())
         path = root / "behind/train/train.rec"
         path.write_bytes(self.records.train.read_bytes()[:1000])
         self.fails("a file cut behind the server's back", self.desk.train(
-            channels=[channel("train", f"{HOME}/behind/train/"), self.desk.channels[1]]))
+            channels=[local_server.channel("train", f"{HOME}/behind/train/"), self.desk.channels[1]]))
         # The model's file is cut while its endpoint is in service: it has its own, and a new one fails.
         uri = self.desk.sage.describe_model(ModelName=self.model)["PrimaryContainer"]["ModelDataUrl"]
         path = root / uri.split("/", 3)[3]
@@ -371,7 +366,8 @@ class DamagedObjects:
             said = refusal(runtime.invoke_endpoint, EndpointName=self.endpoint[1], ContentType="application/x-image",
                            Body=content)
             self.failed.check(said and said[:2] == (424, "ModelError"), content[:10], said)
-            said = refusal(runtime.invoke_endpoint, EndpointName=self.endpoint[1], ContentType="application/json", Body=content)
+            said = refusal(runtime.invoke_endpoint, EndpointName=self.endpoint[1], ContentType="application/json",
+                           Body=content)
             self.failed.check(said and said[:2] == (424, "ModelError"), content[:10], said)
         self.desk.s3.put_object(Bucket=BUCKET, Key="mixed/a.jpg", Body=picture)
         self.desk.s3.put_object(Bucket=BUCKET, Key="mixed/b.jpg", Body=picture[:100])

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Looks through a release build for what swiftc 6.3.1 does wrong with a Mutex behind an await: it keeps the address of the
-thread's number over the suspension, locks as the thread that ran before, unlocks as the one that runs now, and traps.
+"""Looks through a release build for what swiftc 6.3.1 does wrong with a Mutex behind an await: it keeps the address of
+the thread's number over the suspension, locks as the thread that ran before, unlocks as the one that runs now, and
+traps.
 
   suspensions.py PROGRAM [PROGRAM ...]
 
-A resumed part of an async function is named when it locks before it has asked who the thread is. What locks first in the right
-way and later in the wrong one is not found. Where one is named, a sync function that is never inlined is the way out.
-Needs objdump (binutils).
+A resumed part of an async function is named when it locks before it has asked who the thread is. What locks first in
+the right way and later in the wrong one is not found. Where one is named, a sync function that is never inlined is the
+way out. Needs objdump (binutils).
 """
 import pathlib
 import re
@@ -52,7 +53,8 @@ def main():
                 wrong.append(name)
     print(f"{tried} tried, {len(wrong)} failed: no Mutex is locked behind an await as the thread before it")
     for name in wrong:
-        print("  " + subprocess.run(["swift", "demangle", "-compact", name], capture_output=True, text=True).stdout.strip()[:200])
+        print("  " + subprocess.run(["swift", "demangle", "-compact", name], capture_output=True,
+                                    text=True).stdout.strip()[:200])
     sys.exit(1 if wrong or not tried else 0)
 
 

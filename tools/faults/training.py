@@ -14,14 +14,16 @@ from trial import Tally, digests, finish, run, scratch
 
 def command(folder, *more):
     rec = [os.path.join(folder, f"in-20-{part}.rec") for part in ("train", "val")]
-    return ["train", "--train", rec[0], "--validation", rec[1], "--model-dir", "m", "--num-layers", 20, "--image-shape", "3,28,28",
+    return ["train", "--train", rec[0], "--validation", rec[1], "--model-dir", "m", "--num-layers", 20, "--image-shape",
+            "3,28,28",
             "--resize", 32, "--mini-batch-size", 8, "--epochs", 4, "--augmentation-type", "crop", "--ema-decay", 0.9,
             "--checkpoint-every", 2, *more]
 
 
 def parameters(work):
     """The stored model; of a checkpoint the bytes hold times, too."""
-    return digests(os.path.join(work, "m"), keep=lambda name: name.startswith("image-classification") and name.endswith(".params"))
+    return digests(os.path.join(work, "m"), keep=lambda name: name.startswith("image-classification")
+                   and name.endswith(".params"))
 
 
 def kill_at_random(folder, work, count):

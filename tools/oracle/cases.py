@@ -1,11 +1,10 @@
-#!/usr/bin/env python3
 """Runs the commands of situations that once went wrong, and holds what imrec says and does against what is right.
 
   cases.py --imrec IMREC --cases FOLDER --scratch FOLDER
 
-FOLDER/NN-name/ has the inputs, cmd.txt (shell commands, run from inside the folder with imrec on the PATH and OUT an empty
-scratch folder) and expected.txt, what is right, in words. A folder for which there is no check here is a failure.
-Python packages: requirements-s3.txt (two cases ask imrec serve by boto3).
+FOLDER/NN-name/ has the inputs, cmd.txt (shell commands, run from inside the folder with imrec on the PATH and OUT an
+empty scratch folder) and expected.txt, what is right, in words. A folder for which there is no check here is a failure.
+Python packages: requirements/s3.txt (two cases ask imrec serve by boto3).
 """
 import argparse
 import os
@@ -13,7 +12,7 @@ import pathlib
 import re
 import subprocess
 
-from comparison import Comparison, finish
+from oracle.comparison import Comparison, finish
 
 
 class Ran:
@@ -24,7 +23,8 @@ class Ran:
         plain = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         done = subprocess.run(
             ["bash", "cmd.txt"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300,
-            env=plain | {"PATH": f"{imrec.parent}:{os.environ['PATH']}", "OUT": str(scratch), "PYTHONWARNINGS": "ignore"})
+            env=plain | {"PATH": f"{imrec.parent}:{os.environ['PATH']}", "OUT": str(scratch),
+                         "PYTHONWARNINGS": "ignore"})
         self.text, self.out, self.status = done.stdout.decode(errors="replace"), scratch, done.returncode
 
     def says(self, pattern):

@@ -46,7 +46,8 @@ def describe(ours, peers):
     if ours is None or peers is None:
         return "missing " + ("here" if ours is None else "there")
     at = next((i for i, (a, b) in enumerate(zip(ours, peers)) if a != b), min(len(ours), len(peers)))
-    return f"{len(ours)} and {len(peers)} bytes, first difference at {at}: {ours[at:at + 24]!r} and {peers[at:at + 24]!r}"
+    return (f"{len(ours)} and {len(peers)} bytes, first difference at {at}: {ours[at:at + 24]!r} and "
+            f"{peers[at:at + 24]!r}")
 
 
 def arguments(description):

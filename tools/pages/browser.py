@@ -15,7 +15,8 @@ class Browser:
     def __init__(self, chromium, chromedriver):
         options = Options()
         options.binary_location = chromium
-        for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", "--disable-extensions"):
+        for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                         "--hide-scrollbars", "--disable-extensions"):
             options.add_argument(argument)
         # A name that leads to this machine, as one does whose owner points it here (DNS rebinding).
         options.add_argument(f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1")
@@ -26,8 +27,10 @@ class Browser:
     def open(self, page, size=DESKTOP, dark=False, script=True):
         """Opens a file or an address; forgets what was logged before."""
         self.command("Emulation.setScriptExecutionDisabled", value=not script)
-        self.command("Emulation.setDeviceMetricsOverride", width=size[0], height=size[1], deviceScaleFactor=1, mobile=size is PHONE)
-        self.command("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+        self.command("Emulation.setDeviceMetricsOverride", width=size[0], height=size[1], deviceScaleFactor=1,
+                     mobile=size is PHONE)
+        self.command("Emulation.setEmulatedMedia",
+                     features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
         self.driver.get_log("browser")
         self.driver.get_log("performance")
         self.driver.get(page if isinstance(page, str) else page.resolve().as_uri())

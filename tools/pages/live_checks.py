@@ -35,7 +35,8 @@ def live(browser):
     """Log and curve grow while the page stays the one that was opened."""
     state = lambda: browser.run("""
         return [window.opened === true, document.querySelector('#log').textContent.length,
-            [...document.querySelectorAll('main svg.drawing path, main svg.drawing polyline')].map(e => e.getAttribute('d') || e.getAttribute('points')).join()]""")
+            [...document.querySelectorAll('main svg.drawing path, main svg.drawing polyline')].map(
+                e => e.getAttribute('d') || e.getAttribute('points')).join()]""")
     browser.run("window.opened = true")
     before = state()
     grown = come(lambda: state()[1] > before[1])
@@ -51,7 +52,8 @@ def tuning(browser):
     wrong = [] if browser.run("return document.querySelectorAll('#parallel').length") == 1 else ["there is no picture"]
     if browser.run("return document.querySelectorAll('#parallel .strand-best').length") < 1:
         wrong.append("no line is marked as the best")
-    return wrong + [f"does not say {word!r}" for word in ("learning_rate", "mini_batch_size", "optimizer", "Best job") if word not in text]
+    return wrong + [f"does not say {word!r}" for word in ("learning_rate", "mini_batch_size", "optimizer", "Best job")
+                    if word not in text]
 
 
 def score(browser, told):
@@ -70,11 +72,13 @@ def try_out(browser, told):
     browser.run("""
         const data = new DataTransfer();
         data.items.add(new File([Uint8Array.from(arguments[0])], "dropped.jpg", {type: "image/jpeg"}));
-        document.querySelector(".drop").dispatchEvent(new DragEvent("drop", {dataTransfer: data, bubbles: true, cancelable: true}));""", content)
+        const drop = new DragEvent("drop", {dataTransfer: data, bubbles: true, cancelable: true});
+        document.querySelector(".drop").dispatchEvent(drop);""", content)
     rows = lambda: browser.driver.find_elements(By.CSS_SELECTOR, "#answer-table tbody tr")
     if not come(lambda: len(rows()) == told["classes"]):
         return [f"{len(rows())} classes are shown, not {told['classes']}"]
-    return [] if browser.run("const p = document.querySelector('.preview'); return p && p.naturalWidth > 0") else ["the picture is not shown"]
+    shown = browser.run("const p = document.querySelector('.preview'); return p && p.naturalWidth > 0")
+    return [] if shown else ["the picture is not shown"]
 
 
 def look(browser, program, python, folder, pictures):

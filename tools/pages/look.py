@@ -20,7 +20,9 @@ def main():
     parser.add_argument("--chromium", required=True)
     parser.add_argument("--chromedriver", required=True)
     parser.add_argument("--sample-server", help="the dashboard with jobs that never were; none: it is not looked at")
-    parser.add_argument("--jobs-python", help="a Python with boto3, which runs jobs for the dashboard of imrec serve; none: it is not looked at")
+    parser.add_argument("--jobs-python",
+                        help="a Python with boto3, which runs jobs for the dashboard of imrec serve; none: it is not "
+                             "looked at")
     parser.add_argument("--only-site", action="store_true", help="the dashboard alone")
     parser.add_argument("--pictures", type=pathlib.Path, help="a folder for pictures of the dashboard's pages")
     options = parser.parse_args()
@@ -44,9 +46,11 @@ def main():
 def look(browser, folder):
     """Returns how many checks failed."""
     tell = checks.Verdicts()
-    for name in ("drawn", "compare", "naughty", "naughty-compare", "hard", "lost", *material.TRAININGS, *material.TUNINGS):
+    for name in ("drawn", "compare", "naughty", "naughty-compare", "hard", "lost", *material.TRAININGS,
+                 *material.TUNINGS):
         page, begun = folder / f"{name}.html", time.monotonic()
-        for view, size, dark in (("desktop", DESKTOP, False), ("desktop, dark", DESKTOP, True), ("phone", PHONE, False)):
+        for view, size, dark in (("desktop", DESKTOP, False), ("desktop, dark", DESKTOP, True),
+                                 ("phone", PHONE, False)):
             browser.open(page, size, dark)
             tell(name, view, "quiet", checks.quiet(browser, page))
             tell(name, view, "fits", checks.fits(browser))

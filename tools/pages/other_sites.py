@@ -1,4 +1,5 @@
-"""Pages of other sites in Chromium, which try to use imrec serve: what they send must change nothing and tell them nothing."""
+"""Pages of other sites in Chromium, which try to use imrec serve: what they send must change nothing and tell them
+nothing."""
 import http.server
 import pathlib
 import re
@@ -18,7 +19,8 @@ KEYS = ("kept.txt", "picture.png", "page.html")
 DELETION = "<Delete>" + "".join(f"<Object><Key>{key}</Key></Object>" for key in KEYS) + "</Delete>"
 # Runs where a browser takes an object for a page of the server.
 PAGE = """<!doctype html><title>still</title><p>stored</p><script>
-document.title = "ran"; fetch("/-/s3/bkt").then(reply => reply.text()).then(text => { document.title = "read " + text.length });
+document.title = "ran";
+fetch("/-/s3/bkt").then(reply => reply.text()).then(text => { document.title = "read " + text.length });
 </script>"""
 # What any page may send without being asked whether it may.
 ATTACK = """
@@ -26,7 +28,8 @@ const address = arguments[0], deletion = arguments[1], done = arguments[2], seen
 const picture = new Image(), frame = document.createElement("iframe"), form = document.createElement("form");
 const ended = [
   new Promise(end => { picture.onload = () => { seen.push("the picture is shown"); end() }; picture.onerror = end; }),
-  fetch(address + "/bkt?delete", {method: "POST", mode: "no-cors", headers: {"Content-Type": "text/plain"}, body: deletion}),
+  fetch(address + "/bkt?delete",
+    {method: "POST", mode: "no-cors", headers: {"Content-Type": "text/plain"}, body: deletion}),
   fetch(address + "/other", {method: "POST", mode: "no-cors", body: "x"}),
   fetch(address + "/", {method: "POST", mode: "no-cors", body: "Action=GetCallerIdentity"}),
   fetch(address + "/bkt/kept.txt", {mode: "no-cors"}),
@@ -41,7 +44,8 @@ frame.name = "hidden";
 document.body.append(frame);
 form.method = "post"; form.enctype = "text/plain"; form.target = "hidden"; form.action = address + "/bkt?delete";
 const field = document.createElement("input");
-field.name = "<Delete><!--"; field.value = "-->" + deletion.slice(8); form.append(field); document.body.append(form); form.submit();
+field.name = "<Delete><!--"; field.value = "-->" + deletion.slice(8);
+form.append(field); document.body.append(form); form.submit();
 Promise.allSettled(ended).then(() => done(seen));
 """
 
@@ -54,10 +58,11 @@ def picture():
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0\x80")) + chunk(b"IEND", b"")
 
 
-def ask(address, method, path, body=None, headers={}):
+def ask(address, method, path, body=None, headers=None):
     """A program's request: its status and body."""
     try:
-        with urllib.request.urlopen(urllib.request.Request(address + path, body, headers, method=method), timeout=30) as reply:
+        with urllib.request.urlopen(urllib.request.Request(address + path, body, headers or {}, method=method),
+                                    timeout=30) as reply:
             return reply.status, reply.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
@@ -68,7 +73,8 @@ def start(program, folder, *options):
     log = folder / "other-sites.log"
     with log.open("wb") as errors:
         server = subprocess.Popen(
-            [program, "serve", "--root", folder / "other-sites", "--port", "0", "--quiet", *options], stdin=subprocess.DEVNULL, stderr=errors)
+            [program, "serve", "--root", folder / "other-sites", "--port", "0", "--quiet", *options],
+            stdin=subprocess.DEVNULL, stderr=errors)
     for _ in range(600):
         found = re.search(r"http://127\.0\.0\.1:(\d+): export", log.read_text())
         if found:
@@ -117,7 +123,8 @@ def look(browser, program, folder):
             browser.run("""
                 const form = document.createElement("form"), field = document.createElement("input");
                 form.method = "post"; form.enctype = "text/plain"; form.action = arguments[0];
-                field.name = "<Delete><!--"; field.value = "-->" + arguments[1].slice(8); form.append(field); document.body.append(form); form.submit();""", address + "/bkt?delete", DELETION)
+                field.name = "<Delete><!--"; field.value = "-->" + arguments[1].slice(8);
+                form.append(field); document.body.append(form); form.submit();""", address + "/bkt?delete", DELETION)
             time.sleep(0.5)
             tell(host, "form", "changes nothing", changes(address))
             fill(address)
@@ -125,17 +132,20 @@ def look(browser, program, folder):
             browser.open(f"http://{host}:{site.server_port}/?to={link}", WIDE)
             browser.run("document.querySelector('a').click()")
             time.sleep(0.5)
-            tell(host, "link", "leads to the dashboard", [] if "kept.txt" in checks.page_text(browser) else ["it does not"])
+            tell(host, "link", "leads to the dashboard", [] if "kept.txt" in checks.page_text(browser)
+                 else ["it does not"])
         fill(address)
         for path in ("/", "/-/s3/bkt", "/bkt", "/bkt/kept.txt", "/metrics"):
             browser.open(f"http://{REBOUND}:{port}{path}", WIDE)
             text = browser.run("return document.documentElement.textContent")
-            tell(path, "rebound name", "tells nothing", [f"says {text[:100]!r}"] if not text or re.search(r"secret|picture\.png|imrec_http", text) else [])
+            tell(path, "rebound name", "tells nothing", [f"says {text[:100]!r}"] if not text
+                 or re.search(r"secret|picture\.png|imrec_http", text) else [])
         browser.open(address + "/bkt/page.html", WIDE)
         time.sleep(0.5)
         title = browser.run("return document.title")
         wrong = [] if title == "still" else [f"its title is {title!r}"]
-        tell("page.html", "stored", "runs nothing", wrong + [f"asks for {found}" for found in browser.requests() if "/-/" in found])
+        tell("page.html", "stored", "runs nothing",
+             wrong + [f"asks for {found}" for found in browser.requests() if "/-/" in found])
     finally:
         server.terminate()
         server.wait(timeout=60)

@@ -1,4 +1,5 @@
-"""Looks at the dashboard: every page, on desktop and phone, light and dark, with and without script, with naughty names."""
+"""Looks at the dashboard: every page, on desktop and phone, light and dark, with and without script, with naughty
+names."""
 import struct
 import subprocess
 import sys
@@ -40,7 +41,8 @@ def png(side=32):
 
 class Server:
     def __init__(self, program, *options):
-        self.process = subprocess.Popen([program, "--model", "resnet-20", "--shadow", "--quiet", *options], stdout=subprocess.PIPE)
+        self.process = subprocess.Popen([program, "--model", "resnet-20", "--shadow", "--quiet", *options],
+                                        stdout=subprocess.PIPE)
         port = self.process.stdout.readline().strip()
         if not port:
             raise SystemExit("tools/pages: sample-server does not start")
@@ -57,12 +59,15 @@ class Server:
 def quiet(browser, address, status=200):
     """Nothing asked of others, nothing complained about, nothing run that a name brought in."""
     wrong = [f"asks for {found[:200]}" for found in browser.requests() if not found.startswith(address + "/")]
-    wrong += [f"complains: {message[:300]}" for message in browser.complaints() if status == 200 or str(status) not in message]
+    wrong += [f"complains: {message[:300]}" for message in browser.complaints() if status == 200
+              or str(status) not in message]
     found = browser.run("""
         return {pwn: typeof window.pwn !== 'undefined', scripts: document.scripts.length,
-            handlers: [...document.querySelectorAll('*')].filter(e => [...e.attributes].some(a => a.name.startsWith('on'))).length,
-            foreign: document.querySelectorAll('iframe,object,embed,base,math,template').length + document.querySelectorAll('img:not(.preview)').length,
-            main: document.querySelectorAll('main h1').length, now: document.querySelectorAll('nav a[aria-current]').length}""")
+            handlers: [...document.querySelectorAll('*')].filter(
+                e => [...e.attributes].some(a => a.name.startsWith('on'))).length,
+            foreign: document.querySelectorAll('iframe,object,embed,base,math,template,img:not(.preview)').length,
+            main: document.querySelectorAll('main h1').length,
+            now: document.querySelectorAll('nav a[aria-current]').length}""")
     expected = {"pwn": False, "scripts": 2, "handlers": 0, "foreign": 0, "main": 1, "now": 1 if status == 200 else 0}
     return wrong + [f"{name} is {found[name]}, not {value}" for name, value in expected.items() if found[name] != value]
 
@@ -74,7 +79,8 @@ def keyboard(browser):
     first = browser.run("return document.activeElement.className")
     wrong = [] if first == "skip" else [f"the first stop is {first!r}, not the way to the content"]
     hidden = browser.run("""
-        return [...document.querySelectorAll('main a, main input, main select, main button, main summary')].filter(e => {
+        const used = 'main a, main input, main select, main button, main summary';
+        return [...document.querySelectorAll(used)].filter(e => {
             e.focus(); const box = e.getBoundingClientRect();
             return document.activeElement !== e || box.width < 1 || box.height < 1;}).length""")
     return wrong + ([f"{hidden} controls cannot be reached"] if hidden else [])
@@ -99,7 +105,8 @@ def try_out(browser, folder):
     browser.run("""
         const data = new DataTransfer();
         data.items.add(new File([Uint8Array.from(arguments[0])], "dropped.png", {type: "image/png"}));
-        document.querySelector(".drop").dispatchEvent(new DragEvent("drop", {dataTransfer: data, bubbles: true, cancelable: true}));""",
+        const drop = new DragEvent("drop", {dataTransfer: data, bubbles: true, cancelable: true});
+        document.querySelector(".drop").dispatchEvent(drop);""",
                 list(png(16)))
     for _ in range(100):
         if browser.run("const p = document.querySelector('.preview'); return p && p.naturalWidth === 16"):
@@ -143,7 +150,8 @@ def look(browser, program, folder, pictures):
                 tell(page, "desktop", "keyboard", keyboard(browser))
                 browser.open(server.address + path, WIDE, script=False)
                 text = checks.page_text(browser)
-                tell(page, "without script", "complete", [] if len(text) > 150 or status == 404 else ["there is hardly any text"])
+                tell(page, "without script", "complete", [] if len(text) > 150 or status == 404
+                     else ["there is hardly any text"])
             if not odd:
                 browser.open(server.address + pages(odd)["endpoint"], WIDE)
                 tell("endpoint", "desktop", "tries a picture", try_out(browser, folder))

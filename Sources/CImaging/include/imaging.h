@@ -11,13 +11,13 @@
 
 typedef enum img_code {
   img_ok = 0,
-  img_truncated,     // the file ends before the picture does
-  img_damaged,       // the data contradict themselves
-  img_doubtful,      // every pixel could be made, but a sound file does not look so; never an error
-  img_unsupported,   // `words` names the kind, with its article
-  img_excessive,     // more work than any real picture needs
+  img_truncated,    // the file ends before the picture does
+  img_damaged,      // the data contradict themselves
+  img_doubtful,     // every pixel could be made, but a sound file does not look so; never an error
+  img_unsupported,  // `words` names the kind, with its article
+  img_excessive,    // more work than any real picture needs
   img_timed_out,
-  img_too_wide,      // sides over the codec's own limit; the header holds them
+  img_too_wide,  // sides over the codec's own limit; the header holds them
   img_no_memory,
   img_cannot_encode,
 } img_code;
@@ -34,13 +34,13 @@ typedef struct img_header {
   uint32_t width, height;  // as stored
   uint32_t components;     // stored: 1, 2 (PNG grey and alpha), 3, 4; a palette counts 3, with tRNS 4
   uint32_t bit_depth;
-  bool is_progressive;     // or interlaced
-  bool has_transparency;   // PNG: an alpha channel or, for colour, a tRNS chunk
-  size_t exif_offset;      // of the TIFF block of EXIF in the file, and its bytes; 0 bytes: none
+  bool is_progressive;    // or interlaced
+  bool has_transparency;  // PNG: an alpha channel or, for colour, a tRNS chunk
+  size_t exif_offset;     // of the TIFF block of EXIF in the file, and its bytes; 0 bytes: none
   size_t exif_count;
   // The least and the actual bytes of compressed data; fewer cannot hold the picture.
   uint64_t least_byte_count, data_byte_count;
-  bool data_reach_the_end; // nothing follows the compressed data in the file
+  bool data_reach_the_end;  // nothing follows the compressed data in the file
 } img_header;
 
 typedef struct img_window {
@@ -59,9 +59,9 @@ void img_fit(img_reader *reader, img_window *window);
 
 // Which decoder makes the pixels. All make the same ones, and have the same errors.
 typedef enum img_route {
-  img_any_route,      // our own where the file is of the usual kind and sound, else libjpeg
+  img_any_route,  // our own where the file is of the usual kind and sound, else libjpeg
   img_libjpeg_route,
-  img_own_route,      // fails as `img_unsupported` where libjpeg would be needed
+  img_own_route,  // fails as `img_unsupported` where libjpeg would be needed
 } img_route;
 
 typedef struct img_request {
@@ -69,7 +69,7 @@ typedef struct img_request {
   uint32_t bytes_per_sample;  // 2 only of a 16-bit PNG, in machine order
   // 1...8 as EXIF numbers them; other than 1 only with the whole picture, and 1 or 3 channels of one byte.
   int orientation;
-  bool keep_damaged;          // damage that leaves a picture is told in `doubt`, and is no error
+  bool keep_damaged;  // damage that leaves a picture is told in `doubt`, and is no error
   img_route route;
   const k_set *kernels;
   uint64_t most_scan_blocks;  // of a JPEG, over all its scans
@@ -95,18 +95,18 @@ typedef struct img_pixels {
 } img_pixels;
 
 typedef struct img_jpeg_settings {
-  int quality;                             // 0...100
+  int quality;  // 0...100
   bool is_progressive, is_arithmetic;
   enum { img_ycc, img_cmyk, img_ycck } inks;  // how colour is stored; grey stays grey
-  int luma_across, luma_down;              // luma samples for each chroma sample, 1...4
-  uint32_t restart_interval;               // in MCUs; 0: none
-  int orientation;                         // 2...8: written as EXIF; else none is
+  int luma_across, luma_down;                 // luma samples for each chroma sample, 1...4
+  uint32_t restart_interval;                  // in MCUs; 0: none
+  int orientation;                            // 2...8: written as EXIF; else none is
 } img_jpeg_settings;
 
 // On success `*bytes` is the caller's, to be freed with `free`.
-img_code img_write_jpeg(const img_pixels *pixels, const img_jpeg_settings *settings,
-                        uint8_t *_Nullable *_Nonnull bytes, size_t *count, img_error *error);
-img_code img_write_png(const img_pixels *pixels, int level, uint8_t *_Nullable *_Nonnull bytes,
-                       size_t *count, img_error *error);
+img_code img_write_jpeg(const img_pixels *pixels, const img_jpeg_settings *settings, uint8_t *_Nullable *_Nonnull bytes,
+                        size_t *count, img_error *error);
+img_code img_write_png(const img_pixels *pixels, int level, uint8_t *_Nullable *_Nonnull bytes, size_t *count,
+                       img_error *error);
 
 #pragma clang assume_nonnull end

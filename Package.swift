@@ -371,7 +371,8 @@ let package = Package(
       ],
       swiftSettings: tests),
     .testTarget(
-      name: "CommandTests", dependencies: ["imrec", "im2rec", "Files", "Imaging", "Models", "TestSupport"],
+      name: "CommandTests",
+      dependencies: ["imrec", "im2rec", "Files", "Imaging", "Models", "Terminal", "TestSupport"],
       exclude: ["Goldens"], swiftSettings: tests),
   ]
 )

@@ -2,6 +2,9 @@ import Dispatch
 import Glibc
 import Synchronization
 
+/// The version of imrec and im2rec, as semver.org counts; tools/package takes it from this line.
+public let programVersion = "0.2.0"
+
 /// Exit statuses, the same for every verb.
 public enum ExitStatus {
   public static let done: Int32 = 0

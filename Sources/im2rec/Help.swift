@@ -41,6 +41,7 @@ let helpText = """
     --strict            Stop at the first image that cannot be read or is doubtful.
     --max-pixels <n>    Refuse larger images. (default: 178956970)
     --quiet             No progress.
+    --version           Show the version.
     -h, --help          Show this text.
 
   Options may be shortened as long as they stay clear: --rec for --recursive. The old

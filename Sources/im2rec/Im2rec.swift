@@ -20,6 +20,9 @@ func run(_ arguments: [String], console: Console) async -> Int32 {
     case .help:
       console.data(helpText)
       return ExitStatus.done
+    case .version:
+      console.data(programVersion + "\n")
+      return ExitStatus.done
     case .run(let options, let warnings):
       for warning in warnings { console.warn(warning) }
       return options.list ? try makeLists(options, console) : try await makeRecords(options, console)

@@ -72,7 +72,7 @@ enum Switch: String, CaseIterable {
   case shuffle
   case keepDamaged = "keep-damaged"
   case maxPixels = "max-pixels"
-  case strict, quiet
+  case strict, quiet, version
 
   /// How many values belong to it.
   enum Arity { case none, one, oneOrMore }
@@ -88,7 +88,7 @@ enum Switch: String, CaseIterable {
   /// Whether im2rec.py 1.9.1 has it: what is added here must not make a prefix ambiguous that is not so there.
   var isOriginal: Bool {
     switch self {
-    case .shuffle, .keepDamaged, .maxPixels, .strict, .quiet: false
+    case .shuffle, .keepDamaged, .maxPixels, .strict, .quiet, .version: false
     default: true
     }
   }

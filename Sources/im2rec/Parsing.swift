@@ -1,6 +1,7 @@
 /// A command line understood.
 enum Command: Equatable {
   case help
+  case version
   case run(Options, warnings: [String])
 }
 
@@ -11,6 +12,9 @@ enum Command: Equatable {
 func parse(_ arguments: [String]) throws(UsageError) -> Command {
   let tokens = try tokens(arguments)
   if tokens.contains(where: { if case .option(.help, _, nil) = $0 { true } else { false } }) { return .help }
+  if tokens.contains(where: { if case .option(.version, _, nil) = $0 { true } else { false } }) {
+    return .version
+  }
   var parser = Parser()
   try parser.read(tokens, oldBooleans: false)
   if parser.positionals.count > 2 {

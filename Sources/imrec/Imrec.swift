@@ -10,7 +10,7 @@ struct Imrec: AsyncParsableCommand {
       USAGE: imrec <verb> ...    EXAMPLE: imrec convert photos/ caltech --resize 256
       EXIT STATUS: 0 done · 1 failed · 2 some skipped · 3 gate failed · 64 wrong usage
       """,
-    version: "0.1.0",
+    version: programVersion,
     groupedSubcommands: [
       CommandGroup(
         name: "Data",

@@ -1,3 +1,4 @@
+import Terminal
 import Testing
 
 @testable import im2rec
@@ -152,6 +153,14 @@ struct Im2recParsingTests {
   @Test("help is shown wherever it is asked for", arguments: ["-h", "--help", "--he p", "--chunks x -h p r"])
   func help(_ line: String) throws {
     #expect(try parse(words(line)) == .help)
+  }
+
+  @Test("the version is told wherever it is asked for", arguments: ["--version", "--ver p", "--version p r"])
+  func version(_ line: String) async throws {
+    #expect(try parse(words(line)) == .version)
+    let im2rec = Im2recRun()
+    #expect(await im2rec(words(line)) == ExitStatus.done)
+    #expect(im2rec.data == "\(programVersion)\n" && im2rec.words.isEmpty)
   }
 
   @Test("help names every option and fits 88 columns")

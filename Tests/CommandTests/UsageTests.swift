@@ -1,3 +1,4 @@
+import Terminal
 import TestSupport
 import Testing
 
@@ -36,7 +37,7 @@ struct UsageTests {
 
   @Test("says its version, and writes completions")
   func versionAndCompletions() {
-    #expect(imrec.run(["--version"], in: "/").output.split(separator: ".").count == 3)
+    #expect(imrec.run(["--version"], in: "/").output == "\(programVersion)\n")
     for shell in ["bash", "zsh", "fish"] {
       let run = imrec.run(["--generate-completion-script", shell], in: "/")
       #expect(run.status == 0 && run.output.contains("per-class"))

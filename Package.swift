@@ -51,15 +51,15 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     // zlib comes with libpng.
     .target(
-      name: "CImaging", dependencies: ["CJPEG", "CPNG", "CKernels"], cSettings: optimised,
+      name: "CImaging", dependencies: ["CJPEG", "CPNG"], cSettings: optimised,
       linkerSettings: [.linkedLibrary("z")]),
-    .target(name: "CKernels", cSettings: optimised),
+    .target(name: "CNetworks", cSettings: optimised),
 
     // How bytes stand in text, and what sums them up.
     .target(name: "Encodings", dependencies: ["CCrypto"], swiftSettings: strict),
     .target(name: "Files", dependencies: ["CLinux"], swiftSettings: strict),
     .target(name: "Records", dependencies: ["Files"], swiftSettings: strict),
-    .target(name: "Imaging", dependencies: ["CImaging", "CKernels", "Files"], swiftSettings: strict),
+    .target(name: "Imaging", dependencies: ["CImaging", "Files"], swiftSettings: strict),
     .target(
       name: "Predictions", dependencies: ["Files", "Records"], exclude: ["README.md"], swiftSettings: strict),
     .target(name: "Scoring", dependencies: ["Files"], exclude: ["README.md"], swiftSettings: strict),
@@ -75,7 +75,7 @@ let package = Package(
     .target(name: "Models", dependencies: ["Files", "CArchive"], swiftSettings: strict),
     .target(name: "Tensors", dependencies: ["CLinux", "COpenBLAS"], swiftSettings: strict),
     .target(
-      name: "Networks", dependencies: ["Models", "Tensors", "CKernels"], exclude: ["README.md"],
+      name: "Networks", dependencies: ["Models", "Tensors", "CNetworks"], exclude: ["README.md"],
       swiftSettings: strict),
     // Empty without the trait.
     .target(
@@ -242,7 +242,7 @@ let package = Package(
     .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"], swiftSettings: tests),
     .testTarget(name: "RecordsTests", dependencies: ["Records", "TestSupport"], swiftSettings: tests),
     .testTarget(
-      name: "ImagingTests", dependencies: ["Imaging", "CKernels", "TestSupport"],
+      name: "ImagingTests", dependencies: ["Imaging", "CImaging", "TestSupport"],
       exclude: ["Goldens"], swiftSettings: tests),
     .testTarget(
       name: "ModelsTests", dependencies: ["Models", "Files", "TestSupport"], exclude: ["Goldens"],
@@ -251,7 +251,7 @@ let package = Package(
     .testTarget(
       name: "NetworksTests",
       dependencies: [
-        "Networks", "Models", "Tensors", "CKernels", "RankTestSupport", "TestSupport", "TrainingCases",
+        "Networks", "Models", "Tensors", "CNetworks", "RankTestSupport", "TestSupport", "TrainingCases",
       ],
       exclude: ["Goldens"], swiftSettings: tests),
     .testTarget(

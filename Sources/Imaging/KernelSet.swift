@@ -1,4 +1,4 @@
-internal import CKernels
+internal import CImaging
 
 /// The inner loops for one instruction set; all sets give the same bits.
 @safe struct KernelSet: @unchecked Sendable {  // a table of pure C functions that is never written

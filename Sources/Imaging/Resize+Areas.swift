@@ -1,4 +1,4 @@
-internal import CKernels
+internal import CImaging
 
 /// Means over areas, and single samples.
 extension Pixels {

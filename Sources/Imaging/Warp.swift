@@ -1,4 +1,4 @@
-internal import CKernels
+internal import CImaging
 import Glibc
 
 /// The affine map of MXNet's augmenter: shear, turn and stretch about the middle; the size stays. Numbers that make no

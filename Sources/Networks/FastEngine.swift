@@ -1,4 +1,4 @@
-internal import CKernels
+internal import CNetworks
 import Models
 internal import Synchronization
 internal import Tensors

@@ -1,4 +1,4 @@
-internal import CKernels
+internal import CNetworks
 import Models
 
 /// The inner loops for one instruction set; the sets agree within rounding.

@@ -1,4 +1,4 @@
-internal import CKernels
+internal import CNetworks
 import Glibc
 import Models
 internal import Tensors

@@ -1,4 +1,4 @@
-internal import CKernels
+internal import CNetworks
 internal import Tensors
 
 /// What a layer does to its input on the way in, as the kernels take it: scale and shift filled up to whole blocks of 16

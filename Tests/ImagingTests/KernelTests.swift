@@ -1,4 +1,4 @@
-import CKernels
+import CImaging
 import TestSupport
 import Testing
 

@@ -1,4 +1,4 @@
-import CKernels
+import CNetworks
 import TestSupport
 import Testing
 

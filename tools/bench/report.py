@@ -110,7 +110,7 @@ def readme(facts, cases, records, judged, medians):
                          f"{case.median('peak_bytes') / MIB:.0f}"))
     lines += table(["case", "images/s", "lowest to highest", "runs", "seconds", "processor seconds", "peak MiB"], rows)
     lines += ["", "- Peak memory is that of the largest process; im2rec.py runs several. Below some 10 MiB it is the launcher's own.",
-              "- The bare loop is `tools/bench/codec_loop.c`: libjpeg-turbo and the resize kernels of `Sources/CKernels`. For re-encoding it "
+              "- The bare loop is `tools/bench/codec_loop.c`: libjpeg-turbo and the resize kernels of `Sources/CImaging`. For re-encoding it "
               "reads each file and writes nothing, and `bare-loop-writing` also writes and syncs what it makes, as packing does; for "
               "decoding it has the files in memory.",
               "- Before each run what the one before left for the disk is written (`sync`), outside the time that is taken.",

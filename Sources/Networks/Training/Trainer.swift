@@ -1,4 +1,4 @@
-internal import CKernels
+internal import CNetworks
 import Glibc
 public import Models
 public import Tensors

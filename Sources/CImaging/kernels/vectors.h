@@ -1,5 +1,5 @@
 #pragma once
-#include "include/kernels.h"
+#include "kernels.h"
 
 // Kernels of the AVX2 table that the AVX-512 table takes over: they are bound by picking bytes, which wider vectors do
 // not speed up.

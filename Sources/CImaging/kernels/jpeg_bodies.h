@@ -4,7 +4,7 @@
 // triangle filter for chroma; JFIF's colour equations with 16 bits of fraction.
 #include <string.h>
 
-#include "include/kernels.h"
+#include "kernels.h"
 
 // One pass over eight numbers, which stand `step` apart, to eight with 13 bits of fraction more. The products are
 // gathered for each pair of inputs, which is the same in whole numbers.

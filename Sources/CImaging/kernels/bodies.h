@@ -3,7 +3,7 @@
 // replaces those that gain from hand-written ones; those also use them for what is left at the end of a row.
 #include <math.h>
 
-#include "include/kernels.h"
+#include "kernels.h"
 
 #define BODY static inline __attribute__((always_inline)) void
 

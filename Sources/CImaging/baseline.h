@@ -52,7 +52,7 @@ typedef struct baseline_picture {
   bool halves_across, halves_down;   // chroma
   uint32_t restart_interval;         // in units; 0: none
   img_window window;
-  const k_set *kernels;
+  const img_kernels *kernels;
   int64_t deadline;                  // as of a request
   bool is_read_only;                 // no pixels are made
   bool has_all_units;                // every unit has been decoded

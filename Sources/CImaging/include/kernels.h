@@ -8,11 +8,11 @@
 ///
 /// Every function is pure (its outputs depend on its inputs only), allocates nothing, allows n == 0 and any
 /// alignment, and gives the same bits in every table. Outputs never overlap inputs. `n` counts pixels unless it
-/// says samples. Functions that take `at` may read up to `k_slack` bytes from the start of a pixel, so up to that
+/// says samples. Functions that take `at` may read up to `img_slack` bytes from the start of a pixel, so up to that
 /// much after the last one; the others read exactly what they are given. Floats are never NaN.
-enum { k_slack = 64 };
+enum { img_slack = 64 };
 
-typedef struct k_set {
+typedef struct img_kernels {
   const char *name;
 
   // --- OpenCV's INTER_LINEAR for 8 bits ----------------------------------------------------------------------
@@ -76,9 +76,9 @@ typedef struct k_set {
   void (*round_16)(uint16_t *out, const float *in, size_t n);
 
   // --- JPEG: ITU T.81's blocks, JFIF's colours, in libjpeg's arithmetic ------------------------------------------
-  // The inverse transform of 64 dequantised coefficients, that of `row` and `column` at `k_coefficient_at`, to eight
-  // rows of eight samples. No coefficient is over `k_most_coefficient`. Returns not 0 where any implementation gives
-  // the same: all numbers between the passes are within +-k_most_coefficient too, so that two of them add up in 16
+  // The inverse transform of 64 dequantised coefficients, that of `row` and `column` at `img_coefficient_at`, to eight
+  // rows of eight samples. No coefficient is over `img_most_coefficient`. Returns not 0 where any implementation gives
+  // the same: all numbers between the passes are within +-img_most_coefficient too, so that two of them add up in 16
   // bits, and the samples are clamped from no more than -512...511 before 128 is added. Else 0, and the samples mean
   // nothing.
   int (*idct_8x8)(uint8_t *out, size_t stride, const int16_t *coefficients);
@@ -96,33 +96,33 @@ typedef struct k_set {
   // RGB to OpenCV's HLS of 8 bits (hue 0...179, two degrees each), whole numbers added to its three channels, clamped to
   // 0...180, 0...255 and 0...255, and back: cvtColor's COLOR_BGR2HLS and COLOR_HLS2BGR, in single precision.
   void (*shift_hls)(uint8_t *out, const uint8_t *in, int hue, int lightness, int saturation, size_t n);
-} k_set;
+} img_kernels;
 
-enum { k_most_coefficient = 16383 };
+enum { img_most_coefficient = 16383 };
 
 /// Where `idct_8x8` wants a coefficient: rows i and i + 4 in pairs, the columns in the order 0 4 1 5 2 6 3 7, so that
 /// vector code multiplies pairs as they lie there.
-static inline size_t k_coefficient_at(size_t row, size_t column) {
+static inline size_t img_coefficient_at(size_t row, size_t column) {
   return (row & 3) * 16 + (column & 3) * 4 + (column >> 2) * 2 + (row >> 2);
 }
 
 // --- without a vector form: the same for every table ------------------------------------------------------------
 
 /// Pixel i is the `size` bytes at `at[i]`.
-void k_pick(uint8_t *out, const uint8_t *row, const int32_t *at, size_t size, size_t n);
+void img_pick(uint8_t *out, const uint8_t *row, const int32_t *at, size_t size, size_t n);
 /// Pixel i is the sum of the samples from pixel `first[i]` of the row on, with the weights from `start[i]` up to
 /// `start[i + 1]`, added in that order.
-void k_area_across_8(float *out, const uint8_t *row, const int32_t *first, const int32_t *start,
+void img_area_across_8(float *out, const uint8_t *row, const int32_t *first, const int32_t *start,
                      const float *weights, int channels, size_t n);
-void k_area_across_16(float *out, const uint16_t *row, const int32_t *first, const int32_t *start,
+void img_area_across_16(float *out, const uint16_t *row, const int32_t *first, const int32_t *start,
                       const float *weights, int channels, size_t n);
 /// The mean of each block of `across` x `down` pixels; `stride` counts samples from row to row. 2x2 blocks are
 /// (sum + 2) >> 2, others sum * (1 / count) in single precision, rounded half to even.
-void k_blocks_8(uint8_t *out, const uint8_t *in, size_t stride, int across, int down, int channels, size_t n);
-void k_blocks_16(uint16_t *out, const uint16_t *in, size_t stride, int across, int down, int channels, size_t n);
+void img_blocks_8(uint8_t *out, const uint8_t *in, size_t stride, int across, int down, int channels, size_t n);
+void img_blocks_16(uint16_t *out, const uint16_t *in, size_t stride, int across, int down, int channels, size_t n);
 
 /// A part of a picture under an affine map. All that the map asks for inside the picture lies in the part.
-typedef struct k_warp {
+typedef struct img_warp {
   /// The part's first pixel, and bytes from row to row.
   const uint8_t *in;
   int64_t stride;
@@ -134,18 +134,18 @@ typedef struct k_warp {
   const int64_t *steps;
   /// What all samples outside the picture are.
   uint8_t border;
-} k_warp;
+} img_warp;
 
 /// OpenCV's warpAffine with INTER_LINEAR and a constant border, 8 bits: n pixels of a row that starts at x, y of the
 /// picture, in 1024ths of a pixel and 16 of them more, which round to the 32nds that it interpolates in.
-void k_warp_linear(uint8_t *out, const k_warp *warp, int64_t x, int64_t y, int channels, size_t n);
+void img_warp_linear(uint8_t *out, const img_warp *warp, int64_t x, int64_t y, int channels, size_t n);
 
 // --- the tables ---------------------------------------------------------------------------------------------------
 
 /// Plain C: the oracle of the others, and what remains where they are lacking.
-const k_set *k_portable(void);
+const img_kernels *img_kernels_portable(void);
 /// NULL where the processor or the system lacks it.
-const k_set *_Nullable k_avx2(void);
-const k_set *_Nullable k_avx512(void);
+const img_kernels *_Nullable img_kernels_avx2(void);
+const img_kernels *_Nullable img_kernels_avx512(void);
 
 #pragma clang assume_nonnull end

@@ -4,11 +4,11 @@
 #include <immintrin.h>
 #include <string.h>
 
-#define K_TARGET __attribute__((target("avx2,fma")))
+#define IMG_TARGET __attribute__((target("avx2,fma")))
 #include "plain.h"
 
-#define FAST static K_TARGET void
-#define INLINE static inline K_TARGET __attribute__((always_inline))
+#define FAST static IMG_TARGET void
+#define INLINE static inline IMG_TARGET __attribute__((always_inline))
 
 #define BLOCKS(i, block, n, first) (size_t i = 0; i < (n); i = block_after(i, block, n, first))
 
@@ -64,7 +64,7 @@ INLINE __m256i sums_of_8(const uint8_t *row, const int32_t *at, const int16_t *w
   return _mm256_srai_epi32(_mm256_madd_epi16(_mm256_cvtepu8_epi16(pairs), weight), 4);
 }
 
-K_TARGET void k_avx2_linear_across_1(int16_t *out, const uint8_t *row, const int32_t *at, const int16_t *weights,
+IMG_TARGET void img_avx2_linear_across_1(int16_t *out, const uint8_t *row, const int32_t *at, const int16_t *weights,
                                      size_t n) {
   if (n < 16) return plain_linear_across_1(out, row, at, weights, n);
   for BLOCKS(i, 16, n, 0) {
@@ -178,7 +178,7 @@ INLINE void taps_across(int32_t *out, const uint8_t *row, const int32_t *at, con
   plain_taps_across_8(out + last * channels, row, at + last, weights + last * (size_t)taps, taps, (int)channels, 1);
 }
 
-K_TARGET void k_avx2_taps_across_8(int32_t *out, const uint8_t *row, const int32_t *at, const int16_t *weights,
+IMG_TARGET void img_avx2_taps_across_8(int32_t *out, const uint8_t *row, const int32_t *at, const int16_t *weights,
                                    int taps, int channels, size_t n) {
   const __m128i rgb01 = _mm_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1);
   const __m128i rgb23 = _mm_setr_epi8(6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1);
@@ -199,7 +199,7 @@ INLINE __m256i means_of_4(__m256i upper, __m256i lower, __m256i pairs) {
   return _mm256_srli_epi16(_mm256_add_epi16(sums, _mm256_set1_epi16(2)), 2);
 }
 
-K_TARGET void k_avx2_halve_3(uint8_t *out, const uint8_t *upper, const uint8_t *lower, size_t n) {
+IMG_TARGET void img_avx2_halve_3(uint8_t *out, const uint8_t *upper, const uint8_t *lower, size_t n) {
   if (n < 8) return plain_halve_3(out, upper, lower, n);
   const __m128i pairs = _mm_setr_epi8(0, 3, 1, 4, 2, 5, -1, -1, 6, 9, 7, 10, 8, 11, -1, -1);
   // The last lane begins four bytes early, so that it ends with its last pixel.
@@ -213,7 +213,7 @@ K_TARGET void k_avx2_halve_3(uint8_t *out, const uint8_t *upper, const uint8_t *
   }
 }
 
-K_TARGET void k_avx2_halve_4(uint8_t *out, const uint8_t *upper, const uint8_t *lower, size_t n) {
+IMG_TARGET void img_avx2_halve_4(uint8_t *out, const uint8_t *upper, const uint8_t *lower, size_t n) {
   if (n < 8) return plain_halve_4(out, upper, lower, n);
   const __m256i pairs = _mm256_broadcastsi128_si256(
       _mm_setr_epi8(0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15));
@@ -226,9 +226,9 @@ K_TARGET void k_avx2_halve_4(uint8_t *out, const uint8_t *upper, const uint8_t *
   }
 }
 
-static const k_set avx2 = {
+static const img_kernels avx2 = {
     .name = "avx2",
-    .linear_across_1 = k_avx2_linear_across_1,
+    .linear_across_1 = img_avx2_linear_across_1,
     .linear_across_3 = linear_across_3,
     .linear_across_4 = linear_across_4,
     .linear_down = linear_down,
@@ -239,9 +239,9 @@ static const k_set avx2 = {
     .planes_3 = planes_3,
     .split_3 = plain_split_3,
     .halve_1 = plain_halve_1,
-    .halve_3 = k_avx2_halve_3,
-    .halve_4 = k_avx2_halve_4,
-    .taps_across_8 = k_avx2_taps_across_8,
+    .halve_3 = img_avx2_halve_3,
+    .halve_4 = img_avx2_halve_4,
+    .taps_across_8 = img_avx2_taps_across_8,
     .taps_across_16 = plain_taps_across_16,
     .taps_down_8 = plain_taps_down_8,
     .taps_down_16 = plain_taps_down_16,
@@ -252,17 +252,17 @@ static const k_set avx2 = {
     .add_weighted = plain_add_weighted,
     .round_8 = plain_round_8,
     .round_16 = plain_round_16,
-    .idct_8x8 = k_avx2_idct_8x8,
-    .widen = k_avx2_widen,
-    .widen_between = k_avx2_widen_between,
+    .idct_8x8 = img_avx2_idct_8x8,
+    .widen = img_avx2_widen,
+    .widen_between = img_avx2_widen_between,
     .between = plain_between,
-    .ycc_to_rgb = k_avx2_ycc_to_rgb,
-    .grey_to_rgb = k_avx2_grey_to_rgb,
+    .ycc_to_rgb = img_avx2_ycc_to_rgb,
+    .grey_to_rgb = img_avx2_grey_to_rgb,
     .shift_hls = plain_shift_hls,
 };
 
-const k_set *k_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &avx2 : NULL; }
+const img_kernels *img_kernels_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &avx2 : NULL; }
 
 #else
-const k_set *k_avx2(void) { return NULL; }
+const img_kernels *img_kernels_avx2(void) { return NULL; }
 #endif

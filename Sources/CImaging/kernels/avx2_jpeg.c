@@ -55,14 +55,14 @@ INLINE void store_rows(uint8_t *out, size_t stride, __m128i two) {
   _mm_storeh_pd((double *)(out + stride), _mm_castsi128_pd(two));
 }
 
-TARGET int k_avx2_idct_8x8(uint8_t *out, size_t stride, const int16_t *coefficients) {
+TARGET int img_avx2_idct_8x8(uint8_t *out, size_t stride, const int16_t *coefficients) {
   __m256i pairs[4], lines[8];
   for (int i = 0; i < 4; i++) pairs[i] = _mm256_loadu_si256((const __m256i *)(coefficients + 16 * i));
   transform_lines(lines, pairs, 11);
   // The columns lie in the order 0 4 1 5 2 6 3 7: a row's pairs for the second pass are side by side.
   __m256i two[4];
   for (int i = 0; i < 4; i++) two[i] = _mm256_packs_epi32(lines[2 * i], lines[2 * i + 1]);
-  __m256i outside = words_outside(two, -k_most_coefficient, k_most_coefficient);
+  __m256i outside = words_outside(two, -img_most_coefficient, img_most_coefficient);
   __m256i upper02 = evens_of(two[0], two[1]), lower02 = evens_of(two[2], two[3]);
   __m256i upper13 = odds_of(two[0], two[1]), lower13 = odds_of(two[2], two[3]);
   pairs[0] = _mm256_permute2x128_si256(upper02, lower02, 0x20);
@@ -97,7 +97,7 @@ INLINE void store_in_turn(uint8_t *out, __m256i first, __m256i second) {
   _mm256_storeu_si256((__m256i *)out, _mm256_or_si256(first, _mm256_slli_epi16(second, 8)));
 }
 
-TARGET void k_avx2_widen(uint8_t *out, const uint8_t *in, size_t n) {
+TARGET void img_avx2_widen(uint8_t *out, const uint8_t *in, size_t n) {
   if (n < 16) return body_widen(out, in, n);
   for BLOCKS(i, 16, n) {
     __m256i here = three_times(words_at(in + i));
@@ -112,7 +112,7 @@ INLINE __m256i mixed_at(const uint8_t *near, const uint8_t *far) {
   return _mm256_add_epi16(three_times(words_at(near)), words_at(far));
 }
 
-TARGET void k_avx2_widen_between(uint8_t *out, const uint8_t *near, const uint8_t *far, size_t n) {
+TARGET void img_avx2_widen_between(uint8_t *out, const uint8_t *near, const uint8_t *far, size_t n) {
   if (n < 16) return body_widen_between(out, near, far, n);
   for BLOCKS(i, 16, n) {
     __m256i here = three_times(mixed_at(near + i, far + i));
@@ -180,7 +180,7 @@ INLINE __m256i bytes_of(__m256i low, __m256i high) {
   return _mm256_permute4x64_epi64(_mm256_packus_epi16(low, high), 0xd8);
 }
 
-TARGET void k_avx2_ycc_to_rgb(uint8_t *out, const uint8_t *luma, const uint8_t *blue, const uint8_t *red, size_t n) {
+TARGET void img_avx2_ycc_to_rgb(uint8_t *out, const uint8_t *luma, const uint8_t *blue, const uint8_t *red, size_t n) {
   if (n < 32) return body_ycc_to_rgb(out, luma, blue, red, n);
   for BLOCKS(i, 32, n) {
     rgb_words low = rgb_of(luma + i, blue + i, red + i), high = rgb_of(luma + i + 16, blue + i + 16, red + i + 16);
@@ -188,7 +188,7 @@ TARGET void k_avx2_ycc_to_rgb(uint8_t *out, const uint8_t *luma, const uint8_t *
   }
 }
 
-TARGET void k_avx2_grey_to_rgb(uint8_t *out, const uint8_t *grey, size_t n) {
+TARGET void img_avx2_grey_to_rgb(uint8_t *out, const uint8_t *grey, size_t n) {
   if (n < 32) return body_grey_to_rgb(out, grey, n);
   for BLOCKS(i, 32, n) {
     __m256i samples = _mm256_loadu_si256((const __m256i *)(grey + i));

@@ -3,11 +3,11 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define K_TARGET __attribute__((target("fma,avx512f,avx512bw,avx512dq,avx512vl")))
+#define IMG_TARGET __attribute__((target("fma,avx512f,avx512bw,avx512dq,avx512vl")))
 #include "plain.h"
 
-#define FAST static K_TARGET void
-#define INLINE static inline K_TARGET __attribute__((always_inline))
+#define FAST static IMG_TARGET void
+#define INLINE static inline IMG_TARGET __attribute__((always_inline))
 
 #define BLOCKS(i, block, n, first) (size_t i = 0; i < (n); i = block_after(i, block, n, first))
 
@@ -120,9 +120,9 @@ FAST planes_3(float *red, float *green, float *blue, const uint8_t *row, size_t 
   }
 }
 
-static const k_set avx512 = {
+static const img_kernels avx512 = {
     .name = "avx512",
-    .linear_across_1 = k_avx2_linear_across_1,
+    .linear_across_1 = img_avx2_linear_across_1,
     .linear_across_3 = linear_across_3,
     .linear_across_4 = linear_across_4,
     .linear_down = linear_down,
@@ -133,9 +133,9 @@ static const k_set avx512 = {
     .planes_3 = planes_3,
     .split_3 = plain_split_3,
     .halve_1 = plain_halve_1,
-    .halve_3 = k_avx2_halve_3,
-    .halve_4 = k_avx2_halve_4,
-    .taps_across_8 = k_avx2_taps_across_8,
+    .halve_3 = img_avx2_halve_3,
+    .halve_4 = img_avx2_halve_4,
+    .taps_across_8 = img_avx2_taps_across_8,
     .taps_across_16 = plain_taps_across_16,
     .taps_down_8 = plain_taps_down_8,
     .taps_down_16 = plain_taps_down_16,
@@ -146,16 +146,16 @@ static const k_set avx512 = {
     .add_weighted = plain_add_weighted,
     .round_8 = plain_round_8,
     .round_16 = plain_round_16,
-    .idct_8x8 = k_avx2_idct_8x8,
-    .widen = k_avx2_widen,
-    .widen_between = k_avx2_widen_between,
+    .idct_8x8 = img_avx2_idct_8x8,
+    .widen = img_avx2_widen,
+    .widen_between = img_avx2_widen_between,
     .between = plain_between,
-    .ycc_to_rgb = k_avx2_ycc_to_rgb,
-    .grey_to_rgb = k_avx2_grey_to_rgb,
+    .ycc_to_rgb = img_avx2_ycc_to_rgb,
+    .grey_to_rgb = img_avx2_grey_to_rgb,
     .shift_hls = plain_shift_hls,
 };
 
-const k_set *k_avx512(void) {
+const img_kernels *img_kernels_avx512(void) {
   return __builtin_cpu_supports("fma") && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                  __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")
              ? &avx512
@@ -163,5 +163,5 @@ const k_set *k_avx512(void) {
 }
 
 #else
-const k_set *k_avx512(void) { return NULL; }
+const img_kernels *img_kernels_avx512(void) { return NULL; }
 #endif

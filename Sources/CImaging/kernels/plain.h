@@ -1,9 +1,9 @@
 // Compiles the plain form of every kernel for one instruction set. No guard: each table includes it once, after
-// defining K_TARGET as the attribute of its functions.
+// defining IMG_TARGET as the attribute of its functions.
 #include "bodies.h"
 #include "jpeg_bodies.h"
 
-#define PLAIN static K_TARGET __attribute__((unused)) void
+#define PLAIN static IMG_TARGET __attribute__((unused)) void
 
 PLAIN plain_linear_across_1(int16_t *out, const uint8_t *row, const int32_t *at, const int16_t *weights, size_t n) {
   body_linear_across(out, row, at, weights, n, 1);
@@ -91,7 +91,7 @@ PLAIN plain_add_weighted(float *sum, const float *row, float weight, size_t n) {
 PLAIN plain_round_8(uint8_t *out, const float *in, size_t n) { body_round_8(out, in, n); }
 PLAIN plain_round_16(uint16_t *out, const float *in, size_t n) { body_round_16(out, in, n); }
 
-static K_TARGET __attribute__((unused)) int plain_idct_8x8(uint8_t *out, size_t stride, const int16_t *coefficients) {
+static IMG_TARGET __attribute__((unused)) int plain_idct_8x8(uint8_t *out, size_t stride, const int16_t *coefficients) {
   return body_idct_8x8(out, stride, coefficients);
 }
 PLAIN plain_widen(uint8_t *out, const uint8_t *in, size_t n) { body_widen(out, in, n); }

@@ -1,9 +1,9 @@
 #include <string.h>
 
-#define K_TARGET
+#define IMG_TARGET
 #include "plain.h"
 
-static const k_set portable = {
+static const img_kernels portable = {
     .name = "portable",
     .linear_across_1 = plain_linear_across_1,
     .linear_across_3 = plain_linear_across_3,
@@ -38,13 +38,13 @@ static const k_set portable = {
     .shift_hls = plain_shift_hls,
 };
 
-const k_set *k_portable(void) { return &portable; }
+const img_kernels *img_kernels_portable(void) { return &portable; }
 
 BODY pick(uint8_t *restrict out, const uint8_t *row, const int32_t *at, size_t size, size_t n) {
   for (size_t i = 0; i < n; i++) memcpy(out + i * size, row + (size_t)at[i], size);
 }
 
-void k_pick(uint8_t *out, const uint8_t *row, const int32_t *at, size_t size, size_t n) {
+void img_pick(uint8_t *out, const uint8_t *row, const int32_t *at, size_t size, size_t n) {
   switch (size) {
     case 1: return pick(out, row, at, 1, n);
     case 3: return pick(out, row, at, 3, n);
@@ -54,7 +54,7 @@ void k_pick(uint8_t *out, const uint8_t *row, const int32_t *at, size_t size, si
 }
 
 #define AREA_ACROSS(bits)                                                                                        \
-  void k_area_across_##bits(float *out, const uint##bits##_t *row, const int32_t *first, const int32_t *start,  \
+  void img_area_across_##bits(float *out, const uint##bits##_t *row, const int32_t *first, const int32_t *start,  \
                             const float *weights, int channels, size_t n) {                                      \
     size_t step = (size_t)channels;                                                                              \
     for (size_t i = 0; i < n; i++)                                                                               \
@@ -68,7 +68,7 @@ void k_pick(uint8_t *out, const uint8_t *row, const int32_t *at, size_t size, si
 AREA_ACROSS(8)
 AREA_ACROSS(16)
 
-void k_blocks_8(uint8_t *out, const uint8_t *in, size_t stride, int across, int down, int channels, size_t n) {
+void img_blocks_8(uint8_t *out, const uint8_t *in, size_t stride, int across, int down, int channels, size_t n) {
   size_t step = (size_t)channels, wide = (size_t)across * step;
   float factor = 1.0f / (float)((int64_t)across * down);
   for (size_t i = 0; i < n; i++)
@@ -82,7 +82,7 @@ void k_blocks_8(uint8_t *out, const uint8_t *in, size_t stride, int across, int 
     }
 }
 
-void k_blocks_16(uint16_t *out, const uint16_t *in, size_t stride, int across, int down, int channels, size_t n) {
+void img_blocks_16(uint16_t *out, const uint16_t *in, size_t stride, int across, int down, int channels, size_t n) {
   size_t step = (size_t)channels, area = (size_t)across * (size_t)down;
   float factor = 1.0f / (float)area;
   for (size_t i = 0; i < n; i++)
@@ -105,7 +105,7 @@ void k_blocks_16(uint16_t *out, const uint16_t *in, size_t stride, int across, i
     }
 }
 
-BODY warp_linear(uint8_t *restrict out, const k_warp *w, int64_t x, int64_t y, size_t channels, size_t n) {
+BODY warp_linear(uint8_t *restrict out, const img_warp *w, int64_t x, int64_t y, size_t channels, size_t n) {
   for (size_t i = 0; i < n; i++) {
     // 32nds of a pixel.
     int64_t at_x = (x + w->steps[2 * i]) >> 5, at_y = (y + w->steps[2 * i + 1]) >> 5;
@@ -133,7 +133,7 @@ BODY warp_linear(uint8_t *restrict out, const k_warp *w, int64_t x, int64_t y, s
   }
 }
 
-void k_warp_linear(uint8_t *out, const k_warp *warp, int64_t x, int64_t y, int channels, size_t n) {
+void img_warp_linear(uint8_t *out, const img_warp *warp, int64_t x, int64_t y, int channels, size_t n) {
   if (channels == 3) warp_linear(out, warp, x, y, 3, n);
   else warp_linear(out, warp, x, y, (size_t)channels, n);
 }

@@ -1,9 +1,9 @@
 // The loops of network.h, included once per instruction set, which defines
-//   N_TARGET     the function attribute
-//   N_GROUP      output blocks in registers at once
-//   N_POSITIONS  positions in registers at once; N_GROUP * N_POSITIONS accumulators, N_GROUP weights and one
+//   NET_TARGET     the function attribute
+//   NET_GROUP      output blocks in registers at once
+//   NET_POSITIONS  positions in registers at once; NET_GROUP * NET_POSITIONS accumulators, NET_GROUP weights and one
 //                broadcast fill the registers
-//   N_FMA(a, b, c)  a * b + c
+//   NET_FMA(a, b, c)  a * b + c
 #include "include/network.h"
 
 #include <float.h>
@@ -14,13 +14,13 @@
 
 // Channels of a product whose weights (64 KiB at two blocks of outputs) may pass by once for each tile; of more, half as
 // many at a time: 32 KiB.
-#define N_CHUNK 512
+#define NET_CHUNK 512
 
 typedef float lanes __attribute__((ext_vector_type(16)));
 typedef float loose_lanes __attribute__((ext_vector_type(16), aligned(4)));
 
-#define INLINE static inline N_TARGET __attribute__((always_inline))
-#define FAST static N_TARGET void
+#define INLINE static inline NET_TARGET __attribute__((always_inline))
+#define FAST static NET_TARGET void
 #define UNROLLED _Pragma("clang loop unroll(full)")
 
 INLINE lanes load(const float *p) { return *(const loose_lanes *)p; }
@@ -30,7 +30,7 @@ INLINE lanes all(float f) { return (lanes)(f); }
 INLINE lanes larger_than_0(lanes v) { return v < all(0) ? all(0) : v; }
 
 INLINE lanes entering(lanes v, lanes scale, lanes shift, int relu) {
-  v = N_FMA(v, scale, shift);
+  v = NET_FMA(v, scale, shift);
   return relu ? larger_than_0(v) : v;
 }
 
@@ -49,15 +49,15 @@ typedef struct part {
 
 // `split` positions from x0 on, the others from x1 on, and likewise of y: so a tile can have the ends of two rows. They
 // are `known_step` apart, or as the product says where that is 0; those of blocks have 16 channels a tap, too.
-INLINE void tile(const n_product *p, const part *part, int group, int positions, int split, ptrdiff_t known_step,
+INLINE void tile(const net_product *p, const part *part, int group, int positions, int split, ptrdiff_t known_step,
                  const float *x0, const float *x1, const float *_Nullable bias, ptrdiff_t y0, ptrdiff_t y1) {
-#define AT(g, i) (g * p->y_block + (i < split ? y0 + i * n_lanes : y1 + (i - split) * n_lanes))
+#define AT(g, i) (g * p->y_block + (i < split ? y0 + i * net_lanes : y1 + (i - split) * net_lanes))
 #define EACH                                                                                                           \
   UNROLLED for (int g = 0; g < group; g++) UNROLLED for (int i = 0; i < positions; i++)
-  lanes sums[N_GROUP][N_POSITIONS];
+  lanes sums[NET_GROUP][NET_POSITIONS];
   if (part->begins) {
     UNROLLED for (int g = 0; g < group; g++) {
-      lanes start = bias ? load(bias + g * n_lanes) : all(0);
+      lanes start = bias ? load(bias + g * net_lanes) : all(0);
       UNROLLED for (int i = 0; i < positions; i++) sums[g][i] = start;
     }
     // Now, as it may lie where the sums of the parts are kept.
@@ -66,23 +66,23 @@ INLINE void tile(const n_product *p, const part *part, int group, int positions,
     EACH sums[g][i] = load(p->y + AT(g, i));
   }
   const ptrdiff_t step = known_step ? known_step : p->x_step;
-  const size_t run = known_step == n_lanes ? n_lanes : p->run;
+  const size_t run = known_step == net_lanes ? net_lanes : p->run;
   const float *w = part->weights;
   const char *ahead = part->ahead;
   for (size_t t = part->from; t < part->end; t++) {
     const float *a = x0 + p->taps[t], *b = x1 + p->taps[t];
     _Pragma("clang loop unroll_count(4)") for (size_t c = 0; c < run; c++) {
-      lanes weights[N_GROUP];
-      UNROLLED for (int g = 0; g < group; g++) weights[g] = load(w + g * n_lanes);
-      w += group * n_lanes;
+      lanes weights[NET_GROUP];
+      UNROLLED for (int g = 0; g < group; g++) weights[g] = load(w + g * net_lanes);
+      w += group * net_lanes;
       // The nearest cache some 200 cycles ahead, the next one a part ahead: the memory that all cores share is slower
       // than the sums.
-      UNROLLED for (int g = 0; g < group; g++) __builtin_prefetch(w + 512 + g * n_lanes, 0, 3);
+      UNROLLED for (int g = 0; g < group; g++) __builtin_prefetch(w + 512 + g * net_lanes, 0, 3);
       __builtin_prefetch(ahead, 0, 2);
       ahead += part->ahead_step;
       UNROLLED for (int i = 0; i < positions; i++) {
         lanes x = all(i < split ? a[i * step + (ptrdiff_t)c] : b[(i - split) * step + (ptrdiff_t)c]);
-        UNROLLED for (int g = 0; g < group; g++) sums[g][i] = N_FMA(x, weights[g], sums[g][i]);
+        UNROLLED for (int g = 0; g < group; g++) sums[g][i] = NET_FMA(x, weights[g], sums[g][i]);
       }
     }
   }
@@ -92,11 +92,11 @@ INLINE void tile(const n_product *p, const part *part, int group, int positions,
 #undef AT
 }
 
-typedef void tile_function(const n_product *p, const part *part, const float *x0, const float *x1,
+typedef void tile_function(const net_product *p, const part *part, const float *x0, const float *x1,
                            const float *_Nullable bias, ptrdiff_t y0, ptrdiff_t y1);
 
 #define TILE(name, group, positions, split, step)                                                                      \
-  FAST name(const n_product *p, const part *part, const float *x0, const float *x1, const float *_Nullable bias,      \
+  FAST name(const net_product *p, const part *part, const float *x0, const float *x1, const float *_Nullable bias,      \
             ptrdiff_t y0, ptrdiff_t y1) {                                                                              \
     tile(p, part, group, positions, split, step, x0, x1, bias, y0, y1);                                                \
   }
@@ -112,13 +112,13 @@ typedef void tile_function(const n_product *p, const part *part, const float *x0
   TILE(name##_13, group, 13, 13, step) TILE(name##_14, group, 14, 14, step)                                            \
   TILE(name##_4_4, group, 8, 4, step) TILE(name##_5_5, group, 10, 5, step) TILE(name##_6_6, group, 12, 6, step)        \
   TILE(name##_7_7, group, 14, 7, step)
-#if N_POSITIONS == 14
+#if NET_POSITIONS == 14
 #define TILES TILES_TO_14
 #define ONE_ROW(name)                                                                                                  \
   {0, name##_1, name##_2, name##_3, name##_4, name##_5, name##_6, name##_7, name##_8, name##_9, name##_10, name##_11,   \
    name##_12, name##_13, name##_14}
 #define TWO_ROWS(name) {0, name##_1_1, name##_2_2, name##_3_3, name##_4_4, name##_5_5, name##_6_6, name##_7_7}
-#elif N_POSITIONS == 6
+#elif NET_POSITIONS == 6
 #define TILES TILES_TO_6
 #define ONE_ROW(name) {0, name##_1, name##_2, name##_3, name##_4, name##_5, name##_6}
 #define TWO_ROWS(name) {0, name##_1_1, name##_2_2, name##_3_3}
@@ -130,12 +130,12 @@ typedef void tile_function(const n_product *p, const part *part, const float *x0
 #endif
 
 typedef struct tiles {
-  tile_function *_Nullable one_row[N_POSITIONS + 1],
-      *_Nullable two_rows[N_POSITIONS / 2 + 1];
+  tile_function *_Nullable one_row[NET_POSITIONS + 1],
+      *_Nullable two_rows[NET_POSITIONS / 2 + 1];
 } tiles;
 
 // Blocked activations; RGB at strides 1 and 2; whatever else the first layer may be.
-TILES(blocked_one, 1, n_lanes)
+TILES(blocked_one, 1, net_lanes)
 TILES(colour_one, 1, 3)
 TILES(strided_one, 1, 6)
 TILES(any_one, 1, 0)
@@ -143,8 +143,8 @@ static const tiles tiles_of_one[4] = {{ONE_ROW(blocked_one), TWO_ROWS(blocked_on
                                       {ONE_ROW(colour_one), TWO_ROWS(colour_one)},
                                       {ONE_ROW(strided_one), TWO_ROWS(strided_one)},
                                       {ONE_ROW(any_one), TWO_ROWS(any_one)}};
-#if N_GROUP == 2
-TILES(blocked_two, 2, n_lanes)
+#if NET_GROUP == 2
+TILES(blocked_two, 2, net_lanes)
 TILES(colour_two, 2, 3)
 TILES(strided_two, 2, 6)
 TILES(any_two, 2, 0)
@@ -156,8 +156,8 @@ static const tiles tiles_of_two[4] = {{ONE_ROW(blocked_two), TWO_ROWS(blocked_tw
 
 static const tiles *tiles_for(size_t group, ptrdiff_t step, size_t run) {
   // Pixels may be 16 numbers apart, too.
-  int kind = step == n_lanes && run == n_lanes ? 0 : step == 3 ? 1 : step == 6 ? 2 : 3;
-#if N_GROUP == 2
+  int kind = step == net_lanes && run == net_lanes ? 0 : step == 3 ? 1 : step == 6 ? 2 : 3;
+#if NET_GROUP == 2
   if (group == 2) return &tiles_of_two[kind];
 #endif
   (void)group;
@@ -165,10 +165,10 @@ static const tiles *tiles_for(size_t group, ptrdiff_t step, size_t run) {
 }
 
 // All positions of one group of output blocks: as few tiles as may be, all about as wide; of narrow rows two at a time.
-INLINE void positions(const n_product *p, part *part, const tiles *kinds, const float *_Nullable bias,
+INLINE void positions(const net_product *p, part *part, const tiles *kinds, const float *_Nullable bias,
                       ptrdiff_t y) {
-  const size_t count = (p->columns + N_POSITIONS - 1) / N_POSITIONS;
-  const int pairs = p->columns <= N_POSITIONS / 2;
+  const size_t count = (p->columns + NET_POSITIONS - 1) / NET_POSITIONS;
+  const int pairs = p->columns <= NET_POSITIONS / 2;
   const size_t share = (part->end - part->from) * p->run * part->ahead_step;
   for (size_t r = 0; r < p->rows; r++) {
     const float *x = p->x + (ptrdiff_t)r * p->x_row;
@@ -183,7 +183,7 @@ INLINE void positions(const n_product *p, part *part, const tiles *kinds, const 
     for (size_t i = 0; i < count; i++) {
       size_t width = (p->columns - at + count - i - 1) / (count - i);
       const float *from = x + (ptrdiff_t)at * p->x_step;
-      ptrdiff_t begin = to + (ptrdiff_t)(at * n_lanes);
+      ptrdiff_t begin = to + (ptrdiff_t)(at * net_lanes);
       kinds->one_row[width](p, part, from, from, bias, begin, begin);
       part->ahead += share;
       at += width;
@@ -191,30 +191,30 @@ INLINE void positions(const n_product *p, part *part, const tiles *kinds, const 
   }
 }
 
-FAST product(const n_product *given) {
-  n_product flat = *given;
-  const n_product *p = &flat;
+FAST product(const net_product *given) {
+  net_product flat = *given;
+  const net_product *p = &flat;
   // Rows that follow each other without a gap are one row.
-  if (p->x_row == (ptrdiff_t)p->columns * p->x_step && p->y_row == (ptrdiff_t)(p->columns * n_lanes)) {
+  if (p->x_row == (ptrdiff_t)p->columns * p->x_step && p->y_row == (ptrdiff_t)(p->columns * net_lanes)) {
     flat.columns *= flat.rows;
     flat.rows = 1;
   }
   const float *w = p->weights;
   // So many taps at once that their weights stay in the nearest cache while all positions pass over them.
-  const size_t most = p->tap_count * p->run <= N_CHUNK || p->rows * p->columns <= N_POSITIONS || p->run > N_CHUNK / 2
+  const size_t most = p->tap_count * p->run <= NET_CHUNK || p->rows * p->columns <= NET_POSITIONS || p->run > NET_CHUNK / 2
                           ? p->tap_count
-                          : N_CHUNK / 2 / p->run;
-  const size_t tiles_of_row = (p->columns + N_POSITIONS - 1) / N_POSITIONS;
-  const size_t tile_count = p->columns <= N_POSITIONS / 2 ? (p->rows + 1) / 2 : p->rows * tiles_of_row;
-  for (size_t block = 0; block < p->blocks; block += N_GROUP) {
-    size_t group = p->blocks - block < N_GROUP ? p->blocks - block : N_GROUP;
+                          : NET_CHUNK / 2 / p->run;
+  const size_t tiles_of_row = (p->columns + NET_POSITIONS - 1) / NET_POSITIONS;
+  const size_t tile_count = p->columns <= NET_POSITIONS / 2 ? (p->rows + 1) / 2 : p->rows * tiles_of_row;
+  for (size_t block = 0; block < p->blocks; block += NET_GROUP) {
+    size_t group = p->blocks - block < NET_GROUP ? p->blocks - block : NET_GROUP;
     const tiles *kinds = tiles_for(group, p->x_step, p->run);
-    const float *bias = p->bias ? p->bias + block * n_lanes : NULL;
+    const float *bias = p->bias ? p->bias + block * net_lanes : NULL;
     for (size_t from = 0; from < p->tap_count; from += most) {
       size_t end = p->tap_count - from < most ? p->tap_count : from + most;
-      const float *next = w + (end - from) * p->run * group * n_lanes;
+      const float *next = w + (end - from) * p->run * group * net_lanes;
       const int is_last = end == p->tap_count && block + group == p->blocks;
-      size_t step = (group * n_lanes * sizeof(float) + tile_count - 1) / tile_count;
+      size_t step = (group * net_lanes * sizeof(float) + tile_count - 1) / tile_count;
       part part = {from, end, w, (const char *)(is_last ? p->next : next), step, from == 0, end == p->tap_count};
       positions(p, &part, kinds, bias, (ptrdiff_t)block * p->y_block);
       w = next;
@@ -225,22 +225,22 @@ FAST product(const n_product *given) {
 // --- Winograd F(4x4, 3x3), points 0, 1, -1, 2, -2, infinity -------------------------------------------------------------
 
 INLINE void six_in(lanes *out, lanes a, lanes b, lanes c, lanes d, lanes e, lanes f) {
-  lanes even = N_FMA(c, all(-4), e), odd = N_FMA(b, all(-4), d);
+  lanes even = NET_FMA(c, all(-4), e), odd = NET_FMA(b, all(-4), d);
   lanes even2 = e - c, odd2 = (d - b) + (d - b);
-  out[0] = N_FMA(a, all(4), N_FMA(c, all(-5), e));
+  out[0] = NET_FMA(a, all(4), NET_FMA(c, all(-5), e));
   out[1] = even + odd;
   out[2] = even - odd;
   out[3] = even2 + odd2;
   out[4] = even2 - odd2;
-  out[5] = N_FMA(b, all(4), N_FMA(d, all(-5), f));
+  out[5] = NET_FMA(b, all(4), NET_FMA(d, all(-5), f));
 }
 
 INLINE void four_out(lanes *out, lanes a, lanes b, lanes c, lanes d, lanes e, lanes f) {
   lanes sum = b + c, difference = b - c, sum2 = d + e, difference2 = d - e;
   out[0] = a + sum + sum2;
-  out[1] = N_FMA(difference2, all(2), difference);
-  out[2] = N_FMA(sum2, all(4), sum);
-  out[3] = N_FMA(difference2, all(8), difference) + f;
+  out[1] = NET_FMA(difference2, all(2), difference);
+  out[2] = NET_FMA(sum2, all(4), sum);
+  out[3] = NET_FMA(difference2, all(8), difference) + f;
 }
 
 INLINE void tile_in(float *v, ptrdiff_t plane, const float *x, ptrdiff_t row, int prologue, lanes scale, lanes shift,
@@ -249,7 +249,7 @@ INLINE void tile_in(float *v, ptrdiff_t plane, const float *x, ptrdiff_t row, in
   UNROLLED for (int j = 0; j < 6; j++) {
     lanes column[6];
     UNROLLED for (int i = 0; i < 6; i++) {
-      column[i] = load(x + i * row + j * n_lanes);
+      column[i] = load(x + i * row + j * net_lanes);
       if (prologue) column[i] = entering(column[i], scale, shift, relu);
     }
     lanes six[6];
@@ -263,19 +263,19 @@ INLINE void tile_in(float *v, ptrdiff_t plane, const float *x, ptrdiff_t row, in
   }
 }
 
-FAST winograd_input(float *v, const float *x, const n_tiles *t, const n_prologue *prologue) {
-  const ptrdiff_t row = (ptrdiff_t)(t->width * n_lanes);
+FAST winograd_input(float *v, const float *x, const net_tiles *t, const net_prologue *prologue) {
+  const ptrdiff_t row = (ptrdiff_t)(t->width * net_lanes);
   const int before = prologue->scale != NULL;
   for (size_t b = 0; b < t->blocks; b++) {
     const float *image = x + (ptrdiff_t)b * t->image_block;
-    lanes scale = before ? load(prologue->scale + b * n_lanes) : all(1);
-    lanes shift = before ? load(prologue->shift + b * n_lanes) : all(0);
+    lanes scale = before ? load(prologue->scale + b * net_lanes) : all(1);
+    lanes shift = before ? load(prologue->shift + b * net_lanes) : all(0);
     for (size_t k = 0; k < t->count; k++) {
       ptrdiff_t top = (ptrdiff_t)((t->first + k) / t->tiles_across) * 4 - t->margin;
       ptrdiff_t left = (ptrdiff_t)((t->first + k) % t->tiles_across) * 4 - t->margin;
-      float *to = v + (ptrdiff_t)b * t->block + (ptrdiff_t)(k * n_lanes);
+      float *to = v + (ptrdiff_t)b * t->block + (ptrdiff_t)(k * net_lanes);
       if (top >= 0 && left >= 0 && top + 6 <= (ptrdiff_t)t->height && left + 6 <= (ptrdiff_t)t->width) {
-        const float *from = image + top * row + left * n_lanes;
+        const float *from = image + top * row + left * net_lanes;
         if (before) tile_in(to, t->plane, from, row, 1, scale, shift, prologue->relu);
         else tile_in(to, t->plane, from, row, 0, scale, shift, 0);
         continue;
@@ -287,25 +287,25 @@ FAST winograd_input(float *v, const float *x, const n_tiles *t, const n_prologue
           int inside = top + i >= 0 && top + i < (ptrdiff_t)t->height && left + j >= 0 && left + j < (ptrdiff_t)t->width;
           lanes value = all(0);
           if (inside) {
-            value = load(image + (top + i) * row + (left + j) * n_lanes);
+            value = load(image + (top + i) * row + (left + j) * net_lanes);
             if (before) value = entering(value, scale, shift, prologue->relu);
           }
           whole[i * 6 + j] = value;
         }
       }
-      tile_in(to, t->plane, (const float *)whole, 6 * n_lanes, 0, scale, shift, 0);
+      tile_in(to, t->plane, (const float *)whole, 6 * net_lanes, 0, scale, shift, 0);
     }
   }
 }
 
-FAST winograd_output(float *y, const float *m, const n_tiles *t, const float *bias,
+FAST winograd_output(float *y, const float *m, const net_tiles *t, const float *bias,
                      const float *_Nullable residual, int relu) {
-  const ptrdiff_t row = (ptrdiff_t)(t->width * n_lanes);
+  const ptrdiff_t row = (ptrdiff_t)(t->width * net_lanes);
   for (size_t b = 0; b < t->blocks; b++) {
-    const lanes start = load(bias + b * n_lanes);
+    const lanes start = load(bias + b * net_lanes);
     for (size_t k = 0; k < t->count; k++) {
       size_t top = (t->first + k) / t->tiles_across * 4, left = (t->first + k) % t->tiles_across * 4;
-      const float *from = m + (ptrdiff_t)b * t->block + (ptrdiff_t)(k * n_lanes);
+      const float *from = m + (ptrdiff_t)b * t->block + (ptrdiff_t)(k * net_lanes);
       lanes half[4][6];
       UNROLLED for (int j = 0; j < 6; j++) {
         lanes column[6], four[4];
@@ -317,12 +317,12 @@ FAST winograd_output(float *y, const float *m, const n_tiles *t, const float *bi
       for (size_t i = 0; i < rows; i++) {
         lanes four[4];
         four_out(four, half[i][0], half[i][1], half[i][2], half[i][3], half[i][4], half[i][5]);
-        ptrdiff_t at = (ptrdiff_t)b * t->image_block + (ptrdiff_t)(top + i) * row + (ptrdiff_t)(left * n_lanes);
+        ptrdiff_t at = (ptrdiff_t)b * t->image_block + (ptrdiff_t)(top + i) * row + (ptrdiff_t)(left * net_lanes);
         for (size_t j = 0; j < columns; j++) {
           lanes value = four[j] + start;
-          if (residual) value += load(residual + at + (ptrdiff_t)(j * n_lanes));
+          if (residual) value += load(residual + at + (ptrdiff_t)(j * net_lanes));
           if (relu) value = larger_than_0(value);
-          store(y + at + (ptrdiff_t)(j * n_lanes), value);
+          store(y + at + (ptrdiff_t)(j * net_lanes), value);
         }
       }
     }
@@ -330,12 +330,12 @@ FAST winograd_output(float *y, const float *m, const n_tiles *t, const float *bi
 }
 
 INLINE void six_weights(lanes *out, lanes a, lanes b, lanes c) {
-  lanes even = (a + c) * all(-1.0f / 6), even2 = N_FMA(a, all(1.0f / 24), c * all(1.0f / 6));
+  lanes even = (a + c) * all(-1.0f / 6), even2 = NET_FMA(a, all(1.0f / 24), c * all(1.0f / 6));
   out[0] = a * all(0.25f);
-  out[1] = N_FMA(b, all(-1.0f / 6), even);
-  out[2] = N_FMA(b, all(1.0f / 6), even);
-  out[3] = N_FMA(b, all(1.0f / 12), even2);
-  out[4] = N_FMA(b, all(-1.0f / 12), even2);
+  out[1] = NET_FMA(b, all(-1.0f / 6), even);
+  out[2] = NET_FMA(b, all(1.0f / 6), even);
+  out[3] = NET_FMA(b, all(1.0f / 12), even2);
+  out[4] = NET_FMA(b, all(-1.0f / 12), even2);
   out[5] = c;
 }
 
@@ -345,8 +345,8 @@ FAST winograd_weights(float *u, const float *w, const float *scale, size_t filte
     for (size_t b = 0; b < blocks; b++) {
       lanes nine[9];
       for (int k = 0; k < 9; k++) nine[k] = all(0);
-      for (size_t lane = 0; lane < n_lanes && b * n_lanes + lane < filters && c < inputs; lane++) {
-        size_t filter = b * n_lanes + lane;
+      for (size_t lane = 0; lane < net_lanes && b * net_lanes + lane < filters && c < inputs; lane++) {
+        size_t filter = b * net_lanes + lane;
         for (int k = 0; k < 9; k++) nine[k][lane] = w[(filter * inputs + c) * 9 + (size_t)k] * scale[filter];
       }
       lanes half[6][3];
@@ -358,7 +358,7 @@ FAST winograd_weights(float *u, const float *w, const float *scale, size_t filte
       for (int i = 0; i < 6; i++) {
         lanes six[6];
         six_weights(six, half[i][0], half[i][1], half[i][2]);
-        for (int j = 0; j < 6; j++) store(u + (i * 6 + j) * plane + (ptrdiff_t)((c * blocks + b) * n_lanes), six[j]);
+        for (int j = 0; j < 6; j++) store(u + (i * 6 + j) * plane + (ptrdiff_t)((c * blocks + b) * net_lanes), six[j]);
       }
     }
   }
@@ -366,14 +366,14 @@ FAST winograd_weights(float *u, const float *w, const float *scale, size_t filte
 
 // --- the rest ---------------------------------------------------------------------------------------------------------
 
-FAST gather(float *out, const float *x, ptrdiff_t x_step, size_t n, const n_prologue *prologue) {
+FAST gather(float *out, const float *x, ptrdiff_t x_step, size_t n, const net_prologue *prologue) {
   if (!prologue->scale) {
-    for (size_t i = 0; i < n; i++) store(out + i * n_lanes, load(x + (ptrdiff_t)i * x_step));
+    for (size_t i = 0; i < n; i++) store(out + i * net_lanes, load(x + (ptrdiff_t)i * x_step));
     return;
   }
   lanes scale = load(prologue->scale), shift = load(prologue->shift);
   for (size_t i = 0; i < n; i++)
-    store(out + i * n_lanes, entering(load(x + (ptrdiff_t)i * x_step), scale, shift, prologue->relu));
+    store(out + i * net_lanes, entering(load(x + (ptrdiff_t)i * x_step), scale, shift, prologue->relu));
 }
 
 // One side of a pooling window: from its first position within the image up to its end.
@@ -386,7 +386,7 @@ INLINE side window(size_t number, int stride, int padding, int kernel, size_t si
   return (side){from < 0 ? 0 : from, end > (ptrdiff_t)size ? (ptrdiff_t)size : end};
 }
 
-FAST pool(float *y, const float *x, const n_pool *p) {
+FAST pool(float *y, const float *x, const net_pool *p) {
   const int before = p->prologue.scale != NULL;
   lanes scale = before ? load(p->prologue.scale) : all(1), shift = before ? load(p->prologue.shift) : all(0);
   for (size_t r = 0; r < p->out_height; r++) {
@@ -397,20 +397,20 @@ FAST pool(float *y, const float *x, const n_pool *p) {
       lanes value = all(p->factors ? 0 : -FLT_MAX);
       for (ptrdiff_t i = rows.from; i < rows.end; i++) {
         for (ptrdiff_t j = columns.from; j < columns.end; j++) {
-          lanes next = load(x + (i * (ptrdiff_t)p->width + j) * n_lanes);
+          lanes next = load(x + (i * (ptrdiff_t)p->width + j) * net_lanes);
           if (before) next = entering(next, scale, shift, p->prologue.relu);
           value = p->factors ? value + next : next > value ? next : value;
         }
       }
       if (p->factors) value *= all(p->factors[r * p->out_width + c]);
-      store(y + (r * p->out_width + c) * n_lanes, value);
+      store(y + (r * p->out_width + c) * net_lanes, value);
     }
   }
 }
 
 FAST add(float *y, const float *a, const float *b, size_t n, int relu) {
   size_t i = 0;
-  for (; i + n_lanes <= n; i += n_lanes) {
+  for (; i + net_lanes <= n; i += net_lanes) {
     lanes sum = load(a + i) + load(b + i);
     store(y + i, relu ? larger_than_0(sum) : sum);
   }
@@ -420,7 +420,7 @@ FAST add(float *y, const float *a, const float *b, size_t n, int relu) {
   }
 }
 
-#define N_TABLE(name)                                                                                                  \
-  {name, N_GROUP, N_POSITIONS, product, winograd_input, winograd_output, winograd_weights, gather, pool, add}
+#define NET_TABLE(name)                                                                                                  \
+  {name, NET_GROUP, NET_POSITIONS, product, winograd_input, winograd_output, winograd_weights, gather, pool, add}
 
 #pragma clang assume_nonnull end

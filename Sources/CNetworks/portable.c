@@ -1,23 +1,23 @@
-#define N_TARGET
-#define N_GROUP 1
-#define N_POSITIONS 2
+#define NET_TARGET
+#define NET_GROUP 1
+#define NET_POSITIONS 2
 // Without the instruction a fused one would be a call of the library for each number.
-#define N_FMA(a, b, c) ((a) * (b) + (c))
+#define NET_FMA(a, b, c) ((a) * (b) + (c))
 #include "network_bodies.h"
 #include "backward_bodies.h"
 
-static const n_set set = N_TABLE("portable");
-const n_set *n_portable(void) { return &set; }
+static const net_kernels set = NET_TABLE("portable");
+const net_kernels *net_kernels_portable(void) { return &set; }
 
-static const n_backward_set backward_set = N_BACKWARD_TABLE;
-const n_backward_set *n_backward_portable(void) { return &backward_set; }
+static const net_training_kernels backward_set = NET_BACKWARD_TABLE;
+const net_training_kernels *net_training_kernels_portable(void) { return &backward_set; }
 
-void n_transpose_16(float *out, const float *in) {
-  for (int i = 0; i < n_lanes; i++)
-    for (int j = 0; j < n_lanes; j++) out[j * n_lanes + i] = in[i * n_lanes + j];
+void net_transpose_16(float *out, const float *in) {
+  for (int i = 0; i < net_lanes; i++)
+    for (int j = 0; j < net_lanes; j++) out[j * net_lanes + i] = in[i * net_lanes + j];
 }
 
-void n_interleave(float *out, const float *x, ptrdiff_t plane, size_t channels, size_t n, const float *scale,
+void net_interleave(float *out, const float *x, ptrdiff_t plane, size_t channels, size_t n, const float *scale,
                   const float *shift) {
   if (channels == 3) {
     const float *r = x, *g = x + plane, *b = x + 2 * plane;

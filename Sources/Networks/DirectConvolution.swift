@@ -146,7 +146,7 @@ struct DirectConvolution: Layer {
     unsafe slabs.taps.withUnsafeBufferPointer { taps in
       guard let taps = taps.baseAddress else { return }
       let residual = unsafe ends.residual.map { unsafe execution.read($0, image: image) + start }
-      var product = unsafe n_product(
+      var product = unsafe net_product(
         x: source, x_step: slabs.step, x_row: rowStep, taps: taps, tap_count: slabs.taps.count,
         run: slabs.run, weights: weights, next: weights,
         bias: bias.map { unsafe UnsafePointer($0.start + first) }, residual: residual,

@@ -3,11 +3,11 @@ import Models
 
 /// The inner loops for one instruction set; the sets agree within rounding.
 @safe struct KernelSet: @unchecked Sendable {  // a table of pure C functions that is never written
-  let table: n_set
+  let table: net_kernels
   /// What training needs beside it.
-  let backward: n_backward_set
+  let backward: net_training_kernels
 
-  private init?(_ table: UnsafePointer<n_set>?, _ backward: UnsafePointer<n_backward_set>?) {
+  private init?(_ table: UnsafePointer<net_kernels>?, _ backward: UnsafePointer<net_training_kernels>?) {
     guard let table = unsafe table, let backward = unsafe backward else { return nil }
     unsafe self.table = table.pointee
     unsafe self.backward = backward.pointee
@@ -19,8 +19,8 @@ import Models
 
   /// What this processor can run, the plainest first; the first one is portable C.
   static let available: [KernelSet] = unsafe [
-    KernelSet(n_portable(), n_backward_portable()), KernelSet(n_avx2(), n_backward_avx2()),
-    KernelSet(n_avx512(), n_backward_avx512()),
+    KernelSet(net_kernels_portable(), net_training_kernels_portable()), KernelSet(net_kernels_avx2(), net_training_kernels_avx2()),
+    KernelSet(net_kernels_avx512(), net_training_kernels_avx512()),
   ].compactMap { $0 }
 
   /// The widest vectors this processor has.

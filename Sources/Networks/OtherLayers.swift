@@ -40,7 +40,7 @@ struct PoolingLayer: Layer {
       unsafe execution.forEach(to.blocks) { block, _ in
         unsafe factors.withUnsafeBufferPointer { factors in
           unsafe prologue.withBlocks(from: block) { prologue in
-            var pool = unsafe n_pool(
+            var pool = unsafe net_pool(
               height: from.height, width: from.width, out_height: to.height, out_width: to.width,
               kernel_rows: Int32(kernel.rows), kernel_columns: Int32(kernel.columns),
               stride_rows: Int32(stride.rows), stride_columns: Int32(stride.columns),
@@ -212,7 +212,7 @@ struct DenseLayer: Layer {
         unsafe withUnsafePointer(to: 0) { tap in
           guard let bias = bias.baseAddress else { return }
           let weights = unsafe UnsafePointer(weights.start + begin * 16 * channels)
-          var product = unsafe n_product(
+          var product = unsafe net_product(
             x: input, x_step: stride, x_row: 0, taps: tap, tap_count: 1, run: channels,
             weights: weights, next: weights,
             bias: bias + begin * 16, residual: nil, y: scratch, y_row: 0, y_block: images.count * 16, rows: 1,

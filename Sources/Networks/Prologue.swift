@@ -35,10 +35,10 @@ struct Prologue: Sendable {
   var changesNothing: Bool { scale == nil }
 
   /// Lends the C form for the blocks from `block` on.
-  func withBlocks(from block: Int, _ body: (inout n_prologue) -> Void) {
-    var prologue = unsafe n_prologue()
+  func withBlocks(from block: Int, _ body: (inout net_prologue) -> Void) {
+    var prologue = unsafe net_prologue()
     if let scale, let shift {
-      unsafe prologue = n_prologue(
+      unsafe prologue = net_prologue(
         scale: scale.start + block * 16, shift: shift.start + block * 16, relu: relu ? 1 : 0)
     }
     unsafe body(&prologue)

@@ -184,7 +184,7 @@ struct Slabs: Sendable {
       }
       unsafe out.update(repeating: 0, count: margin)
       unsafe (out + margin + from.width * from.channels).update(repeating: 0, count: margin)
-      unsafe n_interleave(
+      unsafe net_interleave(
         out + margin, input + row * from.width, from.positions, from.channels, from.width, scale.start,
         shift.start)
     }
@@ -214,7 +214,7 @@ struct Slabs: Sendable {
   /// The columns of one remainder of the stride, with the zeros on both sides.
   private func copyPhase(
     _ phase: Int, _ line: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>,
-    _ prologue: inout n_prologue
+    _ prologue: inout net_prologue
   ) {
     let offset = phase - padding.columns
     // Input columns are m * stride + offset.

@@ -164,7 +164,7 @@ struct WinogradConvolution: Layer {
     _ blocks: Range<Int>,
     _ execution: Execution
   ) {
-    var described = n_tiles(
+    var described = net_tiles(
       first: tiles.lowerBound, count: tiles.count, tiles_across: tilesAcross, plane: planes.inPlane,
       block: planes.block, blocks: blocks.count, height: from.height, width: from.width,
       image_block: from.positions * 16, margin: Int32(margin))
@@ -182,7 +182,7 @@ struct WinogradConvolution: Layer {
     unsafe withUnsafeTemporaryAllocation(of: Int.self, capacity: from.blocks) { taps in
       for block in 0..<from.blocks { unsafe taps[block] = block * planes.block }
       guard let taps = taps.baseAddress else { return }
-      var product = unsafe n_product(
+      var product = unsafe net_product(
         x: ins + plane * planes.inPlane, x_step: 16, x_row: 0, taps: taps, tap_count: from.blocks, run: 16,
         weights: weights.start + plane * Self.plane(from, to),
         next: weights.start + (plane + 1) % 36 * Self.plane(from, to), bias: nil, residual: nil,
@@ -196,7 +196,7 @@ struct WinogradConvolution: Layer {
     _ image: Int, _ tiles: Range<Int>, _ products: UnsafeMutablePointer<Float>, _ planes: Planes,
     _ blocks: Range<Int>, _ execution: Execution
   ) {
-    var described = n_tiles(
+    var described = net_tiles(
       first: tiles.lowerBound, count: tiles.count, tiles_across: tilesAcross, plane: planes.outPlane,
       block: planes.block, blocks: blocks.count, height: to.height, width: to.width,
       image_block: to.positions * 16, margin: 0)

@@ -40,7 +40,7 @@ struct BackwardKernelTests {
       x.withUnsafeBufferPointer { x in
         dy.withUnsafeBufferPointer { dy in
           sums.withUnsafeMutableBufferPointer { sums in
-            var outer = n_outer(
+            var outer = net_outer(
               x: x.baseAddress!, x_step: step, x_row: row, x_image: image, dy: dy.baseAddress!, dy_row: dyRow,
               dy_image: dyImage, dy_block: dyBlock, images: size.images, rows: rows, columns: columns,
               run: run, blocks: blocks, sums: sums.baseAddress!, sums_block: run * 16, begins: begins ? 1 : 0)
@@ -105,7 +105,7 @@ struct BackwardKernelTests {
           channels[3].withUnsafeBufferPointer { a in
             channels[4].withUnsafeBufferPointer { b in
               channels[5].withUnsafeBufferPointer { c in
-                var norm = n_norm(
+                var norm = net_norm(
                   scale: scale.baseAddress!, shift: shift.baseAddress!, relu: relu ? 1 : 0,
                   mean: mean.baseAddress!, a: a.baseAddress!, b: b.baseAddress!, c: c.baseAddress!)
                 set.backward.norm_sums(&sums, &products, dy, x, &norm, count)
@@ -147,9 +147,9 @@ struct BackwardKernelTests {
     let x = [Float](repeating: 3, count: 5 * 5 * 16)
     let dy = (0..<3 * 3 * 16).map { Float($0 / 16 + 1) }
     var dx = [Float](repeating: 0.5, count: x.count)
-    var pool = n_pool(
+    var pool = net_pool(
       height: 5, width: 5, out_height: 3, out_width: 3, kernel_rows: 3, kernel_columns: 3, stride_rows: 2,
-      stride_columns: 2, padding_rows: 1, padding_columns: 1, factors: nil, prologue: n_prologue())
+      stride_columns: 2, padding_rows: 1, padding_columns: 1, factors: nil, prologue: net_prologue())
     set.backward.pool_backward(&dx, dy, x, &pool)
     var expected = [Float](repeating: 0.5, count: 25)
     for row in 0..<3 {
@@ -169,7 +169,7 @@ struct BackwardKernelTests {
     var random = SplitMix64(seed: UInt64(height))
     let across = (width + 3) / 4
     let count = across * ((height + 3) / 4)
-    var tiles = n_tiles(
+    var tiles = net_tiles(
       first: 0, count: count, tiles_across: across, plane: count * 16, block: 0, blocks: 1, height: height,
       width: width, image_block: 0, margin: 0)
     // <out(m), dy> = <m, gradient(dy)> for each lane.
@@ -268,7 +268,7 @@ struct BackwardKernelTests {
       newFirst.withUnsafeMutableBufferPointer { first in
         newSecond.withUnsafeMutableBufferPointer { second in
           g.withUnsafeBufferPointer { g in
-            var update = n_update(
+            var update = net_update(
               w: w.baseAddress!, gradient: g.baseAddress!, first: first.baseAddress,
               second: second.baseAddress,
               n: count, rescale: 0.25, rate: 0.1, decay: 0.01, momentum: 0.9, beta: 0.8, epsilon: 1e-3)

@@ -30,10 +30,10 @@ func isSame(_ one: [Float], _ other: [Float]) -> Bool {
 
   enum Prologue: CaseIterable { case none, affine, relu }
 
-  private func prologue(_ kind: Prologue, _ memory: GuardedMemory, _ numbers: [Float]) -> n_prologue {
+  private func prologue(_ kind: Prologue, _ memory: GuardedMemory, _ numbers: [Float]) -> net_prologue {
     kind == .none
-      ? n_prologue()
-      : n_prologue(
+      ? net_prologue()
+      : net_prologue(
         scale: memory.input(Array(numbers[..<16])), shift: memory.input(Array(numbers[16..<32])),
         relu: kind == .relu ? 1 : 0)
   }
@@ -111,7 +111,7 @@ func isSame(_ one: [Float], _ other: [Float]) -> Bool {
           let memory = GuardedMemory(seed: 1, padding: 0)
           let x = integers(windows.height * windows.width * 16, seed: 7, with: specials)
           let y = memory.output(Float.self, positions * 16)
-          var pool = n_pool(
+          var pool = net_pool(
             height: windows.height, width: windows.width, out_height: windows.outHeight,
             out_width: windows.outWidth, kernel_rows: Int32(windows.kernel.0),
             kernel_columns: Int32(windows.kernel.1), stride_rows: Int32(windows.stride.0),
@@ -129,9 +129,9 @@ func isSame(_ one: [Float], _ other: [Float]) -> Bool {
 
   @Test("know no NaN and nothing below the least finite number in a maximum", arguments: KernelSet.available)
   func maximumOfNothing(_ set: KernelSet) {
-    var pool = n_pool(
+    var pool = net_pool(
       height: 1, width: 2, out_height: 1, out_width: 1, kernel_rows: 1, kernel_columns: 2, stride_rows: 1,
-      stride_columns: 1, padding_rows: 0, padding_columns: 0, factors: nil, prologue: n_prologue())
+      stride_columns: 1, padding_rows: 0, padding_columns: 0, factors: nil, prologue: net_prologue())
     let least = -Float.greatestFiniteMagnitude
     for (one, other, largest) in [
       (Float.nan, Float(2), Float(2)), (2, .nan, 2), (.nan, .nan, least), (-.infinity, -.infinity, least),
@@ -173,7 +173,7 @@ func isSame(_ one: [Float], _ other: [Float]) -> Bool {
       let (scale, shift) = (integers(channels, seed: 4), integers(channels, seed: 5))
       let memory = GuardedMemory(seed: 1, padding: 0)
       let out = memory.output(Float.self, count * channels)
-      n_interleave(
+      net_interleave(
         out, memory.input(x), plane, channels, count, memory.input(scale), memory.input(shift))
       let expected = (0..<count * channels).map { index in
         x[index % channels * plane + index / channels] * scale[index % channels] + shift[index % channels]

@@ -127,7 +127,7 @@ private struct Sums: CustomTestStringConvertible {
     let start = blockPart.lowerBound * yBlock + rowPart.lowerBound * yRow + columnPart.lowerBound * 16
     let other = residual == .none ? nil : memory.input(numbers.residual)
     let weights = memory.input(packed(numbers.weights, set.group)) + blockPart.lowerBound * 16 * termCount
-    var product = n_product(
+    var product = net_product(
       x: memory.input(numbers.x) + rowPart.lowerBound * xRow + columnPart.lowerBound * xStep, x_step: xStep,
       x_row: xRow, taps: memory.input(tapPlaces), tap_count: taps, run: run,
       weights: weights, next: weights,

@@ -96,9 +96,9 @@ private struct Winograd {
     }
     let (x, bias) = (memory.input(numbers.x), memory.input(numbers.bias))
     let residual = hasResidual ? memory.input(numbers.residual) : nil
-    var prologue = n_prologue()
+    var prologue = net_prologue()
     if hasPrologue {
-      prologue = n_prologue(
+      prologue = net_prologue(
         scale: memory.input(numbers.scale), shift: memory.input(numbers.shift), relu: prologueRelu ? 1 : 0)
     }
     let y = memory.output(Float.self, outBlocks * outHeight * outWidth * 16)
@@ -110,7 +110,7 @@ private struct Winograd {
       let (inPlane, outPlane) = (inBlocks * inBlock, outBlocks * outBlock)
       let v = memory.output(Float.self, 36 * inPlane)
       let m = memory.output(Float.self, 36 * outPlane)
-      var tiles = n_tiles(
+      var tiles = net_tiles(
         first: range.lowerBound, count: range.count, tiles_across: tilesAcross, plane: inPlane,
         block: inBlock,
         blocks: inBlocks, height: height, width: width, image_block: height * width * 16,
@@ -118,7 +118,7 @@ private struct Winograd {
       set.table.winograd_input(v, x, &tiles, &prologue)
       let taps = memory.input((0..<inBlocks).map { $0 * inBlock })
       for number in 0..<36 {
-        var product = n_product(
+        var product = net_product(
           x: UnsafePointer(v) + number * inPlane, x_step: 16, x_row: 0, taps: taps, tap_count: inBlocks,
           run: 16,
           weights: UnsafePointer(weights) + number * plane, next: UnsafePointer(weights), bias: nil,
@@ -127,7 +127,7 @@ private struct Winograd {
           y_row: 0, y_block: outBlock, rows: 1, columns: range.count, blocks: outBlocks, relu: 0)
         set.table.product(&product)
       }
-      tiles = n_tiles(
+      tiles = net_tiles(
         first: range.lowerBound, count: range.count, tiles_across: tilesAcross, plane: outPlane,
         block: outBlock,
         blocks: outBlocks, height: outHeight, width: outWidth, image_block: outHeight * outWidth * 16,
@@ -200,7 +200,7 @@ private struct Winograd {
     var random = SplitMix64(seed: 4)
     let numbers = random.floats(36 * 16 + 3 * 4 * 16 + 16)
     let (m, residual) = (Array(numbers.prefix(36 * 16)), Array(numbers.dropFirst(36 * 16).prefix(3 * 4 * 16)))
-    var tiles = n_tiles(
+    var tiles = net_tiles(
       first: 0, count: 1, tiles_across: 1, plane: 16, block: 16, blocks: 1, height: 3, width: 4,
       image_block: 3 * 4 * 16, margin: 0)
     var apart = [Float](repeating: .nan, count: residual.count)

@@ -169,10 +169,10 @@ internal import Tensors
   // MARK: - Backward
 
   /// Lends what the kernels need for one block of channels.
-  private func withBlock(_ block: Int, _ body: (inout n_norm) -> Void) {
+  private func withBlock(_ block: Int, _ body: (inout net_norm) -> Void) {
     guard let scale = prologue.scale, let shift = prologue.shift else { return }
     let at = block * 16
-    var norm = unsafe n_norm(
+    var norm = unsafe net_norm(
       scale: scale.start + at, shift: shift.start + at, relu: relu ? 1 : 0, mean: mean.start + at,
       a: a.start + at, b: b.start + at, c: c.start + at)
     unsafe body(&norm)

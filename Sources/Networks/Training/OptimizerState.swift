@@ -50,7 +50,7 @@ final class OptimizerState: @unchecked Sendable {  // one step at a time
   }
 
   private func update(_ range: Range<Int>, decays: Bool, rate: Double, images: Int, _ set: KernelSet) {
-    var update = unsafe n_update(
+    var update = unsafe net_update(
       w: learnt.values.start + range.lowerBound, gradient: learnt.gradient.start + range.lowerBound,
       first: first.map { unsafe $0.start + range.lowerBound },
       second: second.map { unsafe $0.start + range.lowerBound }, n: range.count, rescale: 1 / Float(images),

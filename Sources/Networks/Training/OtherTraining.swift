@@ -40,10 +40,10 @@ struct PoolingTraining: TrainingLayer {
       self.pooling.padding, countsPadding: countsPadding)
   }
 
-  private func withPool(_ block: Int, _ body: (inout n_pool) -> Void) {
+  private func withPool(_ block: Int, _ body: (inout net_pool) -> Void) {
     unsafe factors.withUnsafeBufferPointer { factors in
       unsafe prologue.withBlocks(from: block) { prologue in
-        var pool = unsafe n_pool(
+        var pool = unsafe net_pool(
           height: from.height, width: from.width, out_height: to.height, out_width: to.width,
           kernel_rows: Int32(pooling.kernel.rows), kernel_columns: Int32(pooling.kernel.columns),
           stride_rows: Int32(pooling.stride.rows), stride_columns: Int32(pooling.stride.columns),

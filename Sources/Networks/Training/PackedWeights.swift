@@ -6,7 +6,7 @@ internal import Tensors
 @safe struct PackedWeights: @unchecked Sendable {  // pieces of packing write different places
   /// How a sum reads its weights.
   enum Order: Hashable, Sendable {
-    /// `n_product`'s: tap, channel, filters of a group.
+    /// `net_product`'s: tap, channel, filters of a group.
     case direct
     /// The same in 36 planes.
     case winograd
@@ -79,7 +79,7 @@ internal import Tensors
     let from = unsafe values + (input * outputs + output) * area * 256
     let isReversed = if case .phases = order { false } else { true }
     for tap in 0..<area {
-      unsafe n_transpose_16(room + (isReversed ? area - 1 - tap : tap) * 256, from + tap * 256)
+      unsafe net_transpose_16(room + (isReversed ? area - 1 - tap : tap) * 256, from + tap * 256)
     }
     return unsafe UnsafePointer(room)
   }

@@ -132,7 +132,7 @@ struct StridedGradient: Sendable {
       let start = (phase.fromRow + before.rows) * columns + phase.fromColumn + before.columns
       unsafe phase.taps.withUnsafeBufferPointer { taps in
         guard let taps = taps.baseAddress else { return }
-        var product = unsafe n_product(
+        var product = unsafe net_product(
           x: scratch + start * 16, x_step: 16, x_row: columns * 16, taps: taps, tap_count: phase.taps.count,
           run: 16, weights: weights, next: weights, bias: nil, residual: nil, y: products,
           y_row: phase.columns * 16,

@@ -52,7 +52,7 @@ struct DirectWeightGradient: WeightGradient {
     let dy = unsafe part.execution.read(gradient, image: images.lowerBound) + rows.lowerBound * to.width * 16
     let begins = images.lowerBound == part.all.lowerBound && rows.lowerBound == 0
     for (index, tap) in slabs.taps.enumerated() {
-      var outer = unsafe n_outer(
+      var outer = unsafe net_outer(
         x: source + tap, x_step: slabs.step, x_row: slabs.rowStep,
         x_image: slabs.imageStep(input, part.execution), dy: dy, dy_row: to.width * 16,
         dy_image: part.execution.memory.stride(of: gradient), dy_block: to.positions * 16,
@@ -136,7 +136,7 @@ struct WinogradWeightGradient: WeightGradient {
       let count = min(tilesOfImage - first, range.upperBound - tile)
       let image = part.images.lowerBound + tile / tilesOfImage
       let at = (tile - range.lowerBound) * 16
-      var described = n_tiles(
+      var described = net_tiles(
         first: first, count: count, tiles_across: tilesAcross, plane: planes.inPlane, block: planes.block,
         blocks: from.blocks, height: from.height, width: from.width, image_block: from.positions * 16,
         margin: Int32(margin))
@@ -169,7 +169,7 @@ struct WinogradWeightGradient: WeightGradient {
         let planeSize = channels.count * blocks * 256
         for plane in 0..<36 {
           for channel in channels {
-            var outer = unsafe n_outer(
+            var outer = unsafe net_outer(
               x: ins + plane * planes.inPlane + channel * planes.block, x_step: 16, x_row: 0, x_image: 0,
               dy: outs + plane * planes.outPlane + group * planes.block, dy_row: 0, dy_image: 0,
               dy_block: planes.block, images: 1, rows: 1, columns: tiles, run: 16, blocks: blocks,

@@ -73,14 +73,13 @@ let package = Package(
       // Part of the program: an installed binary must find them wherever it stands.
       resources: [.embedInCode("HTML/Assets")], swiftSettings: strict),
     .target(name: "Models", dependencies: ["Files", "CArchive"], swiftSettings: strict),
-    .target(name: "Tensors", dependencies: ["CLinux", "COpenBLAS"], swiftSettings: strict),
     .target(
-      name: "Networks", dependencies: ["Models", "Tensors", "CNetworks"], exclude: ["README.md"],
-      swiftSettings: strict),
+      name: "Networks", dependencies: ["CLinux", "CNetworks", "COpenBLAS", "Models"],
+      exclude: ["README.md"], swiftSettings: strict),
     // Empty without the trait.
     .target(
       name: "MessagePassing",
-      dependencies: ["Networks", "Tensors", .target(name: "COpenMPI", condition: .when(traits: ["MPI"]))],
+      dependencies: ["Networks", .target(name: "COpenMPI", condition: .when(traits: ["MPI"]))],
       swiftSettings: strict),
     .target(
       name: "Pipelines", dependencies: ["Files", "Records", "Imaging", "Predictions", "Scoring"],
@@ -88,14 +87,12 @@ let package = Package(
     // Apart from Pipelines: im2rec has no use for a network, nor for the threads that OpenBLAS starts with the program.
     .target(
       name: "Inference",
-      dependencies: ["Files", "Records", "Imaging", "Models", "Networks", "Pipelines", "Tensors"],
+      dependencies: ["Files", "Records", "Imaging", "Models", "Networks", "Pipelines"],
       swiftSettings: strict),
     // What a training learns from and how: hyperparameters, images, batches, schedules.
     .target(
       name: "Training",
-      dependencies: [
-        "Files", "Records", "Imaging", "Models", "Networks", "Pipelines", "Reporting", "Tensors",
-      ],
+      dependencies: ["Files", "Records", "Imaging", "Models", "Networks", "Pipelines", "Reporting"],
       swiftSettings: strict),
     .target(
       name: "Hosting",
@@ -148,8 +145,8 @@ let package = Package(
     .target(
       name: "Serving",
       dependencies: [
-        "ControlPlane", "Encodings", "Files", "Hosting", "Imaging", "Inference", "Jobs", "Objects",
-        "Pipelines", "Predictions", "Records", "Reporting", "Scoring", "Signatures", "Tensors",
+        "ControlPlane", "Encodings", "Files", "Hosting", "Imaging", "Inference", "Jobs", "Networks", "Objects",
+        "Pipelines", "Predictions", "Records", "Reporting", "Scoring", "Signatures",
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -171,8 +168,7 @@ let package = Package(
         "ControlPlane", "Files", "Records", "Hosting", "Imaging", "Inference", "Models", "Networks",
         "Pipelines",
         "Predictions",
-        "Objects", "Reporting", "Sampling", "Scoring", "Search", "Serving", "Signatures", "Tensors",
-        "Terminal",
+        "Objects", "Reporting", "Sampling", "Scoring", "Search", "Serving", "Signatures", "Terminal",
         "Training", "Tuning",
         .target(name: "MessagePassing", condition: .when(traits: ["MPI"])), argumentParser,
       ],
@@ -183,7 +179,7 @@ let package = Package(
 
     // What tools/oracle compares with MXNet.
     .executableTarget(
-      name: "training-steps", dependencies: ["Models", "Networks", "Tensors", "TrainingCases"],
+      name: "training-steps", dependencies: ["Models", "Networks", "TrainingCases"],
       path: "tools/oracle/training-steps",
       swiftSettings: strict),
     // What tools/bench/search measures.
@@ -207,7 +203,7 @@ let package = Package(
     .executableTarget(
       name: "sample-server",
       dependencies: [
-        "DashboardSamples", "Files", "Hosting", "Inference", "Models", "Networks", "Serving", "Tensors",
+        "DashboardSamples", "Files", "Hosting", "Inference", "Models", "Networks", "Serving",
         .product(name: "Logging", package: "swift-log"),
       ],
       path: "tools/pages/sample-server", swiftSettings: tests),
@@ -217,11 +213,10 @@ let package = Package(
 
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: tests),
     .target(
-      name: "InferenceTestSupport", dependencies: ["Imaging", "Inference", "Tensors", "TestSupport"],
+      name: "InferenceTestSupport", dependencies: ["Imaging", "Inference", "Networks", "TestSupport"],
       path: "Tests/InferenceTestSupport", swiftSettings: tests),
     .target(
-      name: "RankTestSupport", dependencies: ["Networks", "Tensors"], path: "Tests/RankTestSupport",
-      swiftSettings: tests),
+      name: "RankTestSupport", dependencies: ["Networks"], path: "Tests/RankTestSupport", swiftSettings: tests),
     // The folders that tools/oracle writes, and goldens are.
     .target(
       name: "TrainingCases", dependencies: ["Models", "Networks"], path: "Tests/TrainingCases",
@@ -247,24 +242,21 @@ let package = Package(
     .testTarget(
       name: "ModelsTests", dependencies: ["Models", "Files", "TestSupport"], exclude: ["Goldens"],
       swiftSettings: tests),
-    .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"], swiftSettings: tests),
     .testTarget(
       name: "NetworksTests",
-      dependencies: [
-        "Networks", "Models", "Tensors", "CNetworks", "RankTestSupport", "TestSupport", "TrainingCases",
-      ],
+      dependencies: ["Networks", "Models", "CNetworks", "RankTestSupport", "TestSupport", "TrainingCases"],
       exclude: ["Goldens"], swiftSettings: tests),
     .testTarget(
       name: "InferenceTests",
       dependencies: [
-        "Inference", "Files", "Imaging", "Models", "Networks", "Pipelines", "Records", "Tensors",
+        "Inference", "Files", "Imaging", "Models", "Networks", "Pipelines", "Records",
         "InferenceTestSupport", "TestSupport",
       ],
       swiftSettings: tests),
     .testTarget(
       name: "TrainingTests",
       dependencies: [
-        "Training", "Files", "Imaging", "Models", "Networks", "Pipelines", "Records", "Reporting", "Tensors",
+        "Training", "Files", "Imaging", "Models", "Networks", "Pipelines", "Records", "Reporting",
         "RankTestSupport", "TestSupport",
       ],
       swiftSettings: tests),
@@ -317,8 +309,7 @@ let package = Package(
       name: "ServingTests",
       dependencies: [
         "Serving", "ControlPlane", "DashboardSamples", "Encodings", "Files", "Hosting", "Inference",
-        "InferenceTestSupport",
-        "Objects", "Signatures", "Tensors", "TestSupport",
+        "InferenceTestSupport", "Networks", "Objects", "Signatures", "TestSupport",
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "Logging", package: "swift-log"),

@@ -1,7 +1,6 @@
 #if MPI
   internal import COpenMPI
   public import Networks
-  internal import Tensors
 
   /// The ranks that `mpirun` has started, on this machine and others: Open MPI adds up what they find.
   ///

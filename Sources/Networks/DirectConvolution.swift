@@ -1,6 +1,5 @@
 internal import CNetworks
 import Models
-internal import Tensors
 
 /// A convolution as a sum over taps.
 struct DirectConvolution: Layer {

@@ -1,4 +1,3 @@
-internal import Tensors
 
 /// One run of a plan's layers on some images: where the values are, and who works.
 @safe struct Execution {

@@ -1,7 +1,6 @@
 internal import CNetworks
 import Models
 internal import Synchronization
-internal import Tensors
 
 /// A graph planned for this processor: fused layers with packed weights, and one arena for each worker that all runs
 /// use.

@@ -1,5 +1,4 @@
 public import Models
-public import Tensors
 
 /// A network that can be run: planned once, then run on any number of images in the same memory.
 ///

@@ -1,7 +1,6 @@
 internal import CNetworks
 import Glibc
 import Models
-internal import Tensors
 
 struct PoolingLayer: Layer {
   private let layer: FusedLayer

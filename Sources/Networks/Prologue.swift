@@ -1,5 +1,4 @@
 internal import CNetworks
-internal import Tensors
 
 /// What a layer does to its input on the way in, as the kernels take it: scale and shift filled up to whole blocks of 16
 /// channels, and perhaps a ReLU; or nothing.

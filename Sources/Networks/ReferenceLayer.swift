@@ -1,6 +1,5 @@
 import Foundation
 import Models
-import Tensors
 
 /// One operator with its parameters at hand.
 struct ReferenceLayer: Sendable {

@@ -1,6 +1,5 @@
 internal import CNetworks
 import Models
-internal import Tensors
 
 /// Where the taps of a convolution find their input: on blocks of 16 channels; or on interleaved pixels, where the input
 /// is planes.

@@ -1,6 +1,5 @@
 internal import CNetworks
 import Models
-internal import Tensors
 
 /// A 3x3 convolution of stride 1 by Winograd's F(4x4, 3x3): a quarter of the multiplications of the direct sum, for
 /// transforms on the way in and out. Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks", 2015.

@@ -6,10 +6,10 @@ import Hummingbird
 public import Imaging
 import Inference
 import Logging
+import Networks
 public import Objects
 import ServiceLifecycle
 public import Signatures
-import Tensors
 
 /// SageMaker on this machine: one port for its operations, the endpoints' answers, S3, and the dashboard.
 public struct LocalSageMaker: Sendable {

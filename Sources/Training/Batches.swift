@@ -1,6 +1,6 @@
 public import Imaging
+public import Networks
 internal import Synchronization
-public import Tensors
 
 /// Makes the tensors and targets of batches, on all workers at once.
 ///

@@ -1,7 +1,6 @@
 public import Models
 public import Networks
 import Pipelines
-public import Tensors
 
 /// How fast a network learns here: steps on random images, without reading and decoding any.
 public struct TrainingBenchmark: Encodable, Sendable {

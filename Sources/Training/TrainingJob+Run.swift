@@ -5,7 +5,6 @@ import Models
 import Networks
 import Pipelines
 import Reporting
-import Tensors
 
 extension TrainingJob {
   /// Trains, and leaves the model, `metrics.jsonl` and `training.html`; the last two are written anew after each epoch.

@@ -2,8 +2,8 @@ import Files
 import Glibc
 import Imaging
 import Models
+import Networks
 import Pipelines
-import Tensors
 
 /// One training, checked and ready to run.
 public final class TrainingJob {

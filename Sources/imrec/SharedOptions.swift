@@ -2,8 +2,8 @@ public import ArgumentParser
 import Files
 import Glibc
 public import Imaging
+import Networks
 public import Pipelines
-import Tensors
 import Terminal
 
 struct OutputOptions: ParsableArguments {

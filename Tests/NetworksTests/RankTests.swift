@@ -1,6 +1,5 @@
 import Models
 import RankTestSupport
-import Tensors
 import TestSupport
 import Testing
 

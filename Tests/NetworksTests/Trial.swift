@@ -1,6 +1,5 @@
 import Glibc
 import Models
-import Tensors
 import TestSupport
 import Testing
 

@@ -1,7 +1,6 @@
 import Foundation
 import Networks
 import Synchronization
-import Tensors
 
 /// Ranks that are threads of this process, and meet in memory.
 ///

@@ -2,9 +2,9 @@ import Hosting
 import Inference
 import InferenceTestSupport
 import Logging
+import Networks
 import ServiceLifecycle
 import Synchronization
-import Tensors
 import TestSupport
 import Testing
 

@@ -1,6 +1,5 @@
 internal import CNetworks
 import Models
-internal import Tensors
 
 /// A convolution that learns: the layers of the inference engine for its output and, with turned weights, for the
 /// gradient of its input; and the gradient of its weights.

@@ -1,5 +1,4 @@
 import Models
-internal import Tensors
 
 /// When which pieces of the gradient are complete in the backward pass. As it goes from the last layer to the first, so
 /// it completes, from its end on, ever more of what lies in the order of the graph.

@@ -1,4 +1,3 @@
-package import Tensors
 
 /// How processes that learn together, ranks, tell each other what each found. Every rank makes the same calls in the same
 /// order, and gets bit for bit the same sums as all others.

@@ -1,5 +1,4 @@
 import Models
-internal import Tensors
 
 /// All that a network learns in one piece of memory, and its gradient in another, both in the order of the graph's nodes
 /// and in the layout of the kernels.

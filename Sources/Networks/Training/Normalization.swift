@@ -1,6 +1,5 @@
 internal import CNetworks
 import Models
-internal import Tensors
 
 /// What is done to a value on the way into what follows, forward and backward: a BatchNorm with the statistics of the
 /// batch, a ReLU, or both.

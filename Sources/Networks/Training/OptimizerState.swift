@@ -1,6 +1,5 @@
 internal import CNetworks
 import Models
-internal import Tensors
 
 /// What an optimiser keeps of the steps before, and its update.
 final class OptimizerState: @unchecked Sendable {  // one step at a time

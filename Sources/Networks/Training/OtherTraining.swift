@@ -1,6 +1,5 @@
 internal import CNetworks
 import Models
-internal import Tensors
 
 struct PoolingTraining: TrainingLayer {
   private let input: Int, output: Int

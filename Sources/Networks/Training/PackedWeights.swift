@@ -1,6 +1,5 @@
 internal import CNetworks
 import Models
-internal import Tensors
 
 /// A convolution's weights in the orders in which kernels read them: brought there anew after each update.
 @safe struct PackedWeights: @unchecked Sendable {  // pieces of packing write different places

@@ -1,6 +1,5 @@
 internal import CNetworks
 import Models
-internal import Tensors
 
 /// The gradient of the input of a convolution with a stride: the input's rows and columns fall into as many phases as
 /// the stride has remainders, and each phase is a sum over the taps that reach it, without a stride.

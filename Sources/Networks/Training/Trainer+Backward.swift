@@ -1,6 +1,5 @@
 internal import CNetworks
 import Models
-internal import Tensors
 
 /// Backward, from the loss to the gradients of all weights.
 extension Trainer {

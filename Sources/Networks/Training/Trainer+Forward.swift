@@ -1,4 +1,3 @@
-internal import Tensors
 
 /// Forward, all layers one after the other, each by all workers on their parts of the batch.
 extension Trainer {

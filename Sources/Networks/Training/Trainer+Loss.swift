@@ -1,7 +1,6 @@
 internal import CNetworks
 import Glibc
 import Models
-internal import Tensors
 
 /// The end of the network.
 extension Trainer {

@@ -1,5 +1,4 @@
 public import Models
-internal import Tensors
 
 /// Weights and what else a checkpoint needs.
 extension Trainer {

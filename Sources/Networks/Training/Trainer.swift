@@ -1,7 +1,6 @@
 internal import CNetworks
 import Glibc
 public import Models
-public import Tensors
 
 /// A network that learns, on this processor: forward with the statistics of the batch, backward, update.
 ///

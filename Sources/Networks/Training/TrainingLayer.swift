@@ -1,4 +1,3 @@
-internal import Tensors
 
 /// What a part of a batch works with: its images, where values and gradients are, and memory of its own.
 @safe struct TrainingPart: @unchecked Sendable {  // no two parts have the same images or memory

@@ -1,5 +1,4 @@
 import Models
-internal import Tensors
 
 /// An exponential moving average of what a network learns and of its moving statistics. It lies as the weights lie, so
 /// that a step costs one walk over them.

@@ -1,6 +1,5 @@
 internal import CNetworks
 import Models
-internal import Tensors
 
 /// The gradient of a convolution's weights, summed over some images.
 protocol WeightGradient: Sendable {

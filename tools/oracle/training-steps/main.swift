@@ -3,7 +3,6 @@
 import Foundation
 import Models
 import Networks
-import Tensors
 import TrainingCases
 
 /// - Parameter kernels: nil: the best of this processor.

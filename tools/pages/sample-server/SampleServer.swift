@@ -12,7 +12,6 @@ import Logging
 import Models
 import Networks
 import Serving
-import Tensors
 
 @main
 enum SampleServer {

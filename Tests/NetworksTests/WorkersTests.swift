@@ -3,7 +3,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@testable import Tensors
+@testable import Networks
 
 /// Counts what the workers do.
 private final class Marks: Sendable {

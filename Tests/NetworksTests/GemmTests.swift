@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@testable import Tensors
+@testable import Networks
 
 @Suite("Products of matrices") struct GemmTests {
   @Test(

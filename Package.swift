@@ -145,7 +145,8 @@ let package = Package(
     .target(
       name: "Serving",
       dependencies: [
-        "ControlPlane", "Encodings", "Files", "Hosting", "Imaging", "Inference", "Jobs", "Networks", "Objects",
+        "ControlPlane", "Encodings", "Files", "Hosting", "Imaging", "Inference", "Jobs", "Networks",
+        "Objects",
         "Pipelines", "Predictions", "Records", "Reporting", "Scoring", "Signatures",
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -216,7 +217,8 @@ let package = Package(
       name: "InferenceTestSupport", dependencies: ["Imaging", "Inference", "Networks", "TestSupport"],
       path: "Tests/InferenceTestSupport", swiftSettings: tests),
     .target(
-      name: "RankTestSupport", dependencies: ["Networks"], path: "Tests/RankTestSupport", swiftSettings: tests),
+      name: "RankTestSupport", dependencies: ["Networks"], path: "Tests/RankTestSupport", swiftSettings: tests
+    ),
     // The folders that tools/oracle writes, and goldens are.
     .target(
       name: "TrainingCases", dependencies: ["Models", "Networks"], path: "Tests/TrainingCases",

@@ -102,9 +102,11 @@ FAST outer(const net_outer *given) {
   for (size_t i = 0; i < o->images; i++)
     for (size_t r = 0; r < o->rows; r += rows)
       for (size_t c = 0; c < o->columns; c += NET_NEAR) {
-        piece p = {o->x + (ptrdiff_t)i * o->x_image + (ptrdiff_t)r * o->x_row + (ptrdiff_t)c * o->x_step,
-                   o->dy + (ptrdiff_t)i * o->dy_image + (ptrdiff_t)r * o->dy_row + (ptrdiff_t)(c * net_lanes),
-                   o->rows - r < rows ? o->rows - r : rows, o->columns - c < NET_NEAR ? o->columns - c : NET_NEAR, begins};
+        piece p = {.x = o->x + (ptrdiff_t)i * o->x_image + (ptrdiff_t)r * o->x_row + (ptrdiff_t)c * o->x_step,
+                   .dy = o->dy + (ptrdiff_t)i * o->dy_image + (ptrdiff_t)r * o->dy_row + (ptrdiff_t)(c * net_lanes),
+                   .rows = o->rows - r < rows ? o->rows - r : rows,
+                   .columns = o->columns - c < NET_NEAR ? o->columns - c : NET_NEAR,
+                   .begins = begins};
         outer_piece(o, &p);
         begins = 0;
       }
@@ -169,23 +171,6 @@ FAST winograd_weight_gradient(float *dw, const float *u, ptrdiff_t plane, int be
         float *to = dw + (i * 3 + j) * net_lanes * net_lanes + c * net_lanes;
         store(to, begins ? three[j] : load(to) + three[j]);
       }
-    }
-  }
-}
-
-FAST winograd_block(float *u, const float *w, size_t group, ptrdiff_t plane) {
-  for (size_t c = 0; c < net_lanes; c++) {
-    lanes half[6][3];
-    UNROLLED for (int j = 0; j < 3; j++) {
-      lanes six[6];
-      const float *at = w + j * net_lanes * net_lanes + c * net_lanes;
-      six_weights(six, load(at), load(at + 3 * net_lanes * net_lanes), load(at + 6 * net_lanes * net_lanes));
-      UNROLLED for (int i = 0; i < 6; i++) half[i][j] = six[i];
-    }
-    UNROLLED for (int i = 0; i < 6; i++) {
-      lanes six[6];
-      six_weights(six, half[i][0], half[i][1], half[i][2]);
-      UNROLLED for (int j = 0; j < 6; j++) store(u + (i * 6 + j) * plane + (ptrdiff_t)(c * group * net_lanes), six[j]);
     }
   }
 }
@@ -345,20 +330,19 @@ UPDATE(nag)
 UPDATE(adam)
 UPDATE(rmsprop)
 
-#define NET_BACKWARD_TABLE                                                                                               \
-  {outer,                                                                                                              \
-   moments,                                                                                                            \
-   norm_sums,                                                                                                          \
-   norm_backward,                                                                                                      \
-   pool_backward,                                                                                                      \
-   winograd_gradient,                                                                                                  \
-   winograd_weight_gradient,                                                                                           \
-   winograd_block,                                                                                                     \
-   scatter,                                                                                                            \
-   sum,                                                                                                         \
-   sgd,                                                                                                                \
-   nag,                                                                                                                \
-   adam,                                                                                                               \
-   rmsprop}
+#define NET_BACKWARD_TABLE                                                                                             \
+  {.outer = outer,                                                                                                     \
+   .moments = moments,                                                                                                 \
+   .norm_sums = norm_sums,                                                                                             \
+   .norm_backward = norm_backward,                                                                                     \
+   .pool_backward = pool_backward,                                                                                     \
+   .winograd_gradient = winograd_gradient,                                                                             \
+   .winograd_weight_gradient = winograd_weight_gradient,                                                               \
+   .scatter = scatter,                                                                                                 \
+   .sum = sum,                                                                                                         \
+   .sgd = sgd,                                                                                                         \
+   .nag = nag,                                                                                                         \
+   .adam = adam,                                                                                                       \
+   .rmsprop = rmsprop}
 
 #pragma clang assume_nonnull end

@@ -115,48 +115,59 @@ typedef void tile_function(const net_product *p, const part *part, const float *
 #if NET_POSITIONS == 14
 #define TILES TILES_TO_14
 #define ONE_ROW(name)                                                                                                  \
-  {0, name##_1, name##_2, name##_3, name##_4, name##_5, name##_6, name##_7, name##_8, name##_9, name##_10, name##_11,   \
-   name##_12, name##_13, name##_14}
-#define TWO_ROWS(name) {0, name##_1_1, name##_2_2, name##_3_3, name##_4_4, name##_5_5, name##_6_6, name##_7_7}
+  {[1] = name##_1,   [2] = name##_2,   [3] = name##_3,   [4] = name##_4,   [5] = name##_5,                             \
+   [6] = name##_6,   [7] = name##_7,   [8] = name##_8,   [9] = name##_9,   [10] = name##_10,                           \
+   [11] = name##_11, [12] = name##_12, [13] = name##_13, [14] = name##_14}
+#define TWO_ROWS(name)                                                                                                 \
+  {[1] = name##_1_1, [2] = name##_2_2, [3] = name##_3_3, [4] = name##_4_4, [5] = name##_5_5, [6] = name##_6_6,         \
+   [7] = name##_7_7}
 #elif NET_POSITIONS == 6
 #define TILES TILES_TO_6
-#define ONE_ROW(name) {0, name##_1, name##_2, name##_3, name##_4, name##_5, name##_6}
-#define TWO_ROWS(name) {0, name##_1_1, name##_2_2, name##_3_3}
+#define ONE_ROW(name)                                                                                                  \
+  {[1] = name##_1, [2] = name##_2, [3] = name##_3, [4] = name##_4, [5] = name##_5, [6] = name##_6}
+#define TWO_ROWS(name) {[1] = name##_1_1, [2] = name##_2_2, [3] = name##_3_3}
 #else
 #define TILES(name, group, step) TILE(name##_1, group, 1, 1, step) TILE(name##_2, group, 2, 2, step)                   \
   TILE(name##_1_1, group, 2, 1, step)
-#define ONE_ROW(name) {0, name##_1, name##_2}
-#define TWO_ROWS(name) {0, name##_1_1}
+#define ONE_ROW(name) {[1] = name##_1, [2] = name##_2}
+#define TWO_ROWS(name) {[1] = name##_1_1}
 #endif
 
+// The tiles of a width: that many positions of one row, or as many of each of two rows.
 typedef struct tiles {
   tile_function *_Nullable one_row[NET_POSITIONS + 1],
       *_Nullable two_rows[NET_POSITIONS / 2 + 1];
 } tiles;
 
-// Blocked activations; RGB at strides 1 and 2; whatever else the first layer may be.
+// What is known of the input when the tile is compiled: blocked activations; RGB pixels at strides 1 and 2; nothing,
+// for whatever else the first layer may read.
+enum { blocked, rgb, rgb_stride_2, any_input, input_kinds };
+
+#define TILES_OF(group)                                                                                                \
+  {[blocked] = {.one_row = ONE_ROW(blocked_##group), .two_rows = TWO_ROWS(blocked_##group)},                           \
+   [rgb] = {.one_row = ONE_ROW(rgb_##group), .two_rows = TWO_ROWS(rgb_##group)},                                       \
+   [rgb_stride_2] = {.one_row = ONE_ROW(rgb_stride_2_##group), .two_rows = TWO_ROWS(rgb_stride_2_##group)},            \
+   [any_input] = {.one_row = ONE_ROW(any_##group), .two_rows = TWO_ROWS(any_##group)}}
+
 TILES(blocked_one, 1, net_lanes)
-TILES(colour_one, 1, 3)
-TILES(strided_one, 1, 6)
+TILES(rgb_one, 1, 3)
+TILES(rgb_stride_2_one, 1, 6)
 TILES(any_one, 1, 0)
-static const tiles tiles_of_one[4] = {{ONE_ROW(blocked_one), TWO_ROWS(blocked_one)},
-                                      {ONE_ROW(colour_one), TWO_ROWS(colour_one)},
-                                      {ONE_ROW(strided_one), TWO_ROWS(strided_one)},
-                                      {ONE_ROW(any_one), TWO_ROWS(any_one)}};
+static const tiles tiles_of_one[input_kinds] = TILES_OF(one);
 #if NET_GROUP == 2
 TILES(blocked_two, 2, net_lanes)
-TILES(colour_two, 2, 3)
-TILES(strided_two, 2, 6)
+TILES(rgb_two, 2, 3)
+TILES(rgb_stride_2_two, 2, 6)
 TILES(any_two, 2, 0)
-static const tiles tiles_of_two[4] = {{ONE_ROW(blocked_two), TWO_ROWS(blocked_two)},
-                                      {ONE_ROW(colour_two), TWO_ROWS(colour_two)},
-                                      {ONE_ROW(strided_two), TWO_ROWS(strided_two)},
-                                      {ONE_ROW(any_two), TWO_ROWS(any_two)}};
+static const tiles tiles_of_two[input_kinds] = TILES_OF(two);
 #endif
 
 static const tiles *tiles_for(size_t group, ptrdiff_t step, size_t run) {
-  // Pixels may be 16 numbers apart, too.
-  int kind = step == net_lanes && run == net_lanes ? 0 : step == 3 ? 1 : step == 6 ? 2 : 3;
+  // Pixels of 16 numbers are as far apart as blocks, so the step alone does not tell.
+  const int kind = step == net_lanes && run == net_lanes ? blocked
+                   : step == 3                           ? rgb
+                   : step == 6                           ? rgb_stride_2
+                                                         : any_input;
 #if NET_GROUP == 2
   if (group == 2) return &tiles_of_two[kind];
 #endif
@@ -215,7 +226,13 @@ FAST product(const net_product *given) {
       const float *next = w + (end - from) * p->run * group * net_lanes;
       const int is_last = end == p->tap_count && block + group == p->blocks;
       size_t step = (group * net_lanes * sizeof(float) + tile_count - 1) / tile_count;
-      part part = {from, end, w, (const char *)(is_last ? p->next : next), step, from == 0, end == p->tap_count};
+      part part = {.from = from,
+                   .end = end,
+                   .weights = w,
+                   .ahead = (const char *)(is_last ? p->next : next),
+                   .ahead_step = step,
+                   .begins = from == 0,
+                   .ends = end == p->tap_count};
       positions(p, &part, kinds, bias, (ptrdiff_t)block * p->y_block);
       w = next;
     }
@@ -271,8 +288,8 @@ FAST winograd_input(float *v, const float *x, const net_tiles *t, const net_prol
     lanes scale = before ? load(prologue->scale + b * net_lanes) : all(1);
     lanes shift = before ? load(prologue->shift + b * net_lanes) : all(0);
     for (size_t k = 0; k < t->count; k++) {
-      ptrdiff_t top = (ptrdiff_t)((t->first + k) / t->tiles_across) * 4 - t->margin;
-      ptrdiff_t left = (ptrdiff_t)((t->first + k) % t->tiles_across) * 4 - t->margin;
+      ptrdiff_t top = (ptrdiff_t)((t->first + k) / t->tiles_across) * 4 - t->padding;
+      ptrdiff_t left = (ptrdiff_t)((t->first + k) % t->tiles_across) * 4 - t->padding;
       float *to = v + (ptrdiff_t)b * t->block + (ptrdiff_t)(k * net_lanes);
       if (top >= 0 && left >= 0 && top + 6 <= (ptrdiff_t)t->height && left + 6 <= (ptrdiff_t)t->width) {
         const float *from = image + top * row + left * net_lanes;
@@ -339,27 +356,19 @@ INLINE void six_weights(lanes *out, lanes a, lanes b, lanes c) {
   out[5] = c;
 }
 
-FAST winograd_weights(float *u, const float *w, const float *scale, size_t filters, size_t inputs,
-                      size_t padded_inputs, size_t blocks, ptrdiff_t plane) {
-  for (size_t c = 0; c < padded_inputs; c++) {
-    for (size_t b = 0; b < blocks; b++) {
-      lanes nine[9];
-      for (int k = 0; k < 9; k++) nine[k] = all(0);
-      for (size_t lane = 0; lane < net_lanes && b * net_lanes + lane < filters && c < inputs; lane++) {
-        size_t filter = b * net_lanes + lane;
-        for (int k = 0; k < 9; k++) nine[k][lane] = w[(filter * inputs + c) * 9 + (size_t)k] * scale[filter];
-      }
-      lanes half[6][3];
-      for (int j = 0; j < 3; j++) {
-        lanes six[6];
-        six_weights(six, nine[j], nine[3 + j], nine[6 + j]);
-        for (int i = 0; i < 6; i++) half[i][j] = six[i];
-      }
-      for (int i = 0; i < 6; i++) {
-        lanes six[6];
-        six_weights(six, half[i][0], half[i][1], half[i][2]);
-        for (int j = 0; j < 6; j++) store(u + (i * 6 + j) * plane + (ptrdiff_t)((c * blocks + b) * net_lanes), six[j]);
-      }
+FAST winograd_weights(float *u, const float *w, size_t group, ptrdiff_t plane) {
+  for (size_t c = 0; c < net_lanes; c++) {
+    lanes half[6][3];
+    UNROLLED for (int j = 0; j < 3; j++) {
+      lanes six[6];
+      const float *at = w + j * net_lanes * net_lanes + c * net_lanes;
+      six_weights(six, load(at), load(at + 3 * net_lanes * net_lanes), load(at + 6 * net_lanes * net_lanes));
+      UNROLLED for (int i = 0; i < 6; i++) half[i][j] = six[i];
+    }
+    UNROLLED for (int i = 0; i < 6; i++) {
+      lanes six[6];
+      six_weights(six, half[i][0], half[i][1], half[i][2]);
+      UNROLLED for (int j = 0; j < 6; j++) store(u + (i * 6 + j) * plane + (ptrdiff_t)(c * group * net_lanes), six[j]);
     }
   }
 }
@@ -383,7 +392,7 @@ typedef struct side {
 
 INLINE side window(size_t number, int stride, int padding, int kernel, size_t size) {
   ptrdiff_t from = (ptrdiff_t)number * stride - padding, end = from + kernel;
-  return (side){from < 0 ? 0 : from, end > (ptrdiff_t)size ? (ptrdiff_t)size : end};
+  return (side){.from = from < 0 ? 0 : from, .end = end > (ptrdiff_t)size ? (ptrdiff_t)size : end};
 }
 
 FAST pool(float *y, const float *x, const net_pool *p) {
@@ -420,7 +429,17 @@ FAST add(float *y, const float *a, const float *b, size_t n, int relu) {
   }
 }
 
-#define NET_TABLE(name)                                                                                                  \
-  {name, NET_GROUP, NET_POSITIONS, product, winograd_input, winograd_output, winograd_weights, gather, pool, add}
+#define NET_TABLE(set_name)                                                                                            \
+  {.name = set_name,                                                                                                   \
+   .lanes = net_lanes,                                                                                                 \
+   .group = NET_GROUP,                                                                                                 \
+   .positions = NET_POSITIONS,                                                                                         \
+   .product = product,                                                                                                 \
+   .winograd_input = winograd_input,                                                                                   \
+   .winograd_output = winograd_output,                                                                                 \
+   .winograd_weights = winograd_weights,                                                                               \
+   .gather = gather,                                                                                                   \
+   .pool = pool,                                                                                                       \
+   .add = add}
 
 #pragma clang assume_nonnull end

@@ -12,7 +12,7 @@ const net_kernels *net_kernels_portable(void) { return &set; }
 static const net_training_kernels backward_set = NET_BACKWARD_TABLE;
 const net_training_kernels *net_training_kernels_portable(void) { return &backward_set; }
 
-void net_transpose_16(float *out, const float *in) {
+void net_transpose(float *out, const float *in) {
   for (int i = 0; i < net_lanes; i++)
     for (int j = 0; j < net_lanes; j++) out[j * net_lanes + i] = in[i * net_lanes + j];
 }

@@ -38,8 +38,8 @@ func isSame(_ one: [Float], _ other: [Float]) -> Bool {
         relu: kind == .relu ? 1 : 0)
   }
 
-  @Test("gather positions at any distance", arguments: KernelSet.available, Prologue.allCases)
-  func gathers(_ set: KernelSet, _ kind: Prologue) {
+  @Test("gather positions at any distance", arguments: NetworkKernels.available, Prologue.allCases)
+  func gathers(_ set: NetworkKernels, _ kind: Prologue) {
     for count in 0...9 {
       for step in [16, 32, 48, 20] {
         let memory = GuardedMemory(seed: 1, padding: 0)
@@ -99,8 +99,8 @@ func isSame(_ one: [Float], _ other: [Float]) -> Bool {
   }
 
   @Test(
-    "pool windows of any kind", arguments: KernelSet.available, Windows.all)
-  func pools(_ set: KernelSet, _ windows: Windows) {
+    "pool windows of any kind", arguments: NetworkKernels.available, Windows.all)
+  func pools(_ set: NetworkKernels, _ windows: Windows) {
     let positions = windows.outHeight * windows.outWidth
     let numbers = integers(32, seed: 8)
     for kind in Prologue.allCases {
@@ -127,8 +127,9 @@ func isSame(_ one: [Float], _ other: [Float]) -> Bool {
     }
   }
 
-  @Test("know no NaN and nothing below the least finite number in a maximum", arguments: KernelSet.available)
-  func maximumOfNothing(_ set: KernelSet) {
+  @Test(
+    "know no NaN and nothing below the least finite number in a maximum", arguments: NetworkKernels.available)
+  func maximumOfNothing(_ set: NetworkKernels) {
     var pool = net_pool(
       height: 1, width: 2, out_height: 1, out_width: 1, kernel_rows: 1, kernel_columns: 2, stride_rows: 1,
       stride_columns: 1, padding_rows: 0, padding_columns: 0, factors: nil, prologue: net_prologue())
@@ -144,8 +145,8 @@ func isSame(_ one: [Float], _ other: [Float]) -> Bool {
     }
   }
 
-  @Test("add any count, also over one of the summands", arguments: KernelSet.available, [false, true])
-  func adds(_ set: KernelSet, _ relu: Bool) {
+  @Test("add any count, also over one of the summands", arguments: NetworkKernels.available, [false, true])
+  func adds(_ set: NetworkKernels, _ relu: Bool) {
     for count in 0...50 {
       let (a, b) = (
         integers(count, seed: 1, with: Self.specials), integers(count, seed: 2, with: [.infinity])

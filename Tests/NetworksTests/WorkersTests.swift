@@ -230,6 +230,7 @@ private func state(of thread: Int) -> Character? {
 
   @Test("say what is lacking")
   func words() {
-    #expect(OutOfMemory(byteCount: 5 << 20).description == "6 MiB of memory are wanted, and not to be had")
+    #expect(OutOfMemory(byteCount: 5 << 20).description == "could not allocate 5 MiB of memory")
+    #expect(OutOfMemory(byteCount: 5 << 20 + 1).description == "could not allocate 6 MiB of memory")
   }
 }

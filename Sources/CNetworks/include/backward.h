@@ -66,8 +66,6 @@ typedef struct net_training_kernels {
   /// 36 blocks of 16 inputs and 16 outputs, `plane` floats apart, to the 9 taps of their weights' gradient: the transpose
   /// of `winograd_weights`. Adds to what is there unless it `begins`.
   void (*winograd_weight_gradient)(float *dw, const float *u, ptrdiff_t plane, int begins);
-  /// The 9 taps of a block of weights to the 36 planes, of `group` blocks side by side.
-  void (*winograd_block)(float *u, const float *w, size_t group, ptrdiff_t plane);
 
   /// n positions side by side to positions `step` floats apart, or added to what is there.
   void (*scatter)(float *out, ptrdiff_t step, const float *in, size_t n, int adds);
@@ -86,7 +84,7 @@ typedef struct net_training_kernels {
 } net_training_kernels;
 
 /// 16 x 16 numbers with rows and columns exchanged.
-void net_transpose_16(float *out, const float *in);
+void net_transpose(float *out, const float *in);
 
 const net_training_kernels *net_training_kernels_portable(void);
 /// NULL where the processor or the system lacks it.

@@ -52,7 +52,7 @@ typedef struct net_product {
 
 /// Some of the tiles of one image's Winograd transform F(4x4, 3x3): Lavin & Gray, "Fast Algorithms for Convolutional
 /// Neural Networks", 2015. Tiles are counted along rows; each makes 4x4 positions of the output out of 6x6 of the input,
-/// which begin `margin` rows and columns (1 for a convolution that keeps the size, 0 without padding) before it.
+/// which begin `padding` rows and columns (1 for a convolution that keeps the size, 0 without padding) before it.
 typedef struct net_tiles {
   size_t first, count, tiles_across;
   /// Of the 36 numbers of a transformed tile: floats from one to the next; the tile `first` is at the pointer given,
@@ -64,7 +64,7 @@ typedef struct net_tiles {
   /// Rows and columns of the image (input or output), and floats from one block of it to the next.
   size_t height, width;
   ptrdiff_t image_block;
-  int margin;
+  int padding;
 } net_tiles;
 
 typedef struct net_pool {
@@ -78,6 +78,8 @@ typedef struct net_pool {
 
 typedef struct net_kernels {
   const char *name;
+  /// Channels of a block, which are the lanes of its vectors.
+  size_t lanes;
   /// Output blocks that `product` makes at once: how weights are grouped.
   size_t group;
   /// Positions that `product` makes at once; rows of multiples of it waste nothing.
@@ -90,11 +92,10 @@ typedef struct net_kernels {
   /// Adds bias and residual, which lies like y, then takes the larger of it and 0.
   void (*winograd_output)(float *y, const float *m, const net_tiles *t, const float *bias,
                           const float *_Nullable residual, int relu);
-  /// The 36 planes of transformed weights of one group of output blocks: `inputs` channels of `filters` filters, in the
-  /// order of MXNet's weights (filter, channel, 3, 3), each filter times its `scale`. u is as `net_product` wants it; the
-  /// planes are `plane` floats apart; channels are filled up with zeros to `padded_inputs`, filters to `blocks` * 16.
-  void (*winograd_weights)(float *u, const float *w, const float *scale, size_t filters, size_t inputs,
-                           size_t padded_inputs, size_t blocks, ptrdiff_t plane);
+  /// The 9 taps of a block of weights (tap, 16 channels, 16 filters) to the 36 planes of transformed weights, which are
+  /// `plane` floats apart and in the order in which `product` reads them: `group` blocks of filters side by side, of
+  /// which u is one.
+  void (*winograd_weights)(float *u, const float *w, size_t group, ptrdiff_t plane);
 
   /// n positions `x_step` floats apart to positions side by side.
   void (*gather)(float *out, const float *x, ptrdiff_t x_step, size_t n, const net_prologue *prologue);

@@ -1,22 +1,22 @@
 import COpenBLAS
 
 /// Products of matrices by OpenBLAS, on the calling thread alone: `Workers` owns the threads.
-public enum Gemm {
-  /// OpenBLAS would split each product over threads of its own.
+enum Gemm {
+  /// OpenBLAS would otherwise split each product over threads of its own.
   private static let isSingleThreaded: Void = openblas_set_num_threads(1)
 
-  /// How many threads OpenBLAS would use.
+  /// How many threads OpenBLAS uses for a product.
   static var threadCount: Int { Int(openblas_get_num_threads()) }
 
   /// Writes the product of two row-major matrices: `out` = `left` x `right`.
   ///
   /// - Parameters:
-  ///   - left: `rows` x `inner` numbers; `inner` x `rows` where `leftIsTransposed`.
-  ///   - right: `inner` x `columns` numbers; `columns` x `inner` where `rightIsTransposed`.
-  ///   - out: `rows` x `columns` numbers; what they were has no say, not even NaN.
-  /// - Precondition: the spans hold as many numbers as said.
-  /// - Complexity: O(rows * inner * columns); no allocation but OpenBLAS's buffer, kept from call to call.
-  public static func multiply(
+  ///   - left: `rows` x `inner` numbers; `inner` x `rows` if `leftIsTransposed`.
+  ///   - right: `inner` x `columns` numbers; `columns` x `inner` if `rightIsTransposed`.
+  ///   - out: `rows` x `columns` numbers, which are overwritten and never read.
+  /// - Precondition: each span has exactly that many numbers.
+  /// - Complexity: O(rows * inner * columns); allocates nothing but OpenBLAS's buffer, which is kept from call to call.
+  static func multiply(
     _ left: Span<Float>, leftIsTransposed: Bool = false, _ right: Span<Float>,
     rightIsTransposed: Bool = false,
     into out: inout MutableSpan<Float>,

@@ -2,16 +2,19 @@ internal import CLinux
 import Glibc
 import Synchronization
 
-/// The only owner of compute threads: a pool of `count`, the caller's thread among them.
+/// The only owner of compute threads: a pool of `count` threads, of which one is the caller's.
 ///
-/// Between two calls the threads watch for the next one for some microseconds, as the layers of one image follow each
-/// other that fast, and then sleep.
+/// Between two calls the threads spin for some microseconds, as the layers of one image follow each other that fast,
+/// and then sleep.
 public final class Workers: Sendable {
+  /// Threads that work at once, the caller's among them; at least 1.
   public let count: Int
   private let state: State
   private let calls = Mutex(())
 
-  /// - Parameter count: at least 1; threads beyond the number of cores only cost.
+  /// Starts `count - 1` threads; a process that cannot have them ends.
+  ///
+  /// - Parameter count: less than 1 counts as 1. More threads than cores cost time.
   public init(count: Int = Workers.coreCount) {
     self.count = max(1, count)
     state = State(helpers: self.count - 1)
@@ -19,14 +22,18 @@ public final class Workers: Sendable {
 
   deinit { state.stop() }
 
-  /// The cores that this process may use.
+  /// How many cores this process may use.
   public static var coreCount: Int { Int(usable_core_count()) }
 
-  /// Calls `body` for each of 0..<parts, on all threads at once; returns when all are done. Parts are handed out in
-  /// order, one at a time, to whoever is free. Calls from several threads wait for each other; a call from within `body`
-  /// would wait for ever.
+  /// Calls `body` for each of 0..<parts, on all threads at once; returns when all calls have returned.
   ///
-  /// - Parameter body: gets the part and which worker (0..<count) runs it; no two parts have the same worker at once.
+  /// Parts are handed out in order, one at a time, to the next free worker. Calls from several threads wait for each
+  /// other; a call from within `body` never returns.
+  ///
+  /// - Parameters:
+  ///   - parts: 0 or less: nothing happens.
+  ///   - body: gets the part and the worker (0..<count) that runs it. No two calls at the same time have the same
+  ///     worker.
   public func forEach(_ parts: Int, _ body: @Sendable (_ part: Int, _ worker: Int) -> Void) {
     calls.withLock { _ in
       guard count > 1, parts > 1 else {
@@ -38,14 +45,14 @@ public final class Workers: Sendable {
   }
 }
 
-/// What the threads share; `body` and `parts` are written only while all helpers wait.
+/// What the threads share; `body` and `parts` are only written while all helpers wait.
 @safe private final class State: @unchecked Sendable {
   typealias Body = @Sendable (Int, Int) -> Void
 
   private let helpers: Int
   private var body: Body?
   private var parts = 0
-  /// Counts calls; -1 says stop.
+  /// Counts calls; -1 stops the threads.
   private let call = Atomic<Int>(0)
   private let next = Atomic<Int>(0)
   /// Helpers that have not finished the call.
@@ -73,7 +80,7 @@ public final class Workers: Sendable {
           return nil
         }, start)
       precondition(
-        status == 0, "the system gives no further thread: \(unsafe String(cString: strerror(status)))")
+        status == 0, "the system grants no further thread: \(unsafe String(cString: strerror(status)))")
       threads.append(thread)
     }
   }
@@ -94,11 +101,11 @@ public final class Workers: Sendable {
     busy.store(helpers, ordering: .relaxed)
     announce(call.load(ordering: .relaxed) + 1)
     takeParts(worker: 0)
-    var watched = 0
+    var spun = 0
     while busy.load(ordering: .acquiring) > 0 {
-      watched += 1
-      // A helper that has lost its core to another program gets this one.
-      if watched > Self.watches { sched_yield() } else { pause_for_a_moment() }
+      spun += 1
+      // A helper that lost its core to another program may have this one.
+      if spun > Self.spins { sched_yield() } else { pause_for_a_moment() }
     }
     self.body = nil
   }
@@ -140,7 +147,7 @@ public final class Workers: Sendable {
   }
 
   private func waitForCall(after seen: Int) -> Int {
-    for _ in 0..<Self.watches {
+    for _ in 0..<Self.spins {
       let value = call.load(ordering: .acquiring)
       if value != seen { return value }
       pause_for_a_moment()
@@ -153,6 +160,6 @@ public final class Workers: Sendable {
     return call.load(ordering: .acquiring)
   }
 
-  /// Some 50 microseconds of watching.
-  private static let watches = 2_000
+  /// Spins for some 50 microseconds.
+  private static let spins = 2_000
 }

@@ -2,7 +2,7 @@
 
 #if defined(__x86_64__)
 #define NET_TARGET __attribute__((target("avx2,fma")))
-// 12 accumulators of two registers for 16 lanes each, two of weights, one of a broadcast: 15 of 16.
+// 6 accumulators of 16 lanes take 12 registers, a block of weights two, a broadcast one: 15 of 16.
 #define NET_GROUP 1
 #define NET_POSITIONS 6
 #define NET_FMA(a, b, c) __builtin_elementwise_fma(a, b, c)

@@ -2,7 +2,7 @@
 
 #if defined(__x86_64__)
 #define NET_TARGET __attribute__((target("fma,avx512f,avx512bw,avx512dq,avx512vl")))
-// 28 accumulators, two of weights, two for broadcasts: all 32 registers.
+// 28 accumulators, two blocks of weights and two broadcasts take all 32 registers.
 #define NET_GROUP 2
 #define NET_POSITIONS 14
 #define NET_FMA(a, b, c) __builtin_elementwise_fma(a, b, c)

@@ -1,11 +1,12 @@
-// The loops of backward.h, included behind network_bodies.h, which has what they are made of.
+// The loops of backward.h, included after network_bodies.h, which defines what they use.
 #include "include/backward.h"
 
 #pragma clang assume_nonnull begin
 
-// --- gradients of weights -----------------------------------------------------------------------------------------------
+// --- gradients of weights
+// -----------------------------------------------------------------------------------------------
 
-// Numbers of x in registers at once, each times NET_GROUP blocks of dy.
+// Numbers of x that are in registers at once, each multiplied with NET_GROUP blocks of dy.
 #if NET_POSITIONS == 14
 #define NET_WIDE 8
 #define NET_ODD 7
@@ -14,11 +15,11 @@
 #define NET_ODD 1
 #endif
 
-// Positions that are gone through at once: what they have of one block of inputs and NET_GROUP blocks of gradients (24 KiB
-// at two) stays in the nearest cache for all the numbers of x.
+// Positions that are summed at once: one block of inputs and NET_GROUP blocks of gradients of them (24 KiB for two
+// blocks) stay in the first-level cache for all the numbers of x.
 #define NET_NEAR 128
 
-// Some rows and columns, from `x` and `dy` on.
+// Some rows and columns, which begin at `x` and `dy`.
 typedef struct piece {
   const float *x, *dy;
   size_t rows, columns;
@@ -63,7 +64,7 @@ FAST outer_piece(const net_outer *o, const piece *p) {
   for (size_t block = 0; block < o->blocks; block += NET_GROUP) {
     const int pair = NET_GROUP == 2 && o->blocks - block >= 2;
     size_t from = 0;
-    // What eight do not divide, seven may: the 21 numbers of a row of 7 RGB pixels.
+    // What 8 does not divide, 7 may: the 21 numbers of a row of 7 RGB pixels.
     const int odd = o->run % NET_WIDE != 0 && o->run % NET_ODD == 0;
     while (from < o->run) {
       size_t left = o->run - from;
@@ -86,7 +87,7 @@ FAST outer_piece(const net_outer *o, const piece *p) {
 FAST outer(const net_outer *given) {
   net_outer flat = *given;
   net_outer *o = &flat;
-  // Rows that follow each other without a gap are one row; images of one row are rows.
+  // Rows that follow each other without a gap are one row, and images of one row are rows.
   if (o->x_row == (ptrdiff_t)o->columns * o->x_step && o->dy_row == (ptrdiff_t)(o->columns * net_lanes)) {
     o->columns *= o->rows;
     o->rows = 1;
@@ -175,10 +176,11 @@ FAST winograd_weight_gradient(float *dw, const float *u, ptrdiff_t plane, int be
   }
 }
 
-// --- BatchNorm and ReLU -------------------------------------------------------------------------------------------------
+// --- BatchNorm and ReLU
+// -------------------------------------------------------------------------------------------------
 
 FAST moments(float *mean, float *squares, const float *x, size_t n) {
-  // Four sums at once, as one would wait for itself.
+  // Four independent sums, as a single one would be bound by the latency of an addition.
   lanes sums[4] = {all(0), all(0), all(0), all(0)};
   size_t i = 0;
   for (; i + 4 <= n; i += 4) UNROLLED for (size_t k = 0; k < 4; k++) sums[k] += load(x + (i + k) * net_lanes);
@@ -236,7 +238,8 @@ FAST norm_backward(float *dx, const float *dy, const float *x, const float *_Nul
   }
 }
 
-// --- pooling ------------------------------------------------------------------------------------------------------------
+// --- pooling
+// ------------------------------------------------------------------------------------------------------------
 
 FAST pool_backward(float *dx, const float *dy, const float *x, const net_pool *p) {
   const int before = p->prologue.scale != NULL;
@@ -274,7 +277,8 @@ FAST pool_backward(float *dx, const float *dy, const float *x, const net_pool *p
   }
 }
 
-// --- updates ------------------------------------------------------------------------------------------------------------
+// --- updates
+// ------------------------------------------------------------------------------------------------------------
 
 FAST scatter(float *out, ptrdiff_t step, const float *in, size_t n, int adds) {
   for (size_t i = 0; i < n; i++) {
@@ -297,7 +301,7 @@ FAST sum(float *out, const float *_Nonnull const *_Nonnull parts, size_t part_co
   }
 }
 
-// Local copies, as the numbers might else lie over the description of them.
+// Local copies, as the compiler must otherwise assume that a store of a number changes the description.
 #define UPDATE(name)                                                                                                   \
   FAST name(const net_update *given) {                                                                                   \
     const net_update u = *given;                                                                                         \

@@ -1,54 +1,56 @@
-// The loops of network.h, included once per instruction set, which defines
-//   NET_TARGET     the function attribute
-//   NET_GROUP      output blocks in registers at once
-//   NET_POSITIONS  positions in registers at once; NET_GROUP * NET_POSITIONS accumulators, NET_GROUP weights and one
-//                broadcast fill the registers
+// The loops of network.h. Each instruction set includes this file once, after it defines
+//   NET_TARGET        the attribute of its functions
+//   NET_GROUP         output blocks in registers at once
+//   NET_POSITIONS     positions in registers at once: NET_GROUP * NET_POSITIONS accumulators, NET_GROUP weights and one
+//                     broadcast fill the registers
 //   NET_FMA(a, b, c)  a * b + c
 #include "include/network.h"
 
 #include <float.h>
 
-// Vectors are passed between functions that are always inlined, so no calling convention has a say.
+// Vectors are passed only between functions that are always inlined, so no calling convention matters.
 #pragma clang diagnostic ignored "-Wpsabi"
 #pragma clang assume_nonnull begin
 
-// Channels of a product whose weights (64 KiB at two blocks of outputs) may pass by once for each tile; of more, half as
-// many at a time: 32 KiB.
+// If a product has at most this many channels, all its weights (64 KiB for two output blocks) are read for each tile.
+// If it has more, half as many channels are summed at a time (32 KiB).
 #define NET_CHUNK 512
 
 typedef float lanes __attribute__((ext_vector_type(16)));
-typedef float loose_lanes __attribute__((ext_vector_type(16), aligned(4)));
+typedef float unaligned_lanes __attribute__((ext_vector_type(16), aligned(4)));
 
 #define INLINE static inline NET_TARGET __attribute__((always_inline))
 #define FAST static NET_TARGET void
 #define UNROLLED _Pragma("clang loop unroll(full)")
 
-INLINE lanes load(const float *p) { return *(const loose_lanes *)p; }
-INLINE void store(float *p, lanes v) { *(loose_lanes *)p = v; }
+INLINE lanes load(const float *p) { return *(const unaligned_lanes *)p; }
+INLINE void store(float *p, lanes v) { *(unaligned_lanes *)p = v; }
 INLINE lanes all(float f) { return (lanes)(f); }
-// The other way round NaN would become 0.
-INLINE lanes larger_than_0(lanes v) { return v < all(0) ? all(0) : v; }
+// v > 0 ? v : 0 would make 0 of NaN.
+INLINE lanes rectified(lanes v) { return v < all(0) ? all(0) : v; }
 
 INLINE lanes entering(lanes v, lanes scale, lanes shift, int relu) {
   v = NET_FMA(v, scale, shift);
-  return relu ? larger_than_0(v) : v;
+  return relu ? rectified(v) : v;
 }
 
-// --- products ---------------------------------------------------------------------------------------------------------
+// --- products
+// ---------------------------------------------------------------------------------------------------------
 
 // Some of the taps of a product: `from` up to `end`.
 typedef struct part {
   size_t from, end;
   const float *weights;
-  // What the tile asks for by the way: its share of the weights of the next part, so many bytes for each channel.
+  // What the tile prefetches: its share of the weights of the next part, so many bytes for each channel.
   const char *ahead;
   size_t ahead_step;
-  // Whether the sums begin with bias and residual, and not with what the part before left in y; whether they end here.
+  // Whether the sums begin with bias and residual and not with what the part before left in y; whether they end here.
   int begins, ends;
 } part;
 
-// `split` positions from x0 on, the others from x1 on, and likewise of y: so a tile can have the ends of two rows. They
-// are `known_step` apart, or as the product says where that is 0; those of blocks have 16 channels a tap, too.
+// `split` positions begin at x0 and y0, the others at x1 and y1, so that a tile can have positions of two rows.
+// Positions are `known_step` apart or, if that is 0, as the product says; if they are as far apart as blocks, a tap has
+// 16 channels.
 INLINE void tile(const net_product *p, const part *part, int group, int positions, int split, ptrdiff_t known_step,
                  const float *x0, const float *x1, const float *_Nullable bias, ptrdiff_t y0, ptrdiff_t y1) {
 #define AT(g, i) (g * p->y_block + (i < split ? y0 + i * net_lanes : y1 + (i - split) * net_lanes))
@@ -60,7 +62,7 @@ INLINE void tile(const net_product *p, const part *part, int group, int position
       lanes start = bias ? load(bias + g * net_lanes) : all(0);
       UNROLLED for (int i = 0; i < positions; i++) sums[g][i] = start;
     }
-    // Now, as it may lie where the sums of the parts are kept.
+    // Now, as y may be the residual, and keeps the sums between parts.
     if (p->residual) EACH sums[g][i] += load(p->residual + AT(g, i));
   } else {
     EACH sums[g][i] = load(p->y + AT(g, i));
@@ -75,8 +77,8 @@ INLINE void tile(const net_product *p, const part *part, int group, int position
       lanes weights[NET_GROUP];
       UNROLLED for (int g = 0; g < group; g++) weights[g] = load(w + g * net_lanes);
       w += group * net_lanes;
-      // The nearest cache some 200 cycles ahead, the next one a part ahead: the memory that all cores share is slower
-      // than the sums.
+      // Weights come to the first-level cache some 200 cycles ahead, and to the second one a part ahead: memory, which
+      // all cores share, is slower than the sums.
       UNROLLED for (int g = 0; g < group; g++) __builtin_prefetch(w + 512 + g * net_lanes, 0, 3);
       __builtin_prefetch(ahead, 0, 2);
       ahead += part->ahead_step;
@@ -86,7 +88,7 @@ INLINE void tile(const net_product *p, const part *part, int group, int position
       }
     }
   }
-  if (part->ends && p->relu) EACH sums[g][i] = larger_than_0(sums[g][i]);
+  if (part->ends && p->relu) EACH sums[g][i] = rectified(sums[g][i]);
   EACH store(p->y + AT(g, i), sums[g][i]);
 #undef EACH
 #undef AT
@@ -100,7 +102,7 @@ typedef void tile_function(const net_product *p, const part *part, const float *
             ptrdiff_t y0, ptrdiff_t y1) {                                                                              \
     tile(p, part, group, positions, split, step, x0, x1, bias, y0, y1);                                                \
   }
-// All tiles of one group size and one distance of positions.
+// All tiles of one group size and one step between positions.
 #define TILES_TO_6(name, group, step)                                                                                  \
   TILE(name##_1, group, 1, 1, step) TILE(name##_2, group, 2, 2, step) TILE(name##_3, group, 3, 3, step)                \
   TILE(name##_4, group, 4, 4, step) TILE(name##_5, group, 5, 5, step) TILE(name##_6, group, 6, 6, step)                \
@@ -175,7 +177,8 @@ static const tiles *tiles_for(size_t group, ptrdiff_t step, size_t run) {
   return &tiles_of_one[kind];
 }
 
-// All positions of one group of output blocks: as few tiles as may be, all about as wide; of narrow rows two at a time.
+// All positions of one group of output blocks, in as few tiles as possible, all about as wide; narrow rows two at a
+// time.
 INLINE void positions(const net_product *p, part *part, const tiles *kinds, const float *_Nullable bias,
                       ptrdiff_t y) {
   const size_t count = (p->columns + NET_POSITIONS - 1) / NET_POSITIONS;
@@ -211,7 +214,7 @@ FAST product(const net_product *given) {
     flat.rows = 1;
   }
   const float *w = p->weights;
-  // So many taps at once that their weights stay in the nearest cache while all positions pass over them.
+  // As many taps at once as have weights that stay in the first-level cache while all positions are summed.
   const size_t most = p->tap_count * p->run <= NET_CHUNK || p->rows * p->columns <= NET_POSITIONS || p->run > NET_CHUNK / 2
                           ? p->tap_count
                           : NET_CHUNK / 2 / p->run;
@@ -239,8 +242,11 @@ FAST product(const net_product *given) {
   }
 }
 
-// --- Winograd F(4x4, 3x3), points 0, 1, -1, 2, -2, infinity -------------------------------------------------------------
+// --- Winograd F(4x4, 3x3), points 0, 1, -1, 2, -2, infinity
+// -------------------------------------------------------------
 
+// One column or row of the input transform, of the output transform and of the weight transform: B, A and G of Lavin &
+// Gray.
 INLINE void six_in(lanes *out, lanes a, lanes b, lanes c, lanes d, lanes e, lanes f) {
   lanes even = NET_FMA(c, all(-4), e), odd = NET_FMA(b, all(-4), d);
   lanes even2 = e - c, odd2 = (d - b) + (d - b);
@@ -297,7 +303,7 @@ FAST winograd_input(float *v, const float *x, const net_tiles *t, const net_prol
         else tile_in(to, t->plane, from, row, 0, scale, shift, 0);
         continue;
       }
-      // What lies outside is 0 after the prologue, so the prologue is done here.
+      // Padding is 0 after the prologue, so the prologue is done here.
       lanes whole[36];
       for (int i = 0; i < 6; i++) {
         for (int j = 0; j < 6; j++) {
@@ -338,7 +344,7 @@ FAST winograd_output(float *y, const float *m, const net_tiles *t, const float *
         for (size_t j = 0; j < columns; j++) {
           lanes value = four[j] + start;
           if (residual) value += load(residual + at + (ptrdiff_t)(j * net_lanes));
-          if (relu) value = larger_than_0(value);
+          if (relu) value = rectified(value);
           store(y + at + (ptrdiff_t)(j * net_lanes), value);
         }
       }
@@ -373,7 +379,8 @@ FAST winograd_weights(float *u, const float *w, size_t group, ptrdiff_t plane) {
   }
 }
 
-// --- the rest ---------------------------------------------------------------------------------------------------------
+// --- the rest
+// ---------------------------------------------------------------------------------------------------------
 
 FAST gather(float *out, const float *x, ptrdiff_t x_step, size_t n, const net_prologue *prologue) {
   if (!prologue->scale) {
@@ -385,7 +392,7 @@ FAST gather(float *out, const float *x, ptrdiff_t x_step, size_t n, const net_pr
     store(out + i * net_lanes, entering(load(x + (ptrdiff_t)i * x_step), scale, shift, prologue->relu));
 }
 
-// One side of a pooling window: from its first position within the image up to its end.
+// One axis of a pooling window: its first position within the image, and the end.
 typedef struct side {
   ptrdiff_t from, end;
 } side;
@@ -402,7 +409,7 @@ FAST pool(float *y, const float *x, const net_pool *p) {
     const side rows = window(r, p->stride_rows, p->padding_rows, p->kernel_rows, p->height);
     for (size_t c = 0; c < p->out_width; c++) {
       const side columns = window(c, p->stride_columns, p->padding_columns, p->kernel_columns, p->width);
-      // As MXNet's: NaN is larger than nothing, and nothing is less than the least finite number.
+      // As in MXNet, NaN is never larger than another number, and the maximum is at least the least finite number.
       lanes value = all(p->factors ? 0 : -FLT_MAX);
       for (ptrdiff_t i = rows.from; i < rows.end; i++) {
         for (ptrdiff_t j = columns.from; j < columns.end; j++) {
@@ -421,7 +428,7 @@ FAST add(float *y, const float *a, const float *b, size_t n, int relu) {
   size_t i = 0;
   for (; i + net_lanes <= n; i += net_lanes) {
     lanes sum = load(a + i) + load(b + i);
-    store(y + i, relu ? larger_than_0(sum) : sum);
+    store(y + i, relu ? rectified(sum) : sum);
   }
   for (; i < n; i++) {
     float sum = a[i] + b[i];

@@ -1,7 +1,7 @@
 #define NET_TARGET
 #define NET_GROUP 1
 #define NET_POSITIONS 2
-// Without the instruction a fused one would be a call of the library for each number.
+// Without the instruction, a fused multiply-add would be a call of the library for each number.
 #define NET_FMA(a, b, c) ((a) * (b) + (c))
 #include "network_bodies.h"
 #include "backward_bodies.h"

@@ -4,12 +4,12 @@
 
 #pragma clang assume_nonnull begin
 
-/// The inner loops of resizing and of making tensors, one table of them per instruction set.
+/// The inner loops of decoding JPEG, resizing and making tensors, a table of them for each instruction set.
 ///
 /// Every function is pure (its outputs depend on its inputs only), allocates nothing, allows n == 0 and any
-/// alignment, and gives the same bits in every table. Outputs never overlap inputs. `n` counts pixels unless it
-/// says samples. Functions that take `at` may read up to `img_slack` bytes from the start of a pixel, so up to that
-/// much after the last one; the others read exactly what they are given. Floats are never NaN.
+/// alignment, and gives the same bits in every table. Outputs never overlap inputs. `n` counts pixels unless the
+/// comment says samples. Functions that take `at` may read `img_slack` bytes from the start of any pixel, so almost as
+/// many bytes after the last one; the others read exactly what they are given. Floats are never NaN.
 enum { img_slack = 64 };
 
 typedef struct img_kernels {
@@ -76,14 +76,14 @@ typedef struct img_kernels {
   void (*round_16)(uint16_t *out, const float *in, size_t n);
 
   // --- JPEG: ITU T.81's blocks, JFIF's colours, in libjpeg's arithmetic ------------------------------------------
-  // The inverse transform of 64 dequantised coefficients, that of `row` and `column` at `img_coefficient_at`, to eight
-  // rows of eight samples. No coefficient is over `img_most_coefficient`. Returns not 0 where any implementation gives
-  // the same: all numbers between the passes are within +-img_most_coefficient too, so that two of them add up in 16
-  // bits, and the samples are clamped from no more than -512...511 before 128 is added. Else 0, and the samples mean
-  // nothing.
+  // The inverse DCT of 64 dequantized coefficients, each at `img_coefficient_at` its row and column, to eight rows of
+  // eight samples. No coefficient exceeds `img_most_coefficient`. Returns not 0 if every implementation gives these
+  // samples: all numbers between the passes are within +-img_most_coefficient, too, so that the sum of two fits 16
+  // bits, and the samples are within -512...511 before 128 is added and they are clamped. Else 0, and the samples are
+  // meaningless.
   int (*idct_8x8)(uint8_t *out, size_t stride, const int16_t *coefficients);
-  // Twice as many samples as the n of a row, each a quarter of the way to the neighbour on its side: the halves are
-  // rounded down and up by turns. Reads one sample more on each side.
+  // Twice as many samples as the n of a row, each a quarter of the way to the neighbour on its side; halves are rounded
+  // down and up alternately. Reads one more sample on each side.
   void (*widen)(uint8_t *out, const uint8_t *in, size_t n);
   // The same of a row a quarter of the way from the row `near` to the row `far`, rounded once.
   void (*widen_between)(uint8_t *out, const uint8_t *near, const uint8_t *far, size_t n);
@@ -93,20 +93,21 @@ typedef struct img_kernels {
   void (*grey_to_rgb)(uint8_t *out, const uint8_t *grey, size_t n);
 
   // --- colours -----------------------------------------------------------------------------------------------------
-  // RGB to OpenCV's HLS of 8 bits (hue 0...179, two degrees each), whole numbers added to its three channels, clamped to
-  // 0...180, 0...255 and 0...255, and back: cvtColor's COLOR_BGR2HLS and COLOR_HLS2BGR, in single precision.
+  // Converts RGB to OpenCV's HLS of 8 bits (hue 0...179, two degrees each), adds whole numbers to its three channels,
+  // clamps them to 0...180, 0...255 and 0...255, and converts back: cvtColor's COLOR_BGR2HLS and COLOR_HLS2BGR, in
+  // single precision.
   void (*shift_hls)(uint8_t *out, const uint8_t *in, int hue, int lightness, int saturation, size_t n);
 } img_kernels;
 
 enum { img_most_coefficient = 16383 };
 
-/// Where `idct_8x8` wants a coefficient: rows i and i + 4 in pairs, the columns in the order 0 4 1 5 2 6 3 7, so that
-/// vector code multiplies pairs as they lie there.
+/// Where `idct_8x8` reads a coefficient: rows i and i + 4 in pairs, the columns in the order 0 4 1 5 2 6 3 7, so that
+/// vector code multiplies adjacent pairs.
 static inline size_t img_coefficient_at(size_t row, size_t column) {
   return (row & 3) * 16 + (column & 3) * 4 + (column >> 2) * 2 + (row >> 2);
 }
 
-// --- without a vector form: the same for every table ------------------------------------------------------------
+// --- without a vector form: not in the tables -------------------------------------------------------------------
 
 /// Pixel i is the `size` bytes at `at[i]`.
 void img_pick(uint8_t *out, const uint8_t *row, const int32_t *at, size_t size, size_t n);
@@ -121,7 +122,7 @@ void img_area_across_16(float *out, const uint16_t *row, const int32_t *first, c
 void img_blocks_8(uint8_t *out, const uint8_t *in, size_t stride, int across, int down, int channels, size_t n);
 void img_blocks_16(uint16_t *out, const uint16_t *in, size_t stride, int across, int down, int channels, size_t n);
 
-/// A part of a picture under an affine map. All that the map asks for inside the picture lies in the part.
+/// A part of a picture that an affine map reads: every pixel of the picture that the map reads lies in the part.
 typedef struct img_warp {
   /// The part's first pixel, and bytes from row to row.
   const uint8_t *in;
@@ -130,21 +131,21 @@ typedef struct img_warp {
   int64_t left, top;
   /// The picture's size.
   int64_t width, height;
-  /// How far pixel i of a row lies from the row's start in the picture, across and down, in 1024ths of a pixel.
+  /// The distance of pixel i of an output row from the row's start, across and down the picture, in 1024ths of a pixel.
   const int64_t *steps;
-  /// What all samples outside the picture are.
+  /// The value of every sample outside the picture.
   uint8_t border;
 } img_warp;
 
 /// OpenCV's warpAffine with INTER_LINEAR and a constant border, 8 bits: n pixels of a row that starts at x, y of the
-/// picture, in 1024ths of a pixel and 16 of them more, which round to the 32nds that it interpolates in.
+/// picture. x and y are 1024ths of a pixel, plus 16, which rounds them to the 32nds that OpenCV interpolates with.
 void img_warp_linear(uint8_t *out, const img_warp *warp, int64_t x, int64_t y, int channels, size_t n);
 
 // --- the tables ---------------------------------------------------------------------------------------------------
 
-/// Plain C: the oracle of the others, and what remains where they are lacking.
+/// Plain C: the oracle of the others, and the fallback.
 const img_kernels *img_kernels_portable(void);
-/// NULL where the processor or the system lacks it.
+/// NULL if the processor or the system lacks the instructions.
 const img_kernels *_Nullable img_kernels_avx2(void);
 const img_kernels *_Nullable img_kernels_avx512(void);
 

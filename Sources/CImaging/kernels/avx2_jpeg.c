@@ -42,7 +42,7 @@ INLINE __m256i odds_of(__m256i low, __m256i high) {
   return _mm256_castps_si256(_mm256_shuffle_ps(_mm256_castsi256_ps(low), _mm256_castsi256_ps(high), 0xdd));
 }
 
-// Not zero where one of four vectors of words is not within `least`...`most`.
+// Not zero in lanes where a word of one of four vectors is not within `least`...`most`.
 INLINE __m256i words_outside(const __m256i *four, int least, int most) {
   __m256i high = _mm256_max_epi16(_mm256_max_epi16(four[0], four[1]), _mm256_max_epi16(four[2], four[3]));
   __m256i low = _mm256_min_epi16(_mm256_min_epi16(four[0], four[1]), _mm256_min_epi16(four[2], four[3]));
@@ -70,7 +70,7 @@ TARGET int img_avx2_idct_8x8(uint8_t *out, size_t stride, const int16_t *coeffic
   pairs[1] = _mm256_permute2x128_si256(upper13, lower13, 0x20);
   pairs[3] = _mm256_permute2x128_si256(upper13, lower13, 0x31);
   transform_lines(lines, pairs, 18);
-  // Now a line is a column of the picture; a lane holds four rows of each.
+  // Now a line is a column of the picture; each 128-bit lane holds four rows of it.
   for (int i = 0; i < 4; i++) two[i] = _mm256_packs_epi32(lines[2 * i], lines[2 * i + 1]);
   outside = _mm256_or_si256(outside, words_outside(two, -512, 511));
   const __m256i middle = _mm256_set1_epi8(-128);
@@ -92,7 +92,7 @@ INLINE __m256i words_at(const uint8_t *bytes) {
 
 INLINE __m256i three_times(__m256i x) { return _mm256_add_epi16(x, _mm256_add_epi16(x, x)); }
 
-// The words of both as bytes, by turns; none is over 255.
+// The words of both as bytes, alternately; no word exceeds 255.
 INLINE void store_in_turn(uint8_t *out, __m256i first, __m256i second) {
   _mm256_storeu_si256((__m256i *)out, _mm256_or_si256(first, _mm256_slli_epi16(second, 8)));
 }
@@ -136,7 +136,7 @@ typedef struct rgb_words {
   __m256i red, green, blue;
 } rgb_words;
 
-// The factors over 2^15 are split into whole numbers and what is left: 1.402 = 1 + 0.402, 1.772 = 2 - 0.228,
+// Factors that exceed 2^15 are split into a whole number and a fraction: 1.402 = 1 + 0.402, 1.772 = 2 - 0.228,
 // -0.71414 = -1 + 0.28586.
 INLINE rgb_words rgb_of(const uint8_t *luma, const uint8_t *blue, const uint8_t *red) {
   __m256i y = words_at(luma), cb = chroma_at(blue), cr = chroma_at(red);
@@ -154,8 +154,8 @@ INLINE rgb_words rgb_of(const uint8_t *luma, const uint8_t *blue, const uint8_t 
   };
 }
 
-// 32 pixels of three planes to 96 bytes. Byte t of the c-th 16 bytes that a lane's 16 pixels make belongs to channel
-// (t + c) % 3; so one shuffle puts every sample of a channel where it belongs in one of the three.
+// Interleaves 32 pixels of three planes to 96 bytes. The 16 pixels of a lane make three times 16 bytes; byte t of the
+// c-th 16 belongs to channel (t + c) % 3, so one shuffle puts every sample of a channel at its place in one of the three.
 INLINE void store_rgb(uint8_t *out, __m256i red, __m256i green, __m256i blue) {
   const __m256i place_red =
       _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 11, 6, 1, 12, 7, 2, 13, 8, 3, 14, 9, 4, 15, 10, 5));

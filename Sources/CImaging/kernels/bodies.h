@@ -1,15 +1,15 @@
 #pragma once
-// The plain form of every kernel. Each table compiles these for its own instruction set (the compiler's vectors), and
-// replaces those that gain from hand-written ones; those also use them for what is left at the end of a row.
+// The plain form of every kernel. Each table compiles these for its own instruction set, vectorized by the compiler, and
+// replaces those that gain from hand-written vectors; the hand-written ones use them for rows shorter than a vector.
 #include <math.h>
 
 #include "kernels.h"
 
 #define BODY static inline __attribute__((always_inline)) void
 
-// The start of the vector block after the one at i, or n after the last. A block that does not fit any more is moved
-// back to end with the row: its first part is computed twice, to the same values. `first`, where it is not 0, is where
-// the second block starts, so that it and all later ones are stored to whole cache lines. n is at least `block`.
+// The start of the vector block after the one at i, or n after the last one. A block that does not fit is moved back to
+// end with the row: its first part is computed twice, to the same values. If `first` is not 0, the second block starts
+// there, so that it and all later ones are stored to whole cache lines. n is at least `block`.
 static inline __attribute__((always_inline)) size_t block_after(size_t i, size_t block, size_t n, size_t first) {
   size_t next = i == 0 && first != 0 ? first : i + block;
   return n - i <= block ? n : n - next < block ? n - block : next;
@@ -19,8 +19,8 @@ static inline __attribute__((always_inline)) size_t floats_to_line(const float *
   return (64 - (uintptr_t)start % 64) % 64 / sizeof(float);
 }
 
-// A float that is not NaN to the nearest whole number, halves to even, clamped: independent of the rounding mode's
-// library call, which would keep the compiler from using vectors. Adding 1.5 * 2^23 leaves the integer in the low bits.
+// A float that is not NaN, clamped and rounded to the nearest whole number, halves to even, without a call of the math
+// library, which the compiler could not vectorize. Adding 1.5 * 2^23 leaves the integer in the low bits.
 static inline __attribute__((always_inline)) int32_t whole_within(float x, float most) {
   float clamped = x < 0.0f ? 0.0f : x > most ? most : x;
   return (int32_t)((clamped + 12582912.0f) - 12582912.0f);
@@ -95,7 +95,7 @@ BODY body_halve(uint8_t *restrict out, const uint8_t *upper, const uint8_t *lowe
 
 BODY body_taps_across_8(int32_t *restrict out, const uint8_t *row, const int32_t *at, const int16_t *weights, size_t taps,
                         size_t channels, size_t n) {
-  // The compiler's vectors would gather single bytes, which takes longer.
+  // Vectorized, this would gather single bytes, which takes longer.
 #pragma clang loop vectorize(disable)
   for (size_t i = 0; i < n; i++)
     for (size_t c = 0; c < channels; c++) {
@@ -118,7 +118,7 @@ BODY body_taps_across_16(float *restrict out, const uint16_t *row, const int32_t
 
 BODY body_taps_down_8(uint8_t *restrict out, const int32_t *const *rows, const int16_t *weights, size_t taps, size_t n) {
   for (size_t i = 0; i < n; i++) {
-    // Unsigned, so that what cannot happen with weights that sum to 2048 is not undefined either.
+    // Unsigned, so that an overflow, which weights that sum to 2048 cannot cause, would not be undefined.
     uint32_t sum = 1u << 21;
     for (size_t t = 0; t < taps; t++) sum += (uint32_t)rows[t][i] * (uint32_t)(int32_t)weights[t];
     int32_t value = (int32_t)sum >> 22;
@@ -196,7 +196,7 @@ BODY body_shift_hls(uint8_t *restrict out, const uint8_t *in, int hue, int light
     angle = angle < 0.0f ? angle + 360.0f : angle;
     float strength = range / (grey ? 1.0f : mean < 0.5f ? most + least : 2.0f - most - least);
 
-    // Bytes in between, as the shift is made in whole numbers.
+    // Bytes in between, as whole numbers are added.
     int32_t shifted_hue = shifted(grey ? 0.0f : angle * 0.5f, hue, 180);
     float l = shifted(mean * 255.0f, lightness, 255) * (1.0f / 255.0f);
     int32_t shifted_strength = shifted(grey ? 0.0f : strength * 255.0f, saturation, 255);

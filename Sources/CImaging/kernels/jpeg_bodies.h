@@ -1,13 +1,13 @@
 #pragma once
-// The plain form of the kernels of JPEG. The arithmetic is what ITU T.81 leaves open and libjpeg documents: the integer
-// transform of Loeffler, Ligtenberg and Moschytz with 13 bits of fraction, 2 of which are kept between its passes; the
+// The plain form of the kernels of JPEG. ITU T.81 leaves the arithmetic open; this is the one that libjpeg documents: the
+// integer DCT of Loeffler, Ligtenberg and Moschytz with 13 bits of fraction, 2 of which are kept between its passes; the
 // triangle filter for chroma; JFIF's colour equations with 16 bits of fraction.
 #include <string.h>
 
 #include "kernels.h"
 
-// One pass over eight numbers, which stand `step` apart, to eight with 13 bits of fraction more. The products are
-// gathered for each pair of inputs, which is the same in whole numbers.
+// One pass over eight numbers, which are `step` apart, to eight with 13 more bits of fraction. The products are grouped by
+// pairs of inputs, which changes nothing in whole numbers.
 static inline __attribute__((always_inline)) void transform_8(int32_t *out, const int32_t *in, size_t step) {
   int32_t a = in[0], b = in[step], c = in[2 * step], d = in[3 * step];
   int32_t e = in[4 * step], f = in[5 * step], g = in[6 * step], h = in[7 * step];

@@ -1,5 +1,5 @@
-// Compiles the plain form of every kernel for one instruction set. No guard: each table includes it once, after
-// defining IMG_TARGET as the attribute of its functions.
+// Compiles the plain form of every kernel for one instruction set. No include guard: each table includes it once, after
+// it defines IMG_TARGET as the attribute of its functions.
 #include "bodies.h"
 #include "jpeg_bodies.h"
 

@@ -1,7 +1,7 @@
 #pragma once
 #include "kernels.h"
 
-// Kernels of the AVX2 table that the AVX-512 table takes over: they are bound by picking bytes, which wider vectors do
+// Kernels of the AVX2 table that the AVX-512 table has, too: they are bound by shuffling bytes, which wider vectors do
 // not speed up.
 #if defined(__x86_64__)
 int img_avx2_idct_8x8(uint8_t *_Nonnull out, size_t stride, const int16_t *_Nonnull coefficients);

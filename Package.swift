@@ -51,15 +51,15 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     // zlib comes with libpng.
     .target(
-      name: "CImaging", dependencies: ["CJPEG", "CPNG", "CKernels"], cSettings: optimised,
+      name: "CImaging", dependencies: ["CJPEG", "CPNG"], cSettings: optimised,
       linkerSettings: [.linkedLibrary("z")]),
-    .target(name: "CKernels", cSettings: optimised),
+    .target(name: "CNetworks", cSettings: optimised),
 
     // How bytes stand in text, and what sums them up.
     .target(name: "Encodings", dependencies: ["CCrypto"], swiftSettings: strict),
     .target(name: "Files", dependencies: ["CLinux"], swiftSettings: strict),
     .target(name: "Records", dependencies: ["Files"], swiftSettings: strict),
-    .target(name: "Imaging", dependencies: ["CImaging", "CKernels", "Files"], swiftSettings: strict),
+    .target(name: "Imaging", dependencies: ["CImaging", "Files"], swiftSettings: strict),
     .target(
       name: "Predictions", dependencies: ["Files", "Records"], exclude: ["README.md"], swiftSettings: strict),
     .target(
@@ -75,18 +75,17 @@ let package = Package(
       // Part of the program: an installed binary must find them wherever it stands.
       resources: [.embedInCode("HTML/Assets")], swiftSettings: strict),
     .target(name: "Models", dependencies: ["Files", "CArchive"], swiftSettings: strict),
-    .target(name: "Tensors", dependencies: ["CLinux", "COpenBLAS"], swiftSettings: strict),
     .target(
-      name: "Networks", dependencies: ["Models", "Tensors", "CKernels"], exclude: ["README.md"],
-      swiftSettings: strict),
+      name: "Networks", dependencies: ["CLinux", "CNetworks", "COpenBLAS", "Models"],
+      exclude: ["README.md"], swiftSettings: strict),
     // Empty without the trait.
     .target(
       name: "MessagePassing",
-      dependencies: ["Networks", "Tensors", .target(name: "COpenMPI", condition: .when(traits: ["MPI"]))],
+      dependencies: ["Networks", .target(name: "COpenMPI", condition: .when(traits: ["MPI"]))],
       swiftSettings: strict),
     .target(
       name: "Inference",
-      dependencies: ["Encodings", "Files", "Records", "Imaging", "Models", "Networks", "Tensors"],
+      dependencies: ["Encodings", "Files", "Records", "Imaging", "Models", "Networks"],
       swiftSettings: strict),
     // Folders and lists to records, and back. No network: im2rec has no use for one, nor for the threads that OpenBLAS
     // starts with the program.
@@ -100,7 +99,6 @@ let package = Package(
       name: "Training",
       dependencies: [
         "Encodings", "Files", "Hyperparameters", "Imaging", "Models", "Networks", "Records", "Reporting",
-        "Tensors",
       ],
       swiftSettings: strict),
     // Parameters and scores: it knows nothing of a training.
@@ -134,7 +132,7 @@ let package = Package(
     .target(
       name: "Endpoints",
       dependencies: [
-        "Encodings", "Files", "HTTP", "Imaging", "Inference", "Models", "Tensors",
+        "Encodings", "Files", "HTTP", "Imaging", "Inference", "Models", "Networks",
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
@@ -178,7 +176,7 @@ let package = Package(
       dependencies: [
         "Encodings", "Endpoints", "Files", "HTTP", "Hyperparameters", "Imaging", "Inference", "Jobs",
         "Predictions", "Records",
-        "Reporting", "S3", "SageMaker", "Scoring", "Tensors",
+        "Reporting", "S3", "SageMaker", "Scoring", "Networks",
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
@@ -196,7 +194,7 @@ let package = Package(
         "Dashboard", "Encodings", "Endpoints", "Files", "HTTP", "Hyperparameters", "Imaging", "Inference",
         "Models", "Networks",
         "Packing",
-        "Predictions", "Records", "Reporting", "S3", "SageMaker", "Sampling", "Scoring", "Search", "Tensors",
+        "Predictions", "Records", "Reporting", "S3", "SageMaker", "Sampling", "Scoring", "Search",
         "Terminal", "Training", "Tuning",
         .target(name: "MessagePassing", condition: .when(traits: ["MPI"])), argumentParser,
       ],
@@ -207,7 +205,7 @@ let package = Package(
 
     // What tools/oracle compares with MXNet.
     .executableTarget(
-      name: "training-steps", dependencies: ["Models", "Networks", "Tensors", "TrainingCases"],
+      name: "training-steps", dependencies: ["Models", "Networks", "TrainingCases"],
       path: "tools/oracle/models/training-steps",
       swiftSettings: strict),
     // What tools/bench/search measures.
@@ -232,7 +230,6 @@ let package = Package(
       name: "sample-server",
       dependencies: [
         "Dashboard", "DashboardSamples", "Endpoints", "Files", "HTTP", "Inference", "Models", "Networks",
-        "Tensors",
         .product(name: "Logging", package: "swift-log"),
       ],
       path: "tools/pages/sample-server", swiftSettings: tests),
@@ -242,19 +239,19 @@ let package = Package(
 
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: tests),
     .target(
-      name: "InferenceTestSupport", dependencies: ["Imaging", "Inference", "Tensors", "TestSupport"],
+      name: "InferenceTestSupport", dependencies: ["Imaging", "Inference", "Networks", "TestSupport"],
       path: "Tests/InferenceTestSupport", swiftSettings: tests),
     .target(
       name: "ServiceTestSupport",
       dependencies: [
-        "Endpoints", "HTTP", "Inference", "InferenceTestSupport", "S3", "Tensors", "TestSupport",
+        "Endpoints", "HTTP", "Inference", "InferenceTestSupport", "S3", "Networks", "TestSupport",
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       path: "Tests/ServiceTestSupport", swiftSettings: tests),
     .target(
-      name: "RankTestSupport", dependencies: ["Networks", "Tensors"], path: "Tests/RankTestSupport",
+      name: "RankTestSupport", dependencies: ["Networks"], path: "Tests/RankTestSupport",
       swiftSettings: tests),
     // The folders that tools/oracle writes, and goldens are.
     .target(
@@ -277,22 +274,19 @@ let package = Package(
     .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"], swiftSettings: tests),
     .testTarget(name: "RecordsTests", dependencies: ["Records", "TestSupport"], swiftSettings: tests),
     .testTarget(
-      name: "ImagingTests", dependencies: ["Imaging", "CKernels", "TestSupport"],
+      name: "ImagingTests", dependencies: ["Imaging", "CImaging", "TestSupport"],
       exclude: ["Goldens"], swiftSettings: tests),
     .testTarget(
       name: "ModelsTests", dependencies: ["Models", "Files", "TestSupport"], exclude: ["Goldens"],
       swiftSettings: tests),
-    .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"], swiftSettings: tests),
     .testTarget(
       name: "NetworksTests",
-      dependencies: [
-        "Networks", "Models", "Tensors", "CKernels", "RankTestSupport", "TestSupport", "TrainingCases",
-      ],
+      dependencies: ["Networks", "Models", "CNetworks", "RankTestSupport", "TestSupport", "TrainingCases"],
       exclude: ["Goldens"], swiftSettings: tests),
     .testTarget(
       name: "InferenceTests",
       dependencies: [
-        "Inference", "Files", "Imaging", "Models", "Networks", "Packing", "Records", "Tensors",
+        "Inference", "Files", "Imaging", "Models", "Networks", "Packing", "Records",
         "InferenceTestSupport", "TestSupport",
       ],
       swiftSettings: tests),
@@ -300,7 +294,7 @@ let package = Package(
       name: "TrainingTests",
       dependencies: [
         "Training", "Files", "Hyperparameters", "Imaging", "Models", "Networks", "Packing", "Records",
-        "Reporting", "Tensors",
+        "Reporting",
         "RankTestSupport", "TestSupport",
       ],
       swiftSettings: tests),
@@ -310,7 +304,7 @@ let package = Package(
     .testTarget(
       name: "EndpointsTests",
       dependencies: [
-        "Endpoints", "ServiceTestSupport", "HTTP", "Inference", "InferenceTestSupport", "Tensors",
+        "Endpoints", "ServiceTestSupport", "HTTP", "Inference", "InferenceTestSupport", "Networks",
         "TestSupport",
       ],
       swiftSettings: tests),
@@ -362,7 +356,7 @@ let package = Package(
         "Dashboard", "DashboardSamples", "Encodings", "Endpoints", "ServiceTestSupport", "Files", "HTTP",
         "Inference",
         "InferenceTestSupport",
-        "S3", "SageMaker", "Tensors", "TestSupport",
+        "S3", "SageMaker", "Networks", "TestSupport",
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),

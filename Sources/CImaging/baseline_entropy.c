@@ -167,7 +167,7 @@ INLINE bool decode_block(baseline_bits *bits, const baseline_component *componen
   const int32_t first = *dc * component->quant[0];
   if (ac.count == 1) return fill_block(out, component->stride, first);
   // Numbers that 16 bits cannot hold: libjpeg's plain and its vector code do not agree on them.
-  if ((ac.magnitude | (uint32_t)(first ^ first >> 31)) > k_most_coefficient) return false;
+  if ((ac.magnitude | (uint32_t)(first ^ first >> 31)) > img_most_coefficient) return false;
   block[0] = (int16_t)first;
   const bool is_sound = picture->kernels->idct_8x8(out, component->stride, block) != 0;
   memset(block, 0, sizeof picture->block);

@@ -31,7 +31,7 @@ static bool find_tables(baseline_picture *picture, const struct jpeg_decompress_
   const JQUANT_TBL *factors = codec->quant_tbl_ptrs[quant];
   if (dc_codes == NULL || ac_codes == NULL || factors == NULL) return false;
   int32_t by_place[64];  // libjpeg keeps them row by row
-  for (size_t i = 0; i < 64; i++) by_place[k_coefficient_at(i / 8, i % 8)] = factors->quantval[i];
+  for (size_t i = 0; i < 64; i++) by_place[img_coefficient_at(i / 8, i % 8)] = factors->quantval[i];
   for (int k = 0; k < 64; k++) component->quant[k] = by_place[baseline_zigzag.at[k]];
   // Components mostly share their tables.
   for (int i = 0; i < index; i++) {

@@ -1,12 +1,12 @@
-internal import CKernels
+internal import CImaging
 
 /// The inner loops for one instruction set; all sets give the same bits.
 @safe struct KernelSet: @unchecked Sendable {  // a table of pure C functions that is never written
-  let table: k_set
+  let table: img_kernels
   /// The same table, which is never freed.
-  let pointer: UnsafePointer<k_set>
+  let pointer: UnsafePointer<img_kernels>
 
-  private init?(_ table: UnsafePointer<k_set>?) {
+  private init?(_ table: UnsafePointer<img_kernels>?) {
     guard let table = unsafe table else { return nil }
     unsafe self.table = table.pointee
     unsafe self.pointer = table
@@ -16,7 +16,7 @@ internal import CKernels
 
   /// What this processor can run, the plainest first; the first one is portable C.
   static let available: [KernelSet] = unsafe [
-    KernelSet(k_portable()), KernelSet(k_avx2()), KernelSet(k_avx512()),
+    KernelSet(img_kernels_portable()), KernelSet(img_kernels_avx2()), KernelSet(img_kernels_avx512()),
   ].compactMap { $0 }
 
   /// The widest vectors this processor has.

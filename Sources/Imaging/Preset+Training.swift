@@ -1,4 +1,4 @@
-internal import CKernels
+internal import CImaging
 
 extension Preset {
   /// Makes the training tensor of one JPEG or PNG file, as MXNet's ImageRecordIter does from the same draws.

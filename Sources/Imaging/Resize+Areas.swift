@@ -1,4 +1,4 @@
-internal import CKernels
+internal import CImaging
 
 /// Means over areas, and single samples.
 extension Pixels {
@@ -6,7 +6,7 @@ extension Pixels {
     let size = channels * depth.rawValue
     let at = columns.map { Int32(truncatingIfNeeded: ($0 - origin.x) * size) }
     for (y, from) in rows.enumerated() {
-      unsafe k_pick(
+      unsafe img_pick(
         result.row(y, of: UInt8.self), row(from - origin.y, of: UInt8.self), at, size, columns.count)
     }
   }
@@ -23,7 +23,7 @@ extension Pixels {
     for y in 0..<kept.height {
       let top = (kept.y + y) * down - origin.y
       if depth == .sixteen {
-        unsafe k_blocks_16(
+        unsafe img_blocks_16(
           result.row(y, of: UInt16.self), row(top, of: UInt16.self) + x, stride, wide, high, count, kept.width
         )
       } else if across == 2, down == 2 {
@@ -34,7 +34,7 @@ extension Pixels {
           result.row(y, of: UInt8.self), row(top, of: UInt8.self) + x, row(top + 1, of: UInt8.self) + x,
           kept.width)
       } else {
-        unsafe k_blocks_8(
+        unsafe img_blocks_8(
           result.row(y, of: UInt8.self), row(top, of: UInt8.self) + x, stride, wide, high, count, kept.width)
       }
     }
@@ -60,11 +60,11 @@ extension Pixels {
         if held != from {
           held = from
           if depth == .sixteen {
-            unsafe k_area_across_16(
+            unsafe img_area_across_16(
               line.start, row(from - origin.y, of: UInt16.self), first, start, columns.weights, samples,
               result.width)
           } else {
-            unsafe k_area_across_8(
+            unsafe img_area_across_8(
               line.start, row(from - origin.y, of: UInt8.self), first, start, columns.weights, samples,
               result.width)
           }

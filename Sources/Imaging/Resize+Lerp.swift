@@ -1,4 +1,4 @@
-internal import CKernels
+internal import CImaging
 
 /// 16 bits, two samples each way: OpenCV leaves that to Intel's IPP where both sides of the source are longer than 1.
 ///

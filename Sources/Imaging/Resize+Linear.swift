@@ -1,4 +1,4 @@
-internal import CKernels
+internal import CImaging
 
 /// 8 bits, two samples each way: OpenCV's fixed-point arithmetic.
 ///

@@ -1,4 +1,4 @@
-internal import CKernels
+internal import CImaging
 
 /// Any number of samples each way: cubic and Lanczos, and all of 16 bits.
 extension Pixels {

@@ -1,4 +1,4 @@
-internal import CKernels
+internal import CImaging
 
 /// Planes of numbers, channel by channel, as networks take them.
 extension Preset {

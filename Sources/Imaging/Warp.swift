@@ -1,4 +1,4 @@
-internal import CKernels
+internal import CImaging
 import Glibc
 
 /// The affine map of MXNet's augmenter: shear, turn and stretch about the middle; the size stays. Numbers that make no
@@ -79,13 +79,13 @@ struct Warp {
     }
     unsafe steps.withUnsafeBufferPointer { steps in
       guard let steps = steps.baseAddress else { return }
-      var warp = unsafe k_warp(
+      var warp = unsafe img_warp(
         in: part.row(0, of: UInt8.self), stride: Int64(part.rowByteCount), left: Int64(origin.x),
         top: Int64(origin.y), width: Int64(size.width), height: Int64(size.height), steps: steps,
         border: border)
       for y in 0..<kept.height {
         let row = Double(kept.y + y)
-        unsafe k_warp_linear(
+        unsafe img_warp_linear(
           result.row(y, of: UInt8.self), &warp, Self.parts(inverse[1] * row + inverse[2]) + 16,
           Self.parts(inverse[4] * row + inverse[5]) + 16, Int32(truncatingIfNeeded: part.channels),
           kept.width)

@@ -3,7 +3,6 @@ import FoundationEssentials
 public import Imaging
 import Models
 public import Networks
-import Tensors
 
 /// How a model's files become a classifier.
 public struct ClassifierOptions: Sendable {

@@ -1,7 +1,7 @@
 import Glibc
 public import Imaging
+import Networks
 import Synchronization
-import Tensors
 
 /// A model that takes image files: network, preprocessing and class names.
 ///

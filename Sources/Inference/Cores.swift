@@ -1,6 +1,6 @@
 import Dispatch
+public import Networks
 import Synchronization
-public import Tensors
 
 /// The cores of a machine as all its classifiers share them: one pool of threads, and one thread that runs networks, a
 /// batch at a time.

@@ -1,22 +1,21 @@
 #if MPI
   internal import COpenMPI
   public import Networks
-  internal import Tensors
 
-  /// The ranks that `mpirun` has started, on this machine and others: Open MPI adds up what they find.
+  /// Sums numbers over the ranks that `mpirun` started, on this machine and others, by Open MPI.
   ///
-  /// There is one of it in a process. Where a rank is lost Open MPI ends all others, with its own words.
+  /// A process has one exchange. If a rank is lost, Open MPI ends all others and prints a message of its own.
   @safe public final class OpenMPIExchange: GradientExchange {
     public let rank: Int
     public let rankCount: Int
-    /// 4 MiB: large enough for the network's full speed, small enough for the first ones to leave early.
+    /// 4 MiB of numbers: enough for the full speed of the interconnect, few enough that the first bucket leaves early.
     public let bucketSize = 1 << 20
     private var requests: [MPI_Request?] = unsafe []
-    /// What the requests write to.
+    /// The memory that the requests write to.
     private var buckets: [GradientBucket] = []
 
-    /// Waits until all processes have come. Nil where the library has been left already, or cannot take calls from any
-    /// thread.
+    /// Joins the other ranks, and waits until all have joined. Nil if this process has left Open MPI already, or if Open
+    /// MPI does not accept calls from any thread.
     public init?() {
       guard ranks_state() == 0, ranks_join() != 0 else { return nil }
       rank = Int(ranks_own())
@@ -25,7 +24,7 @@
 
     public func sum(_ numbers: inout [Double]) {
       let count = numbers.count
-      // MPI counts in 32 bits.
+      // MPI's counts have 32 bits.
       for start in stride(from: 0, to: count, by: 1 << 24) {
         unsafe numbers.withUnsafeMutableBufferPointer { numbers in
           guard let memory = numbers.baseAddress else { return }
@@ -56,10 +55,10 @@
       buckets = []
     }
 
-    /// Waits for all ranks to leave, too. After it none of the calls above may follow.
+    /// Leaves Open MPI, and waits until all ranks do. No other call may follow, except `abort`.
     public func leave() { ranks_leave() }
 
-    /// Ends all ranks at once, wherever they are.
+    /// Ends all ranks at once, whatever they are doing, with an exit status.
     public func abort(status: Int32) { ranks_abort(status) }
   }
 #endif

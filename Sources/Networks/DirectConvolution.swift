@@ -1,33 +1,34 @@
-internal import CKernels
+internal import CNetworks
 import Models
-internal import Tensors
 
-/// A convolution as a sum over taps.
+/// A convolution as a direct sum over taps and channels.
 struct DirectConvolution: Layer {
   private let ends: ConvolutionEnds
-  private let set: KernelSet
+  private let set: NetworkKernels
   private let weights: FloatBuffer
-  /// Whole blocks; nil is 0.
+  /// A number for each filter, in whole blocks; nil: zeros.
   private let bias: FloatBuffer?
   private let slabs: Slabs
 
+  /// - Throws: a `ModelError` if the weights cannot be read; `OutOfMemory`.
   init(
     _ layer: FusedLayer, _ convolution: Convolution, scale filterScale: [Float], bias: [Float],
-    values: [Value], _ parameters: Parameters, _ set: KernelSet
+    values: [Value], _ parameters: Parameters, _ set: NetworkKernels
   ) throws {
     let ends = ConvolutionEnds(layer, values)
-    let weights = try Self.pack(
-      parameters.values(of: convolution.weight), convolution, filterScale, ends.from, blocks: ends.to.blocks,
-      set)
+    let weights = try PackedWeights(
+      parameters.values(of: convolution.weight), scale: filterScale,
+      WeightLayout(convolution, from: ends.from), .direct, set)
     try self.init(
-      convolution, ends, weights: weights, bias: FloatBuffer(bias, blocks: ends.to.blocks),
-      Prologue(layer.prologue, blocks: ends.from.blocks), set)
+      convolution, ends, weights: weights.buffer, bias: FloatBuffer(bias, count: ends.to.paddedChannels),
+      Prologue(layer.prologue, ends.from), set)
   }
 
-  /// - Parameter weights: in the order in which the products read them; they may change between runs.
+  /// - Parameter weights: packed in direct order; they may change between runs.
+  /// - Throws: `OutOfMemory`.
   init(
     _ convolution: Convolution, _ ends: ConvolutionEnds, weights: FloatBuffer, bias: FloatBuffer?,
-    _ prologue: Prologue, _ set: KernelSet
+    _ prologue: Prologue, _ set: NetworkKernels
   ) throws(OutOfMemory) {
     self.ends = ends
     self.weights = weights
@@ -36,54 +37,12 @@ struct DirectConvolution: Layer {
     slabs = try Slabs(convolution, ends.from, ends.to, prologue, set)
   }
 
-  /// In the order in which the products read them.
-  private static func pack(
-    _ weights: [Float], _ convolution: Convolution, _ scale: [Float], _ from: Value, blocks: Int,
-    _ set: KernelSet
-  ) throws -> FloatBuffer {
-    let area = convolution.kernel.rows * convolution.kernel.columns
-    let channels = from.isPlanar ? from.channels : from.blocks * 16
-    let packed = try FloatBuffer(count: area * channels * blocks * 16)
-    unsafe weights.withUnsafeBufferPointer { weights in
-      var out = unsafe packed.start
-      let order = order(area: area, channels, isPlanar: from.isPlanar)
-      for first in stride(from: 0, to: blocks, by: set.group) {
-        let filters = first * 16..<min(first + set.group, blocks) * 16
-        // Taps in the order of `taps`; in one tap, all the channels of the run.
-        for (tap, channel) in order {
-          for filter in filters {
-            if filter < convolution.filters, channel < from.channels {
-              unsafe out.pointee =
-                weights[(filter * from.channels + channel) * area + tap] * scale[filter]
-            }
-            unsafe out += 1
-          }
-        }
-      }
-    }
-    return packed
-  }
-
-  private static func order(
-    area: Int, _ channels: Int, isPlanar: Bool
-  ) -> [(tap: Int, channel: Int)] {
-    var order: [(tap: Int, channel: Int)] = []
-    if isPlanar {
-      for tap in 0..<area { for channel in 0..<channels { order.append((tap, channel)) } }
-    } else {
-      for block in stride(from: 0, to: channels, by: 16) {
-        for tap in 0..<area { for channel in block..<block + 16 { order.append((tap, channel)) } }
-      }
-    }
-    return order
-  }
-
   // MARK: - Running
 
   private var from: Value { ends.from }
   private var to: Value { ends.to }
 
-  /// Small images share what is read of the weights, where their rows are one.
+  /// Small images whose rows follow each other without a gap are one product, which reads the weights once.
   var imagesAtOnce: Int { slabs.isFlat ? slabs.imagesAtOnce : 1 }
 
   func scratchSize(images: Int) -> Int { min(images, imagesAtOnce) * slabs.size }
@@ -115,14 +74,14 @@ struct DirectConvolution: Layer {
     }
   }
 
-  /// Whether the images of output and residual are as far from each other.
+  /// Whether the images of the residual are as far from each other as those of the output.
   private func isEven(_ memory: MemoryPlan) -> Bool {
     let step = memory.stride(of: ends.output)
     return step > 0 && ends.residual.map { memory.stride(of: $0) == step } ?? true
   }
 
-  /// Into how many parts an image is cut: what fits the cache; more rows or, where weights are more than pixels, more
-  /// filters when several share the work.
+  /// Into how many parts an image is cut, so that one fits the cache. If several workers share the image, it is cut
+  /// into more parts of its rows or, if the weights are more than the input, into parts of the filters.
   private func division(_ width: Int) -> (rows: Int, blocks: Int) {
     let count = (to.height + slabs.rows - 1) / slabs.rows
     guard width > 1 else { return (count, 1) }
@@ -136,23 +95,23 @@ struct DirectConvolution: Layer {
   ) {
     let source = unsafe slabs.source(rows, of: images, ends.input, execution, scratch)
     let image = images.lowerBound
-    // Of several images, each is a row.
+    // Each of several images is a row of the product.
     let isOne = images.count == 1
     let rowStep = isOne ? slabs.rowStep : slabs.imageStep(ends.input, execution)
-    let outputStep = isOne ? to.width * 16 : execution.memory.stride(of: ends.output)
-    let start = rows.lowerBound * to.width * 16 + blocks.lowerBound * to.positions * 16
-    let first = blocks.lowerBound * 16
+    let outputStep = isOne ? to.rowSize : execution.memory.stride(of: ends.output)
+    let start = rows.lowerBound * to.rowSize + blocks.lowerBound * to.blockSize
+    let first = blocks.lowerBound * to.lanes
     let weights = unsafe UnsafePointer(self.weights.start + first * slabs.taps.count * slabs.run)
     unsafe slabs.taps.withUnsafeBufferPointer { taps in
       guard let taps = taps.baseAddress else { return }
       let residual = unsafe ends.residual.map { unsafe execution.read($0, image: image) + start }
-      var product = unsafe n_product(
+      var product = unsafe net_product(
         x: source, x_step: slabs.step, x_row: rowStep, taps: taps, tap_count: slabs.taps.count,
         run: slabs.run, weights: weights, next: weights,
         bias: bias.map { unsafe UnsafePointer($0.start + first) }, residual: residual,
         y: execution.write(ends.output, image: image) + start, y_row: outputStep,
-        y_block: to.positions * 16,
-        rows: isOne ? rows.count : images.count, columns: isOne ? to.width : to.positions,
+        y_block: to.blockSize, rows: isOne ? rows.count : images.count,
+        columns: isOne ? to.width : to.positions,
         blocks: blocks.count, relu: ends.relu ? 1 : 0)
       unsafe set.table.product(&product)
     }

@@ -1,34 +1,36 @@
-internal import Tensors
+internal import Synchronization
 
-/// One run of a plan's layers on some images: where the values are, and who works.
+/// One run of a plan's layers on some images: where the values are, and which threads work.
 @safe struct Execution {
-  /// The arena of these images.
-  let arena: UnsafeMutablePointer<Float>
+  /// The arena of these images, laid out as `memory` says.
+  let arena: UnsafeMutableRawPointer
   let memory: MemoryPlan
-  /// Where each image's tensor is: `images`, then one after the other.
+  /// The images' tensors (NCHW), one after the other.
   let input: UnsafePointer<Float>
-  /// nil: one worker does it all.
+  /// nil: one worker does everything.
   let workers: Workers?
-  /// Scratch memory of each worker, and of all together.
+  /// Scratch memory: one for each worker, and one that all share.
   let scratch: [FloatBuffer]
   let shared: FloatBuffer
-  /// Which of `scratch` is used where one worker does it all.
+  /// Which of `scratch` is used if one worker does everything.
   let worker: Int
 
-  /// How many can work at once.
+  /// How many workers share each layer.
   var width: Int { workers?.count ?? 1 }
 
+  /// A value of one image, to be read; value 0 is the network's input.
   func read(_ value: Int, image: Int) -> UnsafePointer<Float> {
     unsafe value == 0
       ? input + image * memory.values[0].size
-      : UnsafePointer(arena + memory.offset(of: value, image: image))
+      : UnsafePointer(write(value, image: image))
   }
 
+  /// A value of one image, to be written; never the network's input.
   func write(_ value: Int, image: Int) -> UnsafeMutablePointer<Float> {
-    unsafe arena + memory.offset(of: value, image: image)
+    unsafe (arena + memory.offset(of: value, image: image)).assumingMemoryBound(to: Float.self)
   }
 
-  /// Calls `body` for each of 0..<parts, on all workers where there are several; returns when all are done.
+  /// Calls `body` for each of 0..<parts, on all workers if there are several; returns when all parts are done.
   func forEach(_ parts: Int, _ body: (_ part: Int, _ scratch: UnsafeMutablePointer<Float>) -> Void) {
     guard let workers else {
       for part in 0..<parts { unsafe body(part, scratch[worker].start) }
@@ -40,22 +42,22 @@ internal import Tensors
     }
   }
 
-  /// Carries the body to the workers; the call ends only when they all have left it.
+  /// Carries the body to the workers, which all have left it when the call ends.
   @safe private struct Shared: @unchecked Sendable {
     let body: (Int, UnsafeMutablePointer<Float>) -> Void
     let scratch: [FloatBuffer]
   }
 }
 
-/// A layer that is ready to run: its weights are packed for one kernel set.
+/// A layer that is ready to run: its weights are packed for one set of kernels.
 protocol Layer: Sendable {
   /// Floats of scratch memory that a worker needs, for `images` at once.
   func scratchSize(images: Int) -> Int
-  /// Floats of scratch memory that all workers need together when they share one image.
+  /// Floats of scratch memory that all workers share when they share one image.
   var sharedScratchSize: Int { get }
-  /// Images of one run for which a worker reads the weights once.
+  /// How many images of a run a worker takes at once, so that it reads the weights once for all of them.
   var imagesAtOnce: Int { get }
-  /// Makes the output of these images of the execution's.
+  /// Computes the output of these images of the execution.
   func run(_ images: Range<Int>, _ execution: Execution)
 }
 
@@ -63,4 +65,15 @@ extension Layer {
   func scratchSize(images: Int) -> Int { 0 }
   var sharedScratchSize: Int { 0 }
   var imagesAtOnce: Int { 1 }
+}
+
+/// How long each layer of a run took, summed over workers.
+final class LayerTimes: Sendable {
+  private let times: Mutex<[Duration]>
+
+  init(count: Int) { times = Mutex(Array(repeating: .zero, count: count)) }
+
+  var values: [Duration] { times.withLock { $0 } }
+
+  func add(_ time: Duration, to layer: Int) { times.withLock { $0[layer] += time } }
 }

@@ -1,21 +1,19 @@
-internal import CKernels
 import Models
 internal import Synchronization
-internal import Tensors
 
-/// A graph planned for this processor: fused layers with packed weights, and one arena for each worker that all runs
+/// A graph planned for this processor: fused layers with packed weights, and an arena for each worker, which all runs
 /// use.
 final class FastEngine: Sendable {
   private let layers: [any Layer]
   private let network: FusedNetwork
   private let output: Value
   private let workers: Workers
-  /// Images that one worker takes at once.
+  /// The most images that one worker takes at once.
   private let imagesAtOnce: Int
-  /// The first so many layers are run image by image: their values are large and their weights small.
-  private let alone: Int
+  /// So many layers, the first ones, are run image by image: their values are large and their weights small.
+  private let perImageLayers: Int
   private let memoryPlan: MemoryPlan
-  private let arenas: [FloatBuffer]
+  private let arenas: [PageMemory]
   private let scratch: [FloatBuffer]
   private let shared: FloatBuffer
   private let turn = Mutex(())
@@ -23,44 +21,45 @@ final class FastEngine: Sendable {
 
   var layerNames: [String] { network.layers.map(\.name) }
 
-  /// - Parameter batch: the most images of one run that matter; 1 plans for the shortest time of a single image.
+  /// - Parameter batch: the number of images of one run to plan for; 1 plans for the shortest time of a single image.
+  /// - Throws: `Unplannable`, naming a node; a `ModelError` if a parameter cannot be read; `OutOfMemory`.
   init(
-    _ graph: Graph, _ parameters: Parameters, batch: Int, workers: Workers, _ set: KernelSet = .best
+    _ graph: Graph, _ parameters: Parameters, batch: Int, workers: Workers, _ set: NetworkKernels = .best
   ) throws {
-    let network = try FusedNetwork(graph, parameters)
+    let network = try FusedNetwork(graph, parameters, lanes: set.lanes)
     self.network = network
     self.workers = workers
     kernels = set.name
     output = network.values[network.output]
     imagesAtOnce = max(1, min(Tuning.imagesAtOnce, (batch + workers.count - 1) / workers.count))
-    var room = Tuning.transformedWeightBytes(batch: batch)
+    var budget = Tuning.transformedWeightBytes(batch: batch)
     let layers = try network.layers.map { layer throws -> any Layer in
-      try Self.layer(layer, network.values, parameters, set, batch: batch, room: &room)
+      try Self.layer(layer, network.values, parameters, set, batch: batch, budget: &budget)
     }
     self.layers = layers
-    alone = Self.alone(network, imagesAtOnce)
-    memoryPlan = MemoryPlan(network, images: imagesAtOnce, alone: alone)
+    perImageLayers = Self.perImageLayers(network, imagesAtOnce)
+    memoryPlan = MemoryPlan(network, images: imagesAtOnce, perImageLayers: perImageLayers)
     let atOnce = imagesAtOnce
     let scratchSize = layers.map { $0.scratchSize(images: atOnce) }.max() ?? 0
     let plan = memoryPlan
-    arenas = try (0..<workers.count).map { _ throws in try FloatBuffer(count: plan.size) }
+    arenas = try (0..<workers.count).map { _ throws in try PageMemory(byteCount: plan.byteCount) }
     scratch = try (0..<workers.count).map { _ throws in try FloatBuffer(count: scratchSize) }
     shared = try FloatBuffer(count: workers.count > 1 ? layers.map(\.sharedScratchSize).max() ?? 0 : 0)
   }
 
-  /// - Parameter room: bytes that transformed weights may still take.
+  /// - Parameter budget: bytes that transformed weights may still take; reduced by those of this layer.
   private static func layer(
-    _ layer: FusedLayer, _ values: [Value], _ parameters: Parameters, _ set: KernelSet, batch: Int,
-    room: inout Int
+    _ layer: FusedLayer, _ values: [Value], _ parameters: Parameters, _ set: NetworkKernels, batch: Int,
+    budget: inout Int
   ) throws -> any Layer {
     switch layer.kind {
     case .convolution(let convolution, let scale, let bias):
       let (from, to) = (values[layer.input], values[layer.output])
-      let bytes = WinogradConvolution.weightCount(from, to) * 4
+      let bytes = WinogradConvolution.weightCount(from, to) * MemoryLayout<Float>.stride
       if WinogradConvolution.suits(convolution, from), Tuning.prefersWinograd(from, to, batch: batch),
-        bytes <= room
+        bytes <= budget
       {
-        room -= bytes
+        budget -= bytes
         return try WinogradConvolution(
           layer, convolution, scale: scale, bias: bias, values: values, parameters, set)
       }
@@ -78,16 +77,17 @@ final class FastEngine: Sendable {
     }
   }
 
-  /// Layers up to the last one with large values.
-  private static func alone(_ network: FusedNetwork, _ images: Int) -> Int {
+  /// The number of layers up to the last one with large values; 0 if there is one image only.
+  private static func perImageLayers(_ network: FusedNetwork, _ images: Int) -> Int {
     guard images > 1 else { return 0 }
     let large = network.layers.lastIndex { layer in
-      max(network.values[layer.input].size, network.values[layer.output].size) * 4 > Tuning.aloneBytes
+      max(network.values[layer.input].byteCount, network.values[layer.output].byteCount)
+        > Tuning.perImageBytes
     }
     return large.map { $0 + 1 } ?? 0
   }
 
-  /// - Parameter times: gets what each layer takes; nil where nobody asks.
+  /// - Parameter times: the time of each layer is added to it; nil: none is measured.
   func run(
     _ images: Span<Float>, count: Int, into outputs: inout MutableSpan<Float>, times: LayerTimes? = nil
   ) {
@@ -106,13 +106,13 @@ final class FastEngine: Sendable {
     }
   }
 
-  /// The caller's memory; parts of it that do not overlap are used by the workers.
+  /// The caller's memory, of which the workers use parts that do not overlap.
   @safe private struct Memory: @unchecked Sendable {
     let images: UnsafePointer<Float>
     let outputs: UnsafeMutablePointer<Float>
   }
 
-  /// A single image: all workers share each layer.
+  /// A single image, or a single worker: all workers share each layer.
   private func runInTurn(_ count: Int, _ memory: Memory, _ times: LayerTimes?) {
     for first in stride(from: 0, to: count, by: imagesAtOnce) {
       run(
@@ -120,7 +120,7 @@ final class FastEngine: Sendable {
     }
   }
 
-  /// Several images: each worker takes some, with weights that all share.
+  /// Several images: each worker takes some of them through all layers; all workers read the same weights.
   private func runSideBySide(_ count: Int, _ memory: Memory, _ times: LayerTimes?) {
     let least = (count + imagesAtOnce - 1) / imagesAtOnce
     let parts = min(count, (least + workers.count - 1) / workers.count * workers.count)
@@ -144,9 +144,9 @@ final class FastEngine: Sendable {
       arena: arenas[worker].start, memory: memoryPlan, input: memory.images + images.lowerBound * inputSize,
       workers: workers, scratch: scratch, shared: shared, worker: worker)
     for image in 0..<images.count {
-      for index in 0..<alone { run(index, image..<image + 1, execution, times) }
+      for index in 0..<perImageLayers { run(index, image..<image + 1, execution, times) }
     }
-    for index in alone..<layers.count { run(index, 0..<images.count, execution, times) }
+    for index in perImageLayers..<layers.count { run(index, 0..<images.count, execution, times) }
     let outputs = unsafe memory.outputs + images.lowerBound * output.channels
     for image in 0..<images.count {
       unsafe (outputs + image * output.channels).update(

@@ -1,17 +1,19 @@
 import Models
 
-/// A graph as the fast engine runs it: BatchNorm folded into the convolution before it, or done on the way into what
-/// follows; ReLU and the sum with a shortcut done on the way out of the convolution before them.
+/// A graph as the fast engine runs it: a BatchNorm is folded into the convolution before it or becomes the prologue of
+/// the layer after it; ReLU and the sum with a shortcut are done by the convolution before them as it writes.
 struct FusedNetwork: Sendable {
   let layers: [FusedLayer]
   /// The first one is the network's input.
   let values: [Value]
   let output: Int
 
-  init(_ graph: Graph, _ parameters: Parameters) throws {
-    var fusion = Fusion(graph, parameters)
+  /// - Parameter lanes: channels of a block, as the kernels have it.
+  /// - Throws: `Unplannable`, naming a node; a `ModelError` if a parameter is missing.
+  init(_ graph: Graph, _ parameters: Parameters, lanes: Int) throws {
+    var fusion = Fusion(graph, parameters, lanes: lanes)
     try fusion.run()
-    // The last node may be stored only now.
+    // This may store the last node.
     output = try fusion.row(graph.output)
     layers = fusion.layers
     values = fusion.values
@@ -21,29 +23,31 @@ struct FusedNetwork: Sendable {
 private struct Fusion {
   private let graph: Graph
   private let parameters: Parameters
-  /// Of each node, the nodes that take its output.
+  private let lanes: Int
+  /// For each node, the nodes that take its output.
   private let consumers: [[Int]]
-  /// Where each node's output is, once it is decided.
+  /// Where each node's output is, once that is decided.
   private var places: [Place?]
   private(set) var layers: [FusedLayer] = []
   private(set) var values: [Value]
 
   private enum Place {
     case value(Int)
-    /// Not stored: the value, and what is still to be done to it.
+    /// Not stored: the value that it is made from, and what is still to be done to that.
     case pending(Int, Affine)
   }
 
-  init(_ graph: Graph, _ parameters: Parameters) {
+  init(_ graph: Graph, _ parameters: Parameters, lanes: Int) {
     self.graph = graph
     self.parameters = parameters
+    self.lanes = lanes
     var consumers = [[Int]](repeating: [], count: graph.nodes.count)
     for (index, node) in graph.nodes.enumerated() {
       for input in node.inputs { consumers[input].append(index) }
     }
     self.consumers = consumers
     places = Array(repeating: nil, count: graph.nodes.count)
-    values = [Value(shape: graph.inputShape, isPlanar: true)]
+    values = [Value(shape: graph.inputShape, lanes: lanes, isPlanar: true)]
     places[0] = .value(0)
   }
 
@@ -72,8 +76,8 @@ private struct Fusion {
 
   // MARK: - Convolutions
 
-  /// With what follows it as far as nothing else needs what is between: BatchNorm, the sum with something that is
-  /// computed already, ReLU.
+  /// Adds a convolution with the BatchNorms, the sum with a value that is computed already, and the ReLU that follow
+  /// it, as long as nothing else reads what lies between.
   private mutating func addConvolution(_ index: Int, _ convolution: Convolution) throws {
     var last = index
     var scale = [Float](repeating: 1, count: convolution.filters)
@@ -100,14 +104,14 @@ private struct Fusion {
       relu = true
       last = next
     }
-    let (input, prologue) = try entering(graph.nodes[index].inputs[0])
+    let (input, prologue) = try source(graph.nodes[index].inputs[0])
     append(
       .convolution(convolution, scale: scale, bias: bias), index, input, prologue, residual: residual,
       relu: relu,
       last: last)
   }
 
-  /// The node that alone takes the output of `index`, and takes it once.
+  /// The only node that takes the output of `index`, if there is just one and it takes it once.
   private func onlyConsumer(of index: Int) -> Int? {
     index != graph.output && consumers[index].count == 1 ? consumers[index][0] : nil
   }
@@ -120,7 +124,7 @@ private struct Fusion {
   // MARK: - The other operators
 
   private mutating func addPooling(_ index: Int, _ pooling: Pooling) throws {
-    let (input, prologue) = try entering(graph.nodes[index].inputs[0])
+    let (input, prologue) = try source(graph.nodes[index].inputs[0])
     if values[input].isPlanar { throw Unplannable(node: graph.nodes[index].name) }
     append(.pooling(pooling), index, input, prologue)
   }
@@ -139,7 +143,7 @@ private struct Fusion {
 
   private mutating func addFlatten(_ index: Int) throws {
     let input = try stored(graph.nodes[index].inputs[0])
-    // One position in blocks of channels is a row already.
+    // A single position in blocks of channels is a vector already.
     if values[input].positions == 1, !values[input].isPlanar {
       places[index] = .value(input)
     } else if values[input].isPlanar {
@@ -167,15 +171,15 @@ private struct Fusion {
     }
   }
 
-  /// What a layer that can do something on the way in starts from. From the planes of the input only a convolution
-  /// starts, which can do all but a ReLU.
-  private mutating func entering(_ index: Int) throws -> (value: Int, prologue: Affine?) {
+  /// What a layer that can have a prologue reads, and its prologue. Only a convolution reads the planes of the input,
+  /// and its prologue has no ReLU there.
+  private mutating func source(_ index: Int) throws -> (value: Int, prologue: Affine?) {
     guard case .pending(let value, let affine) = places[index] else { return (try stored(index), nil) }
     if values[value].isPlanar, affine.relu { return (try stored(index), nil) }
     return (value, affine)
   }
 
-  /// The value of a node, after a layer of its own if it was only pending.
+  /// The value of a node, which gets a layer of its own if it was only pending.
   mutating func stored(_ index: Int) throws -> Int {
     switch places[index] {
     case .value(let value): return value
@@ -188,12 +192,12 @@ private struct Fusion {
     }
   }
 
-  /// The value of a node as one row in the order of its shape, not in blocks: the network's output.
+  /// The value of a node as one vector in the order of its shape, not in blocks: the network's output.
   mutating func row(_ index: Int) throws -> Int {
     let value = try stored(index)
     if values[value].isPlanar { throw Unplannable(node: graph.nodes[index].name) }
     guard values[value].positions > 1 else { return value }
-    values.append(Value(shape: [graph.nodes[index].shape.reduce(1, *)]))
+    values.append(Value(shape: [graph.nodes[index].shape.reduce(1, *)], lanes: lanes))
     layers.append(
       FusedLayer(
         name: graph.nodes[index].name, kind: .flatten, input: value, output: values.count - 1, prologue: nil,
@@ -205,12 +209,12 @@ private struct Fusion {
     _ kind: FusedLayer.Kind, _ index: Int, _ input: Int, _ prologue: Affine?, residual: Int? = nil,
     relu: Bool = false, last: Int? = nil
   ) {
-    values.append(Value(shape: graph.nodes[last ?? index].shape))
+    values.append(Value(shape: graph.nodes[last ?? index].shape, lanes: lanes))
     layers.append(
       FusedLayer(
         name: graph.nodes[index].name, kind: kind, input: input, output: values.count - 1, prologue: prologue,
         residual: residual, relu: relu))
-    // Nodes between the first and the last one are never asked for.
+    // No other node reads those between the first and the last one.
     var node = last ?? index
     places[node] = .value(values.count - 1)
     while node != index {
@@ -218,4 +222,63 @@ private struct Fusion {
       places[node] = .value(values.count - 1)
     }
   }
+}
+
+/// One step of a plan: nodes of a graph that are computed in one pass.
+struct FusedLayer: Sendable {
+  enum Kind: Sendable {
+    /// Each filter's weights are multiplied by its `scale`; then its `bias` is added.
+    case convolution(Convolution, scale: [Float], bias: [Float])
+    case pooling(Pooling)
+    /// The prologue alone.
+    case affine
+    /// The sum of the input and `residual`.
+    case add
+    /// From blocks of channels to a vector in the order of channels, rows, columns.
+    case flatten
+    case dense(Dense, bias: [Float])
+    case softmax
+    case sigmoid
+  }
+  /// The name of the first node.
+  let name: String
+  let kind: Kind
+  /// Indices of values.
+  let input: Int, output: Int
+  /// What is done to the input as it is read.
+  let prologue: Affine?
+  /// A value that is added to the output.
+  let residual: Int?
+  /// Whether ReLU is done last.
+  let relu: Bool
+}
+
+/// What a convolution reads and writes, and what it does as it writes.
+struct ConvolutionEnds: Sendable {
+  /// Indices of values, and the values.
+  let input: Int, output: Int
+  let from: Value, to: Value
+  /// A value that is added to the output; it may be the output itself.
+  let residual: Int?
+  /// Whether ReLU is done last.
+  var relu = false
+
+  init(from: (index: Int, Value), to: (index: Int, Value), residual: Int?) {
+    (input, self.from) = from
+    (output, self.to) = to
+    self.residual = residual
+  }
+
+  init(_ layer: FusedLayer, _ values: [Value]) {
+    self.init(
+      from: (layer.input, values[layer.input]), to: (layer.output, values[layer.output]),
+      residual: layer.residual)
+    relu = layer.relu
+  }
+}
+
+/// The graph has a node that the fast engine cannot run; the reference engine can.
+struct Unplannable: Error {
+  /// The node's name.
+  let node: String
 }

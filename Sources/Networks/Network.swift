@@ -1,27 +1,31 @@
 public import Models
-public import Tensors
 
-/// A network that can be run: planned once, then run on any number of images in the same memory.
+/// A network that predicts: planned once, then run on any number of images in the same memory.
 ///
-/// One run at a time: calls from several threads wait for each other.
+/// It does one run at a time: calls from several threads wait for each other.
 public final class Network: Sendable {
-  /// How the numbers are computed.
+  /// How a network is computed.
   public enum Engine: String, CaseIterable, Sendable {
-    /// Planned for this processor: blocked layout, fused layers, Winograd where it wins.
+    /// Planned for this processor: blocked layout, fused layers, Winograd's transform where it is faster.
     case fast
-    /// One operator after the other by im2col and OpenBLAS: what the fast one is compared with.
+    /// One operator after the other, convolutions by im2col and OpenBLAS: the oracle of the fast engine.
     case reference
   }
 
+  /// The graph that was planned.
   public let graph: Graph
+  /// Channels, height, width of an image.
   public var inputShape: [Int] { graph.inputShape }
+  /// Numbers that the network gives for an image.
   public var outputCount: Int { graph.outputCount }
+  /// The threads that compute; other networks may share them.
   public let workers: Workers
-  /// The one that runs: the reference engine too where the fast one has no way for the graph.
+  /// The engine that runs: the reference engine, even if the fast one was asked for, if the fast one cannot run the
+  /// graph.
   public let engine: Engine
-  /// A sentence that says why the reference engine runs though the fast one was asked for; nil where it does not.
+  /// A sentence that says why the reference engine runs although the fast one was asked for; nil if it does not.
   public let fallback: String?
-  /// The kernels in use: "portable", "avx2" or "avx512"; "openblas" of the reference engine.
+  /// The kernels in use: "portable", "avx2" or "avx512"; "openblas" for the reference engine.
   public let kernels: String
   private let running: Running
 
@@ -30,22 +34,25 @@ public final class Network: Sendable {
     case reference(ReferenceEngine)
   }
 
-  /// The kernels that this processor has, the plainest first.
-  public static let availableKernels = KernelSet.available.map(\.name)
+  /// The names of the sets of kernels that this processor can run, the plainest first, the fastest last.
+  public static let availableKernels = NetworkKernels.available.map(\.name)
 
+  /// Plans a network.
+  ///
   /// - Parameters:
-  ///   - batch: the most images of one run that matter; more are possible. 1 plans for the shortest time of a single
-  ///     image. For one plan an image has the same output bits whatever images are run with it, on any number of threads.
+  ///   - batch: the number of images of one run to plan for; a run may have more. 1 plans for the shortest time of a
+  ///     single image. Within one plan, an image has the same output bits whatever images are run with it, on any
+  ///     number of threads.
   ///   - kernels: one of `availableKernels`; nil: the last one.
-  /// - Throws: where a parameter cannot be read, memory is lacking, or the processor has no such kernels.
-  /// - Complexity: packs all weights; they are in memory once.
+  /// - Throws: a `ModelError` if a parameter cannot be read or the processor has no such kernels; `OutOfMemory`.
+  /// - Complexity: reads and packs every weight once; the packed weights are in memory once, for all workers.
   public init(
     _ graph: Graph, _ parameters: Parameters, engine: Engine = .fast, batch: Int = 32,
     workers: Workers = Workers(), kernels: String? = nil
   ) throws {
     self.graph = graph
     self.workers = workers
-    let set = try KernelSet.named(kernels)
+    let set = try NetworkKernels.named(kernels)
     var fallback: String?
     if engine == .fast {
       do {
@@ -54,7 +61,7 @@ public final class Network: Sendable {
         return
       } catch let error as Unplannable {
         fallback =
-          "the reference engine runs, which is slower: the fast one has no way for node \(error.node)"
+          "the reference engine runs, which is slower: the fast one cannot run node \(error.node)"
       }
     }
     self.fallback = fallback
@@ -63,9 +70,13 @@ public final class Network: Sendable {
     self.kernels = "openblas"
   }
 
+  /// Computes the outputs of some images.
+  ///
   /// - Parameters:
   ///   - images: `count` tensors of `inputShape`, one after the other (NCHW).
-  ///   - outputs: `count * outputCount` numbers, an image after the other.
+  ///   - count: at least 0.
+  ///   - outputs: room for `count * outputCount` numbers, one image after the other.
+  /// - Complexity: uses the memory of the plan; the reference engine allocates the output of each node.
   public func run(_ images: Span<Float>, count: Int, into outputs: inout MutableSpan<Float>) {
     precondition(
       count >= 0 && images.count == count * graph.inputShape.reduce(1, *), "as many tensors as images")
@@ -76,7 +87,10 @@ public final class Network: Sendable {
     }
   }
 
-  /// The same, and how long each layer took, summed over workers; the reference engine does not measure its layers.
+  /// Computes the outputs of some images, as `run` does, and measures the layers.
+  ///
+  /// - Returns: how long each layer took, summed over workers, in the order of the plan; nothing with the reference
+  ///   engine, which does not measure its layers.
   public func profile(
     _ images: Span<Float>, count: Int, into outputs: inout MutableSpan<Float>
   ) -> [(name: String, time: Duration)] {

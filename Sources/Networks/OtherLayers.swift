@@ -1,18 +1,18 @@
-internal import CKernels
+internal import CNetworks
 import Glibc
 import Models
-internal import Tensors
 
+/// A maximum or an average over windows.
 struct PoolingLayer: Layer {
   private let layer: FusedLayer
   private let from: Value, to: Value
-  private let set: KernelSet
+  private let set: NetworkKernels
   private let kernel: Extent, stride: Extent, padding: Extent
-  /// Of an average; empty for a maximum.
+  /// What the sum over a window is multiplied by, for each output position of an average; empty for a maximum.
   private let factors: [Float]
   private let prologue: Prologue
 
-  init(_ layer: FusedLayer, _ pooling: Pooling, values: [Value], _ set: KernelSet) throws(OutOfMemory) {
+  init(_ layer: FusedLayer, _ pooling: Pooling, values: [Value], _ set: NetworkKernels) throws(OutOfMemory) {
     self.layer = layer
     self.set = set
     let from = values[layer.input]
@@ -23,7 +23,7 @@ struct PoolingLayer: Layer {
     kernel = pooling.isGlobal ? Extent(rows: from.height, columns: from.width) : pooling.kernel
     stride = pooling.isGlobal ? Extent(rows: 1, columns: 1) : pooling.stride
     padding = pooling.isGlobal ? none : pooling.padding
-    prologue = try Prologue(layer.prologue, blocks: from.blocks)
+    prologue = try Prologue(layer.prologue, from)
     guard case .average(let countsPadding) = pooling.kind else {
       factors = []
       return
@@ -40,14 +40,14 @@ struct PoolingLayer: Layer {
       unsafe execution.forEach(to.blocks) { block, _ in
         unsafe factors.withUnsafeBufferPointer { factors in
           unsafe prologue.withBlocks(from: block) { prologue in
-            var pool = unsafe n_pool(
+            var pool = unsafe net_pool(
               height: from.height, width: from.width, out_height: to.height, out_width: to.width,
               kernel_rows: Int32(kernel.rows), kernel_columns: Int32(kernel.columns),
               stride_rows: Int32(stride.rows), stride_columns: Int32(stride.columns),
               padding_rows: Int32(padding.rows), padding_columns: Int32(padding.columns),
               factors: self.factors.isEmpty ? nil : factors.baseAddress, prologue: prologue)
             unsafe set.table.pool(
-              output + block * to.positions * 16, input + block * from.positions * 16, &pool)
+              output + block * to.blockSize, input + block * from.blockSize, &pool)
           }
         }
       }
@@ -55,8 +55,8 @@ struct PoolingLayer: Layer {
   }
 }
 
-/// 1 over the size of each window, as MXNet's Pooling counts it: margins are part of a window where they count, but
-/// what lies beyond the margins never is.
+/// 1 over the size of each window, as MXNet's Pooling counts it: padding is part of a window if it counts, but what
+/// lies beyond the padding never is.
 func averageFactors(
   from: (height: Int, width: Int), to: (height: Int, width: Int), _ kernel: Extent, _ stride: Extent,
   _ padding: Extent, countsPadding: Bool
@@ -70,22 +70,22 @@ func averageFactors(
   }
   let rows = sizes(to.height, from.height, kernel.rows, stride.rows, padding.rows)
   let columns = sizes(to.width, from.width, kernel.columns, stride.columns, padding.columns)
-  // A window that lies wholly in a margin that does not count is 0.
+  // A window that lies wholly in padding that does not count gives 0.
   return rows.flatMap { rows in columns.map { rows > 0 && $0 > 0 ? 1 / Float(rows * $0) : 0 } }
 }
 
-/// A BatchNorm or a ReLU that nothing else could take up.
+/// A BatchNorm or a ReLU that could not be fused into another layer.
 struct AffineLayer: Layer {
   private let layer: FusedLayer
   private let value: Value
-  private let set: KernelSet
+  private let set: NetworkKernels
   private let prologue: Prologue
 
-  init(_ layer: FusedLayer, values: [Value], _ set: KernelSet) throws(OutOfMemory) {
+  init(_ layer: FusedLayer, values: [Value], _ set: NetworkKernels) throws(OutOfMemory) {
     self.layer = layer
     self.set = set
     value = values[layer.input]
-    prologue = try Prologue(layer.prologue, blocks: value.blocks)
+    prologue = try Prologue(layer.prologue, value)
   }
 
   func run(_ images: Range<Int>, _ execution: Execution) {
@@ -93,23 +93,23 @@ struct AffineLayer: Layer {
       let input = unsafe execution.read(layer.input, image: image)
       let output = unsafe execution.write(layer.output, image: image)
       unsafe execution.forEach(value.blocks) { block, _ in
-        let at = block * value.positions * 16
+        let at = block * value.blockSize
         unsafe prologue.withBlocks(from: block) { prologue in
-          unsafe set.table.gather(output + at, input + at, 16, value.positions, &prologue)
+          unsafe set.table.gather(output + at, input + at, value.lanes, value.positions, &prologue)
         }
       }
     }
   }
 }
 
-/// The sum of two values that no convolution could take up.
+/// A sum of two values that could not be fused into a convolution.
 struct SumLayer: Layer {
   private let layer: FusedLayer
   private let other: Int
   private let value: Value
-  private let set: KernelSet
+  private let set: NetworkKernels
 
-  init(_ layer: FusedLayer, other: Int, values: [Value], _ set: KernelSet) {
+  init(_ layer: FusedLayer, other: Int, values: [Value], _ set: NetworkKernels) {
     self.layer = layer
     self.other = other
     self.set = set
@@ -121,7 +121,7 @@ struct SumLayer: Layer {
       let first = unsafe execution.read(layer.input, image: image)
       let second = unsafe execution.read(other, image: image)
       let output = unsafe execution.write(layer.output, image: image)
-      let size = value.positions * 16
+      let size = value.blockSize
       unsafe execution.forEach(value.blocks) { block, _ in
         let at = block * size
         unsafe set.table.add(output + at, first + at, second + at, size, layer.relu ? 1 : 0)
@@ -130,77 +130,66 @@ struct SumLayer: Layer {
   }
 }
 
-/// From blocks of channels to a row.
+/// From blocks of channels to a vector in the order of channels, rows, columns.
 struct FlattenLayer: Layer {
   private let layer: FusedLayer
-  private let from: Value
+  private let from: Value, to: Value
 
   init(_ layer: FusedLayer, values: [Value]) {
     self.layer = layer
-    from = values[layer.input]
+    (from, to) = (values[layer.input], values[layer.output])
   }
 
   func run(_ images: Range<Int>, _ execution: Execution) {
     for image in images {
       let input = unsafe execution.read(layer.input, image: image)
       let output = unsafe execution.write(layer.output, image: image)
-      for channel in 0..<from.channels {
-        for position in 0..<from.positions {
-          unsafe output[channel * from.positions + position] =
-            input[(channel / 16 * from.positions + position) * 16 + channel % 16]
+      let (lanes, positions) = (from.lanes, from.positions)
+      for block in 0..<from.blocks {
+        for lane in 0..<min(lanes, from.channels - block * lanes) {
+          let source = unsafe input + block * from.blockSize + lane
+          let plane = unsafe output + (block * lanes + lane) * positions
+          for position in 0..<positions { unsafe plane[position] = source[position * lanes] }
         }
       }
-      let count = from.channels * from.positions
-      unsafe (output + count).update(repeating: 0, count: (count + 15) / 16 * 16 - count)
+      unsafe (output + to.channels).update(repeating: 0, count: to.size - to.channels)
     }
   }
 }
 
-/// A fully connected layer: each image is one position of a product, so that the weights are read once for all images;
-/// and the sums are the same however many images there are, which those of a matrix library are not.
+/// A fully connected layer. Each image is one position of a product, so the weights are read once for all images; and
+/// an image has the same sums however many images there are, which it would not have with a matrix library.
 struct DenseLayer: Layer {
   private let layer: FusedLayer
   private let to: Value
+  /// Inputs, with those that fill up the last block.
   private let channels: Int
-  private let set: KernelSet
+  private let set: NetworkKernels
   private let weights: FloatBuffer
-  private let bias: [Float]
+  /// In whole blocks.
+  private let bias: FloatBuffer
 
+  /// - Throws: a `ModelError` if the weights cannot be read; `OutOfMemory`.
   init(
     _ layer: FusedLayer, _ dense: Dense, bias: [Float], values: [Value], _ parameters: Parameters,
-    _ set: KernelSet
+    _ set: NetworkKernels
   ) throws {
     self.layer = layer
     self.set = set
-    let to = values[layer.output]
+    let (from, to) = (values[layer.input], values[layer.output])
     self.to = to
-    let inputs = values[layer.input].channels
-    let channels = values[layer.input].size
-    self.channels = channels
-    self.bias = padded(bias, to: to.blocks * 16)
-    let packed = try FloatBuffer(count: channels * to.blocks * 16)
-    let raw = try parameters.values(of: dense.weight)
-    unsafe raw.withUnsafeBufferPointer { raw in
-      var out = unsafe packed.start
-      for first in Swift.stride(from: 0, to: to.blocks, by: set.group) {
-        let outputs = first * 16..<min(first + set.group, to.blocks) * 16
-        for channel in 0..<channels {
-          for output in outputs {
-            if output < dense.outputs, channel < inputs {
-              unsafe out.pointee = raw[output * inputs + channel]
-            }
-            unsafe out += 1
-          }
-        }
-      }
-    }
-    weights = packed
+    channels = from.size
+    self.bias = try FloatBuffer(bias, count: to.size)
+    let layout = WeightLayout(
+      filters: dense.outputs, channels: from.channels, area: 1, isInterleaved: false, lanes: set.lanes)
+    weights = try PackedWeights(parameters.values(of: dense.weight), layout, .direct, set).buffer
   }
 
-  func scratchSize(images: Int) -> Int { to.blocks * 16 * images }
+  func scratchSize(images: Int) -> Int { to.size * images }
 
   func run(_ images: Range<Int>, _ execution: Execution) {
     guard let first = images.first else { return }
+    let lanes = set.lanes
     let groups = (to.blocks + set.group - 1) / set.group
     let parts = min(groups, execution.width)
     let input = unsafe execution.read(layer.input, image: first)
@@ -208,59 +197,56 @@ struct DenseLayer: Layer {
     unsafe execution.forEach(parts) { part, scratch in
       let begin = groups * part / parts * set.group
       let end = min(groups * (part + 1) / parts * set.group, to.blocks)
-      unsafe bias.withUnsafeBufferPointer { bias in
-        unsafe withUnsafePointer(to: 0) { tap in
-          guard let bias = bias.baseAddress else { return }
-          let weights = unsafe UnsafePointer(weights.start + begin * 16 * channels)
-          var product = unsafe n_product(
-            x: input, x_step: stride, x_row: 0, taps: tap, tap_count: 1, run: channels,
-            weights: weights, next: weights,
-            bias: bias + begin * 16, residual: nil, y: scratch, y_row: 0, y_block: images.count * 16, rows: 1,
-            columns: images.count, blocks: end - begin, relu: 0
-          )
-          unsafe set.table.product(&product)
-        }
+      unsafe withUnsafePointer(to: 0) { tap in
+        let weights = unsafe UnsafePointer(weights.start + begin * lanes * channels)
+        var product = unsafe net_product(
+          x: input, x_step: stride, x_row: 0, taps: tap, tap_count: 1, run: channels, weights: weights,
+          next: weights, bias: UnsafePointer(bias.start + begin * lanes), residual: nil, y: scratch, y_row: 0,
+          y_block: images.count * lanes, rows: 1, columns: images.count, blocks: end - begin, relu: 0)
+        unsafe set.table.product(&product)
       }
       for image in images {
         let output = unsafe execution.write(layer.output, image: image)
         for block in begin..<end {
-          unsafe (output + block * 16).update(
-            from: scratch + ((block - begin) * images.count + image - first) * 16, count: 16)
+          unsafe (output + block * lanes).update(
+            from: scratch + ((block - begin) * images.count + image - first) * lanes, count: lanes)
         }
       }
-      // Beyond the outputs the row is 0, as the weights and biases there are.
+      // Beyond the outputs the vector is 0, as the weights and biases there are.
     }
   }
 }
 
-/// Softmax or sigmoid of a row.
+/// Softmax or sigmoid of a vector.
 struct HeadLayer: Layer {
   private let layer: FusedLayer
-  private let count: Int
+  private let value: Value
 
   init(_ layer: FusedLayer, values: [Value]) {
     self.layer = layer
-    count = values[layer.input].channels
+    value = values[layer.input]
   }
 
   func run(_ images: Range<Int>, _ execution: Execution) {
+    let count = value.channels
     for image in images {
       let input = unsafe UnsafeBufferPointer(start: execution.read(layer.input, image: image), count: count)
       let output = unsafe UnsafeMutableBufferPointer(
         start: execution.write(layer.output, image: image), count: count)
       if case .sigmoid = layer.kind { unsafe sigmoid(input, output) } else { unsafe softmax(input, output) }
-      // Another fully connected layer may multiply what stands beyond by 0.
+      // Another fully connected layer may multiply what lies beyond by 0, which must not give NaN.
       unsafe (execution.write(layer.output, image: image) + count).update(
-        repeating: 0, count: (count + 15) / 16 * 16 - count)
+        repeating: 0, count: value.size - count)
     }
   }
 }
 
+/// The logistic function of each number.
 func sigmoid(_ input: UnsafeBufferPointer<Float>, _ output: UnsafeMutableBufferPointer<Float>) {
   for index in input.indices { unsafe output[index] = 1 / (1 + expf(-input[index])) }
 }
 
-/// The largest is subtracted first, so that no power overflows. A NaN makes all of them NaN.
+/// Softmax. The largest number is subtracted first, so that no power overflows; a NaN makes all of them NaN.
 func softmax(_ input: UnsafeBufferPointer<Float>, _ output: UnsafeMutableBufferPointer<Float>) {
   var largest = -Float.infinity
   for index in input.indices { largest = unsafe max(largest, input[index]) }

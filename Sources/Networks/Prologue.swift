@@ -1,59 +1,89 @@
-internal import CKernels
-internal import Tensors
+internal import CNetworks
+import Models
 
-/// What a layer does to its input on the way in, as the kernels take it: scale and shift filled up to whole blocks of 16
-/// channels, and perhaps a ReLU; or nothing.
+/// `x * scale + shift` for each channel, then perhaps ReLU: a BatchNorm with moving statistics, a ReLU, or both.
+struct Affine: Sendable {
+  var scale: [Float]
+  var shift: [Float]
+  var relu = false
+
+  init(scale: [Float], shift: [Float], relu: Bool = false) {
+    self.scale = scale
+    self.shift = shift
+    self.relu = relu
+  }
+
+  /// Changes nothing.
+  static func identity(channels: Int) -> Affine {
+    Affine(scale: Array(repeating: 1, count: channels), shift: Array(repeating: 0, count: channels))
+  }
+
+  /// Computed in double precision, as the scale of a channel may multiply whole rows of weights later.
+  init(_ norm: BatchNorm, _ parameters: Parameters) throws(ModelError) {
+    let mean = try parameters.values(of: norm.mean)
+    let variance = try parameters.values(of: norm.variance)
+    let beta = try parameters.values(of: norm.beta)
+    let gamma: [Float]? = if let name = norm.gamma { try parameters.values(of: name) } else { nil }
+    scale = []
+    shift = []
+    for channel in mean.indices {
+      let factor = Double(gamma?[channel] ?? 1) / (Double(variance[channel]) + norm.epsilon).squareRoot()
+      scale.append(Float(factor))
+      shift.append(Float(Double(beta[channel]) - Double(mean[channel]) * factor))
+    }
+  }
+
+  /// This one, which has no ReLU, and `next` after it, in one.
+  func then(_ next: Affine) -> Affine {
+    Affine(
+      scale: scale.indices.map { scale[$0] * next.scale[$0] },
+      shift: scale.indices.map { shift[$0] * next.scale[$0] + next.shift[$0] }, relu: next.relu)
+  }
+}
+
+/// What a layer does to its input as it reads it, in the form that the kernels take: scale and shift, filled up with
+/// zeros to whole blocks of channels, and perhaps ReLU; or nothing.
 struct Prologue: Sendable {
-  /// nil where nothing is done. A BatchNorm in training writes them anew at each step.
+  /// nil if nothing is done. In training, a BatchNorm writes them anew at each step.
   let scale: FloatBuffer?, shift: FloatBuffer?
   private let relu: Bool
+  private let lanes: Int
 
   /// Nothing is done.
-  init() {
-    scale = nil
-    shift = nil
-    relu = false
-  }
+  init() { (scale, shift, relu, lanes) = (nil, nil, false, 0) }
 
-  init(_ affine: Affine?, blocks: Int) throws(OutOfMemory) {
+  /// - Parameter value: what the layer reads.
+  /// - Throws: `OutOfMemory`.
+  init(_ affine: Affine?, _ value: Value) throws(OutOfMemory) {
     guard let affine else {
-      (scale, shift, relu) = (nil, nil, false)
+      (scale, shift, relu, lanes) = (nil, nil, false, 0)
       return
     }
-    scale = try FloatBuffer(affine.scale, blocks: blocks)
-    shift = try FloatBuffer(affine.shift, blocks: blocks)
+    scale = try FloatBuffer(affine.scale, count: value.paddedChannels)
+    shift = try FloatBuffer(affine.shift, count: value.paddedChannels)
     relu = affine.relu
+    lanes = value.lanes
   }
 
-  /// With zeros, to be written.
-  init(blocks: Int, relu: Bool) throws(OutOfMemory) {
-    scale = try FloatBuffer(count: blocks * 16)
-    shift = try FloatBuffer(count: blocks * 16)
+  /// A prologue whose scale and shift are zeros, to be written.
+  ///
+  /// - Throws: `OutOfMemory`.
+  init(_ value: Value, relu: Bool) throws(OutOfMemory) {
+    scale = try FloatBuffer(count: value.paddedChannels)
+    shift = try FloatBuffer(count: value.paddedChannels)
     self.relu = relu
+    lanes = value.lanes
   }
 
   var changesNothing: Bool { scale == nil }
 
   /// Lends the C form for the blocks from `block` on.
-  func withBlocks(from block: Int, _ body: (inout n_prologue) -> Void) {
-    var prologue = unsafe n_prologue()
+  func withBlocks(from block: Int, _ body: (inout net_prologue) -> Void) {
+    var prologue = unsafe net_prologue()
     if let scale, let shift {
-      unsafe prologue = n_prologue(
-        scale: scale.start + block * 16, shift: shift.start + block * 16, relu: relu ? 1 : 0)
+      unsafe prologue = net_prologue(
+        scale: scale.start + block * lanes, shift: shift.start + block * lanes, relu: relu ? 1 : 0)
     }
     unsafe body(&prologue)
   }
-}
-
-extension FloatBuffer {
-  /// These numbers, one a channel, with zeros up to whole blocks of 16.
-  convenience init(_ numbers: [Float], blocks: Int) throws(OutOfMemory) {
-    try self.init(count: blocks * 16)
-    for channel in numbers.indices { unsafe start[channel] = numbers[channel] }
-  }
-}
-
-/// With zeros at the end.
-func padded(_ numbers: [Float], to count: Int) -> [Float] {
-  numbers + Array(repeating: 0, count: max(0, count - numbers.count))
 }

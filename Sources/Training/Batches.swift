@@ -1,7 +1,7 @@
 public import Hyperparameters
 public import Imaging
+public import Networks
 internal import Synchronization
-public import Tensors
 
 /// Makes the tensors and targets of batches, on all workers at once.
 ///

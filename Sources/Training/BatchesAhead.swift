@@ -1,5 +1,5 @@
 public import Imaging
-public import Tensors
+public import Networks
 
 /// Makes the batches of a training before they are asked for, beside the steps; what is not ready when it is asked for
 /// the workers make. The batches are those of `Batches.fill`, bit for bit.

@@ -2,7 +2,6 @@ public import Hyperparameters
 public import Models
 public import Networks
 import Files
-public import Tensors
 
 /// How fast a network learns here: steps on random images, without reading and decoding any.
 public struct TrainingBenchmark: Encodable, Sendable {

@@ -1,7 +1,6 @@
 import Imaging
 import Models
 import Networks
-import Tensors
 
 /// The validation set, and the inference engine that judges weights on it: every image once.
 final class Evaluation {

@@ -1,7 +1,7 @@
 public import Hyperparameters
 public import Imaging
+public import Networks
 internal import Synchronization
-public import Tensors
 
 /// The labelled images of one channel, by number. Labels are in memory, images are read when they are asked for.
 public final class TrainingImages: Sendable {

@@ -6,7 +6,6 @@ import Models
 import Networks
 import Records
 import Reporting
-import Tensors
 
 extension TrainingJob {
   /// Trains, and leaves the model, `metrics.jsonl` and `training.html`; the last two are written anew after each epoch.

@@ -4,7 +4,7 @@ import Glibc
 import Imaging
 import Models
 import Records
-import Tensors
+import Networks
 
 /// One training, checked and ready to run.
 public final class TrainingJob {

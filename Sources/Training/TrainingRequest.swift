@@ -1,7 +1,6 @@
 public import Hyperparameters
 public import Models
 public import Networks
-public import Tensors
 
 /// What is to be trained, on what, and where the results go.
 public struct TrainingRequest: Sendable {

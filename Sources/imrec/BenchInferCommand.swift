@@ -1,7 +1,6 @@
 import ArgumentParser
 import Inference
 import Networks
-import Tensors
 import Terminal
 
 struct BenchInferCommand: ParsableCommand {

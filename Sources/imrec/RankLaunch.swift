@@ -1,6 +1,6 @@
 import ArgumentParser
 import Glibc
-import Tensors
+import Networks
 import Terminal
 import Training
 

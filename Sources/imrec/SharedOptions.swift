@@ -4,7 +4,7 @@ import Glibc
 public import Imaging
 public import Packing
 import Records
-import Tensors
+import Networks
 import Terminal
 
 struct OutputOptions: ParsableArguments {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Files
 import Inference
-import Tensors
+import Networks
 import Terminal
 import Hyperparameters
 import Training

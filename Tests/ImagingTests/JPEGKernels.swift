@@ -1,4 +1,4 @@
-import CKernels
+import CImaging
 import TestSupport
 
 /// The kernels of decoding JPEG, from ordinary numbers to what only hostile files hold.

@@ -1,4 +1,4 @@
-import CKernels
+import CImaging
 import TestSupport
 import Testing
 
@@ -7,9 +7,9 @@ import Testing
 /// A kernel, run once on `n` pixels or samples of seeded noise.
 struct Kernel: CustomTestStringConvertible, Sendable {
   let testDescription: String
-  let run: @Sendable (k_set, Int, GuardedMemory) -> Void
+  let run: @Sendable (img_kernels, Int, GuardedMemory) -> Void
 
-  init(_ name: String, _ run: @escaping @Sendable (k_set, Int, GuardedMemory) -> Void) {
+  init(_ name: String, _ run: @escaping @Sendable (img_kernels, Int, GuardedMemory) -> Void) {
     testDescription = name
     self.run = run
   }
@@ -91,7 +91,7 @@ private func tapsAcross8(_ taps: Int, _ channels: Int) -> Kernel {
   Kernel("taps_across_8, \(taps) taps, \(channels) channels") { set, n, memory in
     let (at, count) = starts(n, channels, taps, memory)
     let weights = memory.input((0..<n * taps).map { _ in Int16(memory.random(-2048...2048)) })
-    let row = memory.noise(count, slack: k_slack)
+    let row = memory.noise(count, slack: img_slack)
     let out = memory.output(Int32.self, n * channels)
     set.taps_across_8(out, row, memory.input(at), weights, Int32(taps), Int32(channels), n)
   }
@@ -102,7 +102,7 @@ private func tapsAcross16(_ taps: Int, _ channels: Int) -> Kernel {
     let (at, count) = starts(n, channels, taps, memory)
     let weights = memory.input((0..<n * taps).map { _ in Float(memory.random(-2048...2048)) / 2048 })
     let samples = (0..<count).map { _ in UInt16(memory.random(0...65535)) }
-    let row = memory.input(samples, slack: k_slack)
+    let row = memory.input(samples, slack: img_slack)
     let out = memory.output(Float.self, n * channels)
     set.taps_across_16(out, row, memory.input(at), weights, Int32(taps), Int32(channels), n)
   }
@@ -129,7 +129,7 @@ private let cubic: [Kernel] = [
     for (channels, fused) in [(1, 1), (1, 0), (3, 1), (4, 1)] as [(Int, Int32)] {
       let (at, count) = starts(n, channels, 2, memory)
       let fractions = memory.input((0..<n).map { _ in Float(memory.random(0...9999)) / 10_000 })
-      let row = memory.input((0..<count).map { _ in UInt16(memory.random(0...65535)) }, slack: k_slack)
+      let row = memory.input((0..<count).map { _ in UInt16(memory.random(0...65535)) }, slack: img_slack)
       let out = memory.output(Float.self, n * channels)
       set.lerp_across_16(out, row, memory.input(at), fractions, fused, Int32(channels), n)
     }
@@ -170,7 +170,7 @@ private func across(
     let weight = Int16(memory.random(0...2048))
     return [weight, 2048 - weight]
   }
-  let row = memory.noise(count, slack: k_slack)
+  let row = memory.noise(count, slack: img_slack)
   kernel(
     memory.output(Int16.self, n * (channels == 1 ? 1 : 4)), row, memory.input(at), memory.input(weights), n)
 }

@@ -1,7 +1,7 @@
 import Imaging
 import Inference
+import Networks
 import Synchronization
-import Tensors
 import TestSupport
 
 /// A network of a few lines: three outputs that depend on the image's own pixels and on nothing else.

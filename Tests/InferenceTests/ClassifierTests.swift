@@ -1,6 +1,6 @@
 import Imaging
 import InferenceTestSupport
-import Tensors
+import Networks
 import TestSupport
 import Testing
 

@@ -1,7 +1,7 @@
 import Inference
 import InferenceTestSupport
+import Networks
 import Synchronization
-import Tensors
 import TestSupport
 import Testing
 

@@ -1,4 +1,4 @@
-import CKernels
+import CNetworks
 import TestSupport
 import Testing
 
@@ -13,7 +13,7 @@ struct BackwardKernelTests {
 
   @Test(
     "outer sums x times dy over positions, of rows and images with and without gaps",
-    arguments: KernelSet.available.map(\.name),
+    arguments: NetworkKernels.available.map(\.name),
     [
       Positions(run: 1, blocks: 1), Positions(blocks: 1, columns: 7), Positions(rows: 3, columns: 5, gap: 5),
       Positions(blocks: 5, columns: 33), Positions(run: 21, blocks: 4, rows: 2, columns: 9, gap: 5),
@@ -23,7 +23,7 @@ struct BackwardKernelTests {
       Positions(images: 2, rows: 1, columns: 129, gap: 16),
     ])
   func outer(name: String, size: Positions) throws {
-    let set = try #require(KernelSet.available.first { $0.name == name })
+    let set = try #require(NetworkKernels.available.first { $0.name == name })
     let (run, blocks, rows, columns) = (size.run, size.blocks, size.rows, size.columns)
     var random = SplitMix64(seed: UInt64(run * 100 + blocks))
     let step = run + (size.gap > 0 ? 3 : 0)
@@ -40,11 +40,11 @@ struct BackwardKernelTests {
       x.withUnsafeBufferPointer { x in
         dy.withUnsafeBufferPointer { dy in
           sums.withUnsafeMutableBufferPointer { sums in
-            var outer = n_outer(
+            var outer = net_outer(
               x: x.baseAddress!, x_step: step, x_row: row, x_image: image, dy: dy.baseAddress!, dy_row: dyRow,
               dy_image: dyImage, dy_block: dyBlock, images: size.images, rows: rows, columns: columns,
               run: run, blocks: blocks, sums: sums.baseAddress!, sums_block: run * 16, begins: begins ? 1 : 0)
-            set.backward.outer(&outer)
+            set.training.outer(&outer)
           }
         }
       }
@@ -68,14 +68,14 @@ struct BackwardKernelTests {
 
   @Test(
     "moments are the mean and the squares about it, far from zero too",
-    arguments: KernelSet.available.map(\.name), [1, 2, 3, 4, 5, 8, 49, 130])
+    arguments: NetworkKernels.available.map(\.name), [1, 2, 3, 4, 5, 8, 49, 130])
   func moments(name: String, count: Int) throws {
-    let set = try #require(KernelSet.available.first { $0.name == name })
+    let set = try #require(NetworkKernels.available.first { $0.name == name })
     var random = SplitMix64(seed: UInt64(count))
     let x = random.floats(count * 16).map { $0 + 100 }
     var mean = [Float](repeating: 0, count: 16)
     var squares = mean
-    set.backward.moments(&mean, &squares, x, count)
+    set.training.moments(&mean, &squares, x, count)
     for lane in 0..<16 {
       let values = (0..<count).map { Double(x[$0 * 16 + lane]) }
       let middle = values.reduce(0, +) / Double(count)
@@ -87,9 +87,9 @@ struct BackwardKernelTests {
 
   @Test(
     "a normalisation's gradient passes where its output is above zero",
-    arguments: KernelSet.available.map(\.name), [(1, true), (2, true), (3, false), (20, true)])
+    arguments: NetworkKernels.available.map(\.name), [(1, true), (2, true), (3, false), (20, true)])
   func norm(name: String, trial: (count: Int, relu: Bool)) throws {
-    let set = try #require(KernelSet.available.first { $0.name == name })
+    let set = try #require(NetworkKernels.available.first { $0.name == name })
     let (count, relu) = trial
     var random = SplitMix64(seed: UInt64(count + 50))
     let (x, dy, add) = (random.floats(count * 16), random.floats(count * 16), random.floats(count * 16))
@@ -105,15 +105,15 @@ struct BackwardKernelTests {
           channels[3].withUnsafeBufferPointer { a in
             channels[4].withUnsafeBufferPointer { b in
               channels[5].withUnsafeBufferPointer { c in
-                var norm = n_norm(
+                var norm = net_norm(
                   scale: scale.baseAddress!, shift: shift.baseAddress!, relu: relu ? 1 : 0,
                   mean: mean.baseAddress!, a: a.baseAddress!, b: b.baseAddress!, c: c.baseAddress!)
-                set.backward.norm_sums(&sums, &products, dy, x, &norm, count)
+                set.training.norm_sums(&sums, &products, dy, x, &norm, count)
                 // In place, as it is used.
                 dx.withUnsafeMutableBufferPointer {
-                  set.backward.norm_backward($0.baseAddress!, $0.baseAddress!, x, nil, &norm, count)
+                  set.training.norm_backward($0.baseAddress!, $0.baseAddress!, x, nil, &norm, count)
                 }
-                set.backward.norm_backward(&added, dy, x, add, &norm, count)
+                set.training.norm_backward(&added, dy, x, add, &norm, count)
               }
             }
           }
@@ -140,17 +140,17 @@ struct BackwardKernelTests {
 
   @Test(
     "the gradient of a maximum goes to the first position that has it",
-    arguments: KernelSet.available.map(\.name))
+    arguments: NetworkKernels.available.map(\.name))
   func maximum(name: String) throws {
-    let set = try #require(KernelSet.available.first { $0.name == name })
+    let set = try #require(NetworkKernels.available.first { $0.name == name })
     // All alike: the first position of each window has it.
     let x = [Float](repeating: 3, count: 5 * 5 * 16)
     let dy = (0..<3 * 3 * 16).map { Float($0 / 16 + 1) }
     var dx = [Float](repeating: 0.5, count: x.count)
-    var pool = n_pool(
+    var pool = net_pool(
       height: 5, width: 5, out_height: 3, out_width: 3, kernel_rows: 3, kernel_columns: 3, stride_rows: 2,
-      stride_columns: 2, padding_rows: 1, padding_columns: 1, factors: nil, prologue: n_prologue())
-    set.backward.pool_backward(&dx, dy, x, &pool)
+      stride_columns: 2, padding_rows: 1, padding_columns: 1, factors: nil, prologue: net_prologue())
+    set.training.pool_backward(&dx, dy, x, &pool)
     var expected = [Float](repeating: 0.5, count: 25)
     for row in 0..<3 {
       for column in 0..<3 {
@@ -161,17 +161,17 @@ struct BackwardKernelTests {
   }
 
   @Test(
-    "Winograd's transposes are transposes", arguments: KernelSet.available.map(\.name),
+    "Winograd's transposes are transposes", arguments: NetworkKernels.available.map(\.name),
     [(4, 4), (5, 7), (9, 3)])
   func transposes(name: String, size: (height: Int, width: Int)) throws {
-    let set = try #require(KernelSet.available.first { $0.name == name })
+    let set = try #require(NetworkKernels.available.first { $0.name == name })
     let (height, width) = size
     var random = SplitMix64(seed: UInt64(height))
     let across = (width + 3) / 4
     let count = across * ((height + 3) / 4)
-    var tiles = n_tiles(
+    var tiles = net_tiles(
       first: 0, count: count, tiles_across: across, plane: count * 16, block: 0, blocks: 1, height: height,
-      width: width, image_block: 0, margin: 0)
+      width: width, image_block: 0, padding: 0)
     // <out(m), dy> = <m, gradient(dy)> for each lane.
     let m = random.floats(36 * count * 16)
     let dy = random.floats(height * width * 16)
@@ -179,15 +179,15 @@ struct BackwardKernelTests {
     var y = dy
     var gradient = m
     set.table.winograd_output(&y, m, &tiles, bias, nil, 0)
-    set.backward.winograd_gradient(&gradient, dy, &tiles)
+    set.training.winograd_gradient(&gradient, dy, &tiles)
     // The same for weights: <planes of w, u> = <w, gradient of u>.
     let w = random.floats(9 * 256)
     let u = random.floats(36 * 256)
     var planes = u
     var dw = random.floats(9 * 256)
     let before = dw
-    set.backward.winograd_block(&planes, w, 1, 256)
-    set.backward.winograd_weight_gradient(&dw, u, 256, 0)
+    set.table.winograd_weights(&planes, w, 1, 256)
+    set.training.winograd_weight_gradient(&dw, u, 256, 0)
     for lane in 0..<16 {
       func product(_ one: [Float], _ other: [Float]) -> Double {
         stride(from: lane, to: one.count, by: 16).reduce(0) { $0 + Double(one[$1]) * Double(other[$1]) }
@@ -197,13 +197,13 @@ struct BackwardKernelTests {
     }
   }
 
-  @Test("positions are scattered or added", arguments: KernelSet.available.map(\.name))
+  @Test("positions are scattered or added", arguments: NetworkKernels.available.map(\.name))
   func scatter(name: String) throws {
-    let set = try #require(KernelSet.available.first { $0.name == name })
+    let set = try #require(NetworkKernels.available.first { $0.name == name })
     let numbers = (0..<48).map { Float($0) }
     var out = [Float](repeating: 100, count: 5 * 16)
-    set.backward.scatter(&out, 32, numbers, 3, 0)
-    set.backward.scatter(&out, 32, numbers, 2, 1)
+    set.training.scatter(&out, 32, numbers, 3, 0)
+    set.training.scatter(&out, 32, numbers, 2, 1)
     for index in out.indices {
       let place = index / 16
       let number = Float(place / 2 * 16 + index % 16)
@@ -212,9 +212,10 @@ struct BackwardKernelTests {
   }
 
   @Test(
-    "a sum of parts may lie over one of them", arguments: KernelSet.available.map(\.name), [1, 15, 16, 37])
+    "a sum of parts may lie over one of them", arguments: NetworkKernels.available.map(\.name),
+    [1, 15, 16, 37])
   func sum(name: String, count: Int) throws {
-    let set = try #require(KernelSet.available.first { $0.name == name })
+    let set = try #require(NetworkKernels.available.first { $0.name == name })
     var random = SplitMix64(seed: 4)
     var parts = (0..<3).map { _ in random.floats(count) }
     let expected = (0..<count).map { parts[0][$0] + parts[1][$0] + parts[2][$0] }
@@ -224,7 +225,7 @@ struct BackwardKernelTests {
       third.withUnsafeBufferPointer { third in
         parts[0].withUnsafeMutableBufferPointer { first in
           let pointers = [UnsafePointer(first.baseAddress!), second.baseAddress!, third.baseAddress!]
-          set.backward.sum(first.baseAddress!, pointers, 3, count)
+          set.training.sum(first.baseAddress!, pointers, 3, count)
         }
       }
     }
@@ -253,10 +254,10 @@ struct BackwardKernelTests {
   }
 
   @Test(
-    "updates follow their formulas", arguments: KernelSet.available.map(\.name),
+    "updates follow their formulas", arguments: NetworkKernels.available.map(\.name),
     ["sgd", "nag", "adam", "rmsprop"])
   func updates(name: String, rule: String) throws {
-    let set = try #require(KernelSet.available.first { $0.name == name })
+    let set = try #require(NetworkKernels.available.first { $0.name == name })
     var random = SplitMix64(seed: 12)
     let count = 37
     let w = random.floats(count)
@@ -268,15 +269,15 @@ struct BackwardKernelTests {
       newFirst.withUnsafeMutableBufferPointer { first in
         newSecond.withUnsafeMutableBufferPointer { second in
           g.withUnsafeBufferPointer { g in
-            var update = n_update(
+            var update = net_update(
               w: w.baseAddress!, gradient: g.baseAddress!, first: first.baseAddress,
               second: second.baseAddress,
               n: count, rescale: 0.25, rate: 0.1, decay: 0.01, momentum: 0.9, beta: 0.8, epsilon: 1e-3)
             switch rule {
-            case "sgd": set.backward.sgd(&update)
-            case "nag": set.backward.nag(&update)
-            case "adam": set.backward.adam(&update)
-            default: set.backward.rmsprop(&update)
+            case "sgd": set.training.sgd(&update)
+            case "nag": set.training.nag(&update)
+            case "adam": set.training.adam(&update)
+            default: set.training.rmsprop(&update)
             }
           }
         }

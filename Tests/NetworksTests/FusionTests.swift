@@ -5,7 +5,7 @@ import Testing
 @testable import Networks
 
 extension FusedLayer {
-  /// What it does in words: the way in, the step, the way out.
+  /// What it does in words: the prologue, the step, and what is done to its output.
   var summary: String {
     let step =
       switch kind {
@@ -27,10 +27,11 @@ extension FusedLayer {
   private func layers(_ graph: Graph) throws -> [String] {
     var random = SplitMix64(seed: 1)
     let narrow = graph.narrowed(by: 16)
-    return try FusedNetwork(narrow, Parameters(randomFor: narrow, using: &random)).layers.map(\.summary)
+    return try FusedNetwork(narrow, Parameters(randomFor: narrow, using: &random), lanes: 16).layers.map(
+      \.summary)
   }
 
-  @Test("leaves of a post-activation unit its convolutions alone")
+  @Test("leaves nothing but convolutions of a post-activation unit")
   func postActivation() throws {
     let all = try layers(ResNet(depth: 18, version: .v1, inputShape: [3, 64, 64]).graph)
     #expect(
@@ -47,7 +48,7 @@ extension FusedLayer {
     #expect(all.count == 2 + 4 * 5 + 3)
   }
 
-  @Test("does BatchNorm and ReLU before a pre-activation unit on the way into its convolutions")
+  @Test("makes BatchNorm and ReLU of a pre-activation unit the prologue of its convolutions")
   func preActivation() throws {
     let all = try layers(ResNet(depth: 50, version: .v2, inputShape: [3, 64, 64]).graph)
     #expect(
@@ -62,13 +63,13 @@ extension FusedLayer {
     #expect(all.count == 2 + 16 * 3 + 4 + 3)
   }
 
-  @Test("stores a BatchNorm whose readers can take nothing up, and once only")
+  @Test("stores a BatchNorm whose readers have no prologue, and once only")
   func stored() throws {
     var maker = GraphMaker(seed: 2, input: [3, 5, 5])
     let shared = maker.relu(maker.batchNorm(maker.relu(maker.stem())))
     let sum = maker.add(maker.convolution(shared, filters: 20), shared)
     _ = maker.relu(maker.add(maker.relu(sum), shared))
-    let network = try FusedNetwork(maker.graph, maker.parameters)
+    let network = try FusedNetwork(maker.graph, maker.parameters, lanes: 16)
     #expect(
       network.layers.map(\.summary) == [
         "node1: convolution relu", "node4: norm relu affine", "node5: convolution + shortcut relu",
@@ -120,18 +121,22 @@ extension FusedLayer {
       places[filters, default: []].append(node)
     }
     _ = maker.head(maker.nodes.count - 1)
-    return try FusedNetwork(maker.graph, maker.parameters)
+    return try FusedNetwork(maker.graph, maker.parameters, lanes: 16)
   }
 
-  /// Runs the plan on an arena that only remembers whose number stands where; what is wrong is said in words.
-  private func faults(_ network: FusedNetwork, _ plan: MemoryPlan, images: Int, alone: Int) -> [String] {
+  /// Runs the plan on an arena that only remembers which value lies where.
+  ///
+  /// - Returns: a sentence for each fault.
+  private func faults(_ network: FusedNetwork, _ plan: MemoryPlan, images: Int, perImage: Int) -> [String] {
     struct Owner: Equatable { let value: Int, image: Int }
-    // Of each 16 floats.
-    var arena = [Owner?](repeating: nil, count: plan.size / 16)
+    // An owner for each cache line.
+    let line = MemoryPlan.alignment
+    var arena = [Owner?](repeating: nil, count: plan.byteCount / line)
     var faults: [String] = []
     func place(_ value: Int, _ image: Int) -> Range<Int> {
       let start = plan.offset(of: value, image: image)
-      return start / 16..<(start + network.values[value].size) / 16
+      if start % line != 0 { faults.append("value \(value) of image \(image) begins within a cache line") }
+      return start / line..<(start + network.values[value].byteCount) / line
     }
     func read(_ value: Int, _ image: Int, for name: String) {
       guard value != 0 else { return }
@@ -167,8 +172,8 @@ extension FusedLayer {
         }
       }
     }
-    for image in 0..<images { for layer in network.layers[..<alone] { run(layer, image..<image + 1) } }
-    for layer in network.layers[alone...] { run(layer, 0..<images) }
+    for image in 0..<images { for layer in network.layers[..<perImage] { run(layer, image..<image + 1) } }
+    for layer in network.layers[perImage...] { run(layer, 0..<images) }
     for image in 0..<images { read(network.output, image, for: "the end") }
     return faults
   }
@@ -178,30 +183,30 @@ extension FusedLayer {
   func lifetimes(_ seed: UInt64) throws {
     let network = try network(seed: seed)
     for images in 1...4 {
-      for alone in 0...network.layers.count {
-        let plan = MemoryPlan(network, images: images, alone: alone)
-        let faults = faults(network, plan, images: images, alone: alone)
-        #expect(faults == [], "seed \(seed), \(images) images, \(alone) alone")
+      for perImage in 0...network.layers.count {
+        let plan = MemoryPlan(network, images: images, perImageLayers: perImage)
+        let faults = faults(network, plan, images: images, perImage: perImage)
+        #expect(faults == [], "seed \(seed), \(images) images, \(perImage) layers image by image")
       }
     }
   }
 
-  @Test("uses its room again: a chain takes the room of two values, however long it is")
+  @Test("reuses memory: a chain takes the memory of two values, however long it is")
   func chain() throws {
     var maker = GraphMaker(seed: 3, input: [2, 4, 4])
     var body = maker.convolution(0, filters: 16)
     for _ in 0..<20 { body = maker.convolution(maker.relu(body), filters: 16) }
     _ = maker.head(body)
-    let network = try FusedNetwork(maker.graph, maker.parameters)
-    let value = network.values[1].size + 16
-    #expect(MemoryPlan(network, images: 1, alone: 0).size <= 2 * value)
-    #expect(MemoryPlan(network, images: 3, alone: 0).size <= 6 * value)
-    // In turn, only what is left of an image in the end is there for each.
-    #expect(MemoryPlan(network, images: 3, alone: network.layers.count).size < 3 * value)
+    let network = try FusedNetwork(maker.graph, maker.parameters, lanes: 16)
+    let value = network.values[1].byteCount + MemoryPlan.alignment
+    #expect(MemoryPlan(network, images: 1, perImageLayers: 0).byteCount <= 2 * value)
+    #expect(MemoryPlan(network, images: 3, perImageLayers: 0).byteCount <= 6 * value)
+    // Image by image, only the last value of each image has memory of its own.
+    #expect(MemoryPlan(network, images: 3, perImageLayers: network.layers.count).byteCount < 3 * value)
   }
 
-  /// The largest moment of version 1: a unit of the first stage with its shortcut, three values of 256 channels of
-  /// 56x56 positions at most, of which the sum is made in place.
+  /// Version 1 needs the most memory in a unit of the first stage with its shortcut: at most three values of 256
+  /// channels at 56x56 positions, of which the sum is computed in place.
   @Test("of ResNet-50 for one image is below 10 MiB", arguments: ResNet.Version.allCases)
   func bound(_ version: ResNet.Version) throws {
     let graph = try ResNet(depth: 50, version: version).graph
@@ -223,8 +228,8 @@ extension FusedLayer {
       default: break
       }
     }
-    let network = try FusedNetwork(graph, Parameters(arrays))
-    let bytes = MemoryPlan(network, images: 1, alone: 0).size * 4
+    let network = try FusedNetwork(graph, Parameters(arrays), lanes: 16)
+    let bytes = MemoryPlan(network, images: 1, perImageLayers: 0).byteCount
     #expect(bytes < 10 << 20)
     // No less than the input and the output of the largest layer.
     #expect(bytes >= 4 * (256 + 64) * 56 * 56)

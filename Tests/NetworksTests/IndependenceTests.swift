@@ -1,5 +1,4 @@
 import Models
-import Tensors
 import TestSupport
 import Testing
 
@@ -52,7 +51,7 @@ private struct Sample: CustomTestStringConvertible, Sendable {
 
   @Test(
     "have the same bits on one to four threads, and whatever images come along", arguments: Sample.all,
-    [(KernelSet.best.name, 1), (KernelSet.best.name, 32), ("portable", 4)])
+    [(NetworkKernels.best.name, 1), (NetworkKernels.best.name, 32), ("portable", 4)])
   private func sameBits(_ sample: Sample, _ plan: (kernels: String, batch: Int)) throws {
     var maker = sample.maker
     let images = maker.images(9)

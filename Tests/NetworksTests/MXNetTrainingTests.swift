@@ -1,6 +1,5 @@
 import Foundation
 import Models
-import Tensors
 import TestSupport
 import Testing
 import TrainingCases
@@ -37,7 +36,7 @@ struct MXNetTrainingTests {
 
   @Test(
     "outputs and gradients of a batch are MXNet's within 1e-4", arguments: cases,
-    KernelSet.available.map(\.name))
+    NetworkKernels.available.map(\.name))
   func gradients(name: String, kernels: String) throws {
     let golden = try Self.golden(name)
     let (outputs, found) = golden.gradients(
@@ -61,7 +60,7 @@ struct MXNetTrainingTests {
     let names = Set(golden.model.graph.parameters.map(\.name)).sorted()
     for run in golden.runs {
       let losses = try golden.losses(
-        of: run, Self.trainer(golden, run.method(), kernels: KernelSet.best.name)
+        of: run, Self.trainer(golden, run.method(), kernels: NetworkKernels.best.name)
       ) { learnt in
         let expected = try Self.expected(golden, run.name)
         for array in names {

@@ -1,4 +1,4 @@
-import CKernels
+import CNetworks
 import TestSupport
 import Testing
 
@@ -30,16 +30,16 @@ func isSame(_ one: [Float], _ other: [Float]) -> Bool {
 
   enum Prologue: CaseIterable { case none, affine, relu }
 
-  private func prologue(_ kind: Prologue, _ memory: GuardedMemory, _ numbers: [Float]) -> n_prologue {
+  private func prologue(_ kind: Prologue, _ memory: GuardedMemory, _ numbers: [Float]) -> net_prologue {
     kind == .none
-      ? n_prologue()
-      : n_prologue(
+      ? net_prologue()
+      : net_prologue(
         scale: memory.input(Array(numbers[..<16])), shift: memory.input(Array(numbers[16..<32])),
         relu: kind == .relu ? 1 : 0)
   }
 
-  @Test("gather positions at any distance", arguments: KernelSet.available, Prologue.allCases)
-  func gathers(_ set: KernelSet, _ kind: Prologue) {
+  @Test("gather positions at any distance", arguments: NetworkKernels.available, Prologue.allCases)
+  func gathers(_ set: NetworkKernels, _ kind: Prologue) {
     for count in 0...9 {
       for step in [16, 32, 48, 20] {
         let memory = GuardedMemory(seed: 1, padding: 0)
@@ -99,8 +99,8 @@ func isSame(_ one: [Float], _ other: [Float]) -> Bool {
   }
 
   @Test(
-    "pool windows of any kind", arguments: KernelSet.available, Windows.all)
-  func pools(_ set: KernelSet, _ windows: Windows) {
+    "pool windows of any kind", arguments: NetworkKernels.available, Windows.all)
+  func pools(_ set: NetworkKernels, _ windows: Windows) {
     let positions = windows.outHeight * windows.outWidth
     let numbers = integers(32, seed: 8)
     for kind in Prologue.allCases {
@@ -111,7 +111,7 @@ func isSame(_ one: [Float], _ other: [Float]) -> Bool {
           let memory = GuardedMemory(seed: 1, padding: 0)
           let x = integers(windows.height * windows.width * 16, seed: 7, with: specials)
           let y = memory.output(Float.self, positions * 16)
-          var pool = n_pool(
+          var pool = net_pool(
             height: windows.height, width: windows.width, out_height: windows.outHeight,
             out_width: windows.outWidth, kernel_rows: Int32(windows.kernel.0),
             kernel_columns: Int32(windows.kernel.1), stride_rows: Int32(windows.stride.0),
@@ -127,11 +127,12 @@ func isSame(_ one: [Float], _ other: [Float]) -> Bool {
     }
   }
 
-  @Test("know no NaN and nothing below the least finite number in a maximum", arguments: KernelSet.available)
-  func maximumOfNothing(_ set: KernelSet) {
-    var pool = n_pool(
+  @Test(
+    "know no NaN and nothing below the least finite number in a maximum", arguments: NetworkKernels.available)
+  func maximumOfNothing(_ set: NetworkKernels) {
+    var pool = net_pool(
       height: 1, width: 2, out_height: 1, out_width: 1, kernel_rows: 1, kernel_columns: 2, stride_rows: 1,
-      stride_columns: 1, padding_rows: 0, padding_columns: 0, factors: nil, prologue: n_prologue())
+      stride_columns: 1, padding_rows: 0, padding_columns: 0, factors: nil, prologue: net_prologue())
     let least = -Float.greatestFiniteMagnitude
     for (one, other, largest) in [
       (Float.nan, Float(2), Float(2)), (2, .nan, 2), (.nan, .nan, least), (-.infinity, -.infinity, least),
@@ -144,8 +145,8 @@ func isSame(_ one: [Float], _ other: [Float]) -> Bool {
     }
   }
 
-  @Test("add any count, also over one of the summands", arguments: KernelSet.available, [false, true])
-  func adds(_ set: KernelSet, _ relu: Bool) {
+  @Test("add any count, also over one of the summands", arguments: NetworkKernels.available, [false, true])
+  func adds(_ set: NetworkKernels, _ relu: Bool) {
     for count in 0...50 {
       let (a, b) = (
         integers(count, seed: 1, with: Self.specials), integers(count, seed: 2, with: [.infinity])
@@ -173,7 +174,7 @@ func isSame(_ one: [Float], _ other: [Float]) -> Bool {
       let (scale, shift) = (integers(channels, seed: 4), integers(channels, seed: 5))
       let memory = GuardedMemory(seed: 1, padding: 0)
       let out = memory.output(Float.self, count * channels)
-      n_interleave(
+      net_interleave(
         out, memory.input(x), plane, channels, count, memory.input(scale), memory.input(shift))
       let expected = (0..<count * channels).map { index in
         x[index % channels * plane + index / channels] * scale[index % channels] + shift[index % channels]

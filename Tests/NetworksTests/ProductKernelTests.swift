@@ -1,15 +1,15 @@
-import CKernels
+import CNetworks
 import TestSupport
 import Testing
 
 @testable import Networks
 
-extension KernelSet: CustomTestStringConvertible {
+extension NetworkKernels: CustomTestStringConvertible {
   public var testDescription: String { name }
 }
 
 /// One call of `product` in memory that ends at a page which must not be touched. Its numbers are small integers, so
-/// that every sum is exact and one lost, doubled or misplaced term is seen, whatever the order of the sums.
+/// that every sum is exact and a lost, doubled or misplaced term shows, whatever the order of the sums.
 private struct Sums: CustomTestStringConvertible {
   var columns = 1, rows = 1, blocks = 1
   var xStep = 16, run = 16, taps = 1
@@ -113,7 +113,7 @@ private struct Sums: CustomTestStringConvertible {
   /// The rows, columns and blocks given, of the whole product. `padding`: floats before the page that must not be
   /// touched.
   func run(
-    _ set: KernelSet, _ numbers: Numbers, padding: Int = 0, rows part: Range<Int>? = nil,
+    _ set: NetworkKernels, _ numbers: Numbers, padding: Int = 0, rows part: Range<Int>? = nil,
     columns columnPart: Range<Int>? = nil, blocks blockPart: Range<Int>? = nil
   ) -> [Float] {
     let memory = GuardedMemory(seed: 1, padding: padding)
@@ -127,7 +127,7 @@ private struct Sums: CustomTestStringConvertible {
     let start = blockPart.lowerBound * yBlock + rowPart.lowerBound * yRow + columnPart.lowerBound * 16
     let other = residual == .none ? nil : memory.input(numbers.residual)
     let weights = memory.input(packed(numbers.weights, set.group)) + blockPart.lowerBound * 16 * termCount
-    var product = n_product(
+    var product = net_product(
       x: memory.input(numbers.x) + rowPart.lowerBound * xRow + columnPart.lowerBound * xStep, x_step: xStep,
       x_row: xRow, taps: memory.input(tapPlaces), tap_count: taps, run: run,
       weights: weights, next: weights,
@@ -170,7 +170,7 @@ func firstDifference(_ found: [Float], _ expected: [Double]) -> Int? {
   private func expectExact(_ sums: Sums, seed: UInt64, padding: Int = 0) {
     let numbers = sums.integers(seed: seed)
     let expected = sums.expected(numbers).values
-    for set in KernelSet.available {
+    for set in NetworkKernels.available {
       let found = sums.run(set, numbers, padding: padding)
       #expect(firstDifference(found, expected) == nil, "\(set.name): \(sums), seed \(seed)")
     }
@@ -205,7 +205,7 @@ func firstDifference(_ found: [Float], _ expected: [Double]) -> Int? {
     }
   }
 
-  /// Of more than 512 channels only some pass by at a time, and y holds the sums between.
+  /// A product of more than 512 channels is summed in parts, and y holds the sums between them.
   @Test(
     "are exact where they are made in parts",
     arguments: [Sums.Residual.none, .apart, .inPlace], [31, 32, 33, 48, 65])
@@ -248,8 +248,8 @@ func firstDifference(_ found: [Float], _ expected: [Double]) -> Int? {
 
   /// Each step of a sum rounds by half a unit of what it has so far; those errors are independent, so that a few units
   /// of the sizes of all terms together are more than they come to, and far less than one term.
-  @Test("round no more than single precision must", arguments: KernelSet.available, [1, 2, 20, 40, 288])
-  private func rounding(_ set: KernelSet, _ taps: Int) {
+  @Test("round no more than single precision must", arguments: NetworkKernels.available, [1, 2, 20, 40, 288])
+  private func rounding(_ set: NetworkKernels, _ taps: Int) {
     for (columns, rows) in [(13, 2), (4, 3)] {
       let sums = Sums(columns: columns, rows: rows, blocks: 2, taps: taps, residual: .apart)
       let numbers = sums.floats(seed: 21)
@@ -261,8 +261,9 @@ func firstDifference(_ found: [Float], _ expected: [Double]) -> Int? {
     }
   }
 
-  @Test("have the same bits whichever part of them a call makes", arguments: KernelSet.available, [2, 40])
-  private func divided(_ set: KernelSet, _ taps: Int) {
+  @Test(
+    "have the same bits whichever part of them a call makes", arguments: NetworkKernels.available, [2, 40])
+  private func divided(_ set: NetworkKernels, _ taps: Int) {
     for residual in [Sums.Residual.none, .apart] {
       let sums = Sums(columns: 23, rows: 5, blocks: 4, taps: taps, relu: true, residual: residual)
       let numbers = sums.floats(seed: 22)

@@ -1,6 +1,5 @@
 import Models
 import RankTestSupport
-import Tensors
 import TestSupport
 import Testing
 
@@ -128,7 +127,7 @@ struct RankTests {
     let ranks = try withLocalRanks(2, bucketSize: size) { exchange in
       try shared.learn([exchange.rank * 3..<exchange.rank * 3 + 3], exchange)
     }.map { try $0.get() }
-    let count = try LearntParameters(shared.graph).gradient.count
+    let count = try LearntParameters(shared.graph, .best).gradient.count
     for rank in ranks {
       #expect(rank.begun.first?.upperBound == count && rank.begun.last?.lowerBound == 0)
       for (one, next) in zip(rank.begun, rank.begun.dropFirst()) {

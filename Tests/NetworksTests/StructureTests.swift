@@ -165,7 +165,7 @@ private let ends = [
   Structure("a convolution at the end") { maker in _ = maker.convolution(maker.stem(), filters: 17) },
   Structure("the first convolution at the end") { maker in _ = maker.stem(filters: 5) },
   Structure("BatchNorm at the end") { maker in _ = maker.batchNorm(maker.stem(filters: 18)) },
-  Structure("a relu at the end that nothing can take up") { maker in
+  Structure("a relu at the end that cannot be fused") { maker in
     let stem = maker.stem()
     let sum = maker.add(maker.convolution(stem, filters: 20), stem)
     _ = maker.relu(maker.batchNorm(maker.add(sum, stem)))

@@ -1,6 +1,5 @@
 import Glibc
 import Models
-import Tensors
 import TestSupport
 import Testing
 
@@ -20,13 +19,13 @@ struct Trial {
 
   /// How the fast engine is planned.
   struct Plan: CustomTestStringConvertible {
-    var kernels = KernelSet.best.name
+    var kernels = NetworkKernels.best.name
     var batch = 32
     var threads = 1
     var testDescription: String { "\(kernels), batch \(batch), \(threads) threads" }
 
     /// Every kernel set, planned for one image and for many, on one thread and on two.
-    static let all = KernelSet.available.map(\.name).flatMap { name in
+    static let all = NetworkKernels.available.map(\.name).flatMap { name in
       [Plan(kernels: name, batch: 1, threads: 2), Plan(kernels: name, batch: 32, threads: 1)]
     }
   }

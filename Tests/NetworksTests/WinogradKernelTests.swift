@@ -1,4 +1,4 @@
-import CKernels
+import CNetworks
 import TestSupport
 import Testing
 
@@ -7,15 +7,15 @@ import Testing
 /// A 3x3 convolution by the three functions of Winograd's transform and 36 products between them.
 private struct Winograd {
   var height: Int, width: Int
-  var margin = 1
+  var padding = 1
   var channels = 16, filters = 16
   var hasPrologue = false, prologueRelu = false, hasResidual = false, relu = false
   var random = SplitMix64(seed: 31)
 
   var inBlocks: Int { (channels + 15) / 16 }
   var outBlocks: Int { (filters + 15) / 16 }
-  var outHeight: Int { height + 2 * margin - 2 }
-  var outWidth: Int { width + 2 * margin - 2 }
+  var outHeight: Int { height + 2 * padding - 2 }
+  var outWidth: Int { width + 2 * padding - 2 }
   var tilesAcross: Int { (outWidth + 3) / 4 }
   var tiles: Int { tilesAcross * ((outHeight + 3) / 4) }
 
@@ -60,7 +60,7 @@ private struct Winograd {
         for place in values.indices {
           let position = place / 16 % (outHeight * outWidth)
           let filter = place / (16 * outHeight * outWidth) * 16 + place % 16
-          let (row, column) = (position / outWidth - margin, position % outWidth - margin)
+          let (row, column) = (position / outWidth - padding, position % outWidth - padding)
           var (sum, size) = (Double(numbers.bias[filter]), abs(Double(numbers.bias[filter])))
           for tap in 0..<(filter < filters ? 9 : 0) {
             let (y, left) = (row + tap / 3, column + tap % 3)
@@ -82,23 +82,31 @@ private struct Winograd {
   }
 
   /// `lots`: the tiles are made in so many calls.
-  func run(_ set: KernelSet, _ numbers: Numbers, lots: Int = 1) -> [Float] {
+  func run(_ set: NetworkKernels, _ numbers: Numbers, lots: Int = 1) -> [Float] {
     let memory = GuardedMemory(seed: 1, padding: 0)
     let plane = inBlocks * 16 * outBlocks * 16 + 16
     let weights = memory.output(Float.self, 36 * plane - 16)
-    for first in stride(from: 0, to: outBlocks, by: set.group) {
-      let count = min(set.group, outBlocks - first)
-      set.table.winograd_weights(
-        weights + first * 16 * inBlocks * 16,
-        memory.input(Array(numbers.weights.dropFirst(first * 16 * channels * 9))),
-        memory.input(Array(numbers.filterScale.dropFirst(first * 16))), min(count * 16, filters - first * 16),
-        channels, inBlocks * 16, count, plane)
+    for output in 0..<outBlocks {
+      let first = output / set.group * set.group
+      let group = min(set.group, outBlocks - first)
+      for input in 0..<inBlocks {
+        // Tap, channel, filter.
+        let block = (0..<9 * 256).map { index in
+          let (filter, channel) = (output * 16 + index % 16, input * 16 + index / 16 % 16)
+          guard filter < filters, channel < channels else { return Float(0) }
+          return numbers.weights[(filter * channels + channel) * 9 + index / 256]
+            * numbers.filterScale[filter]
+        }
+        set.table.winograd_weights(
+          weights + first * 16 * inBlocks * 16 + input * 16 * group * 16 + (output - first) * 16,
+          memory.input(block), group, plane)
+      }
     }
     let (x, bias) = (memory.input(numbers.x), memory.input(numbers.bias))
     let residual = hasResidual ? memory.input(numbers.residual) : nil
-    var prologue = n_prologue()
+    var prologue = net_prologue()
     if hasPrologue {
-      prologue = n_prologue(
+      prologue = net_prologue(
         scale: memory.input(numbers.scale), shift: memory.input(numbers.shift), relu: prologueRelu ? 1 : 0)
     }
     let y = memory.output(Float.self, outBlocks * outHeight * outWidth * 16)
@@ -110,15 +118,15 @@ private struct Winograd {
       let (inPlane, outPlane) = (inBlocks * inBlock, outBlocks * outBlock)
       let v = memory.output(Float.self, 36 * inPlane)
       let m = memory.output(Float.self, 36 * outPlane)
-      var tiles = n_tiles(
+      var tiles = net_tiles(
         first: range.lowerBound, count: range.count, tiles_across: tilesAcross, plane: inPlane,
         block: inBlock,
         blocks: inBlocks, height: height, width: width, image_block: height * width * 16,
-        margin: Int32(margin))
+        padding: Int32(padding))
       set.table.winograd_input(v, x, &tiles, &prologue)
       let taps = memory.input((0..<inBlocks).map { $0 * inBlock })
       for number in 0..<36 {
-        var product = n_product(
+        var product = net_product(
           x: UnsafePointer(v) + number * inPlane, x_step: 16, x_row: 0, taps: taps, tap_count: inBlocks,
           run: 16,
           weights: UnsafePointer(weights) + number * plane, next: UnsafePointer(weights), bias: nil,
@@ -127,11 +135,11 @@ private struct Winograd {
           y_row: 0, y_block: outBlock, rows: 1, columns: range.count, blocks: outBlocks, relu: 0)
         set.table.product(&product)
       }
-      tiles = n_tiles(
+      tiles = net_tiles(
         first: range.lowerBound, count: range.count, tiles_across: tilesAcross, plane: outPlane,
         block: outBlock,
         blocks: outBlocks, height: outHeight, width: outWidth, image_block: outHeight * outWidth * 16,
-        margin: 0)
+        padding: 0)
       set.table.winograd_output(y, m, &tiles, bias, residual, relu ? 1 : 0)
     }
     #expect(memory.borders.allSatisfy { $0 == GuardedMemory.border })
@@ -147,7 +155,7 @@ private struct Winograd {
   private func expectDirect(_ winograd: Winograd) {
     let numbers = winograd.numbers()
     let (expected, sizes) = winograd.expected(numbers)
-    for set in KernelSet.available {
+    for set in NetworkKernels.available {
       let found = winograd.run(set, numbers)
       let worst = found.indices.map { abs(Double(found[$0]) - expected[$0]) / max(1, sizes[$0]) }.max() ?? 1
       #expect(
@@ -158,12 +166,12 @@ private struct Winograd {
 
   @Test("gives the direct sum for every size", arguments: 1...20)
   func sizes(_ height: Int) {
-    for margin in [0, 1] where height + 2 * margin > 2 {
-      for width in [height * 7 % 20 + 1, height * 3 % 5 + 1, height * 11 % 8 + 1] where width + 2 * margin > 2
-      {
+    for padding in [0, 1] where height + 2 * padding > 2 {
+      for width in [height * 7 % 20 + 1, height * 3 % 5 + 1, height * 11 % 8 + 1]
+      where width + 2 * padding > 2 {
         expectDirect(
           Winograd(
-            height: height, width: width, margin: margin, channels: 7, filters: 16,
+            height: height, width: width, padding: padding, channels: 7, filters: 16,
             hasPrologue: height % 2 == 0,
             prologueRelu: height % 4 == 0, hasResidual: width % 2 == 0, relu: width % 3 == 0))
       }
@@ -184,8 +192,8 @@ private struct Winograd {
     }
   }
 
-  @Test("gives the same bits in however many calls the tiles are made", arguments: KernelSet.available)
-  func lots(_ set: KernelSet) {
+  @Test("gives the same bits in however many calls the tiles are made", arguments: NetworkKernels.available)
+  func lots(_ set: NetworkKernels) {
     let winograd = Winograd(
       height: 18, width: 13, channels: 20, filters: 40, hasPrologue: true, prologueRelu: true,
       hasResidual: true,
@@ -195,14 +203,14 @@ private struct Winograd {
     for lots in [2, 3, 7, 20] { #expect(winograd.run(set, numbers, lots: lots).map(\.bitPattern) == whole) }
   }
 
-  @Test("may write over what it adds", arguments: KernelSet.available)
-  func inPlace(_ set: KernelSet) {
+  @Test("may write over what it adds", arguments: NetworkKernels.available)
+  func inPlace(_ set: NetworkKernels) {
     var random = SplitMix64(seed: 4)
     let numbers = random.floats(36 * 16 + 3 * 4 * 16 + 16)
     let (m, residual) = (Array(numbers.prefix(36 * 16)), Array(numbers.dropFirst(36 * 16).prefix(3 * 4 * 16)))
-    var tiles = n_tiles(
+    var tiles = net_tiles(
       first: 0, count: 1, tiles_across: 1, plane: 16, block: 16, blocks: 1, height: 3, width: 4,
-      image_block: 3 * 4 * 16, margin: 0)
+      image_block: 3 * 4 * 16, padding: 0)
     var apart = [Float](repeating: .nan, count: residual.count)
     set.table.winograd_output(&apart, m, &tiles, Array(numbers.suffix(16)), residual, 1)
     var over = residual
@@ -213,8 +221,8 @@ private struct Winograd {
     #expect(over == apart)
   }
 
-  @Test("makes NaN of a tile that has one, and of no other", arguments: KernelSet.available)
-  func notANumber(_ set: KernelSet) {
+  @Test("makes NaN of a tile that has one, and of no other", arguments: NetworkKernels.available)
+  func notANumber(_ set: NetworkKernels) {
     let winograd = Winograd(height: 12, width: 12, channels: 16, filters: 16, relu: true)
     var numbers = winograd.numbers()
     // Row 5 and column 6 are read by the tile in the middle alone.

@@ -1,14 +1,13 @@
 import Foundation
 import Networks
 import Synchronization
-import Tensors
 
-/// Ranks that are threads of this process, and meet in memory.
+/// Runs ranks as threads of this process, which sum in memory.
 ///
 /// - Parameters:
-///   - bucketSize: numbers of a bucket.
-///   - body: gets each rank's exchange, on a thread of its own.
-/// - Returns: what each rank found, or its error.
+///   - bucketSize: the fewest numbers of a bucket.
+///   - body: called for each rank with its exchange, on a thread of its own.
+/// - Returns: what `body` returned for each rank, or its error.
 public func withLocalRanks<R: Sendable>(
   _ count: Int, bucketSize: Int = 500, _ body: @Sendable (LocalExchange) throws -> R
 ) -> [Result<R, any Error>] {
@@ -22,14 +21,14 @@ public func withLocalRanks<R: Sendable>(
   return found.withLock { found in (0..<count).map { found[$0]! } }
 }
 
-/// One rank's end.
+/// One rank's exchange.
 public final class LocalExchange: GradientExchange {
   public let rank: Int
   public let bucketSize: Int
   public var rankCount: Int { hub.count }
-  /// The pieces of the gradient that were begun, in order, of all steps.
+  /// The buckets of all steps, in the order in which they were begun.
   public private(set) var begun: [Range<Int>] = []
-  /// Before how many calls of `finish`.
+  /// How often `advance` was called.
   public private(set) var advances = 0
   private var open: [GradientBucket] = []
   private let hub: Hub
@@ -60,8 +59,8 @@ public final class LocalExchange: GradientExchange {
   }
 }
 
-/// Where the ranks meet.
-private final class Hub: @unchecked Sendable {  // everything is behind the condition
+/// What the ranks share.
+private final class Hub: @unchecked Sendable {  // only touched under the condition
   let count: Int
   private let condition = NSCondition()
   private var numbers: [[Double]]
@@ -82,7 +81,7 @@ private final class Hub: @unchecked Sendable {  // everything is behind the cond
     condition.unlock()
   }
 
-  /// The last one adds up, in the order of the ranks.
+  /// Waits for all ranks; the last one sums, in the order of the ranks.
   func sum(_ own: [Double], rank: Int) -> [Double] {
     condition.lock()
     defer { condition.unlock() }
@@ -102,7 +101,7 @@ private final class Hub: @unchecked Sendable {  // everything is behind the cond
         condition.wait()
       }
     }
-    // The next round begins only when every rank has come again, and so has taken these.
+    // The next round ends only when every rank has come again, and so has taken these sums.
     return sums
   }
 }

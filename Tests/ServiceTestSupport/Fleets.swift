@@ -5,8 +5,8 @@ package import InferenceTestSupport
 package import Logging
 package import ServiceLifecycle
 import Synchronization
-import Tensors
 package import TestSupport
+import Networks
 import Testing
 
 

@@ -1,6 +1,6 @@
 import Glibc
 import Imaging
-import Tensors
+import Networks
 import TestSupport
 import Testing
 

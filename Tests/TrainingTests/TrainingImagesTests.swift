@@ -1,8 +1,8 @@
 import Files
 import Glibc
 import Imaging
+import Networks
 import Records
-import Tensors
 import TestSupport
 import Testing
 

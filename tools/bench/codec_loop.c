@@ -37,7 +37,7 @@ static atomic_size_t next_input;
 static int encoding;
 static int output = -1;
 static atomic_llong next_offset;
-static const k_set *kernels;
+static const img_kernels *kernels;
 
 typedef struct {
   pthread_t thread;
@@ -118,7 +118,7 @@ static void two_rows(state *s, int held[2], int y, int height, size_t stride, in
 }
 
 static void scale(state *s, int width, int height, int new_width, int new_height) {
-  s->scaled = take(s->scaled, &s->scaled_room, (size_t)new_width * (size_t)new_height * 3 + k_slack);
+  s->scaled = take(s->scaled, &s->scaled_room, (size_t)new_width * (size_t)new_height * 3 + img_slack);
   if (width == new_width * 2 && height == new_height * 2) {
     for (int y = 0; y < new_height; y++) {
       const uint8_t *upper = s->pixels + (size_t)y * 2 * (size_t)width * 3;
@@ -164,8 +164,8 @@ static void *work(void *given) {
   worker *mine = given;
   state *s = calloc(1, sizeof *s);
   if (!s) stop("no memory", "");
-  for (int i = 0; i < 2; i++) s->rows[i] = malloc(sizeof(int16_t) * 4 * max_side + k_slack);
-  s->planes = malloc(sizeof(float) * 3 * crop * crop + k_slack);
+  for (int i = 0; i < 2; i++) s->rows[i] = malloc(sizeof(int16_t) * 4 * max_side + img_slack);
+  s->planes = malloc(sizeof(float) * 3 * crop * crop + img_slack);
 
   struct jpeg_error_mgr errors;
   struct jpeg_decompress_struct in = {.err = jpeg_std_error(&errors)};
@@ -184,7 +184,7 @@ static void *work(void *given) {
     jpeg_start_decompress(&in);
     int width = (int)in.output_width, height = (int)in.output_height;
     if (width > max_side || height > max_side) stop("is too large", inputs[at].path);
-    s->pixels = take(s->pixels, &s->pixel_room, (size_t)width * (size_t)height * 3 + k_slack);
+    s->pixels = take(s->pixels, &s->pixel_room, (size_t)width * (size_t)height * 3 + img_slack);
     while (in.output_scanline < in.output_height) {
       JSAMPROW rows[4];
       for (unsigned i = 0; i < 4; i++) rows[i] = s->pixels + (in.output_scanline + i) * (size_t)width * 3;
@@ -231,7 +231,7 @@ int main(int words, char **word) {
   int threads = words == 4 || words == 5 ? atoi(word[2]) : 0;
   if (threads < 1 || threads > 64) stop("usage: codec_loop reencode|decode THREADS LIST [OUT]", word[0]);
   encoding = strcmp(word[1], "reencode") == 0;
-  kernels = k_avx512() ? k_avx512() : k_avx2() ? k_avx2() : k_portable();
+  kernels = img_kernels_avx512() ? img_kernels_avx512() : img_kernels_avx2() ? img_kernels_avx2() : img_kernels_portable();
   FILE *list = fopen(word[3], "r");
   if (!list) stop("cannot be read", word[3]);
   char *line = NULL;

@@ -71,7 +71,7 @@ typedef struct img_request {
   int orientation;
   bool keep_damaged;  // damage that leaves a picture is told in `doubt`, and is no error
   img_route route;
-  const k_set *kernels;
+  const img_kernels *kernels;
   uint64_t most_scan_blocks;  // of a JPEG, over all its scans
   int64_t deadline;           // nanoseconds of CLOCK_MONOTONIC, after which the picture is given up; 0: none
 } img_request;

@@ -9,7 +9,7 @@ public import Imaging
 import Inference
 import Logging
 import ServiceLifecycle
-import Tensors
+import Networks
 
 /// SageMaker on this machine: one port for its operations, the endpoints' answers, S3, and the dashboard.
 public struct LocalSageMaker: Sendable {

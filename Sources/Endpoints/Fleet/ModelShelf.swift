@@ -1,7 +1,7 @@
 import Dispatch
 public import Imaging
 public import Inference
-import Tensors
+import Networks
 
 /// Makes a model's classifier; where it blocks it blocks a thread of its own.
 public protocol ModelLoading: Sendable {

@@ -1,9 +1,8 @@
-internal import CKernels
+internal import CNetworks
 import Models
-internal import Tensors
 
-/// A convolution that learns: the layers of the inference engine for its output and, with turned weights, for the
-/// gradient of its input; and the gradient of its weights.
+/// A convolution that learns. Its output and, with transposed weights, the gradient of its input are computed by the
+/// layers of the inference engine; `WeightGradient` adds the gradient of its weights.
 struct ConvolutionTraining: TrainingLayer {
   private enum InputGradient {
     case none
@@ -11,6 +10,7 @@ struct ConvolutionTraining: TrainingLayer {
     case strided(StridedGradient)
   }
   private let slot: LearntParameters.Slot
+  private let learnt: LearntParameters
   private let forward: any Layer
   private let forwardWeights: PackedWeights
   private let inputGradient: InputGradient
@@ -22,9 +22,11 @@ struct ConvolutionTraining: TrainingLayer {
   init(
     _ convolution: Convolution, _ layer: TrainingPlan.Layer, _ step: GradientPlan.Step,
     _ view: TrainingPlan.View, _ prologue: Prologue, values: [Value], _ learnt: LearntParameters,
-    _ set: KernelSet
+    _ set: NetworkKernels
   ) throws {
-    slot = try learnt.slot(convolution.weight)
+    let slot = try learnt.slot(convolution.weight)
+    self.slot = slot
+    self.learnt = learnt
     input = view.value
     gradient = step.gradient
     let (from, to) = (values[view.value], values[layer.output])
@@ -32,8 +34,9 @@ struct ConvolutionTraining: TrainingLayer {
       ResidualGradient(from: step.gradient, to: $0.place, adds: $0.adds, to, set)
     }
 
+    let layout = WeightLayout(convolution, from: from)
     let suits = WinogradConvolution.suits(convolution, from)
-    forwardWeights = try PackedWeights(slot, learnt, suits ? .winograd : .direct, isTransposed: false, set)
+    forwardWeights = try PackedWeights(layout, suits ? .winograd : .direct, isTransposed: false, set)
     forward = try Self.sum(
       convolution,
       ConvolutionEnds(from: (view.value, from), to: (layer.output, to), residual: layer.residual),
@@ -49,24 +52,24 @@ struct ConvolutionTraining: TrainingLayer {
       return
     }
     if convolution.stride == Extent(rows: 1, columns: 1) {
-      let turned = Convolution(
+      let transposed = Convolution(
         filters: from.channels, kernel: convolution.kernel, stride: convolution.stride,
         padding: Extent(
           rows: convolution.kernel.rows - 1 - convolution.padding.rows,
           columns: convolution.kernel.columns - 1 - convolution.padding.columns),
         weight: convolution.weight, bias: nil)
-      let order: PackedWeights.Order = WinogradConvolution.suits(turned, to) ? .winograd : .direct
-      let weights = try PackedWeights(slot, learnt, order, isTransposed: true, set)
+      let order: PackedWeights.Order = WinogradConvolution.suits(transposed, to) ? .winograd : .direct
+      let weights = try PackedWeights(layout, order, isTransposed: true, set)
       inputWeights = weights
       inputGradient = .convolution(
         try Self.sum(
-          turned,
+          transposed,
           ConvolutionEnds(
             from: (step.gradient, to), to: (target.place, from), residual: target.adds ? target.place : nil),
           weights.buffer, Prologue(), set))
     } else {
       let weights = try PackedWeights(
-        slot, learnt, .phases(StridedGradient.taps(convolution)), isTransposed: true, set)
+        layout, .phases(StridedGradient.taps(convolution)), isTransposed: true, set)
       inputWeights = weights
       inputGradient = .strided(
         StridedGradient(
@@ -77,7 +80,7 @@ struct ConvolutionTraining: TrainingLayer {
 
   private static func sum(
     _ convolution: Convolution, _ ends: ConvolutionEnds, _ weights: FloatBuffer, _ prologue: Prologue,
-    _ set: KernelSet
+    _ set: NetworkKernels
   ) throws -> any Layer {
     WinogradConvolution.suits(convolution, ends.from)
       ? try WinogradConvolution(convolution, ends, weights: weights, bias: nil, prologue, set)
@@ -101,10 +104,11 @@ struct ConvolutionTraining: TrainingLayer {
   var packCount: Int { forwardWeights.pieceCount + (inputWeights?.pieceCount ?? 0) }
 
   func pack(_ piece: Int) {
+    let source = unsafe PackedWeights.Source.blocks(learnt.values.start + slot.start)
     if piece < forwardWeights.pieceCount {
-      forwardWeights.pack(piece)
+      forwardWeights.pack(piece, from: source)
     } else {
-      inputWeights?.pack(piece - forwardWeights.pieceCount)
+      inputWeights?.pack(piece - forwardWeights.pieceCount, from: source)
     }
   }
 
@@ -127,14 +131,14 @@ struct ConvolutionTraining: TrainingLayer {
   }
 }
 
-/// A gradient that goes on unchanged to a second place.
+/// Copies or adds a gradient to a second place, to which it belongs, too.
 struct ResidualGradient: Sendable {
   private let from: Int, to: Int
   private let adds: Bool
   private let value: Value
-  private let set: KernelSet
+  private let set: NetworkKernels
 
-  init(from: Int, to: Int, adds: Bool, _ value: Value, _ set: KernelSet) {
+  init(from: Int, to: Int, adds: Bool, _ value: Value, _ set: NetworkKernels) {
     self.from = from
     self.to = to
     self.adds = adds
@@ -155,21 +159,22 @@ struct ResidualGradient: Sendable {
   }
 }
 
-/// The gradient of the beta of a BatchNorm on the images themselves: the sum over all positions of the gradient of a
-/// convolution's input, which need not be computed for that. Each tap sees a rectangle of the output.
+/// The gradient of the beta of a BatchNorm on the images themselves: the sum over all positions of the gradient of the
+/// first convolution's input. That gradient itself is never computed: each tap contributes its weights times the sum of
+/// the output's gradient over the rectangle that the tap reads into.
 struct ImageShiftGradient: Sendable {
   private let convolution: Convolution
   private let from: Value, to: Value
   private let gradient: Int
   private let slot: LearntParameters.Slot
   private let learnt: LearntParameters
-  private let set: KernelSet
-  /// The sum over a part's images, for each part.
+  private let set: NetworkKernels
+  /// For each part, the sum of the output's gradient over its images.
   private let sums: [FloatBuffer]
 
   init(
     _ convolution: Convolution, _ from: Value, _ to: Value, gradient: Int, _ learnt: LearntParameters,
-    parts: Int, _ set: KernelSet
+    parts: Int, _ set: NetworkKernels
   ) throws {
     self.convolution = convolution
     self.from = from
@@ -181,45 +186,46 @@ struct ImageShiftGradient: Sendable {
     sums = try (0..<parts).map { _ throws in try FloatBuffer(count: to.size) }
   }
 
-  /// A part without images is not watched.
+  /// Sets all sums to 0, as a part without images adds nothing to its own.
   func begin() { for sum in sums { unsafe sum.start.update(repeating: 0, count: to.size) } }
 
-  func watch(_ part: TrainingPart) {
+  func add(_ part: TrainingPart) {
     let sum = unsafe sums[part.index].start
     for image in part.images {
       unsafe set.table.add(sum, sum, part.execution.read(gradient, image: image), to.size, 0)
     }
   }
 
-  /// A number for each channel of the image.
+  /// The gradient of each channel's beta.
   func finish() -> [Double] {
     let sum = unsafe sums[0].start
     for other in sums.dropFirst() { unsafe set.table.add(sum, sum, other.start, to.size, 0) }
     var result = [Double](repeating: 0, count: from.channels)
-    guard case .pixels(let filters, let channels, _) = slot.layout else { return result }
+    guard case .weights(let layout) = slot.layout, layout.isInterleaved else { return result }
     let rows = (0..<convolution.kernel.rows).map {
       seen($0, convolution.stride.rows, convolution.padding.rows, from.height, to.height)
     }
     let columns = (0..<convolution.kernel.columns).map {
       seen($0, convolution.stride.columns, convolution.padding.columns, from.width, to.width)
     }
-    let area = convolution.kernel.rows * convolution.kernel.columns
-    for filter in 0..<filters {
-      let plane = unsafe sum + filter / 16 * to.positions * 16 + filter % 16
-      let weights = unsafe learnt.values.start + slot.start + filter / 16 * area * channels * 16 + filter % 16
+    let (lanes, channels) = (layout.lanes, layout.channels)
+    for filter in 0..<layout.filters {
+      let (block, lane) = filter.quotientAndRemainder(dividingBy: lanes)
+      let plane = unsafe sum + block * to.blockSize + lane
+      let weights = unsafe learnt.values.start + slot.start + block * layout.blockSize + lane
       for (row, seenRows) in rows.enumerated() {
-        // The columns' sums over the rows that this row of taps sees.
+        // Prefix sums along the columns, each over the rows that this row of taps reads into.
         var along = [Double](repeating: 0, count: to.width + 1)
         for column in 0..<to.width {
           var total = 0.0
-          for index in seenRows { unsafe total += Double(plane[(index * to.width + column) * 16]) }
+          for index in seenRows { unsafe total += Double(plane[(index * to.width + column) * lanes]) }
           along[column + 1] = along[column] + total
         }
         for (column, seenColumns) in columns.enumerated() {
           let total = along[seenColumns.upperBound] - along[seenColumns.lowerBound]
           for channel in 0..<channels {
             let place = (row * convolution.kernel.columns + column) * channels + channel
-            result[channel] += unsafe total * Double(weights[place * 16])
+            result[channel] += unsafe total * Double(weights[place * lanes])
           }
         }
       }
@@ -227,7 +233,7 @@ struct ImageShiftGradient: Sendable {
     return result
   }
 
-  /// The outputs whose tap lies within the image.
+  /// The outputs for which a tap lies within the image.
   private func seen(_ tap: Int, _ stride: Int, _ padding: Int, _ size: Int, _ count: Int) -> Range<Int> {
     let first = tap >= padding ? 0 : (padding - tap + stride - 1) / stride
     let end = size + padding - tap <= 0 ? 0 : (size + padding - tap - 1) / stride + 1

@@ -1,58 +1,39 @@
 import Models
-internal import Tensors
 
-/// All that a network learns in one piece of memory, and its gradient in another, both in the order of the graph's nodes
-/// and in the layout of the kernels.
+/// Everything that a network learns in one piece of memory, and its gradient in another, both in the order of the
+/// graph's nodes and in the layout of the kernels.
 @safe final class LearntParameters: @unchecked Sendable {  // layers write their own parts, one step at a time
+  /// How the numbers of a parameter lie.
   enum Layout: Hashable {
-    /// Weights of a convolution on blocks: block of filters, block of channels, tap, channel, filter.
-    case blocked(filters: Int, channels: Int, area: Int)
-    /// Weights of a convolution on pixels: block of filters, tap, channel, filter.
-    case pixels(filters: Int, channels: Int, area: Int)
-    /// As MXNet has it; filled up to whole vectors.
-    case plain(count: Int)
+    /// Weights of a convolution, in blocks.
+    case weights(WeightLayout)
+    /// In MXNet's order; filled up with zeros to `padded` numbers, which are whole vectors.
+    case plain(count: Int, padded: Int)
 
+    /// Floats that it takes.
     var size: Int {
       switch self {
-      case .blocked(let filters, let channels, let area): blocks(filters) * blocks(channels) * area * 256
-      case .pixels(let filters, let channels, let area): blocks(filters) * area * channels * 16
-      case .plain(let count): blocks(count) * 16
+      case .weights(let layout): layout.size
+      case .plain(_, let padded): padded
       }
     }
 
-    private func blocks(_ count: Int) -> Int { (count + 15) / 16 }
-
-    /// Calls `body` with each number's place in MXNet's order and in this one.
-    func forEachPlace(_ body: (_ plain: Int, _ placed: Int) -> Void) {
+    /// Calls `body` with the index of each number in MXNet's order and its index in this layout.
+    @inline(__always) func forEachPlace(_ body: (_ plain: Int, _ placed: Int) -> Void) {
       switch self {
-      case .blocked(let filters, let channels, let area):
-        for filter in 0..<filters {
-          for channel in 0..<channels {
-            for tap in 0..<area {
-              let block = (filter / 16 * blocks(channels) + channel / 16) * area + tap
-              body((filter * channels + channel) * area + tap, block * 256 + channel % 16 * 16 + filter % 16)
-            }
-          }
-        }
-      case .pixels(let filters, let channels, let area):
-        for filter in 0..<filters {
-          for channel in 0..<channels {
-            for tap in 0..<area {
-              let row = (filter / 16 * area + tap) * channels + channel
-              body((filter * channels + channel) * area + tap, row * 16 + filter % 16)
-            }
-          }
-        }
-      case .plain(let count): for index in 0..<count { body(index, index) }
+      case .weights(let layout): layout.forEachPlace(body)
+      case .plain(let count, _): for index in 0..<count { body(index, index) }
       }
     }
   }
+  /// Where a parameter lies.
   struct Slot: Sendable {
     let name: String
     let shape: [Int]
     let layout: Layout
+    /// The index of its first number.
     let start: Int
-    /// Whether weight decay concerns it.
+    /// Whether weight decay applies to it.
     let decays: Bool
 
     var range: Range<Int> { start..<start + layout.size }
@@ -61,8 +42,8 @@ internal import Tensors
   let values: FloatBuffer, gradient: FloatBuffer
   private let places: [String: Int]
 
-  /// - Throws: where two nodes learn the same array, or memory is lacking.
-  init(_ graph: Graph) throws {
+  /// - Throws: a `ModelError` if two nodes learn the same array; `OutOfMemory`.
+  init(_ graph: Graph, _ set: NetworkKernels) throws {
     var slots: [Slot] = []
     var places: [String: Int] = [:]
     var size = 0
@@ -74,13 +55,13 @@ internal import Tensors
           throw ModelError("several layers share the parameter \(parameter.name), which training cannot")
         }
         let shape = parameter.shape
-        var layout = Layout.plain(count: shape.reduce(1, *))
+        let count = shape.reduce(1, *)
+        var layout = Layout.plain(count: count, padded: set.blocks(of: count) * set.lanes)
         if case .convolution = node.operation, parameter.role == .weight {
-          let area = shape[2] * shape[3]
-          layout =
-            input.map { Self.isImage($0, graph) } ?? false
-            ? .pixels(filters: shape[0], channels: shape[1], area: area)
-            : .blocked(filters: shape[0], channels: shape[1], area: area)
+          layout = .weights(
+            WeightLayout(
+              filters: shape[0], channels: shape[1], area: shape[2] * shape[3],
+              isInterleaved: input.map { Self.isImage($0, graph) } ?? false, lanes: set.lanes))
         }
         places[parameter.name] = slots.count
         slots.append(
@@ -96,7 +77,7 @@ internal import Tensors
     gradient = try FloatBuffer(count: size)
   }
 
-  /// Whether a node gives the images themselves, perhaps normalised.
+  /// Whether a node is the images themselves, perhaps normalised.
   private static func isImage(_ node: Graph.Node, _ graph: Graph) -> Bool {
     switch node.operation {
     case .input: true
@@ -105,13 +86,15 @@ internal import Tensors
     }
   }
 
-  /// - Throws: where nothing of that name is learnt.
+  /// - Throws: a `ModelError` if no parameter of that name is learnt.
   func slot(_ name: String) throws(ModelError) -> Slot {
     guard let place = places[name] else { throw ModelError("there is no parameter \(name) to learn") }
     return slots[place]
   }
 
-  /// From MXNet's order.
+  /// Copies an array from MXNet's order.
+  ///
+  /// - Throws: a `ModelError` if the array has another shape.
   func set(_ slot: Slot, in buffer: FloatBuffer, to array: Parameters.Array) throws(ModelError) {
     guard array.shape == slot.shape else {
       throw ModelError("\(slot.name) has the shape \(array.shape); \(slot.shape) is expected")
@@ -121,9 +104,9 @@ internal import Tensors
     }
   }
 
-  /// All that is learnt, from MXNet's order.
+  /// Copies everything that is learnt from MXNet's order.
   ///
-  /// - Throws: where an array is missing or has another shape.
+  /// - Throws: a `ModelError` if an array is missing or has another shape.
   func set(_ parameters: Parameters, in buffer: FloatBuffer) throws(ModelError) {
     for slot in slots {
       try set(
@@ -132,13 +115,13 @@ internal import Tensors
     }
   }
 
-  /// All that is learnt, in MXNet's order, under the parameters' names.
+  /// A copy of everything that is learnt, in MXNet's order, under the parameters' names.
   func arrays(in buffer: FloatBuffer) -> [String: Parameters.Array] {
     Dictionary(
       uniqueKeysWithValues: slots.map { ($0.name, array($0, in: buffer)) })
   }
 
-  /// In MXNet's order.
+  /// A copy in MXNet's order.
   func array(_ slot: Slot, in buffer: FloatBuffer) -> Parameters.Array {
     let count = slot.shape.reduce(1, *)
     let numbers = unsafe [Float](unsafeUninitializedCapacity: count) { numbers, initialised in

@@ -1,32 +1,31 @@
-internal import CKernels
+internal import CNetworks
 import Models
-internal import Tensors
 
-/// What is done to a value on the way into what follows, forward and backward: a BatchNorm with the statistics of the
-/// batch, a ReLU, or both.
+/// A BatchNorm with the statistics of the batch, a ReLU, or both, forward and backward: a view of a value, which the
+/// layers that read it compute.
 ///
 /// Ioffe & Szegedy, "Batch Normalization", 2015; MXNet's BatchNorm: the variance is the biased one, in the moving
 /// statistics, too.
-// Written between the calls of the workers only, but for what the parts hold, of which each worker has its own.
+// Written only between the calls of the workers, except for the parts, of which each worker has its own.
 @safe final class Normalization: @unchecked Sendable {
   let prologue: Prologue
   private let norm: BatchNorm?
   private let relu: Bool
   let value: Value
-  private let set: KernelSet
+  private let set: NetworkKernels
   private let learnt: LearntParameters
   private let gamma: LearntParameters.Slot?, beta: LearntParameters.Slot?
   private(set) var movingMean: [Float], movingVariance: [Float]
   private var inverseDeviation: [Double]
   private let mean: FloatBuffer, a: FloatBuffer, b: FloatBuffer, c: FloatBuffer
-  /// What each part of the images found.
+  /// Sums over each worker's part of the images.
   let parts: [Part]
 
-  /// An object for each worker, so that no two of them change parts of one variable at once.
+  /// An object for each worker, so that no two of them write to the same array at once.
   @safe final class Part: @unchecked Sendable {  // used by one worker at a time
     var count = 0.0
-    /// Forward, the mean and the sum of squared deviations of each channel; backward, the sum of its gradients and the
-    /// sum of its gradients times deviations.
+    /// For each channel: forward, the mean and the sum of squared deviations; backward, the sum of the gradients and
+    /// the sum of the gradients times deviations.
     let first: UnsafeMutableBufferPointer<Double>, second: UnsafeMutableBufferPointer<Double>
 
     init(_ channels: Int) {
@@ -47,7 +46,7 @@ internal import Tensors
       unsafe second.update(repeating: 0)
     }
 
-    /// Chan, Golub & LeVeque 1979: statistics of two sets to those of both.
+    /// Adds the statistics of a second set: Chan, Golub & LeVeque, 1979.
     func merge(count other: Double, mean: Double, squares: Double, at channel: Int) {
       let all = count + other
       let difference = unsafe mean - first[channel]
@@ -58,7 +57,7 @@ internal import Tensors
 
   init(
     _ norm: BatchNorm?, relu: Bool, _ value: Value, _ learnt: LearntParameters, _ parameters: Parameters,
-    parts: Int, _ set: KernelSet
+    parts: Int, _ set: NetworkKernels
   ) throws {
     self.norm = norm
     self.relu = relu
@@ -73,16 +72,16 @@ internal import Tensors
       movingMean = try parameters.values(of: norm.mean)
       movingVariance = try parameters.values(of: norm.variance)
     }
-    let room = value.blocks * 16
-    inverseDeviation = Array(repeating: 1, count: room)
-    prologue = try Prologue(blocks: value.blocks, relu: relu)
-    mean = try FloatBuffer(count: room)
-    a = try FloatBuffer(count: room)
-    b = try FloatBuffer(count: room)
-    c = try FloatBuffer(count: room)
-    self.parts = (0..<parts).map { _ in Part(room) }
-    // A ReLU alone.
-    for channel in 0..<room {
+    let channels = value.paddedChannels
+    inverseDeviation = Array(repeating: 1, count: channels)
+    prologue = try Prologue(value, relu: relu)
+    mean = try FloatBuffer(count: channels)
+    a = try FloatBuffer(count: channels)
+    b = try FloatBuffer(count: channels)
+    c = try FloatBuffer(count: channels)
+    self.parts = (0..<parts).map { _ in Part(channels) }
+    // What a ReLU without a BatchNorm needs.
+    for channel in 0..<channels {
       unsafe prologue.scale?.start[channel] = 1
       unsafe a.start[channel] = 1
     }
@@ -97,29 +96,30 @@ internal import Tensors
 
   // MARK: - Forward
 
+  /// Forgets the parts' sums.
   func begin() { for part in parts { part.reset() } }
 
-  /// Takes an image into the statistics of a part.
-  func watch(_ x: UnsafePointer<Float>, part: Int) {
+  /// Adds an image to the statistics of a part.
+  func addStatistics(of x: UnsafePointer<Float>, part: Int) {
     guard norm != nil else { return }
-    if value.isPlanar { return unsafe watchPlanes(x, part: part) }
-    let positions = Double(value.positions)
-    unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: 32) { room in
-      guard let start = room.baseAddress else { return }
+    if value.isPlanar { return unsafe addStatistics(ofPlanes: x, part: part) }
+    let (positions, lanes) = (Double(value.positions), value.lanes)
+    unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * lanes) { sums in
+      guard let means = sums.baseAddress else { return }
+      let squares = unsafe means + lanes
       for block in 0..<value.blocks {
-        unsafe set.backward.moments(
-          start, start + 16, x + block * value.positions * 16, value.positions)
-        for lane in 0..<16 {
+        unsafe set.training.moments(means, squares, x + block * value.blockSize, value.positions)
+        for lane in 0..<lanes {
           unsafe parts[part].merge(
-            count: positions, mean: Double(start[lane]), squares: Double(start[16 + lane]),
-            at: block * 16 + lane)
+            count: positions, mean: Double(means[lane]), squares: Double(squares[lane]),
+            at: block * lanes + lane)
         }
       }
     }
     parts[part].count += positions
   }
 
-  private func watchPlanes(_ x: UnsafePointer<Float>, part: Int) {
+  private func addStatistics(ofPlanes x: UnsafePointer<Float>, part: Int) {
     let positions = value.positions
     for channel in 0..<value.channels {
       let plane = unsafe x + channel * positions
@@ -136,9 +136,10 @@ internal import Tensors
     parts[part].count += Double(positions)
   }
 
-  /// From the parts' statistics to scale and shift, and to the moving statistics.
+  /// Computes scale and shift from the parts' statistics, and updates the moving statistics.
   ///
-  /// - Parameter exchange: with whom a batch is shared; the statistics are of the whole of it.
+  /// - Parameter exchange: reaches the other ranks of the batch; the statistics are those of the whole batch. nil:
+  ///   there are none.
   func finish(_ exchange: (any GradientExchange)?) {
     guard let norm, let beta else { return }
     if let exchange { merge(by: exchange) }
@@ -169,40 +170,42 @@ internal import Tensors
   // MARK: - Backward
 
   /// Lends what the kernels need for one block of channels.
-  private func withBlock(_ block: Int, _ body: (inout n_norm) -> Void) {
+  private func withBlock(_ block: Int, _ body: (inout net_norm) -> Void) {
     guard let scale = prologue.scale, let shift = prologue.shift else { return }
-    let at = block * 16
-    var norm = unsafe n_norm(
+    let at = block * value.lanes
+    var norm = unsafe net_norm(
       scale: scale.start + at, shift: shift.start + at, relu: relu ? 1 : 0, mean: mean.start + at,
       a: a.start + at, b: b.start + at, c: c.start + at)
     unsafe body(&norm)
   }
 
-  /// Takes an image's gradient into the sums of a part.
+  /// Adds an image's gradient to the sums of a part.
   func sum(_ dy: UnsafePointer<Float>, _ x: UnsafePointer<Float>, part: Int) {
     guard norm != nil else { return }
-    let size = value.positions * 16
-    unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: 32) { room in
-      guard let start = room.baseAddress else { return }
+    let (size, lanes) = (value.blockSize, value.lanes)
+    unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * lanes) { both in
+      guard let sums = both.baseAddress else { return }
+      let products = unsafe sums + lanes
       for block in 0..<value.blocks {
-        unsafe start.update(repeating: 0, count: 32)
+        unsafe sums.update(repeating: 0, count: 2 * lanes)
         unsafe withBlock(block) { norm in
-          unsafe set.backward.norm_sums(
-            start, start + 16, dy + block * size, x + block * size, &norm, value.positions)
+          unsafe set.training.norm_sums(
+            sums, products, dy + block * size, x + block * size, &norm, value.positions)
         }
-        for lane in 0..<16 {
-          unsafe parts[part].first[block * 16 + lane] += Double(start[lane])
-          unsafe parts[part].second[block * 16 + lane] += Double(start[16 + lane])
+        for lane in 0..<lanes {
+          unsafe parts[part].first[block * lanes + lane] += Double(sums[lane])
+          unsafe parts[part].second[block * lanes + lane] += Double(products[lane])
         }
       }
     }
   }
 
-  /// From the parts' sums to the gradients of gamma and beta, and to what each gradient is made of.
+  /// Computes, from the parts' sums, the gradients of gamma and beta, and the coefficients of the input's gradient.
   ///
   /// - Parameters:
-  ///   - images: how many there are, of all ranks.
-  ///   - exchange: with whom the batch is shared. The gradients of gamma and beta are of the own part of it.
+  ///   - images: the images of all ranks.
+  ///   - exchange: reaches the other ranks of the batch. The gradients of gamma and beta are those of this rank's
+  ///     images.
   func finishSums(images: Int, _ exchange: (any GradientExchange)?) {
     guard norm != nil, let beta else { return }
     let shared = exchange.map(totals(by:))
@@ -224,24 +227,76 @@ internal import Tensors
     }
   }
 
-  /// Sets the gradient of beta where the gradient of what is normalised is not wanted.
+  /// Sets the gradient of beta, for a BatchNorm whose input's gradient is not computed.
   func setBetaGradient(_ channel: Int, to sum: Double) {
     guard let beta else { return }
     unsafe learnt.gradient.start[beta.start + channel] = Float(sum)
   }
 
-  /// One image: dx = what passes of dy, and `add`; dx may be either of them.
+  /// Computes the gradient of one image's input.
+  ///
+  /// - Parameters:
+  ///   - dx: may be `dy` or `add`.
+  ///   - add: is added to the gradient.
   func backward(
     _ dx: UnsafeMutablePointer<Float>, _ dy: UnsafePointer<Float>, _ x: UnsafePointer<Float>,
     add: UnsafePointer<Float>?
   ) {
-    let size = value.positions * 16
+    let size = value.blockSize
     for block in 0..<value.blocks {
       unsafe withBlock(block) { norm in
-        unsafe set.backward.norm_backward(
+        unsafe set.training.norm_backward(
           dx + block * size, dy + block * size, x + block * size, add.map { unsafe $0 + block * size }, &norm,
           value.positions)
       }
     }
+  }
+}
+
+/// A batch that several ranks share has the statistics of all its images, as if one rank had them all.
+extension Normalization {
+  /// Replaces the statistics of the parts by those of the whole batch.
+  ///
+  /// Sums are taken around the moving mean, which all ranks have alike: around 0, small deviations would be lost beside
+  /// large means.
+  private func merge(by exchange: any GradientExchange) {
+    let channels = value.channels
+    let own = Part(channels)
+    for part in parts where part.count > 0 {
+      for channel in 0..<channels {
+        let (mean, squares) = unsafe (part.first[channel], part.second[channel])
+        own.merge(count: part.count, mean: mean, squares: squares, at: channel)
+      }
+      own.count += part.count
+    }
+    var sums = [Double](repeating: 0, count: 2 * channels + 1)
+    sums[2 * channels] = own.count
+    for channel in 0..<channels where own.count > 0 {
+      let distance = unsafe own.first[channel] - Double(movingMean[channel])
+      sums[channel] = own.count * distance
+      sums[channels + channel] = unsafe own.second[channel] + own.count * distance * distance
+    }
+    exchange.sum(&sums)
+    begin()
+    parts[0].count = sums[2 * channels]
+    for channel in 0..<channels {
+      let distance = sums[channel] / parts[0].count
+      unsafe parts[0].first[channel] = Double(movingMean[channel]) + distance
+      unsafe parts[0].second[channel] = max(0, sums[channels + channel] - distance * sums[channel])
+    }
+  }
+
+  /// For each channel, the sums over all ranks of the gradients and of the gradients times deviations.
+  private func totals(by exchange: any GradientExchange) -> [(Double, Double)] {
+    let channels = value.channels
+    var sums = [Double](repeating: 0, count: 2 * channels)
+    for part in parts {
+      for channel in 0..<channels {
+        sums[channel] += unsafe part.first[channel]
+        sums[channels + channel] += unsafe part.second[channel]
+      }
+    }
+    exchange.sum(&sums)
+    return (0..<channels).map { (sums[$0], sums[channels + $0]) }
   }
 }

@@ -1,7 +1,7 @@
-internal import CKernels
+internal import CNetworks
 import Models
-internal import Tensors
 
+/// A maximum or an average over windows.
 struct PoolingTraining: TrainingLayer {
   private let input: Int, output: Int
   private let gradient: Int
@@ -10,11 +10,11 @@ struct PoolingTraining: TrainingLayer {
   private let pooling: Pooling
   private let factors: [Float]
   private let prologue: Prologue
-  private let set: KernelSet
+  private let set: NetworkKernels
 
   init(
     _ pooling: Pooling, _ layer: TrainingPlan.Layer, _ step: GradientPlan.Step, _ view: TrainingPlan.View,
-    _ prologue: Prologue, values: [Value], _ set: KernelSet
+    _ prologue: Prologue, values: [Value], _ set: NetworkKernels
   ) {
     input = view.value
     output = layer.output
@@ -40,10 +40,10 @@ struct PoolingTraining: TrainingLayer {
       self.pooling.padding, countsPadding: countsPadding)
   }
 
-  private func withPool(_ block: Int, _ body: (inout n_pool) -> Void) {
+  private func withPool(_ block: Int, _ body: (inout net_pool) -> Void) {
     unsafe factors.withUnsafeBufferPointer { factors in
       unsafe prologue.withBlocks(from: block) { prologue in
-        var pool = unsafe n_pool(
+        var pool = unsafe net_pool(
           height: from.height, width: from.width, out_height: to.height, out_width: to.width,
           kernel_rows: Int32(pooling.kernel.rows), kernel_columns: Int32(pooling.kernel.columns),
           stride_rows: Int32(pooling.stride.rows), stride_columns: Int32(pooling.stride.columns),
@@ -60,7 +60,7 @@ struct PoolingTraining: TrainingLayer {
       let y = unsafe part.execution.write(output, image: image)
       for block in 0..<to.blocks {
         unsafe withPool(block) { pool in
-          unsafe set.table.pool(y + block * to.positions * 16, x + block * from.positions * 16, &pool)
+          unsafe set.table.pool(y + block * to.blockSize, x + block * from.blockSize, &pool)
         }
       }
     }
@@ -75,8 +75,8 @@ struct PoolingTraining: TrainingLayer {
       if !target.adds { unsafe dx.update(repeating: 0, count: from.size) }
       for block in 0..<to.blocks {
         unsafe withPool(block) { pool in
-          let at = block * from.positions * 16
-          unsafe set.backward.pool_backward(dx + at, dy + block * to.positions * 16, x + at, &pool)
+          let at = block * from.blockSize
+          unsafe set.training.pool_backward(dx + at, dy + block * to.blockSize, x + at, &pool)
         }
       }
     }
@@ -89,11 +89,11 @@ struct SumTraining: TrainingLayer {
   private let output: Int
   private let value: Value
   private let targets: [ResidualGradient]
-  private let set: KernelSet
+  private let set: NetworkKernels
 
   init(
     _ layer: TrainingPlan.Layer, _ step: GradientPlan.Step, _ inputs: [(value: Int, prologue: Prologue)],
-    values: [Value], _ set: KernelSet
+    values: [Value], _ set: NetworkKernels
   ) {
     self.inputs = inputs
     output = layer.output
@@ -105,10 +105,10 @@ struct SumTraining: TrainingLayer {
     }
   }
 
-  func scratchSize(images: Int) -> Int { value.positions * 16 }
+  func scratchSize(images: Int) -> Int { value.blockSize }
 
   func forward(_ part: TrainingPart) {
-    let size = value.positions * 16
+    let size = value.blockSize
     for image in part.images {
       let y = unsafe part.execution.write(output, image: image)
       for block in 0..<value.blocks {
@@ -116,7 +116,7 @@ struct SumTraining: TrainingLayer {
           let x = unsafe part.execution.read(input.value, image: image) + block * size
           let to = unsafe index == 0 ? y + block * size : part.scratch
           unsafe input.prologue.withBlocks(from: block) { prologue in
-            unsafe set.table.gather(to, x, 16, value.positions, &prologue)
+            unsafe set.table.gather(to, x, value.lanes, value.positions, &prologue)
           }
         }
         unsafe set.table.add(y + block * size, y + block * size, part.scratch, size, 0)
@@ -127,20 +127,22 @@ struct SumTraining: TrainingLayer {
   func backward(_ part: TrainingPart) { for target in targets { target.run(part) } }
 }
 
-/// A fully connected layer: three products of matrices, by OpenBLAS, for all images at once.
+/// A fully connected layer: three products of matrices for all images at once, by OpenBLAS.
 struct DenseTraining: Sendable {
   private let weight: LearntParameters.Slot, bias: LearntParameters.Slot?
   private let learnt: LearntParameters
   private let input: Int, output: Int, gradient: Int
   private let target: (place: Int, adds: Bool)?
   private let inputs: Int, outputs: Int
-  private let set: KernelSet
-  /// Rows of inputs, and of outputs or their gradients.
+  /// Inputs, with those that fill up the last block.
+  private let paddedInputs: Int
+  private let set: NetworkKernels
+  /// A matrix of the images' inputs, and one of their outputs or the outputs' gradients: an image a row.
   private let x: FloatBuffer, y: FloatBuffer
 
   init(
     _ dense: Dense, _ layer: TrainingPlan.Layer, _ step: GradientPlan.Step, _ view: TrainingPlan.View,
-    values: [Value], _ learnt: LearntParameters, batch: Int, _ set: KernelSet
+    values: [Value], _ learnt: LearntParameters, batch: Int, _ set: NetworkKernels
   ) throws {
     weight = try learnt.slot(dense.weight)
     bias = if let name = dense.bias { try learnt.slot(name) } else { nil }
@@ -151,6 +153,7 @@ struct DenseTraining: Sendable {
     gradient = step.gradient
     target = step.inputs[0]
     inputs = values[view.value].channels
+    paddedInputs = values[view.value].paddedChannels
     outputs = dense.outputs
     x = try FloatBuffer(count: batch * inputs)
     y = try FloatBuffer(count: batch * outputs)
@@ -197,12 +200,12 @@ struct DenseTraining: Sendable {
         unsafe set.table.add(dx, dx, from, inputs, 0)
       } else {
         unsafe dx.update(from: from, count: inputs)
-        unsafe (dx + inputs).update(repeating: 0, count: (inputs + 15) / 16 * 16 - inputs)
+        unsafe (dx + inputs).update(repeating: 0, count: paddedInputs - inputs)
       }
     }
   }
 
-  /// `Gemm.multiply` of memory that is known to be there.
+  /// `Gemm.multiply` with pointers.
   private static func multiply(
     _ left: UnsafePointer<Float>, leftIsTransposed: Bool = false, _ right: UnsafePointer<Float>,
     rightIsTransposed: Bool = false, into out: UnsafeMutablePointer<Float>, rows: Int, inner: Int,

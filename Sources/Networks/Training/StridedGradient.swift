@@ -1,15 +1,14 @@
-internal import CKernels
+internal import CNetworks
 import Models
-internal import Tensors
 
-/// The gradient of the input of a convolution with a stride: the input's rows and columns fall into as many phases as
-/// the stride has remainders, and each phase is a sum over the taps that reach it, without a stride.
+/// The gradient of the input of a convolution with a stride. The input's rows and columns fall into phases, one for
+/// each remainder modulo the stride, and the gradient of a phase is a sum of stride 1 over the taps that reach it.
 struct StridedGradient: Sendable {
   private struct Phase {
-    /// The first input row and column, how many there are, and the first output row and column that the first tap of it
-    /// stands on.
+    /// The first input row and column, how many there are, and the output row and column that the first tap of the
+    /// first one reads.
     let firstRow: Int, firstColumn: Int, rows: Int, columns: Int, fromRow: Int, fromColumn: Int
-    /// Where in the copied gradient the taps are, in floats; block by block.
+    /// The distance of each tap in the copied gradient, in floats; block by block.
     let taps: [Int]
     let tapCount: Int
   }
@@ -17,7 +16,7 @@ struct StridedGradient: Sendable {
   private let input: Int, output: Int
   private let adds: Bool
   private let weights: FloatBuffer
-  private let set: KernelSet
+  private let set: NetworkKernels
   private let stride: Extent
   private let phases: [Phase]
   private let before: Extent
@@ -43,7 +42,7 @@ struct StridedGradient: Sendable {
   ///   - adds: whether `to` has something already.
   init(
     _ convolution: Convolution, from: (index: Int, Value), to: (index: Int, Value), adds: Bool,
-    weights: FloatBuffer, _ set: KernelSet
+    weights: FloatBuffer, _ set: NetworkKernels
   ) {
     (input, self.from) = from
     (output, self.to) = to
@@ -52,7 +51,7 @@ struct StridedGradient: Sendable {
     self.set = set
     let (kernel, stride, padding) = (convolution.kernel, convolution.stride, convolution.padding)
     self.stride = stride
-    /// Of one side: the first input position of a phase, how many there are, and the output position it starts from.
+    // For one axis: the first input position of a phase, how many there are, and the output position it starts from.
     func along(_ phase: Int, _ stride: Int, _ padding: Int, _ size: Int) -> (
       first: Int, count: Int, from: Int
     ) {
@@ -72,22 +71,25 @@ struct StridedGradient: Sendable {
     let columns = before.columns + max(from.1.width, sides.map { $0.1.from + $0.1.count }.max() ?? 0)
     self.rows = rows
     self.columns = columns
+    let lanes = from.1.lanes
     phases = zip(sides, Self.phaseTaps(convolution)).map { side, taps in
       Phase(
         firstRow: side.0.first, firstColumn: side.1.first, rows: side.0.count, columns: side.1.count,
         fromRow: side.0.from, fromColumn: side.1.from,
         taps: (0..<from.1.blocks).flatMap { block in
           taps.map {
-            (block * rows * columns - $0.row / stride.rows * columns - $0.column / stride.columns) * 16
+            (block * rows * columns - $0.row / stride.rows * columns - $0.column / stride.columns) * lanes
           }
         }, tapCount: taps.count)
     }
   }
 
-  private var copySize: Int { from.blocks * rows * columns * 16 }
+  /// Floats of a row of the copied gradient, and of the whole copy.
+  private var rowSize: Int { columns * from.lanes }
+  private var copySize: Int { from.blocks * rows * rowSize }
 
   func scratchSize(images: Int) -> Int {
-    copySize + (phases.map { $0.rows * $0.columns }.max() ?? 0) * to.blocks * 16
+    copySize + (phases.map { $0.rows * $0.columns }.max() ?? 0) * to.paddedChannels
   }
 
   func run(_ part: TrainingPart) {
@@ -97,26 +99,27 @@ struct StridedGradient: Sendable {
       var weights = unsafe self.weights.start
       for phase in phases {
         unsafe make(phase, weights, part.scratch, dx)
-        unsafe weights += phase.tapCount * from.blocks * to.blocks * 256
+        unsafe weights += phase.tapCount * from.paddedChannels * to.paddedChannels
       }
     }
   }
 
-  /// The gradient with zeros round it.
+  /// Copies the gradient of an image, with zeros around it.
   private func copy(_ dy: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>) {
+    let lanes = from.lanes
     for block in 0..<from.blocks {
-      let plane = unsafe out + block * rows * columns * 16
+      let plane = unsafe out + block * rows * rowSize
       for row in 0..<rows {
-        let to = unsafe plane + row * columns * 16
+        let to = unsafe plane + row * rowSize
         guard (before.rows..<before.rows + from.height).contains(row) else {
-          unsafe to.update(repeating: 0, count: columns * 16)
+          unsafe to.update(repeating: 0, count: rowSize)
           continue
         }
-        unsafe to.update(repeating: 0, count: before.columns * 16)
-        unsafe (to + before.columns * 16).update(
-          from: dy + (block * from.positions + (row - before.rows) * from.width) * 16, count: from.width * 16)
+        unsafe to.update(repeating: 0, count: before.columns * lanes)
+        unsafe (to + before.columns * lanes).update(
+          from: dy + block * from.blockSize + (row - before.rows) * from.rowSize, count: from.rowSize)
         let end = before.columns + from.width
-        unsafe (to + end * 16).update(repeating: 0, count: (columns - end) * 16)
+        unsafe (to + end * lanes).update(repeating: 0, count: (columns - end) * lanes)
       }
     }
   }
@@ -127,16 +130,17 @@ struct StridedGradient: Sendable {
   ) {
     guard phase.rows > 0, phase.columns > 0, phase.tapCount > 0 || !adds else { return }
     let products = unsafe scratch + copySize
-    let size = phase.rows * phase.columns * 16
+    let lanes = to.lanes
+    let size = phase.rows * phase.columns * lanes
     if phase.tapCount > 0 {
       let start = (phase.fromRow + before.rows) * columns + phase.fromColumn + before.columns
       unsafe phase.taps.withUnsafeBufferPointer { taps in
         guard let taps = taps.baseAddress else { return }
-        var product = unsafe n_product(
-          x: scratch + start * 16, x_step: 16, x_row: columns * 16, taps: taps, tap_count: phase.taps.count,
-          run: 16, weights: weights, next: weights, bias: nil, residual: nil, y: products,
-          y_row: phase.columns * 16,
-          y_block: size, rows: phase.rows, columns: phase.columns, blocks: to.blocks, relu: 0)
+        var product = unsafe net_product(
+          x: scratch + start * lanes, x_step: lanes, x_row: rowSize, taps: taps, tap_count: phase.taps.count,
+          run: lanes, weights: weights, next: weights, bias: nil, residual: nil, y: products,
+          y_row: phase.columns * lanes, y_block: size, rows: phase.rows, columns: phase.columns,
+          blocks: to.blocks, relu: 0)
         unsafe set.table.product(&product)
       }
     } else {
@@ -146,8 +150,8 @@ struct StridedGradient: Sendable {
       for row in 0..<phase.rows {
         let place =
           (block * to.positions + (phase.firstRow + row * stride.rows) * to.width) + phase.firstColumn
-        unsafe set.backward.scatter(
-          dx + place * 16, stride.columns * 16, products + block * size + row * phase.columns * 16,
+        unsafe set.training.scatter(
+          dx + place * lanes, stride.columns * lanes, products + block * size + row * phase.columns * lanes,
           phase.columns, adds ? 1 : 0)
       }
     }

@@ -1,47 +1,47 @@
-internal import Tensors
-
-/// What a part of a batch works with: its images, where values and gradients are, and memory of its own.
+/// One worker's part of a batch: its images, where values and gradients are, and memory of its own.
 @safe struct TrainingPart: @unchecked Sendable {  // no two parts have the same images or memory
   var images: Range<Int>
-  /// All images of the part, of which `images` may be some: they are gone through in order.
+  /// All images of the part, of which `images` may be some; layers take them in order.
   let all: Range<Int>
-  /// Which part; it has scratch memory of its own.
+  /// The part's number, which is that of its scratch memory.
   let index: Int
   let execution: Execution
-  /// Where the sums of a weight's gradient go before the parts are added up.
+  /// Where the part's sums of a weight's gradient go, before those of all parts are added.
   let sums: UnsafeMutablePointer<Float>
 
   var isFirst: Bool { images.lowerBound == all.lowerBound }
   var isLast: Bool { images.upperBound == all.upperBound }
 
-  /// The part's images a few at a time: what a few have made is still near when it is read.
-  func forEachFew(_ count: Int, _ body: (TrainingPart) -> Void) {
+  /// Calls `body` for `count` of the part's images at a time: what one kernel writes is still in the cache when the
+  /// next one reads it.
+  func forEachChunk(_ count: Int, _ body: (TrainingPart) -> Void) {
     for first in stride(from: all.lowerBound, to: all.upperBound, by: max(1, count)) {
-      var few = self
-      few.images = first..<min(first + max(1, count), all.upperBound)
-      body(few)
+      var chunk = self
+      chunk.images = first..<min(first + max(1, count), all.upperBound)
+      body(chunk)
     }
   }
 
   var scratch: UnsafeMutablePointer<Float> { unsafe execution.scratch[index].start }
 }
 
-/// A layer that learns, or lets gradients pass. Each call has one part of a batch; the parts run at the same time.
+/// A layer forward and backward. Each call has one part of a batch; the parts run at the same time.
 protocol TrainingLayer: Sendable {
-  /// Floats of scratch memory that a part needs.
+  /// Floats of scratch memory that a part of so many images needs.
   func scratchSize(images: Int) -> Int
-  /// Floats of a weight's gradient, in the layout of the learnt parameters.
+  /// Where the gradient of its weights lies among the learnt parameters; nil if it has none.
   var gradientRange: Range<Int>? { get }
-  /// Floats that a part needs for its sums, at least the gradient's.
+  /// Floats that a part needs for its sums, at least those of the gradient.
   var sumSize: Int { get }
-  /// How many pieces of work it is to bring the weights into the order in which they are read.
+  /// Pieces of packing the weights into the order in which they are read, which different workers may do.
   var packCount: Int { get }
   func pack(_ piece: Int)
-  /// How many images it takes to do without reading much again for each.
+  /// Images to take at once, so that weights are not read again for each image.
   var imagesForward: Int { get }
   var imagesBackward: Int { get }
+  /// Computes the output of the part's images.
   func forward(_ part: TrainingPart)
-  /// From the output's gradient to those of the inputs, and to the weights' in the part's sums.
+  /// From the gradient of the output, computes those of the inputs, and adds that of the weights to the part's sums.
   func backward(_ part: TrainingPart)
 }
 

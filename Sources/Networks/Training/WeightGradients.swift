@@ -1,28 +1,29 @@
-internal import CKernels
+internal import CNetworks
 import Models
-internal import Tensors
 
 /// The gradient of a convolution's weights, summed over some images.
 protocol WeightGradient: Sendable {
+  /// Floats of scratch memory that a part needs, for `images` at once.
   func scratchSize(images: Int) -> Int
-  /// Images to take at once, so that the sums are not read again for each.
+  /// Images to take at once, so that the sums are not read again for each image.
   var imagesAtOnce: Int { get }
-  /// Floats of sums, of which the first ones are the gradient in the end.
+  /// Floats of sums, of which the first ones are the gradient when all images are added.
   var sumSize: Int { get }
-  /// Adds some images to the sums, which begin with the part's first ones and are the gradient after its last ones.
+  /// Adds some images to the sums, which begin with the part's first images and are the gradient after its last ones.
   ///
   /// - Parameters:
-  ///   - input: the value that the convolution reads; `gradient`, where its output's gradient is.
+  ///   - input: the value that the convolution reads.
+  ///   - gradient: the gradient of its output.
   func add(_ part: TrainingPart, input: Int, gradient: Int)
 }
 
-/// Tap by tap: the sum over positions of input times gradient.
+/// Direct sums over positions of input times gradient, tap by tap.
 struct DirectWeightGradient: WeightGradient {
   private let slabs: Slabs
   private let to: Value
-  private let set: KernelSet
+  private let set: NetworkKernels
 
-  init(_ convolution: Convolution, _ from: Value, _ to: Value, _ prologue: Prologue, _ set: KernelSet)
+  init(_ convolution: Convolution, _ from: Value, _ to: Value, _ prologue: Prologue, _ set: NetworkKernels)
     throws(OutOfMemory)
   {
     slabs = try Slabs(convolution, from, to, prologue, set)
@@ -32,7 +33,7 @@ struct DirectWeightGradient: WeightGradient {
 
   func scratchSize(images: Int) -> Int { min(images, imagesAtOnce) * slabs.size }
   var imagesAtOnce: Int { slabs.imagesAtOnce }
-  var sumSize: Int { to.blocks * slabs.taps.count * slabs.run * 16 }
+  var sumSize: Int { slabs.taps.count * slabs.run * to.paddedChannels }
 
   func add(_ part: TrainingPart, input: Int, gradient: Int) {
     for first in stride(from: part.images.lowerBound, to: part.images.upperBound, by: imagesAtOnce) {
@@ -47,35 +48,36 @@ struct DirectWeightGradient: WeightGradient {
   private func add(
     _ images: Range<Int>, rows: Range<Int>, _ part: TrainingPart, input: Int, gradient: Int
   ) {
-    let block = slabs.taps.count * slabs.run * 16
+    let block = slabs.taps.count * slabs.run * to.lanes
     let source = unsafe slabs.source(rows, of: images, input, part.execution, part.scratch)
-    let dy = unsafe part.execution.read(gradient, image: images.lowerBound) + rows.lowerBound * to.width * 16
+    let dy = unsafe part.execution.read(gradient, image: images.lowerBound) + rows.lowerBound * to.rowSize
     let begins = images.lowerBound == part.all.lowerBound && rows.lowerBound == 0
     for (index, tap) in slabs.taps.enumerated() {
-      var outer = unsafe n_outer(
+      var outer = unsafe net_outer(
         x: source + tap, x_step: slabs.step, x_row: slabs.rowStep,
-        x_image: slabs.imageStep(input, part.execution), dy: dy, dy_row: to.width * 16,
-        dy_image: part.execution.memory.stride(of: gradient), dy_block: to.positions * 16,
+        x_image: slabs.imageStep(input, part.execution), dy: dy, dy_row: to.rowSize,
+        dy_image: part.execution.memory.stride(of: gradient), dy_block: to.blockSize,
         images: images.count, rows: rows.count, columns: to.width, run: slabs.run, blocks: to.blocks,
-        sums: part.sums + index * slabs.run * 16, sums_block: block, begins: begins ? 1 : 0)
-      unsafe set.backward.outer(&outer)
+        sums: part.sums + index * slabs.run * to.lanes, sums_block: block, begins: begins ? 1 : 0)
+      unsafe set.training.outer(&outer)
     }
   }
 }
 
-/// The transpose of Winograd's F(4x4, 3x3): the tiles of the input and those of the gradient are transformed, multiplied
-/// and summed number by number, and the sums transformed back: a quarter of the multiplications of the direct sums.
+/// The transpose of Winograd's F(4x4, 3x3). The tiles of the input and those of the gradient are transformed,
+/// multiplied and summed number by number, and the sums are transformed back: a quarter of the multiplications of the
+/// direct sums.
 struct WinogradWeightGradient: WeightGradient {
   private let from: Value, to: Value
-  private let margin: Int
+  private let padding: Int
   private let prologue: Prologue
-  private let set: KernelSet
+  private let set: NetworkKernels
   private let tilesAcross: Int, tilesDown: Int
 
-  init(_ convolution: Convolution, _ from: Value, _ to: Value, _ prologue: Prologue, _ set: KernelSet) {
+  init(_ convolution: Convolution, _ from: Value, _ to: Value, _ prologue: Prologue, _ set: NetworkKernels) {
     self.from = from
     self.to = to
-    margin = convolution.padding.rows
+    padding = convolution.padding.rows
     self.prologue = prologue
     self.set = set
     tilesAcross = (to.width + 3) / 4
@@ -83,38 +85,32 @@ struct WinogradWeightGradient: WeightGradient {
   }
 
   private var tilesOfImage: Int { tilesAcross * tilesDown }
-  /// So many blocks of filters and as many of channels: their 36 sums stay in a core's cache.
+  /// So many blocks of filters and as many of channels are summed together: their 36 planes stay in a core's cache.
   private static let groupBlocks = 4
 
-  /// How transformed tiles lie in scratch memory.
-  private struct Planes {
-    let block: Int, inPlane: Int, outPlane: Int
+  /// Floats of a block of channels times a block of filters.
+  private var pairSize: Int { from.lanes * to.lanes }
 
-    init(_ gradient: WinogradWeightGradient, tiles: Int) {
-      block = (tiles | 1) * 16
-      inPlane = (gradient.from.blocks * (tiles | 1) | 1) * 16
-      outPlane = (gradient.to.blocks * (tiles | 1) | 1) * 16
-    }
-
-    var size: Int { 36 * (inPlane + outPlane) }
+  private func planes(tiles: Int) -> TilePlanes {
+    TilePlanes(inputs: from.blocks, outputs: to.blocks, tiles: tiles, lanes: from.lanes)
   }
 
   var imagesAtOnce: Int { (Tuning.gradientTiles + tilesOfImage - 1) / tilesOfImage }
   func scratchSize(images: Int) -> Int {
-    Planes(self, tiles: min(Tuning.gradientTiles, images * tilesOfImage)).size
+    planes(tiles: min(Tuning.gradientTiles, images * tilesOfImage)).size
   }
   /// The gradient, then the sums of the 36 planes.
-  var sumSize: Int { (9 + 36) * 256 * from.blocks * to.blocks }
+  var sumSize: Int { (9 + 36) * pairSize * from.blocks * to.blocks }
 
   func add(_ part: TrainingPart, input: Int, gradient: Int) {
     let tiles = part.images.count * tilesOfImage
-    // As few times as may be, and all about as many.
+    // As few rounds as possible, each of about as many tiles.
     let count = (tiles + Tuning.gradientTiles - 1) / Tuning.gradientTiles
     let most = (tiles + count - 1) / count
-    let planes = Planes(self, tiles: most)
+    let planes = self.planes(tiles: most)
     let ins = unsafe part.scratch
     let outs = unsafe ins + 36 * planes.inPlane
-    let sums = unsafe part.sums + 9 * 256 * from.blocks * to.blocks
+    let sums = unsafe part.sums + 9 * pairSize * from.blocks * to.blocks
     var first = 0
     while first < tiles {
       let range = first..<min(first + most, tiles)
@@ -128,18 +124,18 @@ struct WinogradWeightGradient: WeightGradient {
 
   private func transform(
     _ range: Range<Int>, _ part: TrainingPart, _ input: Int, _ gradient: Int,
-    _ ins: UnsafeMutablePointer<Float>, _ outs: UnsafeMutablePointer<Float>, _ planes: Planes
+    _ ins: UnsafeMutablePointer<Float>, _ outs: UnsafeMutablePointer<Float>, _ planes: TilePlanes
   ) {
     var tile = range.lowerBound
     while tile < range.upperBound {
       let first = tile % tilesOfImage
       let count = min(tilesOfImage - first, range.upperBound - tile)
       let image = part.images.lowerBound + tile / tilesOfImage
-      let at = (tile - range.lowerBound) * 16
-      var described = n_tiles(
+      let at = (tile - range.lowerBound) * from.lanes
+      var described = net_tiles(
         first: first, count: count, tiles_across: tilesAcross, plane: planes.inPlane, block: planes.block,
-        blocks: from.blocks, height: from.height, width: from.width, image_block: from.positions * 16,
-        margin: Int32(margin))
+        blocks: from.blocks, height: from.height, width: from.width, image_block: from.blockSize,
+        padding: Int32(padding))
       unsafe prologue.withBlocks(from: 0) { prologue in
         unsafe set.table.winograd_input(
           ins + at, part.execution.read(input, image: image), &described, &prologue)
@@ -148,17 +144,18 @@ struct WinogradWeightGradient: WeightGradient {
       described.blocks = to.blocks
       described.height = to.height
       described.width = to.width
-      described.image_block = to.positions * 16
-      unsafe set.backward.winograd_gradient(
+      described.image_block = to.blockSize
+      unsafe set.training.winograd_gradient(
         outs + at, part.execution.read(gradient, image: image), &described)
       tile += count
     }
   }
 
-  /// Some blocks of filters with some of channels, plane by plane: their sums stay near, and so do the operands of one
-  /// plane while each meets all the others.
+  /// Multiplies some blocks of filters with some blocks of channels, plane by plane: their sums stay in the cache, and
+  /// so do the operands of one plane while each is multiplied with all others.
   private func multiply(
-    _ tiles: Int, _ ins: UnsafeMutablePointer<Float>, _ outs: UnsafeMutablePointer<Float>, _ planes: Planes,
+    _ tiles: Int, _ ins: UnsafeMutablePointer<Float>, _ outs: UnsafeMutablePointer<Float>,
+    _ planes: TilePlanes,
     _ sums: UnsafeMutablePointer<Float>, begins: Bool, gradient: UnsafeMutablePointer<Float>?
   ) {
     var at = unsafe sums
@@ -166,28 +163,30 @@ struct WinogradWeightGradient: WeightGradient {
       let blocks = min(Self.groupBlocks, to.blocks - group)
       for firstChannel in stride(from: 0, to: from.blocks, by: Self.groupBlocks) {
         let channels = firstChannel..<min(firstChannel + Self.groupBlocks, from.blocks)
-        let planeSize = channels.count * blocks * 256
+        let planeSize = channels.count * blocks * pairSize
         for plane in 0..<36 {
           for channel in channels {
-            var outer = unsafe n_outer(
-              x: ins + plane * planes.inPlane + channel * planes.block, x_step: 16, x_row: 0, x_image: 0,
+            var outer = unsafe net_outer(
+              x: ins + plane * planes.inPlane + channel * planes.block, x_step: from.lanes, x_row: 0,
+              x_image: 0,
               dy: outs + plane * planes.outPlane + group * planes.block, dy_row: 0, dy_image: 0,
-              dy_block: planes.block, images: 1, rows: 1, columns: tiles, run: 16, blocks: blocks,
-              sums: at + plane * planeSize + (channel - firstChannel) * blocks * 256, sums_block: 256,
+              dy_block: planes.block, images: 1, rows: 1, columns: tiles, run: from.lanes,
+              blocks: blocks, sums: at + plane * planeSize + (channel - firstChannel) * blocks * pairSize,
+              sums_block: pairSize,
               begins: begins ? 1 : 0)
-            unsafe set.backward.outer(&outer)
+            unsafe set.training.outer(&outer)
           }
         }
         if let gradient = unsafe gradient {
           for channel in channels {
             for block in 0..<blocks {
-              unsafe set.backward.winograd_weight_gradient(
-                gradient + ((group + block) * from.blocks + channel) * 9 * 256,
-                at + ((channel - firstChannel) * blocks + block) * 256, planeSize, 1)
+              unsafe set.training.winograd_weight_gradient(
+                gradient + ((group + block) * from.blocks + channel) * 9 * pairSize,
+                at + ((channel - firstChannel) * blocks + block) * pairSize, planeSize, 1)
             }
           }
         }
-        // Sums that are done with leave their place, which is near, to the next ones.
+        // Sums that were transformed leave their memory, which is in the cache, to the next ones.
         if unsafe !begins || gradient == nil { unsafe at += 36 * planeSize }
       }
     }

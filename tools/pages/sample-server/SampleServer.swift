@@ -13,7 +13,6 @@ import Inference
 import Logging
 import Models
 import Networks
-import Tensors
 
 @main
 enum SampleServer {

@@ -1,12 +1,11 @@
-// Trains the networks of a folder for some steps and writes what came out beside them, for a comparison with MXNet:
-// see training_steps.py.
+// Trains the network of a folder for some steps and writes outputs, gradients, weights and losses beside it, for a
+// comparison with MXNet: see training_steps.py.
 import Foundation
 import Models
 import Networks
-import Tensors
 import TrainingCases
 
-/// - Parameter kernels: nil: the best of this processor.
+/// - Parameter kernels: one of `Network.availableKernels`; nil: the best.
 func run(_ folder: String, kernels: String?, workers: Workers) throws {
   let given = try TrainingCase(folder)
   func trainer(_ optimizer: Optimizer) throws -> Trainer {

@@ -1,0 +1,123 @@
+import TestSupport
+import Testing
+
+@testable import Networks
+
+@Suite("Packed weights") struct PackedWeightsTests {
+  struct Case: CustomTestStringConvertible, Sendable {
+    var filters = 16, channels = 16, area = 9
+    var isInterleaved = false
+    var testDescription: String {
+      "\(channels) \(isInterleaved ? "interleaved " : "")channels, \(filters) filters, \(area) taps"
+    }
+
+    func layout(_ set: NetworkKernels) -> WeightLayout {
+      WeightLayout(
+        filters: filters, channels: channels, area: area, isInterleaved: isInterleaved, lanes: set.lanes)
+    }
+
+    /// In MXNet's order.
+    func weights() -> [Float] {
+      var random = SplitMix64(seed: 81)
+      return random.floats(filters * channels * area)
+    }
+
+    static let all = [
+      Case(), Case(filters: 5, channels: 7), Case(filters: 33, channels: 48, area: 1),
+      Case(filters: 48, channels: 17, area: 6), Case(filters: 65, channels: 33),
+      Case(filters: 33, channels: 3, area: 49, isInterleaved: true),
+      Case(filters: 16, channels: 20, area: 4, isInterleaved: true),
+    ]
+  }
+
+  private func numbers(_ buffer: FloatBuffer) -> [Float] {
+    Array(UnsafeBufferPointer(start: buffer.start, count: buffer.count))
+  }
+
+  /// The weights in blocks, by the layout's definition.
+  private func blocks(_ weights: [Float], _ layout: WeightLayout) throws -> FloatBuffer {
+    let buffer = try FloatBuffer(count: layout.size)
+    layout.forEachPlace { buffer.start[$1] = weights[$0] }
+    return buffer
+  }
+
+  @Test("a layout has a place for each weight, and no other is used", arguments: Case.all)
+  func places(_ given: Case) throws {
+    let layout = given.layout(.best)
+    var seen: [Int: Int] = [:]
+    layout.forEachPlace { seen[$1] = $0 }
+    #expect(Set(seen.values) == Set(0..<given.filters * given.channels * given.area))
+    #expect(seen.count == given.filters * given.channels * given.area)
+    #expect(seen.keys.allSatisfy { (0..<layout.size).contains($0) })
+  }
+
+  @Test(
+    "direct order is group of filters, block of channels, tap, channel, filter",
+    arguments: NetworkKernels.available, Case.all)
+  func direct(_ set: NetworkKernels, _ given: Case) throws {
+    let (layout, weights) = (given.layout(set), given.weights())
+    let scale = (0..<given.filters).map { Float($0 % 7) / 4 + 0.5 }
+    var expected: [Float] = []
+    let width = layout.width
+    for first in stride(from: 0, to: layout.outputs, by: set.group) {
+      for block in 0..<layout.inputs {
+        for tap in 0..<given.area {
+          for channel in block * width..<(block + 1) * width {
+            for filter in first * set.lanes..<min(first + set.group, layout.outputs) * set.lanes {
+              let isWeight = filter < given.filters && channel < given.channels
+              expected.append(
+                isWeight
+                  ? weights[(filter * given.channels + channel) * given.area + tap] * scale[filter] : 0)
+            }
+          }
+        }
+      }
+    }
+    let packed = try PackedWeights(weights, scale: scale, layout, .direct, set)
+    #expect(numbers(packed.buffer) == expected)
+  }
+
+  @Test(
+    "have the same bits from MXNet's order and from blocks",
+    arguments: NetworkKernels.available, Case.all, [PackedWeights.Order.direct, .winograd])
+  func sources(_ set: NetworkKernels, _ given: Case, _ order: PackedWeights.Order) throws {
+    if order == .winograd, given.area != 9 { return }
+    let (layout, weights) = (given.layout(set), given.weights())
+    let learnt = try blocks(weights, layout)
+    let packed = try PackedWeights(layout, order, isTransposed: false, set)
+    // As after an earlier update.
+    packed.buffer.start.update(repeating: 1, count: packed.buffer.count)
+    for piece in 0..<packed.pieceCount { packed.pack(piece, from: .blocks(learnt.start)) }
+    let lanes = set.lanes
+    let stride = PackedWeights.planeStride(inputs: layout.inputs, outputs: layout.outputs, lanes: lanes)
+    // The gap between two planes is never read.
+    func isGap(_ index: Int) -> Bool { order == .winograd && index % stride >= stride - lanes }
+    let (one, other) = (
+      try numbers(PackedWeights(weights, layout, order, set).buffer), numbers(packed.buffer)
+    )
+    #expect(one.count == other.count)
+    #expect(one.indices.allSatisfy { isGap($0) || one[$0].bitPattern == other[$0].bitPattern })
+  }
+
+  @Test(
+    "transposed, are those of a convolution with channels and filters exchanged and the taps reversed",
+    arguments: NetworkKernels.available, Case.all.filter { !$0.isInterleaved })
+  func transposed(_ set: NetworkKernels, _ given: Case) throws {
+    let (layout, weights) = (given.layout(set), given.weights())
+    let learnt = try blocks(weights, layout)
+    let packed = try PackedWeights(layout, .direct, isTransposed: true, set)
+    for piece in 0..<packed.pieceCount { packed.pack(piece, from: .blocks(learnt.start)) }
+    var exchanged: [Float] = []
+    for channel in 0..<given.channels {
+      for filter in 0..<given.filters {
+        for tap in (0..<given.area).reversed() {
+          exchanged.append(weights[(filter * given.channels + channel) * given.area + tap])
+        }
+      }
+    }
+    var other = given
+    swap(&other.filters, &other.channels)
+    #expect(
+      try numbers(packed.buffer) == numbers(PackedWeights(exchanged, other.layout(set), .direct, set).buffer))
+  }
+}

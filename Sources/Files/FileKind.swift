@@ -285,3 +285,89 @@ private func kindOfZeros(_ start: Span<UInt8>) -> FileKind? {
   let areZero = first.indices.allSatisfy { first[$0] == 0 }
   return areZero ? FileKind("a file of zero bytes, as a broken copy leaves") : nil
 }
+
+/// The suffixes of the image files that every verb reads, in lower case: JPEG and PNG files are called so.
+public let imageSuffixes: Set<String> = [".jpeg", ".jpg", ".jpe", ".jfif", ".png"]
+
+/// Suffixes of images in formats that are not read, in lower case: what has one is an image that is left out.
+private let otherImageSuffixes: Set<String> = [
+  ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff", ".heic", ".heif", ".hif", ".avif", ".jp2", ".j2k", ".jpf",
+  ".jpx", ".jpm", ".jxl", ".jxr", ".hdp", ".wdp", ".jif", ".jfi", ".pjpeg", ".pjp", ".apng", ".mng", ".jng",
+  ".psd", ".ico", ".icns", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".pfm", ".tga", ".exr", ".hdr", ".dds",
+  ".pcx", ".svg", ".qoi", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".dcm",
+]
+
+/// What kind of file a name tells of: its suffix in lower case, ".webp"; empty where the name has none that says
+/// anything, as a number or a part of a web address.
+///
+/// - Parameter name: the last component of a path.
+package func suffixKind(ofName name: String) -> String {
+  let suffix = splitExtension(name).suffix
+  guard (2...9).contains(suffix.utf8.count), suffix.utf8.dropFirst().allSatisfy(isLetterOrDigit),
+    suffix.utf8.contains(where: { $0 >= UInt8(ascii: "A") })
+  else { return "" }
+  return suffix.lowercased()
+}
+
+/// Whether files of this kind are images, of which those outside `imageSuffixes` are not read.
+package func isImageKind(_ kind: String) -> Bool {
+  imageSuffixes.contains(kind) || otherImageSuffixes.contains(kind)
+}
+
+/// What the first bytes of a file say of an image in it: "a WebP image", "a JPEG image"; nil for anything else, and for
+/// a file that cannot be read.
+package func imageKind(ofFile path: String) -> String? {
+  guard let start = try? readStart(of: path, byteCount: 512) else { return nil }
+  return fileKind(start.span).flatMap { $0.hasByteSuffix(" image") ? $0 : nil }
+}
+
+private func isLetterOrDigit(_ byte: UInt8) -> Bool {
+  switch byte {
+  case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+    UInt8(ascii: "a")...UInt8(ascii: "z"):
+    true
+  default: false
+  }
+}
+
+/// Whether operating systems, editors, synchronising programs and version control leave files or folders of this name
+/// behind: never an image, a class, a model or an output of a user's.
+///
+/// Names that could be those of a class ("recycled", "CVS") are not among them.
+///
+/// - Parameter name: the last component of a path.
+public func isLitter(_ name: String) -> Bool {
+  if name.hasBytePrefix("._") || name.hasBytePrefix(".Trash-") || name.hasBytePrefix(".nfs") { return true }
+  // Office programs' owner files, and what editors keep of an earlier version.
+  if name.hasBytePrefix("~$") || name.hasBytePrefix(".#") || name.hasByteSuffix("~") { return true }
+  if name.hasBytePrefix(".") && (name.hasByteSuffix(".swp") || name.hasByteSuffix(".swo")) { return true }
+  // The file of an `OutputLock`.
+  if name.hasByteSuffix(".imrec.lock") { return true }
+  return litter.contains(ByteName(name)) || litterOfWindows.contains(ByteName(name.lowercased()))
+}
+
+private let litter = Set(
+  [
+    // macOS
+    ".DS_Store", ".localized", ".AppleDouble", ".AppleDB", ".AppleDesktop", ".apdisk", ".Spotlight-V100",
+    ".Trashes",
+    ".Trash", ".fseventsd", ".TemporaryItems", ".DocumentRevisions-V100", ".VolumeIcon.icns",
+    ".com.apple.timemachine.donotpresent", ".metadata_never_index", "__MACOSX", "Icon\r",
+    // Linux desktops and file systems
+    ".directory", ".thumbnails", ".hidden", "lost+found",
+    // file servers and what keeps folders in step
+    "@eaDir", "#recycle", "#snapshot", ".snapshot", ".snapshots", "@Recycle", ".@__thumb", ".stfolder",
+    ".stversions",
+    ".dropbox", ".dropbox.attr", ".dropbox.cache", ".sync", ".owncloudsync.log", ".picasa.ini",
+    // version control and programming
+    ".git", ".gitignore", ".gitattributes", ".gitkeep", ".keep", ".svn", ".hg", ".bzr", ".dvc",
+    ".dvcignore",
+    ".ipynb_checkpoints", "__pycache__", ".idea", ".vscode", ".cache", ".venv",
+  ].map { ByteName($0) })
+
+/// Windows does not tell upper from lower case.
+private let litterOfWindows = Set(
+  [
+    "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "picasa.ini", "$recycle.bin",
+    "system volume information", "found.000", "folder.htt", "desktop.htt",
+  ].map { ByteName($0) })

@@ -1,3 +1,5 @@
+public import Files
+
 /// How the images of a scan are divided.
 public enum Split: Hashable, Sendable {
   /// That many images of each class, chosen at random, are training, the rest validation, as MXNet's Caltech-256
@@ -100,6 +102,121 @@ private func missingClasses(_ scan: FolderScan, _ parts: [SplitPart]) -> [SplitW
     for index in part.images { isHere[scan.images[index].classIndex] = true }
     return counts.indices.filter { counts[$0] > 0 && !isHere[$0] }.map {
       SplitWarning.classMissing(name: scan.classes[$0], part: part.name)
+    }
+  }
+}
+
+/// Which images belong together, for example the frames of one film: they stay on one side of a split.
+public struct ImageGroups: Hashable, Sendable {
+  /// Paths and names are kept as bytes: as strings, different spellings of an accent would be one key.
+  private(set) var groupOfPath: [[UInt8]: [UInt8]] = [:]
+
+  /// - Parameter pairs: paths relative to the root, each with the name of its group. Of a repeated path the last
+  ///   counts.
+  public init(_ pairs: some Sequence<(String, String)>) {
+    for (path, group) in pairs { groupOfPath[Array(path.utf8)] = Array(group.utf8) }
+  }
+
+  /// Reads a file of lines `path TAB group`. Blank lines and CRLF are no error.
+  ///
+  /// - Throws: `.badGroupLine` for any other line, and for a path that is given two groups; `.file`.
+  /// - Complexity: O(file), which is held in memory.
+  public init(path: String) throws(SplitError) {
+    let bytes: [UInt8]
+    do throws(FileError) {
+      bytes = try readFile(path).bytes
+    } catch {
+      throw SplitError(.file(error))
+    }
+    var number = 0
+    for var line in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+      number += 1
+      if line.last == UInt8(ascii: "\r") { line.removeLast() }
+      if line.allSatisfy(isBlank) { continue }
+      let fields = line.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false)
+      guard fields.count == 2, fields.allSatisfy({ !$0.isEmpty }) else {
+        let reason = "\"\(printable(line, limit: 80))\" is not a path, a tab and the name of a group"
+        throw SplitError(.badGroupLine(path: path, line: number, reason: reason))
+      }
+      let former = groupOfPath.updateValue(Array(fields[1]), forKey: Array(fields[0]))
+      guard former == nil || former == Array(fields[1]) else {
+        let reason = "\"\(printable(fields[0], limit: 80))\" is in another group already"
+        throw SplitError(.badGroupLine(path: path, line: number, reason: reason))
+      }
+    }
+  }
+}
+
+/// Why a split cannot be made.
+public struct SplitError: Error, Hashable, Sendable, CustomStringConvertible {
+  public struct ClassCount: Hashable, Sendable {
+    public var name: String
+    public var imageCount: Int
+  }
+  public enum Reason: Hashable, Sendable {
+    /// These classes have no more images than are asked for training.
+    case smallClasses(perClass: Int, [ClassCount])
+    case noImages
+    /// Fewer than 1 image a class for training.
+    case badPerClass(Int)
+    /// Fewer than 2 folds.
+    case badFolds(Int)
+    /// A ratio outside 0...1, all of them 0, or a sum above 1.
+    case badRatios(train: Double, validation: Double, test: Double)
+    /// A line of a groups file.
+    case badGroupLine(path: String, line: Int, reason: String)
+    case file(FileError)
+  }
+  public let reason: Reason
+
+  public init(_ reason: Reason) { self.reason = reason }
+
+  public var description: String {
+    switch reason {
+    case .smallClasses(let wanted, let classes):
+      "\(wanted) images of each class are asked for training, which leaves none for validation in: "
+        + shortList(classes.map { "\(printable($0.name.utf8)) (\($0.imageCount))" })
+    case .noImages: "there are no images to divide"
+    case .badPerClass(let count):
+      "\(count) images of each class are asked for training; at least 1 is expected"
+    case .badFolds(let count): "\(count) folds are asked for; at least 2 are expected"
+    case .badRatios(let train, let validation, let test):
+      "the ratios are \(train) for training, \(validation) for validation and \(test) for test; "
+        + "numbers from 0 to 1 are expected, which are together more than 0 and at most 1"
+    case .badGroupLine(let path, let line, let reason): "\(path): line \(line): \(reason)"
+    case .file(let error): error.description
+    }
+  }
+}
+
+/// What a user should know about a split that was made.
+public enum SplitWarning: Hashable, Sendable, CustomStringConvertible {
+  /// A class with fewer images than asked for, which was allowed.
+  case smallClass(name: String, imageCount: Int, trainCount: Int)
+  /// The ratios add up to less than 1.
+  case leftOut(imageCount: Int)
+  /// The class has images, but the part has none of them.
+  case classMissing(name: String, part: String)
+  /// Keeping groups together made a class's part larger or smaller than asked for.
+  case groupsChangedCount(name: String, part: String, wanted: Int, got: Int)
+  /// Images which the groups file does not name: each was a group of its own.
+  case ungrouped(imageCount: Int, example: String)
+  /// Paths of the groups file which are no image of the scan.
+  case unknownGroupPaths(count: Int, example: String)
+
+  public var description: String {
+    switch self {
+    case .smallClass(let name, let imageCount, let trainCount):
+      "class \(printable(name.utf8)) has \(imageCount) images: \(trainCount) are training, "
+        + "\(imageCount - trainCount) validation"
+    case .leftOut(let imageCount): "\(imageCount) images are in no list, for the ratios add up to less than 1"
+    case .classMissing(let name, let part): "class \(printable(name.utf8)) has no image in \(part)"
+    case .groupsChangedCount(let name, let part, let wanted, let got):
+      "class \(printable(name.utf8)) has \(got) images in \(part) instead of \(wanted), to keep groups together"
+    case .ungrouped(let count, let example):
+      "\(count) images have no group and stand alone, for example \(printable(example.utf8))"
+    case .unknownGroupPaths(let count, let example):
+      "\(count) paths of the groups file are no image here, for example \(printable(example.utf8))"
     }
   }
 }

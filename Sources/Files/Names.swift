@@ -43,3 +43,34 @@ extension StringProtocol {
     utf8.reversed().starts(with: suffix.utf8.reversed())
   }
 }
+
+/// The lines of a file of names, one a line: LF or CRLF, a byte order mark passed over, the last line's end optional.
+package func nameLines(_ bytes: [UInt8]) -> [ArraySlice<UInt8>] {
+  let text = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes.dropFirst(3) : bytes[...]
+  var lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+  if lines.last?.isEmpty ?? true { lines.removeLast() }
+  return lines.map { $0.last == UInt8(ascii: "\r") ? $0.dropLast() : $0 }
+}
+
+/// Names in a sentence: the first of many, and how many more there are: "a, b, c, d, e and 97 more".
+public func shortList(_ names: some Collection<String>, limit: Int = 5) -> String {
+  let shown = names.prefix(limit).joined(separator: ", ")
+  return names.count > limit ? "\(shown) and \(names.count - limit) more" : shown
+}
+
+/// How many bytes must be inserted, dropped or replaced to make one text of the other: Levenshtein's distance.
+///
+/// - Complexity: O(bytes of the one times those of the other): who asks sees to it that both are short.
+package func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
+  var row = Array(0...b.count)
+  for (i, x) in a.enumerated() {
+    var diagonal = row[0]
+    row[0] = i + 1
+    for (j, y) in b.enumerated() {
+      let replaced = diagonal + (x == y ? 0 : 1)
+      diagonal = row[j + 1]
+      row[j + 1] = min(replaced, row[j] + 1, diagonal + 1)
+    }
+  }
+  return row[b.count]
+}

@@ -88,13 +88,15 @@ let package = Package(
     // Apart from Pipelines: im2rec has no use for a network, nor for the threads that OpenBLAS starts with the program.
     .target(
       name: "Inference",
-      dependencies: ["Files", "Records", "Imaging", "Models", "Networks", "Pipelines", "Tensors"],
+      dependencies: [
+        "Encodings", "Files", "Records", "Imaging", "Models", "Networks", "Pipelines", "Tensors",
+      ],
       swiftSettings: strict),
     // What a training learns from and how: hyperparameters, images, batches, schedules.
     .target(
       name: "Training",
       dependencies: [
-        "Files", "Records", "Imaging", "Models", "Networks", "Pipelines", "Reporting", "Tensors",
+        "Encodings", "Files", "Records", "Imaging", "Models", "Networks", "Pipelines", "Reporting", "Tensors",
       ],
       swiftSettings: strict),
     .target(
@@ -116,7 +118,8 @@ let package = Package(
     .target(name: "Jobs", dependencies: ["Files", "CProcesses"], swiftSettings: strict),
     // A search over trainings, each a job.
     .target(
-      name: "Tuning", dependencies: ["Files", "Jobs", "Models", "Reporting", "Search", "Training"],
+      name: "Tuning",
+      dependencies: ["Encodings", "Files", "Jobs", "Models", "Reporting", "Search", "Training"],
       exclude: ["README.md"], swiftSettings: strict),
     // Amazon's Signature Version 4, made and checked.
     .target(

@@ -1,18 +1,22 @@
 /// A name that comes from outside the program (a path, an object key, an id, a class), compared byte by byte.
 ///
-/// Swift's `String` takes canonically equivalent spellings for equal: "é" as one code point and as "e" with an accent.
-/// A file system, S3 and MXNet do not. Every set, dictionary and sort of names from outside is therefore one of
+/// Swift's `String` treats canonically equivalent spellings as equal: "é" as one code point, and "e" with a combining
+/// accent. A file system, S3 and MXNet do not. Sets, dictionaries and sorted lists of names from outside therefore hold
 /// `ByteName`s; single comparisons use `hasSameBytes`, `hasBytePrefix` and `hasByteSuffix`.
 public struct ByteName: Hashable, Comparable, Sendable, CustomStringConvertible {
+  /// The name, its bytes unchanged.
   public let text: String
 
+  /// Keeps the bytes of `text` as they are; nothing is normalized.
   public init(_ text: some StringProtocol) { self.text = String(text) }
 
+  /// The name itself.
   public var description: String { text }
 
+  /// Whether the bytes are equal.
   public static func == (left: ByteName, right: ByteName) -> Bool { hasSameBytes(left.text, right.text) }
 
-  /// By code point, which is the order of the UTF-8 bytes and Python's.
+  /// Orders names by code point, as Python does. UTF-8 bytes have the same order.
   public static func < (left: ByteName, right: ByteName) -> Bool { precedes(left.text, right.text) }
 
   public func hash(into hasher: inout Hasher) {
@@ -24,27 +28,29 @@ extension ByteName: ExpressibleByStringLiteral {
   public init(stringLiteral text: String) { self.text = text }
 }
 
-/// Whether both texts are the same bytes in UTF-8.
+/// Whether the UTF-8 bytes of both texts are the same.
 public func hasSameBytes(_ left: some StringProtocol, _ right: some StringProtocol) -> Bool {
   left.utf8.elementsEqual(right.utf8)
 }
 
-/// Whether `left` stands before `right` by code point, Python's order, which is that of the UTF-8 bytes.
+/// Whether `left` sorts before `right` by code point, as in Python. UTF-8 bytes have the same order.
 public func precedes(_ left: some StringProtocol, _ right: some StringProtocol) -> Bool {
   left.utf8.lexicographicallyPrecedes(right.utf8)
 }
 
 extension StringProtocol {
-  /// Whether the text begins with the bytes of `prefix`.
+  /// Whether the text begins with the UTF-8 bytes of `prefix`.
   public func hasBytePrefix(_ prefix: some StringProtocol) -> Bool { utf8.starts(with: prefix.utf8) }
 
-  /// Whether the text ends in the bytes of `suffix`.
+  /// Whether the text ends with the UTF-8 bytes of `suffix`.
   public func hasByteSuffix(_ suffix: some StringProtocol) -> Bool {
     utf8.reversed().starts(with: suffix.utf8.reversed())
   }
 }
 
-/// The lines of a file of names, one a line: LF or CRLF, a byte order mark passed over, the last line's end optional.
+/// The lines of a file that holds one name per line.
+///
+/// Lines end with LF or CRLF; the last one may lack its end. A UTF-8 byte order mark at the start is skipped.
 package func nameLines(_ bytes: [UInt8]) -> [ArraySlice<UInt8>] {
   let text = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes.dropFirst(3) : bytes[...]
   var lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
@@ -52,15 +58,16 @@ package func nameLines(_ bytes: [UInt8]) -> [ArraySlice<UInt8>] {
   return lines.map { $0.last == UInt8(ascii: "\r") ? $0.dropLast() : $0 }
 }
 
-/// Names in a sentence: the first of many, and how many more there are: "a, b, c, d, e and 97 more".
+/// Names for a sentence: the first `limit` of them and the number of the others, "a, b, c, d, e and 97 more".
 public func shortList(_ names: some Collection<String>, limit: Int = 5) -> String {
   let shown = names.prefix(limit).joined(separator: ", ")
   return names.count > limit ? "\(shown) and \(names.count - limit) more" : shown
 }
 
-/// How many bytes must be inserted, dropped or replaced to make one text of the other: Levenshtein's distance.
+/// The Levenshtein distance of two texts: how many bytes must be inserted, removed or replaced to turn one into the
+/// other.
 ///
-/// - Complexity: O(bytes of the one times those of the other): who asks sees to it that both are short.
+/// - Complexity: O(`a.count` * `b.count`), so the caller keeps both short.
 package func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
   var row = Array(0...b.count)
   for (i, x) in a.enumerated() {

@@ -1,16 +1,16 @@
 internal import CImaging
 
-/// Decodes one whole JPEG or PNG file, bit for bit as OpenCV 4.8's `imread` (there BGR, here RGB).
+/// Decodes a whole JPEG or PNG file, bit for bit as OpenCV 4.8's `imread` (which gives BGR; this gives RGB).
 ///
 /// - Parameters:
 ///   - file: the file's bytes; only read during the call. The format is taken from them, not from a name.
-///   - options: channels, what to do with damage, the limits on pixels, work and time.
-/// - Returns: `height * width * channels` samples, row-major, top row first. With `.rgb` and `.gray` upright:
-///   the EXIF orientation is applied.
-/// - Throws: `.empty`; `.unknownFormat`; `.unsupported`; `.tooLarge` before anything is allocated;
-///   `.truncated` and `.damaged` with the byte at which that was noticed; `.excessive` and `.timedOut`.
-///   Rubbish after the picture and a JPEG that lacks nothing but its end marker are *not* errors.
-/// - Complexity: O(pixels); one allocation for the pixels, and for a progressive JPEG 2 bytes a sample more.
+///   - options: channels, what to do with damage, and the limits on pixels, work and time.
+/// - Returns: `height * width * channels` samples, row-major, top row first. With `.rgb` and `.gray` the picture is
+///   upright: the EXIF orientation is applied.
+/// - Throws: `.empty`; `.unknownFormat`; `.unsupported`; `.tooLarge` before anything is allocated; `.truncated` and
+///   `.damaged` with the byte at which that was noticed; `.excessive` and `.timedOut`; `.outOfMemory`.
+///   Trailing bytes after the picture, and a JPEG that lacks only its end marker, are *not* errors.
+/// - Complexity: O(pixels); one allocation for the pixels, and for a progressive JPEG 2 more bytes per sample.
 public func decode(
   _ file: Span<UInt8>, _ options: DecodeOptions = DecodeOptions()
 ) throws(ImageError) -> Pixels {
@@ -18,24 +18,29 @@ public func decode(
   return try decode(file, options, doubt: &doubt)
 }
 
-/// The same, and tells what a sound file does not have.
+/// Decodes as `decode(_:_:)`, and reports in `doubt` what is wrong or unusual in a file that could be decoded.
 ///
-/// **Damage** is what changes pixels. It is an error, or with `keepDamaged` a doubt of that name:
-/// - JPEG: a code that is none; data that end before the picture does; a restart marker out of turn; coefficients in an
-///   order that loses some; data left over before a marker, unless they are at most 16 bytes of zeros and ones
-///   (they belong to the picture, and the decoder has lost its place in them); a segment that contradicts itself.
-/// - PNG: a wrong checksum of IHDR, PLTE, IDAT, IEND or tRNS, or of zlib; rows that are missing; no IEND.
+/// **Damage** changes pixels. It is an error or, with `keepDamaged`, a doubt whose `isDamage` is true:
+/// - JPEG: an invalid Huffman code; data that end before the picture does; a restart marker out of order;
+///   coefficients in an order that loses some of them; data left over before a marker, unless they are padding: at
+///   most 16 bytes of 00 and FF (other bytes belong to the picture, and the decoder has lost its place in them); a
+///   segment that contradicts itself.
+/// - PNG: a wrong checksum of IHDR, PLTE, IDAT, IEND or tRNS, or of zlib; missing rows; no IEND.
 ///
-/// **Doubtful** is what a sound file does not have, where every pixel may be right all the same:
-/// - JPEG: anything else that libjpeg warns of, which is bytes before the first scan that belong to no segment, such a
-///   padding, an unknown transform of Adobe's, a later JFIF, a sequential scan with parameters of a progressive one; no
-///   end marker; and what libjpeg does not look for: a progressive file that lacks scans that its others refer to,
-///   and in baseline files a block of more than 64 coefficients, and fewer bytes left over than libjpeg notices.
-/// - PNG: a wrong checksum of any other chunk; data after the last row, or in a second place; colours that the
-///   palette does not have.
+/// **Doubtful** is what sound files do not contain, though every pixel may be right:
+/// - JPEG: everything else that libjpeg warns of (bytes before the first scan that belong to no segment, padding as
+///   above, an unknown Adobe colour transform, a later JFIF version, a sequential scan with progressive parameters);
+///   a missing end marker; and what libjpeg does not check: a progressive file without scans that other scans refer
+///   to and, in baseline files, a block of more than 64 coefficients and left-over bytes too few for libjpeg to
+///   notice.
+/// - PNG: a wrong checksum of any other chunk; data after the last row, or IDAT chunks that are not consecutive;
+///   colours that the palette does not have.
 ///
-/// Rubbish after the end marker or IEND, and bytes of FF before a marker, are neither. Both decoders of JPEG have the
-/// same errors and doubts, and so do all the ways of decoding a part.
+/// Trailing bytes after the end marker or IEND, and fill bytes (FF) before a marker, are neither. Both JPEG decoders
+/// report the same errors and doubts, and so do all ways of decoding a part of a picture.
+///
+/// - Parameter doubt: set to the first doubt, where damage comes before everything else; nil for a sound file.
+/// - Throws: as `decode(_:_:)`.
 public func decode(
   _ file: Span<UInt8>, _ options: DecodeOptions, doubt: inout ImageDoubt?
 ) throws(ImageError) -> Pixels {
@@ -48,11 +53,11 @@ public func decode(
   }
 }
 
-/// Looks for damage in one whole file: reads it as `decode` does, with the same errors and doubts, but makes no
-/// pixels.
+/// Checks a whole file for damage: reads it as `decode` does, with the same errors and doubts, but makes no pixels.
 ///
 /// - Returns: the doubt, if there is one.
-/// - Complexity: of a baseline JPEG the entropy coding alone; else as `decode`, with memory for one row.
+/// - Throws: as `decode`.
+/// - Complexity: for a baseline JPEG, the entropy decoding alone; otherwise as `decode`, with memory for one row.
 public func examine(
   _ file: Span<UInt8>, _ options: DecodeOptions = DecodeOptions()
 ) throws(ImageError) -> ImageDoubt? {
@@ -63,16 +68,17 @@ public func examine(
   }
 }
 
-/// Decodes at least a window of the picture: of an upright baseline JPEG only what the window needs, of all
-/// other kinds the whole picture.
+/// Decodes at least a window of the picture: for an upright baseline JPEG only what the window needs, for all other
+/// kinds the whole picture.
 ///
-/// Inside the window the pixels are those of the whole picture, bit for bit, and damage anywhere in the file
-/// is seen as `decode` of the whole file sees it.
+/// Inside the window the pixels equal those of the whole picture, bit for bit, and damage anywhere in the file is
+/// found as by `decode` of the whole file.
 ///
-/// - Parameter window: in upright pixels; the caller keeps it inside the picture, as `probe` tells its size.
+/// - Parameter window: in pixels of the upright picture.
 /// - Returns: pixels that cover the window, and the position of their top left corner in the whole picture.
 /// - Throws: as `decode` of the whole file.
-/// - Complexity: the entropy coding of the whole file, and the pixels of the window.
+/// - Precondition: the window lies inside the picture, whose size `probe` tells.
+/// - Complexity: entropy decoding of the whole file, plus O(pixels of the window).
 public func decode(
   _ file: Span<UInt8>, _ options: DecodeOptions, window: Window
 ) throws(ImageError) -> PlacedPixels {
@@ -99,40 +105,40 @@ public func decode(
   }
 }
 
-/// Which channels come out, as the flag of OpenCV's `imread`.
+/// Which channels decoded pixels have, as selected by the flag of OpenCV's `imread`.
 public enum ColorMode: String, CaseIterable, Sendable {
-  /// 3 channels, 8 bits, upright, alpha dropped without blending: flag 1.
+  /// Flag 1: 3 channels, 8 bits, upright; alpha is dropped without blending.
   case rgb
-  /// 1 channel, 8 bits, upright: flag 0.
+  /// Flag 0: 1 channel, 8 bits, upright.
   case gray
-  /// As stored, not turned by EXIF: grey 1 channel, all else 3, with transparency 4; PNG keeps 16 bits.
-  /// Grey with alpha comes as 4 channels, CMYK as 3: flag -1.
+  /// Flag -1: as stored, without EXIF orientation. Grey has 1 channel, everything else 3, or 4 with transparency; a PNG
+  /// keeps 16 bits. Grey with alpha gets 4 channels, CMYK 3.
   case unchanged
 }
 
-/// How a file becomes pixels. The defaults are those of `im2rec.py`, but a damaged picture is an error.
+/// How a file becomes pixels. The defaults are those of `im2rec.py`, except that a damaged picture is an error.
 public struct DecodeOptions: Hashable, Sendable {
+  /// Which channels the pixels have.
   public var color: ColorMode = .rgb
-  /// Takes what libjpeg makes of a cut or corrupt JPEG, missing parts grey, as OpenCV does without a word; the damage
-  /// is told as a doubt. A damaged PNG is an error all the same, as in OpenCV; only one that has lost its transparency
-  /// is taken.
+  /// Accepts what libjpeg makes of a truncated or corrupt JPEG, with missing parts grey, as OpenCV does silently; the
+  /// damage is reported as a doubt. A damaged PNG remains an error, as in OpenCV, unless only its transparency is
+  /// damaged.
   public var keepDamaged = false
-  /// Pictures of more pixels are refused before memory is taken.
+  /// Pictures with more pixels are refused before memory is allocated.
   public var maximumPixelCount = Self.standardMaximumPixelCount
-  /// Pillow's bomb limit.
+  /// Pillow's limit against decompression bombs.
   public static let standardMaximumPixelCount = 178_956_970
-  /// Blocks of 8 by 8 samples that the scans of a JPEG may visit, all together. The ten scans of an ordinary progressive
-  /// photograph visit each block about five times. More than 500 scans are refused in any case, and so are 64 KiB of
-  /// compressed data after the last row of a PNG; its texts are never unpacked.
+  /// How many 8x8 blocks all scans of a JPEG together may visit. The ten scans of an ordinary progressive photograph
+  /// visit each block about five times. Whatever this limit, more than 500 scans are refused, and so are more than 64
+  /// KiB of compressed data after the last row of a PNG. Text chunks of a PNG are never decompressed.
   public var maximumScanBlockCount = Self.standardMaximumScanBlockCount
-  /// 5 visits to every block of the largest picture that the standard limit on pixels allows, in full colour.
+  /// Five visits to every block of the largest picture that `standardMaximumPixelCount` allows, without subsampling.
   public static let standardMaximumScanBlockCount = 1 << 27
-  /// A picture whose pixels take longer is given up: the decoders look at the clock once for each few rows.
-  /// `nil`: none is.
+  /// Decoding that takes longer is abandoned; the decoders read the clock every few rows. `nil`: no limit.
   public var timeLimit: Duration?
 
-  /// For a service, where pictures come from strangers and others wait: 25 million pixels, the scans of an ordinary
-  /// progressive file of that size, 10 seconds.
+  /// For a service, where pictures come from strangers and other clients wait: 25 million pixels, the scan blocks of an
+  /// ordinary progressive file of that size, 10 seconds.
   public static let service: DecodeOptions = {
     var options = DecodeOptions(maximumPixelCount: 25_000_000)
     options.maximumScanBlockCount = 1 << 24
@@ -140,15 +146,15 @@ public struct DecodeOptions: Hashable, Sendable {
     return options
   }()
 
-  /// Turns a PNG by its eXIf chunk, as OpenCV 4.8 does; the OpenCV in MXNet's ImageRecordIter leaves it as stored.
-  public var turnsPNG = true
+  /// Applies the orientation of a PNG's eXIf chunk, as OpenCV 4.8 does. The OpenCV in MXNet's ImageRecordIter does not.
+  public var orientsPNG = true
 
-  /// Which decoder makes a JPEG's pixels; for comparisons only, as all give the same ones.
+  /// Which decoder makes a JPEG's pixels. All make the same ones, so this serves comparisons only.
   @_spi(Routes) public var route = JPEGRoute.any
 
   /// The EXIF orientation that is applied, 1 to 8.
   func orientation(of info: ImageInfo) -> Int {
-    color == .unchanged || (info.format == .png && !turnsPNG) ? 1 : info.orientation
+    color == .unchanged || (info.format == .png && !orientsPNG) ? 1 : info.orientation
   }
 
   public init(
@@ -161,12 +167,12 @@ public struct DecodeOptions: Hashable, Sendable {
   }
 }
 
-/// The decoders of JPEG: our own for what most files are, libjpeg for all files.
+/// The JPEG decoders: our own for the most common kind of file, libjpeg for all kinds.
 @_spi(Routes) public enum JPEGRoute: Hashable, Sendable {
-  /// Our own with this processor's best kernels where the file is of the usual kind and sound, else libjpeg.
+  /// Our own decoder, with this processor's best kernels, for sound files of the common kind; libjpeg for all others.
   case any
   case libjpeg
-  /// Our own with the kernels of this number, the plainest first; `.unsupported` where it gives up.
+  /// Our own decoder with the kernel set of this index, the plainest first; `.unsupported` where it gives up.
   case own(kernels: Int)
 
   var choice: (img_route, KernelSet) {
@@ -179,10 +185,11 @@ public struct DecodeOptions: Hashable, Sendable {
   }
 }
 
-/// A rectangle of the upright picture, in pixels from its top left corner.
+/// A rectangle in a picture, in pixels from its top left corner.
 public struct Window: Hashable, Sendable {
   public var x: Int, y: Int, width: Int, height: Int
 
+  /// A rectangle with this top left corner and size.
   public init(x: Int, y: Int, width: Int, height: Int) {
     self.x = x
     self.y = y
@@ -191,9 +198,11 @@ public struct Window: Hashable, Sendable {
   }
 }
 
-/// A part of a picture, and where in the whole its top left corner is.
+/// A part of a picture, and the position of its top left corner in the whole picture.
 public struct PlacedPixels: ~Copyable, Sendable {
+  /// The pixels of the part.
   public let pixels: Pixels
+  /// In pixels of the whole picture.
   public let x: Int, y: Int
 
   init(pixels: consuming Pixels, x: Int, y: Int) {
@@ -202,6 +211,6 @@ public struct PlacedPixels: ~Copyable, Sendable {
     self.y = y
   }
 
-  /// The pixels alone.
+  /// The pixels without the position.
   public consuming func take() -> Pixels { pixels }
 }

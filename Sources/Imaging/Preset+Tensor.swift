@@ -1,15 +1,17 @@
 internal import CKernels
 
-/// Planes of numbers, channel by channel, as networks take them.
+/// From decoded pixels to planes of numbers, one per channel.
 extension Preset {
-  /// Makes the tensor of a decoded picture or of a part of it.
+  /// Makes the tensor of a decoded picture, or of a part of it.
   ///
   /// - Parameters:
   ///   - tensor: `count` numbers.
-  ///   - steps: what `steps(from:)` says for the whole picture; `pixels` covers what the first one needs.
-  ///   - origin: where the first pixel of `pixels` lies in the whole picture.
+  ///   - pixels: they cover the part that the first step needs.
+  ///   - origin: the position of the first pixel of `pixels` in the whole picture.
+  ///   - steps: the result of `steps(from:)` for the size of the whole picture.
   func fill(
-    _ tensor: inout MutableSpan<Float>, from pixels: borrowing Pixels, at origin: Offset, _ steps: [Scaling],
+    _ tensor: inout MutableSpan<Float>, from pixels: borrowing Pixels, at origin: Offset,
+    _ steps: [ResizePlan],
     _ set: KernelSet = .best
   ) throws(ImageError) {
     precondition(tensor.count == count, "the tensor has as many numbers as the shape")
@@ -32,9 +34,10 @@ extension Preset {
     }
   }
 
-  /// The same without mean and standard deviation.
+  /// Makes the tensor as bytes, without mean and standard deviation.
   func fill(
-    _ tensor: inout MutableSpan<UInt8>, from pixels: borrowing Pixels, at origin: Offset, _ steps: [Scaling],
+    _ tensor: inout MutableSpan<UInt8>, from pixels: borrowing Pixels, at origin: Offset,
+    _ steps: [ResizePlan],
     _ set: KernelSet = .best
   ) throws(ImageError) {
     precondition(tensor.count == count, "the tensor has as many numbers as the shape")
@@ -53,9 +56,9 @@ extension Preset {
     }
   }
 
-  /// Lends `body` the picture that the last step starts from.
+  /// Runs all steps but the last, and lends the result to `body`.
   func lastSource(
-    _ pixels: borrowing Pixels, _ origin: Offset, _ steps: ArraySlice<Scaling>, _ set: KernelSet,
+    _ pixels: borrowing Pixels, _ origin: Offset, _ steps: ArraySlice<ResizePlan>, _ set: KernelSet,
     _ body: (borrowing Pixels, Offset) throws(ImageError) -> Void
   ) throws(ImageError) {
     guard steps.count > 1, let step = steps.first else { return try body(pixels, origin) }
@@ -64,13 +67,12 @@ extension Preset {
   }
 }
 
-/// The planes of one tensor that are being written.
+/// Writes the planes of one tensor, row by row.
 @safe struct Planes {
   let start: UnsafeMutablePointer<Float>
   let width: Int, size: Int, channels: Int
   let mean: [Float]
-  /// What a sample is multiplied by after the mean is subtracted: MXNet inverts first, which rounds differently from a
-  /// division.
+  /// 1 / std: MXNet multiplies with the inverse, which rounds differently from a division.
   let factors: [Float]
   let set: KernelSet
 
@@ -108,18 +110,20 @@ extension Preset {
 }
 
 extension Preset {
-  /// Makes the tensor of one JPEG or PNG file: with mode `crop` and the filter `linear`, that of MXNet's
+  /// Makes the tensor of a JPEG or PNG file. With the mode `crop` and the filter `linear` it equals that of MXNet's
   /// ImageRecordIter at evaluation, bit for bit.
   ///
-  /// Only the pixels that have a say in the tensor are decoded and resized, where the format allows.
+  /// Where the format allows, only the pixels that the tensor depends on are decoded and resized.
   ///
   /// - Parameters:
-  ///   - tensor: `count` numbers, channel by channel (RGB, or grey), row by row: `(sample - mean) * (1 / std)`.
+  ///   - tensor: receives `count` numbers, `(sample - mean) * (1 / std)`, channel by channel (RGB, or grey) and row
+  ///     by row.
   ///   - file: the file's bytes; only read during the call.
-  ///   - options: `color` has no meaning, the shape says it.
-  /// - Throws: what `decode` throws; `.tooLarge` too where a resized size does not fit 32 bits. The tensor's numbers
-  ///   mean nothing then.
+  ///   - options: `color` is ignored, since the shape decides.
+  /// - Throws: what `decode` throws; `.tooLarge` also where a resized size does not fit 32 bits. The contents of the
+  ///   tensor are undefined then.
   /// - Precondition: the tensor has `count` numbers.
+  /// - Complexity: that of `decode(_:_:window:)`, plus O(pixels decoded + `count`).
   public func fill(
     _ tensor: inout MutableSpan<Float>, from file: Span<UInt8>, _ options: DecodeOptions = DecodeOptions()
   ) throws(ImageError) {
@@ -129,7 +133,9 @@ extension Preset {
     try fill(&tensor, from: part.pixels, at: Offset(x: part.x, y: part.y), steps)
   }
 
-  /// The same as bytes, without mean and standard deviation: MXNet's ImageRecordUInt8Iter.
+  /// Makes the tensor as bytes, without mean and standard deviation, as MXNet's ImageRecordUInt8Iter.
+  ///
+  /// - Throws: as for numbers.
   public func fill(
     _ tensor: inout MutableSpan<UInt8>, from file: Span<UInt8>, _ options: DecodeOptions = DecodeOptions()
   ) throws(ImageError) {
@@ -139,56 +145,57 @@ extension Preset {
     try fill(&tensor, from: part.pixels, at: Offset(x: part.x, y: part.y), steps)
   }
 
+  /// The options with the colour of the shape, and without EXIF orientation of PNG, as in ImageRecordIter.
   func matching(_ options: DecodeOptions) -> DecodeOptions {
     var options = options
     options.color = channels == 1 ? .gray : .rgb
-    options.turnsPNG = false
+    options.orientsPNG = false
     return options
   }
 }
 
-/// EXIF's orientations from 5 on exchange the sides.
-func uprightSize(of info: ImageInfo, _ options: DecodeOptions) -> Scaling.Size {
+/// The size after orientation: EXIF orientations from 5 on exchange width and height.
+func uprightSize(of info: ImageInfo, _ options: DecodeOptions) -> ResizePlan.Size {
   options.orientation(of: info) >= 5
-    ? Scaling.Size(width: info.height, height: info.width)
-    : Scaling.Size(width: info.width, height: info.height)
+    ? ResizePlan.Size(width: info.height, height: info.width)
+    : ResizePlan.Size(width: info.width, height: info.height)
 }
 
 extension Preset {
-  /// The resizes between a picture of `size` and the tensor, at least one, each restricted to what the next one needs:
-  /// nothing outside the final cut is computed, and the first one says which part of the picture must be decoded.
+  /// The resizes from a picture of `size` to the tensor, at least one. Each is restricted to the part that the next one
+  /// needs, so nothing outside the final crop is computed, and the first one tells which part of the picture to decode.
   ///
-  /// - Throws: `.tooLarge` where a size on the way does not fit 32 bits, as MXNet counts.
-  func steps(from size: Scaling.Size) throws(ImageError) -> [Scaling] {
+  /// - Throws: `.tooLarge` where an intermediate size does not fit 32 bits, as in MXNet.
+  func steps(from size: ResizePlan.Size) throws(ImageError) -> [ResizePlan] {
     var sizes = [size]
     switch mode {
-    case .squash: sizes.append(Scaling.Size(width: width, height: height))
+    case .squash: sizes.append(ResizePlan.Size(width: width, height: height))
     case .crop: try appendCropSizes(to: &sizes)
     }
     let last = sizes[sizes.count - 1]
-    // The middle, half a pixel up or left where it cannot be exact.
+    // The center, half a pixel up or left where it cannot be exact.
     return steps(
       through: sizes,
       keeping: Window(
         x: (last.width - width) / 2, y: (last.height - height) / 2, width: width, height: height))
   }
 
-  /// The steps from each size to the next, at least one; of the last size only `kept` is wanted.
-  func steps(through sizes: [Scaling.Size], keeping kept: Window) -> [Scaling] {
+  /// The resizes from each size to the next, at least one. Only the part `kept` of the last size is needed.
+  func steps(through sizes: [ResizePlan.Size], keeping kept: Window) -> [ResizePlan] {
     var kept = kept
     let sizes = sizes.count == 1 ? [sizes[0], sizes[0]] : sizes
-    var steps: [Scaling] = []
+    var steps: [ResizePlan] = []
     for index in stride(from: sizes.count - 1, to: 0, by: -1) {
-      let step = Scaling(sizes[index - 1], to: sizes[index], filter, kept: kept, depth: .eight)
+      let step = ResizePlan(sizes[index - 1], to: sizes[index], filter, kept: kept, depth: .eight)
       kept = step.needed
       steps.insert(step, at: 0)
     }
     return steps
   }
 
-  /// ImageRecordIter's sizes: the short edge in whole numbers; then, where a side is too small, up to two enlargements
-  /// that keep the proportions, in single precision and in this order of operations.
-  private func appendCropSizes(to sizes: inout [Scaling.Size]) throws(ImageError) {
+  /// Appends ImageRecordIter's sizes: the resize of the shorter side, in whole numbers; then, where a side is too
+  /// small, up to two enlargements that keep the proportions, in single precision and with this order of operations.
+  private func appendCropSizes(to sizes: inout [ResizePlan.Size]) throws(ImageError) {
     try appendShortEdgeSize(to: &sizes)
     var size = sizes[sizes.count - 1]
     if size.height < height {
@@ -203,14 +210,17 @@ extension Preset {
     }
   }
 
-  func appendShortEdgeSize(to sizes: inout [Scaling.Size]) throws(ImageError) {
+  /// Appends the size after the resize of the shorter side, if there is one.
+  func appendShortEdgeSize(to sizes: inout [ResizePlan.Size]) throws(ImageError) {
     guard let resize else { return }
     let (width, height) = try shortEdgeSize(width: sizes[0].width, height: sizes[0].height, edge: resize)
     sizes.append(try checked(Double(width), Double(height)))
   }
 
-  /// Truncated to whole pixels.
-  private func checked(_ width: Double, _ height: Double) throws(ImageError) -> Scaling.Size {
+  /// The size truncated to whole pixels.
+  ///
+  /// - Throws: `.tooLarge` where a side does not fit 32 bits.
+  private func checked(_ width: Double, _ height: Double) throws(ImageError) -> ResizePlan.Size {
     guard let columns = Int32(exactly: width.rounded(.towardZero)),
       let rows = Int32(exactly: height.rounded(.towardZero))
     else {
@@ -218,6 +228,6 @@ extension Preset {
       throw ImageError(
         .tooLarge(width: Int(min(width, most)), height: Int(min(height, most)), limit: Int(Int32.max)))
     }
-    return Scaling.Size(width: Int(columns), height: Int(rows))
+    return ResizePlan.Size(width: Int(columns), height: Int(rows))
   }
 }

@@ -2,37 +2,40 @@ internal import CKernels
 import Glibc
 
 extension Preset {
-  /// Makes the training tensor of one JPEG or PNG file, as MXNet's ImageRecordIter does from the same draws.
+  /// Makes the training tensor of a JPEG or PNG file, as MXNet's ImageRecordIter does from the same draws.
   ///
-  /// With the draws of `Augmentation()` it is what `fill` makes at evaluation, but an image smaller than the shape is
-  /// refused, not enlarged.
+  /// With the draws of `Augmentation()` the tensor is that of evaluation, but an image smaller than the shape is
+  /// refused instead of enlarged.
   ///
   /// - Parameters:
-  ///   - tensor: `count` numbers, channel by channel, row by row: `(sample - mean) * (1 / std)`.
-  ///   - draw: what happens to this image. Of grey images only the lightness is shifted.
-  ///   - options: `color` has no meaning, the shape says it.
-  /// - Throws: `.smallerThanShape`; what `decode` throws. The tensor's numbers mean nothing then.
+  ///   - tensor: receives `count` numbers, `(sample - mean) * (1 / std)`, channel by channel and row by row.
+  ///   - file: the file's bytes; only read during the call.
+  ///   - draw: the changes to this image. In grey images, only the lightness is shifted.
+  ///   - options: `color` is ignored, since the shape decides.
+  /// - Throws: `.smallerThanShape`; what `decode` throws. The contents of the tensor are undefined then.
   /// - Precondition: the tensor has `count` numbers.
   public func fill(
     _ tensor: inout MutableSpan<Float>, from file: Span<UInt8>, _ draw: Augmentation.Draw,
     _ options: DecodeOptions = DecodeOptions()
   ) throws(ImageError) {
     let options = matching(options)
-    let plan = try TrainingPlan(self, draw, from: uprightSize(of: probe(file), options))
+    let plan = try AugmentationPlan(self, draw, from: uprightSize(of: probe(file), options))
     let part = try decode(file, options, window: plan.steps[0].needed)
     try fill(&tensor, from: part.pixels, at: Offset(x: part.x, y: part.y), plan)
   }
 
-  /// - Throws: `.smallerThanShape` where no crop can be cut out of an image whose header says this size.
+  /// Checks that the training tensor can be cropped from an image with this header.
+  ///
+  /// - Throws: `.smallerThanShape`; `.tooLarge` where a resized size does not fit 32 bits.
   public func checkSize(_ info: ImageInfo, _ options: DecodeOptions = DecodeOptions()) throws(ImageError) {
     _ = try croppedSize(from: uprightSize(of: info, matching(options)))
   }
 
-  /// The sizes from that of the file to that out of which the crop is cut.
-  fileprivate func croppedSize(from size: Scaling.Size) throws(ImageError) -> [Scaling.Size] {
+  /// The sizes from that of the file to that of the picture that the crop is taken from.
+  fileprivate func croppedSize(from size: ResizePlan.Size) throws(ImageError) -> [ResizePlan.Size] {
     var sizes = [size]
     switch mode {
-    case .squash: sizes.append(Scaling.Size(width: width, height: height))
+    case .squash: sizes.append(ResizePlan.Size(width: width, height: height))
     case .crop: try appendShortEdgeSize(to: &sizes)
     }
     let last = sizes[sizes.count - 1]
@@ -42,10 +45,10 @@ extension Preset {
     return sizes
   }
 
-  /// The same of pixels that cover what the plan's first step needs.
+  /// Makes the training tensor from decoded pixels that cover the part that the plan's first step needs.
   func fill(
     _ tensor: inout MutableSpan<Float>, from pixels: borrowing Pixels, at origin: Offset,
-    _ plan: TrainingPlan,
+    _ plan: AugmentationPlan,
     _ set: KernelSet = .best
   ) throws(ImageError) {
     if plan.warp == nil && plan.draw.colors == nil {
@@ -95,7 +98,7 @@ extension Preset {
     }
   }
 
-  /// Each row of each plane, last pixel first.
+  /// Reverses each row of each plane.
   private func mirror(_ tensor: inout MutableSpan<Float>) {
     let width = width
     unsafe tensor.withUnsafeMutableBufferPointer { numbers in
@@ -106,17 +109,17 @@ extension Preset {
   }
 }
 
-/// The way of one picture from its pixels to the crop.
-struct TrainingPlan {
-  /// What is left of the picture for the map, or, without one, the crop.
-  let steps: [Scaling]
+/// How the crop of one training picture is made.
+struct AugmentationPlan {
+  /// The resizes; the last one keeps the part that the warp needs or, without one, the crop.
+  let steps: [ResizePlan]
   let warp: Warp?
   let draw: Augmentation.Draw
   /// In pixels of the resized picture.
   let crop: Window
 
   /// - Throws: `.smallerThanShape`; `.tooLarge` where a resized size does not fit 32 bits.
-  init(_ preset: Preset, _ draw: Augmentation.Draw, from size: Scaling.Size) throws(ImageError) {
+  init(_ preset: Preset, _ draw: Augmentation.Draw, from size: ResizePlan.Size) throws(ImageError) {
     let sizes = try preset.croppedSize(from: size)
     let last = sizes[sizes.count - 1]
     self.draw = draw
@@ -132,25 +135,25 @@ struct TrainingPlan {
     steps = preset.steps(through: sizes, keeping: warp?.needed(for: crop) ?? crop)
   }
 
-  /// One of the places 0...last.
+  /// The position in 0...last for a fraction in 0..<1.
   private static func position(_ fraction: Double, of last: Int) -> Int {
     let place = (min(max(fraction, 0), 1) * Double(last + 1)).rounded(.down)
     return min(Int(exactly: place) ?? 0, last)
   }
 }
 
-/// The affine map of MXNet's augmenter: shear, turn and stretch about the middle; the size stays. Numbers that make no
-/// map leave the picture as it is.
+/// The affine map of MXNet's augmenter: shear, rotation and stretch about the center, without a change of size.
+/// Parameters that give no usable matrix leave the picture unchanged.
 ///
-/// Source: MXNet's `image_aug_default.cc` for the matrix, in single precision; OpenCV's `warpAffine` for what is done with
-/// it, in 1024ths of a pixel.
+/// Source: MXNet's `image_aug_default.cc` for the matrix, in single precision; OpenCV's `warpAffine` for its
+/// application, in 1024ths of a pixel.
 struct Warp {
-  let size: Scaling.Size
+  let size: ResizePlan.Size
   let border: UInt8
-  /// From a pixel of the result to one of the source, row by row.
+  /// The 2x3 matrix, row by row, from pixels of the result to pixels of the source.
   private let inverse: [Double]
 
-  init(_ warp: Augmentation.Draw.Warp, of size: Scaling.Size, border: UInt8) {
+  init(_ warp: Augmentation.Draw.Warp, of size: ResizePlan.Size, border: UInt8) {
     self.size = size
     self.border = border
     let radians = Double(warp.angle) / 180 * Double.pi
@@ -172,12 +175,12 @@ struct Warp {
     let made = [
       i0, i1, -i0 * forward[2] - i1 * forward[5], i3, i4, -i3 * forward[2] - i4 * forward[5],
     ]
-    // What no augmentation draws, and what is no number, would leave the range of what is counted below.
+    // Larger numbers, which no augmentation draws, and NaN would overflow the arithmetic below.
     let isSane = [i0, i1, i3, i4].allSatisfy { abs($0) < 1000 } && made.allSatisfy { $0.isFinite }
     inverse = isSane ? made : [1, 0, 0, 0, 1, 0]
   }
 
-  /// The part of the source that has a say in the part `kept` of the result; a pixel at least.
+  /// The part of the source that the part `kept` of the result depends on; at least one pixel.
   func needed(for kept: Window) -> Window {
     let corners = [
       (kept.x, kept.y), (kept.x + kept.width, kept.y), (kept.x, kept.y + kept.height),
@@ -190,7 +193,8 @@ struct Warp {
     return Window(x: x, y: y, width: width, height: height)
   }
 
-  /// With two pixels to spare on each side, for the roundings and the second pixel of an interpolation.
+  /// The span of positions with two pixels to spare on each side, for rounding and for the second pixel of an
+  /// interpolation.
   private static func span(_ places: [Double], within length: Int) -> (start: Int, count: Int) {
     let last = Double(length - 1)
     func clamped(_ place: Double) -> Int { Int(exactly: min(max(place, 0), last).rounded(.down)) ?? 0 }
@@ -198,8 +202,11 @@ struct Warp {
     return (start, clamped((places.max() ?? last).rounded(.up) + 2) - start + 1)
   }
 
-  /// - Parameter origin: where the first pixel of `part`, which covers what is needed, lies in the source.
-  /// - Returns: the part `kept` of the result.
+  /// The part `kept` of the result.
+  ///
+  /// - Parameters:
+  ///   - part: a part of the source that covers `needed(for: kept)`.
+  ///   - origin: the position of the first pixel of `part` in the source.
   /// - Throws: `.outOfMemory`.
   func applied(to part: borrowing Pixels, at origin: Offset, keeping kept: Window) throws(ImageError)
     -> Pixels
@@ -232,7 +239,8 @@ struct Warp {
     return result
   }
 
-  /// In 1024ths, halves to even. Pictures have less than 2^31 pixels and the map stretches less than 1000 times.
+  /// Pixels as 1024ths, halves rounded to even. They fit: a side has less than 2^31 pixels, and the map stretches
+  /// less than 1000 times.
   private static func parts(_ pixels: Double) -> Int64 {
     Int64(exactly: (pixels * 1024).rounded(.toNearestOrEven)) ?? 0
   }

@@ -1,11 +1,14 @@
 internal import CKernels
 
-/// 8 bits, two samples each way: OpenCV's fixed-point arithmetic.
+// MARK: - Linear, 8 bits
+
+/// 8 bits, two samples in each direction: OpenCV's fixed-point arithmetic.
 ///
-/// Each source row in use is interpolated across once, into 16-bit numbers; a result row is made of two of those.
+/// Each source row that is used is interpolated horizontally once, into 16-bit numbers; two of these rows make a
+/// result row.
 extension Pixels {
   borrowing func interpolate(
-    _ columns: Axis.Taps, _ rows: Axis.Taps, _ source: Scaling.Size, from origin: Offset,
+    _ columns: ResizeAxis.Taps, _ rows: ResizeAxis.Taps, _ source: ResizePlan.Size, from origin: Offset,
     into result: borrowing Pixels, _ set: KernelSet
   ) throws(ImageError) {
     let width = result.width
@@ -15,9 +18,10 @@ extension Pixels {
     }
   }
 
-  /// Calls `body` with the number of each result row, the two rows it lies between and their weights.
+  /// Calls `body` for each result row: with its number, the two rows that it lies between, and their weights.
   borrowing func forEachRow(
-    _ columns: Axis.Taps, _ rows: Axis.Taps, _ source: Scaling.Size, from origin: Offset, _ set: KernelSet,
+    _ columns: ResizeAxis.Taps, _ rows: ResizeAxis.Taps, _ source: ResizePlan.Size, from origin: Offset,
+    _ set: KernelSet,
     _ body: (Int, UnsafePointer<Int16>, UnsafePointer<Int16>, Int32, Int32) -> Void
   ) throws(ImageError) {
     let width = columns.first.count
@@ -41,7 +45,7 @@ extension Pixels {
           let (weight0, weight1) = (down[2 * y], down[2 * y + 1])
           var upper = min(max(rows.first[y], 0), source.height - 1)
           var lower = min(max(rows.first[y] + 1, 0), source.height - 1)
-          // A row without weight is not needed.
+          // A row with the weight 0 is not needed.
           if weight1 == 0 { lower = upper }
           if weight0 == 0 { upper = lower }
           if held.0 != upper && held.1 != upper {
@@ -76,8 +80,10 @@ private func linearDown(
   }
 }
 
-/// Means over areas, and single samples.
+// MARK: - Nearest and area
+
 extension Pixels {
+  /// Nearest neighbour: copies the pixels at these columns and rows.
   borrowing func pick(_ columns: [Int], _ rows: [Int], from origin: Offset, into result: borrowing Pixels) {
     let size = channels * depth.rawValue
     let at = columns.map { Int32(truncatingIfNeeded: ($0 - origin.x) * size) }
@@ -87,7 +93,7 @@ extension Pixels {
     }
   }
 
-  /// Blocks of whole pixels.
+  /// Area averaging over blocks of `across` x `down` whole pixels.
   borrowing func average(
     _ across: Int, _ down: Int, _ kept: Window, from origin: Offset, into result: borrowing Pixels,
     _ set: KernelSet
@@ -116,9 +122,9 @@ extension Pixels {
     }
   }
 
-  /// Parts of pixels too, in single precision.
+  /// Area averaging with fractions of pixels, in single precision.
   borrowing func average(
-    _ columns: Axis.Areas, _ rows: Axis.Areas, from origin: Offset, into result: borrowing Pixels,
+    _ columns: ResizeAxis.Areas, _ rows: ResizeAxis.Areas, from origin: Offset, into result: borrowing Pixels,
     _ set: KernelSet
   ) throws(ImageError) {
     let first = columns.first.map { Int32(truncatingIfNeeded: $0 - origin.x) }
@@ -127,7 +133,7 @@ extension Pixels {
     let samples = Int32(truncatingIfNeeded: channels)
     let line = try Scratch<Float>(count: count)
     let sum = try Scratch<Float>(count: count)
-    // Two result rows share the source row at their border.
+    // Adjacent result rows may share a source row.
     var held = -1
     for y in 0..<result.height {
       unsafe sum.start.update(repeating: 0, count: count)
@@ -156,15 +162,19 @@ extension Pixels {
   }
 }
 
-/// 16 bits, two samples each way: OpenCV leaves that to Intel's IPP where both sides of the source are longer than 1.
+// MARK: - Linear, 16 bits
+
+/// 16 bits, two samples in each direction: OpenCV leaves this to Intel's IPP where both sides of the source are
+/// longer than one pixel.
 ///
-/// IPP multiplies and adds with one rounding in vectors of four numbers, and with two in what is left of them before the
-/// samples that repeat the right end. Of one channel these vectors hold pixels both across and down, but across only where
-/// the row is not one that repeats the upper or lower end; of more channels they hold one pixel across, so nothing is
-/// left, and samples down.
+/// IPP works in vectors of four numbers and uses a fused multiply-add (one rounding). The remaining numbers, before
+/// the samples that repeat the right end, are multiplied and added separately (two roundings). With one channel, a
+/// vector holds four pixels, horizontally and vertically; horizontally there are remaining numbers only in rows that
+/// do not repeat the upper or lower end. With more channels, a vector holds one pixel horizontally, so that nothing
+/// remains, and four samples vertically.
 extension Pixels {
   borrowing func lerp(
-    _ columns: Axis.Lerps, _ rows: Axis.Lerps, kept: Window, from origin: Offset,
+    _ columns: ResizeAxis.Lerps, _ rows: ResizeAxis.Lerps, kept: Window, from origin: Offset,
     into result: borrowing Pixels,
     _ set: KernelSet
   ) throws(ImageError) {
@@ -173,13 +183,14 @@ extension Pixels {
     let at = columns.first.map { Int32(truncatingIfNeeded: ($0 - origin.x) * channels) }
     let fractions = columns.fractions
     let rowLength = result.width * channels
-    // What is left of the vectors, in samples of the result.
+    // The samples of a result row that remain after the vectors and are rounded twice.
     let end = (columns.inside.upperBound - kept.x) * channels
     let rest = columns.inside.count * channels % 4
     let twice = min(max(end - rest, 0), rowLength)..<min(max(end, 0), rowLength)
 
     let scratch = try Scratch<Float>(count: 2 * rowLength)
-    // What each half of the scratch holds: the number of a source row, which tells the half too, and how it was made.
+    // What each half of the scratch holds: the number of a source row, whose parity selects the half, and how it was
+    // made.
     var held = [(row: -1, pixelsTwice: 0..<0), (row: -1, pixelsTwice: 0..<0)]
     for y in 0..<rows.first.count {
       let upper = rows.first[y]
@@ -213,19 +224,21 @@ extension Pixels {
   }
 }
 
-/// The parts of a row before, in and after `twice`, and 1 where the kernel rounds once.
+/// Calls `body` with the parts of a row before, in and after `twice`, and with 1 where the kernel is to round once.
 private func forEachPart(of length: Int, _ twice: Range<Int>, _ body: (Range<Int>, Int32) -> Void) {
   body(0..<twice.lowerBound, 1)
   body(twice, 0)
   body(twice.upperBound..<length, 1)
 }
 
-/// Any number of samples each way: cubic and Lanczos, and all of 16 bits.
+// MARK: - Any number of taps
+
+/// Any number of samples in each direction: the cubic and Lanczos filters, and other filters for 16 bits.
 extension Pixels {
-  /// - Parameter inVectors: the samples at the start of each result row that OpenCV makes with vectors. Only with four
-  ///   taps does that matter: then they are summed in single precision, the last tap first.
+  /// - Parameter inVectors: how many samples at the start of each result row OpenCV computes with vectors. This
+  ///   matters only with four taps, which it then sums in single precision, the last tap first.
   borrowing func convolve(
-    _ columns: Axis.Taps, _ rows: Axis.Taps, _ source: Scaling.Size, from origin: Offset,
+    _ columns: ResizeAxis.Taps, _ rows: ResizeAxis.Taps, _ source: ResizePlan.Size, from origin: Offset,
     into result: borrowing Pixels, inVectors: Int, _ set: KernelSet
   ) throws(ImageError) {
     let taps = Int32(truncatingIfNeeded: rows.count)
@@ -269,11 +282,12 @@ extension Pixels {
     }
   }
 
-  /// Runs `across` once for each source row in use and `down` once for each result row.
+  /// Calls `across` once for each source row that is used, and `down` once for each result row.
   ///
-  /// Rows are given to `across` with their end pixels repeated, so that it need not know of ends.
+  /// `across` gets rows whose end pixels are repeated, so that it need not treat the ends specially.
   private borrowing func convolve<Sample: BitwiseCopyable, Sum: BitwiseCopyable>(
-    _ columns: Axis.Taps, _ rows: Axis.Taps, _ source: Scaling.Size, from origin: Offset, of: Sample.Type,
+    _ columns: ResizeAxis.Taps, _ rows: ResizeAxis.Taps, _ source: ResizePlan.Size, from origin: Offset,
+    of: Sample.Type,
     across: (UnsafeMutablePointer<Sum>, UnsafePointer<Sample>, UnsafePointer<Int32>) -> Void,
     down: (Int, [UnsafePointer<Sum>]) -> Void
   ) throws(ImageError) {
@@ -285,7 +299,7 @@ extension Pixels {
     let padded = try Scratch<Sample>(count: (span.count + 2 * margin) * channels)
     let lineLength = columns.first.count * channels
     let scratch = try Scratch<Sum>(count: taps * lineLength)
-    // Source row s is held in slot s % taps: the rows one result row needs follow each other.
+    // Source row s is held in slot s % taps: the rows that a result row needs are consecutive.
     var held = [Int](repeating: -1, count: taps)
     for y in 0..<rows.first.count {
       var lines: [UnsafePointer<Sum>] = unsafe []

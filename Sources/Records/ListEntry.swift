@@ -3,19 +3,21 @@ import Glibc
 
 /// One image of a `.lst` file.
 public struct ListEntry: Hashable, Sendable {
+  /// The index in the first column, which becomes the record's id.
   public var id: UInt64
-  /// At least one; finite, and within `Float`'s range where a reader made the entry.
+  /// At least one. Entries from a `ListReader` have finite labels that fit a `Float`.
   public var labels: [Double]
-  /// As written, blanks at both ends included; relative to a root, or absolute.
+  /// The path as written, with the white space at both ends; relative to a root, or absolute.
   public var path: String
 
+  /// An entry with at least one label.
   public init(id: UInt64, labels: [Double], path: String) {
     self.id = id
     self.labels = labels
     self.path = path
   }
 
-  /// The line in `im2rec.py`'s text, line end included: `"%d\t"`, `"%f\t"` per label, the path.
+  /// The line as `im2rec.py` writes it, line end included: `"%d\t"`, `"%f\t"` per label, the path.
   public var line: String {
     var text = "\(id)\t"
     for label in labels {
@@ -27,8 +29,8 @@ public struct ListEntry: Hashable, Sendable {
     return text
   }
 
-  /// `path` without the blanks at both ends, which is what `im2rec.py` opens. Files whose names begin with a blank
-  /// are found by trying `path` first.
+  /// `path` without the white space at both ends, which is what `im2rec.py` opens. To find files whose names begin
+  /// with a space, try `path` first.
   public var strippedPath: String {
     let bytes = Array(path.utf8)
     let range = stripped(bytes.span, bytes.indices)
@@ -36,12 +38,12 @@ public struct ListEntry: Hashable, Sendable {
   }
 }
 
-/// `value` as C's and Python's `%f`: exact, six decimals, halves to even.
+/// `value` as `%f` of C and Python writes it: the exact value rounded to six decimals, halves to even.
 private func sixDecimals(_ value: Double) -> String {
-  // Labels are mostly class numbers. -0 must keep its sign, and Int would lose it.
+  // Most labels are class numbers. -0 must keep its sign, which an integer would lose.
   if let whole = Int32(exactly: value), whole != 0 || value.sign == .plus { return "\(whole).000000" }
   if value.isNaN { return "nan" }
-  // The longest double has 309 digits before the point.
+  // The largest double has 309 digits before the decimal point.
   var buffer = [CChar](repeating: 0, count: 320)
   let count = unsafe withVaList([value]) { arguments in
     unsafe buffer.withUnsafeMutableBufferPointer {
@@ -51,20 +53,23 @@ private func sixDecimals(_ value: Double) -> String {
   return String(decoding: buffer.prefix(Int(max(count, 0))).map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 
-/// What a line of a `.lst` file turned out to be.
+/// A line of a `.lst` file, read.
 public enum ListLine: Hashable, Sendable {
-  /// `line` counts from 1.
+  /// An image; lines are counted from 1.
   case entry(ListEntry, line: Int)
-  /// A line that names no image: why, and its text, made printable and cut after 120 bytes.
+  /// A line that cannot be used: the reason, and the text of the line, made printable and cut after 120 bytes.
   case bad(reason: String, line: Int, text: String)
 
+  /// How many bytes of a bad line are kept.
   static let shownByteCount = 120
 
-  /// Reads one line as `im2rec.py` does: strip, split at tabs, strip each field; the first is the id, the last the
-  /// path, between them are labels.
+  /// Reads one line as `im2rec.py` does: strip it, split it at tabs, strip each field. The first field is the id, the
+  /// last the path; those between are labels.
   ///
-  /// Differences, all to the safe side: the path keeps its blanks; NaN, infinity, labels beyond `Float`, `1_000`
-  /// and ids of more than 64 bits, which Python takes here and fails on later, are refused.
+  /// Differences, all on the safe side: the path keeps its white space; NaN, infinity, labels beyond the range of
+  /// `Float`, digits like `1_000` and ids of more than 64 bits are refused here, while Python accepts them and fails
+  /// later.
+  ///
   /// - Parameter bytes: the line without its end.
   init(parsing bytes: Span<UInt8>, line: Int, columns: ListColumns = .idLabelsPath) {
     do throws(LineFault) {
@@ -92,7 +97,7 @@ private struct LineFault: Error {
 private func parseEntry(_ bytes: Span<UInt8>) throws(LineFault) -> ListEntry {
   let whole = stripped(bytes, 0..<bytes.count)
   if whole.isEmpty { throw LineFault("empty line") }
-  // Where the fields start; each ends before the tab in front of the next.
+  // Where the fields start; each ends at the tab before the next one.
   var starts = [whole.lowerBound]
   for index in whole where bytes[index] == UInt8(ascii: "\t") { starts.append(index + 1) }
   guard starts.count >= 3 else {
@@ -104,13 +109,13 @@ private func parseEntry(_ bytes: Span<UInt8>) throws(LineFault) -> ListEntry {
   for field in 1..<(starts.count - 1) {
     labels.append(try parseLabel(bytes, stripped(bytes, starts[field]..<(starts[field + 1] - 1))))
   }
-  // The path goes on behind the stripped line, but not over a tab: that would be another, empty field.
+  // The path includes the white space after the stripped line, but not beyond a tab, which would begin another field.
   var end = whole.upperBound
   while end < bytes.count && bytes[end] != UInt8(ascii: "\t") { end += 1 }
   return ListEntry(id: id, labels: labels, path: try parsePath(bytes, starts[starts.count - 1]..<end))
 }
 
-/// The fields of a line, without the blanks at both of its ends.
+/// The fields of a line, after the white space at both ends of the line is removed.
 private func fields(_ bytes: Span<UInt8>) -> [Range<Int>] {
   let whole = stripped(bytes, 0..<bytes.count)
   var result: [Range<Int>] = []
@@ -122,6 +127,7 @@ private func fields(_ bytes: Span<UInt8>) -> [Range<Int>] {
   return result + [start..<whole.upperBound]
 }
 
+/// Reads a line of the form id, path, label.
 private func parsePathFirst(_ bytes: Span<UInt8>) throws(LineFault) -> ListEntry {
   let fields = fields(bytes)
   if fields.count == 1 && fields[0].isEmpty { throw LineFault("empty line") }
@@ -135,20 +141,23 @@ private func parsePathFirst(_ bytes: Span<UInt8>) throws(LineFault) -> ListEntry
 
 /// The order of the columns in a list.
 public enum ListColumns: Hashable, Sendable {
-  /// MXNet's.
+  /// MXNet's order.
   case idLabelsPath
+  /// The path before a single label.
   case idPathLabel
-  /// InsightFace's: the flag says whether a face is cut out already, and a record's id is the number of its line, here
-  /// from 0.
+  /// InsightFace's order. The flag says whether the face is aligned already; the id of a record is the number of its
+  /// line, counted from 0.
   case flagPathLabel
 
-  /// - Parameter start: the first bytes of a list. Unless each line of them is a number, a path with an image's suffix
-  ///   and a number, the order is MXNet's. Where the first column holds nothing but 0 and 1, it is InsightFace's flag.
+  /// Guesses the order: MXNet's, unless every line is a number, a path with the suffix of an image and a number. If the
+  /// first column then holds only 0 and 1, it is InsightFace's flag.
+  ///
+  /// - Parameter start: the first bytes of a list.
   init(ofFileBeginning start: [UInt8]) {
     self = .idLabelsPath
     let text = start.starts(with: [0xef, 0xbb, 0xbf]) ? start.dropFirst(3) : start[...]
     var lines = text.split(whereSeparator: { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") })[...]
-    // The last line may go on behind the start.
+    // The last line may be incomplete.
     if lines.count > 1 && start.count >= 1 << 16 { lines = lines.dropLast() }
     var hasFlagsOnly = true
     guard !lines.isEmpty else { return }
@@ -192,7 +201,8 @@ private func parsePath(_ bytes: Span<UInt8>, _ range: Range<Int>) throws(LineFau
   return path
 }
 
-/// Digits with at most one point: up to 15 digits, the quotient of two exact doubles is the nearest double.
+/// Reads digits with at most one decimal point. With at most 15 digits, dividing two exact doubles gives the nearest
+/// double. Nil for any other text.
 private func shortDecimal(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Double? {
   guard (1...16).contains(range.count) else { return nil }
   var (digits, digitCount) = (0, 0)
@@ -213,7 +223,8 @@ private func shortDecimal(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Double? 
   return Double(digits) / (scale ?? 1)
 }
 
-/// Whether the field is a sign, digits with a point, an exponent: of what `Double` takes neither hex nor names.
+/// Whether the field is a decimal number: an optional sign, digits with at most one point, an optional exponent.
+/// `Double` would accept hexadecimal digits and names such as "inf" as well.
 private func isDecimal(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
   var index = range.lowerBound
   func skip(_ wanted: (UInt8) -> Bool) -> Int {
@@ -247,17 +258,18 @@ private func quoted(_ bytes: Span<UInt8>, _ range: Range<Int>) -> String {
   return "\"\(shown)\""
 }
 
-/// Which attribute of SageMaker's augmented manifest is the label, where nobody says it.
+/// Which attribute of a SageMaker augmented manifest is the label, where the user did not name it.
 ///
-/// It is the one that has its `-metadata` beside it, as labelling jobs write it; where none has, the only one that is
-/// neither a reference nor metadata. Nothing else tells a label from an id or a confidence.
+/// The label is the attribute that comes with a `-metadata` attribute, as labelling jobs write it. Where none does,
+/// it is the only attribute that is neither a reference nor metadata. Nothing else tells a label from an id or a
+/// confidence.
 public enum LabelAttribute: Hashable, Sendable {
   case named(String)
-  /// Each of them may be it; sorted.
+  /// Any of these, sorted, may be the label.
   case several([String])
   case none
 
-  /// - Parameter names: of all attributes, that of the image too where it ends in `-ref`.
+  /// - Parameter names: the names of all attributes; those that end in `-ref` are references to images.
   public init(among names: some Sequence<String>) {
     let names = Set(names.map { ByteName($0) })
     let others = names.filter { !$0.text.hasByteSuffix("-ref") && !$0.text.hasByteSuffix(Self.suffix) }
@@ -266,6 +278,6 @@ public enum LabelAttribute: Hashable, Sendable {
     self = candidates.count > 1 ? .several(candidates) : candidates.first.map { .named($0) } ?? .none
   }
 
-  /// What the name of an attribute's metadata ends in.
+  /// The suffix that the name of an attribute's metadata has.
   public static let suffix = "-metadata"
 }

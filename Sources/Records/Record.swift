@@ -1,15 +1,17 @@
 import Files
 
-/// One record as it was read: its place in the file and its payload, the parts joined.
+/// A record that was read: its place in the file, and its payload with all parts joined.
 public struct Record: Hashable, Sendable {
-  /// The first byte of the record's head in the file; what an index holds.
+  /// Where the record's first head begins in the file; this is the offset that an index holds.
   public let offset: Int
-  /// Bytes on disk: the heads of all parts, the payload and the padding. The next record starts behind them.
+  /// Bytes on disk: the heads of all parts, the payload and the padding. The next record starts after them.
   public let frameByteCount: Int
+  /// The bytes of all parts, with the magics between them put back.
   public let payload: [UInt8]
-  /// The file, for messages.
+  /// The path of the file, for messages.
   public let path: String
 
+  /// A record as a reader found it.
   public init(offset: Int, frameByteCount: Int, payload: [UInt8], path: String) {
     self.offset = offset
     self.frameByteCount = frameByteCount
@@ -19,8 +21,8 @@ public struct Record: Hashable, Sendable {
 
   /// Reads the image header.
   ///
-  /// - Returns: the header, and where in `payload` the image file starts. A record without an image, as the first
-  ///   ones of InsightFace's sets, is no error: `imageStart` then equals `payload.count`.
+  /// - Returns: the header, and where the image file starts in `payload`. A record without an image, as the first
+  ///   ones in InsightFace's data sets, is *not* an error: `imageStart` is `payload.count` then.
   /// - Throws: `.headerTooShort`, `.labelsTooLong`.
   public func parse() throws(RecordError) -> (header: ImageHeader, imageStart: Int) {
     do throws(ImageHeader.HeaderFault) {
@@ -32,17 +34,18 @@ public struct Record: Hashable, Sendable {
   }
 }
 
-/// The fixed part of an image record, which stands before the image file: labels and id.
+/// The header of an image record, which comes before the image file: labels and id.
 public struct ImageHeader: Hashable, Sendable {
-  /// The label where there are no `labels`.
+  /// The only label, where `labels` is empty.
   public var label: Float
-  /// The labels behind the header; their count is the header's flag.
+  /// The labels that follow the header's fixed part; their count is the header's flag.
   public var labels: [Float]
-  /// The id of the list line.
+  /// The id from the list.
   public var id: UInt64
-  /// 0 in every file MXNet writes.
+  /// 0 in every file that MXNet writes.
   public var id2: UInt64
 
+  /// A header with one label, or with `labels` where they are not empty.
   public init(label: Float, labels: [Float] = [], id: UInt64, id2: UInt64 = 0) {
     self.label = label
     self.labels = labels
@@ -58,10 +61,10 @@ public struct ImageHeader: Hashable, Sendable {
   /// `labels` where there are any, else `label` alone.
   public var allLabels: [Float] { labels.isEmpty ? [label] : labels }
 
-  /// Bytes on disk, the labels included; a multiple of 4.
+  /// Bytes on disk, labels included; a multiple of 4.
   public var byteCount: Int { RecordLayout.imageHeaderByteCount + 4 * labels.count }
 
-  /// The header's bytes, added to `bytes`.
+  /// Appends the header to `bytes`.
   func append(to bytes: inout [UInt8]) {
     appendWord(UInt32(truncatingIfNeeded: labels.count), to: &bytes)
     appendWord(label.bitPattern, to: &bytes)
@@ -73,7 +76,8 @@ public struct ImageHeader: Hashable, Sendable {
   }
 
   /// Reads the header at the start of a payload.
-  /// - Throws: the reason alone; `.headerTooShort`, `.labelsTooLong`.
+  ///
+  /// - Throws: `.headerTooShort`, `.labelsTooLong`, without path and offset.
   init(parsing payload: Span<UInt8>) throws(HeaderFault) {
     let left = payload.count - RecordLayout.imageHeaderByteCount
     guard left >= 0 else { throw HeaderFault(reason: .headerTooShort(byteCount: payload.count)) }
@@ -97,20 +101,20 @@ public struct ImageHeader: Hashable, Sendable {
   }
 }
 
-/// The little-endian word whose first byte is `bytes[offset]`.
+/// The little-endian word that begins at `bytes[offset]`.
 func word(_ bytes: Span<UInt8>, at offset: Int) -> UInt32 {
   UInt32(bytes[offset]) | UInt32(bytes[offset + 1]) << 8 | UInt32(bytes[offset + 2]) << 16
     | UInt32(bytes[offset + 3]) << 24
 }
 
-/// Adds the four bytes of `word`, the lowest first.
+/// Appends the four bytes of `word`, the lowest first.
 func appendWord(_ word: UInt32, to bytes: inout [UInt8]) {
   for place in 0..<4 { bytes.append(UInt8(truncatingIfNeeded: word >> UInt32(8 * place))) }
 }
 
-/// Adds a record to `frame`: the payload with its heads and padding, split where the magic stands in it.
+/// Appends a record to `frame`: the payload with heads and padding, split where it contains the magic.
 ///
-/// - Throws: `.tooLarge` (without path and offset); `frame` is then as before.
+/// - Throws: `.tooLarge`, without path and offset; `frame` is unchanged then.
 /// - Complexity: O(`payload.count`); one copy.
 public func appendFrame(_ payload: Span<UInt8>, to frame: inout [UInt8]) throws(RecordError) {
   try checkByteCount(payload.count)
@@ -122,10 +126,10 @@ public func appendFrame(_ payload: Span<UInt8>, to frame: inout [UInt8]) throws(
   appendPart(start == 0 ? .whole : .last, payload.extracting(start..<payload.count), to: &frame)
 }
 
-/// Adds an image record to `frame`: header and image file, framed as `appendFrame` does.
+/// Appends an image record to `frame`: header and image file, framed as by `appendFrame`.
 ///
-/// - Throws: `.tooLarge` (without path and offset); `frame` is then as before.
-/// - Complexity: O(`image.count`); one copy of the image, two where the magic stands in the record.
+/// - Throws: `.tooLarge`, without path and offset; `frame` is unchanged then.
+/// - Complexity: O(`image.count`); one copy of the image, two where the record contains the magic.
 public func appendRecord(_ header: ImageHeader, image: Span<UInt8>, to frame: inout [UInt8])
   throws(RecordError)
 {
@@ -133,7 +137,7 @@ public func appendRecord(_ header: ImageHeader, image: Span<UInt8>, to frame: in
   try checkByteCount(byteCount)
   var bytes: [UInt8] = []
   header.append(to: &bytes)
-  // The header's length is a multiple of 4, so the image's own multiples of 4 are those of the payload.
+  // The header's length is a multiple of 4, so a multiple of 4 within the image is one within the payload.
   if firstMagic(in: bytes.span, from: 0) == nil && firstMagic(in: image, from: 0) == nil {
     appendWord(RecordLayout.magic, to: &frame)
     appendWord(RecordLayout.lengthWord(.whole, byteCount: byteCount), to: &frame)
@@ -167,13 +171,14 @@ private func appendPadding(after byteCount: Int, to frame: inout [UInt8]) {
   for _ in byteCount..<RecordLayout.padded(byteCount) { frame.append(0) }
 }
 
-/// The first multiple of 4, from `start` on, at which the magic stands in `bytes`.
+/// The first multiple of 4, from `start` on, at which `bytes` contains the magic.
+///
 /// - Parameter start: a multiple of 4.
 func firstMagic(in bytes: Span<UInt8>, from start: Int) -> Int? {
   let magic = RecordLayout.magic.littleEndian
   return unsafe bytes.withUnsafeBytes { raw in
     var offset = start
-    // 64 bytes at once: nearly no payload holds a magic.
+    // 64 bytes at a time: very few payloads contain a magic.
     let magics = SIMD16<UInt32>(repeating: magic)
     while offset + 64 <= raw.count {
       let words = unsafe raw.loadUnaligned(fromByteOffset: offset, as: SIMD16<UInt32>.self)
@@ -188,13 +193,16 @@ func firstMagic(in bytes: Span<UInt8>, from start: Int) -> Int? {
   }
 }
 
-/// An `.idx` file: where the record of each id starts.
+/// An `.idx` file, which says where the record of each id starts.
 public struct RecordIndex: Hashable, Sendable {
+  /// One line of the index.
   public struct Entry: Hashable, Sendable {
+    /// The record's id.
     public var key: UInt64
-    /// The first byte of the record in the `.rec` file; not compared with that file here.
+    /// Where the record begins in the `.rec` file. It is not checked against that file.
     public var offset: Int
 
+    /// The entry of the record that begins at `offset`.
     public init(key: UInt64, offset: Int) {
       self.key = key
       self.offset = offset
@@ -203,15 +211,17 @@ public struct RecordIndex: Hashable, Sendable {
   /// In the order of the file. Ids may repeat.
   public var entries: [Entry]
 
+  /// An index of these entries.
   public init(entries: [Entry] = []) {
     self.entries = entries
   }
 
-  /// Reads an index: a line is id, tab (or blanks), offset. Blank lines and CRLF are no error, as in dmlc.
+  /// Reads an index. A line is an id, a tab or other white space, and an offset. Blank lines and CRLF are *not*
+  /// errors, as in dmlc.
   ///
-  /// - Throws: `.badIndexLine`, with the line's byte offset, for anything else: a sign, a number beyond 64 bits,
-  ///   a third field; `.file`.
-  /// - Complexity: O(file), which is held in memory meanwhile.
+  /// - Throws: `.badIndexLine`, with the line's byte offset, for any other line: a sign, a number beyond 64 bits, a
+  ///   third field; `.file`.
+  /// - Complexity: O(file), which is held in memory while it is read.
   public init(path: String) throws(RecordError) {
     let bytes: [UInt8]
     do throws(FileError) {
@@ -240,6 +250,6 @@ public struct RecordIndex: Hashable, Sendable {
     }
   }
 
-  /// The line of one record, line end included.
+  /// The line for one record, line end included.
   public static func line(key: UInt64, offset: Int) -> String { "\(key)\t\(offset)\n" }
 }

@@ -1,4 +1,4 @@
-/// The bins a split puts images into, and how many of each class belong into each.
+/// The bins that a split puts images into, and how many images of each class belong into each.
 struct SplitBins {
   /// A list made of one bin or several.
   struct Part {
@@ -53,7 +53,7 @@ struct SplitBins {
           Part(name: "fold\(fold)-val", bins: [fold]),
         ]
       }
-      // A class's surplus goes on where that of the class before ended, so the folds differ by one image at most.
+      // The surplus of a class starts at the fold after the previous class's, so folds differ by at most one image.
       var next = 0
       targets = counts.map { imageCount in
         var row = [Int](repeating: imageCount / count, count: count)
@@ -66,18 +66,19 @@ struct SplitBins {
     }
   }
 
-  /// The part to name when a bin's count is talked about.
+  /// The name of the part that consists of this bin alone, for messages.
   func partName(ofBin bin: Int) -> String {
     parts.last { $0.bins == [bin] }?.name ?? "no list"
   }
 }
 
-/// Whole numbers of images for each class and bin, as near as possible to exact shares.
+/// Whole numbers of images for each class and bin, as close as possible to the exact shares.
 ///
-/// Row sums are `counts`. Each cell is its exact value rounded up or down, and so is each column sum, where exact is
-/// `count * share`, after one image for each of the first `required` bins is set aside in the classes whose exact
-/// value for it is below one and which have `required` images.
-/// - Parameter shares: above 0, together 1.
+/// The sum of each row is the class's count. Each cell, and the sum of each column, is its exact value rounded up or
+/// down. The exact value of a cell is `count * share`; but in a class with at least `required` images, each of the
+/// first `required` bins whose exact value is below 1 gets one image, and the other bins share the rest.
+///
+/// - Parameter shares: positive, with the sum 1.
 func apportion(_ counts: [Int], shares: [Double], required: Int) -> [[Int]] {
   var table = Apportionment(binCount: shares.count)
   for count in counts { table.add(count, shares, required: required) }
@@ -87,8 +88,9 @@ func apportion(_ counts: [Int], shares: [Double], required: Int) -> [[Int]] {
 
 private struct Apportionment {
   var cells: [[Int]] = []
-  /// Whether a cell's exact value lies between two whole numbers, and whether it was rounded up.
+  /// Whether a cell's exact value is not a whole number.
   private var isFractional: [[Bool]] = []
+  /// Whether a cell was rounded up.
   private var isUp: [[Bool]] = []
   private var exactTotals: [Double]
   private var totals: [Int]
@@ -98,10 +100,11 @@ private struct Apportionment {
     totals = [Int](repeating: 0, count: binCount)
   }
 
-  /// Rounds one class: down, then up where its bin is furthest behind.
+  /// Rounds the cells of one class: first all down, then up in the bins whose totals are furthest below their exact
+  /// values.
   mutating func add(_ count: Int, _ shares: [Double], required: Int) {
     let exact = exactCells(count, shares, required: required)
-    // A sum like 0.1 * 30 may be a hair beside the whole number it means.
+    // A product such as 0.1 * 30 may differ slightly from the whole number that is meant.
     var row = exact.map { value in
       let nearest = value.rounded()
       return Int((value - nearest).magnitude < 1e-6 ? nearest : value.rounded(.down))
@@ -140,8 +143,8 @@ private struct Apportionment {
     return exact
   }
 
-  /// Moves single images between bins until every total is its exact value rounded up or down. Rounding class by
-  /// class nearly always ends there by itself; that it can be reached is the flow theorem on whole numbers.
+  /// Moves single images between bins until every total is its exact value rounded up or down. Rounding class by class
+  /// nearly always achieves that already. A solution exists by the integrality theorem for network flows.
   mutating func balance() {
     let bins = totals.indices
     while true {
@@ -168,7 +171,7 @@ private struct Apportionment {
     let to: Int
   }
 
-  /// The shortest chain of moves from one bin to another that is wanted, no class used twice on the way.
+  /// The shortest chain of moves, each in another class, from one bin to a bin that is wanted.
   private func moves(from start: Int, to isWanted: (Int) -> Bool) -> [Move]? {
     var reached = [start: [Move]()]
     var queue = [start]
@@ -200,13 +203,13 @@ private struct Apportionment {
 
 /// Which bin each image of a scan goes to.
 struct BinAssignment {
-  /// In the order of the scan's images.
+  /// The bin of each image, in the order of the scan's images.
   private(set) var binOfImage: [Int32]
   private(set) var warnings: [SplitWarning] = []
 
   init(_ scan: FolderScan, _ bins: SplitBins, seed: Int, groups: ImageGroups?) {
     binOfImage = [Int32](repeating: -1, count: scan.images.count)
-    // How many images each class still wants in each bin; below 0 where groups filled it over.
+    // How many images each class still needs in each bin; negative where groups overfilled the bin.
     var wanted = bins.targets
     if let groups { assignGroups(groups, of: scan, &wanted, seed: seed) }
     var imagesOfClass = scan.classes.map { _ in [Int]() }
@@ -240,7 +243,7 @@ struct BinAssignment {
     var images: [Int] = []
   }
 
-  /// Places the groups of two and more images, the largest first, each where it overfills least.
+  /// Assigns the groups of two or more images, the largest first, each to the bin that it overfills least.
   private mutating func assignGroups(
     _ groups: ImageGroups, of scan: FolderScan, _ wanted: inout [[Int]], seed: Int
   ) {
@@ -255,7 +258,7 @@ struct BinAssignment {
       warnings.append(
         .unknownGroupPaths(count: unknown, example: String(decoding: first ?? [], as: UTF8.self)))
     }
-    // Among groups of one size the seed decides, from the name alone, so that other classes' groups do not matter.
+    // Groups of equal size are ordered by seed and name alone, so that the groups of other classes do not matter.
     let ordered = found.filter { $0.images.count > 1 }.map { group in
       var generator = keyedGenerator(seed, group.name)
       return (group: group, rank: generator.next())
@@ -304,7 +307,7 @@ struct BinAssignment {
   }
 }
 
-/// A generator that depends on the seed and a name, on every bit of both.
+/// A generator that is seeded with every bit of `seed` and `name`.
 private func keyedGenerator(_ seed: Int, _ name: [UInt8]) -> MersenneTwister {
   let bits = UInt64(bitPattern: Int64(seed))
   var key = [

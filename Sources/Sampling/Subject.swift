@@ -1,11 +1,11 @@
 /// What the pictures of a class show.
 ///
-/// Two pairs are alike on purpose, so that a report on a trained network has something to tell: tall cars and
-/// short buses, flowers with pointed petals and stars with a disc.
+/// Two pairs are similar on purpose, so that a report about a trained network has confusions to show: tall cars and
+/// short buses; flowers with pointed petals and stars with a disc.
 enum Subject: String, CaseIterable {
   case bus, butterfly, car, checkerboard, cup, fish, flower, house, moon, spiral, star, tree
 
-  /// Largest turn from upright, in turns; half a turn for what has no upright.
+  /// The largest rotation from upright, in turns; 0.5 for subjects without an upright position.
   var lean: Double {
     switch self {
     case .checkerboard, .flower, .moon, .spiral, .star: 0.5
@@ -15,7 +15,7 @@ enum Subject: String, CaseIterable {
     }
   }
 
-  /// The hue in turns that most have, as in life: a colour is a hint, but no proof.
+  /// The hue, in turns, that most pictures of the class have: as in reality, colour is a hint but no proof.
   var usualHue: Double {
     switch self {
     case .bus: 0.14
@@ -33,21 +33,21 @@ enum Subject: String, CaseIterable {
     }
   }
 
-  /// The subject in its square from -1 to 1, back to front.
-  func parts(_ palette: Palette, _ chance: inout Chance) -> [Part] {
+  /// The parts of the subject in the square from -1 to 1, from back to front.
+  func parts(_ palette: Palette, _ random: inout SampleRandom) -> [Part] {
     switch self {
-    case .bus: partsOfBus(palette, &chance)
-    case .butterfly: partsOfButterfly(palette, &chance)
-    case .car: partsOfCar(palette, &chance)
-    case .checkerboard: partsOfCheckerboard(palette, &chance)
-    case .cup: partsOfCup(palette, &chance)
-    case .fish: partsOfFish(palette, &chance)
-    case .flower: partsOfFlower(palette, &chance)
-    case .house: partsOfHouse(palette, &chance)
-    case .moon: partsOfMoon(palette, &chance)
-    case .spiral: partsOfSpiral(palette, &chance)
-    case .star: partsOfStar(palette, &chance)
-    case .tree: partsOfTree(palette, &chance)
+    case .bus: partsOfBus(palette, &random)
+    case .butterfly: partsOfButterfly(palette, &random)
+    case .car: partsOfCar(palette, &random)
+    case .checkerboard: partsOfCheckerboard(palette, &random)
+    case .cup: partsOfCup(palette, &random)
+    case .fish: partsOfFish(palette, &random)
+    case .flower: partsOfFlower(palette, &random)
+    case .house: partsOfHouse(palette, &random)
+    case .moon: partsOfMoon(palette, &random)
+    case .spiral: partsOfSpiral(palette, &random)
+    case .star: partsOfStar(palette, &random)
+    case .tree: partsOfTree(palette, &random)
     }
   }
 }
@@ -56,7 +56,7 @@ enum Subject: String, CaseIterable {
 struct Part {
   var outline: Outline
   var colour: Colour
-  /// How much lighter it is at the top of the subject's square, and darker at the bottom.
+  /// How much lighter it is at the top of the subject's square, and how much darker at the bottom.
   var shade: Float = 0.12
   var opacity: Float = 1
 }
@@ -65,25 +65,25 @@ struct Part {
 struct Palette {
   var main: Colour, second: Colour, dark: Colour, light: Colour
 
-  /// - Parameter usual: the hue that most pictures of the class are near.
-  init(near usual: Double, _ chance: inout Chance) {
-    let hue = chance.happens(0.65) ? usual + chance.real(-0.06...0.06) : chance.real(0...1)
-    main = Colour(hue: hue, saturation: chance.real(0.45...0.95), value: chance.real(0.45...1))
+  /// - Parameter usual: the usual hue of the subject, in turns.
+  init(near usual: Double, _ random: inout SampleRandom) {
+    let hue = random.happens(0.65) ? usual + random.real(-0.06...0.06) : random.real(0...1)
+    main = Colour(hue: hue, saturation: random.real(0.45...0.95), value: random.real(0.45...1))
     second = Colour(
-      hue: hue + chance.real(0.12...0.88), saturation: chance.real(0.4...0.9), value: chance.real(0.5...1))
-    dark = Colour(hue: chance.real(0...1), saturation: 0.4, value: chance.real(0.06...0.22))
+      hue: hue + random.real(0.12...0.88), saturation: random.real(0.4...0.9), value: random.real(0.5...1))
+    dark = Colour(hue: random.real(0...1), saturation: 0.4, value: random.real(0.06...0.22))
     light = Colour(
-      hue: chance.real(0...1), saturation: chance.real(0.04...0.22), value: chance.real(0.86...1))
+      hue: random.real(0...1), saturation: random.real(0.04...0.22), value: random.real(0.86...1))
   }
 }
 
-// Things that grow or shine.
+// MARK: - Subjects of nature
 
-func partsOfButterfly(_ palette: Palette, _ chance: inout Chance) -> [Part] {
-  let (upper, lower) = (chance.real(0.85...1.05), chance.real(0.6...0.8))
-  let sharpness = chance.real(0...0.35)
-  let (rise, fall) = (chance.real(0.08...0.12), chance.real(0.09...0.13))
-  let spotted = chance.happens(0.6)
+func partsOfButterfly(_ palette: Palette, _ random: inout SampleRandom) -> [Part] {
+  let (upper, lower) = (random.real(0.85...1.05), random.real(0.6...0.8))
+  let sharpness = random.real(0...0.35)
+  let (rise, fall) = (random.real(0.08...0.12), random.real(0.09...0.13))
+  let spotted = random.happens(0.6)
   var parts: [Part] = []
   for side in [1.0, -1.0] {
     func wing(_ turns: Double, _ length: Double, _ width: Double) -> Outline {
@@ -111,10 +111,10 @@ func partsOfButterfly(_ palette: Palette, _ chance: inout Chance) -> [Part] {
   return parts
 }
 
-func partsOfFish(_ palette: Palette, _ chance: inout Chance) -> [Part] {
-  let (tall, long) = (chance.real(0.36...0.56), chance.real(0.68...0.78))
-  let fork = chance.real(0.05...0.25)
-  let tail = chance.real(0.3...0.45)
+func partsOfFish(_ palette: Palette, _ random: inout SampleRandom) -> [Part] {
+  let (tall, long) = (random.real(0.36...0.56), random.real(0.68...0.78))
+  let fork = random.real(0.05...0.25)
+  let tail = random.real(0.3...0.45)
   var parts = [
     Part(
       outline: .polygon([
@@ -127,11 +127,11 @@ func partsOfFish(_ palette: Palette, _ chance: inout Chance) -> [Part] {
       outline: .polygon([Point(-0.2, tall * 0.75), Point(-0.12, tall + 0.2), Point(0.18, tall * 0.8)]),
       colour: palette.second),
   ]
-  let body = Outline.petal(0, length: 2 * long, width: 2 * tall, sharpness: chance.real(0...0.3))
+  let body = Outline.petal(0, length: 2 * long, width: 2 * tall, sharpness: random.real(0...0.3))
   let place = Placement(right: Point(1, 0), down: Point(0, 1), origin: Point(-long * 0.95, 0))
   parts.append(Part(outline: body.mapped(place), colour: palette.main, shade: 0.2))
-  if chance.happens(0.6) {
-    for i in 0..<chance.integer(2...4) {
+  if random.happens(0.6) {
+    for i in 0..<random.integer(2...4) {
       let x = 0.12 - Double(i) * 0.24
       let half = tall * (1 - ((x + 0.02) / long) * ((x + 0.02) / long)).squareRoot() * 0.86
       let stripe = (0...8).map { step in
@@ -149,14 +149,14 @@ func partsOfFish(_ palette: Palette, _ chance: inout Chance) -> [Part] {
   return parts
 }
 
-func partsOfFlower(_ palette: Palette, _ chance: inout Chance) -> [Part] {
-  let count = chance.integer(5...9)
-  // Pointed petals make it a star with a disc.
-  let sharpness = chance.happens(0.35) ? chance.real(0.75...1) : chance.real(0...0.3)
-  let width = min(5.4 / Double(count), 0.9) * chance.real(0.75...1)
+func partsOfFlower(_ palette: Palette, _ random: inout SampleRandom) -> [Part] {
+  let count = random.integer(5...9)
+  // With pointed petals it looks like a star with a disc.
+  let sharpness = random.happens(0.35) ? random.real(0.75...1) : random.real(0...0.3)
+  let width = min(5.4 / Double(count), 0.9) * random.real(0.75...1)
   var parts: [Part] = []
-  if chance.happens(0.4) {
-    let green = Colour(hue: chance.real(0.25...0.4), saturation: 0.6, value: chance.real(0.35...0.6))
+  if random.happens(0.4) {
+    let green = Colour(hue: random.real(0.25...0.4), saturation: 0.6, value: random.real(0.35...0.6))
     parts.append(
       Part(outline: .stroke([Point(0, 0), Point(0.06, 0.6), Point(0.02, 1.35)], width: 0.1), colour: green))
     let leaf = Placement(right: Point(1, 0), down: Point(0, 1), origin: Point(0.05, 1.1))
@@ -176,67 +176,67 @@ func partsOfFlower(_ palette: Palette, _ chance: inout Chance) -> [Part] {
         outline: .stroke([direction(turns) * 0.3, direction(turns) * 0.7], width: 0.03),
         colour: palette.main.scaled(0.7), opacity: 0.6))
   }
-  let heart = chance.real(0.22...0.36)
+  let heart = random.real(0.22...0.36)
   parts.append(Part(outline: .circle(.zero, heart), colour: palette.second))
   parts.append(Part(outline: .circle(.zero, heart * 0.6), colour: palette.second.scaled(0.75)))
   return parts
 }
 
-func partsOfMoon(_ palette: Palette, _ chance: inout Chance) -> [Part] {
-  // How far the lit side bulges over the middle: -0.85 a thin crescent, 0.6 nearly full.
-  let phase = chance.happens(0.75) ? chance.real(-0.8 ... -0.35) : chance.real(0.1...0.6)
+func partsOfMoon(_ palette: Palette, _ random: inout SampleRandom) -> [Part] {
+  // How far the lit side reaches over the center: -0.85 for a thin crescent, 0.6 for nearly full.
+  let phase = random.happens(0.75) ? random.real(-0.8 ... -0.35) : random.real(0.1...0.6)
   let pale = Colour(
-    hue: chance.real(0.08...0.16), saturation: chance.real(0.05...0.5), value: chance.real(0.82...1))
+    hue: random.real(0.08...0.16), saturation: random.real(0.05...0.5), value: random.real(0.82...1))
   let rim = (0...32).map { direction(Double($0) / 64 - 0.25) }
   let inner = (0...32).map { step in
     let p = direction(0.25 - Double(step) / 64)
     return Point(-p.x * phase, p.y)
   }
   var parts = [Part(outline: .polygon(rim + inner), colour: pale)]
-  if chance.happens(0.5) {
+  if random.happens(0.5) {
     parts.insert(
       Part(outline: .circle(.zero, 1), colour: palette.dark.mixed(with: pale, 0.15), opacity: 0.7), at: 0)
   }
-  for _ in 0..<chance.integer(3...7) {
-    let y = chance.real(-0.7...0.7)
+  for _ in 0..<random.integer(3...7) {
+    let y = random.real(-0.7...0.7)
     let edge = (1 - y * y).squareRoot()
-    let radius = chance.real(0.04...0.11)
+    let radius = random.real(0.04...0.11)
     let (from, to) = (-phase * edge + radius * 1.4, edge - radius * 1.4)
     guard from < to else { continue }
-    let place = Point(chance.real(from...to), y)
+    let place = Point(random.real(from...to), y)
     parts.append(Part(outline: .circle(place, radius), colour: pale.scaled(0.78)))
     parts.append(Part(outline: .circle(place + Point(0.012, 0.012), radius * 0.7), colour: pale.scaled(0.87)))
   }
   return parts
 }
 
-func partsOfSpiral(_ palette: Palette, _ chance: inout Chance) -> [Part] {
-  let turns = chance.real(2...4)
-  let sense = chance.happens(0.5) ? 1.0 : -1.0
+func partsOfSpiral(_ palette: Palette, _ random: inout SampleRandom) -> [Part] {
+  let turns = random.real(2...4)
+  let sense = random.happens(0.5) ? 1.0 : -1.0
   let steps = Int(turns * 40)
   let path = (0...steps).map { step in
     let t = Double(step) / Double(steps)
     return direction(sense * t * turns) * (0.07 + 0.9 * t)
   }
-  let width = 0.9 / turns * chance.real(0.3...0.6)
+  let width = 0.9 / turns * random.real(0.3...0.6)
   var parts = [Part(outline: .stroke(path, width: width), colour: palette.main)]
-  if chance.happens(0.35) { parts.insert(Part(outline: .circle(.zero, 1.05), colour: palette.light), at: 0) }
+  if random.happens(0.35) { parts.insert(Part(outline: .circle(.zero, 1.05), colour: palette.light), at: 0) }
   return parts
 }
 
-func partsOfStar(_ palette: Palette, _ chance: inout Chance) -> [Part] {
-  let points = chance.pick([5, 5, 5, 6, 7, 8])
-  let notch = chance.real(0.36...0.55)
+func partsOfStar(_ palette: Palette, _ random: inout SampleRandom) -> [Part] {
+  let points = random.pick([5, 5, 5, 6, 7, 8])
+  let notch = random.real(0.36...0.55)
   let outline = Outline.star(points: points, notch: notch)
   var parts = [Part(outline: outline, colour: palette.main)]
   func smaller(_ scale: Double) -> Outline {
     outline.mapped(Placement(right: Point(scale, 0), down: Point(0, scale), origin: .zero))
   }
-  switch chance.integer(0...3) {
+  switch random.integer(0...3) {
   case 0: parts.append(Part(outline: smaller(0.72), colour: palette.second))
   case 1: parts.append(Part(outline: .circle(.zero, notch * 0.6), colour: palette.second))
   case 2:
-    // One half of each point in shadow.
+    // Shade one half of each point.
     for i in 0..<points {
       let tip = direction(Double(i) / Double(points) - 0.25)
       let valley = direction((Double(i) + 0.5) / Double(points) - 0.25) * notch
@@ -247,20 +247,20 @@ func partsOfStar(_ palette: Palette, _ chance: inout Chance) -> [Part] {
   return parts
 }
 
-func partsOfTree(_ palette: Palette, _ chance: inout Chance) -> [Part] {
+func partsOfTree(_ palette: Palette, _ random: inout SampleRandom) -> [Part] {
   let bark = Colour(
-    hue: chance.real(0.05...0.1), saturation: chance.real(0.4...0.7), value: chance.real(0.25...0.5))
-  let hue = chance.happens(0.75) ? chance.real(0.2...0.42) : chance.real(0.02...0.14)
-  let leaf = Colour(hue: hue, saturation: chance.real(0.45...0.9), value: chance.real(0.35...0.75))
-  let thick = chance.real(0.09...0.15)
+    hue: random.real(0.05...0.1), saturation: random.real(0.4...0.7), value: random.real(0.25...0.5))
+  let hue = random.happens(0.75) ? random.real(0.2...0.42) : random.real(0.02...0.14)
+  let leaf = Colour(hue: hue, saturation: random.real(0.45...0.9), value: random.real(0.35...0.75))
+  let thick = random.real(0.09...0.15)
   var parts = [
     Part(
       outline: .polygon([
         Point(-thick * 0.7, -0.2), Point(thick * 0.7, -0.2), Point(thick * 1.2, 1), Point(-thick * 1.2, 1),
       ]), colour: bark)
   ]
-  if chance.happens(0.45) {
-    let tiers = chance.integer(2...4)
+  if random.happens(0.45) {
+    let tiers = random.integer(2...4)
     for i in 0..<tiers {
       let t = Double(i) / Double(tiers)
       let (top, half) = (0.2 - 1.2 * (t + 0.45 / Double(tiers)) - 0.1, 0.72 * (1 - t * 0.65))
@@ -273,23 +273,23 @@ func partsOfTree(_ palette: Palette, _ chance: inout Chance) -> [Part] {
     }
     return parts
   }
-  for i in 0..<chance.integer(7...11) {
-    let place = direction(Double(i) * 0.381966) * chance.real(0.2...0.48) + Point(0, -0.38)
+  for i in 0..<random.integer(7...11) {
+    let place = direction(Double(i) * 0.381966) * random.real(0.2...0.48) + Point(0, -0.38)
     parts.append(
       Part(
-        outline: .circle(place, chance.real(0.28...0.42)),
-        colour: leaf.scaled(Float(chance.real(0.78...1.12)))))
+        outline: .circle(place, random.real(0.28...0.42)),
+        colour: leaf.scaled(Float(random.real(0.78...1.12)))))
   }
-  if chance.happens(0.3) {
+  if random.happens(0.3) {
     for _ in 0..<6 {
-      let place = direction(chance.real(0...1)) * chance.real(0...0.6) + Point(0, -0.38)
+      let place = direction(random.real(0...1)) * random.real(0...0.6) + Point(0, -0.38)
       parts.append(Part(outline: .circle(place, 0.06), colour: Colour(0.85, 0.12, 0.1)))
     }
   }
   return parts
 }
 
-// Things that people make.
+// MARK: - Subjects made by people
 
 private func wheels(_ places: [Double], _ y: Double, _ radius: Double, _ palette: Palette) -> [Part] {
   places.flatMap { x in
@@ -301,12 +301,12 @@ private func wheels(_ places: [Double], _ y: Double, _ radius: Double, _ palette
   }
 }
 
-func partsOfBus(_ palette: Palette, _ chance: inout Chance) -> [Part] {
-  // A short bus with a sloping front is nearly a van.
-  let short = chance.happens(0.25)
+func partsOfBus(_ palette: Palette, _ random: inout SampleRandom) -> [Part] {
+  // A short bus with a sloping front resembles a van.
+  let short = random.happens(0.25)
   let (left, right) = short ? (-0.8, 0.8) : (-1.0, 1.0)
-  let slope = short ? chance.real(0.08...0.2) : chance.real(0...0.08)
-  let (top, bottom) = (chance.real(-0.62 ... -0.5), 0.36)
+  let slope = short ? random.real(0.08...0.2) : random.real(0...0.08)
+  let (top, bottom) = (random.real(-0.62 ... -0.5), 0.36)
   var parts = [
     Part(
       outline: .polygon([
@@ -315,10 +315,10 @@ func partsOfBus(_ palette: Palette, _ chance: inout Chance) -> [Part] {
       ]), colour: palette.main)
   ]
   parts.append(
-    Part(outline: .rectangle(left, 0.02, right, chance.real(0.08...0.14)), colour: palette.second))
-  let count = short ? 3 : chance.integer(4...6)
+    Part(outline: .rectangle(left, 0.02, right, random.real(0.08...0.14)), colour: palette.second))
+  let count = short ? 3 : random.integer(4...6)
   let step = (right - slope - left - 0.34) / Double(count)
-  let glass = chance.happens(0.7) ? Colour(0.72, 0.85, 0.92) : palette.dark
+  let glass = random.happens(0.7) ? Colour(0.72, 0.85, 0.92) : palette.dark
   for i in 0..<count {
     let x = left + 0.08 + step * Double(i)
     parts.append(
@@ -334,13 +334,13 @@ func partsOfBus(_ palette: Palette, _ chance: inout Chance) -> [Part] {
   return parts + wheels([left + 0.38, right - 0.38], bottom + 0.02, 0.19, palette)
 }
 
-func partsOfCar(_ palette: Palette, _ chance: inout Chance) -> [Part] {
-  // One in four is as tall as a van.
-  let tall = chance.happens(0.25)
-  let roof = tall ? chance.real(-0.6 ... -0.5) : chance.real(-0.48 ... -0.36)
-  let back = tall ? -0.9 : chance.real(-0.75 ... -0.5)
-  let front = chance.real(0.18...0.38)
-  let bonnet = front + chance.real(0.25...0.4)
+func partsOfCar(_ palette: Palette, _ random: inout SampleRandom) -> [Part] {
+  // One car in four is as tall as a van.
+  let tall = random.happens(0.25)
+  let roof = tall ? random.real(-0.6 ... -0.5) : random.real(-0.48 ... -0.36)
+  let back = tall ? -0.9 : random.real(-0.75 ... -0.5)
+  let front = random.real(0.18...0.38)
+  let bonnet = front + random.real(0.25...0.4)
   let sill = -0.02
   var parts = [
     Part(
@@ -350,7 +350,7 @@ func partsOfCar(_ palette: Palette, _ chance: inout Chance) -> [Part] {
       ]), colour: palette.main),
     Part(outline: .rounded(-1, sill - 0.02, 1, 0.36, radius: 0.16), colour: palette.main),
   ]
-  let glass = chance.happens(0.7) ? Colour(0.72, 0.85, 0.92) : palette.dark
+  let glass = random.happens(0.7) ? Colour(0.72, 0.85, 0.92) : palette.dark
   let post = (back + front) / 2 + 0.1
   parts.append(
     Part(
@@ -373,17 +373,17 @@ func partsOfCar(_ palette: Palette, _ chance: inout Chance) -> [Part] {
   return parts + wheels([-0.56, 0.56], 0.36, 0.22, palette)
 }
 
-func partsOfCheckerboard(_ palette: Palette, _ chance: inout Chance) -> [Part] {
-  let count = chance.integer(3...7)
-  let border = chance.real(0...0.12)
-  // Seen at a slant: the far side is shorter.
-  let slant = chance.real(0...0.3)
+func partsOfCheckerboard(_ palette: Palette, _ random: inout SampleRandom) -> [Part] {
+  let count = random.integer(3...7)
+  let border = random.real(0...0.12)
+  // In perspective, the far side is shorter.
+  let slant = random.real(0...0.3)
   func seen(_ x: Double, _ y: Double) -> Point { Point(x * (1 - slant * (1 - y) / 2), y * (1 - slant * 0.4)) }
   func quad(_ left: Double, _ top: Double, _ right: Double, _ bottom: Double) -> Outline {
     .polygon([seen(left, top), seen(right, top), seen(right, bottom), seen(left, bottom)])
   }
   let (even, odd) =
-    chance.happens(0.5) ? (palette.light, palette.dark) : (palette.light, palette.main.scaled(0.7))
+    random.happens(0.5) ? (palette.light, palette.dark) : (palette.light, palette.main.scaled(0.7))
   var parts = [
     Part(outline: quad(-1, -1, 1, 1), colour: palette.second.scaled(0.6)),
     Part(outline: quad(border - 1, border - 1, 1 - border, 1 - border), colour: even),
@@ -398,11 +398,11 @@ func partsOfCheckerboard(_ palette: Palette, _ chance: inout Chance) -> [Part] {
   return parts
 }
 
-func partsOfCup(_ palette: Palette, _ chance: inout Chance) -> [Part] {
-  let taper = chance.real(0.05...0.3)
-  let (rim, foot) = (chance.real(0.5...0.68), 0.62)
+func partsOfCup(_ palette: Palette, _ random: inout SampleRandom) -> [Part] {
+  let taper = random.real(0.05...0.3)
+  let (rim, foot) = (random.real(0.5...0.68), 0.62)
   var parts: [Part] = []
-  if chance.happens(0.5) {
+  if random.happens(0.5) {
     parts.append(Part(outline: .ellipse(Point(-0.08, foot), Point(0.95, 0.17)), colour: palette.light))
     parts.append(
       Part(outline: .ellipse(Point(-0.08, foot - 0.02), Point(0.6, 0.1)), colour: palette.light.scaled(0.82)))
@@ -418,7 +418,7 @@ func partsOfCup(_ palette: Palette, _ chance: inout Chance) -> [Part] {
     Part(
       outline: .polygon([Point(-0.08 - rim, -0.45), Point(-0.08 + rim, -0.45)] + bottom), colour: palette.main
     ))
-  if chance.happens(0.5) {
+  if random.happens(0.5) {
     let shrunk = rim * (1 - taper * 0.45)
     parts.append(
       Part(outline: .rectangle(-0.08 - shrunk, -0.04, -0.08 + shrunk, 0.12), colour: palette.second))
@@ -427,7 +427,7 @@ func partsOfCup(_ palette: Palette, _ chance: inout Chance) -> [Part] {
     Part(outline: .ellipse(Point(-0.08, -0.45), Point(rim, 0.15)), colour: palette.main.scaled(1.15)))
   parts.append(
     Part(outline: .ellipse(Point(-0.08, -0.44), Point(rim * 0.88, 0.11)), colour: Colour(0.26, 0.15, 0.08)))
-  guard chance.happens(0.55) else { return parts }
+  guard random.happens(0.55) else { return parts }
   for x in [-0.32, -0.02, 0.24] {
     let steam = (0...16).map { step in
       let t = Double(step) / 16
@@ -438,26 +438,26 @@ func partsOfCup(_ palette: Palette, _ chance: inout Chance) -> [Part] {
   return parts
 }
 
-func partsOfHouse(_ palette: Palette, _ chance: inout Chance) -> [Part] {
-  let (wide, top) = (chance.real(0.6...0.85), chance.real(-0.25...0.05))
-  let peak = top - chance.real(0.45...0.7)
+func partsOfHouse(_ palette: Palette, _ random: inout SampleRandom) -> [Part] {
+  let (wide, top) = (random.real(0.6...0.85), random.real(-0.25...0.05))
+  let peak = top - random.real(0.45...0.7)
   let roof = palette.second.scaled(0.75)
   var parts: [Part] = []
-  if chance.happens(0.7) {
-    let x = wide * chance.real(0.25...0.5)
+  if random.happens(0.7) {
+    let x = wide * random.real(0.25...0.5)
     parts.append(Part(outline: .rectangle(x, peak + 0.05, x + 0.16, top), colour: roof.scaled(0.7)))
   }
   parts.append(Part(outline: .rectangle(-wide, top - 0.02, wide, 0.85), colour: palette.main))
-  let flat = chance.happens(0.3) ? wide * 0.5 : 0
+  let flat = random.happens(0.3) ? wide * 0.5 : 0
   parts.append(
     Part(
       outline: .polygon([
         Point(-wide - 0.15, top), Point(-flat, peak), Point(flat, peak), Point(wide + 0.15, top),
       ]), colour: roof))
-  let door = chance.real(-0.5...0.5) * wide
+  let door = random.real(-0.5...0.5) * wide
   parts.append(Part(outline: .rectangle(door - 0.13, 0.35, door + 0.13, 0.85), colour: palette.dark))
   parts.append(Part(outline: .circle(Point(door + 0.08, 0.6), 0.025), colour: palette.light))
-  let glass = chance.happens(0.5) ? Colour(1, 0.9, 0.55) : Colour(0.72, 0.85, 0.92)
+  let glass = random.happens(0.5) ? Colour(1, 0.9, 0.55) : Colour(0.72, 0.85, 0.92)
   for x in [-0.62, 0, 0.62].map({ $0 * wide }) where abs(x - door) > 0.3 {
     parts.append(Part(outline: .rectangle(x - 0.14, 0.2, x + 0.14, 0.5), colour: palette.light))
     parts.append(Part(outline: .rectangle(x - 0.11, 0.23, x + 0.11, 0.47), colour: glass, shade: 0.2))

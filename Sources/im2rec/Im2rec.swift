@@ -12,7 +12,8 @@ struct Im2rec {
   }
 }
 
-/// Does what the command line says.
+/// Runs the command line.
+///
 /// - Returns: the exit status.
 func run(_ arguments: [String], console: Console) async -> Int32 {
   do {
@@ -65,10 +66,10 @@ private func remedy(for reason: FileError.Reason) -> String? {
   }
 }
 
-/// Where text goes: data to one side, words for the user to the other.
+/// Where text goes. Data and messages for the user are kept apart.
 struct Console: Sendable {
   let data: @Sendable (String) -> Void
-  /// One line at a time, without its end.
+  /// Takes one line at a time, without its end.
   let words: @Sendable (String) -> Void
 
   /// The process's own standard output and standard error.
@@ -77,15 +78,15 @@ struct Console: Sendable {
 
   func warn(_ sentence: String) { words("warning: " + printable(sentence)) }
 
-  /// - Parameter remedy: what the user may do about it, a sentence.
+  /// - Parameter remedy: a sentence that says what the user can do.
   func fail(_ sentence: String, remedy: String? = nil) {
     words("im2rec: " + printable(sentence) + (remedy.map { "\n  " + $0 } ?? ""))
   }
 
-  /// An input that was left out; every one is named, however many they are.
+  /// Names an input that was left out.
   func skip(_ path: String, _ reason: String) { words("skipped: \(printable(path)): \(printable(reason))") }
 
-  /// An input that was packed, but may be damaged.
+  /// Names an input that was packed, but may be damaged.
   func doubt(_ path: String, _ reason: String) { words("doubtful: \(printable(path)): \(printable(reason))") }
 }
 
@@ -101,29 +102,31 @@ let helpText = """
            im2rec --resize 256 --quality 95 --num-thread 4 pets photos/
 
     <prefix>            Prefix of the .lst, .rec and .idx files. Every list whose
-                        name starts with it is packed. Of a folder: every list in it.
+                        name starts with it is packed; if it is a folder, every list
+                        in it.
     <root>              The folder that holds the images.
 
   LIST OPTIONS
     --list              Write <prefix>.lst, and print each folder's label.
     --exts <.e> ...     Extensions of images. (default: .jpeg .jpg .png)
     --recursive         One label for each folder. (default: root's own files, label 0)
-    --no-shuffle        Keep the order of the folders. (default: shuffled, always alike)
+    --no-shuffle        Keep the order of the folders. (default: shuffled, the same
+                        way every time)
     --chunks <count>    Write this many lists. (default: 1)
     --train-ratio <0-1> Share for <prefix>_train.lst, the rest for _val. (default: 1,
                         one list)
     --test-ratio <0-1>  Share for <prefix>_test.lst. (default: 0)
 
   RECORD OPTIONS
-    --resize <pixels>   Scale the shorter side to this. (default: 0, keep the size)
-    --center-crop       Cut the middle square out, before scaling.
+    --resize <pixels>   Resize the shorter side to this. (default: 0, keep the size)
+    --center-crop       Crop the center square before resizing.
     --quality <1-100>   JPEG quality; for PNG the compression, 0-9. (default: 95)
     --encoding <format> .jpg or .png (default: .jpg)
     --color <mode>      1 colour, 0 grey, -1 as stored. (default: 1)
     --pass-through      Keep each file's bytes; the options above do nothing. Looks
                         at the header and the end of a JPEG, not for damage inside.
     --pack-label        Keep all labels of a line. (default: the first)
-    --num-thread <n>    Images in work at once. The bytes do not depend on it.
+    --num-thread <n>    Images processed at once. The output does not depend on it.
                         (default: 1)
 
   NOT IN IM2REC.PY
@@ -134,10 +137,10 @@ let helpText = """
     --quiet             No progress.
     -h, --help          Show this text.
 
-  Options may be shortened as long as they stay clear: --rec for --recursive. The old
-  spellings (--list True, --shuffle 1) are understood, with a warning.
+  Options may be abbreviated if that is unambiguous: --rec for --recursive. The old
+  spellings (--list True, --shuffle 1) are accepted, with a warning.
 
-  EXIT STATUS: 0 all done · 1 failed, nothing half-written · 2 done, some images
-  skipped · 64 wrong usage
+  EXIT STATUS: 0 all done · 1 failed, no output left incomplete · 2 done, some
+  images skipped · 64 wrong usage
 
   """

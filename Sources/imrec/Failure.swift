@@ -126,6 +126,7 @@ struct Failure {
     switch error.reason {
     case .strict:
       "--strict stops at the first such input; without it, it is skipped and counted. --resume goes on here."
+        + (sizeRemedy([error.description]).map { " " + $0 + "." } ?? "")
     case .layout: "Without --strict that is a warning."
     case .parts: "Where the files are meant to be joined all the same: --unchecked."
     case .nothing, .contradiction: nil

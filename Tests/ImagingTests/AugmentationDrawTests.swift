@@ -46,7 +46,7 @@ import Testing
     var rows = [Int](repeating: 0, count: 3)
     let all = draws(Augmentation(.crop))
     for draw in all {
-      let crop = try TrainingPlan(preset, draw, from: .init(width: 14, height: 12)).crop
+      let crop = try AugmentationPlan(preset, draw, from: .init(width: 14, height: 12)).crop
       columns[crop.x] += 1
       rows[crop.y] += 1
     }

@@ -82,7 +82,7 @@ private func photo(_ width: Int, _ height: Int, seed: UInt64 = 1) throws -> [UIn
     #expect(throws: expected) { try Preset(shape: [3, 32, 32]).checkSize(probe(file.span)) }
     #expect(
       expected.description
-        == "input image size smaller than input shape: \(width)x\(height) pixels, of which 32x32 are to be cut out"
+        == "input image size smaller than input shape: \(width)x\(height) pixels, from which 32x32 are to be cropped"
     )
     // A resize makes it large enough.
     _ = try tensor(Preset(resize: 33, shape: [3, 32, 32]), file, Augmentation.Draw())
@@ -106,7 +106,7 @@ private func photo(_ width: Int, _ height: Int, seed: UInt64 = 1) throws -> [UIn
   func parts() throws {
     var generator = SplitMix64(seed: 12)
     for seed in 0..<60 as Range<UInt64> {
-      let size = Scaling.Size(
+      let size = ResizePlan.Size(
         width: .random(in: 1...40, using: &generator), height: .random(in: 1...40, using: &generator))
       let pixels = try Pixels.noise(
         seed: seed, width: size.width, height: size.height, channels: seed % 2 == 0 ? 3 : 1)

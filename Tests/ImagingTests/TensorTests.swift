@@ -69,7 +69,7 @@ private func bytes(_ preset: Preset, _ file: Data) throws -> [UInt8] {
   }
 
   private func filled(
-    _ preset: Preset, _ pixels: borrowing Pixels, _ origin: Offset, _ steps: [Scaling], _ set: KernelSet
+    _ preset: Preset, _ pixels: borrowing Pixels, _ origin: Offset, _ steps: [ResizePlan], _ set: KernelSet
   ) throws -> [[UInt8]] {
     var numbers = [Float](repeating: .nan, count: preset.count)
     var span = numbers.mutableSpan

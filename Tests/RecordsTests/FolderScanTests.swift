@@ -275,7 +275,7 @@ struct FolderScanTests {
       #expect(scan.images.map(\.path) == ["c/1.jpg"])
       #expect(
         scan.problems.count == 1
-          && scan.problems[0].reason == "its name or path is longer than the system takes")
+          && scan.problems[0].reason == "its name or path is longer than the system allows")
     }
   }
 

@@ -57,7 +57,7 @@ struct LayoutDoubtTests {
     #expect(
       split?.description
         == "the class folders are called train and val and have the same folders below (cat): this looks like a data set "
-        + "that is divided already, not like classes; run it on photos/train and on the others one by one")
+        + "that is split already, not like classes; run it on photos/train and on the others one by one")
     let testFirst = try doubt(["test/cat/2.jpg", "train/cat/1.jpg"])
     #expect(testFirst?.description.hasSuffix("run it on photos/train and on the others one by one") == true)
     let nested = try doubt(["d/d/cat/1.jpg", "d/d/dog/1.jpg"])

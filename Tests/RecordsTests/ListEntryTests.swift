@@ -27,10 +27,10 @@ struct ListEntryTests {
       line.hasPrefix("18446744073709551615\t-17976931348623157") && line.hasSuffix("\t1.000000\ta/b.jpg\n"))
   }
 
-  static func read(_ text: some Sequence<UInt8>, part: ListPart? = nil) throws -> [ListLine] {
+  static func read(_ text: some Sequence<UInt8>, shard: ListShard? = nil) throws -> [ListLine] {
     try withScratchFolder { folder in
       writeScratchFile(folder + "/x.lst", text)
-      var reader = try ListReader(folder + "/x.lst", part: part)
+      var reader = try ListReader(folder + "/x.lst", shard: shard)
       var lines: [ListLine] = []
       while let line = try reader.next() { lines.append(line) }
       #expect(reader.doneByteCount == reader.byteCount)
@@ -187,5 +187,25 @@ struct ListEntryTests {
       return
     }
     #expect(text == "1\\t\\u{1B}[31m\\u{7F}\\u{2028}\u{e9}")
+  }
+}
+
+@Suite("The label among a manifest's attributes")
+struct LabelAttributeTests {
+  @Test(
+    "is the one with metadata, else the only one, else nobody's guess",
+    arguments: [
+      (["source-ref", "label"], .named("label")),
+      (["source-ref", "label", "label-metadata", "confidence"], .named("label")),
+      (["zebra", "zebra-metadata", "source-ref", "another-ref", "a"], .named("zebra")),
+      (["source-ref", "label", "id"], .several(["id", "label"])),
+      (["a", "a-metadata", "b", "b-metadata", "c"], .several(["a", "b"])),
+      (["source-ref", "x-metadata"], LabelAttribute.none), ([], LabelAttribute.none),
+      // Two spellings of one word are two attributes.
+      (["caf\u{E9}", "cafe\u{301}"], .several(["cafe\u{301}", "caf\u{E9}"])),
+    ] as [([String], LabelAttribute)])
+  func choice(_ names: [String], _ expected: LabelAttribute) {
+    #expect(LabelAttribute(among: names) == expected)
+    #expect(LabelAttribute(among: names.reversed()) == expected)
   }
 }

@@ -4,9 +4,9 @@ import Testing
 
 @testable import Files
 
-@Suite("What a name tells of a file")
+@Suite("Names of files")
 struct NameTests {
-  @Test("kind is the suffix in lower case, where that is a word")
+  @Test("the kind is the suffix in lower case, if it is a word")
   func kinds() {
     for (name, kind) in [
       ("a.JPG", ".jpg"), ("a.b.Webp", ".webp"), ("a.jp2", ".jp2"), ("a", ""), (".jpg", ""), ("a.", ""),
@@ -16,7 +16,7 @@ struct NameTests {
     #expect(isImageKind(".jfif") && isImageKind(".heic") && !isImageKind(".txt") && !isImageKind(""))
   }
 
-  @Test("is that of litter or not")
+  @Test("a name is one of litter or not")
   func litter() {
     for name in [
       "._1.jpg", ".DS_Store", "Thumbs.db", "THUMBS.DB", "desktop.ini", "__MACOSX", "$RECYCLE.BIN", "@eaDir",
@@ -27,7 +27,7 @@ struct NameTests {
     }
   }
 
-  @Test("whose folder cannot be made, for a file is in its way, is said")
+  @Test("a folder that cannot be created because a file is in the way is named")
   func inTheWay() {
     withScratchFolder { folder in
       writeScratchFile(folder + "/file", [1])
@@ -36,7 +36,7 @@ struct NameTests {
     }
   }
 
-  @Test("and folder behind it are the same as before, or the folder went away")
+  @Test("a root is the same folder as before, or it went away")
   func roots() throws {
     try withScratchFolder { folder in
       makeScratchFolders(above: folder + "/a/x")
@@ -57,7 +57,7 @@ struct NameTests {
 struct ByteNameTests {
   private let composed = "caf\u{e9}", decomposed = "cafe\u{301}"
 
-  @Test("names that only look alike are two")
+  @Test("names that only look alike are different")
   func identity() {
     #expect(composed == decomposed)  // what String says
     #expect(ByteName(composed) != ByteName(decomposed) && !hasSameBytes(composed, decomposed))
@@ -65,13 +65,13 @@ struct ByteNameTests {
     #expect(ByteName(composed) == ByteName("x\(composed)".dropFirst()))
   }
 
-  @Test("the order is that of the bytes")
+  @Test("names are ordered by their bytes")
   func order() {
     let names = ["e", "\u{e9}", "e\u{301}", "Z", "", "\u{1F600}", "\u{fffd}"].map { ByteName($0) }.sorted()
     #expect(names.map(\.text.unicodeScalars.first?.value) == [nil, 0x5a, 0x65, 0x65, 0xe9, 0xfffd, 0x1f600])
   }
 
-  @Test("a prefix or suffix is one of bytes")
+  @Test("prefixes and suffixes are compared by their bytes")
   func ends() {
     #expect(decomposed.hasBytePrefix("cafe") && !decomposed.hasPrefix("cafe"))
     #expect(!composed.hasByteSuffix("e\u{301}") && composed.hasSuffix("e\u{301}"))
@@ -82,7 +82,7 @@ struct ByteNameTests {
 @Suite("Litter")
 struct LitterTests {
   @Test(
-    "what systems and editors leave behind is known by name",
+    "files that systems and editors leave behind are recognized by name",
     arguments: [
       "._1.jpg", ".DS_Store", "Thumbs.db", "THUMBS.DB", "desktop.ini", "__MACOSX", "$RECYCLE.BIN",
       "System Volume Information", ".ipynb_checkpoints", ".git", "@eaDir", "lost+found", "~$list.xlsx",

@@ -124,7 +124,7 @@ private func photo(_ width: Int, _ height: Int, seed: UInt64 = 1) throws -> [UIn
     }
   }
 
-  @Test("of a grey image the lightness is shifted, and clamped")
+  @Test("the lightness of a grey image is shifted, and clamped")
   func grey() throws {
     let pixels = try Pixels(width: 3, height: 1, channels: 1, samples: ([10, 100, 250] as [UInt8]).span)
     let file = try encode(pixels, as: .png(level: 1))

@@ -67,7 +67,7 @@ import Testing
     #expect(context.debugDescription == sentence)
   }
 
-  @Test("a mean that is no number is refused")
+  @Test("a mean that is not a number is refused")
   func notANumber() {
     #expect(throws: PresetError("mean contains nan; finite numbers are expected")) {
       try Preset(mean: [0, .nan, 0])
@@ -90,7 +90,7 @@ import Testing
     #expect(error?.reason == .tooLarge(width: Int(Int32.max), height: 65_535, limit: Int(Int32.max)))
   }
 
-  @Test("a long thin picture is resized where it is needed only")
+  @Test("only the part that is needed of a long thin picture is resized")
   func thin() throws {
     let steps = try Preset(resize: 256).steps(from: .init(width: 1, height: 400))
     #expect(steps.map(\.destination) == [.init(width: 256, height: 102_400)])

@@ -80,7 +80,7 @@ private func bytes(_ preset: Preset, _ file: Data) throws -> [UInt8] {
     return [numbers.withUnsafeBytes { Array($0) }, bytes]
   }
 
-  @Test("a file that is no image says so")
+  @Test("a file that is not an image is refused")
   func noImage() throws {
     let error = #expect(throws: ImageError.self) { try floats(Preset(), Data("GIF89a......".utf8)) }
     #expect(error?.reason == .unknownFormat("a GIF image"))

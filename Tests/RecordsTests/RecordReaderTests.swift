@@ -10,7 +10,7 @@ struct Reading: Equatable {
   var offsets: [Int] = []
   var faults: [RecordError] = []
 
-  /// Goes on behind each fault.
+  /// Continues after each fault.
   init(_ file: [UInt8]) throws {
     try withScratchFolder { folder in
       writeScratchFile(folder + "/x.rec", file)
@@ -21,7 +21,7 @@ struct Reading: Equatable {
           payloads.append(record.payload)
           offsets.append(record.offset)
         } catch {
-          // Where the scratch folder stands is of no interest.
+          // The path of the scratch folder does not matter.
           faults.append(RecordError(error.reason, path: "x.rec", offset: error.offset))
           guard try reader.resynchronise() != nil else { break }
         }
@@ -41,7 +41,7 @@ struct RecordReaderTests {
   ]
   static func sound() throws -> [UInt8] { try payloads.flatMap { try framed($0) } }
 
-  @Test("a file that is something else as a whole is named, and a damaged one is read on")
+  @Test("a file of another kind is named, and a damaged one is read")
   func otherKinds() throws {
     let files: [(String, [UInt8], String?)] = [
       ("x.rec", Array("GIF89a....".utf8), "a GIF image"),
@@ -80,7 +80,7 @@ struct RecordReaderTests {
     }
   }
 
-  @Test("a file cut anywhere gives the whole records, and the offset of the one that is not")
+  @Test("a truncated file gives its complete records, and the offset of the incomplete one")
   func truncation() throws {
     let file = try Self.sound()
     let starts = [0, 12, 12 + 36]
@@ -163,7 +163,7 @@ struct RecordReaderTests {
   }
 
   @Test(
-    "where a byte was lost or added, the records behind it are found again", arguments: [-3, -1, 1, 2, 3])
+    "where bytes were lost or inserted, the records after them are found again", arguments: [-3, -1, 1, 2, 3])
   func shifted(_ shift: Int) throws {
     let payload = Array("some payload".utf8)
     let frame = try framed(payload)
@@ -250,7 +250,7 @@ struct RecordReaderTests {
     }
   }
 
-  @Test("what is no regular file is refused without waiting")
+  @Test("anything but a regular file is refused without blocking")
   func special() throws {
     withScratchFolder { folder in
       mkfifo(folder + "/fifo.rec", 0o600)

@@ -34,7 +34,7 @@ struct CanvasTests {
     #expect(abs(total - expected) < 0.02 + expected * 0.002, "\(total)")
   }
 
-  @Test("overlapping loops cover once, one that runs against them makes a hole")
+  @Test("overlapping loops cover once, and one of opposite orientation makes a hole")
   func overlap() {
     let square = Outline.rectangle(4, 4, 12, 12)
     let twice = drawn(square + .rectangle(8, 4, 16, 12))

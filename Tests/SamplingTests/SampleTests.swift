@@ -105,7 +105,7 @@ struct SampleTests {
     for orientation in [2, 3, 6, 8] { #expect(seen.contains("rotatedJPEG(orientation: \(orientation))")) }
   }
 
-  @Test("a turned picture is upright again for a reader that applies EXIF", arguments: 1...8)
+  @Test("a rotated picture is upright for a reader that applies EXIF", arguments: 1...8)
   func upright(_ orientation: Int) throws {
     var random = SampleRandom(seed: 3)
     let canvas = draw(.house, width: 48, height: 32, noisy: false, &random)
@@ -139,7 +139,7 @@ struct SampleTests {
         _ = try writeSample(to: folder + "/full/mine.txt", options: options) { _, _ in }
       }
       #expect(notAFolder?.reason == .notAFolder)
-      // What a broken-off run left is no hindrance.
+      // What an interrupted run left does not matter.
       writeScratchFile(folder + "/empty.partial/001.bus/rest.jpg", [1])
       try makeFolder(folder + "/empty")
       let summary = try writeSample(to: folder + "/empty/", options: options) { _, _ in }

@@ -45,7 +45,7 @@ private func remedy(for error: any Error) -> String? {
     if case .strict = error.reason {
       "--strict stops at the first such input; without it, it is skipped."
     } else {
-      nil
+      sizeRemedy([error.description])
     }
   case let error as FileError: remedy(for: error.reason)
   case let error as ScanError:

@@ -41,9 +41,7 @@ func makeRecords(_ options: Options, _ console: Console) async throws -> Int32 {
       console.warn(warning + remedy)
     }
     for skip in summary.skipped { console.skip(skip.path, skip.reason) }
-    if !options.quiet, summary.skipped.contains(where: { $0.reason.contains(ImageError.sizeLimitWords) }) {
-      console.words("  --max-pixels <n> takes larger images.")
-    }
+    if !options.quiet, let remedy = sizeRemedy(summary.skipped.map(\.reason)) { console.words("  " + remedy) }
     for doubt in summary.doubtful { console.doubt(doubt.path, doubt.reason) }
     skipped += summary.skipped.count
     packed += summary.records
@@ -66,6 +64,12 @@ private func pack(_ list: String, _ options: Options, _ console: Console) async 
     list: list, root: absolutePath(options.root), output: splitExtension(list).stem + ".rec",
     options: PackOptions(options)
   ) { progress.update($0) }
+}
+
+/// What to do where an image has more pixels than the limit; nil where none of the reasons says so.
+func sizeRemedy(_ reasons: [String]) -> String? {
+  let isTooLarge = reasons.contains { $0.contains(ImageError.sizeLimitWords) }
+  return isTooLarge ? "--max-pixels <n> takes larger images." : nil
 }
 
 extension PackOptions {

@@ -129,7 +129,8 @@ struct Failure {
         + (sizeRemedy([error.description]).map { " " + $0 + "." } ?? "")
     case .layout: "Without --strict that is a warning."
     case .parts: "Where the files are meant to be joined all the same: --unchecked."
-    case .nothing, .contradiction: nil
+    case .nothing: sizeRemedy([error.description]).map { $0 + "." }
+    case .contradiction: nil
     }
   }
 

@@ -1,5 +1,5 @@
 #pragma once
-// libcrypto of OpenSSL 3, as far as digests of bytes go.
+// The digests and HMAC of OpenSSL 3's libcrypto.
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>

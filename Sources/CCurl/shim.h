@@ -1,7 +1,7 @@
 #pragma once
 #include <curl/curl.h>
 
-// Swift calls no variadic functions: one wrapper for each type that an option may have.
+// Swift cannot call variadic functions, so there is one wrapper for each type of option.
 static inline CURLcode set_number(CURL *handle, CURLoption option, long value) {
   return curl_easy_setopt(handle, option, value);
 }
@@ -23,7 +23,7 @@ static inline long get_number(CURL *handle, CURLINFO info) {
   return value;
 }
 
-// The message that says which transfer has ended, whose fields are a union.
+// The next transfer that has ended, or NULL. The message that tells it has a union, which Swift imports poorly.
 static inline CURL *finished_transfer(CURLM *multi, CURLcode *result) {
   int left;
   for (CURLMsg *message; (message = curl_multi_info_read(multi, &left));)

@@ -1,13 +1,13 @@
-// The entropy coding of ITU T.81, annex F.2.2, a row of units at a time.
+// Entropy decoding as in ITU T.81, annex F.2.2, one row of units at a time.
 #include "baseline.h"
 #include "baseline_entry.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { least_bits = 32 };                    // a code and its value together have 31 at most
-static const uint32_t overrun = UINT32_MAX;  // no magnitude
+enum { least_bits = 32 };  // a code and its value together have at most 31
+static const uint32_t overrun = UINT32_MAX;  // in place of a magnitude: the block has too many coefficients
 
-// Byte by byte: stuffed zeros are taken out, from a marker or the end on there are zeros.
+// Byte by byte: removes stuffed zeros, and adds zeros from a marker or the end of the data on.
 static __attribute__((noinline)) void refill_slowly(baseline_bits *bits) {
   while (bits->count <= 56) {
     uint64_t byte = 0;
@@ -24,7 +24,7 @@ static __attribute__((noinline)) void refill_slowly(baseline_bits *bits) {
   }
 }
 
-// At least `least_bits`.
+// Makes sure that there are at least `least_bits` bits.
 INLINE void refill(baseline_bits *bits) {
   if (__builtin_expect(bits->end - bits->next >= 8, 1)) {
     uint64_t eight;
@@ -33,7 +33,7 @@ INLINE void refill(baseline_bits *bits) {
     const uint64_t ones = 0x0101010101010101u;
     const bool has_marker = ((~eight - ones) & eight & ones << 7) != 0;  // one of the bytes is 0xff
     if (__builtin_expect(!has_marker, 1)) {
-      // All eight are put behind; the last may stay a part, which the next refill puts there again.
+      // All eight bytes are appended; bits of the last one may not fit, and the next refill appends that byte again.
       bits->window |= eight >> bits->count;
       bits->next += (63 - bits->count) >> 3;
       bits->count |= 56;
@@ -50,8 +50,9 @@ INLINE void drop(baseline_bits *bits, int count) {
   bits->count -= count;
 }
 
-// A code that is longer than what the table looks at: as if it had been there. Kind `entry_long`: no such code.
-static __attribute__((noinline)) baseline_entry look_further(const baseline_table *table, uint64_t window, bool is_dc) {
+// The entry for a code longer than the table's index. Its kind is `entry_long` if there is no such code.
+static __attribute__((noinline)) baseline_entry look_further(const baseline_table *table, uint64_t window,
+                                                             bool is_dc) {
   const uint32_t next = (uint32_t)(window >> 48);
   int length = baseline_look_bits + 1;
   while (next >= table->limit[length]) length++;
@@ -63,7 +64,7 @@ static __attribute__((noinline)) baseline_entry look_further(const baseline_tabl
   return (baseline_entry)((uint32_t)size << 16 | (uint32_t)(run + 1) << 8 | kind << 6 | (uint32_t)length);
 }
 
-// The value whose size an entry told; its code and its bits are dropped.
+// Reads a value whose size the entry tells, and drops its code and its bits.
 INLINE int32_t take_value(baseline_bits *bits, baseline_entry entry) {
   const int size = entry >> 16;
   drop(bits, entry & 63);
@@ -89,11 +90,11 @@ INLINE bool decode_dc(baseline_bits *bits, const baseline_table *table, int32_t 
 }
 
 typedef struct ac_result {
-  int count;           // of coefficients up to the last one, DC included; 0: not for us
-  uint32_t magnitude;  // the bits of their magnitudes (of negative ones, less 1); of count 0, maybe `overrun`
+  int count;           // coefficients up to the last one, DC included; 0: libjpeg has to decode the file
+  uint32_t magnitude;  // the OR of their magnitudes (less 1 for negative ones); with count 0, possibly `overrun`
 } ac_result;
 
-// The count is 79 at most; past 64 there is room too, and the block is given up afterwards.
+// The count is at most 79; there is room past 64, and such a block is rejected afterwards.
 INLINE void store(const int32_t *quant, int16_t *block, ac_result *result, int32_t value) {
   const unsigned k = (unsigned)result->count - 1;
   value *= quant[k];
@@ -101,7 +102,7 @@ INLINE void store(const int32_t *quant, int16_t *block, ac_result *result, int32
   block[baseline_zigzag.at[k]] = (int16_t)value;
 }
 
-// `is_kept`: the coefficients are stored, dequantised.
+// `is_kept`: the coefficients are dequantized and stored.
 INLINE ac_result decode_ac(baseline_bits *bits, const baseline_component *component, int16_t *block, bool is_kept) {
   const baseline_entry *const look = component->ac->look;
   const int32_t *const quant = component->quant;
@@ -109,7 +110,7 @@ INLINE ac_result decode_ac(baseline_bits *bits, const baseline_component *compon
   for (;;) {
     refill(bits);
     baseline_entry entry;
-    // After two short codes there are bits enough for a long one with its value.
+    // After two short codes there are still enough bits for a long one with its value.
     for (int i = 0; i < 3; i++) {
       entry = look[bits->window >> (64 - baseline_look_bits)];
       if (__builtin_expect((entry & 0xc0) != entry_value << 6, 0)) goto other;
@@ -143,7 +144,7 @@ INLINE ac_result decode_ac(baseline_bits *bits, const baseline_component *compon
   return result;
 }
 
-// Nothing but DC: every sample is the same.
+// A block with only a DC coefficient: all samples are equal.
 INLINE bool fill_block(uint8_t *out, size_t stride, int32_t dc) {
   const int32_t sample = (dc + 4) >> 3;
   if (sample < -512 || sample > 511) return false;
@@ -153,7 +154,7 @@ INLINE bool fill_block(uint8_t *out, size_t stride, int32_t dc) {
   return true;
 }
 
-// `out`: where the block's samples go; NULL: it is only read.
+// `out`: where the block's samples go; NULL: the block is only parsed.
 INLINE bool decode_block(baseline_bits *bits, const baseline_component *component, int32_t *dc,
                          baseline_picture *picture, uint8_t *out) {
   if (!decode_dc(bits, component->dc, dc)) return false;
@@ -166,7 +167,7 @@ INLINE bool decode_block(baseline_bits *bits, const baseline_component *componen
   if (out == NULL) return true;
   const int32_t first = *dc * component->quant[0];
   if (ac.count == 1) return fill_block(out, component->stride, first);
-  // Numbers that 16 bits cannot hold: libjpeg's plain and its vector code do not agree on them.
+  // libjpeg's scalar and vector code do not agree on numbers that do not fit in 16 bits.
   if ((ac.magnitude | (uint32_t)(first ^ first >> 31)) > img_most_coefficient) return false;
   block[0] = (int16_t)first;
   const bool is_sound = picture->kernels->idct_8x8(out, component->stride, block) != 0;
@@ -174,7 +175,7 @@ INLINE bool decode_block(baseline_bits *bits, const baseline_component *componen
   return is_sound;
 }
 
-// T.81, F.2.2.4 and E.2.4: what is left of the byte is skipped, then the marker whose turn it is must come.
+// T.81, F.2.2.4 and E.2.4: the rest of the byte is skipped; then the restart marker with the next number must follow.
 static bool take_restart(baseline_picture *picture, baseline_bits *bits) {
   if (bits->count < bits->padding || bits->count - bits->padding >= 8) return false;
   if (bits->end - bits->next < 2 || bits->next[0] != 0xff) return false;
@@ -215,13 +216,13 @@ INLINE bool decode_row(baseline_picture *picture, uint32_t row) {
     }
   }
   picture->bits = bits;
-  return bits.padding <= bits.count;  // no bit was used that is not there
+  return bits.padding <= bits.count;  // no bit beyond the end of the data was used
 }
 
 static bool decode_row_anywhere(baseline_picture *picture, uint32_t row) { return decode_row(picture, row); }
 
 #if defined(__x86_64__)
-// The same with shifts that need no fixed register: they are most of what there is to wait for.
+// The same code with BMI2's shifts, which need no fixed register; shifts are most of the critical path.
 static __attribute__((target("bmi,bmi2"))) bool decode_row_bmi2(baseline_picture *picture, uint32_t row) {
   return decode_row(picture, row);
 }

@@ -1,5 +1,6 @@
-// How an entry of a Huffman table is read. From the lowest bit: 6 bits: how many bits it is long, value included where
-// that is known; 2 bits: its kind; 8 bits: how far it goes in zigzag order; 16 bits: the coefficient, or the size of one.
+// The fields of an entry of a Huffman table, from the lowest bit: 6 bits for its length in bits, value included where
+// that is known; 2 bits for its kind; 8 bits for its advance in zigzag order; 16 bits for the coefficient or its
+// size.
 #pragma once
 #include "baseline.h"
 
@@ -7,7 +8,7 @@ enum {
   entry_value = 0,  // a coefficient (0 after a run of zeros)
   entry_size = 1,   // the coefficient's bits follow
   entry_end = 2,    // the block has no more
-  entry_long = 3,   // the code is longer than what was looked at, or is none
+  entry_long = 3,   // the code is longer than the table's index, or is invalid
 };
 
 // T.81, figure F.12: the coefficient of `size` bits, 1...15.

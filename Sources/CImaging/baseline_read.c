@@ -3,9 +3,9 @@
 #include "baseline.h"
 #include "baseline_read.h"
 
-enum { margin = 32 };  // bytes beside a row: for the neighbours of its first and last sample
+enum { margin = 32 };  // bytes on both sides of a row, for the neighbours of its first and last sample
 
-// The kinds we take; all else is libjpeg's, with all that can be wrong about it.
+// Whether the file is of the kind that is decoded here; libjpeg decodes all others.
 static bool is_ours(const struct jpeg_decompress_struct *codec) {
   if (codec->progressive_mode || codec->arith_code || codec->data_precision != 8) return false;
   if (codec->Ss != 0 || codec->Se != DCTSIZE2 - 1 || codec->Ah != 0 || codec->Al != 0) return false;
@@ -16,7 +16,7 @@ static bool is_ours(const struct jpeg_decompress_struct *codec) {
   for (int i = 0; i < 3; i++)
     if (codec->cur_comp_info[i] != &all[i] || (i > 0 && (all[i].h_samp_factor != 1 || all[i].v_samp_factor != 1)))
       return false;
-  // Rows of chroma of one or two samples are not interpolated.
+  // libjpeg does not interpolate rows of one or two chroma samples.
   return all[0].h_samp_factor <= 2 && all[0].v_samp_factor <= 2 &&
          (all[0].h_samp_factor == 1 || codec->image_width > 4);
 }
@@ -30,10 +30,10 @@ static bool find_tables(baseline_picture *picture, const struct jpeg_decompress_
   const JHUFF_TBL *dc_codes = codec->dc_huff_tbl_ptrs[dc], *ac_codes = codec->ac_huff_tbl_ptrs[ac];
   const JQUANT_TBL *factors = codec->quant_tbl_ptrs[quant];
   if (dc_codes == NULL || ac_codes == NULL || factors == NULL) return false;
-  int32_t by_place[64];  // libjpeg keeps them row by row
+  int32_t by_place[64];  // libjpeg stores them row by row
   for (size_t i = 0; i < 64; i++) by_place[img_coefficient_at(i / 8, i % 8)] = factors->quantval[i];
   for (int k = 0; k < 64; k++) component->quant[k] = by_place[baseline_zigzag.at[k]];
-  // Components mostly share their tables.
+  // Components usually share their tables.
   for (int i = 0; i < index; i++) {
     if (codec->comp_info[i].dc_tbl_no == dc) component->dc = picture->components[i].dc;
     if (codec->comp_info[i].ac_tbl_no == ac) component->ac = picture->components[i].ac;
@@ -50,7 +50,7 @@ static bool find_tables(baseline_picture *picture, const struct jpeg_decompress_
   return true;
 }
 
-// The blocks of a component that hold the samples `first`...`last` along one side.
+// The blocks of a component that contain the samples `first`...`last` in one direction.
 static void span_blocks(uint32_t first, uint32_t last, uint32_t *first_block, uint32_t *count) {
   *first_block = first / 8;
   *count = last / 8 - *first_block + 1;
@@ -68,7 +68,7 @@ static void lay_out(baseline_picture *picture, const struct jpeg_decompress_stru
   if (picture->is_read_only || (is_chroma && !picture->has_colour)) return;
   uint32_t left = window->x / across, right = (window->x + window->width - 1) / across;
   uint32_t top = window->y / down, bottom = (window->y + window->height - 1) / down;
-  // Interpolation takes one sample more on each side.
+  // Interpolation needs one more sample on each side.
   if (across == 2 && left > 0) left--;
   if (across == 2 && right + 1 < component->width) right++;
   if (down == 2 && top > 0) top--;
@@ -77,7 +77,7 @@ static void lay_out(baseline_picture *picture, const struct jpeg_decompress_stru
   span_blocks(top, bottom, &component->first_row, &component->row_count);
 }
 
-// One allocation for the rows of all components and the widened chroma.
+// One allocation for the rows of all components and the upsampled chroma.
 static uint8_t *take_room(baseline_picture *picture) {
   size_t sizes[baseline_components], all = 0;
   for (int i = 0; i < picture->component_count; i++) {
@@ -151,7 +151,8 @@ bool baseline_read(const struct jpeg_decompress_struct *codec, const uint8_t *en
   if (picture->has_all_units && baseline_has_rest(picture)) *sign = "data are left over after the picture";
   const bool is_known = is_done || picture->has_overrun || picture->has_all_units;
   free(picture);
-  // What stopped over a number too large may have more to tell further on.
+  // If decoding stopped at a number that is too large, signs of damage may follow: parse the file without making
+  // pixels.
   if (!is_known && pixels != NULL) baseline_read(codec, end, window, request, NULL, sign);
   return is_done;
 }

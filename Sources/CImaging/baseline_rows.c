@@ -1,4 +1,5 @@
-// From samples of components to rows of pixels, one row of units after the other. Only these few rows are in memory.
+// From the samples of components to rows of pixels, one row of units after the other. Only these rows are held in
+// memory.
 #include "baseline.h"
 
 static uint8_t *row_of(const baseline_component *component, ptrdiff_t row) {
@@ -6,11 +7,11 @@ static uint8_t *row_of(const baseline_component *component, ptrdiff_t row) {
 }
 
 static void copy_row(const baseline_component *component, ptrdiff_t from, ptrdiff_t to) {
-  // With the neighbours on both sides.
+  // Including the neighbours on both sides.
   memcpy(row_of(component, to) - 1, row_of(component, from) - 1, (size_t)component->width + 2);
 }
 
-// Round the picture its edge goes on for one sample: that is how libjpeg interpolates there.
+// Repeats the samples at the picture's edges once, which is how libjpeg interpolates there.
 static void extend_chroma(baseline_picture *picture, uint32_t unit_row) {
   for (int i = 1; i < picture->component_count; i++) {
     const baseline_component *component = &picture->components[i];
@@ -25,14 +26,14 @@ static void extend_chroma(baseline_picture *picture, uint32_t unit_row) {
   }
 }
 
-// A row of one component of chroma at full width, where its first sample in the window lies; `y` from the first row of
-// the unit, -1 at the least.
+// A row of one chroma component at full width, from its first sample in the window on. `y` counts from the first row
+// of the unit and is at least -1.
 static const uint8_t *chroma_row(const baseline_picture *picture, int index, ptrdiff_t y) {
   const baseline_component *component = &picture->components[index];
   const uint32_t x = picture->window.x, width = picture->window.width;
   uint8_t *out = picture->chroma[index - 1];
   if (!picture->halves_down && !picture->halves_across) return row_of(component, y) + x;
-  // Rows by turns lie a quarter above and a quarter below the middle of a row of chroma.
+  // Rows lie alternately a quarter above and a quarter below the middle of a chroma row.
   const bool is_lower = y & 1;
   const ptrdiff_t place = (y + 2) / 2 - 1;
   const uint8_t *near = row_of(component, picture->halves_down ? place : y);
@@ -82,7 +83,8 @@ bool baseline_decode(baseline_picture *picture, baseline_sink *sink) {
     if (!baseline_decode_row(picture, unit_row) || img_is_late(picture->deadline)) return false;
     if (picture->is_read_only) continue;
     const uint32_t top = unit_row * picture->unit_height, bottom = top + picture->unit_height;
-    // A row more than the unit's above is at hand; where chroma is halved downwards the unit's last has to wait for it.
+    // The last row of the unit above is kept. With vertically subsampled chroma, a unit's last row of pixels has to
+    // wait for the next unit.
     if (y == end || bottom < window->y) continue;
     if (picture->halves_across || picture->halves_down) extend_chroma(picture, unit_row);
     const bool is_last = unit_row + 1 == picture->units_down;

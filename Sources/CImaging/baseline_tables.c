@@ -1,7 +1,7 @@
 #include "baseline.h"
 #include "baseline_entry.h"
 
-// The zigzag order of T.81, figure A.6, as places of `idct_8x8`.
+// The zigzag order of T.81, figure A.6, in the coefficient layout of `idct_8x8`.
 #define AT(row, column) (((row) & 3) * 16 + ((column) & 3) * 4 + ((column) >> 2) * 2 + ((row) >> 2))
 const baseline_order baseline_zigzag = {{
     AT(0, 0), AT(0, 1), AT(1, 0), AT(2, 0), AT(1, 1), AT(0, 2), AT(0, 3), AT(1, 2), AT(2, 1), AT(3, 0), AT(4, 0),
@@ -16,13 +16,13 @@ static baseline_entry make_entry(int32_t value, int kind, int advance, int lengt
   return (baseline_entry)((uint32_t)value << 16 | (uint32_t)advance << 8 | (uint32_t)kind << 6 | (uint32_t)length);
 }
 
-// The entry of a symbol whose code has `length` bits; `rest`: the bits that follow the code, upper ones of 16, of which
-// `known` are known.
+// The entry of a symbol whose code has `length` bits. `rest`: the bits after the code, left-aligned in 16 bits, of
+// which `known` are known.
 static baseline_entry entry_of(int symbol, int length, uint32_t rest, int known, bool is_dc) {
   const int size = is_dc ? symbol : symbol & 15, run = is_dc ? 0 : symbol >> 4;
   if (size == 0) {
     if (is_dc) return make_entry(0, entry_value, 1, length);
-    // Only the longest run means zeros; the others mean that the block ends, also those T.81 has no use for.
+    // Only the longest run means zeros (ZRL). The others end the block, also those that T.81 does not define.
     return run == 15 ? make_entry(0, entry_value, 16, length) : make_entry(0, entry_end, 0, length);
   }
   if (size > known) return make_entry(size, entry_size, run + 1, length);
@@ -45,7 +45,7 @@ bool baseline_make_table(baseline_table *table, const uint8_t *counts, const uin
       for (uint32_t rest = 0; rest < 1u << known; rest++)
         table->look[code << known | rest] = entry_of(symbols[index], length, rest << (16 - known), known, is_dc);
     }
-    if (code >= 1u << length) return false;  // a code of nothing but ones is not allowed
+    if (code >= 1u << length) return false;  // a code of all ones is not allowed
     table->limit[length] = code << (16 - length);
   }
   table->limit[17] = UINT32_MAX;

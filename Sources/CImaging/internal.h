@@ -1,4 +1,4 @@
-// What the source files of this target share; nothing of it is seen outside.
+// Declarations that the source files of this target share, and that are not visible outside.
 #pragma once
 #include <stdio.h>
 #include <string.h>
@@ -6,7 +6,7 @@
 
 #include "imaging.h"
 
-// The first member of every reader, so that `img_close` knows whose it is.
+// The first member of every reader, by which `img_close` finds its close function.
 struct img_reader {
   void (*close)(img_reader *reader);
 };
@@ -17,23 +17,23 @@ typedef struct img_output {
   size_t count, capacity;
 } img_output;
 
-// Room for `more` bytes after the first `count`; false: no memory, and the buffer is as it was.
+// Makes room for `more` bytes after the first `count`. False: no memory, and the buffer is unchanged.
 bool img_output_reserve(img_output *output, size_t more);
 void img_output_free(img_output *output);
 
-// How a stored picture lies in its upright one.
+// How the pixels of a stored picture are arranged in the upright one.
 typedef struct img_turn {
-  ptrdiff_t start, across, down;  // bytes: of the first pixel, from one to its right, to the one below
+  ptrdiff_t start, across, down;  // in bytes: offset of the first pixel, step to the right, step down
   bool is_transposed;
 } img_turn;
 
 // `orientation`: 1...8 as EXIF numbers them; width and height as stored; 8-bit samples.
 img_turn img_turn_for(int orientation, size_t width, size_t height, size_t channels);
-// Puts `count` rows, from row `y` of the stored picture on, where they belong. `channels`: 1 or 3.
+// Writes `count` rows, from row `y` of the stored picture on, to their upright positions. `channels`: 1 or 3.
 void img_place(const img_turn *turn, uint8_t *const *rows, uint32_t y, uint32_t count, uint32_t width,
                uint32_t channels, uint8_t *pixels);
 
-// Whether the time that a request gives is over. Asked once for each row, or a few.
+// Whether the deadline of a request has passed. Called every row, or every few rows.
 static inline bool img_is_late(int64_t deadline) {
   if (deadline == 0) return false;
   struct timespec now;

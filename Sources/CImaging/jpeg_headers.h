@@ -1,7 +1,7 @@
-// libjpeg's headers use FILE and size_t without including what declares them.
+// libjpeg's headers use FILE and size_t without including the headers that declare them.
 #pragma once
 #include <stddef.h>
 #include <stdio.h>
-// Order matters here: jerror.h refers to what jpeglib.h declares.
+// The order matters: jerror.h uses declarations of jpeglib.h.
 #include <jpeglib.h>
 #include <jerror.h>

@@ -6,9 +6,9 @@
 #include "baseline_read.h"
 
 enum {
-  strip_rows = 16,    // rows decoded at a time on the way to a turned or CMYK picture
-  most_scans = 500,   // an ordinary progressive file has about ten
-  most_padding = 16,  // zeros, or ones, before a marker; encoders that write in larger units than bytes leave a few
+  strip_rows = 16,   // rows decoded at a time for a rotated or CMYK picture
+  most_scans = 500,  // an ordinary progressive file has about ten
+  most_padding = 16, // bytes of 00 or FF before a marker; encoders that write units larger than bytes leave a few
   piece_bytes = 256,
 };
 
@@ -21,19 +21,19 @@ typedef struct jpeg_reader {
   jmp_buf escape;
   const uint8_t *file;
   size_t count;
-  size_t given;  // bytes of the file that the codec has been given
+  size_t given;              // bytes of the file that were passed to the codec
   bool in_pieces;
   size_t exif_offset, exif_count;
   uint64_t scan_blocks, most_scan_blocks;  // of all scans up to `scan`
   int scan;
   int64_t deadline;
-  img_error *error;  // of the call under way
+  img_error *error;          // of the current call
   img_error doubt;
-  uint8_t components_seen;  // bit i: component i has had a scan
+  uint8_t components_seen;   // bit i: component i was in a scan
   bool has_exif, past_end, keep_damaged;
-  bool is_after_picture;  // every pixel has been read; only the end marker is looked for
-  bool is_whole;          // then: nothing that was announced is missing
-  bool is_refused;        // for what libjpeg only warns of
+  bool is_after_picture;     // every pixel was read, and only the end marker is missing
+  bool is_whole;             // valid after the picture: nothing that the file announced is missing
+  bool is_refused;           // because of something that is only a warning for libjpeg
 } jpeg_reader;
 
 static jpeg_reader *reader_of(j_common_ptr codec) { return (jpeg_reader *)codec->client_data; }
@@ -47,7 +47,7 @@ _Noreturn static void leave(jpeg_reader *reader, img_code code, const char *word
   longjmp(reader->escape, 1);
 }
 
-// ---- what libjpeg says
+// ---- messages of libjpeg
 
 static const char *frame_kind(int marker) {
   switch (marker) {
@@ -84,7 +84,7 @@ static void on_error(j_common_ptr codec) {
   leave(reader, reader->past_end ? img_truncated : img_damaged, words);
 }
 
-// The bytes that libjpeg has just passed over, looking for a marker, are few and mean nothing.
+// Whether the bytes that libjpeg has just skipped in search of a marker are padding: few, and only 00 and FF.
 static bool is_padding(const jpeg_reader *reader, int count) {
   const size_t end = offset_of(reader);
   if (count > most_padding || (size_t)count > end) return false;
@@ -93,12 +93,12 @@ static bool is_padding(const jpeg_reader *reader, int count) {
   return true;
 }
 
-// What libjpeg warns of. Damage has changed pixels: a code that is none, data that end before the picture does, a
-// restart marker out of turn, coefficients in an order that loses some of them, and data left over before a
-// marker, for they are a part of the picture that the decoder has lost its place in. Doubtful is what leaves every
-// pixel as it would be without: colour by an unknown transform of Adobe's, a later JFIF, parameters of a scan that
-// a sequential picture has no use for, and left over before a marker what cannot be data: anything before the first
-// scan, and a few bytes of padding after one.
+// Classifies a warning of libjpeg. Damage changes pixels: an invalid code, data that end before the picture does, a
+// restart marker out of order, coefficients in an order that loses some of them, and data left over before a marker,
+// because they belong to the picture and the decoder has lost its place in it. Doubtful is what leaves all pixels as
+// they would be without it: an unknown Adobe colour transform, a later JFIF version, scan parameters that a
+// sequential picture does not use, and left-over bytes that cannot be data: anything before the first scan, and a few
+// bytes of padding after one.
 static img_code judge(const jpeg_reader *reader) {
   const struct jpeg_error_mgr *m = &reader->messages;
   switch (m->msg_code) {
@@ -114,7 +114,7 @@ static img_code judge(const jpeg_reader *reader) {
   return reader->past_end ? img_truncated : img_damaged;
 }
 
-// The first doubt stays, unless damage comes.
+// Keeps the first doubt; damage replaces it.
 static void note(jpeg_reader *reader, img_code code, const char *words) {
   const img_code before = reader->doubt.code;
   if (before == img_ok || (before == img_doubtful && code != img_doubtful))
@@ -148,7 +148,7 @@ static void on_progress(j_common_ptr common) {
     reader->components_seen |= (uint8_t)(1u << component->component_index);
     reader->scan_blocks += (uint64_t)component->width_in_blocks * component->height_in_blocks;
   }
-  // What a small file of many empty scans costs.
+  // A small file of many empty scans could take very long.
   if (reader->scan > most_scans || reader->scan_blocks > reader->most_scan_blocks)
     leave(reader, img_excessive, "there are more scans than any real picture has");
 }
@@ -157,7 +157,7 @@ static void on_progress(j_common_ptr common) {
 
 static void nothing_to_do(j_decompress_ptr codec) { (void)codec; }
 
-// As libjpeg's own file source: past the end there is an end marker, again and again.
+// Like libjpeg's own file source: past the end of the file, supplies end markers.
 static boolean fill(j_decompress_ptr codec) {
   static const JOCTET end_marker[2] = {0xff, JPEG_EOI};
   jpeg_reader *reader = reader_of((j_common_ptr)codec);
@@ -174,8 +174,8 @@ static boolean fill(j_decompress_ptr codec) {
   return TRUE;
 }
 
-// libjpeg's fast way through Huffman codes takes what is no code for a zero without a word. It is for those that
-// have much of the file at hand.
+// libjpeg's fast Huffman decoder silently reads an invalid code as a zero. It runs only while much data is in the
+// buffer, so the data is passed in small pieces.
 static void give_pieces(jpeg_reader *reader) {
   if (reader->past_end || reader->codec.progressive_mode || reader->codec.arith_code) return;
   reader->in_pieces = true;
@@ -195,7 +195,7 @@ static void skip(j_decompress_ptr codec, long count) {
   codec->src->bytes_in_buffer -= left;
 }
 
-// Notes where the first APP1 segment is, instead of copying it, and goes past it.
+// Notes the position of the first APP1 segment instead of copying it, and skips it.
 static boolean on_app1(j_decompress_ptr codec) {
   jpeg_reader *reader = reader_of((j_common_ptr)codec);
   long length = 0;
@@ -219,7 +219,7 @@ static boolean on_app1(j_decompress_ptr codec) {
 
 static void close_reader(img_reader *base) {
   jpeg_reader *reader = (jpeg_reader *)base;
-  jpeg_destroy_decompress(&reader->codec);  // allowed after any error; it raises none
+  jpeg_destroy_decompress(&reader->codec);  // allowed after any error, and raises none
   free(reader);
 }
 
@@ -230,7 +230,7 @@ static void describe(jpeg_reader *reader, img_header *header) {
   header->components = (uint32_t)codec->num_components;
   header->bit_depth = (uint32_t)codec->data_precision;
   header->is_progressive = codec->progressive_mode;
-  const size_t name = 6;  // "Exif", 0, 0: OpenCV does not look at it
+  const size_t name = 6;  // "Exif", 0, 0, which OpenCV does not check
   if (reader->exif_count > name) {
     header->exif_offset = reader->exif_offset + name;
     header->exif_count = reader->exif_count - name;
@@ -292,7 +292,8 @@ img_reader *img_open_jpeg(const uint8_t *file, size_t count, img_header *header,
 
 // ---- pixels
 
-// Grey, or luma with chroma of one sample a unit: the kinds for which a part is known to equal the whole.
+// Whether a part can be decoded alone: for grey, or luma with one block of chroma per unit, it is known to equal the
+// whole picture's.
 static bool has_short_way(const struct jpeg_decompress_struct *codec) {
   if (codec->progressive_mode || codec->comps_in_scan != codec->num_components) return false;
   for (int i = 1; i < codec->num_components; i++)
@@ -305,11 +306,11 @@ void img_fit(img_reader *base, img_window *window) {
   if (!has_short_way(codec)) *window = (img_window){0, 0, codec->image_width, codec->image_height};
 }
 
-// The window that libjpeg has to decode for the inside to equal the whole picture's.
+// The window that libjpeg has to decode, so that the pixels in `window` equal those of the whole picture.
 static img_window widened(const struct jpeg_decompress_struct *codec, const img_window *window) {
   const uint32_t width = codec->image_width, height = codec->image_height;
-  // Interpolation of chroma reads over a block's edge, and takes the edge of what is decoded for the
-  // edge of the picture: so one more unit on each side.
+  // Interpolation of chroma reads across the edges of blocks, and treats the edge of the decoded window as the
+  // picture's edge. Therefore one more unit is decoded on each side.
   const uint32_t unit_x = 8u * (uint32_t)codec->max_h_samp_factor;
   const uint32_t unit_y = 8u * (uint32_t)codec->max_v_samp_factor;
   uint32_t left = window->x / unit_x * unit_x, top = window->y / unit_y * unit_y;
@@ -323,7 +324,7 @@ static img_window widened(const struct jpeg_decompress_struct *codec, const img_
   return (img_window){left, top, right - left, bottom - top};
 }
 
-// Inks to colour as OpenCV does, in place: the components are stored inverted, 255 is no ink.
+// Converts CMYK to RGB or grey as OpenCV does, in place. The components are stored inverted: 255 is no ink.
 static void mix_inks(uint8_t *row, uint32_t width, uint32_t channels) {
   const uint8_t *ink = row;
   for (uint32_t x = 0; x < width; x++, ink += 4, row += channels) {
@@ -359,7 +360,8 @@ static void read_turned(jpeg_reader *reader, uint32_t channels, int orientation,
   }
 }
 
-// The rows from the codec's place up to `end`, into the window that is part of what the codec makes.
+// Reads the rows from the codec's position up to the end of `window`, which lies within `wide`, the window that the
+// codec makes.
 static void read_rows(jpeg_reader *reader, const img_window *wide, const img_window *window, uint32_t channels,
                       uint8_t *pixels) {
   struct jpeg_decompress_struct *codec = &reader->codec;
@@ -388,21 +390,22 @@ static void read_window(jpeg_reader *reader, const img_window *window, uint32_t 
     jpeg_crop_scanline(codec, &x, &width);
     if (x != wide.x || width != wide.width) leave(reader, img_damaged, "the window is not aligned");
   }
-  // The rows between the wide window's top and the window's are decoded, so that the first has its neighbours.
+  // The rows between the top of the wide window and that of the window are decoded, so that its first row has its
+  // neighbours.
   if (wide.y > 0) jpeg_skip_scanlines(codec, wide.y);
   JSAMPARRAY spare = codec->mem->alloc_sarray((j_common_ptr)codec, JPOOL_IMAGE, wide.width * (JDIMENSION)channels, 1);
   while (codec->output_scanline < window->y) jpeg_read_scanlines(codec, spare, 1);
   read_rows(reader, &wide, window, channels, pixels);
   const uint32_t end = window->y + window->height;
   if (end < codec->output_height) {
-    // What lies below is decoded far enough to see its damage. A skip to the very end would look at
-    // nothing, therefore the last row is read.
+    // The rest is decoded far enough to find damage in it. A skip to the very end would not decode anything, so the
+    // last row is read.
     if (end + 1 < codec->output_height) jpeg_skip_scanlines(codec, codec->output_height - 1 - end);
     while (codec->output_scanline < codec->output_height) jpeg_read_scanlines(codec, spare, 1);
   }
 }
 
-// libjpeg's private table of methods begins with these in every version since 6b.
+// The first members of libjpeg's private table of methods, the same in every version since 6b.
 typedef struct inverse_dct {
   void (*start_pass)(j_decompress_ptr codec);
   void (*methods[MAX_COMPONENTS])(j_decompress_ptr codec, jpeg_component_info *component, JCOEFPTR block,
@@ -411,8 +414,8 @@ typedef struct inverse_dct {
 __attribute__((weak)) void jpeg_idct_islow(j_decompress_ptr codec, jpeg_component_info *component, JCOEFPTR block,
                                            JSAMPARRAY rows, JDIMENSION column);
 
-// Corrupt coefficients leave the range of samples by far: there the vector code clamps and the plain code
-// wraps round. OpenCV's wheels have the plain code, so what is kept of a damaged picture comes from it too.
+// Corrupt coefficients may give samples far out of range, which the vector code clamps and the scalar code wraps
+// around. OpenCV's wheels contain the scalar code, so damaged pictures that are kept are decoded with it here too.
 static void use_plain_transform(struct jpeg_decompress_struct *codec) {
   if (jpeg_idct_islow == NULL) return;
   inverse_dct *table = (inverse_dct *)codec->idct;
@@ -420,7 +423,7 @@ static void use_plain_transform(struct jpeg_decompress_struct *codec) {
     if (table->methods[i] != NULL) table->methods[i] = jpeg_idct_islow;
 }
 
-// All rows, one over the other.
+// Reads all rows into the same buffer.
 static void read_nowhere(jpeg_reader *reader) {
   struct jpeg_decompress_struct *codec = &reader->codec;
   JSAMPARRAY spare = codec->mem->alloc_sarray((j_common_ptr)codec, JPOOL_IMAGE,
@@ -428,7 +431,7 @@ static void read_nowhere(jpeg_reader *reader) {
   while (codec->output_scanline < codec->output_height) jpeg_read_scanlines(codec, spare, 1);
 }
 
-// Whether everything that was announced has come.
+// Whether every scan that the picture needs was in the file.
 static bool has_every_scan(const jpeg_reader *reader) {
   const struct jpeg_decompress_struct *codec = &reader->codec;
   if (!jpeg_has_multiple_scans((j_decompress_ptr)codec)) return true;
@@ -442,8 +445,8 @@ static bool has_every_scan(const jpeg_reader *reader) {
 // Reads on to the end marker.
 static void finish(jpeg_reader *reader) {
   struct jpeg_decompress_struct *codec = &reader->codec;
-  const bool has_all = has_every_scan(reader);  // asked now: finishing lets go of what tells it
-  // A missing tail of arithmetic code reads as zeros.
+  const bool has_all = has_every_scan(reader);  // before finishing, which frees the data that this reads
+  // With arithmetic coding, missing data at the end would read as zeros, so nothing proves that the picture is whole.
   reader->is_whole = has_all && !codec->arith_code;
   reader->is_after_picture = true;
   jpeg_finish_decompress(codec);
@@ -462,7 +465,7 @@ static void read_pixels(jpeg_reader *reader, const img_window *window, const img
   else read_window(reader, window, request->channels, pixels);
 }
 
-// What follows from where the reader stands after the picture, and from an error there.
+// The result, judged by the reader's position after the picture and by an error there.
 static img_code judge_end(jpeg_reader *reader, img_error *error) {
   if (reader->is_refused) return error->code;
   if (reader->past_end && reader->is_whole) {
@@ -471,7 +474,7 @@ static img_code judge_end(jpeg_reader *reader, img_error *error) {
   }
   if (reader->past_end && error->code == img_ok) img_fail(error, img_truncated, reader->count, "");
   if (error->code == img_ok || error->code == img_timed_out || !reader->keep_damaged) return error->code;
-  note(reader, error->code, error->words);  // OpenCV takes no notice of what follows the pixels
+  note(reader, error->code, error->words);  // OpenCV ignores what follows the pixels
   error->code = img_ok;
   return img_ok;
 }

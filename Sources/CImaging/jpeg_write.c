@@ -47,7 +47,7 @@ static void grow(jpeg_writer *writer, size_t more) {
 
 static void begin(j_compress_ptr codec) { use_free_room(codec->client_data); }
 
-// libjpeg calls this with the buffer full, whatever `free_in_buffer` says.
+// libjpeg calls this when the buffer is full, whatever `free_in_buffer` says.
 static boolean empty(j_compress_ptr codec) {
   jpeg_writer *writer = codec->client_data;
   writer->output.count = writer->output.capacity;
@@ -60,7 +60,7 @@ static void end(j_compress_ptr codec) {
   writer->output.count = writer->output.capacity - writer->destination.free_in_buffer;
 }
 
-// ---- what is written
+// ---- writing
 
 static void configure(jpeg_writer *writer, const img_pixels *pixels, const img_jpeg_settings *settings) {
   struct jpeg_compress_struct *codec = &writer->codec;
@@ -77,7 +77,7 @@ static void configure(jpeg_writer *writer, const img_pixels *pixels, const img_j
   if (has_inks) jpeg_set_colorspace(codec, settings->inks == img_cmyk ? JCS_CMYK : JCS_YCCK);
   jpeg_set_quality(codec, settings->quality, TRUE);
   if (!is_grey) {
-    // Of CMYK nothing is chroma: it is stored whole.
+    // CMYK has no chroma, so nothing is subsampled.
     const bool whole = has_inks && settings->inks == img_cmyk;
     for (int i = 0; i < codec->num_components; i++) {
       const bool is_luma = i == 0 || i == 3;
@@ -90,7 +90,7 @@ static void configure(jpeg_writer *writer, const img_pixels *pixels, const img_j
   codec->restart_interval = settings->restart_interval;
 }
 
-// The smallest EXIF segment that turns a picture: a big-endian TIFF head and one entry, tag 0x112.
+// Writes the smallest EXIF segment with an orientation: a big-endian TIFF header and one entry, tag 0x112.
 static void write_orientation(j_compress_ptr codec, int orientation) {
   // clang-format off
   uint8_t segment[] = {'E', 'x', 'i', 'f', 0, 0, 'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1,
@@ -99,7 +99,7 @@ static void write_orientation(j_compress_ptr codec, int orientation) {
   jpeg_write_marker(codec, JPEG_APP0 + 1, segment, sizeof segment);
 }
 
-// One row of 8-bit samples as libjpeg wants them: 16 bits saturated, colour as inverted inks without black.
+// Converts one row to 8-bit samples for libjpeg: 16 bits are saturated, and CMYK is inverted, without black.
 static void convert(const img_pixels *pixels, uint32_t y, bool has_inks, uint8_t *row) {
   const size_t channels = pixels->channels;
   const uint8_t *from = pixels->bytes + (size_t)y * pixels->width * channels * pixels->bytes_per_sample;
@@ -157,7 +157,7 @@ img_code img_write_jpeg(const img_pixels *pixels, const img_jpeg_settings *setti
   }
   jpeg_create_compress(codec);
   codec->dest = &writer.destination;
-  // Photographs at quality 95 take about 3 bits a pixel and channel; more is grown when it comes to it.
+  // Photographs at quality 95 take about 3 bits per sample; the buffer grows if more are needed.
   grow(&writer, (size_t)pixels->width * pixels->height * pixels->channels * 3 / 8 + (1u << 12));
   configure(&writer, pixels, settings);
   jpeg_start_compress(codec, TRUE);

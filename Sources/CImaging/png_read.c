@@ -12,18 +12,18 @@ typedef struct png_reader {
   jmp_buf escape;
   const uint8_t *file;
   size_t count, offset;
-  img_error *error;  // of the call under way
+  img_error *error;  // of the current call
   img_error doubt;
-  uint8_t *stored;  // a picture that is still to be turned, or a row for nothing
+  uint8_t *stored;   // the picture before it is rotated, or a single row if no pixels are made
   size_t stored_row_bytes;
-  size_t last_bytes, most_last_bytes;  // of compressed data, read from the last row on
+  size_t last_bytes, most_last_bytes;  // compressed data read from the last row on, and their limit
   bool is_at_last_row, past_end;
 } png_reader;
 
-// Compressed data after the last row are unpacked for their checksum. So many of them make 66 MB.
+// libpng decompresses data after the last row for their checksum. This many bytes of them can unpack to 66 MB.
 static const size_t most_surplus = 1 << 16;
 
-// ---- what libpng says
+// ---- messages of libpng
 
 _Noreturn static void leave(png_reader *reader, img_code code, const char *words) {
   img_fail(reader->error, code, reader->offset, words);
@@ -36,15 +36,15 @@ static void on_error(png_structp codec, png_const_charp words) {
   leave(reader, strstr(words, "ut of memory") != NULL ? img_no_memory : img_damaged, words);
 }
 
-// The first doubt stays, unless damage comes.
+// Keeps the first doubt; damage replaces it.
 static void note(png_reader *reader, img_code code, size_t offset, const char *words) {
   const img_code before = reader->doubt.code;
   if (before == img_ok || (before == img_doubtful && code != img_doubtful))
     img_fail(&reader->doubt, code, offset, words);
 }
 
-// libpng warns of much that no pixel depends on, such as a profile that it does not like. The checksum after the last
-// pixel means damage; compressed data too many and colours that the palette lacks are doubtful.
+// libpng warns of many things that no pixel depends on, such as odd colour profiles. A wrong checksum after the last
+// pixel means damage; too much compressed data and colours that the palette lacks are doubtful.
 static void on_warning(png_structp codec, png_const_charp words) {
   static const char *const doubtful[] = {"oo much image data", "xtra compressed data", "palette index exceeding"};
   png_reader *reader = png_get_error_ptr(codec);
@@ -80,7 +80,7 @@ static void close_reader(img_reader *base) {
   free(reader);
 }
 
-// Chunks that cannot change a pixel are skipped unread: what they claim to unpack to costs nothing then.
+// Skips chunks that cannot change a pixel, so that it costs nothing if they unpack to huge sizes.
 static void ignore_words(png_structp codec) {
   static const png_byte chunks[] = "bKGD\0eXIf\0hIST\0iTXt\0oFFs\0pCAL\0pHYs\0sCAL\0sPLT\0tEXt\0tIME\0zTXt";
   png_set_keep_unknown_chunks(codec, PNG_HANDLE_CHUNK_NEVER, NULL, 0);
@@ -89,15 +89,15 @@ static void ignore_words(png_structp codec) {
 
 uint32_t img_crc32(const uint8_t *bytes, size_t count) { return (uint32_t)crc32_z(0, bytes, count); }
 
-// libpng would read an eXIf chunk after the pixels too late for the header, therefore it is looked for here;
-// which ones count is as in libpng: the first that is whole and names its byte order.
+// libpng would read an eXIf chunk that follows the pixels too late for the header, so it is searched for here. As in
+// libpng, the first complete chunk that names its byte order counts.
 static bool is_exif(const uint8_t *chunk, size_t length) {
   const uint8_t *data = chunk + 8;
   return memcmp(chunk + 4, "eXIf", 4) == 0 && length >= 2 && (memcmp(data, "II", 2) == 0 || memcmp(data, "MM", 2) == 0);
 }
 
-// libpng refuses a wrong checksum of the chunks without which there is no picture, and leaves out or passes over the
-// others. Without tRNS the picture has lost its transparency; of the others some tell how it is shown.
+// Checks an ancillary chunk. libpng rejects wrong checksums of critical chunks, and ignores the other chunks with
+// one. Without tRNS the picture has lost its transparency, which is damage; the other chunks change no pixel.
 static bool has_checksum(png_reader *reader, const uint8_t *chunk, size_t length) {
   if (img_crc32(chunk + 4, length + 4) == png_get_uint_32(chunk + 8 + length)) return true;
   char words[] = "xxxx: CRC error";
@@ -110,7 +110,8 @@ static bool has_checksum(png_reader *reader, const uint8_t *chunk, size_t length
   return false;
 }
 
-// Goes through the chunks without unpacking any: how many bytes of compressed pixels there are, EXIF, and checksums.
+// Walks through the chunks without decompressing any: counts the bytes of compressed pixels, finds EXIF, checks
+// checksums.
 static void walk(png_reader *reader, img_header *header) {
   size_t at = 8;
   bool is_inside = false, is_past = false;
@@ -149,7 +150,7 @@ static void describe(png_reader *reader, img_header *header) {
   if (color == PNG_COLOR_TYPE_PALETTE) header->components = alpha_count > 0 ? 4 : 3;
   header->is_progressive = png_get_interlace_type(reader->codec, reader->info) != PNG_INTERLACE_NONE;
   header->has_transparency = (color & PNG_COLOR_MASK_ALPHA) != 0 || alpha_count > 0;
-  // Deflate unpacks one byte to 1032 at most.
+  // Deflate expands one byte to at most 1032.
   reader->stored_row_bytes = png_get_rowbytes(reader->codec, reader->info);
   header->least_byte_count = (uint64_t)reader->stored_row_bytes * header->height / 1040;
   walk(reader, header);
@@ -182,7 +183,7 @@ img_reader *img_open_png(const uint8_t *file, size_t count, img_header *header, 
   reader->info = png_create_info_struct(reader->codec);
   if (reader->info == NULL) leave(reader, img_no_memory, "");
   png_set_read_fn(reader->codec, reader, read_bytes);
-  // The caller has a limit of his own for the product.
+  // The caller has its own limit for the number of pixels.
   png_set_user_limits(reader->codec, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
   ignore_words(reader->codec);
   png_read_info(reader->codec, reader->info);
@@ -192,7 +193,7 @@ img_reader *img_open_png(const uint8_t *file, size_t count, img_header *header, 
 
 // ---- pixels
 
-// The transformations and their order are OpenCV's.
+// Sets the same transformations as OpenCV, in the same order.
 static void transform(png_reader *reader, uint32_t channels, uint32_t bytes_per_sample) {
   png_structp codec = reader->codec;
   const png_byte depth = png_get_bit_depth(codec, reader->info);
@@ -224,13 +225,13 @@ static void turn_upright(const png_reader *reader, uint32_t channels, int orient
 
 static void read_rows(png_reader *reader, int passes, int64_t deadline, uint8_t *rows, size_t row_bytes) {
   const uint32_t height = png_get_image_height(reader->codec, reader->info);
-  // A row that cannot be pressed takes a little more than its own bytes.
+  // A row that does not compress takes a little more than its own bytes.
   reader->most_last_bytes = most_surplus + 2 * reader->stored_row_bytes;
-  // Every pass writes pixels of its own, so the rows need no first value.
+  // Together the passes write every pixel, so the rows need not be initialized.
   for (int pass = 0; pass < passes; pass++)
     for (uint32_t y = 0; y < height; y++) {
       if (img_is_late(deadline)) leave(reader, img_timed_out, "");
-      reader->is_at_last_row = pass + 1 == passes && y + 1 == height;  // libpng reads on to the end with it
+      reader->is_at_last_row = pass + 1 == passes && y + 1 == height;  // with it, libpng reads all remaining data
       png_read_row(reader->codec, rows + y * row_bytes, NULL);
     }
   png_read_end(reader->codec, NULL);

@@ -48,7 +48,7 @@ img_code img_write_png(const img_pixels *pixels, int level, uint8_t **bytes, siz
   png_set_write_fn(writer.codec, &writer, write_bytes, flush);
   png_set_user_limits(writer.codec, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
   png_set_compression_level(writer.codec, level);
-  png_set_compression_strategy(writer.codec, 0);  // zlib's ordinary one, as OpenCV when a level is given
+  png_set_compression_strategy(writer.codec, 0);  // Z_DEFAULT_STRATEGY, which OpenCV uses when a level is given
   png_set_IHDR(writer.codec, writer.info, pixels->width, pixels->height, (int)pixels->bytes_per_sample * 8,
                pixels->channels == 1   ? PNG_COLOR_TYPE_GRAY
                : pixels->channels == 3 ? PNG_COLOR_TYPE_RGB

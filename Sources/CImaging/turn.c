@@ -30,7 +30,7 @@ void img_place(const img_turn *turn, uint8_t *const *rows, uint32_t y, uint32_t 
                uint32_t channels, uint8_t *pixels) {
   uint8_t *first = pixels + turn->start + turn->down * (ptrdiff_t)y;
   if (turn->is_transposed) {
-    // Neighbours below become neighbours to the side: so the bytes written lie together.
+    // Pixels of one column become neighbours in a row, so the loop over rows is the inner one: its writes are adjacent.
     for (uint32_t x = 0; x < width; x++)
       for (uint32_t i = 0; i < count; i++)
         move_pixel(first + turn->across * (ptrdiff_t)x + turn->down * (ptrdiff_t)i, rows[i] + x * channels, channels);

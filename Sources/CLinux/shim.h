@@ -1,5 +1,5 @@
 #pragma once
-// glibc's mallopt, which Swift's own Glibc module leaves out.
+// glibc's mallopt, which Swift's Glibc module does not export.
 #include <malloc.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -10,7 +10,7 @@ extern int sync_file_range(int descriptor, int64_t offset, int64_t count, unsign
 // Declared by <unistd.h> only under _GNU_SOURCE.
 extern int syncfs(int descriptor);
 
-/// Asks the kernel to begin writing these bytes of a file to the disk, and does not wait: SYNC_FILE_RANGE_WRITE.
+/// Asks the kernel to start writing these bytes of a file to the disk, without waiting (SYNC_FILE_RANGE_WRITE).
 static inline void begin_write_back(int descriptor, int64_t offset, int64_t count) {
   (void)sync_file_range(descriptor, offset, count, 2);
 }
@@ -19,7 +19,7 @@ static inline void begin_write_back(int descriptor, int64_t offset, int64_t coun
 extern ssize_t copy_file_range(int from, int64_t *from_offset, int to, int64_t *to_offset, size_t count,
                                unsigned int flags);
 
-/// Tells the processor that this thread waits for another one in a loop.
+/// Tells the processor that this thread is spinning in a wait loop.
 static inline void pause_for_a_moment(void) {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
@@ -29,7 +29,7 @@ static inline void pause_for_a_moment(void) {
 // Declared by <sched.h> only under _GNU_SOURCE.
 extern int sched_getaffinity(int process, unsigned long size, void *mask);
 
-/// The cores that this process may use; at least 1.
+/// How many cores this process may use; at least 1.
 static inline int usable_core_count(void) {
   unsigned long mask[64] = {0};  // 4,096 cores
   if (sched_getaffinity(0, sizeof mask, mask) < 0) return 1;

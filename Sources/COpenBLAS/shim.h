@@ -1,6 +1,6 @@
 #pragma once
-// cblas.h of OpenBLAS declares openblas_set_num_threads too.
+// OpenBLAS's cblas.h also declares openblas_set_num_threads.
 #include <cblas.h>
 
-// LAPACK's Cholesky factor is in OpenBLAS, its header is not (Debian has it in a package of its own).
+// OpenBLAS contains LAPACK's Cholesky factorization, but Debian has its header in another package.
 extern void dpotrf_(const char *triangle, const blasint *size, double *matrix, const blasint *stride, blasint *info);

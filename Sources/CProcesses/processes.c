@@ -18,7 +18,8 @@ typedef struct failure {
   int error;
 } failure;
 
-/// Where the pipe for the failure goes: right behind the standard streams, so that all above can be closed.
+/// The descriptor of the pipe that reports a failure: the one after the standard streams, so that all above it can be
+/// closed.
 enum { report = 3 };
 
 static void close_above(int last) {
@@ -28,11 +29,11 @@ static void close_above(int last) {
   for (rlim_t file = (rlim_t)last + 1; file < files.rlim_cur && file < 1 << 20; file++) close((int)file);
 }
 
-/// Only what is safe between a fork and an exec: system calls.
+/// Turns the forked child into the program. Calls only what is safe between fork and exec: system calls.
 static failure become(const process_start *start, int parent) {
   failure setup = {stage_setup, 0};
   setpgid(0, 0);
-  // The parent may have ended before this: then nobody would kill this process.
+  // If the parent has ended before this call, nobody would kill this process.
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) goto failed;
   if (getppid() != parent) _exit(127);
   struct sigaction usual = {.sa_handler = SIG_DFL};
@@ -74,7 +75,7 @@ process_started start_process(const process_start *start) {
   int pid = _Fork();
   if (pid == 0) {
     process_start own = *start;
-    // The output may have the number that the report is to get.
+    // The output may have the number that the report pipe is to get.
     if (own.output == report) own.output = fcntl(report, F_DUPFD_CLOEXEC, report + 1);
     if (ends[1] != report && dup3(ends[1], report, O_CLOEXEC) < 0) _exit(127);
     failure failed = become(&own, parent);

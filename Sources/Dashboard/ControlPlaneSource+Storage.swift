@@ -71,7 +71,7 @@ extension ControlPlaneSource {
 
   package func localPath(of reference: String) async throws -> String? {
     guard case .object(let bucket, let key)? = S3Location(reference) else {
-      guard let path = try? Files.localPath(ofReference: reference),
+      guard let path = try? Encodings.localPath(ofReference: reference),
         FileManager.default.fileExists(atPath: path)
       else { return nil }
       return path

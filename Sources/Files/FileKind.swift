@@ -1,12 +1,13 @@
-/// What a file is by its first bytes, for a message to somebody who expected another kind.
+/// The kind of a file, told by its first bytes, for a message to somebody who expected another kind.
 ///
-/// The one list of kinds for every input: images, models, records, lists, truths, outputs, archives.
+/// This is the only list of kinds: it serves images, models, records, lists, truth tables, outputs and archives.
 package struct FileKind: Hashable, Sendable, CustomStringConvertible {
-  /// With its article: "a GIF image", "an HTML page".
+  /// The kind with its article: "a GIF image", "an HTML page".
   package let name: String
-  /// What to do with such a file, where that does not depend on what was expected.
+  /// What to do with such a file, where the advice does not depend on the kind that was expected.
   package let remedy: String?
 
+  /// A kind that only the caller recognizes.
   package init(_ name: String, remedy: String? = nil) {
     self.name = name
     self.remedy = remedy
@@ -22,8 +23,8 @@ package struct FileKind: Hashable, Sendable, CustomStringConvertible {
   package static let json = FileKind("a JSON document")
   package static let text = FileKind("a text file")
 
-  /// - Parameter start: the first bytes of the file; 512 tell every kind.
-  /// - Returns: nil for what is known by no signature here.
+  /// - Parameter start: the first bytes of the file; 512 are enough for every kind.
+  /// - Returns: nil where the bytes match no known kind.
   package init?(_ start: Span<UInt8>) {
     if start.isEmpty {
       self = .empty
@@ -35,30 +36,35 @@ package struct FileKind: Hashable, Sendable, CustomStringConvertible {
     self = kind
   }
 
+  /// Reads the first 512 bytes of a file; nil where they match no known kind.
+  ///
   /// - Throws: where the file cannot be read.
   package init?(ofFile path: String) throws(FileError) {
     let start = try readStart(of: path, byteCount: 512)
     self.init(start.span)
   }
 
+  /// The name, and the remedy where there is one: "a Git LFS pointer; fetch the real file with git lfs".
   package var description: String { name + (remedy.map { "; \($0)" } ?? "") }
 
-  /// "this is an HTML page; JPEG or PNG is expected"
+  /// "this is an HTML page; JPEG or PNG is expected", or the kind's own remedy after the semicolon.
   ///
-  /// - Parameter expected: what is read there; a kind that says itself what to do says only that.
+  /// - Parameter expected: what should have been there; left out where the kind has a remedy.
   package func sentence(expected: String) -> String {
     "this is \(name); \(remedy ?? "\(expected) is expected")"
   }
 }
 
-/// What a file is by its first bytes: "a GIF image", "an HTML page", "a Git LFS pointer; fetch the real file with git lfs".
+/// The kind of a file as words: "a GIF image", "an HTML page", "a Git LFS pointer; fetch the real file with git lfs".
 ///
-/// - Parameter start: the first bytes of the file; 512 tell every kind.
-/// - Returns: nil for what is known by no signature here.
+/// - Parameter start: the first bytes of the file; 512 are enough for every kind.
+/// - Returns: nil where the bytes match no known kind.
 package func fileKind(_ start: Span<UInt8>) -> String? { FileKind(start)?.description }
 
-/// The first bytes as two hex digits each, for a message.
-package func hexBytes(_ bytes: Span<UInt8>, limit: Int) -> String {
+/// Bytes as two hexadecimal digits each, with spaces between them, for a message: "0a 23 d7 ce".
+///
+/// - Parameter limit: no more than the first `limit` bytes are shown.
+package func spacedHex(_ bytes: Span<UInt8>, limit: Int) -> String {
   (0..<min(bytes.count, limit)).map { index in
     (bytes[index] < 16 ? "0" : "") + String(bytes[index], radix: 16)
   }.joined(separator: " ")
@@ -72,7 +78,7 @@ private let utf16 = FileKind(
 
 // MARK: - Signatures
 
-/// Each: what it is, and the bytes it has at an offset. The first that fits is it.
+/// The bytes that files of a kind have at an offset. The first entry that matches decides.
 private let signatures: [(name: String, offset: Int, bytes: [UInt8])] = [
   ("a JPEG image", 0, [0xff, 0xd8, 0xff]),
   ("a PNG image", 0, [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
@@ -127,12 +133,12 @@ private let signatures: [(name: String, offset: Int, bytes: [UInt8])] = [
   ("an ELF program", 0, [0x7f, 0x45, 0x4c, 0x46]),
 ]
 
-/// The same for kinds that are known by more than their name.
+/// The same for kinds with a remedy, and for kinds that callers compare with.
 private let kinds: [(kind: FileKind, offset: Int, bytes: [UInt8])] = [
   (.gzip, 0, [0x1f, 0x8b]),
   (.tar, 257, Array("ustar".utf8)),
   (.parameters, 0, [0x12, 0x01, 0, 0, 0, 0, 0, 0]),
-  // What torch.save wrote before it wrote ZIP archives: a number of its own as the first pickle.
+  // torch.save wrote this before it wrote ZIP archives: its magic number as the first pickle.
   (checkpoint, 0, [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19]),
   (pickle, 0, Array("(dp0\n".utf8)), (pickle, 0, Array("(lp0\n".utf8)),
   (pickle, 0, Array("ccopy_reg\n".utf8)),
@@ -150,7 +156,8 @@ private func kindBySignature(_ start: Span<UInt8>) -> FileKind? {
   return nil
 }
 
-private func starts(_ file: Span<UInt8>, with bytes: [UInt8], at offset: Int = 0) -> Bool {
+/// Whether the file has these bytes at `offset`.
+package func starts(_ file: Span<UInt8>, with bytes: [UInt8], at offset: Int = 0) -> Bool {
   guard file.count >= offset + bytes.count else { return false }
   for (index, byte) in bytes.enumerated() where file[offset + index] != byte { return false }
   return true
@@ -158,13 +165,13 @@ private func starts(_ file: Span<UInt8>, with bytes: [UInt8], at offset: Int = 0
 
 // MARK: - Layouts
 
-/// Kinds whose first bytes vary, by how they hang together.
+/// Recognizes kinds without a fixed signature, by how their first fields fit together.
 private func kindByLayout(_ start: Span<UInt8>) -> FileKind? {
   if starts(start, with: Array("BM".utf8)), start.count < 14 || number(start, at: 6, byteCount: 4) == 0 {
-    return FileKind("a BMP image")  // four zeros: else it is a text that begins with these letters
+    return FileKind("a BMP image")  // the four reserved bytes are 0; a text may begin with "BM" as well
   }
   if starts(start, with: [0x50, 0x4b, 0x03, 0x04]) { return kindOfZIP(start) }
-  // A pickle of protocol 2 to 5 begins with an object, a frame or a global.
+  // After PROTO, a pickle of protocol 2 to 5 begins with one of these opcodes: FRAME, EMPTY_DICT, GLOBAL, ...
   if start.count > 2, start[0] == 0x80, (2...5).contains(start[1]),
     [0x95, 0x7d, 0x5d, 0x28, 0x63, 0x58, 0x8c, 0x4b, 0x8a, 0x29].contains(start[2])
   {
@@ -180,12 +187,12 @@ private func kindByLayout(_ start: Span<UInt8>) -> FileKind? {
   return kindOfProtobuf(start)
 }
 
-/// Little-endian; of bytes that are there.
+/// The little-endian number in `byteCount` bytes from `offset` on, which must exist.
 private func number(_ bytes: Span<UInt8>, at offset: Int, byteCount: Int) -> UInt64 {
   (0..<byteCount).reversed().reduce(0) { $0 << 8 | UInt64(bytes[offset + $1]) }
 }
 
-/// By the name of its first member.
+/// The kind of a ZIP archive, told by the name of its first member.
 private func kindOfZIP(_ start: Span<UInt8>) -> FileKind {
   guard start.count > 30 else { return FileKind("a ZIP archive") }
   let end = min(start.count, 30 + Int(number(start, at: 26, byteCount: 2)))
@@ -198,7 +205,8 @@ private func kindOfZIP(_ start: Span<UInt8>) -> FileKind {
   return FileKind("a ZIP archive")
 }
 
-/// A header of the oldest format, without a magic: its sum is that of its bytes, the sum's own counted as blanks.
+/// Whether this is a tar header of the oldest (V7) format, which has no magic. Its checksum field holds the sum of all
+/// header bytes, with the field itself counted as blanks.
 private func isTar(_ start: Span<UInt8>) -> Bool {
   guard start.count == 512, start[0] != 0 else { return false }
   var sum = 0
@@ -207,7 +215,7 @@ private func isTar(_ start: Span<UInt8>) -> Bool {
   return !digits.isEmpty && digits.reduce(0) { $0 << 3 | Int($1 & 7) } == sum
 }
 
-/// The length of its first record has a checksum: CRC-32C, turned and moved.
+/// Whether the length of the first record has the right checksum: CRC-32C, masked as TensorFlow's `masked_crc32c` does.
 private func isTFRecord(_ start: Span<UInt8>) -> Bool {
   guard start.count >= 12 else { return false }
   var sum = UInt32.max
@@ -219,7 +227,7 @@ private func isTFRecord(_ start: Span<UInt8>) -> Bool {
   return UInt64((sum >> 15 | sum << 17) &+ 0xa282_ead8) == number(start, at: 8, byteCount: 4)
 }
 
-/// ONNX's and TensorFlow's messages begin with the version of the format; then comes the program's name or the graph.
+/// The messages of ONNX and TensorFlow begin with the version of the format; the producer's name or the graph follows.
 private func kindOfProtobuf(_ start: Span<UInt8>) -> FileKind? {
   guard start.count > 4, start[0] == 0x08, (1...31).contains(start[1]) else { return nil }
   switch start[2] {
@@ -227,7 +235,7 @@ private func kindOfProtobuf(_ start: Span<UInt8>) -> FileKind? {
     let end = min(start.count, 4 + Int(start[3] & 0x7f))
     let isName = (4..<end).allSatisfy { (0x20...0x7e).contains(start[$0]) }
     if isName && start[3] < 0x80 { return .onnx }
-    // Its first part has 16 KiB and more.
+    // The length of its first part takes three bytes or more: the part has at least 16 KiB.
     let isSavedModel = start[1] == 1 && start[3] >= 0x80 && start[4] >= 0x80
     return isSavedModel ? FileKind("a TensorFlow SavedModel", remedy: "export it as ONNX") : nil
   case 0x3a: return .onnx
@@ -237,7 +245,7 @@ private func kindOfProtobuf(_ start: Span<UInt8>) -> FileKind? {
 
 // MARK: - Texts
 
-/// Web servers answer with words where another file was asked for.
+/// The kind of a text file; web pages and error messages are what a failed download often leaves.
 private func kindOfText(_ file: Span<UInt8>) -> FileKind? {
   let start = file.indices.map { file[$0] }
   if isUTF16(start) { return utf16 }
@@ -262,7 +270,8 @@ private func kindOfText(_ file: Span<UInt8>) -> FileKind? {
   return isList(words) ? FileKind("a list of images (.lst)") : .text
 }
 
-/// Whole units after a byte order mark; or letters of ASCII, each with a zero beside it.
+/// Whether the bytes are whole 16-bit units after a byte order mark, or ASCII characters that each have a zero beside
+/// them.
 private func isUTF16(_ start: [UInt8]) -> Bool {
   guard start.count >= 8, start.count & 1 == 0 else { return false }
   if [0xff, 0xfe] == start.prefix(2) || [0xfe, 0xff] == start.prefix(2) { return true }
@@ -274,7 +283,7 @@ private func isUTF16(_ start: [UInt8]) -> Bool {
   }
 }
 
-/// Whether the first line is a number, labels and a path, with tabs between them.
+/// Whether the first line is an id, labels and a path, separated by tabs.
 private func isList(_ words: Substring) -> Bool {
   let line = words.prefix { $0 != "\n" && $0 != "\r\n" }.split(separator: "\t")
   return line.count >= 3 && Int(line[0]) != nil && Double(line[1]) != nil
@@ -285,3 +294,94 @@ private func kindOfZeros(_ start: Span<UInt8>) -> FileKind? {
   let areZero = first.indices.allSatisfy { first[$0] == 0 }
   return areZero ? FileKind("a file of zero bytes, as a broken copy leaves") : nil
 }
+
+// MARK: - Suffixes
+
+/// The suffixes, in lower case, of the JPEG and PNG files that are read.
+public let imageSuffixes: Set<String> = [".jpeg", ".jpg", ".jpe", ".jfif", ".png"]
+
+/// The suffixes, in lower case, of images in formats that are not read. Such files are reported as images left out.
+private let otherImageSuffixes: Set<String> = [
+  ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff", ".heic", ".heif", ".hif", ".avif", ".jp2", ".j2k", ".jpf",
+  ".jpx", ".jpm", ".jxl", ".jxr", ".hdp", ".wdp", ".jif", ".jfi", ".pjpeg", ".pjp", ".apng", ".mng", ".jng",
+  ".psd", ".ico", ".icns", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".pfm", ".tga", ".exr", ".hdr", ".dds",
+  ".pcx", ".svg", ".qoi", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".dcm",
+]
+
+/// The kind of file that a name suggests: its suffix in lower case, ".webp".
+///
+/// Empty where the name has no suffix, or one that cannot be a file type: digits alone, or part of a web address.
+///
+/// - Parameter name: the last component of a path.
+package func suffixKind(ofName name: String) -> String {
+  let suffix = splitExtension(name).suffix
+  guard (2...9).contains(suffix.utf8.count), suffix.utf8.dropFirst().allSatisfy(isLetterOrDigit),
+    suffix.utf8.contains(where: { $0 >= UInt8(ascii: "A") })
+  else { return "" }
+  return suffix.lowercased()
+}
+
+/// Whether files with this suffix are images, whether they are read (`imageSuffixes`) or not.
+package func isImageKind(_ kind: String) -> Bool {
+  imageSuffixes.contains(kind) || otherImageSuffixes.contains(kind)
+}
+
+/// The image format that the first bytes of a file show: "a WebP image", "a JPEG image". Nil where it is not an
+/// image, and where it cannot be read.
+package func imageKind(ofFile path: String) -> String? {
+  guard let start = try? readStart(of: path, byteCount: 512) else { return nil }
+  return fileKind(start.span).flatMap { $0.hasByteSuffix(" image") ? $0 : nil }
+}
+
+private func isLetterOrDigit(_ byte: UInt8) -> Bool {
+  switch byte {
+  case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+    UInt8(ascii: "a")...UInt8(ascii: "z"):
+    true
+  default: false
+  }
+}
+
+// MARK: - Litter
+
+/// Whether this is a name of files or folders that operating systems, editors, sync tools or version control leave
+/// behind. Such a file is never a user's image, class, model or output.
+///
+/// Names that a class could have ("recycled", "CVS") do not count as litter.
+///
+/// - Parameter name: the last component of a path.
+public func isLitter(_ name: String) -> Bool {
+  if name.hasBytePrefix("._") || name.hasBytePrefix(".Trash-") || name.hasBytePrefix(".nfs") { return true }
+  // Owner files of office programs, and backups of editors.
+  if name.hasBytePrefix("~$") || name.hasBytePrefix(".#") || name.hasByteSuffix("~") { return true }
+  if name.hasBytePrefix(".") && (name.hasByteSuffix(".swp") || name.hasByteSuffix(".swo")) { return true }
+  // The lock file of `OutputLock`.
+  if name.hasByteSuffix(".imrec.lock") { return true }
+  return litter.contains(ByteName(name)) || litterOfWindows.contains(ByteName(name.lowercased()))
+}
+
+private let litter = Set(
+  [
+    // macOS
+    ".DS_Store", ".localized", ".AppleDouble", ".AppleDB", ".AppleDesktop", ".apdisk", ".Spotlight-V100",
+    ".Trashes",
+    ".Trash", ".fseventsd", ".TemporaryItems", ".DocumentRevisions-V100", ".VolumeIcon.icns",
+    ".com.apple.timemachine.donotpresent", ".metadata_never_index", "__MACOSX", "Icon\r",
+    // Linux desktops and file systems
+    ".directory", ".thumbnails", ".hidden", "lost+found",
+    // file servers and sync tools
+    "@eaDir", "#recycle", "#snapshot", ".snapshot", ".snapshots", "@Recycle", ".@__thumb", ".stfolder",
+    ".stversions",
+    ".dropbox", ".dropbox.attr", ".dropbox.cache", ".sync", ".owncloudsync.log", ".picasa.ini",
+    // version control and development tools
+    ".git", ".gitignore", ".gitattributes", ".gitkeep", ".keep", ".svn", ".hg", ".bzr", ".dvc",
+    ".dvcignore",
+    ".ipynb_checkpoints", "__pycache__", ".idea", ".vscode", ".cache", ".venv",
+  ].map { ByteName($0) })
+
+/// In lower case: Windows ignores the case of names.
+private let litterOfWindows = Set(
+  [
+    "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "picasa.ini", "$recycle.bin",
+    "system volume information", "found.000", "folder.htt", "desktop.htt",
+  ].map { ByteName($0) })

@@ -1,10 +1,13 @@
 import Glibc
 
-/// Size and time of last change: tells whether a file is still the one that was read before.
+/// A file's size and modification time: equal stamps mean that the file has not changed in between.
 public struct FileStamp: Hashable, Sendable {
+  /// The size in bytes.
   public let byteCount: Int
+  /// The modification time in nanoseconds since 1970.
   public let modifiedNanoseconds: Int
 
+  /// A stamp that was stored earlier, for example in a journal.
   public init(byteCount: Int, modifiedNanoseconds: Int) {
     self.byteCount = byteCount
     self.modifiedNanoseconds = modifiedNanoseconds
@@ -15,8 +18,8 @@ public struct FileStamp: Hashable, Sendable {
     modifiedNanoseconds = Int(info.st_mtim.tv_sec) &* 1_000_000_000 &+ Int(info.st_mtim.tv_nsec)
   }
 
-  /// How long to wait until the file has been left alone for a tenth of a second; 0 for a time in the future, which
-  /// says nothing: clocks of file servers differ.
+  /// How many nanoseconds to wait until the last modification is a tenth of a second old. 0 where that time lies in the
+  /// future, which proves nothing: the clock of a file server may differ.
   var nanosecondsToRest: Int {
     var now = timespec()
     guard unsafe clock_gettime(CLOCK_REALTIME, &now) == 0 else { return 0 }
@@ -24,7 +27,7 @@ public struct FileStamp: Hashable, Sendable {
     return (0..<100_000_000).contains(age) ? 100_000_000 - age : 0
   }
 
-  /// The stamp of the file at `path`, links followed; `nil` where there is none.
+  /// The stamp of the file at `path`, symbolic links followed; `nil` where there is no such file.
   public init?(path: String) {
     var info = stat()
     guard unsafe stat(path, &info) == 0 else { return nil }
@@ -32,19 +35,24 @@ public struct FileStamp: Hashable, Sendable {
   }
 }
 
-/// A regular file opened for reading at any offset; the descriptor closes with the value.
+/// A regular file opened for reading at any offset. The value owns the descriptor and closes it.
 ///
-/// FIFOs, sockets, devices and folders are refused without blocking on them.
+/// FIFOs, sockets, devices and folders are refused; opening one does not block.
 public struct InputFile: ~Copyable {
+  /// The path as the caller gave it.
   public let path: String
+  /// The size and modification time when the file was opened.
   public let stamp: FileStamp
   private let descriptor: Int32
 
+  /// Opens the file for reading; symbolic links are followed.
+  ///
+  /// - Throws: `.system` where it cannot be opened; `.notRegular`.
   public init(_ path: String) throws(FileError) {
     // O_NONBLOCK so that opening a FIFO without a writer returns; it does nothing to a regular file.
     let descriptor = unsafe open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
     guard descriptor >= 0 else {
-      // Sockets cannot be opened at all; say what they are instead of "no such device or address".
+      // Sockets cannot be opened at all; the system's "no such device or address" would not help.
       if errno == ENXIO { throw FileError(.notRegular("a socket or a device"), path: path) }
       throw FileError.last("open", path)
     }
@@ -65,10 +73,13 @@ public struct InputFile: ~Copyable {
 
   deinit { close(descriptor) }
 
+  /// The size when the file was opened.
   public var byteCount: Int { stamp.byteCount }
 
-  /// Reads up to `buffer.byteCount` bytes from `offset`.
-  /// - Returns: how many bytes there were; fewer than asked for only at the end of the file.
+  /// Reads up to `buffer.byteCount` bytes from `offset` on.
+  ///
+  /// - Returns: how many bytes were read; fewer than the buffer holds only at the end of the file.
+  /// - Throws: `.system` where the read fails.
   public func read(at offset: Int, into buffer: inout MutableRawSpan) throws(FileError) -> Int {
     let wanted = buffer.byteCount
     var total = 0
@@ -87,20 +98,41 @@ public struct InputFile: ~Copyable {
     return total
   }
 
-  /// Whether the file has still the size and time of last change it had when it was opened.
+  /// Reads up to `byteCount` bytes from `offset` on into a new array.
+  ///
+  /// - Returns: the bytes; fewer than `byteCount` only at the end of the file.
+  /// - Throws: `.system` where the read fails.
+  package func read(at offset: Int, byteCount: Int) throws(FileError) -> [UInt8] {
+    var count = 0
+    var failure: FileError?
+    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, initialized in
+      var span = unsafe MutableRawSpan(_unsafeBytes: UnsafeMutableRawBufferPointer(buffer))
+      do throws(FileError) {
+        count = try read(at: offset, into: &span)
+      } catch {
+        failure = error
+      }
+      initialized = count
+    }
+    if let failure { throw failure }
+    return bytes
+  }
+
+  /// Whether the file still has the size and modification time that it had when it was opened.
   public func isUnchanged() -> Bool {
     var info = stat()
     return unsafe fstat(descriptor, &info) == 0 && FileStamp(info) == stamp
   }
 }
 
-/// The whole of a regular file, and its stamp.
+/// The contents of a regular file, and its stamp. All bytes come from one version of the file.
 ///
-/// A file that was written to a moment ago may be in the middle of that: its time of last change is set when a write
-/// begins, not when it ends. Such a file is read when it has been left alone for a tenth of a second.
+/// The modification time is set when a write begins, not when it ends, so a file that was modified a moment ago may be
+/// half written. Such a file is read only when its last modification is a tenth of a second old.
 ///
-/// - Parameter limit: a file larger than this is refused before memory is taken.
-/// - Throws: `.changed` if the file kept changing under several attempts: the bytes are always of one version.
+/// - Parameter limit: a file of more bytes is refused before memory is allocated.
+/// - Throws: `.tooLarge`; `.changed` if the file kept changing during eight attempts; what `InputFile` throws.
+/// - Complexity: O(file), which is held in memory.
 public func readFile(_ path: String, limit: Int = .max) throws(FileError) -> (
   bytes: [UInt8], stamp: FileStamp
 ) {
@@ -115,49 +147,31 @@ public func readFile(_ path: String, limit: Int = .max) throws(FileError) -> (
       _ = unsafe nanosleep(&time, nil)
       continue
     }
-    let bytes = try readAll(file)
+    // One byte more than the size is asked for, so that growth is noticed.
+    let bytes = try file.read(at: 0, byteCount: file.byteCount + 1)
     if bytes.count == file.byteCount && file.isUnchanged() { return (bytes, file.stamp) }
   }
   throw FileError(.changed, path: path)
 }
 
 /// The first bytes of a regular file, at most `byteCount`.
+///
+/// - Throws: what `InputFile` throws.
 public func readStart(of path: String, byteCount: Int) throws(FileError) -> [UInt8] {
   let file = try InputFile(path)
-  return try read(file, byteCount: min(file.byteCount, byteCount))
+  return try file.read(at: 0, byteCount: min(file.byteCount, byteCount))
 }
 
-/// The last bytes of a regular file, at most `byteCount`, and where in it they begin.
+/// The last bytes of a regular file, at most `byteCount`, and the offset of the first of them.
+///
+/// - Throws: what `InputFile` throws.
 public func readEnd(of path: String, byteCount: Int) throws(FileError) -> (offset: Int, bytes: [UInt8]) {
   let file = try InputFile(path)
   let offset = max(0, file.byteCount - byteCount)
-  return (offset, try read(file, at: offset, byteCount: file.byteCount - offset))
+  return (offset, try file.read(at: offset, byteCount: file.byteCount - offset))
 }
 
-/// What is in the file, and one byte more than its size, so that growth is seen.
-private func readAll(_ file: borrowing InputFile) throws(FileError) -> [UInt8] {
-  try read(file, byteCount: file.byteCount + 1)
-}
-
-private func read(
-  _ file: borrowing InputFile, at offset: Int = 0, byteCount: Int
-) throws(FileError) -> [UInt8] {
-  var count = 0
-  var failure: FileError?
-  let bytes = unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, initialized in
-    var span = unsafe MutableRawSpan(_unsafeBytes: UnsafeMutableRawBufferPointer(buffer))
-    do throws(FileError) {
-      count = try file.read(at: offset, into: &span)
-    } catch {
-      failure = error
-    }
-    initialized = count
-  }
-  if let failure { throw failure }
-  return bytes
-}
-
-/// What a path names if it is no regular file: "a folder", "a FIFO", ...; `nil` for a regular file.
+/// What is at a path that does not name a regular file: "a folder", "a FIFO", ...; `nil` for a regular file.
 func describeSpecial(_ mode: mode_t) -> String? {
   switch mode & S_IFMT {
   case S_IFREG: nil

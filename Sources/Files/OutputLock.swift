@@ -1,30 +1,32 @@
 import Glibc
 
-/// Keeps an output (a folder, or files that share a prefix) for one process at a time.
+/// Reserves an output (a folder, or files that share a prefix) for one process at a time.
 ///
-/// The lock is a small file which says who holds it. Where the file system has `flock`, the kernel releases it with the
-/// process, however that ends; a file that a killed process left behind is simply taken over. Where it has none (some
-/// network file systems), the file alone is the lock: one of a process of this machine that has ended is taken over,
-/// one of another machine's has to be removed by hand, and the error says so.
+/// The lock is a small file that says who holds it. Where the file system supports `flock`, the kernel releases the
+/// lock when the process ends, however that happens; a lock file that a killed process left behind is taken over.
+/// Where it does not (some network file systems), the file alone is the lock: it is taken over if its process ran on
+/// this machine and has ended. A lock file from another machine has to be removed by hand, and the error names it.
 ///
-/// Released, and the file removed, when the value is dropped.
+/// When the value is destroyed, the file is removed and the lock released.
 public struct OutputLock: ~Copyable, Sendable {
   private let path: String
   private let descriptor: Int32
-  /// The file system has no `flock`; the lock holds only among programs that keep to it.
+  /// The file system does not support `flock`, so only programs that respect the lock file are kept out.
   public let isByFileOnly: Bool
 
-  /// Takes the lock of a folder, by a file `.imrec.lock` in it.
+  /// Locks a folder with the file `.imrec.lock` in it. The folder must exist.
   ///
-  /// - Throws: `.held` with the words for who holds it.
+  /// - Throws: `.held` with a description of the holder; `.noFolder`; `.system`.
   public init(folder: String) throws(FileError) {
     try self.init(file: join(folder, ".imrec.lock"), of: folder)
   }
 
-  /// Takes the lock of the outputs whose names begin with `prefix`, by a file `<prefix>.imrec.lock`.
+  /// Locks the outputs whose paths begin with `prefix`, with the file `<prefix>.imrec.lock`.
+  ///
+  /// - Throws: as `init(folder:)`.
   public init(prefix: String) throws(FileError) { try self.init(file: prefix + ".imrec.lock", of: prefix) }
 
-  /// - Parameter lock: `flock`, or what stands in for it in a test.
+  /// - Parameter lock: `flock`; a test passes another function.
   init(
     file path: String, of output: String, lock: (Int32) -> Int32 = { flock($0, LOCK_EX | LOCK_NB) }
   ) throws(FileError) {
@@ -53,7 +55,7 @@ public struct OutputLock: ~Copyable, Sendable {
         close(descriptor)
         throw FileError(.system(call: "lock", code: code), path: path)
       }
-      // The former holder may have removed the file between our open and our lock.
+      // The former holder may have removed the file between `open` and `flock`.
       guard isStillNamed(descriptor, path) else {
         close(descriptor)
         continue
@@ -74,19 +76,22 @@ public struct OutputLock: ~Copyable, Sendable {
 
 /// Releases a `flock` and closes its descriptor.
 ///
-/// Closing alone would not do: a child process that another thread starts at this moment has the descriptor, too, until
-/// its `exec`, and the lock would last as long.
-func unlockAndClose(_ descriptor: Int32) {
+/// `close` alone is not enough: a child process that another thread has just forked shares the descriptor until its
+/// `exec`, and would keep the lock that long.
+package func unlockAndClose(_ descriptor: Int32) {
   flock(descriptor, LOCK_UN)
   close(descriptor)
 }
 
-/// Whether the code says that the file system has no locks, rather than that this one cannot be had.
+/// Whether this `errno` of `flock` means that the file system does not support locks, rather than that this lock is
+/// taken.
 func hasNoLocks(_ code: Int32) -> Bool { [ENOSYS, ENOLCK, EOPNOTSUPP, EINVAL].contains(code) }
 
-/// The lock file of a partial file whose file system has no `flock`; `nil` where `flock` took it.
+/// Locks a partial file or folder for writing: with `flock`, or with a lock file where the file system does not
+/// support it.
 ///
-/// - Throws: `.inUse`; `.held` where only a lock file says so.
+/// - Returns: the lock file, which the caller keeps as long as the lock; `nil` where `flock` succeeded.
+/// - Throws: `.inUse`; `.held` where a lock file names the holder; `.system`.
 package func lockForWriting(
   _ descriptor: Int32, _ partialPath: String, of output: String
 ) throws(FileError) -> LockFile? {
@@ -99,7 +104,7 @@ package func lockForWriting(
   return nil
 }
 
-/// A lock by the mere existence of a file, removed with the value.
+/// A lock that consists in the existence of a file. The file is removed with the object.
 package final class LockFile: Sendable {
   private let path: String
 
@@ -111,11 +116,12 @@ package final class LockFile: Sendable {
   deinit { unsafe unlink(path) }
 }
 
-/// Makes the file, with the words for this process in it, or takes over one whose process of this machine has ended.
+/// Creates the lock file with a description of this process in it, or takes over one whose process ran on this
+/// machine and has ended.
 private func takeLockFile(_ path: String, of output: String) throws(FileError) {
   let current = LockHolder.current
   for _ in 0..<8 {
-    // Written whole before it has its name: nobody reads a half.
+    // Written completely before it gets its name, so that nobody reads half of it.
     let own = "\(path).\(current.process)"
     let descriptor = unsafe open(own, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o666)
     guard descriptor >= 0 else { throw FileError.last("write", own) }
@@ -126,7 +132,7 @@ private func takeLockFile(_ path: String, of output: String) throws(FileError) {
     if unsafe link(own, path) == 0 { return }
     guard errno == EEXIST else { throw FileError.last("lock", path) }
     let holder = (try? readStart(of: path, byteCount: 4096)).flatMap { LockHolder(text: $0) }
-    // An empty file is what trying `flock` made.
+    // An empty file was created by an attempt to use `flock`.
     let isEmpty = FileStamp(path: path)?.byteCount == 0
     guard isEmpty || holder?.hasEnded == true else {
       throw FileError(.held(by: (holder?.words ?? "another process") + " (\(path))"), path: output)
@@ -142,12 +148,14 @@ private func isStillNamed(_ descriptor: Int32, _ path: String) -> Bool {
     && opened.st_ino == named.st_ino && opened.st_dev == named.st_dev
 }
 
-/// Who holds a lock, as its file says it: host, process, when the process started, and that as a date.
+/// Who holds a lock, as the lock file says.
 struct LockHolder {
   let host: String
   let process: Int32
-  /// In ticks since the machine started; with the number it names one process for good.
+  /// When the process started, in clock ticks since the machine booted. Together with the process number it
+  /// identifies one process, even when numbers are reused.
   let startTicks: String
+  /// When the lock was taken, as a date.
   let started: String
 
   static var current: LockHolder {
@@ -185,23 +193,23 @@ struct LockHolder {
     return "process \(process)\(place), since \(started)"
   }
 
-  /// A process of this machine that is no more; of another machine's nothing is known.
+  /// Whether the process ran on this machine and has ended. Nothing is known about processes of other machines.
   var hasEnded: Bool {
     guard isOnSameHost(as: .current) else { return false }
     return processStart(process).map { !hasSameBytes($0, startTicks) } ?? true
   }
 }
 
-/// When a process of this machine started, in ticks since the machine did; nil where there is none.
+/// When a process of this machine started, in clock ticks since boot; nil where there is no such process.
 private func processStart(_ process: Int32) -> String? {
-  // procfs files have no size: they are read until they end.
+  // A file of procfs reports the size 0, so `readFile` would not do.
   let descriptor = unsafe open("/proc/\(process)/stat", O_RDONLY | O_CLOEXEC)
   guard descriptor >= 0 else { return nil }
   defer { close(descriptor) }
   var bytes = [UInt8](repeating: 0, count: 4096)
   let got = unsafe read(descriptor, &bytes, bytes.count)
   guard got > 0 else { return nil }
-  // The name, in brackets, may hold anything; the start is the twentieth field behind it.
+  // The name, in parentheses, may contain any character; the start time is the twentieth field after it.
   let fields = bytes[..<got].reversed().prefix { $0 != UInt8(ascii: ")") }.reversed().split(separator: 0x20)
   return fields.count > 19 ? String(decoding: fields[19], as: UTF8.self) : nil
 }

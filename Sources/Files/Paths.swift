@@ -1,6 +1,6 @@
 import Glibc
 
-/// The part of `path` before its last component: "." where there is none.
+/// The part of `path` before its last component; "." where the path has one component only.
 public func folderName(_ path: String) -> String {
   guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
   return slash == path.startIndex ? "/" : String(path[..<slash])
@@ -12,7 +12,7 @@ public func baseName(_ path: String) -> String {
   return String(path[path.utf8.index(after: slash)...])
 }
 
-/// `path` split before its last dot, as Python's `os.path.splitext`: leading dots belong to the name.
+/// Splits `path` before the last dot of its name, as Python's `os.path.splitext` does: leading dots belong to the stem.
 public func splitExtension(_ path: String) -> (stem: String, suffix: String) {
   let name = baseName(path)
   let body = name.utf8.drop { $0 == UInt8(ascii: ".") }
@@ -21,13 +21,14 @@ public func splitExtension(_ path: String) -> (stem: String, suffix: String) {
   return (String(path.utf8.dropLast(suffix.utf8.count)) ?? path, suffix)
 }
 
-/// `path` below `folder`, as Python's `os.path.join`: an absolute path stands for itself.
+/// `path` below `folder`, as Python's `os.path.join`: an absolute `path` is returned as it is.
 public func join(_ folder: String, _ path: String) -> String {
   if path.utf8.first == UInt8(ascii: "/") || folder.isEmpty { return path }
   return folder.utf8.last == UInt8(ascii: "/") ? folder + path : folder + "/" + path
 }
 
-/// Whether both paths lead to one file: also by links and by other spellings, and where no file is there yet.
+/// Whether both paths lead to the same file, through links and different spellings too. The file need not exist yet:
+/// then the folders and names are compared.
 public func isSameFile(_ left: String, _ right: String) -> Bool {
   if left.utf8.elementsEqual(right.utf8) { return true }
   var (first, second) = (stat(), stat())
@@ -42,20 +43,22 @@ public func isSameFile(_ left: String, _ right: String) -> Bool {
   }
 }
 
-/// `path` from the root of the file system, links followed, as the system knows it; nil where nothing is there.
+/// The absolute path of `path` with all symbolic links resolved; nil where nothing exists there.
 public func realPath(_ path: String) -> String? {
   guard let real = unsafe realpath(path, nil) else { return nil }
   defer { unsafe free(real) }
   return unsafe String(validatingCString: real)
 }
 
-/// Whether `path` names a folder, links followed.
+/// Whether `path` names a folder, symbolic links followed.
 public func isFolder(_ path: String) -> Bool {
   var info = stat()
   return unsafe stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR
 }
 
-/// Makes the folder and those above it; one that is there already is fine.
+/// Creates the folder and its missing parents. It is no error if the folder exists already.
+///
+/// - Throws: `.system` where it cannot be created.
 public func makeFolder(_ path: String) throws(FileError) {
   if isFolder(path) { return }
   let parent = folderName(path)
@@ -65,7 +68,9 @@ public func makeFolder(_ path: String) throws(FileError) {
   }
 }
 
-/// Whether nothing is in the folder, hidden files counted.
+/// Whether the folder has no entries, hidden ones included.
+///
+/// - Throws: where the folder cannot be opened.
 public func isEmptyFolder(_ path: String) throws(FileError) -> Bool {
   guard let folder = unsafe opendir(path) else { throw FileError.last("open", path) }
   defer { unsafe closedir(folder) }
@@ -74,13 +79,32 @@ public func isEmptyFolder(_ path: String) throws(FileError) -> Bool {
   return count <= 2  // "." and ".."
 }
 
-/// A folder that inputs lie below, and which folder that was when a run began.
+/// The names of a folder's entries, hidden ones included, sorted by their bytes. Names that are not UTF-8 are left out.
+///
+/// - Throws: where the folder cannot be opened.
+package func entryNames(ofFolder path: String) throws(FileError) -> [String] {
+  guard let folder = unsafe opendir(path) else { throw FileError.last("open", path) }
+  defer { unsafe closedir(folder) }
+  var names: [String] = []
+  while let entry = unsafe readdir(folder) {
+    let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+      unsafe String(validating: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+    if let name, name != ".", name != ".." { names.append(name) }
+  }
+  return names.sorted(by: precedes)
+}
+
+/// The root folder of a run's inputs. It remembers which folder the path named when the run began.
 public struct InputRoot: Hashable, Sendable {
+  /// The path as the caller gave it.
   public let path: String
   private let device: UInt64
   private let node: UInt64
 
-  /// - Throws: where there is no folder at the path.
+  /// Notes which folder `path` names now, symbolic links followed.
+  ///
+  /// - Throws: where there is no folder at `path`.
   public init(_ path: String) throws(FileError) {
     var info = stat()
     guard unsafe stat(path, &info) == 0 else { throw FileError.last("open", path) }
@@ -91,7 +115,9 @@ public struct InputRoot: Hashable, Sendable {
     (device, node) = (UInt64(info.st_dev), UInt64(info.st_ino))
   }
 
-  /// Throws where the folder was moved, removed or taken off the machine since: nothing below it can be found then.
+  /// Checks that `path` still names the same folder.
+  ///
+  /// - Throws: `.wentAway` where the folder was moved, removed or unmounted, so that nothing below it can be found.
   public func check() throws(FileError) {
     guard let now = try? InputRoot(path), now == self else { throw FileError(.wentAway, path: path) }
   }

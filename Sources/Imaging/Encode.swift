@@ -1,16 +1,17 @@
 import CImaging
 import Glibc
 
-/// A file format and how hard it is pressed.
+/// A file format and its degree of compression.
 public enum Encoding: Hashable, Sendable {
-  /// 0...100, as libjpeg counts; values outside are clamped. im2rec.py's default is 95.
+  /// libjpeg's quality, 0...100; values outside are clamped. The default of `im2rec.py` is 95.
   case jpeg(quality: Int)
-  /// zlib's level, 0...9; values outside are clamped, so im2rec.py's default of 95 means 9.
+  /// zlib's level, 0...9; values outside are clamped, so the 95 of `im2rec.py` means 9.
   case png(level: Int)
 }
 
-/// A JPEG of a kind that photographs come in but `encode` for records does not write: for samples and tests.
+/// A kind of JPEG that cameras and programs write, but `encode(_:as:)` does not. For samples and tests.
 public struct JPEGVariant: Hashable, Sendable {
+  /// How many luma samples there are for each chroma sample, in the usual notation.
   public enum Subsampling: String, CaseIterable, Sendable {
     case s444 = "4:4:4"
     case s422 = "4:2:2"
@@ -18,16 +19,19 @@ public struct JPEGVariant: Hashable, Sendable {
     case s440 = "4:4:0"
     case s411 = "4:1:1"
   }
+  /// Several scans of increasing quality.
   public var progressive: Bool
+  /// Arithmetic instead of Huffman coding.
   public var arithmetic: Bool
-  /// Four inks with Adobe's marker, inverted as Photoshop does, black unused. Needs 3 or 4 channels.
+  /// CMYK with Adobe's marker, inverted as by Photoshop, without black. Needs 3 or 4 channels.
   public var cmyk: Bool
-  /// With `cmyk`: the inks stored as YCbCr and black.
+  /// With `cmyk`: stored as YCCK.
   public var ycck: Bool
+  /// The chroma subsampling; ignored for grey, and for CMYK that is not stored as YCCK.
   public var subsampling: Subsampling
-  /// In MCUs, 0...65535; 0: no restart markers.
+  /// In MCUs, 0...65535; 0 for no restart markers.
   public var restartInterval: Int
-  /// 2...8: written as EXIF, the pixels are not turned; 1: no EXIF is written.
+  /// 2...8 is written as EXIF, while the pixels stay as they are; with 1 no EXIF is written.
   public var orientation: Int
 
   public init(
@@ -44,13 +48,14 @@ public struct JPEGVariant: Hashable, Sendable {
   }
 }
 
-/// Encodes pixels as a whole file.
+/// Encodes pixels as a file.
 ///
-/// A JPEG has the bytes of `cv2.imencode(".jpg", img, [cv2.IMWRITE_JPEG_QUALITY, quality])`: baseline, 4:2:0,
-/// standard tables, JFIF 1.01 with density 1:1. Alpha is dropped; 16-bit samples over 255 become 255, as there.
-/// A PNG has the same pixels as OpenCV's (zlib's version decides the bytes).
+/// A JPEG has the bytes of `cv2.imencode(".jpg", img, [cv2.IMWRITE_JPEG_QUALITY, quality])`: baseline, 4:2:0, standard
+/// tables, JFIF 1.01 with density 1:1. As there, alpha is dropped, and 16-bit samples over 255 become 255.
+/// A PNG has the same pixels as OpenCV's; its bytes depend on the version of zlib.
 ///
-/// - Parameter pixels: 1, 3 or 4 channels; RGB.
+/// - Parameter pixels: 1, 3 or 4 channels, RGB.
+/// - Returns: the bytes of the file.
 /// - Throws: `.cannotEncode` for sides over 65500 in a JPEG, and for other numbers of channels; `.outOfMemory`.
 /// - Complexity: O(pixels).
 public func encode(_ pixels: borrowing Pixels, as encoding: Encoding) throws(ImageError) -> [UInt8] {
@@ -63,9 +68,11 @@ public func encode(_ pixels: borrowing Pixels, as encoding: Encoding) throws(Ima
   }
 }
 
-/// Encodes a JPEG of any variant.
+/// Encodes pixels as a JPEG of a given variant.
 ///
+/// - Parameter quality: 0...100; values outside are clamped.
 /// - Throws: as `encode(_:as:)`; `.cannotEncode` also for a restart interval outside 0...65535.
+/// - Complexity: O(pixels).
 public func encode(
   _ pixels: borrowing Pixels, quality: Int, variant: JPEGVariant
 ) throws(ImageError) -> [UInt8] {
@@ -73,7 +80,7 @@ public func encode(
   guard pixels.width <= limit, pixels.height <= limit else {
     throw ImageError(
       .cannotEncode(
-        "a picture of \(pixels.width)x\(pixels.height) pixels cannot be a JPEG: \(limit) a side is the most"))
+        "a picture of \(pixels.width)x\(pixels.height) pixels cannot be a JPEG: a side has at most \(limit)"))
   }
   guard let restartInterval = UInt16(exactly: variant.restartInterval) else {
     throw ImageError(.cannotEncode("a restart interval of \(variant.restartInterval) is outside 0 to 65535"))
@@ -100,7 +107,7 @@ public func encode(
   }
 }
 
-/// Runs one of the writers and takes over its buffer.
+/// Runs one of the C encoders, copies its output and frees it.
 private func written(
   _ pixels: borrowing Pixels,
   by write: (

@@ -1,9 +1,9 @@
 import CImaging
 internal import Glibc
 
-/// An opened image file: its header, and the right to decode its pixels once.
+/// An image file whose header was read, and whose pixels can be decoded once.
 ///
-/// Borrows the file's bytes for its whole life.
+/// It refers to the file's bytes, which must outlive it.
 @safe struct FileReader: ~Copyable {
   let info: ImageInfo
   let header: img_header
@@ -36,7 +36,7 @@ internal import Glibc
 
   deinit { unsafe img_close(handle) }
 
-  /// Refuses what cannot or shall not be decoded, before memory is taken for it.
+  /// Refuses a picture above the limits, or one whose data cannot suffice, before memory is allocated.
   func check(_ options: DecodeOptions) throws(ImageError) {
     let (pixelCount, overflow) = info.width.multipliedReportingOverflow(by: info.height)
     guard !overflow, pixelCount <= options.maximumPixelCount else {
@@ -52,7 +52,7 @@ internal import Glibc
     }
   }
 
-  /// What `imread` would return: channels and sample size.
+  /// The channels and sample size that `imread` would return.
   func shape(_ color: ColorMode) -> (channels: Int, depth: Pixels.Depth) {
     switch color {
     case .rgb: return (3, .eight)
@@ -64,7 +64,7 @@ internal import Glibc
     }
   }
 
-  /// The least window that can be decoded alone and covers `window`.
+  /// The smallest window that covers `window` and can be decoded by itself.
   func fit(_ window: Window) -> Window {
     var fitted = img_window(
       x: UInt32(window.x), y: UInt32(window.y), width: UInt32(window.width), height: UInt32(window.height))
@@ -72,7 +72,9 @@ internal import Glibc
     return Window(x: Int(fitted.x), y: Int(fitted.y), width: Int(fitted.width), height: Int(fitted.height))
   }
 
-  /// Decodes into fresh pixels. `window` is one that `fit` returned, or the whole picture.
+  /// Decodes into new pixels.
+  ///
+  /// - Parameter window: one that `fit` returned, or the whole picture.
   consuming func read(
     _ options: DecodeOptions, window: Window, orientation: Int, doubt: inout ImageDoubt?
   ) throws(ImageError) -> Pixels {
@@ -117,7 +119,7 @@ internal import Glibc
 }
 
 extension DecodeOptions {
-  /// Nanoseconds of CLOCK_MONOTONIC; 0: none.
+  /// The end of the time limit in nanoseconds of CLOCK_MONOTONIC; 0 for no limit.
   fileprivate var deadline: Int64 {
     guard let timeLimit, let wait = Int64(exactly: (timeLimit / .nanoseconds(1)).rounded()) else { return 0 }
     var now = timespec()
@@ -135,7 +137,7 @@ extension UnsafeBufferPointer {
 }
 
 extension ImageError {
-  /// The codec's report in our words.
+  /// The error that a codec reported.
   init(_ error: img_error, _ header: img_header = img_header()) {
     let words = unsafe withUnsafePointer(to: error) { unsafe String(cString: img_words($0)) }
     let offset = error.offset
@@ -154,7 +156,7 @@ extension ImageError {
 }
 
 extension ImageDoubt {
-  /// `nil` where the codec has none.
+  /// The doubt that a codec reported; `nil` where there is none.
   fileprivate init?(_ doubt: img_error) {
     switch doubt.code {
     case img_ok: return nil

@@ -1,53 +1,53 @@
 internal import Glibc
 
-/// How a resized sample is made of the samples round it: the methods of OpenCV's `cv2.resize`, by its arithmetic.
+/// The interpolation methods of OpenCV's `cv2.resize`, with its arithmetic.
 public enum Filter: String, CaseIterable, Codable, Sendable {
-  /// INTER_LINEAR: between the two nearest samples each way; does not average when it shrinks. Equal to OpenCV, bit
-  /// for bit.
+  /// INTER_LINEAR: interpolates between the two nearest samples in each direction, without averaging when it shrinks.
+  /// Equal to OpenCV, bit for bit.
   case linear
-  /// INTER_AREA: the mean over the area that becomes one sample; a kind of `linear` where a side grows.
+  /// INTER_AREA: the mean over the area that becomes one sample; a variant of `linear` where a side grows.
   case area
-  /// INTER_CUBIC: four samples each way, with a = -0.75.
+  /// INTER_CUBIC: four samples in each direction, with a = -0.75.
   case cubic
-  /// INTER_LANCZOS4: eight samples each way.
+  /// INTER_LANCZOS4: eight samples in each direction.
   case lanczos
-  /// INTER_NEAREST: one sample, that at or before the exact place.
+  /// INTER_NEAREST: the single sample at or before the exact position.
   case nearest
 }
 
-/// One side of a picture on its way from one length to another.
-struct Axis: Hashable {
+/// One side of a picture that is resized from one length to another.
+struct ResizeAxis: Hashable {
   /// In samples, at least 1.
   let source: Int, destination: Int
 
-  /// OpenCV knows the length of the destination in units of the source, and inverts that: the last bit matters.
+  /// OpenCV computes destination / source first and inverts it. The order matters for the last bit.
   private var inverse: Double { Double(destination) / Double(source) }
-  /// Source samples for one destination sample.
+  /// Source samples per destination sample.
   var scale: Double { 1 / inverse }
 
-  /// The scale where it is a whole number by OpenCV's measure, which rounding of `scale` can miss.
+  /// The scale if OpenCV considers it a whole number; rounding `scale` alone would not always agree.
   var wholeScale: Int? {
     let whole = scale.rounded(.toNearestOrEven)
     return whole >= 1 && abs(scale - whole) < 0x1p-52 ? Int(exactly: whole) : nil
   }
 
-  /// Which direction: OpenCV treats the ends of a row and of a column differently when the filter is linear.
+  /// With a linear filter, OpenCV treats the ends of rows and of columns differently.
   enum Direction { case across, down }
 
-  /// The samples `first[i] ..< first[i] + count` that make destination sample `range.lowerBound + i`, with their
-  /// weights, `count` for each. Indices outside the source mean the sample at that end.
+  /// Filter taps: destination sample `range.lowerBound + i` is the weighted sum of the source samples `first[i] ..<
+  /// first[i] + count`, with `count` weights each. Indices outside the source mean the sample at that end.
   struct Taps {
     var count: Int
     var first: [Int] = []
     var weights: [Float] = []
 
-    /// OpenCV's 11-bit fixed point, halves rounded to even.
+    /// The weights in OpenCV's 11-bit fixed point, halves rounded to even.
     var fixedWeights: [Int16] {
-      // Adding 1.5 * 2^23 rounds, and leaves the integer in the lowest bits.
+      // Adding 1.5 * 2^23 rounds the number and leaves the integer in the lowest bits.
       weights.map { Int16(truncatingIfNeeded: Int32(bitPattern: ($0 * 2048 + 0x1.8p23).bitPattern)) }
     }
 
-    /// The source samples that have a say, of a source of `length` samples.
+    /// The source samples that are used, in a source of `length` samples.
     func span(of length: Int) -> Range<Int> {
       guard let low = first.first, let high = first.last else { return 0..<0 }  // they ascend
       return min(max(low, 0), length - 1)..<min(max(high + count, 1), length)
@@ -90,15 +90,15 @@ struct Axis: Hashable {
     return taps
   }
 
-  /// The samples `first[i]` and the one after it make destination sample `range.lowerBound + i`, `fraction[i]` of the
-  /// way; 0 where there is none after it.
+  /// Linear interpolation: destination sample `range.lowerBound + i` lies `fractions[i]` of the way from source sample
+  /// `first[i]` to the next one. The fraction is 0 where there is no next one.
   struct Lerps {
     var first: [Int] = []
     var fractions: [Float] = []
-    /// The destination samples, of all, that lie between two source samples and are not repeated from an end.
+    /// The destination samples of the whole axis that lie between two source samples; the others repeat an end.
     var inside = 0..<0
 
-    /// The source samples that have a say.
+    /// The source samples that are used.
     func span(of length: Int) -> Range<Int> {
       guard let low = first.first, let high = first.last else { return 0..<0 }  // they ascend
       return low..<min(high + 2, length)
@@ -106,7 +106,7 @@ struct Axis: Hashable {
   }
 
   func lerps(for range: Range<Int>) -> Lerps {
-    let scale = Double(source) / Double(destination)  // IPP does not invert
+    let scale = Double(source) / Double(destination)  // IPP does not compute the inverse first
     func place(_ index: Int) -> Double { (-0.5).addingProduct(Double(index) + 0.5, scale) }
     var lerps = Lerps()
     var (begin, end) = (0, destination)
@@ -128,14 +128,14 @@ struct Axis: Hashable {
     return range.map { min(whole((Double($0) * scale).rounded(.down)), source - 1) }
   }
 
-  /// The samples `first[i] ..< first[i] + (start[i + 1] - start[i])` whose weighted sum is destination sample
-  /// `range.lowerBound + i` when the side shrinks; their weights begin at `start[i]`.
+  /// Area averaging for a side that shrinks: destination sample `range.lowerBound + i` is the weighted sum of the
+  /// source samples `first[i] ..< first[i] + (start[i + 1] - start[i])`, whose weights begin at `start[i]`.
   struct Areas {
     var first: [Int] = []
     var start: [Int] = [0]
     var weights: [Float] = []
 
-    /// The source samples that have a say.
+    /// The source samples that are used.
     var span: Range<Int> {
       guard let low = first.first, let last = first.last else { return 0..<0 }
       return low..<last + start[first.count] - start[first.count - 1]
@@ -166,11 +166,12 @@ struct Axis: Hashable {
     return areas
   }
 
-  /// `value` is a whole number that lies within the source or a sample beside it, so it fits.
+  /// Converts a whole number that lies within the source or one sample outside it, and therefore fits.
   private func whole(_ value: Double) -> Int { Int(exactly: value) ?? 0 }
 }
 
-/// Keys' kernel with a = -0.75 at the distances 1 + x, x, 1 - x, 2 - x; the last so that the sum is 1.
+/// Appends the weights of Keys' cubic kernel, with a = -0.75, at the distances 1 + x, x, 1 - x and 2 - x. The last
+/// one is chosen so that the sum is 1.
 private func appendCubic(_ x: Float, to weights: inout [Float]) {
   let a: Float = -0.75
   let y = x + 1
@@ -184,8 +185,8 @@ private func appendCubic(_ x: Float, to weights: inout [Float]) {
   weights.append(1 - far - near - next)
 }
 
-/// sinc(d) * sinc(d / 4) at the eight distances d = x + 3 ... x - 4, normalised to the sum 1. The numerator is the sine of
-/// a quarter turn's multiple more, so one sine and one cosine serve all eight.
+/// Appends the weights sinc(d) * sinc(d / 4) at the eight distances d = x + 3 ... x - 4, normalized to the sum 1. The
+/// arguments of the sine differ by multiples of 45 degrees, so one sine and one cosine serve all eight.
 private func appendLanczos(_ x: Float, to weights: inout [Float]) {
   let half = 0.70710678118654752440084436210485
   let turns: [8 of (Double, Double)] = [

@@ -1,39 +1,48 @@
-/// Why an image could not be read or written, and at which byte of the file that was noticed.
+/// Why an image could not be read or written, and the byte of the file at which that was noticed.
 ///
-/// The description is a sentence for the user, without the path: the caller knows it.
+/// The description is a sentence for the user, without the path, which the caller knows.
 public struct ImageError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// What can be wrong.
   public enum Reason: Hashable, Sendable {
     /// The file has no bytes.
     case empty
-    /// Neither JPEG nor PNG; says what it looks like, for example "a GIF image".
+    /// The file is neither JPEG nor PNG; says what it looks like, for example "a GIF image".
     case unknownFormat(String)
-    /// A JPEG or PNG of a kind that is not decoded here, for example "a lossless JPEG".
+    /// The file is a JPEG or PNG of a kind that cannot be decoded here, for example "a lossless JPEG".
     case unsupported(String)
     /// The file ends before the picture does.
     case truncated
-    /// The compressed data contradict themselves; the decoder's own words.
+    /// The compressed data are inconsistent; the decoder's message.
     case damaged(String)
-    /// More work than any real picture needs: too many scans, or compressed data that no row is made of.
+    /// Decoding would take more work than any real picture needs: too many scans, or surplus compressed data.
     case excessive(String)
-    /// The time limit is over.
+    /// Decoding took longer than the time limit.
     case timedOut
-    /// More pixels than the limit; nothing was allocated for them.
+    /// The picture has more pixels than the limit; nothing was allocated for them.
     case tooLarge(width: Int, height: Int, limit: Int)
-    /// Smaller than what a training tensor is cut out of, after the resize if there is one.
+    /// The image, resized if a resize was asked for, is smaller than the shape (channels, height, width) of the
+    /// tensor that is to be cropped from it.
     case smallerThanShape(width: Int, height: Int, shape: [Int])
-    /// The pixels cannot be written in the format asked for; says why.
+    /// The pixels cannot be written in the requested format; a sentence that says why.
     case cannotEncode(String)
+    /// Memory could not be allocated, or the size does not fit an `Int`.
     case outOfMemory
   }
+  /// What is wrong.
   public let reason: Reason
-  /// The byte of the file at which the decoder stood; 0 where no file is involved.
+  /// The position of the decoder in the file; 0 where there is no file.
   public let offset: Int
 
+  /// What the sentence of `.tooLarge` contains: a program can tell by it that a larger limit would help.
+  package static let sizeLimitWords = "pixels, more than the"
+
+  /// An error that was noticed at byte `offset`.
   public init(_ reason: Reason, offset: Int = 0) {
     self.reason = reason
     self.offset = offset
   }
 
+  /// A sentence without the path.
   public var description: String {
     switch reason {
     case .empty: "the file is empty"
@@ -41,25 +50,26 @@ public struct ImageError: Error, Hashable, Sendable, CustomStringConvertible {
     case .unsupported(let kind): "this is \(kind), which is not supported; save it as an ordinary JPEG or PNG"
     case .truncated: "the image is cut short: the file ends at byte \(offset)"
     case .damaged(let words): "the image is damaged near byte \(offset): \(words)"
-    case .excessive(let words): "the image is refused for the work it would make: \(words)"
-    case .timedOut: "decoding the image took too long and was given up"
+    case .excessive(let words): "the image is refused because decoding it would take too much work: \(words)"
+    case .timedOut: "decoding the image took too long and was abandoned"
     case .tooLarge(let width, let height, let limit):
-      "the image has \(width)x\(height) pixels, more than the \(limit) that --max-pixels allows"
+      "the image has \(width)x\(height) \(Self.sizeLimitWords) \(limit) allowed"
     case .smallerThanShape(let width, let height, let shape):
-      "input image size smaller than input shape: \(width)x\(height) pixels, of which "
-        + "\(shape[2])x\(shape[1]) are to be cut out"
+      "input image size smaller than input shape: \(width)x\(height) pixels, from which "
+        + "\(shape[2])x\(shape[1]) are to be cropped"
     case .cannotEncode(let why): why
     case .outOfMemory: "there is not enough memory for this image"
     }
   }
 }
 
-/// What a sound file does not have, noticed in one whose pixels could all be made.
+/// Something wrong or unusual in an image file that could be decoded.
 ///
 /// The description is a sentence for the user, without the path.
 public struct ImageDoubt: Hashable, Sendable, CustomStringConvertible {
-  /// Pixels are wrong or missing, and were kept because that was asked for; otherwise they may all be right.
+  /// Whether pixels are wrong or missing, and were kept because the caller asked for that. If not, all may be right.
   public let isDamage: Bool
+  /// A sentence without the path.
   public let description: String
 
   init(isDamage: Bool, description: String) {
@@ -67,6 +77,6 @@ public struct ImageDoubt: Hashable, Sendable, CustomStringConvertible {
     self.description = description
   }
 
-  /// Damage that is kept.
+  /// The doubt for damage that was kept.
   public init(_ damage: ImageError) { self.init(isDamage: true, description: damage.description) }
 }

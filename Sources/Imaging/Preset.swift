@@ -1,25 +1,28 @@
-/// How a picture becomes the numbers a network takes: all preprocessing constants, for training and evaluation, in one
-/// place.
+/// How a picture becomes the input tensor of a network: all preprocessing parameters, for training and evaluation.
 ///
 /// As JSON: `{"mode":"crop","resize":256,"shape":[3,224,224],"mean":[0,0,0],"std":[1,1,1],"filter":"linear"}`.
 public struct Preset: Hashable, Sendable {
+  /// How a picture is brought to the shape.
   public enum Mode: String, CaseIterable, Codable, Sendable {
-    /// MXNet's ImageRecordIter at evaluation: short-edge resize if there is one, enlarged where the picture is smaller
-    /// than the shape, then the middle is cut out.
+    /// MXNet's ImageRecordIter at evaluation: the shorter side is resized if `resize` is set, the picture is enlarged
+    /// if it is smaller than the shape, and the center is cropped.
     case crop
-    /// SageMaker's endpoint: stretched to the shape, whatever the proportions. `resize` has no meaning then.
+    /// SageMaker's endpoint: stretched to the shape, ignoring proportions and `resize`.
     case squash
   }
+  /// How a picture is brought to the shape.
   public let mode: Mode
-  /// The length the shorter side gets first; nil keeps the picture as it is.
+  /// The length in pixels that the shorter side is resized to first; nil keeps the picture's size.
   public let resize: Int?
-  /// Channels (3 RGB, 1 grey), height, width.
+  /// Channels (3 for RGB, 1 for grey), height, width.
   public let shape: [Int]
-  /// Subtracted from samples of 0...255, then divided by `std`; RGB. Of one channel only the first is used.
+  /// In the order RGB: `mean` is subtracted from samples of 0...255, and the difference divided by `std`. With one
+  /// channel, only the first numbers are used.
   public let mean: [Float], std: [Float]
+  /// How samples are interpolated.
   public let filter: Filter
 
-  /// - Throws: a sentence that says which value makes no sense, and what would.
+  /// - Throws: a sentence that says which value is invalid, and what is expected.
   public init(
     mode: Mode = .crop, resize: Int? = nil, shape: [Int] = [3, 224, 224], mean: [Float] = [0, 0, 0],
     std: [Float] = [1, 1, 1], filter: Filter = .linear
@@ -41,14 +44,14 @@ public struct Preset: Hashable, Sendable {
     }
     for (name, values) in [("mean", mean), ("std", std)] {
       guard values.count == 3 || values.count == shape[0] else {
-        throw PresetError("\(name) has \(values.count) numbers; one a channel is expected: red,green,blue")
+        throw PresetError("\(name) has \(values.count) numbers; one per channel is expected: red,green,blue")
       }
     }
     if let wrong = mean.first(where: { !$0.isFinite }) {
-      throw PresetError("mean holds \(wrong); finite numbers are expected")
+      throw PresetError("mean contains \(wrong); finite numbers are expected")
     }
     if let wrong = std.first(where: { !($0 > 0) || !$0.isFinite || !(1 / $0).isFinite }) {
-      throw PresetError("std holds \(wrong), which nothing can be divided by; numbers above 0 are expected")
+      throw PresetError("std contains \(wrong), which cannot be a divisor; numbers above 0 are expected")
     }
     self.mode = mode
     self.resize = resize
@@ -61,15 +64,19 @@ public struct Preset: Hashable, Sendable {
   static let largestSide = 65_535
   static let largestArea = DecodeOptions.standardMaximumPixelCount
 
+  /// 3 for RGB, 1 for grey.
   public var channels: Int { shape[0] }
+  /// The height of the tensor in pixels.
   public var height: Int { shape[1] }
+  /// The width of the tensor in pixels.
   public var width: Int { shape[2] }
-  /// Numbers in one tensor.
+  /// How many numbers the tensor of one picture has.
   public var count: Int { shape[0] * shape[1] * shape[2] }
 }
 
-/// A preset that makes no sense, in a sentence.
+/// Why the values of a preset are invalid, in a sentence.
 public struct PresetError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// The sentence.
   public let description: String
 
   init(_ description: String) { self.description = description }
@@ -80,7 +87,9 @@ extension Preset: Codable {
     case mode, resize, shape, mean, std, filter
   }
 
-  /// What is left out has the default of `init`; what makes no sense is a `DecodingError` with the sentence of `init`.
+  /// Missing keys get the defaults of the memberwise initializer.
+  ///
+  /// - Throws: for invalid values, a `DecodingError` with the sentence of `PresetError`.
   public init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
     do {
@@ -97,7 +106,7 @@ extension Preset: Codable {
     }
   }
 
-  /// All keys, `resize` too where it is null.
+  /// Writes all keys, also a `resize` of null.
   public func encode(to encoder: any Encoder) throws {
     var values = encoder.container(keyedBy: CodingKeys.self)
     try values.encode(mode, forKey: .mode)
@@ -106,5 +115,29 @@ extension Preset: Codable {
     try values.encode(mean, forKey: .mean)
     try values.encode(std, forKey: .std)
     try values.encode(filter, forKey: .filter)
+  }
+}
+
+/// Presets for networks that come without one, by where they were trained.
+extension Preset {
+  /// As SageMaker's endpoint and MXNet do it: stretched to the shape, with samples of 0...255 unchanged.
+  ///
+  /// - Throws: as `init`, for an invalid shape.
+  public static func sageMaker(shape: [Int]) throws(PresetError) -> Preset {
+    try Preset(mode: .squash, shape: shape)
+  }
+
+  /// torchvision's evaluation (references/classification/presets.py): the shorter side is resized to 256 pixels for a
+  /// crop of 224, and in proportion for other shapes; the center is cropped and normalized by ImageNet's mean and
+  /// deviation.
+  ///
+  /// torchvision's resize averages where it shrinks (Pillow's, or with `antialias`); `.linear` does not.
+  ///
+  /// - Throws: as `init`, for an invalid shape.
+  public static func torchvision(shape: [Int]) throws(PresetError) -> Preset {
+    let side = max(1, min(shape.dropFirst().min() ?? 1, largestSide))
+    return try Preset(
+      mode: .crop, resize: min((side * 256 + 112) / 224, largestSide), shape: shape,
+      mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375])
   }
 }

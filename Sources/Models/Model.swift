@@ -81,7 +81,7 @@ public struct Model: Sendable {
     let expected = named?.name ?? "a model's folder, its tar archive, a .safetensors or an .onnx file"
     guard let kind = FileKind(start.span) ?? named else {
       throw ModelError(
-        "\(path): this is no model known here (it begins with \(hexBytes(start.span, limit: 8))); \(expected) is expected"
+        "\(path): this is no model known here (it begins with \(spacedHex(start.span, limit: 8))); \(expected) is expected"
       )
     }
     if known.contains(kind) { return kind }

@@ -21,9 +21,9 @@ struct ListInspection {
   /// More classes than this are no classes but values; gaps between them mean nothing.
   private static let maximumClassCount = 100_000
 
-  init(_ path: String, part: ListPart?, root: String) throws(FileError) {
+  init(_ path: String, part: ListShard?, root: String) throws(FileError) {
     self.root = RootNames(root)
-    var reader = try ListReader(path, part: part)
+    var reader = try ListReader(path, shard: part)
     columns = reader.columns
     while let line = try reader.next() {
       switch line {
@@ -89,7 +89,7 @@ struct ListInspection {
       "paths of the list contain backslashes; \(slashes)")
     say(climbingCount, "path of the list contains '..'", "paths of the list contain '..'")
     if !options.packLabel {
-      let loss = "of which only the first is stored (--pack-label stores all)"
+      let loss = PackSummary.droppedLabelWords
       say(droppedLabelCount, "line has several labels, \(loss)", "lines have several labels, \(loss)")
     }
     if options.part == nil, !hasOtherLabels, let last = labels.max(), labels.count <= last {

@@ -119,7 +119,7 @@ struct ListItems: ~Copyable {
   private let options: PackOptions
 
   init(_ list: String, options: PackOptions) throws(FileError) {
-    reader = try ListReader(list, part: options.part)
+    reader = try ListReader(list, shard: options.part)
     self.list = list
     self.options = options
   }

@@ -40,7 +40,7 @@ public struct PackOptions: Sendable {
   /// Go on where an earlier, interrupted run with the same list and options stopped.
   public var resume = false
   /// Only this part of the list.
-  public var part: ListPart?
+  public var part: ListShard?
   public var duplicateIDs = DuplicateIDs.skip
 
   public init() {}
@@ -73,6 +73,9 @@ public struct PackSummary: Codable, Sendable {
   public var warnings: [String] = []
   /// Records found whole from an earlier run.
   public var resumed = 0
+
+  /// How a warning ends that says that labels were dropped: a program can tell by it that storing all would help.
+  package static let droppedLabelWords = "of which only the first is stored"
 }
 
 /// Why a run of a pipeline ended without a result; the description is a sentence for the user.

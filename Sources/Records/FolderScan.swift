@@ -2,87 +2,97 @@ public import Files
 
 /// The classes and images below a folder, in the order in which `im2rec.py` lists them.
 ///
-/// Names are compared by code point and never normalised. Inside a folder the files come first, then its folders,
-/// each followed by what is in it; links to folders are followed. Image files are not opened: what is in them is
-/// found out by who packs them.
+/// Names are compared by code point and never normalized. A folder's files come first, then its subfolders, each
+/// followed by its own entries; symbolic links to folders are followed. Image files are not opened, so whether they
+/// hold images is found out only when they are packed.
 ///
-/// Cost: one pass, O(images log(images of a folder)); about 100 bytes an image and the length of its path.
+/// - Complexity: one pass, O(images log(images of a folder)); about 100 bytes per image, plus the length of its path.
 public struct FolderScan: Sendable {
+  /// How folders become classes.
   public enum Layout: Hashable, Sendable {
-    /// As `im2rec.py --list`: recursive, every folder that holds an image itself is a class, numbered when its
-    /// first image is met, and named by its path ("." for the root); otherwise the root's files only, of one class.
+    /// As `im2rec.py --list`. If recursive, every folder that itself holds an image is a class, numbered when its
+    /// first image is met and named by its path ("." for the root). Otherwise only the root's own files are listed,
+    /// as one class.
     case im2rec(recursive: Bool)
-    /// Every folder directly in the root is a class, numbered in code-point order, also if it is empty; images
-    /// in folders below belong to it. Litter, and folders whose names begin with a dot, are passed over, and counted.
+    /// Every folder directly in the root is a class, even if it is empty; classes are numbered in code-point order.
+    /// Images in deeper folders belong to the class too. Litter and hidden folders (their names begin with a dot) are
+    /// skipped and counted.
     case classFolders
-    /// The images below the root, all of class 0, whatever their folders are called; links to folders are followed
-    /// as often as they are met. Litter and hidden folders are passed over as with `.classFolders`.
+    /// All images below the root, as class 0, whatever their folders are called. A folder to which several links lead
+    /// is listed several times. Litter and hidden folders are skipped as with `.classFolders`.
     case images
   }
 
+  /// One image file of the scan.
   public struct Image: Hashable, Sendable {
-    /// The label.
+    /// The index of its class in `classes`, which is its label.
     public var classIndex: Int
-    /// Relative to the root, as a list has it.
+    /// Relative to the root, as in a list.
     public var path: String
 
+    /// An image of the class with this index.
     public init(classIndex: Int, path: String) {
       self.classIndex = classIndex
       self.path = path
     }
   }
 
-  /// Something that looks as if it should have been listed, but cannot be.
+  /// A file or folder that looks as if it should have been listed, but cannot be.
   public struct Problem: Hashable, Sendable {
     /// Relative to the root, made printable.
     public var path: String
+    /// A sentence without the path: "this link leads nowhere".
     public var reason: String
   }
 
   /// A class folder without an image.
   public struct EmptyClass: Hashable, Sendable {
+    /// The name of its folder.
     public var name: String
-    /// Files below it that were passed over, by kind.
+    /// How many other files lie below it, by suffix (see `PassedOver.kind`).
     public var passedOver: [String: Int]
   }
 
-  /// The names, in label order.
+  /// The names of the classes; the index of a class is its label.
   public var classes: [String] = []
-  /// In walk order: the place is the id an unshuffled list gives.
+  /// In the order of the walk; the index of an image is its id in an unshuffled list.
   public var images: [Image] = []
+  /// Files and folders that could not be listed, in the order of the walk.
   public var problems: [Problem] = []
-  /// Class folders without an image, which keep their label. Only with `.classFolders`.
+  /// Class folders without an image; they keep their labels. Only with `.classFolders`.
   public var emptyClasses: [EmptyClass] = []
-  /// Files that were not taken, one entry a kind; images first.
+  /// Files that were not listed, one entry per kind; kinds of images come first.
   public var passedOver: [PassedOver] = []
-  /// Files and folders that systems and editors leave behind. None with `.im2rec`, which takes them as im2rec.py does.
+  /// How many files and folders were skipped as litter (see `isLitter`). 0 with `.im2rec`, which lists them as
+  /// `im2rec.py` does.
   public var litterCount = 0
-  /// The first of them met.
+  /// The path of the first litter; empty where there is none.
   public var litterExample = ""
-  /// Images in a folder below their class folder. Only with `.classFolders`.
+  /// How many images lie in a folder below their class folder. Only with `.classFolders`.
   public var nestedImageCount = 0
-  /// Folders passed over because their names begin with a dot. None with `.im2rec`.
+  /// How many folders were skipped because their names begin with a dot. 0 with `.im2rec`.
   public var hiddenFolderCount = 0
-  /// Folders and images left out by `excluding`.
+  /// How many folders and images `excluding` left out.
   public var excludedCount = 0
-  /// Patterns of `excluding` which nothing matched.
+  /// The patterns of `excluding` that matched nothing.
   public var unmatchedPatterns: [String] = []
 
-  /// A scan made by hand.
+  /// A scan of images that are known already.
   public init(classes: [String], images: [Image]) {
     self.classes = classes
     self.images = images
   }
 
-  /// Walks the folder.
+  /// Walks the folder `root`.
+  ///
+  /// In a cancelled task the walk ends early, with some of the images: check for cancellation before using them.
   ///
   /// - Parameters:
-  ///   - extensions: lower case, with the dot. The extension is what Python's `splitext(name)[1].lower()` gives.
-  ///   - excluding: shell patterns for paths relative to the root (`*` also stands for `/`); what matches, a class
-  ///     folder for example, is left out before labels are given.
-  /// In a cancelled task it ends early, with a part of the images: check for cancellation before using them.
-  /// - Throws: where the root cannot be read, or is moved or removed meanwhile, or the disk fails; `.noClassFolder`.
-  ///   What is wrong with one file or folder further down is a problem, not an error.
+  ///   - extensions: in lower case, with the dot. A file's extension is `splitext(name)[1].lower()` of Python.
+  ///   - excluding: shell patterns for paths relative to the root; `*` matches `/` too. Matching folders and images are
+  ///     left out before labels are assigned.
+  /// - Throws: `.file` where the root cannot be read, is moved or removed meanwhile, or the disk fails;
+  ///   `.noClassFolder`. A fault of one file or folder further down is *not* an error: it is listed in `problems`.
   public init(
     root: String, layout: Layout, extensions: Set<String> = imageSuffixes, excluding: [String] = []
   ) throws(ScanError) {
@@ -95,7 +105,7 @@ public struct FolderScan: Sendable {
       case .classFolders: try walk.listClassFolders()
       case .images: try walk.listImages()
       }
-      // What went away with the root would look like single missing folders.
+      // If the root was removed, its folders would look like single folders that are missing.
       try start.check()
     } catch {
       throw ScanError(.file(error), path: root)
@@ -106,7 +116,9 @@ public struct FolderScan: Sendable {
     if layout == .classFolders && classes.isEmpty { throw ScanError(.noClassFolder, path: root) }
   }
 
-  /// Images of each class, in label order.
+  /// How many images each class has, in label order.
+  ///
+  /// - Complexity: O(images).
   public var imageCounts: [Int] {
     var counts = [Int](repeating: 0, count: classes.count)
     for image in images { counts[image.classIndex] += 1 }
@@ -114,20 +126,22 @@ public struct FolderScan: Sendable {
   }
 }
 
-/// Files of one kind that a scan did not take: they are no images, or images in a format that is not read.
+/// Files of one kind that a scan did not list: they are no images, or images in a format that is not read.
 public struct PassedOver: Codable, Hashable, Sendable {
   /// The suffix in lower case, ".webp"; empty where the names have none.
   public var kind: String
+  /// How many files there are.
   public var count: Int
-  /// The first one met; relative to the root.
+  /// The path of the first such file, relative to the root.
   public var example: String
-  /// What the example holds where its name does not say that it is an image: "a JPEG image".
+  /// The image format of the example where its suffix is not that of an image: "a JPEG image".
   public var content: String?
-  /// Whether they are images by their names, or the example is one by its first bytes.
+  /// Whether the suffix is that of an image, or the example is an image by its first bytes.
   public var areImages: Bool
-  /// The class folder in which all of them lie; nil where they lie in several places.
+  /// The class folder that all of them lie in; nil where they lie in several places.
   public var folder: String?
 
+  /// "crab: 2 .webp files were passed over, e.g. crab/7.webp"
   public var sentence: String {
     let place = folder.map { printable($0.utf8) + ": " } ?? ""
     let verb = count == 1 ? "was" : "were"
@@ -135,7 +149,7 @@ public struct PassedOver: Codable, Hashable, Sendable {
     return content.map { words + ", which is \($0)" } ?? words
   }
 
-  /// "2 .webp files", "1 file without a suffix".
+  /// "2 .webp files", "1 file without a suffix"
   public static func words(_ count: Int, of kind: String) -> String {
     let files = count == 1 ? "file" : "files"
     return kind.isEmpty ? "\(count) \(files) without a suffix" : "\(count) \(kind) \(files)"
@@ -144,19 +158,25 @@ public struct PassedOver: Codable, Hashable, Sendable {
 
 /// Why a folder cannot be listed at all.
 public struct ScanError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// What can be wrong.
   public enum Reason: Hashable, Sendable {
-    /// The root holds no folder that could be a class.
+    /// The root contains no folder that could be a class.
     case noClassFolder
+    /// A file or folder could not be read; its own path is in the error.
     case file(FileError)
   }
+  /// What is wrong.
   public let reason: Reason
+  /// The root of the scan.
   public let path: String
 
+  /// An error of the scan of `path`.
   public init(_ reason: Reason, path: String) {
     self.reason = reason
     self.path = path
   }
 
+  /// The path and the reason.
   public var description: String {
     switch reason {
     case .noClassFolder: "\(path): there is no class folder here; one folder for each class is expected"

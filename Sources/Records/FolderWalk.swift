@@ -1,12 +1,12 @@
 import Files
 import Glibc
 
-/// The walk behind `FolderScan`: depth first, without recursion, one open folder at a time.
+/// The walk that makes a `FolderScan`: depth first, without recursion, one open folder at a time.
 struct FolderWalk {
   private(set) var scan = FolderScan(classes: [], images: [])
   private let root: String
   private let layout: FolderScan.Layout
-  /// As bytes: a million names are compared with them.
+  /// As bytes, because a million names may be compared with them.
   private let extensions: [[UInt8]]
   private let patterns: [String]
   private var isMatched: [Bool]
@@ -21,19 +21,20 @@ struct FolderWalk {
 
   var unmatchedPatterns: [String] { patterns.indices.filter { !isMatched[$0] }.map { patterns[$0] } }
 
-  /// Files of one kind that were not taken.
+  /// Files of one kind that are not listed.
   private struct Others {
     var count = 0
     let example: String
-    /// Where they lie; nil for the root.
+    /// The class of the first one; nil for a file in the root.
     let classIndex: Int?
     var areInOnePlace = true
   }
+  /// By suffix.
   private var others: [String: Others] = [:]
-  /// Those below the class folder that is being walked.
+  /// Counts by suffix of the files below the class folder that is being walked.
   private var othersOfClass: [String: Int] = [:]
 
-  /// `im2rec.py` knows no litter.
+  /// `im2rec.py` has no notion of litter.
   private var keepsLitter: Bool {
     if case .im2rec = layout { true } else { false }
   }
@@ -43,16 +44,17 @@ struct FolderWalk {
     /// Relative to the root; empty for the root itself.
     let path: String
     let identity: FolderIdentity
-    /// Still to be walked, the next one last.
+    /// The folders that are still to be walked, the next one last.
     var folders: [String]
     let folderProblems: [FolderListing.Problem]
-    /// The folder's own name is that of an image.
+    /// Whether the folder's own name ends as an image's.
     let isNamedAsImage: Bool
     let imageCountBefore: Int
   }
 
-  /// Walked already: with class folders a folder that several links lead to is listed once, for its images would
-  /// else stand on both sides of a split. `im2rec.py` lists it as often as it meets it.
+  /// The folders that were walked, by identity, with the path of the first visit. Only with class folders, where a
+  /// folder that several links lead to is listed once: otherwise its images could land on both sides of a split.
+  /// `im2rec.py` lists such a folder as often as it meets it.
   private var entered: [FolderIdentity: String]?
 
   mutating func listAsIm2rec(recursive: Bool) throws(FileError) {
@@ -96,8 +98,9 @@ struct FolderWalk {
     }
   }
 
-  /// Walks the folders below `first`, whose own files are listed.
-  /// - Parameter classIndex: the class of all images; `nil` to make one of each folder that holds any.
+  /// Walks the folders below `first`, whose own files are listed already.
+  ///
+  /// - Parameter classIndex: the class of all images; `nil` to make each folder with images a class.
   private mutating func walk(from first: Level, classIndex: Int?) throws(FileError) {
     addFolderProblems(first)
     var levels = [first]
@@ -131,8 +134,9 @@ extension FolderWalk {
       imageCountBefore: imageCountBefore)
   }
 
-  /// Reads a folder on the way down; `nil`, with a problem, if it cannot be read or was entered before.
-  /// - Throws: where the machine is at fault, and the next folder would fare no better.
+  /// Reads a folder on the way down. Returns `nil`, and notes a problem, if it cannot be read or was entered before.
+  ///
+  /// - Throws: where the cause is the machine, so that the next folder would fail as well.
   private mutating func enter(_ path: String, from levels: [Level]) throws(FileError) -> FolderListing? {
     let folder: FolderListing
     do throws(FileError) {
@@ -159,7 +163,9 @@ extension FolderWalk {
       path.isEmpty ? root : join(root, path), keepsLitter: keepsLitter, isImageName: isImageName)
   }
 
-  /// - Parameter classIndex: `nil` to make a class of the folder when it holds an image.
+  /// Adds the images of one folder.
+  ///
+  /// - Parameter classIndex: `nil` to make the folder a class when it holds an image.
   private mutating func addImages(of listing: FolderListing, in path: String, classIndex: Int?) {
     var classIndex = classIndex
     for problem in listing.imageProblems { addProblem(below(path, problem.name), problem.reason) }
@@ -175,7 +181,7 @@ extension FolderWalk {
     addOthers(of: listing, in: path, classIndex: layout == .classFolders ? classIndex : nil)
   }
 
-  /// Counts what is not taken.
+  /// Counts the files of one folder that are not listed.
   private mutating func addOthers(of listing: FolderListing, in path: String, classIndex: Int?) {
     if scan.litterCount == 0, let first = listing.litter.min(by: precedes) {
       scan.litterExample = below(path, first)
@@ -192,7 +198,7 @@ extension FolderWalk {
     }
   }
 
-  /// What was not taken, images first; the example of each kind is looked into.
+  /// The files that were not listed, one entry per kind, images first. The first bytes of each example are read.
   var passedOver: [PassedOver] {
     others.map { kind, noted in
       let isNamed = isImageKind(kind)
@@ -216,14 +222,14 @@ extension FolderWalk {
 
   private func shown(_ path: String) -> String { path.isEmpty ? "." : printable(path.utf8) }
 
-  /// Counts what it finds hidden.
+  /// Whether the folder is hidden; if so, counts it.
   private mutating func isHidden(_ name: String) -> Bool {
     guard !keepsLitter && name.utf8.first == UInt8(ascii: ".") else { return false }
     scan.hiddenFolderCount += 1
     return true
   }
 
-  /// Counts what it finds excluded.
+  /// Whether a pattern excludes the path; if so, counts it.
   private mutating func isExcluded(_ path: String) -> Bool {
     var result = false
     for index in patterns.indices where unsafe fnmatch(patterns[index], path, 0) == 0 {
@@ -254,6 +260,155 @@ extension FolderWalk {
         let isUpper = byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z")
         return wanted[index] == (isUpper ? byte | 0x20 : byte)
       }
+    }
+  }
+}
+
+/// Identifies a folder on disk, whichever path leads to it.
+struct FolderIdentity: Hashable {
+  let device: UInt64
+  let node: UInt64
+}
+
+/// The entries of one folder, sorted by code point.
+struct FolderListing {
+  private enum Kind {
+    case file, folder
+    /// Something else, and a sentence that says what: "this is a FIFO, not an image".
+    case other(String)
+  }
+  struct Problem {
+    var name: String
+    var reason: String
+  }
+  let identity: FolderIdentity
+  /// Regular files, links followed, that are named as images.
+  var files: [String] = []
+  var folders: [String] = []
+  /// Images that cannot be listed.
+  var imageProblems: [Problem] = []
+  /// Folders whose names cannot be written in a list.
+  var folderProblems: [Problem] = []
+  /// The names of all other files, unsorted, by suffix (see `suffixKind`).
+  var others: [String: [String]] = [:]
+  /// The names of litter, unsorted.
+  var litter: [String] = []
+  private let keepsLitter: Bool
+  /// The first failure of the machine while an entry was examined.
+  private var failure: FileError?
+
+  /// Reads the folder in one pass. `stat` is called only where `readdir` does not tell the type of an entry.
+  ///
+  /// - Parameter keepsLitter: treat files and folders with the names of litter as any others.
+  /// - Throws: where the folder cannot be opened or read, or the machine fails.
+  init(_ path: String, keepsLitter: Bool, isImageName: (String) -> Bool) throws(FileError) {
+    self.keepsLitter = keepsLitter
+    guard let folder = unsafe opendir(path) else {
+      throw FileError(.system(call: "open", code: errno), path: path)
+    }
+    defer { unsafe closedir(folder) }
+    var info = stat()
+    guard unsafe fstat(dirfd(folder), &info) == 0 else {
+      throw FileError(.system(call: "stat", code: errno), path: path)
+    }
+    identity = FolderIdentity(device: UInt64(info.st_dev), node: UInt64(info.st_ino))
+    while true {
+      errno = 0
+      guard let entry = unsafe readdir(folder) else { break }
+      let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        unsafe [UInt8](bytes.prefix { $0 != 0 })
+      }
+      if name == [0x2e] || name == [0x2e, 0x2e] { continue }
+      add(name, type: unsafe Int(entry.pointee.d_type), in: path, isImageName)
+    }
+    guard errno == 0 else { throw FileError(.system(call: "read", code: errno), path: path) }
+    if let failure { throw failure }
+    files.sort(by: precedes)
+    folders.sort(by: precedes)
+    imageProblems.sort { precedes($0.name, $1.name) }
+    folderProblems.sort { precedes($0.name, $1.name) }
+  }
+
+  private mutating func add(_ bytes: [UInt8], type: Int, in path: String, _ isImageName: (String) -> Bool) {
+    guard let name = String(validating: bytes, as: UTF8.self) else {
+      let problem = Problem(name: printable(bytes), reason: "its name is not UTF-8, which a list has to be")
+      if isImageName(String(decoding: bytes, as: UTF8.self)) {
+        imageProblems.append(problem)
+      } else if [Int(DT_DIR), Int(DT_LNK), Int(DT_UNKNOWN)].contains(type) {
+        folderProblems.append(problem)
+      } else {
+        let name = printable(bytes)
+        others[suffixKind(ofName: name), default: []].append(name)
+      }
+      return
+    }
+    let isImage = isImageName(name)
+    if !keepsLitter && mayBeLitter(name, isImage) && isLitter(name) {
+      // The lock file of this run, where outputs lie among the inputs, is not worth reporting.
+      if !name.hasByteSuffix(".imrec.lock") { litter.append(name) }
+      return
+    }
+    if !isImage && type == Int(DT_REG) {
+      others[suffixKind(ofName: name), default: []].append(name)
+      return
+    }
+    let kind = kind(type, of: join(path, name))
+    switch (kind, fault(in: name)) {
+    case (.folder, nil): folders.append(name)
+    case (.folder, let fault?): folderProblems.append(Problem(name: printable(bytes), reason: fault))
+    case (.file, nil) where isImage: files.append(name)
+    case (.file, let fault?) where isImage:
+      imageProblems.append(Problem(name: printable(bytes), reason: fault))
+    case (.other(let what), _) where isImage:
+      imageProblems.append(Problem(name: printable(bytes), reason: what))
+    case (.file, _), (.other, _): others[suffixKind(ofName: name), default: []].append(name)
+    }
+  }
+
+  /// A quick test that saves a million images the lookup: no litter is named as an image unless it begins with "." or
+  /// "~".
+  private func mayBeLitter(_ name: String, _ isImage: Bool) -> Bool {
+    guard isImage, let first = name.utf8.first else { return true }
+    return first == UInt8(ascii: ".") || first == UInt8(ascii: "~")
+  }
+
+  /// Why the name cannot be written in a line of a list; `nil` if it can.
+  private func fault(in name: String) -> String? {
+    for byte in name.utf8 {
+      switch byte {
+      case UInt8(ascii: "\n"): return "its name holds a line feed, which ends a list line"
+      case UInt8(ascii: "\r"): return "its name holds a carriage return, which ends a list line"
+      case UInt8(ascii: "\t"): return "its name holds a tab, which separates the fields of a list line"
+      default: continue
+      }
+    }
+    return nil
+  }
+
+  private mutating func kind(_ type: Int, of path: String) -> Kind {
+    switch type {
+    case Int(DT_REG): return .file
+    case Int(DT_DIR): return .folder
+    case Int(DT_FIFO): return .other("this is a FIFO, not an image")
+    case Int(DT_SOCK): return .other("this is a socket, not an image")
+    case Int(DT_CHR), Int(DT_BLK): return .other("this is a device, not an image")
+    default: break
+    }
+    // A symbolic link, or a file system that does not report types.
+    var info = stat()
+    guard unsafe stat(path, &info) == 0 else {
+      let code = errno
+      if code == ENOENT { return .other("this link leads nowhere") }
+      let error = FileError(.system(call: "open", code: code), path: path)
+      if error.isOfMachine && failure == nil { failure = error }
+      return .other(error.sentence)
+    }
+    switch info.st_mode & S_IFMT {
+    case S_IFREG: return .file
+    case S_IFDIR: return .folder
+    case S_IFIFO: return .other("this is a FIFO, not an image")
+    case S_IFSOCK: return .other("this is a socket, not an image")
+    default: return .other("this is a device, not an image")
     }
   }
 }

@@ -1,35 +1,41 @@
 import Files
 
-/// Why the class folders of a scan are hardly classes: what they look like, and which folder to give instead.
+/// Why the folders of a scan are probably not the classes: what they look like, and which folder to give instead.
 public struct LayoutDoubt: Hashable, Sendable, CustomStringConvertible {
+  /// What the folders look like.
   public enum Reason: Hashable, Sendable {
-    /// The folders are called train, val, test: the parts of a data set that is divided already.
+    /// The folders are called train, val, test: the data set is split already. `foldersBelow` are those they all
+    /// contain.
     case parts([String], foldersBelow: [String])
-    /// Several folders with the same folders below, which look like the classes.
+    /// All folders contain the same subfolders, which look like the classes.
     case sameFoldersBelow([String], foldersBelow: [String])
-    /// Each class folder is divided into folders called train, val, test.
+    /// Each class folder is split into subfolders called train, val, test.
     case partsBelow([String])
-    /// One class only, whose images lie in folders further down.
+    /// Only one class has images, and they lie in subfolders of `folder` that look like the classes.
     case classesBelow(folder: String, [String])
-    /// One class only, and a table that may hold the labels.
+    /// Only one class has images, and there is a table that may contain the labels.
     case table(String, only: String)
+    /// Only one class has images.
     case oneClass(String)
   }
+  /// What the folders of this scan look like.
   public let reason: Reason
+  /// The root of the scan.
   public let root: String
 
-  /// Whether the folders are surely meant in another way; a single class alone may be meant.
+  /// Whether the folders are certainly meant in another way. A single class may be intended.
   public var isAnotherLayout: Bool {
     if case .oneClass = reason { false } else { true }
   }
 
+  /// A sentence with the advice what to run instead.
   public var description: String {
     switch reason {
     case .parts(let names, let below):
       let common = below.isEmpty ? "" : " and have the same folders below (\(listed(below)))"
       let training = names.first { trainingWords.contains(partWord(in: $0) ?? "") } ?? ""
       return
-        "the class folders are called \(listed(names))\(common): this looks like a data set that is divided already, "
+        "the class folders are called \(listed(names))\(common): this looks like a data set that is split already, "
         + "not like classes; run it on \(shown(join(root, training))) and on the others one by one"
     case .sameFoldersBelow(let names, let below):
       return
@@ -37,8 +43,8 @@ public struct LayoutDoubt: Hashable, Sendable, CustomStringConvertible {
         + "run it on \(shown(join(root, names.first ?? ""))) and on the others one by one"
     case .partsBelow(let names):
       return
-        "the class folders hold folders called \(listed(names)): the images are divided anew, not as these folders "
-        + "divide them; to keep that, make a list of each and pack it"
+        "the class folders contain folders called \(listed(names)): the images are split anew, not as these folders "
+        + "split them; to keep that split, make a list of each and pack it"
     case .classesBelow(let folder, let names):
       return
         "there is one class only, and folders that look like the classes further down (\(listed(names))); "
@@ -46,15 +52,15 @@ public struct LayoutDoubt: Hashable, Sendable, CustomStringConvertible {
     case .table(let table, let only):
       return
         "there is one class only, \(shown(only)), and a table, \(shown(table)): this looks like a flat folder whose "
-        + "labels stand in the table; write a list of them (index, label and path, with tabs between) and pack it"
+        + "labels are in the table; write a list of them (index, label and path, with tabs between) and pack it"
     case .oneClass(let name):
-      return "only one class has images, \(shown(name)), so that nothing can be told apart"
+      return "only one class has images, \(shown(name)), so there is nothing to tell apart"
     }
   }
 
   private func shown(_ name: String) -> String { printable(name.utf8) }
 
-  /// "a, b and c"; long lists end after five.
+  /// "a, b and c"; a list of more than five names ends in "...".
   private func listed(_ names: [String]) -> String {
     let shown = names.prefix(5).map { self.shown($0) }
     if names.count > shown.count { return shown.joined(separator: ", ") + ", ..." }
@@ -64,10 +70,10 @@ public struct LayoutDoubt: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension FolderScan {
-  /// What the folders look like instead, where they are hardly classes.
+  /// What the folders look like where they are probably not the classes; nil where nothing is odd.
   ///
-  /// - Parameter root: of the scan, for the advice.
-  /// - Complexity: O(1) where there are classes with images of their own; else O(images).
+  /// - Parameter root: the root of the scan, for the advice.
+  /// - Complexity: O(images).
   public func layoutDoubt(root: String) -> LayoutDoubt? {
     let counts = imageCounts
     let used = classes.indices.filter { counts[$0] > 0 }
@@ -118,7 +124,8 @@ extension FolderScan {
   }
 }
 
-/// Whether there are a part to train with and one to test with: called just so, or all names say so ("seg_train").
+/// Whether the names are those of a split: one for training and one held out. Either two names are exactly such
+/// words, or every name contains one ("seg_train").
 private func isDivision(_ names: [String]) -> Bool {
   func has(_ words: Set<String>) -> Bool { names.contains { words.contains($0.lowercased()) } }
   if has(trainingWords) && has(heldOutWords) { return true }
@@ -132,6 +139,7 @@ private let heldOutWords: Set<String> = [
   "val", "valid", "validation", "dev", "test", "testing", "tst", "eval", "holdout",
 ]
 
+/// The first word of the name that names a part of a split; words are separated by anything but letters.
 private func partWord(in name: String) -> String? {
   name.lowercased().split { !$0.isLetter }.map(String.init).first {
     trainingWords.contains($0) || heldOutWords.contains($0)
@@ -139,9 +147,10 @@ private func partWord(in name: String) -> String? {
 }
 
 extension FolderScan {
-  /// Groups of class folders whose names look alike and are different bytes, and in what they differ.
+  /// Groups of classes whose names look alike but have different bytes: they differ in case or, if
+  /// `differOnlyInForm`, only in how accents are encoded.
   public var lookAlikeClasses: [(names: [String], differOnlyInForm: Bool)] {
-    // Swift compares strings by what they show: those of a key differ in case, or only in how accents are encoded.
+    // Swift's String compares canonically, so names with equal keys differ in case or in the encoding of accents.
     var alike: [String: [String]] = [:]
     for name in classes { alike[name.lowercased(), default: []].append(name) }
     return alike.values.filter { $0.count > 1 }.map { names in

@@ -1,13 +1,15 @@
-/// MT19937, with the seeding and the draws of CPython's `random`, so that lists are shuffled as `im2rec.py` does.
+/// The generator MT19937, with the seeding and the draws of CPython's `random`, so that lists are shuffled as by
+/// `im2rec.py`.
 ///
-/// Source: Matsumoto and Nishimura's `init_by_array` and generator; CPython `Lib/random.py` (3.2 and later).
+/// Source: Matsumoto and Nishimura, `init_by_array` and `genrand_int32`; CPython `Lib/random.py` (3.2 and later).
 public struct MersenneTwister: Sendable {
   private static let size = 624
   private var state: [UInt32]
   private var index = MersenneTwister.size
 
-  /// `init_by_array`.
-  /// - Parameter key: at least one word; none is the caller's mistake.
+  /// Seeds the generator as `init_by_array`.
+  ///
+  /// - Precondition: `key` has at least one word.
   public init(key: [UInt32]) {
     precondition(!key.isEmpty, "a key has at least one word")
     let size = Self.size
@@ -32,7 +34,7 @@ public struct MersenneTwister: Sendable {
     state[0] = 0x8000_0000
   }
 
-  /// As `random.seed(seed)`: the magnitude counts, in 32-bit words, the lowest first.
+  /// Seeds the generator as `random.seed(seed)`: with the magnitude of `seed` in 32-bit words, the lowest first.
   public init(seed: Int) {
     let magnitude = UInt64(seed.magnitude)
     let low = UInt32(truncatingIfNeeded: magnitude)
@@ -40,6 +42,7 @@ public struct MersenneTwister: Sendable {
     self.init(key: high == 0 ? [low] : [low, high])
   }
 
+  /// The next 32 random bits.
   public mutating func next() -> UInt32 {
     if index == Self.size { twist() }
     var word = state[index]
@@ -59,8 +62,10 @@ public struct MersenneTwister: Sendable {
     index = 0
   }
 
-  /// A number in `0..<bound`, as CPython's `_randbelow`: as many bits as `bound` has, redrawn until they fit.
-  /// - Parameter bound: at least 1; less is the caller's mistake.
+  /// A number in `0..<bound`, as from CPython's `_randbelow`: as many bits as `bound` has, drawn again until they are
+  /// below.
+  ///
+  /// - Precondition: `bound` is at least 1.
   public mutating func below(_ bound: Int) -> Int {
     precondition(bound > 0, "the bound is at least 1")
     let bitCount = Int.bitWidth - bound.leadingZeroBitCount
@@ -70,14 +75,14 @@ public struct MersenneTwister: Sendable {
     }
   }
 
-  /// `getrandbits(count)`, `count` in 1...63: the lowest word is drawn first, the highest is cut.
+  /// `getrandbits(count)`, for a `count` in 1...63: the low word is drawn first, and the high one is shortened.
   private mutating func bits(_ count: Int) -> Int {
     if count <= 32 { return Int(next() >> UInt32(32 - count)) }
     let low = Int(next())
     return Int(next() >> UInt32(64 - count)) << 32 | low
   }
 
-  /// `random.shuffle`.
+  /// Shuffles as `random.shuffle`.
   public mutating func shuffle<Element>(_ elements: inout [Element]) {
     for i in stride(from: elements.count - 1, to: 0, by: -1) {
       elements.swapAt(i, below(i + 1))

@@ -1,4 +1,4 @@
-/// The unsigned decimal number the bytes spell; `nil` for anything else, and beyond 64 bits.
+/// The unsigned decimal number that the bytes spell; `nil` for any other text, and for numbers beyond 64 bits.
 func wholeNumber(_ digits: some Sequence<UInt8>) -> UInt64? {
   var value: UInt64?
   for byte in digits {
@@ -12,12 +12,12 @@ func wholeNumber(_ digits: some Sequence<UInt8>) -> UInt64? {
   return value
 }
 
-/// The ASCII part of what Python's `str.strip` takes away.
+/// Whether the byte is ASCII white space as Python's `str.strip` removes it.
 func isBlank(_ byte: UInt8) -> Bool {
   byte == 0x20 || (0x09...0x0d).contains(byte) || (0x1c...0x1f).contains(byte)
 }
 
-/// `range` of `bytes` without the blanks at both ends, as Python's `str.strip`: Unicode's blanks too.
+/// `range` of `bytes` without the white space at both ends, Unicode's included, as Python's `str.strip`.
 func stripped(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Range<Int> {
   var (start, end) = (range.lowerBound, range.upperBound)
   while start < end, let width = blankWidth(bytes, at: start, before: end) { start += width }
@@ -35,7 +35,7 @@ func stripped(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Range<Int> {
   return start..<end
 }
 
-/// How many bytes the blank at `index` has in UTF-8; `nil` where there is none.
+/// How many bytes the white space character at `index` has in UTF-8; `nil` where there is none.
 private func blankWidth(_ bytes: Span<UInt8>, at index: Int, before end: Int) -> Int? {
   let first = bytes[index]
   if first < 0x80 { return isBlank(first) ? 1 : nil }
@@ -54,8 +54,10 @@ private func blankWidth(_ bytes: Span<UInt8>, at index: Int, before end: Int) ->
   return isWide ? 3 : nil
 }
 
-/// The bytes as text for a message: what is no UTF-8 as `\xNN`, control characters escaped.
-/// - Parameter limit: longer texts are cut there and end in "...".
+/// The bytes as text for a message. Control characters are escaped; if the bytes are not UTF-8, all that are not ASCII
+/// appear as `\xNN`.
+///
+/// - Parameter limit: a longer text is cut after that many bytes and ends in "...".
 func printable(_ bytes: some Collection<UInt8>, limit: Int = .max) -> String {
   let shown = bytes.prefix(limit)
   var text = ""

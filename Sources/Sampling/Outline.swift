@@ -1,26 +1,26 @@
-/// A place on the picture, or a direction; x to the right, y down.
+/// A position in the picture, or a direction. x points right, y down.
 typealias Point = SIMD2<Double>
 
-/// Sine of an angle in turns, from plain arithmetic: the system's own may differ in the last bit between
-/// machines, and the files are the same on all.
+/// The sine of an angle in turns, computed with basic arithmetic. The system's `sin` may differ in the last bit between
+/// machines, and the files must be the same on all of them.
 func sine(_ turns: Double) -> Double {
-  // The angle within half a turn of 0, then within a quarter.
+  // Reduce the angle to half a turn around 0, then to a quarter.
   var t = turns - turns.rounded()
   if t > 0.25 { t = 0.5 - t } else if t < -0.25 { t = -0.5 - t }
   let x = t * 2 * Double.pi
   let s = x * x
-  // Taylor's series; the first term left out is below 1e-11.
+  // The Taylor series; the first omitted term is below 1e-11.
   return x
     * (1 - s / 6 * (1 - s / 20 * (1 - s / 42 * (1 - s / 72 * (1 - s / 110 * (1 - s / 156 * (1 - s / 210)))))))
 }
 
 func cosine(_ turns: Double) -> Double { sine(turns + 0.25) }
 
-/// The direction at an angle in turns: 0 to the right, a quarter down.
+/// The unit vector at an angle in turns: 0 points right, 0.25 down.
 func direction(_ turns: Double) -> Point { Point(cosine(turns), sine(turns)) }
 
-/// Closed polygons that are filled together: where two overlap the picture is covered once, and one that
-/// runs against the others makes a hole.
+/// Closed polygons that are filled together. Where two overlap, the picture is covered once; a polygon of opposite
+/// orientation makes a hole.
 struct Outline {
   var loops: [[Point]] = []
 
@@ -58,7 +58,7 @@ struct Outline {
 
   static func circle(_ centre: Point, _ radius: Double) -> Outline { ellipse(centre, Point(radius, radius)) }
 
-  /// A star of `points` tips at distance 1 and notches at distance `notch`.
+  /// A star around the origin with `points` tips at the distance 1 and notches at the distance `notch`.
   static func star(points: Int, notch: Double) -> Outline {
     polygon(
       (0..<(2 * points)).map { step in
@@ -66,7 +66,7 @@ struct Outline {
       })
   }
 
-  /// A petal from the origin along `turns`: round where `sharpness` is 0, a spear's head where it is 1.
+  /// A petal from the origin in the direction `turns`: round if `sharpness` is 0, pointed if it is 1.
   static func petal(_ turns: Double, length: Double, width: Double, sharpness: Double) -> Outline {
     let along = direction(turns)
     let across = Point(-along.y, along.x)
@@ -81,7 +81,7 @@ struct Outline {
     return polygon(near + far)
   }
 
-  /// A line with a width and round ends.
+  /// A polyline with a width and round caps.
   static func stroke(_ path: [Point], width: Double) -> Outline {
     guard path.count > 1, let first = path.first, let last = path.last else { return Outline() }
     var left: [Point] = []
@@ -93,13 +93,13 @@ struct Outline {
       left.append(p + across)
       right.append(p - across)
     }
-    // The body's turn is made that of the caps, or they would cut holes where they overlap.
+    // The body needs the orientation of the caps; otherwise they would cut holes where they overlap it.
     var outline = Outline(loops: [left + right.reversed()]).turningClockwise()
     outline.loops += circle(first, width / 2).loops + circle(last, width / 2).loops
     return outline
   }
 
-  /// All loops in one sense of rotation, so that overlaps add up instead of cutting each other out.
+  /// The outline with all loops clockwise, so that none makes a hole.
   func turningClockwise() -> Outline {
     Outline(
       loops: loops.map { loop in

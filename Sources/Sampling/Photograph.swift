@@ -1,24 +1,24 @@
 import Imaging
 
-/// The kind of file a picture is kept in: most are plain JPEG, but each kind that real folders hold occurs.
-enum Kind: Equatable, Sendable {
+/// The kind of file for a picture. Most are baseline JPEG, but every kind that real folders contain occurs.
+enum PictureKind: Equatable, Sendable {
   case jpeg(progressive: Bool)
   case greyJPEG
   case cmykJPEG(ycck: Bool)
-  /// Stored turned, with EXIF's word (2...8) on how to turn it back.
-  case turnedJPEG(orientation: Int)
+  /// Stored rotated or flipped, with the EXIF orientation (2...8) that undoes it.
+  case rotatedJPEG(orientation: Int)
   case png(channels: Int)
 
-  /// Of 25 pictures of a class: 16 plain, 2 progressive, 2 turned, 1 grey and 1 CMYK JPEG, 3 PNG.
-  init(class label: Int, index: Int, _ chance: inout Chance) {
-    // 13 and 25 have no common factor: every kind comes early, and in another place in each class.
+  /// Every 25 pictures of a class are 16 baseline, 2 progressive, 2 rotated, 1 grey and 1 CMYK JPEG, and 3 PNG.
+  init(class label: Int, index: Int, _ random: inout SampleRandom) {
+    // 13 and 25 are coprime, so every kind occurs early, and at another index in each class.
     switch (index * 13 + label * 7) % 25 {
     case 2: self = .greyJPEG
-    case 5: self = .cmykJPEG(ycck: chance.happens(0.4))
-    case 8, 21: self = .turnedJPEG(orientation: chance.pick([6, 6, 6, 3, 3, 8, 8, 2, 4, 5, 7]))
+    case 5: self = .cmykJPEG(ycck: random.happens(0.4))
+    case 8, 21: self = .rotatedJPEG(orientation: random.pick([6, 6, 6, 3, 3, 8, 8, 2, 4, 5, 7]))
     case 11, 18: self = .jpeg(progressive: true)
     case 14, 24: self = .png(channels: 3)
-    case 16: self = .png(channels: chance.pick([1, 4]))
+    case 16: self = .png(channels: random.pick([1, 4]))
     default: self = .jpeg(progressive: false)
     }
   }
@@ -30,15 +30,15 @@ enum Kind: Equatable, Sendable {
 
 /// Draws a picture of the subject and encodes it as a file of this kind.
 ///
-/// - Parameter sides: bounds of the longer side in pixels.
-/// - Returns: the whole file.
+/// - Parameter sides: the range of the longer side, in pixels.
+/// - Returns: the bytes of the file.
 func photograph(
-  _ subject: Subject, as kind: Kind, sides: ClosedRange<Int>, _ chance: inout Chance
+  _ subject: Subject, as kind: PictureKind, sides: ClosedRange<Int>, _ random: inout SampleRandom
 ) throws(ImageError) -> [UInt8] {
-  let size = pictureSize(kind, sides, &chance)
-  let canvas = draw(subject, width: size.width, height: size.height, noisy: !kind.isPNG, &chance)
-  let quality = chance.integer(72...95)
-  let subsampling = chance.pick([JPEGVariant.Subsampling.s420, .s420, .s420, .s444, .s422])
+  let size = pictureSize(kind, sides, &random)
+  let canvas = draw(subject, width: size.width, height: size.height, noisy: !kind.isPNG, &random)
+  let quality = random.integer(72...95)
+  let subsampling = random.pick([JPEGVariant.Subsampling.s420, .s420, .s420, .s444, .s422])
   switch kind {
   case .jpeg(let progressive):
     let variant = JPEGVariant(progressive: progressive, subsampling: subsampling)
@@ -49,7 +49,7 @@ func photograph(
     return try encode(
       pixels(canvas, channels: 3), quality: quality,
       variant: JPEGVariant(cmyk: true, ycck: ycck, subsampling: .s444))
-  case .turnedJPEG(let orientation):
+  case .rotatedJPEG(let orientation):
     return try encode(
       pixels(canvas.stored(orientation: orientation), channels: 3), quality: quality,
       variant: JPEGVariant(subsampling: subsampling, orientation: orientation))
@@ -59,16 +59,16 @@ func photograph(
 }
 
 private func pictureSize(
-  _ kind: Kind, _ sides: ClosedRange<Int>, _ chance: inout Chance
+  _ kind: PictureKind, _ sides: ClosedRange<Int>, _ random: inout SampleRandom
 ) -> (width: Int, height: Int) {
   let span = Double(sides.upperBound - sides.lowerBound)
-  // Few are very small or very large, and a PNG is kept small: its bytes do not shrink with quality.
-  let share = kind.isPNG ? chance.real(0...0.35) : (chance.real(0...1) + chance.real(0...1)) / 2
+  // Very small and very large pictures are rare. A PNG is kept small, because no quality setting makes it smaller.
+  let share = kind.isPNG ? random.real(0...0.35) : (random.real(0...1) + random.real(0...1)) / 2
   let long = Double(sides.lowerBound) + share * span
-  let aspect = chance.pick([1, 4.0 / 3, 4.0 / 3, 3.0 / 2, 16.0 / 9]) * chance.real(0.96...1.04)
-  // Sides are a few hundred pixels.
+  let aspect = random.pick([1, 4.0 / 3, 4.0 / 3, 3.0 / 2, 16.0 / 9]) * random.real(0.96...1.04)
+  // Sides are a few hundred pixels, so the conversion cannot fail.
   let (longer, shorter) = (max(Int(long), 1), max(Int(long / max(aspect, 1)), 1))
-  return chance.happens(0.6) ? (longer, shorter) : (shorter, longer)
+  return random.happens(0.6) ? (longer, shorter) : (shorter, longer)
 }
 
 private func pixels(_ canvas: Canvas, channels: Int) throws(ImageError) -> Pixels {
@@ -89,15 +89,14 @@ private func pixels(_ canvas: Canvas, channels: Int) throws(ImageError) -> Pixel
 }
 
 extension Canvas {
-  /// The picture as a camera held in another way stores it: a reader that applies `orientation` (EXIF's 1...8)
-  /// sees it upright.
+  /// The picture as a rotated camera stores it: a reader that applies the EXIF `orientation` (1...8) sees it upright.
   func stored(orientation: Int) -> Canvas {
     let swaps = orientation >= 5
     var result = Canvas(width: swaps ? height : width, height: swaps ? width : height)
     let (lastColumn, lastRow) = (result.width - 1, result.height - 1)
     for y in 0..<height {
       for x in 0..<width {
-        // Where the upright pixel (x, y) is kept.
+        // Where the upright pixel (x, y) is stored.
         let (column, row) =
           switch orientation {
           case 2: (lastColumn - x, y)

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Shows how far a run is: a bar that is drawn anew on a terminal, else a line every 10 %.
+/// Shows the progress of a run on stderr: a bar that is redrawn on a terminal, otherwise a line every 10 %.
 public final class ProgressDisplay {
   private let isQuiet: Bool
   private let isTerminal: Bool
@@ -9,20 +9,21 @@ public final class ProgressDisplay {
   private var lastDrawn: ContinuousClock.Instant?
   private var lastTenth = 0
   private var isDrawn = false
-  /// A run may count several times from the start, each under a label of its own.
+  /// A run may count from zero several times, each time with another label.
   private var stage: Stage?
 
   private struct Stage {
     let label: String
     let start = ContinuousClock.now
-    /// What was done when the stage began: what an earlier run did says nothing about the speed of this one.
+    /// The counts when the stage began, because work of an earlier run says nothing about the speed of this one.
     let firstDone: Int
     let firstFraction: Double
   }
 
   /// - Parameters:
   ///   - unit: what is counted, in the plural: "images".
-  ///   - showsRate: `false` where a speed in these units says nothing.
+  ///   - quiet: shows nothing.
+  ///   - showsRate: `false` where a rate in these units would mean nothing.
   public init(unit: String, quiet: Bool, showsRate: Bool = true) {
     self.unit = unit
     self.showsRate = showsRate
@@ -30,13 +31,18 @@ public final class ProgressDisplay {
     isTerminal = isatty(STDERR_FILENO) == 1
   }
 
-  // A run that fails leaves no bar in front of the sentence that says why.
+  // If the run fails, the error message must not follow the bar on the same line.
   deinit { finish() }
 
+  /// Shows the present state; on a terminal at most ten times a second.
+  ///
   /// - Parameters:
-  ///   - total: `nil` where it is not known before the end.
-  ///   - fraction: 0...1.
-  ///   - rest: in the place of the time that is left until `fraction` is 1, where more follows than this.
+  ///   - done: how many units are done.
+  ///   - total: how many there are; `nil` where that is known only at the end.
+  ///   - skipped: how many inputs were skipped.
+  ///   - fraction: the progress, 0...1.
+  ///   - label: the stage of the run; a new label starts a new count.
+  ///   - rest: shown instead of the estimated time until `fraction` is 1, where more work follows after that.
   public func update(
     done: Int, total: Int?, skipped: Int, fraction: Double, label: String = "", rest: String? = nil
   ) {
@@ -58,7 +64,7 @@ public final class ProgressDisplay {
     }
   }
 
-  /// Wipes the bar away; the next update starts anew.
+  /// Removes the bar. The next update starts a new one.
   public func finish() {
     if isDrawn { writeToErrorOutput("\r\u{1B}[K") }
     isDrawn = false
@@ -97,7 +103,7 @@ public final class ProgressDisplay {
   }
 }
 
-/// One line that fits the terminal: the bar gives way before the words do, for a line that wraps cannot be drawn anew.
+/// A line that fits the terminal, since a wrapped line could not be redrawn. The bar is shortened before the words are.
 func barLine(_ label: String, _ words: String, _ fraction: Double, width: Int) -> String {
   let room = width - 1
   let text = label.isEmpty ? words : "\(label) \(words)"
@@ -114,7 +120,7 @@ private func terminalWidth() -> Int {
   return Int(size.ws_col)
 }
 
-/// A count of at most 15 digits without decimals; "0" for what is no number.
+/// The number rounded to an integer, as text; "0" for NaN, infinity and numbers beyond 64 bits.
 public func rounded(_ value: Double) -> String {
   Int64(exactly: value.rounded()).map { "\($0)" } ?? "0"
 }

@@ -1,4 +1,5 @@
 package import Hyperparameters
+import Encodings
 import Files
 import FoundationEssentials
 import Records

@@ -12,7 +12,8 @@ struct Im2rec {
   }
 }
 
-/// Does what the command line says.
+/// Runs the command line.
+///
 /// - Returns: the exit status.
 func run(_ arguments: [String], console: Console) async -> Int32 {
   do {
@@ -47,7 +48,7 @@ private func remedy(for error: any Error) -> String? {
     if case .strict = error.reason {
       "--strict stops at the first such input; without it, it is skipped."
     } else {
-      nil
+      sizeRemedy([error.description])
     }
   case let error as FileError: remedy(for: error.reason)
   case let error as ScanError:
@@ -67,3 +68,83 @@ private func remedy(for reason: FileError.Reason) -> String? {
   default: nil
   }
 }
+
+/// Where text goes. Data and messages for the user are kept apart.
+struct Console: Sendable {
+  let data: @Sendable (String) -> Void
+  /// Takes one line at a time, without its end.
+  let words: @Sendable (String) -> Void
+
+  /// The process's own standard output and standard error.
+  static let standard = Console(
+    data: { writeToOutput($0) }, words: { writeToErrorOutput($0 + "\n") })
+
+  func warn(_ sentence: String) { words("warning: " + printable(sentence)) }
+
+  /// - Parameter remedy: a sentence that says what the user can do.
+  func fail(_ sentence: String, remedy: String? = nil) {
+    words("im2rec: " + printable(sentence) + (remedy.map { "\n  " + $0 } ?? ""))
+  }
+
+  /// Names an input that was left out.
+  func skip(_ path: String, _ reason: String) { words("skipped: \(printable(path)): \(printable(reason))") }
+
+  /// Names an input that was packed, but may be damaged.
+  func doubt(_ path: String, _ reason: String) { words("doubtful: \(printable(path)): \(printable(reason))") }
+}
+
+/// The text of `--help`: every option with its default, on 80 columns.
+let helpText = """
+  OVERVIEW: Make image lists, or pack the images of a list into a RecordIO file.
+  A drop-in for im2rec.py of MXNet 1.9.1: the same options, the same bytes.
+
+  USAGE: im2rec --list [list options] <prefix> <root>
+         im2rec [record options] <prefix> <root>
+
+  EXAMPLE: im2rec --list --recursive --train-ratio 0.9 pets photos/
+           im2rec --resize 256 --quality 95 --num-thread 4 pets photos/
+
+    <prefix>            Prefix of the .lst, .rec and .idx files. Every list whose
+                        name starts with it is packed; if it is a folder, every list
+                        in it.
+    <root>              The folder that holds the images.
+
+  LIST OPTIONS
+    --list              Write <prefix>.lst, and print each folder's label.
+    --exts <.e> ...     Extensions of images. (default: .jpeg .jpg .png)
+    --recursive         One label for each folder. (default: root's own files, label 0)
+    --no-shuffle        Keep the order of the folders. (default: shuffled, the same
+                        way every time)
+    --chunks <count>    Write this many lists. (default: 1)
+    --train-ratio <0-1> Share for <prefix>_train.lst, the rest for _val. (default: 1,
+                        one list)
+    --test-ratio <0-1>  Share for <prefix>_test.lst. (default: 0)
+
+  RECORD OPTIONS
+    --resize <pixels>   Resize the shorter side to this. (default: 0, keep the size)
+    --center-crop       Crop the center square before resizing.
+    --quality <1-100>   JPEG quality; for PNG the compression, 0-9. (default: 95)
+    --encoding <format> .jpg or .png (default: .jpg)
+    --color <mode>      1 colour, 0 grey, -1 as stored. (default: 1)
+    --pass-through      Keep each file's bytes; the options above do nothing. Looks
+                        at the header and the end of a JPEG, not for damage inside.
+    --pack-label        Keep all labels of a line. (default: the first)
+    --num-thread <n>    Images processed at once. The output does not depend on it.
+                        (default: 1)
+
+  NOT IN IM2REC.PY
+    --keep-damaged      Pack what can be read of damaged images, as im2rec.py
+                        does. (default: skip them, and say so)
+    --strict            Stop at the first image that cannot be read or is doubtful.
+    --max-pixels <n>    Refuse larger images. (default: 178956970)
+    --quiet             No progress.
+    -h, --help          Show this text.
+    --version           Show the version.
+
+  Options may be abbreviated if that is unambiguous: --rec for --recursive. The old
+  spellings (--list True, --shuffle 1) are accepted, with a warning.
+
+  EXIT STATUS: 0 all done · 1 failed, no output left incomplete · 2 done, some
+  images skipped · 64 wrong usage
+
+  """

@@ -4,12 +4,12 @@ import Terminal
 
 /// Writes the lists, byte for byte as `im2rec.py --list`, and prints the label of each folder.
 ///
-/// - Returns: the exit status: 2 where something that looks like an image could not be listed.
+/// - Returns: the exit status, which is 2 where something that looks like an image could not be listed.
 /// - Throws: `ScanError` where the root cannot be read; `FileError` where a list cannot be written.
 func makeLists(_ options: Options, _ console: Console) throws -> Int32 {
   let root = absolutePath(options.root)
   let prefix = absolutePath(options.prefix)
-  // Before a long scan, not after it.
+  // Checked before the scan, which may take long.
   guard isFolder(folderName(prefix)) else {
     console.fail(
       "the lists cannot be written: there is no folder \(folderName(prefix))",
@@ -35,7 +35,8 @@ func makeLists(_ options: Options, _ console: Console) throws -> Int32 {
   }
   var order = Array(scan.images.indices)
   if options.shuffle {
-    // Python's random.seed(100), random.shuffle: before the images are shared out, and ids stay with them.
+    // As Python's random.seed(100) and random.shuffle. Images are shuffled before they are cut into lists and keep
+    // their ids.
     var random = MersenneTwister(seed: 100)
     random.shuffle(&order)
   }
@@ -47,13 +48,13 @@ func makeLists(_ options: Options, _ console: Console) throws -> Int32 {
     if list.range.isEmpty { console.warn("\(path) is empty: \(order.count) images do not reach so far") }
   }
   if options.recursive {
-    // The only place where the labels' names stand.
+    // The names of the labels are written nowhere else.
     console.data(scan.classes.enumerated().map { "\($1) \($0)\n" }.joined())
   }
   if leftOut > 0 {
     console.warn(
       "\(leftOut) of \(order.count) images are in no list: the shares are cut to whole images, and with ratios that add "
-        + "up to 1 there is no _val list for the rest. im2rec.py leaves them out in silence")
+        + "up to 1 there is no _val list for the rest. im2rec.py leaves them out silently")
   }
   if !options.quiet {
     let names = lists.count == 1 ? prefix + lists[0].suffix + ".lst" : "\(lists.count) lists \(prefix)*.lst"
@@ -75,4 +76,44 @@ private func write(_ images: ArraySlice<Int>, of scan: FolderScan, to path: Stri
     throw error
   }
   try file.publish()
+}
+
+/// A list file and the images it contains.
+struct ListSlice: Equatable {
+  /// What the name has between the prefix and `.lst`: "_0_train".
+  let suffix: String
+  let range: Range<Int>
+}
+
+/// How im2rec.py cuts `count` images into lists: chunks of equal length, and in each chunk first the test images,
+/// then those for training, then those for validation, with counts truncated to whole images.
+///
+/// - Returns: the lists in the order in which im2rec.py writes them, and how many images are in none of them. If the
+///   two ratios add up to 1, there is no validation list that would take the images left over by truncation.
+func slices(of count: Int, _ options: Options) -> (lists: [ListSlice], leftOut: Int) {
+  let length = (count + options.chunks - 1) / options.chunks
+  // Truncated as Python's int() does; the ratios are from 0 to 1.
+  let train = Int(exactly: (Double(length) * options.trainRatio).rounded(.towardZero)) ?? 0
+  let test = Int(exactly: (Double(length) * options.testRatio).rounded(.towardZero)) ?? 0
+  var lists: [ListSlice] = []
+  var leftOut = 0
+  for chunk in 0..<options.chunks {
+    let suffix = options.chunks > 1 ? "_\(chunk)" : ""
+    let start = min(chunk * length, count)
+    let end = min(start + length, count)
+    guard options.trainRatio != 1 else {
+      lists.append(ListSlice(suffix: suffix, range: start..<end))
+      continue
+    }
+    let afterTest = min(start + test, end)
+    let afterTrain = min(afterTest + train, end)
+    if options.testRatio != 0 { lists.append(ListSlice(suffix: suffix + "_test", range: start..<afterTest)) }
+    if options.trainRatio + options.testRatio < 1 {
+      lists.append(ListSlice(suffix: suffix + "_val", range: afterTrain..<end))
+    } else {
+      leftOut += end - afterTrain
+    }
+    lists.append(ListSlice(suffix: suffix + "_train", range: afterTest..<afterTrain))
+  }
+  return (lists, leftOut)
 }

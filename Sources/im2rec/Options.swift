@@ -1,15 +1,15 @@
 import Imaging
 
-/// What the command line asks for, with im2rec.py's defaults.
+/// The options of the command line, with im2rec.py's defaults.
 struct Options: Equatable, Sendable {
   enum Encoding: String, CaseIterable {
     case jpeg = ".jpg"
     case png = ".png"
   }
 
-  /// Prefix of the list and record files, or the folder that holds the lists.
+  /// The prefix of the list and record files, or the folder that contains the lists.
   var prefix = ""
-  /// The folder that the paths in the lists are below.
+  /// The folder that paths in the lists are relative to.
   var root = ""
 
   var list = false
@@ -21,29 +21,29 @@ struct Options: Equatable, Sendable {
   var shuffle = true
 
   var passThrough = false
-  /// Length in pixels that the shorter side is scaled to; 0 keeps the size.
+  /// The length in pixels that the shorter side is resized to; 0 keeps the size.
   var resize = 0
   var centerCrop = false
   var quality = 95
-  /// Images in work at once; the bytes do not depend on it.
+  /// How many images are processed at once. The output does not depend on it.
   var threads = 1
   /// OpenCV's `imread` flag: 1 colour, 0 grey, -1 unchanged.
   var color = 1
   var encoding = Encoding.jpeg
   var packLabel = false
 
-  // What follows is not in im2rec.py.
+  // Not in im2rec.py:
   var keepDamaged = false
   var strict = false
   var maximumPixelCount = Options.standardMaximumPixelCount
   var quiet = false
 
   static let standardMaximumPixelCount = DecodeOptions.standardMaximumPixelCount
-  /// More threads than this only take memory.
+  /// More threads than this would only use memory.
   static let threadLimit = 256
 
-  /// `quality` as the encoder takes it: OpenCV brings what is out of range to the nearest value in it, so
-  /// that the default 95 packs PNG with compression level 9.
+  /// `quality` in the range of the encoder. Like OpenCV, this clamps it, so the default 95 packs PNG with compression
+  /// level 9.
   var effectiveQuality: Int {
     switch encoding {
     case .jpeg: min(max(quality, 1), 100)
@@ -52,7 +52,7 @@ struct Options: Equatable, Sendable {
   }
 }
 
-/// One option of the command line, named by its long spelling.
+/// An option of the command line; the raw value is its long name.
 enum Switch: String, CaseIterable {
   case list, exts, chunks
   case trainRatio = "train-ratio"
@@ -68,13 +68,13 @@ enum Switch: String, CaseIterable {
   case packLabel = "pack-label"
   case help
 
-  // Not in im2rec.py 1.9.1; `--shuffle 1` was, up to MXNet 1.0.
+  // Not in im2rec.py 1.9.1. (`--shuffle 1` existed up to MXNet 1.0.)
   case shuffle
   case keepDamaged = "keep-damaged"
   case maxPixels = "max-pixels"
   case strict, quiet, version
 
-  /// How many values belong to it.
+  /// How many values an option takes.
   enum Arity { case none, one, oneOrMore }
 
   var arity: Arity {
@@ -85,7 +85,8 @@ enum Switch: String, CaseIterable {
     }
   }
 
-  /// Whether im2rec.py 1.9.1 has it: what is added here must not make a prefix ambiguous that is not so there.
+  /// Whether im2rec.py 1.9.1 has the option. Options added here must not make an abbreviation ambiguous that is valid
+  /// there.
   var isOriginal: Bool {
     switch self {
     case .shuffle, .keepDamaged, .maxPixels, .strict, .quiet, .version: false

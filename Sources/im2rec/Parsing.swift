@@ -1,15 +1,17 @@
-/// A command line understood.
-enum Command: Equatable {
+import Files
+
+/// A parsed command line.
+enum ParsedArguments: Equatable {
   case help
   case version
   case run(Options, warnings: [String])
 }
 
-/// Reads a command line as im2rec.py 1.9.1 reads it, and as it was written up to MXNet 1.0.
+/// Parses a command line as im2rec.py 1.9.1 does, or as its versions up to MXNet 1.0 did.
 ///
 /// - Parameter arguments: without the program's name.
-/// - Throws: a sentence for every command line that im2rec.py would refuse, and for values it would fail on.
-func parse(_ arguments: [String]) throws(UsageError) -> Command {
+/// - Throws: for every command line that im2rec.py would refuse, and for values that it would fail on.
+func parse(_ arguments: [String]) throws(UsageError) -> ParsedArguments {
   let tokens = try tokens(arguments)
   if tokens.contains(where: { if case .option(.help, _, nil) = $0 { true } else { false } }) { return .help }
   if tokens.contains(where: { if case .option(.version, _, nil) = $0 { true } else { false } }) {
@@ -18,8 +20,8 @@ func parse(_ arguments: [String]) throws(UsageError) -> Command {
   var parser = Parser()
   try parser.read(tokens, oldBooleans: false)
   if parser.positionals.count > 2 {
-    // `--list True prefix root`: only where the words are too many for today's grammar, so that a prefix
-    // with the name "1" stays one.
+    // `--list True prefix root`: tried only where there are too many words for today's grammar, so that a prefix may
+    // still be called "1".
     var old = Parser()
     try old.read(tokens, oldBooleans: true)
     if old.positionals.count == 2 { parser = old }
@@ -56,7 +58,7 @@ private struct Parser {
             rest.removeFirst()
             try set(option, next)
           } else {
-            throw UsageError("\(option.spelling) wants a value after it")
+            throw UsageError("\(option.spelling) needs a value after it")
           }
         case .oneOrMore:
           var values = attached.map { [$0] } ?? []
@@ -65,10 +67,10 @@ private struct Parser {
             rest.removeFirst()
           }
           guard !values.isEmpty else {
-            throw UsageError("\(option.spelling) wants one or more values after it")
+            throw UsageError("\(option.spelling) needs one or more values after it")
           }
           guard !values.contains("") else {
-            throw UsageError("\(option.spelling) wants extensions such as .jpg, not an empty word")
+            throw UsageError("\(option.spelling) takes extensions such as .jpg, not an empty word")
           }
           options.extensions = values
         }
@@ -76,7 +78,7 @@ private struct Parser {
     }
   }
 
-  /// A flag, with the boolean that older versions wanted after it.
+  /// Sets a flag, which may have a boolean after it as in older versions.
   private mutating func turn(_ option: Switch, _ spelled: String, _ word: String?) throws(UsageError) {
     var isOn = true
     if let word {
@@ -84,7 +86,7 @@ private struct Parser {
         throw UsageError("\(option.spelling) takes no value, but '\(word)' is given to it")
       }
       isOn = value
-      // What today's spelling of the same is.
+      // Name today's spelling.
       let turnsShuffleOff = option == .shuffle ? !value : option == .noShuffle && value
       let today =
         switch option {
@@ -125,14 +127,14 @@ private struct Parser {
     case .encoding:
       guard let encoding = Options.Encoding(rawValue: text) else {
         let choices = Options.Encoding.allCases.map(\.rawValue).formatted
-        throw UsageError("\(option.spelling) wants \(choices), not '\(text)'")
+        throw UsageError("\(option.spelling) takes \(choices), not '\(text)'")
       }
       options.encoding = encoding
     default: throw UsageError("\(option.spelling) takes no value")
     }
   }
 
-  consuming func finish() throws(UsageError) -> Command {
+  consuming func finish() throws(UsageError) -> ParsedArguments {
     switch positionals.count {
     case 0:
       let cause =
@@ -155,7 +157,7 @@ private struct Parser {
   }
 
   private mutating func warnAboutLists() {
-    // im2rec.py compares with the lower-case suffix, dot included: `jpg` and `.JPG` find nothing there.
+    // im2rec.py compares with the suffix in lower case, dot included, so `jpg` and `.JPG` match nothing there.
     for (position, text) in options.extensions.enumerated() {
       let sound = (text.hasPrefix(".") ? text : "." + text).lowercased()
       guard sound != text else { continue }
@@ -184,7 +186,7 @@ private struct Parser {
   }
 }
 
-/// What older versions' booleans say; `nil` for any other word.
+/// A boolean as older versions of im2rec.py take it; `nil` for any other word.
 private func boolean(_ word: String) -> Bool? {
   switch word.lowercased() {
   case "true", "1", "yes", "on": true
@@ -193,31 +195,32 @@ private func boolean(_ word: String) -> Bool? {
   }
 }
 
-/// A whole number as Python's `int` reads it: spaces around it, a sign, underscores between digits.
+/// A whole number as Python's `int` reads it: with white space around it, a sign, and underscores between digits.
 private func integer(_ option: Switch, _ text: String, in range: ClosedRange<Int>) throws(UsageError) -> Int {
   guard let plain = withoutUnderscores(text), let value = Int(plain) else {
-    throw UsageError("\(option.spelling) wants a whole number, not '\(text)'")
+    throw UsageError("\(option.spelling) takes a whole number, not '\(text)'")
   }
   guard range.contains(value) else {
     let sort =
       range.count <= 3
       ? range.map(String.init).formatted : "a number from \(range.lowerBound) to \(range.upperBound)"
-    throw UsageError("\(option.spelling) wants \(sort), not \(value)")
+    throw UsageError("\(option.spelling) takes \(sort), not \(value)")
   }
   return value
 }
 
 private func ratio(_ option: Switch, _ text: String) throws(UsageError) -> Double {
-  // Double also reads hexadecimal digits, which Python does not.
+  // Unlike Python, Double also reads hexadecimal digits.
   guard let plain = withoutUnderscores(text), !plain.lowercased().contains("x"), let value = Double(plain)
-  else { throw UsageError("\(option.spelling) wants a number, not '\(text)'") }
+  else { throw UsageError("\(option.spelling) takes a number, not '\(text)'") }
   guard (0...1).contains(value) else {
-    throw UsageError("\(option.spelling) wants a share from 0 to 1, not \(text)")
+    throw UsageError("\(option.spelling) takes a share from 0 to 1, not \(text)")
   }
   return value
 }
 
-/// `text` as Python's number readers take it, made fit for Swift's: `nil` where an underscore is misplaced.
+/// `text` without the white space and underscores that Python allows in numbers; `nil` where an underscore is
+/// misplaced.
 private func withoutUnderscores(_ text: String) -> String? {
   let blanks: Set<Character> = [" ", "\t", "\n", "\r", "\u{b}", "\u{c}", "\r\n"]
   var plain = text[...]
@@ -230,4 +233,90 @@ private func withoutUnderscores(_ text: String) -> String? {
     else { return nil }
   }
   return plain.filter { $0 != "_" }
+}
+
+/// An argument as Python's argparse classifies it.
+enum Token: Equatable {
+  case value(String)
+  /// The first `--`. An option takes no value beyond it.
+  case separator
+  /// `attached` is the text after the equals sign.
+  case option(Switch, spelled: String, attached: String?)
+}
+
+/// Classifies arguments as values and options, as argparse of Python 3.11 does.
+///
+/// An option may be abbreviated to an unambiguous prefix. Negative numbers and arguments with a space are values, and
+/// so is everything after `--`.
+///
+/// - Throws: for an unknown option and for an ambiguous prefix.
+func tokens(_ arguments: [String]) throws(UsageError) -> [Token] {
+  var result: [Token] = []
+  for (position, argument) in arguments.enumerated() {
+    if argument == "--" {
+      result.append(.separator)
+      result += arguments[(position + 1)...].map(Token.value)
+      break
+    }
+    result.append(try token(argument))
+  }
+  return result
+}
+
+private func token(_ argument: String) throws(UsageError) -> Token {
+  guard argument.utf8.first == UInt8(ascii: "-"), argument != "-" else { return .value(argument) }
+  if argument == "-h" { return .option(.help, spelled: argument, attached: nil) }
+  if argument.hasPrefix("--") {
+    let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    let spelled = String(parts[0])
+    let attached = parts.count > 1 ? String(parts[1]) : nil
+    let matches = switches(startingWith: spelled)
+    if matches.count > 1 {
+      let names = matches.map(\.spelling).formatted
+      throw UsageError("\(spelled) is ambiguous: it could be \(names)")
+    }
+    if let match = matches.first { return .option(match, spelled: spelled, attached: attached) }
+  }
+  if isNegativeNumber(argument) || argument.utf8.contains(UInt8(ascii: " ")) { return .value(argument) }
+  throw unknownOption(argument)
+}
+
+/// The option with exactly this spelling, or else all options that begin with it. Those of im2rec.py hide those added
+/// here.
+private func switches(startingWith spelled: String) -> [Switch] {
+  if let exact = Switch.allCases.first(where: { $0.spelling == spelled }) { return [exact] }
+  let matches = Switch.allCases.filter { $0.spelling.hasPrefix(spelled) }
+  let original = matches.filter(\.isOriginal)
+  return original.isEmpty ? matches : original
+}
+
+/// Whether it is `-5`, `-.5` or `-0.5`, which are values for argparse because no option looks like a number.
+private func isNegativeNumber(_ argument: String) -> Bool {
+  let parts = argument.dropFirst().split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+  func isDigits(_ text: Substring) -> Bool { text.utf8.allSatisfy { (48...57).contains($0) } }
+  guard parts.allSatisfy(isDigits), let last = parts.last else { return false }
+  return !last.isEmpty
+}
+
+private func unknownOption(_ argument: String) -> UsageError {
+  let name = Array(argument.drop { $0 == "-" }.prefix { $0 != "=" }.utf8)
+  // No option is longer, and a long text that was pasted by mistake must not take quadratic time.
+  let near =
+    name.count > 32
+    ? nil
+    : Switch.allCases
+      .map { (option: $0, distance: editDistance(name, Array($0.rawValue.utf8))) }
+      .min { $0.distance < $1.distance }
+  guard let near, near.distance <= 2, near.distance < near.option.rawValue.utf8.count / 2 else {
+    return UsageError("there is no option \(argument)")
+  }
+  return UsageError("there is no option \(argument); did you mean \(near.option.spelling)?")
+}
+
+extension [String] {
+  /// "a, b or c"
+  var formatted: String {
+    guard let last, count > 1 else { return first ?? "" }
+    return dropLast().joined(separator: ", ") + " or " + last
+  }
 }

@@ -7,8 +7,8 @@ import Terminal
 
 /// Packs every list that the prefix names, as im2rec.py does without `--list`.
 ///
-/// - Returns: the exit status: 2 where images, lines or a whole empty list were left out.
-/// - Throws: where a list or an output cannot be read or written, or no image of a list can be packed.
+/// - Returns: the exit status, which is 2 where images, lines or an empty list were left out.
+/// - Throws: where a list cannot be read or an output cannot be written, or no image of a list can be packed.
 func makeRecords(_ options: Options, _ console: Console) async throws -> Int32 {
   let prefix = absolutePath(options.prefix)
   let found = try FoundLists.find(prefix: prefix)
@@ -28,7 +28,7 @@ func makeRecords(_ options: Options, _ console: Console) async throws -> Int32 {
   for name in found.names {
     let list = join(found.folder, name)
     if FileStamp(path: list)?.byteCount == 0 {
-      // As the last of many chunks may be; an empty .rec would stop what reads it.
+      // The last of many chunks may be empty; readers would fail on an empty .rec.
       console.skip(list, "the list is empty, so there are no records to make of it")
       skipped += 1
       continue
@@ -37,8 +37,12 @@ func makeRecords(_ options: Options, _ console: Console) async throws -> Int32 {
       console.words("Creating .rec file from \(printable(list)) in \(printable(found.folder))")
     }
     let summary = try await pack(list, options, console)
-    for warning in summary.warnings { console.warn(warning) }
+    for warning in summary.warnings {
+      let remedy = warning.hasSuffix(PackSummary.droppedLabelWords) ? " (--pack-label stores all)" : ""
+      console.warn(warning + remedy)
+    }
     for skip in summary.skipped { console.skip(skip.path, skip.reason) }
+    if !options.quiet, let remedy = sizeRemedy(summary.skipped.map(\.reason)) { console.words("  " + remedy) }
     for doubt in summary.doubtful { console.doubt(doubt.path, doubt.reason) }
     skipped += summary.skipped.count
     packed += summary.records
@@ -63,6 +67,12 @@ private func pack(_ list: String, _ options: Options, _ console: Console) async 
   ) { progress.update($0) }
 }
 
+/// What to do where an image has more pixels than the limit; nil where none of the reasons says so.
+func sizeRemedy(_ reasons: [String]) -> String? {
+  let isTooLarge = reasons.contains { $0.contains(ImageError.sizeLimitWords) }
+  return isTooLarge ? "--max-pixels <n> takes larger images." : nil
+}
+
 extension PackOptions {
   init(_ options: Options) {
     self.init()
@@ -74,17 +84,17 @@ extension PackOptions {
     passThrough = options.passThrough
     packLabel = options.packLabel
     keepDamaged = options.keepDamaged
-    // im2rec.py looks at no byte of them.
+    // im2rec.py does not look at the bytes at all.
     check = .structure
     strict = options.strict
     jobs = options.threads
     maximumPixelCount = options.maximumPixelCount
-    // im2rec.py packs them all, and its readers go by the offsets.
+    // im2rec.py packs them all; readers of its files go by offsets.
     duplicateIDs = .keep
   }
 }
 
-/// A bar on a terminal, else the line that im2rec.py prints for every thousand images.
+/// Progress: a bar on a terminal, otherwise the line that im2rec.py prints for every thousand images.
 private struct ProgressLines {
   private let console: Console
   private let isQuiet: Bool
@@ -113,4 +123,57 @@ private struct ProgressLines {
   }
 
   func finish() { bar?.finish() }
+}
+
+/// The lists that record mode packs.
+struct FoundLists: Equatable {
+  /// The folder of the lists, in which their records are written too.
+  let folder: String
+  /// Their names in the folder, sorted by bytes.
+  let names: [String]
+  /// Those that match only because their names begin with the prefix.
+  let doubtful: [String]
+
+  /// Every file whose path begins with the prefix and ends with `.lst`, as for im2rec.py.
+  ///
+  /// If the prefix is a folder, the lists in it are taken or, where it has none, those beside it: list mode writes them
+  /// there, for example `photos.lst` beside `photos/`, and im2rec.py then finds none.
+  ///
+  /// - Parameter prefix: an absolute path.
+  static func find(prefix: String) throws(FileError) -> FoundLists {
+    if isFolder(prefix) {
+      let inside = try find(prefix: prefix, in: prefix)
+      if !inside.names.isEmpty { return inside }
+      let beside = try find(prefix: prefix, in: folderName(prefix))
+      return beside.names.isEmpty ? inside : beside
+    }
+    return try find(prefix: prefix, in: folderName(prefix))
+  }
+
+  private static func find(prefix: String, in folder: String) throws(FileError) -> FoundLists {
+    let names = try entryNames(ofFolder: folder).filter { name in
+      let path = join(folder, name)
+      return path.utf8.starts(with: prefix.utf8) && name.utf8.suffix(4).elementsEqual(".lst".utf8)
+        && isRegularFile(path)
+    }
+    let stem = folder == prefix ? nil : baseName(prefix)
+    return FoundLists(
+      folder: folder, names: names,
+      doubtful: names.filter { name in
+        guard let stem else { return false }
+        return !isOwn(Substring(name.utf8.dropLast(4).dropFirst(stem.utf8.count)))
+      })
+  }
+
+  /// Whether list mode writes lists with this suffix: optional `_<chunk>`, then optionally one of the three splits.
+  private static func isOwn(_ suffix: Substring) -> Bool {
+    var rest = suffix
+    for split in ["_train", "_val", "_test"] where rest.hasByteSuffix(split) {
+      rest = Substring(rest.utf8.dropLast(split.utf8.count))
+      break
+    }
+    if rest.isEmpty { return true }
+    let digits = rest.dropFirst()
+    return rest.first == "_" && !digits.isEmpty && digits.utf8.allSatisfy { (48...57).contains($0) }
+  }
 }

@@ -23,6 +23,9 @@ struct Failure {
     case let error as RecordError:
       sentence = error.description
       remedy = Self.remedy(error)
+    case let error as InputError:
+      sentence = error.description
+      remedy = sizeRemedy([error.description]).map { $0 + "." }
     case let error as PackingError:
       sentence = error.description
       remedy = Self.remedy(error)
@@ -127,6 +130,7 @@ struct Failure {
     switch error.reason {
     case .strict:
       "--strict stops at the first such input; without it, it is skipped and counted. --resume goes on here."
+        + (sizeRemedy([error.description]).map { " " + $0 + "." } ?? "")
     case .layout: "Without --strict that is a warning."
     case .parts: "Where the files are meant to be joined all the same: --unchecked."
     case .contradiction: nil

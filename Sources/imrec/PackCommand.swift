@@ -45,7 +45,7 @@ struct PackCommand: AsyncParsableCommand {
     var options = packing.options(jobs)
     var path = output ?? splitExtension(list).stem + ".rec"
     if let numParts, let part {
-      options.part = ListPart(index: part, count: numParts)
+      options.part = ListShard(index: part, count: numParts)
       if output == nil {
         let digits = String(part)
         path =
@@ -60,7 +60,10 @@ struct PackCommand: AsyncParsableCommand {
       display.update($0)
     }
     display.finish()
-    for warning in summary.warnings { words.warn(printable(warning)) }
+    for warning in summary.warnings {
+      let remedy = warning.hasSuffix(PackSummary.droppedLabelWords) ? " (--pack-label stores all)" : ""
+      words.warn(printable(warning) + remedy)
+    }
     words.skipped(summary.skipped)
     words.doubtful(summary.doubtful)
     if summary.resumed > 0 { words.note("\(counted(summary.resumed, "record")) of an earlier run kept") }
@@ -72,9 +75,4 @@ struct PackCommand: AsyncParsableCommand {
         + "\(oneDecimal(summary.seconds)) s\(skipped)\(doubtful)\n"
     }
   }
-}
-
-extension Words {
-  func skipped(_ items: [Skip]) { skipped(items.map { ($0.path, $0.reason) }) }
-  func doubtful(_ items: [Skip]) { doubtful(items.map { ($0.path, $0.reason) }) }
 }

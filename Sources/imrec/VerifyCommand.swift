@@ -55,6 +55,7 @@ struct VerifyCommand: AsyncParsableCommand {
     last +=
       result.indexEntries.map { ", \($0) index entries" }
       ?? (rebuildsIndex ? ", index rebuilt" : ", no index")
+    if let remedy = sizeRemedy(result.bad.map(\.reason)) { lines.append(remedy) }
     lines.append(last)
     if let salvage {
       lines.append(

@@ -14,7 +14,7 @@ struct BadListTests {
       ("1\t1e39\ta/00.jpg", "32-bit labels cannot hold"), ("1\t\ta/00.jpg", "a label is \"\""),
       ("0\t0\ta/00.jpg", "id 0 was used by an earlier line"), ("1\t0\tnone.jpg", "there is no such file"),
       ("1\t0\ta", "this is a folder, not a file"), ("1\t0\ta/00.jpg/x", "is a file, not a folder"),
-      ("1\t0\t" + String(repeating: "n", count: 300) + ".jpg", "longer than the system takes"),
+      ("1\t0\t" + String(repeating: "n", count: 300) + ".jpg", "longer than the system allows"),
       (String(repeating: "n", count: 100_000), "longer than 65536 bytes"),
     ])
   func lines(_ line: String, _ reason: String) throws {

@@ -195,7 +195,7 @@ struct FaultTests {
     arguments: [
       ("none/p.rec", "there is no folder none to write it in"), ("photos", "this is a folder, not a file"),
       ("/dev/null", "this is a device, not a file"), ("in.lst/p.rec", "a part of this path is a file"),
-      (String(repeating: "n", count: 252) + ".rec", "longer than the system takes"),
+      (String(repeating: "n", count: 252) + ".rec", "longer than the system allows"),
     ])
   func impossibleOutput(_ path: String, _ words: String) throws {
     try withRecords { folder in

@@ -2,7 +2,7 @@ import Files
 import TestSupport
 import Testing
 
-@Suite("What a file is")
+@Suite("Kinds of files")
 struct FileKindTests {
   private static func zip(_ member: String) -> [UInt8] {
     let length: [UInt8] = [UInt8(member.utf8.count), 0]
@@ -68,22 +68,24 @@ struct FileKindTests {
     (bytes([], "BMW\nAudi\nMercedes\n"), "a text file"), (bytes([], "BM\u{6}........"), "a BMP image"),
   ]
 
-  @Test("is told by its first bytes", arguments: kinds)
+  @Test("a kind is recognized by the first bytes", arguments: kinds)
   func told(_ start: [UInt8], _ name: String) {
     #expect(fileKind(start.span) == name)
-    // What comes after the start does not matter.
+    // Bytes after the first 512 do not matter.
     let longer = start + [1, 2, 3]
     if start.count == 512 { #expect(fileKind(longer.span) == name) }
   }
 
-  @Test("a text in UTF-16 is one, with and without its mark", arguments: [false, true], [false, true])
+  @Test(
+    "a text in UTF-16 is recognized with and without a byte order mark", arguments: [false, true],
+    [false, true])
   func marks(_ isBig: Bool, _ mark: Bool) {
     let start = Self.utf16("path,label\na/1.jpg,3\n", isBig: isBig, mark: mark)
     #expect(fileKind(start.span)?.hasPrefix("a text file in UTF-16; save it as UTF-8") == true)
   }
 
   @Test(
-    "nothing is said of bytes that only look like a kind",
+    "bytes that only resemble a kind have none",
     arguments: [
       [0xff, 0xfe, 0x00, 0x01, 0x80], [0x80, 0x02, 0x00], [8, 4, 0x12, 0x30, 0x0a, 1],
       [9, 0, 0, 0, 0, 0, 0, 0], [0x40, 1, 0, 0, 0, 0, 0, 0x10, 0x7b, 0x22],

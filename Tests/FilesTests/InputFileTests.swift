@@ -30,7 +30,7 @@ struct InputFileTests {
     }
   }
 
-  @Test("refuses what is no file, without waiting for it")
+  @Test("refuses what is not a regular file, without blocking")
   func special() {
     withScratchFolder { folder in
       mkfifo(folder + "/fifo.jpg", 0o666)
@@ -44,7 +44,7 @@ struct InputFileTests {
     }
   }
 
-  @Test("refuses a file over the limit before it takes memory")
+  @Test("refuses a file over the limit before memory is allocated")
   func limit() {
     withScratchFolder { folder in
       // A sparse file: no test machine would have its size in memory.

@@ -6,13 +6,13 @@ import Testing
 
 @Suite("The lock of an output")
 struct OutputLockTests {
-  /// As a file system without `flock` answers.
+  /// Fails as on a file system that does not support `flock`.
   private static func noLocks(_ descriptor: Int32) -> Int32 {
     errno = ENOLCK
     return -1
   }
 
-  @Test("is had by one at a time, who is named, and leaves nothing behind")
+  @Test("has one holder at a time, which is named, and leaves nothing behind")
   func oneAtATime() throws {
     try withScratchFolder { folder in
       do {

@@ -75,7 +75,7 @@ struct StagedFileTests {
     }
   }
 
-  @Test("is refused where a folder has its name, and where there is no folder for it")
+  @Test("is refused if a folder has its name, and if its folder does not exist")
   func refusal() {
     withScratchFolder { folder in
       #expect(throws: FileError.self) { _ = try StagedFile(folder) }

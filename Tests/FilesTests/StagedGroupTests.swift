@@ -5,7 +5,7 @@ import Testing
 
 @Suite("A group of staged files")
 struct StagedGroupTests {
-  @Test("gives its files their names together, over former ones too")
+  @Test("renames its files together, replacing former ones")
   func publishing() throws {
     try withScratchFolder { folder in
       writeScratchFile(folder + "/b", [9])
@@ -22,7 +22,7 @@ struct StagedGroupTests {
     }
   }
 
-  @Test("removes what has no name yet, and nothing else")
+  @Test("removes files that have no final name yet, and nothing else")
   func discarding() throws {
     try withScratchFolder { folder in
       var group = try StagedGroup(folder)
@@ -45,10 +45,10 @@ struct StagedGroupTests {
     }
   }
 
-  @Test("lets go of its lock also where a child process that is just starting has the descriptor, too")
+  @Test("releases its lock even if a child process that is just starting shares the descriptor")
   func inheritedDescriptor() throws {
     try withScratchFolder { folder in
-      // What fork leaves: a second descriptor of the same open folder.
+      // As after fork: a second descriptor of the same open folder.
       var copy: Int32 = -1
       do {
         let group = try StagedGroup(folder)

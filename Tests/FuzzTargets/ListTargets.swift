@@ -1,7 +1,7 @@
 import Records
 
-private func lines(_ path: String, part: ListPart? = nil) throws -> [ListLine] {
-  guard var reader = try? ListReader(path, part: part) else { return [] }
+private func lines(_ path: String, part: ListShard? = nil) throws -> [ListLine] {
+  guard var reader = try? ListReader(path, shard: part) else { return [] }
   var lines: [ListLine] = []
   while let line = try? reader.next() { lines.append(line) }
   try require(reader.doneByteCount == reader.byteCount, "the reader comes to the end")
@@ -25,7 +25,7 @@ let lists = FuzzTarget(
     let path = try scratch.file(input)
     let whole = try lines(path)
     for count in 2...3 {
-      let parts = try (0..<count).flatMap { try lines(path, part: ListPart(index: $0, count: count)) }
+      let parts = try (0..<count).flatMap { try lines(path, part: ListShard(index: $0, count: count)) }
       try require(parts == whole, "the parts of a list are the list")
     }
     let entries = whole.compactMap { if case .entry(let entry, _) = $0 { entry } else { nil } }

@@ -53,7 +53,7 @@ private func made(_ pairs: [String: String]) throws -> HyperparameterSet {
         ["progressive_start": "240", "resize": "256"],
         "progressive_start is 240, and image_shape is 3,224,224; at most its smaller side is expected"
       ),
-      (["std": "0"], "std holds 0.0, which nothing can be divided by; numbers above 0 are expected"),
+      (["std": "0"], "std contains 0.0, which cannot be a divisor; numbers above 0 are expected"),
     ] as [([String: String], String)])
   func contradictions(_ pairs: [String: String], _ sentence: String) throws {
     let values = try made(pairs)

@@ -7,7 +7,7 @@ import Testing
     (0..<count).map { augmentation.draw(seed: 5, epoch: $0 % 7, image: $0) }
   }
 
-  /// Whether the share of what happens is within five standard deviations of `expected`.
+  /// Whether the observed share is within five standard deviations of `expected`.
   private func isNear(_ happened: Int, of count: Int, _ expected: Double) -> Bool {
     let deviation = (expected * (1 - expected) / Double(count)).squareRoot()
     return abs(Double(happened) / Double(count) - expected) < 5 * deviation + 1e-9
@@ -39,14 +39,14 @@ import Testing
     #expect(Augmentation(.crop).draw(seed: 1, epoch: 2, image: 3).place?.across == draw.place?.across)
   }
 
-  @Test("each place of a crop has the same chance, the first and the last too")
+  @Test("every position of a crop is equally likely, the first and the last too")
   func places() throws {
     let preset = try Preset(shape: [3, 10, 10])
     var columns = [Int](repeating: 0, count: 5)
     var rows = [Int](repeating: 0, count: 3)
     let all = draws(Augmentation(.crop))
     for draw in all {
-      let crop = try TrainingPlan(preset, draw, from: .init(width: 14, height: 12)).crop
+      let crop = try AugmentationPlan(preset, draw, from: .init(width: 14, height: 12)).crop
       columns[crop.x] += 1
       rows[crop.y] += 1
     }
@@ -54,7 +54,7 @@ import Testing
     #expect(rows.allSatisfy { isNear($0, of: all.count, 1 / 3) })
   }
 
-  @Test("one image in two is mirrored, whatever its place")
+  @Test("half of the images are mirrored, whatever the crop")
   func mirrors() {
     let all = draws(Augmentation(.crop))
     #expect(isNear(all.count { $0.isMirrored }, of: all.count, 1 / 2))
@@ -73,7 +73,7 @@ import Testing
       let colors = try #require(draw.colors)
       return name == "hue" ? colors.hue : name == "saturation" ? colors.saturation : colors.lightness
     }
-    /// The chance of a share below x.
+    /// The probability of a share below x.
     func below(_ x: Double) -> Double {
       let y = min(max(x, 0), 1) * 5
       let parts = y < 1 ? y * y / 2 : y < 4 ? y - 0.5 : 4 - (5 - y) * (5 - y) / 2

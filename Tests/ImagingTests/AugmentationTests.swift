@@ -82,7 +82,7 @@ private func photo(_ width: Int, _ height: Int, seed: UInt64 = 1) throws -> [UIn
     #expect(throws: expected) { try Preset(shape: [3, 32, 32]).checkSize(probe(file.span)) }
     #expect(
       expected.description
-        == "input image size smaller than input shape: \(width)x\(height) pixels, of which 32x32 are to be cut out"
+        == "input image size smaller than input shape: \(width)x\(height) pixels, from which 32x32 are to be cropped"
     )
     // A resize makes it large enough.
     _ = try tensor(Preset(resize: 33, shape: [3, 32, 32]), file, Augmentation.Draw())
@@ -106,7 +106,7 @@ private func photo(_ width: Int, _ height: Int, seed: UInt64 = 1) throws -> [UIn
   func parts() throws {
     var generator = SplitMix64(seed: 12)
     for seed in 0..<60 as Range<UInt64> {
-      let size = Scaling.Size(
+      let size = ResizePlan.Size(
         width: .random(in: 1...40, using: &generator), height: .random(in: 1...40, using: &generator))
       let pixels = try Pixels.noise(
         seed: seed, width: size.width, height: size.height, channels: seed % 2 == 0 ? 3 : 1)
@@ -124,7 +124,7 @@ private func photo(_ width: Int, _ height: Int, seed: UInt64 = 1) throws -> [UIn
     }
   }
 
-  @Test("of a grey image the lightness is shifted, and clamped")
+  @Test("the lightness of a grey image is shifted, and clamped")
   func grey() throws {
     let pixels = try Pixels(width: 3, height: 1, channels: 1, samples: ([10, 100, 250] as [UInt8]).span)
     let file = try encode(pixels, as: .png(level: 1))

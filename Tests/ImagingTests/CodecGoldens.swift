@@ -15,7 +15,7 @@ enum CodecGoldens {
     var testDescription: String { "\(name) as \(color)" }
   }
   static let decoded = decodedTable("decode.tsv")
-  /// Damaged pictures, as OpenCV takes them; width 0 where it does not.
+  /// Damaged pictures as OpenCV decodes them; the width is 0 if it does not.
   static let damaged = decodedTable("damaged.tsv")
 
   struct Encoded: Sendable, CustomTestStringConvertible {
@@ -108,7 +108,7 @@ struct Picture: Equatable {
     return Picture(width: window.width, height: window.height, like: self, kept)
   }
 
-  /// Turned upright from the EXIF orientation, written out pixel by pixel.
+  /// Rotated upright by the EXIF orientation, pixel by pixel.
   func turned(_ orientation: Int) -> Picture {
     let isTransposed = orientation >= 5
     let (newWidth, newHeight) = isTransposed ? (height, width) : (width, height)

@@ -13,7 +13,7 @@ struct DamageBombTests {
     #expect(try probe(file.span).width == side)
   }
 
-  @Test("a JPEG wider than libjpeg takes is refused by name")
+  @Test("a JPEG wider than libjpeg allows is refused by name")
   func tooWide() throws {
     let file = try resized(CodecGoldens.picture("420-17x9.jpg"), 65_535, 2)
     #expect {
@@ -118,7 +118,7 @@ struct DamageBombTests {
     }
   }
 
-  @Test("words in a PNG cost nothing, however much they claim to unpack to")
+  @Test("text chunks of a PNG cost nothing, however much they would unpack to")
   func words() throws {
     let file = CodecGoldens.picture("type2-8bit-9x13.png")
     var lying: [UInt8] = []

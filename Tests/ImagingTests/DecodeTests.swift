@@ -7,7 +7,7 @@ import Testing
 struct DecodeTests {
   @Test("pictures of every kind have the pixels of OpenCV 4.8", arguments: CodecGoldens.decoded)
   func golden(_ golden: CodecGoldens.Decoded) throws {
-    // OpenCV takes rubbish before the end marker, which is damage here.
+    // OpenCV accepts stray bytes before the end marker, which are damage here.
     let options = DecodeOptions(color: golden.color, keepDamaged: golden.name == "rubbish-before-end.jpg")
     let picture = try Picture(file: CodecGoldens.picture(golden.name), options)
     #expect(picture.width == golden.width && picture.height == golden.height)
@@ -32,7 +32,7 @@ struct DecodeTests {
     }
   }
 
-  @Test("EXIF turns colour and grey, and leaves unchanged pixels as stored", arguments: 1...8, [1, 3, 4])
+  @Test("EXIF rotates colour and grey, and leaves unchanged pixels as stored", arguments: 1...8, [1, 3, 4])
   func orientation(_ orientation: Int, _ channels: Int) throws {
     let pixels = try drawn(width: 37, height: 21, channels: channels)
     let variant = JPEGVariant(cmyk: channels == 4, orientation: orientation)

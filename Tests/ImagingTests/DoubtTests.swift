@@ -45,7 +45,7 @@ struct DoubtTests {
     JPEGVariant(subsampling: .s411), JPEGVariant(cmyk: true), JPEGVariant(orientation: 6),
   ]
 
-  @Test("of a baseline JPEG are the same by all decoders", arguments: changes, variants)
+  @Test("all decoders agree on a baseline JPEG", arguments: changes, variants)
   func baseline(_ change: Change, _ variant: JPEGVariant) throws {
     for channels in [1, 3] where channels == 3 || !variant.cmyk {
       let pixels = try Pixels.noise(seed: 5, width: 90, height: 60, channels: channels)
@@ -53,7 +53,7 @@ struct DoubtTests {
     }
   }
 
-  @Test("of a progressive JPEG", arguments: changes)
+  @Test("are told apart in a progressive JPEG", arguments: changes)
   func progressive(_ change: Change) throws {
     let variant = JPEGVariant(progressive: true, restartInterval: 0)
     let file = try encode(drawn(width: 90, height: 60), quality: 80, variant: variant)
@@ -95,7 +95,7 @@ struct DoubtTests {
     expect(.doubtful, adobe)
   }
 
-  @Test("a restart marker that is lost, doubled or out of turn is damage")
+  @Test("a restart marker that is lost, doubled or out of order is damage")
   func restarts() throws {
     let variant = JPEGVariant(restartInterval: 2)
     let file = try encode(drawn(width: 90, height: 60), quality: 80, variant: variant)
@@ -107,12 +107,12 @@ struct DoubtTests {
     expect(.damaged, other)
   }
 
-  @Test("what is no code is damage, also where libjpeg's fast way says nothing")
+  @Test("an invalid code is damage, also where libjpeg's fast decoder is silent")
   func codes() throws {
     let pixels = try Pixels.noise(seed: 6, width: 300, height: 300, channels: 3)
     for subsampling in [JPEGVariant.Subsampling.s420, .s411] {
       var file = try encode(pixels, quality: 90, variant: JPEGVariant(subsampling: subsampling))
-      // Ones: the code of nothing but ones is none.
+      // All ones, which is never a code.
       let middle = file.count / 3
       file.replaceSubrange(
         middle..<middle + 16, with: [0xff, 0, 0xff, 0, 0xff, 0, 0xff, 0, 0xff, 0, 0xff, 0, 0xff, 0, 0xff, 0])
@@ -120,7 +120,7 @@ struct DoubtTests {
     }
   }
 
-  @Test("damage that is kept is told")
+  @Test("damage that is kept is reported")
   func kept() throws {
     let file = try encode(drawn(width: 90, height: 60), quality: 80, variant: JPEGVariant())
     for bytes in [Self.beforeEnd(file, (1...40).map { $0 }), Array(file.prefix(file.count / 2))] {
@@ -195,7 +195,7 @@ struct DoubtTests {
       [header, chunk("QUIT", words), chunk("IDAT", stored(rows)), chunk("IEND", [])]),
   ]
 
-  @Test("of a PNG", arguments: pngs)
+  @Test("are told apart in a PNG", arguments: pngs)
   func png(_ png: PNGCase) {
     expect(png.verdict, [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a] + png.chunks.joined())
   }
@@ -254,7 +254,7 @@ private func chunk(_ name: String, _ data: [UInt8], flip: UInt32 = 0) -> [UInt8]
   return bigEndian(UInt32(data.count)) + content + bigEndian(checksum(content) ^ flip)
 }
 
-/// zlib's form of bytes that are not pressed.
+/// A zlib stream of uncompressed bytes.
 private func stored(_ bytes: [UInt8], flip: UInt32 = 0) -> [UInt8] {
   var result: [UInt8] = [0x78, 0x01]
   var (low, high): (UInt32, UInt32) = (1, 0)

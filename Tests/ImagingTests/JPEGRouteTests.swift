@@ -91,7 +91,7 @@ struct JPEGRouteTests {
     }
   }
 
-  @Test("pictures that EXIF turns are libjpeg's", arguments: 1...8)
+  @Test("pictures that EXIF rotates equal libjpeg's", arguments: 1...8)
   func turned(_ orientation: Int) throws {
     for (width, height) in [(37, 50), (64, 16), (9, 33)] {
       let variant = JPEGVariant(orientation: orientation)
@@ -100,7 +100,7 @@ struct JPEGRouteTests {
     }
   }
 
-  @Test("what is not of the usual kind is left to libjpeg")
+  @Test("files of other kinds are left to libjpeg")
   func unusual() throws {
     for variant in [
       JPEGVariant(progressive: true), JPEGVariant(arithmetic: true), JPEGVariant(cmyk: true),
@@ -128,7 +128,7 @@ struct JPEGRouteTests {
     }
   }
 
-  /// What comes of a file that is not refused.
+  /// The result for a file that is not refused.
   private struct Verdict: Equatable {
     let picture: Picture?
     let doubt: ImageDoubt?

@@ -47,13 +47,13 @@ import Testing
       ),
       (#"{"resize":0}"#, "resize is 0; from 1 to 65535 is expected"),
       (#"{"resize":-9223372036854775808}"#, "resize is -9223372036854775808; from 1 to 65535 is expected"),
-      (#"{"mean":[1,2]}"#, "mean has 2 numbers; one a channel is expected: red,green,blue"),
-      (#"{"std":[]}"#, "std has 0 numbers; one a channel is expected: red,green,blue"),
-      (#"{"std":[1,0,1]}"#, "std holds 0.0, which nothing can be divided by; numbers above 0 are expected"),
-      (#"{"std":[1,1,-2]}"#, "std holds -2.0, which nothing can be divided by; numbers above 0 are expected"),
+      (#"{"mean":[1,2]}"#, "mean has 2 numbers; one per channel is expected: red,green,blue"),
+      (#"{"std":[]}"#, "std has 0 numbers; one per channel is expected: red,green,blue"),
+      (#"{"std":[1,0,1]}"#, "std contains 0.0, which cannot be a divisor; numbers above 0 are expected"),
+      (#"{"std":[1,1,-2]}"#, "std contains -2.0, which cannot be a divisor; numbers above 0 are expected"),
       (
         #"{"std":[1e-45,1,1]}"#,
-        "std holds 1e-45, which nothing can be divided by; numbers above 0 are expected"
+        "std contains 1e-45, which cannot be a divisor; numbers above 0 are expected"
       ),
     ])
   func nonsense(_ json: String, _ sentence: String) throws {
@@ -67,9 +67,9 @@ import Testing
     #expect(context.debugDescription == sentence)
   }
 
-  @Test("a mean that is no number is refused")
+  @Test("a mean that is not a number is refused")
   func notANumber() {
-    #expect(throws: PresetError("mean holds nan; finite numbers are expected")) {
+    #expect(throws: PresetError("mean contains nan; finite numbers are expected")) {
       try Preset(mean: [0, .nan, 0])
     }
   }
@@ -90,7 +90,7 @@ import Testing
     #expect(error?.reason == .tooLarge(width: Int(Int32.max), height: 65_535, limit: Int(Int32.max)))
   }
 
-  @Test("a long thin picture is resized where it is needed only")
+  @Test("only the part that is needed of a long thin picture is resized")
   func thin() throws {
     let steps = try Preset(resize: 256).steps(from: .init(width: 1, height: 400))
     #expect(steps.map(\.destination) == [.init(width: 256, height: 102_400)])
@@ -108,7 +108,7 @@ import Testing
     for _ in 0..<300 {
       let preset = try Preset(
         resize: Bool.random(using: &generator) ? side(12) : nil, shape: [3, side(8), side(8)], filter: filter)
-      var size = Scaling.Size(width: side(16), height: side(16))
+      var size = ResizePlan.Size(width: side(16), height: side(16))
       let steps = try preset.steps(from: size)
       for step in steps {
         #expect(

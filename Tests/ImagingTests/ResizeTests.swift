@@ -32,7 +32,7 @@ private struct Golden: Decodable {
     #expect(all.count == 420)
     for golden in all {
       let pixels = try golden.source()
-      let scaling = Scaling(
+      let scaling = ResizePlan(
         .init(width: golden.from[0], height: golden.from[1]),
         to: .init(width: golden.to[0], height: golden.to[1]),
         golden.filter, kept: Window(x: 0, y: 0, width: golden.to[0], height: golden.to[1]),
@@ -58,7 +58,7 @@ private struct Golden: Decodable {
         seed: seed, width: sides[0], height: sides[1], channels: channels, depth: depth)
       let whole = try pixels.resized(width: sides[2], height: sides[3], filter: filter)
       let kept = Window.random(within: sides[2], sides[3], using: &generator)
-      let scaling = Scaling(
+      let scaling = ResizePlan(
         .init(width: sides[0], height: sides[1]), to: .init(width: sides[2], height: sides[3]), filter,
         kept: kept, depth: depth)
       let needed = scaling.needed

@@ -8,7 +8,7 @@ struct StructureTests {
     return try encode(Pixels(width: 40, height: 30, channels: 3, samples: samples.span), as: encoding)
   }
 
-  @Test("takes whole files, and rubbish after them", arguments: [Encoding.jpeg(quality: 80), .png(level: 6)])
+  @Test("accepts whole files, and trailing bytes", arguments: [Encoding.jpeg(quality: 80), .png(level: 6)])
   func whole(encoding: Encoding) throws {
     let bytes = try file(encoding)
     try checkStructure(bytes.span, DecodeOptions())
@@ -16,7 +16,7 @@ struct StructureTests {
     try checkStructure(longer.span, DecodeOptions())
   }
 
-  @Test("sees every cut", arguments: [Encoding.jpeg(quality: 80), .png(level: 6)])
+  @Test("finds every truncation", arguments: [Encoding.jpeg(quality: 80), .png(level: 6)])
   func cut(encoding: Encoding) throws {
     let bytes = try file(encoding)
     for count in 0..<bytes.count {
@@ -25,7 +25,7 @@ struct StructureTests {
     }
   }
 
-  @Test("sees a changed bit of a PNG's picture, and lets one of its comments be")
+  @Test("finds a changed bit in a PNG's pixels, and ignores one in a comment")
   func checksums() throws {
     let bytes = try file(.png(level: 6))
     let comment: [UInt8] = [0, 0, 0, 3] + Array("tEXt".utf8) + [65, 0, 66, 1, 2, 3, 4]
@@ -39,7 +39,7 @@ struct StructureTests {
     }
   }
 
-  @Test("does not take the end of a thumbnail for that of the picture")
+  @Test("does not mistake the end of a thumbnail for that of the picture")
   func thumbnail() throws {
     let bytes = try file(.jpeg(quality: 80))
     // An APP1 segment that holds an end marker, and a picture without its own.

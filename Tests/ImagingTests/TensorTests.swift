@@ -69,7 +69,7 @@ private func bytes(_ preset: Preset, _ file: Data) throws -> [UInt8] {
   }
 
   private func filled(
-    _ preset: Preset, _ pixels: borrowing Pixels, _ origin: Offset, _ steps: [Scaling], _ set: KernelSet
+    _ preset: Preset, _ pixels: borrowing Pixels, _ origin: Offset, _ steps: [ResizePlan], _ set: KernelSet
   ) throws -> [[UInt8]] {
     var numbers = [Float](repeating: .nan, count: preset.count)
     var span = numbers.mutableSpan
@@ -80,7 +80,7 @@ private func bytes(_ preset: Preset, _ file: Data) throws -> [UInt8] {
     return [numbers.withUnsafeBytes { Array($0) }, bytes]
   }
 
-  @Test("a file that is no image says so")
+  @Test("a file that is not an image is refused")
   func noImage() throws {
     let error = #expect(throws: ImageError.self) { try floats(Preset(), Data("GIF89a......".utf8)) }
     #expect(error?.reason == .unknownFormat("a GIF image"))

@@ -325,7 +325,7 @@ struct PackTests {
       var parts: [String] = []
       for index in 0..<count {
         var options = PackOptions()
-        options.part = ListPart(index: index, count: count)
+        options.part = ListShard(index: index, count: count)
         let path = "\(folder)/\(index).rec"
         do {
           _ = try await pack(list: set.list, root: set.root, output: path, options: options)

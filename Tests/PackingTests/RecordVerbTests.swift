@@ -268,7 +268,7 @@ struct MergeTests {
     var paths: [String] = []
     for index in 0..<count {
       var options = options(index)
-      options.part = ListPart(index: index, count: count)
+      options.part = ListShard(index: index, count: count)
       let path = folder + "/" + names(index)
       _ = try await pack(list: folder + "/x.lst", root: set.root, output: path, options: options)
       paths.append(path)
@@ -330,7 +330,7 @@ struct MergeTests {
         writeScratchFile(folder + "/x.lst", contents(set.list) ?? [])
         for index in 0..<3 {
           var options = PackOptions()
-          options.part = ListPart(index: index, count: 3)
+          options.part = ListShard(index: index, count: 3)
           paths.append("\(folder)/\(stem)\(index).rec")
           _ = try await pack(list: set.list, root: set.root, output: paths[index], options: options)
         }

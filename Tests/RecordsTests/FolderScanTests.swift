@@ -137,7 +137,8 @@ struct FolderScanTests {
   }
 
   @Test(
-    "what is not taken is counted by kind, with an example, and what it holds where the name does not say it")
+    "files that are not listed are counted by kind, with an example and, if its name does not tell, its content"
+  )
   func passedOver() throws {
     let scan = try withScratchFolder { root in
       for file in [
@@ -168,7 +169,7 @@ struct FolderScanTests {
     #expect(scan.problems.isEmpty)
   }
 
-  @Test("litter is no image, no class and no file that is passed over; im2rec.py's layout takes it")
+  @Test("litter is neither an image nor a class nor a file that is passed over; im2rec.py's layout lists it")
   func litter() throws {
     let tree = [
       "a/1.jpg", "a/._1.jpg", "a/.DS_Store", "a/Thumbs.db", "a/__MACOSX/2.jpg", "__MACOSX/a/3.jpg",
@@ -193,7 +194,7 @@ struct FolderScanTests {
   }
 
   @Test(
-    "a link loop is entered once, and said",
+    "a loop of links is entered once, and reported",
     arguments: [FolderScan.Layout.im2rec(recursive: true), .classFolders])
   func loops(_ layout: FolderScan.Layout) throws {
     let scan = try scan(
@@ -275,7 +276,7 @@ struct FolderScanTests {
       #expect(scan.images.map(\.path) == ["c/1.jpg"])
       #expect(
         scan.problems.count == 1
-          && scan.problems[0].reason == "its name or path is longer than the system takes")
+          && scan.problems[0].reason == "its name or path is longer than the system allows")
     }
   }
 

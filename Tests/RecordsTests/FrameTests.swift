@@ -2,7 +2,7 @@ import Records
 import TestSupport
 import Testing
 
-/// The bytes that hexadecimal digits spell; blanks between them do not count.
+/// The bytes that hexadecimal digits spell; spaces between them are ignored.
 func bytes(_ hexadecimal: String) -> [UInt8] {
   let digits = hexadecimal.filter { !$0.isWhitespace }.compactMap(\.hexDigitValue)
   return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }

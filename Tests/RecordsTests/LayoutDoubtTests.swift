@@ -2,7 +2,7 @@ import Records
 import TestSupport
 import Testing
 
-@Suite("Class folders that are hardly classes")
+@Suite("Class folders that are probably not classes")
 struct LayoutDoubtTests {
   private func doubt(_ files: [String]) throws -> LayoutDoubt? {
     try withScratchFolder { root in
@@ -11,7 +11,7 @@ struct LayoutDoubtTests {
     }
   }
 
-  @Test("are told by their names, by the folders below, and by a table beside them")
+  @Test("are recognized by their names, by their subfolders, and by a table beside them")
   func reasons() throws {
     let cases: [([String], LayoutDoubt.Reason)] = [
       (
@@ -43,7 +43,7 @@ struct LayoutDoubtTests {
     }
   }
 
-  @Test("are not those of a plain set, also where classes have folders below or are called train")
+  @Test("are not those of an ordinary data set, even if classes have subfolders or are called train")
   func plain() throws {
     #expect(try doubt(["cat/1.jpg", "dog/1.jpg"]) == nil)
     #expect(try doubt(["bus/1.jpg", "train/1.jpg", "car/a/1.jpg"]) == nil)
@@ -51,13 +51,13 @@ struct LayoutDoubtTests {
     #expect(try doubt(["birds/owl/1.jpg", "birds/wren/1.jpg", "fish/eel/1.jpg", "fish/cod/1.jpg"]) == nil)
   }
 
-  @Test("say what to run instead")
+  @Test("the description says what to run instead")
   func sentences() throws {
     let split = try doubt(["train/cat/1.jpg", "val/cat/2.jpg"])
     #expect(
       split?.description
         == "the class folders are called train and val and have the same folders below (cat): this looks like a data set "
-        + "that is divided already, not like classes; run it on photos/train and on the others one by one")
+        + "that is split already, not like classes; run it on photos/train and on the others one by one")
     let testFirst = try doubt(["test/cat/2.jpg", "train/cat/1.jpg"])
     #expect(testFirst?.description.hasSuffix("run it on photos/train and on the others one by one") == true)
     let nested = try doubt(["d/d/cat/1.jpg", "d/d/dog/1.jpg"])
@@ -65,7 +65,7 @@ struct LayoutDoubtTests {
     #expect(nested?.isAnotherLayout == true && LayoutDoubt.Reason.oneClass("a") != nested?.reason)
   }
 
-  @Test("whose names differ in case or in their form only are found")
+  @Test("classes whose names differ only in case or in Unicode form are found")
   func lookAlikes() throws {
     let scan = FolderScan(classes: ["Cat", "cat", "e\u{301}", "fox", "\u{e9}"], images: [])
     let alike = scan.lookAlikeClasses

@@ -27,10 +27,10 @@ struct ListEntryTests {
       line.hasPrefix("18446744073709551615\t-17976931348623157") && line.hasSuffix("\t1.000000\ta/b.jpg\n"))
   }
 
-  static func read(_ text: some Sequence<UInt8>, part: ListPart? = nil) throws -> [ListLine] {
+  static func read(_ text: some Sequence<UInt8>, shard: ListShard? = nil) throws -> [ListLine] {
     try withScratchFolder { folder in
       writeScratchFile(folder + "/x.lst", text)
-      var reader = try ListReader(folder + "/x.lst", part: part)
+      var reader = try ListReader(folder + "/x.lst", shard: shard)
       var lines: [ListLine] = []
       while let line = try reader.next() { lines.append(line) }
       #expect(reader.doneByteCount == reader.byteCount)
@@ -54,7 +54,7 @@ struct ListEntryTests {
   func accepted(_ line: String, _ id: UInt64, _ labels: [Double], _ path: String) throws {
     let read = try Self.read("\(line)\n".utf8)
     #expect(read == [.entry(ListEntry(id: id, labels: labels, path: path), line: 1)])
-    // `==` of strings does not tell spellings of an accent apart.
+    // `==` of strings does not distinguish the encodings of an accent.
     guard case .entry(let entry, _) = read.first else { return }
     #expect(entry.path.utf8.elementsEqual(path.utf8))
   }
@@ -81,7 +81,7 @@ struct ListEntryTests {
   }
 
   @Test(
-    "a path keeps its blanks, and is also there without them",
+    "a path keeps its white space, and is also available without it",
     arguments: [
       (" lead.jpg", "lead.jpg"), ("\u{3000}x.jpg \u{a0}", "x.jpg"), ("a.jpg  ", "a.jpg"), ("a b", "a b"),
     ])
@@ -123,7 +123,8 @@ struct ListEntryTests {
     ]
 
   @Test(
-    "what names no image is a bad line with its reason and number, and the rest is read", arguments: refused)
+    "a line that cannot be used is reported with its reason and number, and the others are read",
+    arguments: refused)
   func refusal(_ line: [UInt8], _ reason: String) throws {
     let sound = ListEntry(id: 1, labels: [2], path: "x.jpg")
     let read = try Self.read(Array("1\t2\tx.jpg\n".utf8) + line + Array("\n1\t2\tx.jpg".utf8))
@@ -162,7 +163,7 @@ struct ListEntryTests {
   }
 
   @Test(
-    "a line of more than 64 KiB is bad, and no longer one than that is held", arguments: ["\n", "\r\n", ""])
+    "a line of more than 64 KiB is bad, and is not held in memory", arguments: ["\n", "\r\n", ""])
   func longLines(_ end: String) throws {
     let most = "1\t2\t" + String(repeating: "p", count: (1 << 16) - 4)
     for count in [1, 2, 70_000, 1_000_000] {
@@ -187,5 +188,25 @@ struct ListEntryTests {
       return
     }
     #expect(text == "1\\t\\u{1B}[31m\\u{7F}\\u{2028}\u{e9}")
+  }
+}
+
+@Suite("The label among a manifest's attributes")
+struct LabelAttributeTests {
+  @Test(
+    "is the one with metadata, else the only one; otherwise nothing is guessed",
+    arguments: [
+      (["source-ref", "label"], .named("label")),
+      (["source-ref", "label", "label-metadata", "confidence"], .named("label")),
+      (["zebra", "zebra-metadata", "source-ref", "another-ref", "a"], .named("zebra")),
+      (["source-ref", "label", "id"], .several(["id", "label"])),
+      (["a", "a-metadata", "b", "b-metadata", "c"], .several(["a", "b"])),
+      (["source-ref", "x-metadata"], LabelAttribute.none), ([], LabelAttribute.none),
+      // Two spellings of one word are two attributes.
+      (["caf\u{E9}", "cafe\u{301}"], .several(["cafe\u{301}", "caf\u{E9}"])),
+    ] as [([String], LabelAttribute)])
+  func choice(_ names: [String], _ expected: LabelAttribute) {
+    #expect(LabelAttribute(among: names) == expected)
+    #expect(LabelAttribute(among: names.reversed()) == expected)
   }
 }

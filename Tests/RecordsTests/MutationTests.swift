@@ -58,7 +58,7 @@ struct MutationTests {
       }
       let parts = Int.random(in: 2...4, using: &random)
       let joined = try (0..<parts).flatMap {
-        try ListEntryTests.read(file, part: ListPart(index: $0, count: parts))
+        try ListEntryTests.read(file, shard: ListShard(index: $0, count: parts))
       }
       #expect(joined == lines, "seed \(seed), round \(round)")
     }

@@ -10,7 +10,7 @@ struct Reading: Equatable {
   var offsets: [Int] = []
   var faults: [RecordError] = []
 
-  /// Goes on behind each fault.
+  /// Continues after each fault.
   init(_ file: [UInt8]) throws {
     try withScratchFolder { folder in
       writeScratchFile(folder + "/x.rec", file)
@@ -21,7 +21,7 @@ struct Reading: Equatable {
           payloads.append(record.payload)
           offsets.append(record.offset)
         } catch {
-          // Where the scratch folder stands is of no interest.
+          // The path of the scratch folder does not matter.
           faults.append(RecordError(error.reason, path: "x.rec", offset: error.offset))
           guard try reader.resynchronise() != nil else { break }
         }
@@ -41,7 +41,7 @@ struct RecordReaderTests {
   ]
   static func sound() throws -> [UInt8] { try payloads.flatMap { try framed($0) } }
 
-  @Test("a file that is something else as a whole is named, and a damaged one is read on")
+  @Test("a file of another kind is named, and a damaged one is read")
   func otherKinds() throws {
     let files: [(String, [UInt8], String?)] = [
       ("x.rec", Array("GIF89a....".utf8), "a GIF image"),
@@ -80,7 +80,7 @@ struct RecordReaderTests {
     }
   }
 
-  @Test("a file cut anywhere gives the whole records, and the offset of the one that is not")
+  @Test("a truncated file gives its complete records, and the offset of the incomplete one")
   func truncation() throws {
     let file = try Self.sound()
     let starts = [0, 12, 12 + 36]
@@ -163,7 +163,7 @@ struct RecordReaderTests {
   }
 
   @Test(
-    "where a byte was lost or added, the records behind it are found again", arguments: [-3, -1, 1, 2, 3])
+    "where bytes were lost or inserted, the records after them are found again", arguments: [-3, -1, 1, 2, 3])
   func shifted(_ shift: Int) throws {
     let payload = Array("some payload".utf8)
     let frame = try framed(payload)
@@ -189,7 +189,7 @@ struct RecordReaderTests {
       #expect(try reader.next()?.offset == 0)
       for _ in 0..<2 {
         let error = #expect(throws: RecordError.self) { try reader.next() }
-        #expect(error?.description == "\(path): byte 12: the record wants 51200 bytes, 16 are left")
+        #expect(error?.description == "\(path): byte 12: the record needs 51200 bytes, but only 16 are left")
       }
       #expect(reader.offset == 12)
       #expect(try reader.resynchronise() == 24)
@@ -250,7 +250,7 @@ struct RecordReaderTests {
     }
   }
 
-  @Test("what is no regular file is refused without waiting")
+  @Test("anything but a regular file is refused without blocking")
   func special() throws {
     withScratchFolder { folder in
       mkfifo(folder + "/fifo.rec", 0o600)
@@ -319,5 +319,45 @@ struct RecordReaderTests {
         ImageHeader(label: 0, id: 0), image: most.span.extracting(..<((1 << 29) - 24)), to: &frame)
     }
     #expect(frame == [1])
+  }
+}
+
+@Suite("indices")
+struct RecordIndexTests {
+  func index(_ text: String) throws -> RecordIndex {
+    try withScratchFolder { folder in
+      writeScratchFile(folder + "/x.idx", text.utf8)
+      return try RecordIndex(path: folder + "/x.idx")
+    }
+  }
+
+  @Test("MXNet's index is read, in the order of the file")
+  func vector() throws {
+    let index = try index("5\t0\n2\t12\n9\t32\n")
+    #expect(index.entries.map(\.key) == [5, 2, 9])
+    #expect(index.entries.map(\.offset) == [0, 12, 32])
+    #expect(
+      index.entries.map { RecordIndex.line(key: $0.key, offset: $0.offset) }.joined()
+        == "5\t0\n2\t12\n9\t32\n")
+  }
+
+  @Test("CRLF, blanks, blank lines and a missing last line end are no error; ids may repeat and be large")
+  func lenient() throws {
+    let index = try index("1\t0\r\n\n1 \t 8\n18446744073709551615\t9223372036854775807")
+    #expect(index.entries.map(\.key) == [1, 1, .max])
+    #expect(index.entries.map(\.offset) == [0, 8, .max])
+    #expect(try self.index("").entries.isEmpty)
+  }
+
+  @Test(
+    "a line that is no index entry is named with its number, its offset and its text",
+    arguments: [
+      "1", "x\t8", "1\tx", "-1\t8", "1\t-8", "1\t8\t9", "1.0\t8", "18446744073709551616\t0",
+      "1\t18446744073709551615", "1\t0x10", "1\t\u{e9}",
+    ])
+  func bad(_ line: String) throws {
+    let error = #expect(throws: RecordError.self) { try index("0\t0\n\(line)\n2\t12\n") }
+    #expect(error?.reason == .badIndexLine(2, text: line.replacing("\t", with: "\\t")))
+    #expect(error?.offset == 4)
   }
 }

@@ -190,7 +190,7 @@ struct SplitTests {
   }
 
   @Test(
-    "images of a group stay together, across classes too, and the shift of counts is said", arguments: 0..<20)
+    "images of a group stay together, across classes too, and changed counts are reported", arguments: 0..<20)
   func groups(_ seed: Int) throws {
     let scan = scan([40, 30, 20])
     var random = SplitMix64(seed: UInt64(seed))
@@ -216,7 +216,7 @@ struct SplitTests {
     }
   }
 
-  @Test("small groups change no counts; paths without a group and groups without a path are said")
+  @Test("small groups change no counts; paths without a group and groups without a path are reported")
   func groupWarnings() throws {
     let scan = scan([20, 20])
     let pairs = (0..<10).map { ("c0/\($0).jpg", "g\($0 / 2)") } + [("c9/none.jpg", "g0"), ("c9/a.jpg", "g0")]

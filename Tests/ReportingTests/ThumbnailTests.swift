@@ -117,7 +117,7 @@ struct ThumbnailTests {
         thumbnails.unreadable,
         [
           "there is no such file", "JPEG or PNG is expected", "cut short", "empty", "more than the 50000",
-          "a zero byte", "a folder", "a part of this path is a file", "longer than the system takes",
+          "a zero byte", "a folder", "a part of this path is a file", "longer than the system allows",
         ])
       { #expect(item.reason.contains(words), "\(item)") }
     }

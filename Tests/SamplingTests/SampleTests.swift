@@ -83,32 +83,32 @@ struct SampleTests {
     for label in 0..<12 {
       var ofClass: Set<String> = []
       for index in 0..<25 {
-        var chance = Chance(seed: 1, label, index)
-        let kind = Kind(class: label, index: index, &chance)
+        var random = SampleRandom(seed: 1, label, index)
+        let kind = PictureKind(class: label, index: index, &random)
         let name = "\(kind)".prefix { $0 != "(" }
         ofClass.insert(String(name))
         seen.insert("\(kind)")
         guard label == 0 else { continue }
-        let file = try photograph(.star, as: kind, sides: 40...48, &chance)
+        let file = try photograph(.star, as: kind, sides: 40...48, &random)
         let info = try probe(file.span)
         switch kind {
         case .jpeg(let progressive):
           #expect(info.format == .jpeg && info.channels == 3 && info.isProgressive == progressive)
         case .greyJPEG: #expect(info.format == .jpeg && info.channels == 1)
         case .cmykJPEG: #expect(info.format == .jpeg && info.channels == 4)
-        case .turnedJPEG(let orientation): #expect(info.format == .jpeg && info.orientation == orientation)
+        case .rotatedJPEG(let orientation): #expect(info.format == .jpeg && info.orientation == orientation)
         case .png(let channels): #expect(info.format == .png && info.channels == channels)
         }
       }
-      #expect(ofClass == ["jpeg", "greyJPEG", "cmykJPEG", "turnedJPEG", "png"])
+      #expect(ofClass == ["jpeg", "greyJPEG", "cmykJPEG", "rotatedJPEG", "png"])
     }
-    for orientation in [2, 3, 6, 8] { #expect(seen.contains("turnedJPEG(orientation: \(orientation))")) }
+    for orientation in [2, 3, 6, 8] { #expect(seen.contains("rotatedJPEG(orientation: \(orientation))")) }
   }
 
-  @Test("a turned picture is upright again for a reader that applies EXIF", arguments: 1...8)
+  @Test("a rotated picture is upright for a reader that applies EXIF", arguments: 1...8)
   func upright(_ orientation: Int) throws {
-    var chance = Chance(seed: 3)
-    let canvas = draw(.house, width: 48, height: 32, noisy: false, &chance)
+    var random = SampleRandom(seed: 3)
+    let canvas = draw(.house, width: 48, height: 32, noisy: false, &random)
     let stored = canvas.stored(orientation: orientation)
     let turned = try pixels(of: stored)
     let file = try encode(
@@ -139,7 +139,7 @@ struct SampleTests {
         _ = try writeSample(to: folder + "/full/mine.txt", options: options) { _, _ in }
       }
       #expect(notAFolder?.reason == .notAFolder)
-      // What a broken-off run left is no hindrance.
+      // What an interrupted run left does not matter.
       writeScratchFile(folder + "/empty.partial/001.bus/rest.jpg", [1])
       try makeFolder(folder + "/empty")
       let summary = try writeSample(to: folder + "/empty/", options: options) { _, _ in }
@@ -176,4 +176,66 @@ func allFiles(_ folder: String) throws -> [String] {
     }
   }
   return result.sorted()
+}
+
+@Suite("The outputs of invented classifiers")
+struct ImaginedOutputsTests {
+  private func options(classes: Int = 12) -> SampleOptions {
+    var options = SampleOptions()
+    (options.classCount, options.imagesPerClass, options.sides) = (classes, 8, 16...24)
+    return options
+  }
+
+  private func rows(_ folder: String, _ files: [String]) throws -> [String: [Double]] {
+    var rows: [String: [Double]] = [:]
+    for file in files {
+      let text = String(decoding: try readFile("\(folder)/\(file).out").bytes, as: UTF8.self)
+      let start = try #require(text.firstIndex(of: "["))
+      let end = try #require(text.firstIndex(of: "]"))
+      rows[file] = text[text.index(after: start)..<end].split(separator: ", ").compactMap { Double($0) }
+    }
+    return rows
+  }
+
+  @Test("one for each sound picture, of probabilities that add up to 1", arguments: [1, 2, 12])
+  func rows(classes: Int) throws {
+    try withScratchFolder { folder in
+      let options = options(classes: classes)
+      let summary = try writeSample(to: folder + "/photos", options: options) { _, _ in }
+      try writeImaginedOutputs(to: folder + "/outputs", options: options)
+      let pictures = try allFiles(folder + "/photos").filter { !summary.broken.contains($0) }
+      let outputs = try allFiles(folder + "/outputs/first")
+      #expect(outputs == pictures.map { $0 + ".out" })
+      #expect(try allFiles(folder + "/outputs/second") == outputs)
+      for row in try rows(folder + "/outputs/second", pictures).values {
+        #expect(row.count == classes && row.allSatisfy { $0 > 0 && $0 <= 1 })
+        #expect(abs(row.reduce(0, +) - 1) < 1e-12)
+      }
+    }
+  }
+
+  @Test("mostly right, the second more often, and repeatable")
+  func skill() throws {
+    try withScratchFolder { folder in
+      var options = options()
+      options.imagesPerClass = 60
+      try writeImaginedOutputs(to: folder + "/a", options: options)
+      try writeImaginedOutputs(to: folder + "/b", options: options)
+      let files = (0..<12).map { picturePaths($0, options).pictures }
+      func right(_ run: String) throws -> Double {
+        let rows = try rows(folder + "/a/" + run, files.flatMap(\.self))
+        #expect(try rows == self.rows(folder + "/b/" + run, files.flatMap(\.self)))
+        let hits = files.enumerated().map { label, own in
+          own.count { file in
+            guard let row = rows[file], let top = row.max() else { return false }
+            return row.firstIndex(of: top) == label
+          }
+        }
+        return Double(hits.reduce(0, +)) / Double(rows.count)
+      }
+      let (first, second) = (try right("first"), try right("second"))
+      #expect((0.55...0.8).contains(first))
+      #expect((first + 0.01...first + 0.12).contains(second))
+    }
+  }
 }

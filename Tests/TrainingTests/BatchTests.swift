@@ -212,8 +212,8 @@ private func withImages(
       let batches = Batches(images, plan: EpochPlan(imageCount: 12, batch: 2, isTraining: false))
       #expect(
         message { _ = try make(batches, Preset(shape: [3, 11, 12])) }
-          == "\(images.name(of: 0)): input image size smaller than input shape: 12x10 pixels, of which 12x11 are to be "
-          + "cut out")
+          == "\(images.name(of: 0)): input image size smaller than input shape: 12x10 pixels, from which 12x11 are to be "
+          + "cropped")
     }
   }
 

@@ -226,7 +226,7 @@ private func opened(
       writeScratchFile(path, whole.dropLast(40))
       #expect(
         message { _ = try opened(.records(path)) }.hasPrefix(
-          "The .rec file was cut short: \(path): byte \(second): the record wants "))
+          "The .rec file was cut short: \(path): byte \(second): the record needs "))
       writeScratchFile(path, [1, 2, 3, 4] + whole)
       #expect(
         message { _ = try opened(.records(path)) }

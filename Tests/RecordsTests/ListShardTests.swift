@@ -2,14 +2,14 @@ import Records
 import TestSupport
 import Testing
 
-@Suite("parts of a list")
+@Suite("shards of a list")
 struct ListPartTests {
   /// 23 lines `<number> 0:<ones>` of different lengths.
   static let lines = [
     20, 9, 24, 12, 26, 23, 27, 24, 21, 30, 17, 1, 27, 15, 25, 8, 21, 2, 29, 6, 4, 12, 16,
   ].enumerated().map { "\($0) 0:" + String(repeating: "1", count: $1) }
 
-  /// Lines per part as dmlc splits them, observed with MXNet 1.9.1's `LibSVMIter(num_parts:, part_index:)`.
+  /// Lines per shard as dmlc splits them, observed with MXNet 1.9.1's `LibSVMIter(num_parts:, part_index:)`.
   static let observed: [(text: String, counts: [[Int]])] = [
     (
       lines.joined(separator: "\n") + "\n",
@@ -41,11 +41,11 @@ struct ListPartTests {
   func observedCounts(_ text: String, _ counts: [[Int]]) throws {
     for (row, expected) in counts.enumerated() {
       let found = try (0...row).map { index in
-        try ListEntryTests.read(text.utf8, part: ListPart(index: index, count: row + 1)).filter {
+        try ListEntryTests.read(text.utf8, shard: ListShard(index: index, count: row + 1)).filter {
           !isEmpty($0)
         }.count
       }
-      #expect(found == expected, "\(row + 1) parts")
+      #expect(found == expected, "\(row + 1) shards")
     }
   }
 
@@ -54,7 +54,7 @@ struct ListPartTests {
   }
 
   @Test(
-    "the parts together are the list, lines keep their numbers",
+    "the shards together are the list, and lines keep their numbers",
     arguments: ["\n", "\r\n", "\r", "\n\n", "\r\n\n\r"])
   func complete(_ end: String) throws {
     var random = SplitMix64(seed: 11)
@@ -66,19 +66,19 @@ struct ListPartTests {
           .replacing("\n", with: end)
       }.joined()
       let whole = try ListEntryTests.read(text.utf8)
-      for parts in [1, 2, 3, 7, 64] {
-        let found = try (0..<parts).flatMap {
-          try ListEntryTests.read(text.utf8, part: ListPart(index: $0, count: parts))
+      for shardCount in [1, 2, 3, 7, 64] {
+        let found = try (0..<shardCount).flatMap {
+          try ListEntryTests.read(text.utf8, shard: ListShard(index: $0, count: shardCount))
         }
-        #expect(found == whole, "\(count) lines in \(parts) parts")
+        #expect(found == whole, "\(count) lines in \(shardCount) shards")
       }
     }
   }
 
-  @Test("a part's index and count may be as large as integers are")
+  @Test("the index and count of a shard may be as large as integers are")
   func extremes() throws {
     let text = Self.lines.map { "1\t1\t\($0)\n" }.joined()
-    #expect(try ListEntryTests.read(text.utf8, part: ListPart(index: .max - 1, count: .max)).isEmpty)
-    #expect(try ListEntryTests.read(text.utf8, part: ListPart(index: 0, count: .max)).count == 1)
+    #expect(try ListEntryTests.read(text.utf8, shard: ListShard(index: .max - 1, count: .max)).isEmpty)
+    #expect(try ListEntryTests.read(text.utf8, shard: ListShard(index: 0, count: .max)).count == 1)
   }
 }

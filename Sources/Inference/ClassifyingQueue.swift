@@ -1,5 +1,8 @@
+import Dispatch
 import Files
+import Imaging
 import Synchronization
+public import Tensors
 
 /// Images that come one by one, from many callers at once, classified in batches.
 ///
@@ -230,6 +233,147 @@ extension ClassifyingQueue {
         }
       }
       continuation?.resume(returning: outcome)
+    }
+  }
+}
+
+/// Images that wait, and which of them are next.
+///
+/// Images that cost much have a lane of their own, and a batch is of one lane, in turn: a photograph waits for one batch
+/// of absurd pictures and not for all of them. In a lane the clients take turns: one that sends many does not stand
+/// before the others.
+struct WaitingImages {
+  typealias Ticket = ClassifyingQueue.Ticket
+
+  private struct Lane {
+    var queues: [ByteName: TicketQueue] = [:]
+    /// The clients that have images in the lane; the first one is next.
+    var clients: [ByteName] = []
+
+    mutating func add(_ ticket: Ticket) {
+      if queues[ticket.client] == nil { clients.append(ticket.client) }
+      queues[ticket.client, default: TicketQueue()].add(ticket)
+    }
+
+    /// The next image, unless it costs more than this.
+    mutating func take(costing limit: Int) -> Ticket? {
+      guard let client = clients.first, let next = queues[client]?.first, next.cost <= limit else {
+        return nil
+      }
+      clients.removeFirst()
+      queues[client]?.removeFirst()
+      if queues[client]?.first == nil { queues[client] = nil } else { clients.append(client) }
+      return next
+    }
+  }
+  private var cheap = Lane()
+  private var dear = Lane()
+  private var isDearNext = false
+  private(set) var count = 0
+
+  /// Images that cost more are dear: some 4 million pixels.
+  static let dearCost = 4_000_000
+
+  mutating func add(_ ticket: Ticket) {
+    count += 1
+    if ticket.cost > Self.dearCost { dear.add(ticket) } else { cheap.add(ticket) }
+  }
+
+  /// A batch begins: of the lane whose turn it is, where something waits in it.
+  mutating func beginBatch() {
+    isDearNext = cheap.clients.isEmpty || (!isDearNext && !dear.clients.isEmpty)
+  }
+
+  /// The next image of the batch; nil where none waits in its lane, or it costs more than the limit.
+  mutating func take(costing limit: Int) -> Ticket? {
+    let ticket = isDearNext ? dear.take(costing: limit) : cheap.take(costing: limit)
+    if ticket != nil { count -= 1 }
+    return ticket
+  }
+
+  /// What an image costs until its tensor is made, in pixels of a JPEG; for one that is no image, nothing.
+  static func cost(of image: [UInt8]) -> Int {
+    guard let info = try? probe(image.span) else { return 0 }
+    let (pixels, isHuge) = info.width.multipliedReportingOverflow(by: info.height)
+    // A byte takes as long to decode as some pixels: few pixels may be many bytes.
+    let (cost, isHuger) = pixels.addingReportingOverflow(4 * image.count)
+    return isHuge || isHuger ? .max : cost
+  }
+}
+
+/// Images of one client, in the order in which they came.
+private struct TicketQueue {
+  private var tickets: [WaitingImages.Ticket] = []
+  private var start = 0
+
+  var first: WaitingImages.Ticket? { start < tickets.count ? tickets[start] : nil }
+
+  mutating func add(_ ticket: WaitingImages.Ticket) { tickets.append(ticket) }
+
+  mutating func removeFirst() {
+    start += 1
+    guard start * 2 >= tickets.count else { return }
+    tickets.removeFirst(start)
+    start = 0
+  }
+}
+
+/// The cores of a machine as all its classifiers share them: one pool of threads, and one thread that runs networks, a
+/// batch at a time.
+///
+/// Two networks side by side would ask for each core twice and push each other's weights out of the caches, so that both
+/// took more than twice as long. Taken in turns, a batch of each, every network has all cores while it runs, and none
+/// waits longer than for one batch of each other.
+public final class Cores: Sendable {
+  /// Whose batches are taken first.
+  public enum Urgency: Sendable {
+    /// Somebody waits for it.
+    case now
+    /// It is run only while nothing of the other kind waits; what has begun is finished.
+    case spare
+  }
+
+  public let workers: Workers
+  private let thread = DispatchQueue(label: "imrec.inference")
+  private let turns = Mutex(Turns())
+
+  private struct Turns {
+    var now: [@Sendable () -> Void] = []
+    var spare: [@Sendable () -> Void] = []
+    var isRunning = false
+
+    mutating func next() -> (@Sendable () -> Void)? {
+      if !now.isEmpty { return now.removeFirst() }
+      return spare.isEmpty ? nil : spare.removeFirst()
+    }
+  }
+
+  public init(_ workers: Workers) { self.workers = workers }
+
+  /// Runs `body` on the thread of networks, behind what waits there with the same urgency.
+  ///
+  /// A queue of images asks for one turn at a time, so that not more wait than there are queues.
+  func run(_ urgency: Urgency = .now, _ body: @escaping @Sendable () -> Void) {
+    let starts = turns.withLock { turns in
+      switch urgency {
+      case .now: turns.now.append(body)
+      case .spare: turns.spare.append(body)
+      }
+      defer { turns.isRunning = true }
+      return !turns.isRunning
+    }
+    if starts { thread.async { self.takeTurns() } }
+  }
+
+  private func takeTurns() {
+    while let turn = takeTurn() { turn() }
+  }
+
+  private func takeTurn() -> (@Sendable () -> Void)? {
+    turns.withLock { turns in
+      let turn = turns.next()
+      turns.isRunning = turn != nil
+      return turn
     }
   }
 }

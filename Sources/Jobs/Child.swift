@@ -1,3 +1,5 @@
+import CProcesses
+import Glibc
 import Synchronization
 
 /// A job while it runs; may be stopped from anywhere, and more than once.
@@ -56,4 +58,242 @@ public func run(
   } onCancel: {
     child.stop()
   }
+}
+
+/// The thread that starts all jobs and waits for them; it sleeps until one ends, is asked to, or its time is over.
+///
+/// Only this thread starts any: the kernel ends a job with the thread that began it, and threads of a pool come and go.
+final class Keeper: Sendable {
+  static let shared = Keeper()
+
+  struct Order: Sendable {
+    let command: Command
+    let child: Child
+    let started: @Sendable (Child) -> Void
+    let ended: @Sendable (Result<Ending, any Error>) -> Void
+  }
+
+  private let orders = Mutex<[Order]>([])
+  /// Written to when there is something to look at.
+  private let bell: Int32
+
+  private init() {
+    bell = make_bell()
+    precondition(bell >= 0, "the system gives an event descriptor for the jobs")
+    var thread = pthread_t()
+    let start = unsafe Unmanaged.passRetained(self).toOpaque()
+    let status = unsafe pthread_create(
+      &thread, nil,
+      { argument in
+        guard let argument = unsafe argument else { return nil }
+        unsafe Unmanaged<Keeper>.fromOpaque(argument).takeRetainedValue().keep()
+      }, start)
+    precondition(
+      status == 0, "the system gives a thread for the jobs: \(unsafe String(cString: strerror(status)))")
+  }
+
+  func start(_ order: Order) {
+    orders.withLock { $0.append(order) }
+    look()
+  }
+
+  /// Has the thread look at all wishes.
+  func look() {
+    var one: UInt64 = 1
+    _ = unsafe write(bell, &one, 8)
+  }
+
+  private func keep() -> Never {
+    var jobs: [KeptJob] = []
+    while true {
+      var waited = [pollfd(fd: bell, events: Int16(POLLIN), revents: 0)]
+      waited += jobs.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
+      let timeout = jobs.compactMap(\.deadline).min().map { milliseconds(until: $0) } ?? -1
+      _ = unsafe poll(&waited, nfds_t(waited.count), timeout)
+      var count: UInt64 = 0
+      _ = unsafe read(bell, &count, 8)
+      for index in jobs.indices.reversed() {
+        if waited[index + 1].revents != 0 {
+          jobs.remove(at: index).end()
+        } else {
+          jobs[index].act()
+        }
+      }
+      for order in orders.withLock({ orders in
+        let taken = orders
+        orders = []
+        return taken
+      }) {
+        if let job = KeptJob(order) { jobs.append(job) }
+      }
+    }
+  }
+
+  /// Rounded up, so that the time has come when the wait is over; at most a minute.
+  private func milliseconds(until time: ContinuousClock.Instant) -> Int32 {
+    let left = (time - .now) / .milliseconds(1)
+    return Int32(exactly: min(max(left, 0), 60_000).rounded(.up)) ?? 0
+  }
+}
+
+/// A job as the keeper has it.
+private struct KeptJob {
+  let descriptor: Int32
+  private let pid: Int32
+  private let order: Keeper.Order
+  private let begin = ContinuousClock.now
+  private let memoryKills = memoryKillCount()
+  private var cause = Ending.Cause.itself
+  private var killTime: ContinuousClock.Instant?
+  private var wasKilled = false
+
+  /// Starts it; where that fails, the one who ordered it is told.
+  init?(_ order: Keeper.Order) {
+    guard order.child.wish == .none else {
+      order.ended(.failure(CancellationError()))
+      return nil
+    }
+    do {
+      pid = try start(order.command)
+    } catch {
+      order.ended(.failure(error))
+      return nil
+    }
+    descriptor = open_process(pid)
+    if descriptor < 0 {
+      let code = errno
+      _ = Glibc.kill(-pid, SIGKILL)
+      var (status, peak): (Int32, Int64) = (0, 0)
+      _ = unsafe reap_process(pid, &status, &peak)
+      order.ended(
+        .failure(
+          JobError(.system(what: "the process cannot be watched", code: code), path: order.command.program)))
+      return nil
+    }
+    self.order = order
+    order.child.began(pid)
+    order.started(order.child)
+  }
+
+  /// When there is something to do, unless it ends or is asked to before.
+  var deadline: ContinuousClock.Instant? {
+    if wasKilled { return nil }
+    return killTime ?? order.command.timeLimit.map { begin + $0 }
+  }
+
+  /// Does what is wished for or due.
+  mutating func act() {
+    let now = ContinuousClock.now
+    if killTime == nil {
+      if order.child.wish != .none {
+        ask(.stopped, now)
+      } else if let limit = order.command.timeLimit, now >= begin + limit {
+        ask(.timeLimit, now)
+      }
+    }
+    guard !wasKilled, let killTime else { return }
+    if order.child.wish == .kill || now >= killTime {
+      wasKilled = true
+      _ = Glibc.kill(-pid, SIGKILL)
+    }
+  }
+
+  private mutating func ask(_ cause: Ending.Cause, _ now: ContinuousClock.Instant) {
+    self.cause = cause
+    killTime = now + order.command.gracePeriod
+    _ = Glibc.kill(-pid, SIGTERM)
+    // One that was stopped (SIGSTOP) would not hear of it.
+    _ = Glibc.kill(-pid, SIGCONT)
+  }
+
+  func end() {
+    // Before it is reaped its number, and so its group's, can be nobody else's.
+    _ = Glibc.kill(-pid, SIGKILL)
+    var (status, peak): (Int32, Int64) = (0, 0)
+    _ = unsafe reap_process(pid, &status, &peak)
+    close(descriptor)
+    let signal = status & 0x7f
+    let isOutOfMemory = signal == SIGKILL && !wasKilled && memoryKillCount() > memoryKills
+    order.ended(
+      .success(
+        Ending(
+          status: signal == 0 ? .exited((status >> 8) & 0xff) : .signalled(signal), cause: cause,
+          wasKilled: wasKilled, isOutOfMemory: isOutOfMemory, peakByteCount: Int(peak), duration: .now - begin
+        )))
+  }
+}
+
+/// How often this kernel has killed a process for want of memory, of the machine or of a control group.
+private func memoryKillCount() -> Int {
+  let descriptor = unsafe open("/proc/vmstat", O_RDONLY | O_CLOEXEC)
+  guard descriptor >= 0 else { return 0 }
+  defer { close(descriptor) }
+  var bytes = [UInt8](repeating: 0, count: 1 << 15)
+  let count = unsafe bytes.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
+  let text = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+  let line = text.split(separator: "\n").first { $0.hasPrefix("oom_kill ") }
+  return line.flatMap { Int($0.dropFirst("oom_kill ".count)) } ?? 0
+}
+
+/// Bytes of a log that have their place on the disk from the beginning.
+private let logReserve: Int64 = 16 << 10
+
+/// Starts a command's program.
+///
+/// - Returns: its process. The caller has to reap it.
+func start(_ command: Command) throws(JobError) -> Int32 {
+  let variables = command.environment.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+  for text in [command.program, command.folder, command.logPath] + command.arguments + variables
+  where text.utf8.contains(0) {
+    throw JobError(.zeroByte(in: text), path: command.program)
+  }
+  let output = unsafe open(command.logPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0o666)
+  guard output >= 0 else {
+    throw JobError(.system(what: "the log cannot be opened", code: errno), path: command.logPath)
+  }
+  defer { close(output) }
+  // What a job says when the disk is full is what tells why it failed.
+  reserve_room(output, logReserve)
+  let arguments = TextArray([command.program] + command.arguments)
+  let environment = TextArray(variables)
+  let started = unsafe command.program.withCString { program in
+    unsafe command.folder.withCString { folder in
+      unsafe arguments.texts.withUnsafeBufferPointer { arguments in
+        unsafe environment.texts.withUnsafeBufferPointer { environment in
+          guard let first = arguments.baseAddress, let variable = environment.baseAddress else {
+            return process_started(pid: -1, failed_stage: stage_setup, error: EINVAL)
+          }
+          var start = unsafe process_start(
+            program: program, arguments: first, environment: variable, folder: folder, output: output,
+            data_limit: UInt64(max(0, command.memoryLimit ?? 0)))
+          return unsafe start_process(&start)
+        }
+      }
+    }
+  }
+  guard started.pid < 0 else { return started.pid }
+  switch started.failed_stage {
+  case stage_folder:
+    throw JobError(
+      .system(what: "its folder \(command.folder) cannot be entered", code: started.error),
+      path: command.program)
+  case stage_program:
+    throw JobError(.system(what: "the program cannot be run", code: started.error), path: command.program)
+  default: throw JobError(.system(what: "no process can be made", code: started.error), path: command.program)
+  }
+}
+
+/// Texts as C takes them, ended by a null pointer.
+@safe private final class TextArray {
+  let texts: [UnsafeMutablePointer<CChar>?]
+
+  init(_ texts: [String]) { unsafe self.texts = texts.map { unsafe strdup($0) } + [nil] }
+
+  deinit { for index in unsafe texts.indices { unsafe free(texts[index]) } }
+}
+
+/// "Killed", "Terminated".
+func signalName(_ number: Int32) -> String {
+  guard let name = unsafe strsignal(number) else { return "unknown" }
+  return unsafe String(cString: name)
 }

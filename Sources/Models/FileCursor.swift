@@ -76,3 +76,163 @@ struct FileCursor {
     return window[start - windowStart..<start - windowStart + count]
   }
 }
+
+/// A message in Protocol Buffers' wire format, as far as it is read: a field after the other until its end.
+struct WireMessage {
+  /// Where the next field begins.
+  fileprivate(set) var next: Int
+  let end: Int
+
+  var byteCount: Int { end - next }
+}
+
+/// One field of a message: its number and what stands there. What the number means is the reader's affair.
+struct WireField {
+  enum Value {
+    case integer(UInt64)
+    case word(UInt32)
+    case longWord(UInt64)
+    /// A message, a text, or numbers one behind the other.
+    case bytes(WireMessage)
+  }
+  let number: Int
+  let value: Value
+  /// Of its first byte.
+  let offset: Int
+}
+
+/// Goes through the messages of a file in their order (protobuf.dev/programming-guides/encoding). Every length is held
+/// against its message before anything is read or taken for it; how deep messages lie is up to the reader.
+struct WireCursor {
+  private var cursor: FileCursor
+  private var fieldCount = 0
+  /// ResNet-152 has 30,000 as PyTorch writes it.
+  private static let largestFieldCount = 1 << 22
+
+  init(_ file: borrowing InputFile, label: String) { cursor = FileCursor(file, label: label) }
+
+  /// The whole file.
+  var root: WireMessage { WireMessage(next: 0, end: cursor.byteCount) }
+
+  func fault(_ sentence: String, at offset: Int? = nil) -> ModelError { cursor.fault(sentence, at: offset) }
+
+  /// - Returns: nil at the message's end. Of a field of bytes nothing has been read then; what is left unread is passed
+  ///   over by the next call.
+  mutating func field(
+    of message: inout WireMessage, _ file: borrowing InputFile
+  ) throws(ModelError) -> WireField? {
+    guard message.next < message.end else { return nil }
+    try cursor.skip(message.next - cursor.offset, of: "the field before")
+    fieldCount += 1
+    guard fieldCount <= Self.largestFieldCount else {
+      throw fault("this is field \(fieldCount); at most \(Self.largestFieldCount) are expected")
+    }
+    let start = cursor.offset
+    let key = try integer(of: message, file)
+    guard key >> 3 > 0, let number = Int(exactly: key >> 3), number < 1 << 29 else {
+      throw fault("a field has the number \(key >> 3); from 1 to 536870911 is expected", at: start)
+    }
+    let value: WireField.Value
+    switch key & 7 {
+    case 0: value = .integer(try integer(of: message, file))
+    case 1:
+      try expect(8, of: message)
+      value = .longWord(try cursor.integer(UInt64.self, "field \(number)", file))
+    case 2:
+      let count = try integer(of: message, file)
+      guard count <= UInt64(message.end - cursor.offset) else {
+        throw fault(
+          "field \(number) wants \(count) bytes, its message has \(message.end - cursor.offset) left",
+          at: start)
+      }
+      value = .bytes(WireMessage(next: cursor.offset, end: cursor.offset + Int(count)))
+    case 5:
+      try expect(4, of: message)
+      value = .word(try cursor.integer(UInt32.self, "field \(number)", file))
+    default:
+      throw fault("field \(number) has wire type \(key & 7); 0, 1, 2 or 5 is expected", at: start)
+    }
+    message.next = if case .bytes(let inner) = value { inner.end } else { cursor.offset }
+    return WireField(number: number, value: value, offset: start)
+  }
+
+  /// A number of seven bits a byte, the lowest first.
+  private mutating func integer(
+    of message: WireMessage, _ file: borrowing InputFile
+  ) throws(ModelError) -> UInt64 {
+    let start = cursor.offset
+    var value: UInt64 = 0
+    for index in 0..<10 {
+      try expect(1, of: message)
+      let byte = try cursor.integer(UInt8.self, "a number", file)
+      // Of the tenth byte one bit is left.
+      guard index < 9 || byte <= 1 else { break }
+      value |= UInt64(byte & 0x7F) << (7 * UInt64(index))
+      if byte < 0x80 { return value }
+    }
+    throw fault("a number goes beyond 64 bits", at: start)
+  }
+
+  private func expect(_ count: Int, of message: WireMessage) throws(ModelError) {
+    guard message.end - cursor.offset >= count else {
+      throw fault("\(count) bytes are expected, the message has \(message.end - cursor.offset) left")
+    }
+  }
+
+  // MARK: - What a field is expected to be
+
+  func message(_ field: WireField, _ what: String) throws(ModelError) -> WireMessage {
+    guard case .bytes(let message) = field.value else {
+      throw fault("\(what) is a number; bytes are expected", at: field.offset)
+    }
+    return message
+  }
+
+  func integer(_ field: WireField, _ what: String) throws(ModelError) -> Int {
+    guard case .integer(let value) = field.value else {
+      throw fault("\(what) is no whole number", at: field.offset)
+    }
+    return Int(truncatingIfNeeded: value)
+  }
+
+  mutating func text(
+    _ field: WireField, _ what: String, _ file: borrowing InputFile
+  ) throws(ModelError) -> String {
+    let message = try message(field, what)
+    guard message.byteCount <= ParameterLayout.largestNameByteCount else {
+      throw fault(
+        "\(what) has \(message.byteCount) bytes; at most \(ParameterLayout.largestNameByteCount) are expected",
+        at: field.offset)
+    }
+    return try cursor.text(message.byteCount, what, file)
+  }
+
+  /// Adds one number, or all that stand one behind the other.
+  ///
+  /// - Returns: whether there were no more than fit: `limit` at most are kept.
+  mutating func appendIntegers(
+    _ field: WireField, to numbers: inout [Int], limit: Int, _ file: borrowing InputFile
+  ) throws(ModelError) -> Bool {
+    switch field.value {
+    case .integer(let value):
+      guard numbers.count < limit else { return false }
+      numbers.append(Int(truncatingIfNeeded: value))
+      return true
+    case .bytes(let message):
+      while cursor.offset < message.end {
+        guard numbers.count < limit else { return false }
+        numbers.append(Int(truncatingIfNeeded: try integer(of: message, file)))
+      }
+      return true
+    case .word, .longWord: throw fault("whole numbers are expected here", at: field.offset)
+    }
+  }
+
+  /// All of a message, which has to be a short one.
+  mutating func bytes(
+    of message: WireMessage, _ file: borrowing InputFile
+  ) throws(ModelError) -> [UInt8] {
+    try cursor.skip(message.next - cursor.offset, of: "the field before")
+    return Array(try cursor.bytes(message.byteCount, "an array's numbers", file))
+  }
+}

@@ -1,5 +1,44 @@
 import Files
 
+/// The bytes of a `.params` file, MXNet's list of NDArrays (src/ndarray/ndarray.cc), all numbers little-endian:
+///
+/// ```text
+/// u64 0x112 | u64 0 | u64 n | n arrays | u64 n | n names, each u64 length and that many bytes
+/// array V2, V3: u32 magic | i32 storage | shape | i32 device, i32 its number | i32 type | the numbers, row-major
+/// array V1:     u32 magic | shape | device | type | numbers
+/// array V0:     the shape as u32 rank, u32 dimensions | device | type | numbers
+/// shape: i32 rank, then i64 dimensions
+/// ```
+enum ParameterLayout {
+  static let fileMagic: UInt64 = 0x112
+  static let magics: ClosedRange<UInt32> = 0xF993_FAC8...0xF993_FACA
+  static let magicV1: UInt32 = 0xF993_FAC8, magicV2: UInt32 = 0xF993_FAC9
+
+  /// ResNet-269 has 1,354; each array that is announced costs memory before its bytes are seen.
+  static let largestArrayCount = 100_000
+  static let largestRank = 32
+  static let largestNameByteCount = 4096
+
+  /// MXNet's storage types, in the order of their numbers.
+  static let storages = ["dense", "row_sparse", "csr"]
+
+  /// MXNet's number types, in the order of their numbers.
+  static let types = [
+    "float32", "float64", "float16", "uint8", "int32", "int8", "int64", "bool", "int16", "uint16", "uint32",
+    "uint64", "bfloat16",
+  ]
+  static let typeByteCounts = [4, 8, 2, 1, 4, 1, 8, 1, 2, 2, 4, 8, 2]
+
+  static func numberKind(_ type: Int) -> NumberKind? {
+    switch type {
+    case 0: .float32
+    case 1: .float64
+    case 2: .float16
+    default: nil
+    }
+  }
+}
+
 /// Where the arrays of a `.params` file stand. Only this is read at first: names, shapes and types; not the numbers.
 struct ParameterFile {
   private struct Array {
@@ -149,4 +188,100 @@ struct ParameterFile {
     }
     return shape
   }
+}
+
+/// Writes a `.params` file byte for byte as MXNet 1.9.1's `nd.save` does: format V2, float32, on the CPU.
+///
+/// The file gets its name when it is whole. One that is dropped before leaves a `.partial` behind.
+public struct ParameterWriter: ~Copyable {
+  private var file: StagedFile
+  private let count: Int
+  private var names: [String] = []
+
+  /// - Parameter count: of the arrays that will be appended.
+  public init(_ path: String, count: Int) throws(ModelError) {
+    var file = try stage(path)
+    try Models.append([ParameterLayout.fileMagic, 0, UInt64(count)], to: &file)
+    self.file = file
+    self.count = count
+  }
+
+  /// - Parameters:
+  ///   - name: with MXNet's `arg:` or, for moving statistics, `aux:`.
+  ///   - shape: of one dimension or more; the product is the number of values.
+  public mutating func append(_ name: String, shape: [Int], _ values: Span<Float>) throws(ModelError) {
+    precondition(
+      names.count < count && !shape.isEmpty && checkedProduct(shape) == values.count,
+      "as many arrays as announced, and numbers for each shape")
+    names.append(name)
+    try Models.append([ParameterLayout.magicV2, 0, UInt32(shape.count)], to: &file)
+    try Models.append(shape.map(UInt64.init), to: &file)
+    // Device 1 is the CPU, its number is 0; type 0 is float32.
+    try Models.append([UInt32(1), 0, 0], to: &file)
+    do {
+      try unsafe values.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) throws(FileError) in
+        try unsafe file.append(Span(_unsafeBytes: bytes))
+      }
+    } catch { throw ModelError(error) }
+  }
+
+  /// Removes what was written.
+  public consuming func discard() { file.discard() }
+
+  /// - Throws: also where the disk is full; the file is not there then.
+  public consuming func publish() throws(ModelError) {
+    precondition(names.count == count, "as many arrays as announced")
+    try Models.append([UInt64(count)], to: &file)
+    for name in names {
+      let bytes = Array(name.utf8)
+      try Models.append([UInt64(bytes.count)], to: &file)
+      try Models.append(bytes, to: &file)
+    }
+    do { try file.publish() } catch { throw ModelError(error) }
+  }
+}
+
+extension ParameterWriter {
+  /// Writes a whole file; where that fails nothing of it is left, and the path holds what it held.
+  ///
+  /// - Parameters:
+  ///   - names: of the arrays, in their order, with MXNet's prefixes.
+  ///   - array: gives each when it is its turn, so that no two need be in memory.
+  public static func write(
+    _ path: String, _ names: [String], array: (_ index: Int) throws(ModelError) -> Parameters.Array
+  ) throws(ModelError) {
+    var writer = try ParameterWriter(path, count: names.count)
+    if let failure = append(names, array, to: &writer) {
+      writer.discard()
+      throw failure
+    }
+    try writer.publish()
+  }
+
+  // A function of its own, as a writer that is consumed cannot be in scope of a `catch`.
+  private static func append(
+    _ names: [String], _ array: (Int) throws(ModelError) -> Parameters.Array,
+    to writer: inout ParameterWriter
+  ) -> ModelError? {
+    do throws(ModelError) {
+      for (index, name) in names.enumerated() {
+        let array = try array(index)
+        try writer.append(name, shape: array.shape, array.values.span)
+      }
+      return nil
+    } catch { return error }
+  }
+}
+
+private func append(
+  _ numbers: [some FixedWidthInteger], to file: inout StagedFile
+) throws(ModelError) {
+  let bytes = numbers.flatMap { number in
+    (0..<number.bitWidth / 8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
+  }
+  do { try file.append(bytes.span) } catch { throw ModelError(error) }
+}
+
+private func stage(_ path: String) throws(ModelError) -> StagedFile {
+  do { return try StagedFile(path) } catch { throw ModelError(error) }
 }

@@ -1,3 +1,4 @@
+import COpenBLAS
 import Glibc
 
 /// A Gaussian process after its observations: of mean 0 before them, with a kernel that is known.
@@ -100,5 +101,172 @@ struct GaussianProcess {
       }
     }
     return result
+  }
+}
+
+/// Matern 5/2 with a length scale for each parameter (ARD), and noise:
+/// k(x, y) = signal * (1 + r + r^2 / 3) exp(-r), r^2 = 5 sum(((x_k - y_k) / length_k)^2).
+///
+/// Two categories that differ are 1 apart, as in a one-hot code divided by the square root of 2.
+struct Kernel: Hashable {
+  /// One a parameter, in units of the unit cube.
+  var lengths: [Double]
+  /// The variance of the function.
+  var signal: Double
+  /// The variance of an observation's noise; one for each source of observations.
+  var noises: [Double]
+
+  /// What the square of a coordinate's distance counts.
+  var rates: [Double] { lengths.map { 5 / ($0 * $0) } }
+
+  /// The covariance at a scaled distance r.
+  @inline(__always)
+  static func correlation(_ r: Double) -> Double { (1 + r + r * r / 3) * exp(-r) }
+
+  /// d correlation / d log length_k is this times 5 ((x_k - y_k) / length_k)^2.
+  @inline(__always)
+  static func slope(_ r: Double) -> Double { (1 + r) * exp(-r) / 3 }
+}
+
+/// Points that kernels are taken of: the rows of a matrix, one column a parameter.
+struct Points {
+  /// Which parameters are categories: two of their coordinates are the same, or 1 apart.
+  let isCategory: [Bool]
+  private(set) var coordinates: [Double] = []
+  private(set) var count = 0
+
+  init(isCategory: [Bool], _ rows: [[Double]] = []) {
+    self.isCategory = isCategory
+    for row in rows { append(row) }
+  }
+
+  /// None yet, of a space.
+  init(_ space: Space) {
+    self.init(
+      isCategory: space.parameters.map { parameter in
+        if case .categorical = parameter.domain { return true }
+        return false
+      })
+  }
+
+  var width: Int { isCategory.count }
+
+  mutating func append(_ row: [Double]) {
+    precondition(row.count == width, "a point has \(width) coordinates")
+    coordinates += row
+    count += 1
+  }
+
+  subscript(index: Int) -> [Double] { Array(coordinates[index * width..<(index + 1) * width]) }
+
+  /// How far two coordinates of a parameter are from each other, squared.
+  @inline(__always)
+  func square(_ parameter: Int, _ one: Double, _ other: Double) -> Double {
+    if isCategory[parameter] { return one == other ? 0 : 1 }
+    return (one - other) * (one - other)
+  }
+
+  /// The covariances of each of `others` with all of these points: a column of `count` for each.
+  func covariances(_ kernel: Kernel, with others: [Double]) -> [Double] {
+    let rates = kernel.rates
+    var result: [Double] = []
+    result.reserveCapacity(others.count / width * count)
+    for other in stride(from: 0, to: others.count, by: width) {
+      for own in stride(from: 0, to: coordinates.count, by: width) {
+        var sum = 0.0
+        for k in 0..<width { sum += rates[k] * square(k, coordinates[own + k], others[other + k]) }
+        result.append(kernel.signal * Kernel.correlation(sum.squareRoot()))
+      }
+    }
+    return result
+  }
+}
+
+/// The Cholesky factor L of a symmetric positive definite matrix, A = L L^T, by OpenBLAS's LAPACK on the calling thread.
+struct Cholesky {
+  let size: Int
+  /// `size` x `size` numbers, column by column; what is above the diagonal has no meaning.
+  private let factor: [Double]
+
+  /// OpenBLAS would split each product over threads of its own.
+  private static let isSingleThreaded: Void = openblas_set_num_threads(1)
+
+  /// - Parameter matrix: `size` x `size` numbers; only those on and below the diagonal (column by column) are read.
+  /// - Returns: `nil` where the matrix is not positive definite, as one with NaN.
+  /// - Complexity: O(size^3).
+  init?(_ matrix: [Double], size: Int) {
+    precondition(matrix.count == size * size, "the matrix has \(size) x \(size) numbers")
+    _ = Self.isSingleThreaded
+    self.size = size
+    var matrix = matrix
+    guard size > 0 else {
+      factor = matrix
+      return
+    }
+    var info: blasint = 0
+    var triangle = CChar(UInt8(ascii: "L"))
+    var count = blasint(size)
+    var stride = count
+    unsafe matrix.withUnsafeMutableBufferPointer { matrix in
+      unsafe dpotrf_(&triangle, &count, matrix.baseAddress, &stride, &info)
+    }
+    // OpenBLAS's own kernels pass over NaN.
+    guard info == 0, (0..<size).allSatisfy({ matrix[$0 * (size + 1)] > 0 }) else { return nil }
+    factor = matrix
+  }
+
+  /// log |A|.
+  var logDeterminant: Double {
+    var sum = 0.0
+    for index in 0..<size { sum += log(factor[index * (size + 1)]) }
+    return 2 * sum
+  }
+
+  /// L^-1 B in place, of `columns` columns of `size` numbers.
+  func solveLower(_ columns: inout [Double]) { solve(&columns, CblasNoTrans) }
+
+  /// L^-T B in place.
+  func solveUpper(_ columns: inout [Double]) { solve(&columns, CblasTrans) }
+
+  /// A^-1 b.
+  func solved(_ right: [Double]) -> [Double] {
+    var right = right
+    solveLower(&right)
+    solveUpper(&right)
+    return right
+  }
+
+  /// L b.
+  func times(_ right: [Double]) -> [Double] {
+    (0..<size).map { row in (0...row).reduce(0) { $0 + factor[$1 * size + row] * right[$1] } }
+  }
+
+  /// A^-1, all of it.
+  var inverse: [Double] {
+    var columns = [Double](repeating: 0, count: size * size)
+    for index in 0..<size { columns[index * (size + 1)] = 1 }
+    solveLower(&columns)
+    solveUpper(&columns)
+    return columns
+  }
+
+  private func solve(_ columns: inout [Double], _ transpose: CBLAS_TRANSPOSE) {
+    guard size > 0, !columns.isEmpty else { return }
+    precondition(columns.count % size == 0, "columns of \(size) numbers")
+    let count = columns.count / size
+    unsafe factor.withUnsafeBufferPointer { factor in
+      unsafe columns.withUnsafeMutableBufferPointer { columns in
+        if count == 1 {
+          unsafe cblas_dtrsv(
+            CblasColMajor, CblasLower, transpose, CblasNonUnit, blasint(size), factor.baseAddress,
+            blasint(size),
+            columns.baseAddress, 1)
+        } else {
+          unsafe cblas_dtrsm(
+            CblasColMajor, CblasLeft, CblasLower, transpose, CblasNonUnit, blasint(size), blasint(count), 1,
+            factor.baseAddress, blasint(size), columns.baseAddress, blasint(size))
+        }
+      }
+    }
   }
 }

@@ -154,3 +154,160 @@ struct KernelFit {
     return (value, gradient)
   }
 }
+
+extension KernelFit {
+  /// Kernels drawn from their posterior: where a few observations leave open what the kernel is, the average over
+  /// several is a better judge than the one that is likeliest.
+  ///
+  /// Elliptical slice sampling (Murray, Adams, MacKay 2010), as the priors are normal in the logarithms.
+  /// - Parameters:
+  ///   - start: logarithms with a likelihood, best the likeliest.
+  ///   - steps: between two kernels that are kept.
+  func draws(_ count: Int, from start: [Double], steps: Int, _ chance: inout Chance) -> [Kernel] {
+    guard var level = likelihood(at: start) else { return [] }
+    let middle = middle
+    var place = zip(start, middle).map { $0 - $1 }
+    var kernels: [Kernel] = []
+    for index in 0..<count * steps {
+      let other = place.indices.map { prior($0).deviation * chance.normal() }
+      let threshold = level + log(1 - chance.fraction())
+      var angle = 2 * Double.pi * chance.fraction()
+      var (low, high) = (angle - 2 * Double.pi, angle)
+      // The bracket shrinks to the present place, which is above the threshold.
+      for _ in 0..<60 {
+        let tried = zip(place, other).map { $0 * cos(angle) + $1 * sin(angle) }
+        if let found = likelihood(at: zip(tried, middle).map { $0 + $1 }), found > threshold {
+          (place, level) = (tried, found)
+          break
+        }
+        if angle < 0 { low = angle } else { high = angle }
+        angle = low + (high - low) * chance.fraction()
+      }
+      if (index + 1) % steps == 0 { kernels.append(kernel(at: zip(place, middle).map { $0 + $1 })) }
+    }
+    return kernels
+  }
+}
+
+/// What is taken for likely of a kernel before anything was seen, for targets of mean 0 and deviation 1 on the unit
+/// cube; and how much work its search is worth.
+enum Beliefs {
+  /// Length scales: a median of 0.5 times the square root of the number of parameters, as distances grow with it
+  /// (Hvarfner et al. 2024).
+  static func length(_ parameters: Int) -> KernelFit.Prior {
+    .init(mean: -0.7 + 0.5 * log(Double(parameters)), deviation: 1)
+  }
+  /// A category's: shorter, so that what one of them does says less of the others, which are then tried too.
+  static let category = KernelFit.Prior(mean: -0.5, deviation: 1)
+  static let signal = KernelFit.Prior(mean: 0, deviation: 1)
+  /// The noise's variance: a median of 1e-4, and from 1e-6 to 1e-2 within what is likely.
+  static let noise = KernelFit.Prior(mean: -9, deviation: 2)
+  /// How far another search's scores are off: a variance of 0.14, more or less.
+  static let parentNoise = KernelFit.Prior(mean: -2, deviation: 1)
+
+  /// Observations that a kernel is fitted to.
+  static let telling = 200
+  /// Kernels that are averaged over: where many observations say what it is, the likeliest will do.
+  static func kernels(_ observations: Int) -> Int { observations > 100 ? 1 : 8 }
+  static let stepsBetweenKernels = 15
+}
+
+extension KernelFit {
+  init(_ evidence: Evidence) {
+    let part = evidence.part(Beliefs.telling)
+    self.init(
+      part.points, part.targets, sources: part.sources, length: Beliefs.length(part.points.width),
+      category: Beliefs.category,
+      signal: Beliefs.signal, noises: [Beliefs.noise] + (evidence.hasParents ? [Beliefs.parentNoise] : []))
+  }
+
+  var middleKernel: Kernel { kernel(at: middle) }
+
+  /// The likeliest kernel, searched from the priors' medians and from places around them; its logarithms.
+  func likeliest(_ chance: inout Chance) -> [Double]? {
+    let others = (0..<2).map { _ in middle.map { $0 + 0.7 * chance.normal() } }
+    return best(from: [middle] + others, steps: 40)
+  }
+}
+
+/// L-BFGS (Nocedal and Wright 2006, algorithm 7.5) with a line search that halves until it descends enough.
+struct QuasiNewton {
+  /// Steps that are remembered.
+  var memory = 8
+  var steps = 60
+  /// The search ends where a step brings less than this.
+  var tolerance = 1e-7
+  /// The longest step in any coordinate.
+  var reach = 2.0
+
+  /// - Parameter function: a value and its gradient; `nil` where there is none, which is never stepped to.
+  /// - Returns: the least point found and its value; `nil` where the start has none.
+  func minimum(
+    from start: [Double], _ function: ([Double]) -> (value: Double, gradient: [Double])?
+  ) -> (point: [Double], value: Double)? {
+    guard var (value, gradient) = function(start), value.isFinite else { return nil }
+    var point = start
+    var moves: [(step: [Double], turn: [Double], curvature: Double)] = []
+    for _ in 0..<steps {
+      var direction = Self.direction(gradient, moves)
+      var descent = Self.dot(direction, gradient)
+      if descent >= 0 {
+        moves = []
+        direction = gradient.map { -$0 }
+        descent = -Self.dot(gradient, gradient)
+      }
+      let longest = direction.reduce(0) { max($0, abs($1)) }
+      guard longest > 0, descent.isFinite else { break }
+      var length = moves.isEmpty ? min(1, 0.5 / longest) : 1
+      length = min(length, reach / longest)
+      var found: (point: [Double], value: Double, gradient: [Double])?
+      for _ in 0..<20 {
+        let tried = zip(point, direction).map { $0 + length * $1 }
+        if let (new, slope) = function(tried), new.isFinite, new <= value + 1e-4 * length * descent {
+          found = (tried, new, slope)
+          break
+        }
+        length *= 0.5
+      }
+      guard let found else { break }
+      let step = zip(found.point, point).map { $0 - $1 }
+      let turn = zip(found.gradient, gradient).map { $0 - $1 }
+      let curvature = Self.dot(step, turn)
+      if curvature > 1e-12 * Self.dot(turn, turn) {
+        moves.append((step, turn, curvature))
+        if moves.count > memory { moves.removeFirst() }
+      }
+      let gained = value - found.value
+      (point, value, gradient) = found
+      if gained < tolerance { break }
+    }
+    return (point, value)
+  }
+
+  private static func direction(
+    _ gradient: [Double], _ moves: [(step: [Double], turn: [Double], curvature: Double)]
+  ) -> [Double] {
+    var direction = gradient
+    var shares: [Double] = []
+    for move in moves.reversed() {
+      let share = dot(move.step, direction) / move.curvature
+      shares.append(share)
+      for k in direction.indices { direction[k] -= share * move.turn[k] }
+    }
+    if let last = moves.last {
+      let scale = last.curvature / dot(last.turn, last.turn)
+      for k in direction.indices { direction[k] *= scale }
+    }
+    for (move, share) in zip(moves, shares.reversed()) {
+      let other = dot(move.turn, direction) / move.curvature
+      for k in direction.indices { direction[k] += (share - other) * move.step[k] }
+    }
+    return direction.map { -$0 }
+  }
+
+  private static func dot(_ one: [Double], _ other: [Double]) -> Double {
+    var sum = 0.0
+    for (a, b) in zip(one, other) { sum += a * b }
+    return sum
+  }
+}

@@ -1,3 +1,5 @@
+import Glibc
+
 /// One hyperparameter and the values that it may have: SageMaker's ContinuousParameterRange, IntegerParameterRange and
 /// CategoricalParameterRange.
 public struct Parameter: Hashable, Sendable {
@@ -100,5 +102,161 @@ public struct Parameter: Hashable, Sendable {
     case .integer(let range): range.upperBound - range.lowerBound + 1
     case .categorical(let values): values.count
     }
+  }
+}
+
+extension Parameter {
+  /// A ContinuousParameterRange as SageMaker's request has it: the bounds are text.
+  /// - Parameter scaling: `nil` where the request has none: Auto.
+  /// - Throws: what `init(continuous:from:to:scaling:)` throws; `.notANumber`, `.unknownWord`.
+  public init(
+    continuous name: String, from minimum: String, to maximum: String, scaling: String?
+  ) throws(SearchError) {
+    try self.init(
+      continuous: name, from: Self.number(minimum, "MinValue", name),
+      to: Self.number(maximum, "MaxValue", name),
+      scaling: Scaling(word: scaling ?? Scaling.automatic.rawValue, parameter: name))
+  }
+
+  /// An IntegerParameterRange as SageMaker's request has it: the bounds are text.
+  /// - Parameter scaling: `nil` where the request has none: Auto.
+  /// - Throws: what `init(integer:from:to:scaling:)` throws; `.notANumber`, `.unknownWord`.
+  public init(
+    integer name: String, from minimum: String, to maximum: String, scaling: String?
+  ) throws(SearchError) {
+    try self.init(
+      integer: name, from: Self.integer(minimum, "MinValue", name),
+      to: Self.integer(maximum, "MaxValue", name),
+      scaling: Scaling(word: scaling ?? Scaling.automatic.rawValue, parameter: name))
+  }
+
+  private static func number(_ text: String, _ bound: String, _ name: String) throws(SearchError) -> Double {
+    guard let number = Double(text) else {
+      throw SearchError(.notANumber(bound: bound, text: text, wanted: "a finite number"), parameter: name)
+    }
+    return number
+  }
+
+  private static func integer(_ text: String, _ bound: String, _ name: String) throws(SearchError) -> Int {
+    guard let number = Int(text) ?? Double(text).flatMap(Int.init(exactly:)) else {
+      throw SearchError(.notANumber(bound: bound, text: text, wanted: "an integer"), parameter: name)
+    }
+    return number
+  }
+
+  /// The value that a text stands for, as one of an earlier search. A number may be beyond the bounds.
+  /// - Throws: `.unfitValue` where it is no number, or no category of the range. Quotes around a category, which
+  ///   SageMaker's Python SDK adds, are *not* an error.
+  public func value(of text: String) throws(SearchError) -> Value {
+    switch domain {
+    case .continuous:
+      if let number = Double(text), number.isFinite { return .real(number) }
+      throw SearchError(.unfitValue(text, wanted: "a finite number"), parameter: name)
+    case .integer:
+      if let number = Int(text) ?? Double(text).flatMap(Int.init(exactly:)) { return .whole(number) }
+      throw SearchError(.unfitValue(text, wanted: "an integer"), parameter: name)
+    case .categorical(let values):
+      if values.contains(text) { return .choice(text) }
+      let inner = String(text.dropFirst().dropLast())
+      if text == "\"\(inner)\"", values.contains(inner) { return .choice(inner) }
+      throw SearchError(
+        .unfitValue(text, wanted: "one of \(values.joined(separator: ", "))"), parameter: name)
+    }
+  }
+}
+
+extension Parameter {
+  /// The value at a place of 0...1. Whole numbers and categories have a cell of it each.
+  public func value(at unit: Double) -> Value {
+    switch domain {
+    case .continuous: return .real(scale?.value(at: unit) ?? 0)
+    case .integer(let range):
+      let number = (scale?.value(at: unit) ?? 0).rounded()
+      return .whole(min(max(Int(exactly: number) ?? range.lowerBound, range.lowerBound), range.upperBound))
+    case .categorical(let values):
+      let cell = (unit * Double(values.count)).rounded(.down)
+      return .choice(values[min(max(Int(exactly: cell) ?? 0, 0), values.count - 1)])
+    }
+  }
+
+  /// Where a value is in 0...1: of a category, the middle of its cell; of a number beyond the bounds, a place beyond.
+  /// - Returns: `nil` for a value of another kind, or one that the scale has no place for.
+  public func unit(of value: Value) -> Double? {
+    switch (domain, value) {
+    case (.continuous, .real(let number)): scale?.unit(of: number)
+    case (.continuous, .whole(let number)): scale?.unit(of: Double(number))
+    case (.integer, .whole(let number)): scale?.unit(of: Double(number))
+    case (.categorical(let values), .choice(let text)):
+      values.firstIndex(of: text).map { (Double($0) + 0.5) / Double(values.count) }
+    default: nil
+    }
+  }
+}
+
+/// How a range is spread over 0...1, the side that a search draws from: SageMaker's ScalingType.
+public enum Scaling: String, Hashable, Sendable, CaseIterable {
+  /// Logarithmic where the least value is above 0 and the largest at least 100 times it, else Linear.
+  case automatic = "Auto"
+  case linear = "Linear"
+  /// Even in log x, for values above 0: 1e-4 to 1e-3 gets as much as 0.1 to 1.
+  case logarithmic = "Logarithmic"
+  /// Even in log(1 - x), for 0 <= x < 1: 0.9 to 0.99 gets as much as 0.99 to 0.999.
+  case reverseLogarithmic = "ReverseLogarithmic"
+
+  /// How many times the least value the largest must be for Auto to mean Logarithmic.
+  static let automaticRatio = 100.0
+
+  init(word: String, parameter: String) throws(SearchError) {
+    guard let scaling = Scaling(rawValue: word) else {
+      throw SearchError(
+        .unknownWord(word, of: "scalingType", known: Scaling.allCases.map(\.rawValue)), parameter: parameter)
+    }
+    self = scaling
+  }
+
+  /// What Auto stands for with these bounds.
+  func resolved(_ minimum: Double, _ maximum: Double) -> Scaling {
+    guard self == .automatic else { return self }
+    return minimum > 0 && maximum >= Self.automaticRatio * minimum ? .logarithmic : .linear
+  }
+}
+
+/// One side of the map between a range and 0...1; increasing, and exact at both ends.
+struct Scale: Hashable {
+  let minimum: Double
+  let maximum: Double
+  /// Never `.automatic`.
+  let scaling: Scaling
+
+  /// - Precondition: the scaling can be used with these bounds, and the minimum is below the maximum.
+  init(_ minimum: Double, _ maximum: Double, _ scaling: Scaling) {
+    (self.minimum, self.maximum) = (minimum, maximum)
+    self.scaling = scaling.resolved(minimum, maximum)
+  }
+
+  /// Where `value` is: 0 at the minimum, 1 at the maximum, beyond them outside of the range.
+  /// - Returns: `nil` where the scale has no such place, as the logarithm of 0.
+  func unit(of value: Double) -> Double? {
+    let unit =
+      switch scaling {
+      case .linear, .automatic: (value / 2 - minimum / 2) / (maximum / 2 - minimum / 2)
+      case .logarithmic: (log(value) - log(minimum)) / (log(maximum) - log(minimum))
+      case .reverseLogarithmic: (log1p(-value) - log1p(-minimum)) / (log1p(-maximum) - log1p(-minimum))
+      }
+    return unit.isFinite ? unit : nil
+  }
+
+  /// The value at a place of 0...1.
+  func value(at unit: Double) -> Double {
+    // The two ends would be missed by a rounding.
+    guard unit > 0 else { return minimum }
+    guard unit < 1 else { return maximum }
+    let value =
+      switch scaling {
+      case .linear, .automatic: minimum * (1 - unit) + maximum * unit
+      case .logarithmic: exp(log(minimum) * (1 - unit) + log(maximum) * unit)
+      case .reverseLogarithmic: -expm1(log1p(-minimum) * (1 - unit) + log1p(-maximum) * unit)
+      }
+    return min(max(value, minimum), maximum)
   }
 }

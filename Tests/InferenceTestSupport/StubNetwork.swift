@@ -1,3 +1,4 @@
+import Dispatch
 import Imaging
 import Inference
 import Synchronization
@@ -53,4 +54,23 @@ public func jpeg(seed: Int = 1, width: Int = 12, height: Int = 9) throws -> [UIn
   let samples = generator.bytes(width * height * 3)
   return try encode(
     try Pixels(width: width, height: height, channels: 3, samples: samples.span), as: .jpeg(quality: 90))
+}
+
+/// Holds the network until it is opened.
+public final class Gate: Sendable {
+  private let entered = DispatchSemaphore(value: 0)
+  private let opened = DispatchSemaphore(value: 0)
+
+  public init() {}
+
+  /// In the network.
+  public func pass() {
+    entered.signal()
+    opened.wait()
+  }
+
+  /// In the test: waits until a run has begun.
+  public func waitForRun() { entered.wait() }
+
+  public func open(_ count: Int = 1000) { for _ in 0..<count { opened.signal() } }
 }

@@ -72,7 +72,7 @@ let package = Package(
       exclude: ["README.md"],
       // Part of the program: an installed binary must find them wherever it stands.
       resources: [.embedInCode("HTML/Assets")], swiftSettings: strict),
-    .target(name: "Models", dependencies: ["Files", "CArchive"], swiftSettings: strict),
+    .target(name: "Models", dependencies: ["Encodings", "Files", "CArchive"], swiftSettings: strict),
     .target(name: "Tensors", dependencies: ["CLinux", "COpenBLAS"], swiftSettings: strict),
     .target(
       name: "Networks", dependencies: ["Models", "Tensors", "CKernels"], exclude: ["README.md"],
@@ -110,7 +110,8 @@ let package = Package(
       ],
       swiftSettings: strict),
     // Parameters and scores: it knows nothing of a training.
-    .target(name: "Search", dependencies: ["COpenBLAS"], exclude: ["README.md"], swiftSettings: strict),
+    .target(
+      name: "Search", dependencies: ["COpenBLAS", "Encodings"], exclude: ["README.md"], swiftSettings: strict),
     .target(name: "CProcesses", cSettings: optimised),
     // Child processes: started, watched, limited, ended.
     .target(name: "Jobs", dependencies: ["Files", "CProcesses"], swiftSettings: strict),

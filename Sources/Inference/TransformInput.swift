@@ -16,17 +16,18 @@ public enum TransformInput: Hashable, Sendable {
   case manifest(String)
 }
 
-/// One input as it comes from a `TransformInput`.
+/// One input of a batch transform.
 enum TransformItem {
   case image(Image)
+  /// It cannot be sent to the model, for this reason.
   case unusable(Skip)
-  /// Nothing that has an output: a record of labels.
+  /// It has no output: a record of labels.
   case ignored
 
   struct Image {
-    /// For messages, and for the caller to find it again.
+    /// For messages, by which the caller can find it again.
     let name: String
-    /// Below the output folder.
+    /// The path of its output below the output folder.
     let output: String
     let content: Content
   }
@@ -38,44 +39,44 @@ enum TransformItem {
 
   /// An image file whose output is named by its path relative to the input, or why that path cannot name one.
   ///
-  /// - Parameter place: where the path stands: "photos.lst:12".
+  /// - Parameter place: where the path is listed: "photos.lst:12".
   static func file(at path: String, named name: String, place: String?) -> TransformItem {
     if let fault = fault(inOutputPath: name) {
       return .unusable(Skip(path: place ?? name, reason: fault))
     }
-    // One spelling of a path for each output: "./a//b.jpg" is "a/b.jpg".
+    // One spelling for each output: "./a//b.jpg" is "a/b.jpg".
     let parts = name.utf8.split(separator: UInt8(ascii: "/")).filter { !$0.elementsEqual(".".utf8) }
     let output = parts.map { String(Substring($0)) }.joined(separator: "/") + ".out"
     return .image(Image(name: name, output: output, content: .file(path)))
   }
 }
 
-/// Why an output of this relative path could lie elsewhere than in the output folder; nil for one that cannot.
+/// Why an output with this path could lie outside the output folder; nil where it cannot.
 private func fault(inOutputPath path: String) -> String? {
   let parts = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
   if path.utf8.first == UInt8(ascii: "/") {
-    return "\(path) is an absolute path; the output is named by the path, so it has to be a relative one"
+    return "\(path) is an absolute path; outputs are named by the paths, so a relative one is expected"
   }
   if parts.contains(where: { $0.elementsEqual("..".utf8) }) {
-    return "\(path) leads upwards by '..'; the output would lie outside the output folder"
+    return "\(path) contains '..'; the output could lie outside the output folder"
   }
   if parts.last.map({ $0.isEmpty || $0.elementsEqual(".".utf8) }) ?? true {
     return "'\(path)' is the path of a folder; that of an image is expected"
   }
-  return path.utf8.contains(0) ? "the path holds a NUL byte" : nil
+  return path.utf8.contains(0) ? "the path contains a NUL byte" : nil
 }
 
-/// Gives the inputs of a batch transform one after the other.
+/// Reads the inputs of a batch transform one after the other.
 protocol TransformReader: AnyObject {
-  /// The next one, nil at the end.
+  /// The next input; nil at the end.
   func next() throws -> TransformItem?
-  /// How many there are, where that is known before the end.
+  /// The number of inputs; nil where it is not known before the end.
   var total: Int? { get }
-  /// How far the reading is, 0...1.
+  /// The share of the input that has been read, 0...1.
   var fraction: Double { get }
-  /// The folder that all files lie below, where there is one.
+  /// The folder that contains all files; nil where there is none.
   var root: InputRoot? { get }
-  /// Files of a folder that are not taken, by kind.
+  /// Files of a folder that are not read, by kind.
   var passedOver: [PassedOver] { get }
   /// What a user should know of the input.
   var warnings: [String] { get }
@@ -87,7 +88,9 @@ extension TransformReader {
 }
 
 extension TransformInput {
-  /// - Throws: `ScanError`, `FileError`, `ManifestError`; `PipelineError` where the input is of no kind that is known.
+  /// Opens the input for reading.
+  ///
+  /// - Throws: `ScanError`, `FileError`, `ManifestError`; `PipelineError` where a list is not one.
   func open() throws -> any TransformReader {
     switch self {
     case .folder(let root): try ListedInputs(folder: root)
@@ -107,7 +110,7 @@ private final class ListedInputs: TransformReader {
   let passedOver: [PassedOver]
   let warnings: [String]
 
-  /// The images below a folder, by their names' endings.
+  /// The images below a folder, told by the extensions of their names.
   init(folder: String) throws {
     let scan = try FolderScan(root: folder, layout: .images)
     root = try InputRoot(folder)
@@ -123,7 +126,7 @@ private final class ListedInputs: TransformReader {
       (manifest.prefix + name, name, "\(path): element \(index + 2)")
     }
     problems = []
-    // Where the prefix names no folder, each image is missing by itself.
+    // Where the prefix is not a folder, each image is missing by itself.
     root = try? InputRoot(folderName(manifest.prefix + "-"))
     (passedOver, warnings) = ([], [])
   }
@@ -169,7 +172,7 @@ private final class ListInputs: TransformReader {
   }
 }
 
-/// The records of a `.rec` file; an output has the record's id as its name.
+/// The records of a `.rec` file; an output is named by its record's ID.
 private final class RecordInputs: TransformReader {
   private var reader: RecordReader
   private var ids = IDSet()
@@ -193,7 +196,8 @@ private final class RecordInputs: TransformReader {
       guard ids.insert(id) else {
         return .unusable(
           Skip(
-            path: "\(path):\(record.offset)", reason: "an earlier record has its id, \(id), and that output"))
+            path: "\(path):\(record.offset)",
+            reason: "an earlier record has the same ID, \(id), and its output has that name"))
       }
       let bytes = record.withImage { unsafe $0.withUnsafeBufferPointer { unsafe Array($0) } }
       return .image(.init(name: "\(id)", output: "\(id).out", content: .bytes(bytes)))
@@ -205,10 +209,11 @@ private final class RecordInputs: TransformReader {
 
 /// SageMaker's manifest of inputs: `[{"prefix": "photos/"}, "a/1.jpg", "a/2.jpg"]`.
 ///
-/// An input is the prefix and the path, joined without anything in between, as keys of S3 are.
+/// An input is the prefix followed directly by the path, as keys of S3 are.
 package struct Manifest {
-  /// A path; `file://` is taken off.
+  /// A path, without `file://`.
   package let prefix: String
+  /// The paths after the prefix, in order.
   package let paths: [String]
 
   private static let largestByteCount = 256 << 20
@@ -223,7 +228,7 @@ package struct Manifest {
       throw ManifestError("\(path): \(Self.sentence(error))")
     }
     guard case .prefix(let prefix)? = elements.first else {
-      throw ManifestError("\(path): the first element is no {\"prefix\": ...}, with which a manifest begins")
+      throw ManifestError("\(path): the first element is not {\"prefix\": ...}, with which a manifest begins")
     }
     do throws(ManifestError) {
       self.prefix = try Self.path(ofPrefix: prefix)
@@ -259,7 +264,7 @@ package struct Manifest {
     case .typeMismatch(_, let context), .valueNotFound(_, let context), .keyNotFound(_, let context),
       .dataCorrupted(let context):
       let place = context.codingPath.first?.intValue.map { "element \($0 + 1): " } ?? ""
-      return place + "this is no manifest; [{\"prefix\": \"photos/\"}, \"a/1.jpg\", ...] is expected"
+      return place + "this is not a manifest; [{\"prefix\": \"photos/\"}, \"a/1.jpg\", ...] is expected"
     @unknown default: return "\(error)"
     }
   }
@@ -271,15 +276,16 @@ package struct Manifest {
       switch error {
       case .scheme(let name):
         throw ManifestError(
-          "the prefix is in \(name)://, which is not read here; a path or file:// is expected")
-      case .malformed: throw ManifestError("the prefix \(prefix) is no file:///path")
+          "the prefix has the scheme \(name)://, which is not supported; a path or file:// is expected")
+      case .malformed: throw ManifestError("the prefix \(prefix) is not of the form file:///path")
       }
     }
   }
 }
 
-/// What is wrong with a manifest, in a sentence.
+/// What is wrong with a manifest.
 public struct ManifestError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// A sentence.
   public let description: String
 
   init(_ description: String) { self.description = description }

@@ -2,7 +2,7 @@ import CProcesses
 import Glibc
 import Synchronization
 
-/// A job while it runs; may be stopped from anywhere, and more than once.
+/// A job while it runs; it may be stopped from any thread, and more than once.
 public final class Child: Sendable {
   enum Wish: Int, Comparable {
     case none, stop, kill
@@ -14,13 +14,13 @@ public final class Child: Sendable {
 
   init() {}
 
-  /// Its process, also its process group; nil before it has started.
+  /// The ID of its process, which is that of its process group, too; nil before it has started.
   public var pid: Int32? { number.withLock { $0 } }
 
-  /// Asks it to end (SIGTERM to all its processes), and kills it after its grace period. Returns at once.
+  /// Asks it to end (SIGTERM to its process group), and kills it when its grace period is over. Returns at once.
   public func stop() { wish(.stop) }
 
-  /// Kills it (SIGKILL to all its processes). Returns at once.
+  /// Kills it (SIGKILL to its process group). Returns at once.
   public func kill() { wish(.kill) }
 
   var wish: Wish { wished.withLock { $0 } }
@@ -33,38 +33,40 @@ public final class Child: Sendable {
       wish = new
       return true
     }
-    if isNew { Keeper.shared.look() }
+    if isNew { Supervisor.shared.wake() }
   }
 }
 
 /// Runs a program to its end.
 ///
-/// It has a process group of its own, and whatever of that is left when it ends is killed. It is killed, too, when this
-/// process ends in whatever way, `kill -9` included (its own children are not, unless they watch for it themselves).
-/// A cancelled task stops it, as `Child.stop` does, and still waits for its end.
+/// The program gets a process group of its own; processes of the group that outlive the program are killed. The program is
+/// killed, too, when this process ends in any way, `kill -9` included (its children are not, unless they watch for that
+/// themselves). Cancelling the task stops the program, as `Child.stop` does; the call still waits for its end.
 ///
-/// - Parameter started: gets it before its end; is called by the thread that watches all jobs, and must not wait.
-/// - Throws: `JobError` where it does not start; `CancellationError` where the task was cancelled before that.
-/// - Complexity: a thread for all jobs together, and a descriptor each.
+/// - Parameter started: called with the running job by the thread that watches all jobs; it must not block.
+/// - Throws: `JobError` where the program does not start; `CancellationError` where the task was cancelled before.
+/// - Complexity: one thread for all jobs together, and one file descriptor for each.
 public func run(
   _ command: Command, started: @escaping @Sendable (Child) -> Void = { _ in }
 ) async throws -> Ending {
   let child = Child()
   return try await withTaskCancellationHandler {
     try await withCheckedThrowingContinuation { continuation in
-      Keeper.shared.start(
-        Keeper.Order(command: command, child: child, started: started) { continuation.resume(with: $0) })
+      Supervisor.shared.start(
+        Supervisor.Order(command: command, child: child, started: started) { continuation.resume(with: $0) })
     }
   } onCancel: {
     child.stop()
   }
 }
 
-/// The thread that starts all jobs and waits for them; it sleeps until one ends, is asked to, or its time is over.
+/// The thread that starts all jobs and waits for them. It sleeps until a job ends, is asked to end, or reaches its time
+/// limit.
 ///
-/// Only this thread starts any: the kernel ends a job with the thread that began it, and threads of a pool come and go.
-final class Keeper: Sendable {
-  static let shared = Keeper()
+/// Only this thread starts jobs: the kernel kills a job when the thread that started it ends (PR_SET_PDEATHSIG), and
+/// threads of a pool come and go.
+final class Supervisor: Sendable {
+  static let shared = Supervisor()
 
   struct Order: Sendable {
     let command: Command
@@ -74,7 +76,7 @@ final class Keeper: Sendable {
   }
 
   private let orders = Mutex<[Order]>([])
-  /// Written to when there is something to look at.
+  /// An event descriptor that is written to in order to wake the thread.
   private let bell: Int32
 
   private init() {
@@ -86,7 +88,7 @@ final class Keeper: Sendable {
       &thread, nil,
       { argument in
         guard let argument = unsafe argument else { return nil }
-        unsafe Unmanaged<Keeper>.fromOpaque(argument).takeRetainedValue().keep()
+        unsafe Unmanaged<Supervisor>.fromOpaque(argument).takeRetainedValue().superviseJobs()
       }, start)
     precondition(
       status == 0, "the system gives a thread for the jobs: \(unsafe String(cString: strerror(status)))")
@@ -94,17 +96,17 @@ final class Keeper: Sendable {
 
   func start(_ order: Order) {
     orders.withLock { $0.append(order) }
-    look()
+    wake()
   }
 
-  /// Has the thread look at all wishes.
-  func look() {
+  /// Wakes the thread, which then looks at all orders and wishes.
+  func wake() {
     var one: UInt64 = 1
     _ = unsafe write(bell, &one, 8)
   }
 
-  private func keep() -> Never {
-    var jobs: [KeptJob] = []
+  private func superviseJobs() -> Never {
+    var jobs: [SupervisedJob] = []
     while true {
       var waited = [pollfd(fd: bell, events: Int16(POLLIN), revents: 0)]
       waited += jobs.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
@@ -124,31 +126,31 @@ final class Keeper: Sendable {
         orders = []
         return taken
       }) {
-        if let job = KeptJob(order) { jobs.append(job) }
+        if let job = SupervisedJob(order) { jobs.append(job) }
       }
     }
   }
 
-  /// Rounded up, so that the time has come when the wait is over; at most a minute.
+  /// Rounded up, so that the time has come when the wait is over, and at most a minute.
   private func milliseconds(until time: ContinuousClock.Instant) -> Int32 {
     let left = (time - .now) / .milliseconds(1)
     return Int32(exactly: min(max(left, 0), 60_000).rounded(.up)) ?? 0
   }
 }
 
-/// A job as the keeper has it.
-private struct KeptJob {
+/// A running job.
+private struct SupervisedJob {
   let descriptor: Int32
   private let pid: Int32
-  private let order: Keeper.Order
+  private let order: Supervisor.Order
   private let begin = ContinuousClock.now
   private let memoryKills = memoryKillCount()
   private var cause = Ending.Cause.itself
   private var killTime: ContinuousClock.Instant?
   private var wasKilled = false
 
-  /// Starts it; where that fails, the one who ordered it is told.
-  init?(_ order: Keeper.Order) {
+  /// Starts the job; where that fails, `order.ended` is called and the result is nil.
+  init?(_ order: Supervisor.Order) {
     guard order.child.wish == .none else {
       order.ended(.failure(CancellationError()))
       return nil
@@ -175,13 +177,13 @@ private struct KeptJob {
     order.started(order.child)
   }
 
-  /// When there is something to do, unless it ends or is asked to before.
+  /// When the job must be looked at again, unless it ends or is asked to end before.
   var deadline: ContinuousClock.Instant? {
     if wasKilled { return nil }
     return killTime ?? order.command.timeLimit.map { begin + $0 }
   }
 
-  /// Does what is wished for or due.
+  /// Sends the signals that are wished for or due.
   mutating func act() {
     let now = ContinuousClock.now
     if killTime == nil {
@@ -202,12 +204,13 @@ private struct KeptJob {
     self.cause = cause
     killTime = now + order.command.gracePeriod
     _ = Glibc.kill(-pid, SIGTERM)
-    // One that was stopped (SIGSTOP) would not hear of it.
+    // A job that is suspended (SIGSTOP) would not get the signal.
     _ = Glibc.kill(-pid, SIGCONT)
   }
 
+  /// Kills what is left of the process group, reaps the process, and reports its end.
   func end() {
-    // Before it is reaped its number, and so its group's, can be nobody else's.
+    // Until the process is reaped, its ID, which is the group's, too, cannot be reused.
     _ = Glibc.kill(-pid, SIGKILL)
     var (status, peak): (Int32, Int64) = (0, 0)
     _ = unsafe reap_process(pid, &status, &peak)
@@ -223,7 +226,7 @@ private struct KeptJob {
   }
 }
 
-/// How often this kernel has killed a process for want of memory, of the machine or of a control group.
+/// How many processes the kernel has killed because the machine or a control group was out of memory.
 private func memoryKillCount() -> Int {
   let descriptor = unsafe open("/proc/vmstat", O_RDONLY | O_CLOEXEC)
   guard descriptor >= 0 else { return 0 }
@@ -235,12 +238,12 @@ private func memoryKillCount() -> Int {
   return line.flatMap { Int($0.dropFirst("oom_kill ".count)) } ?? 0
 }
 
-/// Bytes of a log that have their place on the disk from the beginning.
+/// The bytes of a log that are allocated on the disk from the beginning.
 private let logReserve: Int64 = 16 << 10
 
 /// Starts a command's program.
 ///
-/// - Returns: its process. The caller has to reap it.
+/// - Returns: the ID of its process, which the caller must reap.
 func start(_ command: Command) throws(JobError) -> Int32 {
   let variables = command.environment.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
   for text in [command.program, command.folder, command.logPath] + command.arguments + variables
@@ -252,7 +255,7 @@ func start(_ command: Command) throws(JobError) -> Int32 {
     throw JobError(.system(what: "the log cannot be opened", code: errno), path: command.logPath)
   }
   defer { close(output) }
-  // What a job says when the disk is full is what tells why it failed.
+  // When the disk is full, what the job then says is what explains its failure.
   reserve_room(output, logReserve)
   let arguments = TextArray([command.program] + command.arguments)
   let environment = TextArray(variables)
@@ -279,11 +282,12 @@ func start(_ command: Command) throws(JobError) -> Int32 {
       path: command.program)
   case stage_program:
     throw JobError(.system(what: "the program cannot be run", code: started.error), path: command.program)
-  default: throw JobError(.system(what: "no process can be made", code: started.error), path: command.program)
+  default:
+    throw JobError(.system(what: "no process can be started", code: started.error), path: command.program)
   }
 }
 
-/// Texts as C takes them, ended by a null pointer.
+/// An array of C strings that ends with a null pointer.
 @safe private final class TextArray {
   let texts: [UnsafeMutablePointer<CChar>?]
 

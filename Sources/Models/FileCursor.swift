@@ -1,9 +1,9 @@
 import Files
 
-/// A place in a binary file of little-endian numbers. No read goes beyond the end, and no length is believed before it
-/// is held against what is left.
+/// A reading position in a binary file of little-endian numbers. No read goes past the end, and every length is checked
+/// against the bytes that are left before it is used.
 ///
-/// The file is a parameter of each call: the cursor is only the place in it, and a window of bytes read ahead.
+/// The file is a parameter of each call: the cursor holds only the position and a window of bytes read ahead.
 struct FileCursor {
   /// The file's name in messages.
   let label: String
@@ -24,7 +24,7 @@ struct FileCursor {
     ModelError("\(label): byte \(offset ?? self.offset): \(sentence)")
   }
 
-  /// What the file's first bytes say it is; nil where they say nothing.
+  /// The kind of file that the first bytes show; nil where they show none.
   func kind(of file: borrowing InputFile) throws(ModelError) -> FileKind? {
     var start = self
     start.offset = 0
@@ -32,15 +32,16 @@ struct FileCursor {
     return FileKind(bytes.span)
   }
 
-  /// Moves over `count` bytes; nil stands for more than any file has.
+  /// Skips `count` bytes; nil stands for a count that does not fit in an `Int`.
   mutating func skip(_ count: Int?, of what: @autoclosure () -> String) throws(ModelError) {
     guard let count, count >= 0, count <= left else {
       let wanted = count.map { "\($0) bytes" } ?? "more bytes than any file has"
-      throw fault("\(what()) wants \(wanted), \(left) are left")
+      throw fault("\(what()) needs \(wanted), \(left) are left")
     }
     offset += count
   }
 
+  /// The next number, little-endian.
   mutating func integer<Number: FixedWidthInteger>(
     _: Number.Type, _ what: String, _ file: borrowing InputFile
   ) throws(ModelError) -> Number {
@@ -48,7 +49,7 @@ struct FileCursor {
     return bytes.reversed().reduce(0) { $0 << 8 | Number(truncatingIfNeeded: $1) }
   }
 
-  /// Text of `count` bytes.
+  /// The next `count` bytes as text.
   mutating func text(_ count: Int, _ what: String, _ file: borrowing InputFile) throws(ModelError) -> String {
     let start = offset
     guard let text = String(validating: try bytes(count, what, file), as: UTF8.self) else {
@@ -57,6 +58,9 @@ struct FileCursor {
     return text
   }
 
+  /// The next `count` bytes.
+  ///
+  /// - Parameter what: what they are, for messages.
   mutating func bytes(
     _ count: Int, _ what: String, _ file: borrowing InputFile
   ) throws(ModelError) -> ArraySlice<UInt8> {
@@ -77,7 +81,7 @@ struct FileCursor {
   }
 }
 
-/// A message in Protocol Buffers' wire format, as far as it is read: a field after the other until its end.
+/// What is still to be read of a message in Protocol Buffers' wire format: its fields from `next` up to its end.
 struct WireMessage {
   /// Where the next field begins.
   fileprivate(set) var next: Int
@@ -86,43 +90,45 @@ struct WireMessage {
   var byteCount: Int { end - next }
 }
 
-/// One field of a message: its number and what stands there. What the number means is the reader's affair.
+/// One field of a message: its number and its value. What the number means is up to the reader.
 struct WireField {
   enum Value {
     case integer(UInt64)
     case word(UInt32)
     case longWord(UInt64)
-    /// A message, a text, or numbers one behind the other.
+    /// Length-delimited: a message, a string, or packed numbers.
     case bytes(WireMessage)
   }
   let number: Int
   let value: Value
-  /// Of its first byte.
+  /// The byte offset of the field's first byte.
   let offset: Int
 }
 
-/// Goes through the messages of a file in their order (protobuf.dev/programming-guides/encoding). Every length is held
-/// against its message before anything is read or taken for it; how deep messages lie is up to the reader.
+/// Reads the messages of a file in order (protobuf.dev/programming-guides/encoding). Every length is checked against
+/// the enclosing message before anything is read or allocated; how deep messages nest is up to the reader.
 struct WireCursor {
   private var cursor: FileCursor
   private var fieldCount = 0
-  /// ResNet-152 has 30,000 as PyTorch writes it.
+  /// ResNet-152 has 30,000 fields as PyTorch exports it.
   private static let largestFieldCount = 1 << 22
 
   init(_ file: borrowing InputFile, label: String) { cursor = FileCursor(file, label: label) }
 
-  /// The whole file.
+  /// The whole file as one message.
   var root: WireMessage { WireMessage(next: 0, end: cursor.byteCount) }
 
   func fault(_ sentence: String, at offset: Int? = nil) -> ModelError { cursor.fault(sentence, at: offset) }
 
-  /// - Returns: nil at the message's end. Of a field of bytes nothing has been read then; what is left unread is passed
-  ///   over by the next call.
+  /// The next field of a message.
+  ///
+  /// - Returns: nil at the message's end. The content of a length-delimited field has not been read yet; the next call
+  ///   skips what is left of it.
   mutating func field(
     of message: inout WireMessage, _ file: borrowing InputFile
   ) throws(ModelError) -> WireField? {
     guard message.next < message.end else { return nil }
-    try cursor.skip(message.next - cursor.offset, of: "the field before")
+    try cursor.skip(message.next - cursor.offset, of: "the previous field")
     fieldCount += 1
     guard fieldCount <= Self.largestFieldCount else {
       throw fault("this is field \(fieldCount); at most \(Self.largestFieldCount) are expected")
@@ -142,7 +148,7 @@ struct WireCursor {
       let count = try integer(of: message, file)
       guard count <= UInt64(message.end - cursor.offset) else {
         throw fault(
-          "field \(number) wants \(count) bytes, its message has \(message.end - cursor.offset) left",
+          "field \(number) needs \(count) bytes, its message has \(message.end - cursor.offset) left",
           at: start)
       }
       value = .bytes(WireMessage(next: cursor.offset, end: cursor.offset + Int(count)))
@@ -156,7 +162,7 @@ struct WireCursor {
     return WireField(number: number, value: value, offset: start)
   }
 
-  /// A number of seven bits a byte, the lowest first.
+  /// A varint: seven bits in each byte, the lowest first.
   private mutating func integer(
     of message: WireMessage, _ file: borrowing InputFile
   ) throws(ModelError) -> UInt64 {
@@ -165,7 +171,7 @@ struct WireCursor {
     for index in 0..<10 {
       try expect(1, of: message)
       let byte = try cursor.integer(UInt8.self, "a number", file)
-      // Of the tenth byte one bit is left.
+      // The tenth byte holds one bit.
       guard index < 9 || byte <= 1 else { break }
       value |= UInt64(byte & 0x7F) << (7 * UInt64(index))
       if byte < 0x80 { return value }
@@ -179,7 +185,7 @@ struct WireCursor {
     }
   }
 
-  // MARK: - What a field is expected to be
+  // MARK: - Values of an expected type
 
   func message(_ field: WireField, _ what: String) throws(ModelError) -> WireMessage {
     guard case .bytes(let message) = field.value else {
@@ -207,9 +213,9 @@ struct WireCursor {
     return try cursor.text(message.byteCount, what, file)
   }
 
-  /// Adds one number, or all that stand one behind the other.
+  /// Appends one number, or all numbers of a packed field.
   ///
-  /// - Returns: whether there were no more than fit: `limit` at most are kept.
+  /// - Returns: false where there would be more than `limit` numbers; only the first `limit` are kept.
   mutating func appendIntegers(
     _ field: WireField, to numbers: inout [Int], limit: Int, _ file: borrowing InputFile
   ) throws(ModelError) -> Bool {
@@ -228,11 +234,11 @@ struct WireCursor {
     }
   }
 
-  /// All of a message, which has to be a short one.
+  /// All bytes of a message, which must be a short one.
   mutating func bytes(
     of message: WireMessage, _ file: borrowing InputFile
   ) throws(ModelError) -> [UInt8] {
-    try cursor.skip(message.next - cursor.offset, of: "the field before")
+    try cursor.skip(message.next - cursor.offset, of: "the previous field")
     return Array(try cursor.bytes(message.byteCount, "an array's numbers", file))
   }
 }

@@ -1,12 +1,15 @@
+import Files
+
 extension Graph {
-  /// What a symbol computes for images of one shape.
+  /// The network that a symbol describes, for images of one shape.
   ///
-  /// Operators and their defaults are those of MXNet 1.9.1. Gone are identities, casts between float types, dropout, the
-  /// gradient's stops, labels, and whatever the head does not need. A dense layer on planes gets a `.flatten` before it.
+  /// Operators and their defaults are those of MXNet 1.9.1. Identities, casts between float types, dropout, gradient
+  /// stops, labels and whatever the head does not need are left out. A dense layer on (channels, height, width) gets a
+  /// `.flatten` before it.
   ///
   /// - Parameter inputShape: channels, height, width.
-  /// - Throws: naming node, operator and attribute, where something is not implemented here or makes no sense, or a
-  ///   shape is larger than `largestCount`.
+  /// - Throws: with the node, its operator and its attribute, where something is not implemented or is invalid; where an
+  ///   output has more than `largestCount` numbers.
   public init(_ symbol: Symbol, inputShape: [Int]) throws(ModelError) {
     var builder = try GraphBuilder(symbol, inputShape: inputShape)
     try builder.convert()
@@ -14,10 +17,10 @@ extension Graph {
     self.init(nodes: nodes, output: nodes.count - 1)
   }
 
-  /// Numbers that one node may give for one image: 4 GiB of them.
+  /// The most numbers that a node may output for one image: 4 GiB of them.
   public static let largestCount = 1 << 30
 
-  /// Whether images of this shape are few enough numbers.
+  /// Checks that this is the shape of images of at most `largestCount` numbers.
   static func check(inputShape: [Int], label: String) throws(ModelError) {
     guard inputShape.count == 3, inputShape.allSatisfy({ (1...1 << 16).contains($0) }),
       let count = checkedProduct(inputShape), count <= largestCount
@@ -29,11 +32,12 @@ extension Graph {
   }
 }
 
-/// Makes the nodes of a graph from those of a symbol, in their order.
+/// Converts the nodes of a symbol into those of a graph, in order.
 struct GraphBuilder {
   let symbol: Symbol
   private(set) var nodes: [Graph.Node]
-  /// Of each node of the symbol, the graph's node that has its output; nil for parameters and for what nobody needs.
+  /// For each node of the symbol, the index of the graph's node that computes its output; nil for parameters and for
+  /// nodes that the head does not need.
   private var places: [Int?]
   private let isNeeded: [Bool]
 
@@ -46,7 +50,7 @@ struct GraphBuilder {
     }
     let images = symbol.nodes.indices.filter { isNeeded[$0] && symbol.nodes[$0].isVariable }
     guard images.count == 1, images[0] != symbol.head.node else {
-      let names = images.prefix(4).map { shown(symbol.nodes[$0].name) }.joined(separator: ", ")
+      let names = shortList(images.map { shown(symbol.nodes[$0].name) })
       throw ModelError(
         images.count == 1
           ? "\(symbol.label): the head is the variable \(names); an operator's output is expected"
@@ -81,12 +85,14 @@ struct GraphBuilder {
       let what = node.map { "node \(shown($0.name)) (\(shown($0.operation)))" } ?? "the head"
       throw ModelError(
         "\(symbol.label): \(what): it takes output \(entry.output) of node \(shown(symbol.nodes[entry.node].name)); "
-          + "only output 0 is known")
+          + "only output 0 is supported")
     }
     return place
   }
 
-  /// Adds a node; returns its place.
+  /// Appends a node.
+  ///
+  /// - Returns: its index.
   mutating func add(
     _ operation: Operation, _ node: Symbol.Node, _ inputs: [Int], shape: [Int]
   ) throws(ModelError) -> Int {
@@ -104,7 +110,7 @@ struct GraphBuilder {
     }
     var entry = node.inputs[index]
     // Half-precision models cast their weights.
-    while let next = symbol.nodes[entry.node].inputs.first, symbol.nodes[entry.node].isPassing {
+    while let next = symbol.nodes[entry.node].inputs.first, symbol.nodes[entry.node].isIdentity {
       entry = next
     }
     let variable = symbol.nodes[entry.node]
@@ -129,15 +135,16 @@ extension Symbol.Node {
     }
   }
 
-  /// Whether the output is the input, or differs by its type only.
-  fileprivate var isPassing: Bool {
+  /// Whether the output is the input, but for its float type.
+  fileprivate var isIdentity: Bool {
     ["_copy", "identity", "BlockGrad", "stop_gradient", "Cast", "cast", "amp_cast"].contains(operation)
   }
 }
 
 extension GraphBuilder {
-  /// Adds what a node of the symbol computes; returns the place of its output, which is an older node's where the node
-  /// changes nothing.
+  /// Appends what a node of the symbol computes.
+  ///
+  /// - Returns: the index of the node that has its output: an earlier one where this node changes nothing.
   mutating func convert(_ node: Symbol.Node, _ inputs: [Int]) throws(ModelError) -> Int {
     switch node.operation {
     case "Convolution", "Convolution_v1": return try convolution(node, inputs[0])
@@ -152,7 +159,7 @@ extension GraphBuilder {
       return try sum(node, inputs)
     case "add_n", "ElementWiseSum":
       let count = try attributes(node, ["num_args"]).integer(
-        "num_args", standard: inputs.count, in: 1...Symbol.largestNodeCount)
+        "num_args", default: inputs.count, in: 1...Symbol.largestNodeCount)
       try expectInputs(node, count...count)
       return try sum(node, inputs)
     case "Flatten", "flatten":
@@ -167,7 +174,7 @@ extension GraphBuilder {
       try expectInputs(node, 1...2)
       return try addFlat(.sigmoid, node, inputs[0])
     default:
-      try checkPassing(node)
+      try checkIdentity(node)
       return inputs[0]
     }
   }
@@ -190,8 +197,8 @@ extension GraphBuilder {
     }
   }
 
-  /// Operators whose output is their input at inference.
-  private func checkPassing(_ node: Symbol.Node) throws(ModelError) {
+  /// Checks an operator whose output is its input at inference.
+  private func checkIdentity(_ node: Symbol.Node) throws(ModelError) {
     switch node.operation {
     case "_copy", "identity", "BlockGrad", "stop_gradient": _ = try attributes(node, [])
     case "Cast", "cast", "amp_cast":
@@ -225,7 +232,7 @@ extension GraphBuilder {
     return try add(.relu, node, [input], shape: nodes[input].shape)
   }
 
-  /// The sum of one input or more, two at a time from the first on.
+  /// The sum of one or more inputs, added two at a time from the first on.
   private mutating func sum(_ node: Symbol.Node, _ inputs: [Int]) throws(ModelError) -> Int {
     let shape = nodes[inputs[0]].shape
     var total = inputs[0]
@@ -245,19 +252,19 @@ extension GraphBuilder {
     return try add(.flatten, node, [input], shape: [shape.reduce(1, *)])
   }
 
-  /// Only what makes one row of each image.
+  /// Accepts only what flattens each image into one row.
   private mutating func reshape(_ node: Symbol.Node, _ input: Int) throws(ModelError) -> Int {
     let attributes = try attributes(node, ["shape", "reverse"])
     try expectInputs(node, 1...1)
     let count = nodes[input].shape.reduce(1, *)
-    let isReversed = try attributes.flag("reverse", standard: false)
+    let isReversed = try attributes.flag("reverse", default: false)
     guard let shape = attributes.text("shape").flatMap(parseTuple), !isReversed,
       [[0, -1], [0, count], [-1, count]].contains(shape)
     else { throw attributes.fault("shape", expected: "(0, -1), which flattens,") }
     return try flatten(node, input)
   }
 
-  /// MXNet's softmax over all numbers of an image, or over the channels of each pixel.
+  /// MXNet's softmax over all numbers of an image; that over the channels of each pixel is refused.
   private mutating func softmaxOutput(_ node: Symbol.Node, _ input: Int) throws(ModelError) -> Int {
     let attributes = try attributes(
       node, ["multi_output", "preserve_shape"],
@@ -266,7 +273,7 @@ extension GraphBuilder {
       ])
     try expectInputs(node, 1...2)
     for key in ["multi_output", "preserve_shape"]
-    where try attributes.flag(key, standard: false) && nodes[input].shape.count > 1 {
+    where try attributes.flag(key, default: false) && nodes[input].shape.count > 1 {
       throw attributes.fault(key, expected: "False")
     }
     return try add(.softmax, node, [input], shape: nodes[input].shape)
@@ -281,34 +288,35 @@ extension GraphBuilder {
     if isActivation {
       _ = try attributes.choice("mode", "instance")
     } else {
-      _ = try attributes.integer("axis", standard: -1, in: -1...1)
+      _ = try attributes.integer("axis", default: -1, in: -1...1)
       _ = try attributes.choice("axis", "-1", "1")
-      guard try attributes.number("temperature", standard: 1) == 1 else {
+      guard try attributes.number("temperature", default: 1) == 1 else {
         throw attributes.fault("temperature", expected: "1")
       }
-      guard try !attributes.flag("use_length", standard: false) else {
+      guard try !attributes.flag("use_length", default: false) else {
         throw attributes.fault("use_length", expected: "False")
       }
     }
     return try addFlat(.softmax, node, input)
   }
 
-  /// Adds what is known of one row of numbers only.
+  /// Appends an operation that is implemented for one row of numbers only.
   private mutating func addFlat(_ operation: Operation, _ node: Symbol.Node, _ input: Int) throws(ModelError)
     -> Int
   {
     let shape = nodes[input].shape
     guard shape.count == 1 else {
       throw fault(
-        node, "its input is \(shown(shape)); one row of numbers is expected: Flatten comes before it")
+        node, "its input is \(shown(shape)); one row of numbers, as Flatten gives, is expected")
     }
     return try add(operation, node, [input], shape: shape)
   }
 }
 
 extension GraphBuilder {
-  /// Kernels, strides and margins: far above what networks have, far below where sums overflow.
+  /// The largest kernel, stride or padding: far above those of real networks, far below where sums overflow.
   private static let largestExtent = 1 << 12
+  /// The most filters of a convolution, or outputs of a dense layer.
   private static let largestCount = 1 << 24
 
   mutating func convolution(_ node: Symbol.Node, _ input: Int) throws(ModelError) -> Int {
@@ -317,17 +325,17 @@ extension GraphBuilder {
       ignored: ["workspace", "cudnn_tune", "cudnn_off"])
     let planes = try planes(node, input)
     let kernel = try attributes.extent("kernel", in: 1...Self.largestExtent)
-    let stride = try attributes.extent("stride", standard: 1, in: 1...Self.largestExtent)
-    let padding = try attributes.extent("pad", standard: 0, in: 0...Self.largestExtent)
-    // A kernel of one number has no gaps.
-    let dilation = try attributes.extent("dilate", standard: 1, in: 1...Self.largestExtent)
+    let stride = try attributes.extent("stride", default: 1, in: 1...Self.largestExtent)
+    let padding = try attributes.extent("pad", default: 0, in: 0...Self.largestExtent)
+    // Dilation changes nothing along a side where the kernel is 1.
+    let dilation = try attributes.extent("dilate", default: 1, in: 1...Self.largestExtent)
     guard dilation.rows == 1 || kernel.rows == 1, dilation.columns == 1 || kernel.columns == 1 else {
       throw attributes.fault("dilate", expected: "(1, 1)")
     }
-    _ = try attributes.integer("num_group", standard: 1, in: 1...1)
+    _ = try attributes.integer("num_group", default: 1, in: 1...1)
     _ = try attributes.choice("layout", "NCHW")
     let filters = try attributes.integer("num_filter", in: 1...Self.largestCount)
-    let hasBias = try !attributes.flag("no_bias", standard: false)
+    let hasBias = try !attributes.flag("no_bias", default: false)
     try expectInputs(node, hasBias ? 3...3 : 2...2)
     let convolution = Convolution(
       filters: filters, kernel: kernel, stride: stride, padding: padding,
@@ -348,17 +356,17 @@ extension GraphBuilder {
         "use_global_stats", "output_mean_var", "cudnn_off", "min_calib_range", "max_calib_range",
       ])
     _ = try attributes.choice("axis", "1")
-    // Up to 0.8 the moving statistics are no inputs; MXNet gives them these names.
-    let areNamed = node.inputs.count == 3
-    try expectInputs(node, areNamed ? 3...3 : 5...5)
-    let isFixed = try attributes.flag("fix_gamma", standard: true)
+    // Up to MXNet 0.8 the moving statistics are not inputs; they go by these names.
+    let hasNamedStatistics = node.inputs.count == 3
+    try expectInputs(node, hasNamedStatistics ? 3...3 : 5...5)
+    let isFixed = try attributes.flag("fix_gamma", default: true)
     let gamma = try parameter(node, 1, "gamma")
     let norm = BatchNorm(
-      epsilon: try attributes.number("eps", standard: 1e-3), gamma: isFixed ? nil : gamma,
+      epsilon: try attributes.number("eps", default: 1e-3), gamma: isFixed ? nil : gamma,
       beta: try parameter(node, 2, "beta"),
-      mean: areNamed ? node.name + "_moving_mean" : try parameter(node, 3, "moving mean"),
-      variance: areNamed ? node.name + "_moving_var" : try parameter(node, 4, "moving variance"),
-      momentum: try attributes.number("momentum", standard: 0.9))
+      mean: hasNamedStatistics ? node.name + "_moving_mean" : try parameter(node, 3, "moving mean"),
+      variance: hasNamedStatistics ? node.name + "_moving_var" : try parameter(node, 4, "moving variance"),
+      momentum: try attributes.number("momentum", default: 0.9))
     return try add(.batchNorm(norm), node, [input], shape: try planes(node, input))
   }
 
@@ -373,10 +381,10 @@ extension GraphBuilder {
     let planes = try planes(node, input)
     let kind: Pooling.Kind =
       try attributes.choice("pool_type", "max", "avg") == "max"
-      ? .maximum : .average(countsPadding: try attributes.flag("count_include_pad", standard: true))
+      ? .maximum : .average(countsPadding: try attributes.flag("count_include_pad", default: true))
     let roundsUp = try attributes.choice("pooling_convention", "valid", "full") == "full"
     _ = try attributes.choice("layout", "NCHW")
-    if try attributes.flag("global_pool", standard: false) {
+    if try attributes.flag("global_pool", default: false) {
       let none = Extent(rows: 0, columns: 0)
       let one = Extent(rows: 1, columns: 1)
       let whole = Extent(rows: planes[1], columns: planes[2])
@@ -385,8 +393,8 @@ extension GraphBuilder {
       return try add(.pooling(pooling), node, [input], shape: [planes[0], 1, 1])
     }
     let kernel = try attributes.extent("kernel", in: 1...Self.largestExtent)
-    let stride = try attributes.extent("stride", standard: 1, in: 1...Self.largestExtent)
-    let padding = try attributes.extent("pad", standard: 0, in: 0...Self.largestExtent)
+    let stride = try attributes.extent("stride", default: 1, in: 1...Self.largestExtent)
+    let padding = try attributes.extent("pad", default: 0, in: 0...Self.largestExtent)
     guard padding.rows < kernel.rows, padding.columns < kernel.columns else {
       throw attributes.fault("pad", expected: "less than the kernel")
     }
@@ -404,10 +412,10 @@ extension GraphBuilder {
   mutating func dense(_ node: Symbol.Node, _ input: Int) throws(ModelError) -> Int {
     let attributes = try attributes(node, ["num_hidden", "no_bias", "flatten"])
     let outputs = try attributes.integer("num_hidden", in: 1...Self.largestCount)
-    let hasBias = try !attributes.flag("no_bias", standard: false)
+    let hasBias = try !attributes.flag("no_bias", default: false)
     try expectInputs(node, hasBias ? 3...3 : 2...2)
-    guard try attributes.flag("flatten", standard: true) || nodes[input].shape.count == 1 else {
-      throw attributes.fault("flatten", expected: "True, as its input is no row of numbers,")
+    guard try attributes.flag("flatten", default: true) || nodes[input].shape.count == 1 else {
+      throw attributes.fault("flatten", expected: "True, as its input is not one row of numbers,")
     }
     let dense = Dense(
       outputs: outputs, weight: try parameter(node, 1, "weight"),
@@ -423,7 +431,7 @@ extension GraphBuilder {
     return shape
   }
 
-  /// How many windows there are along one side.
+  /// The number of windows along one side.
   private func windowCount(
     _ node: Symbol.Node, _ size: Int, _ kernel: Int, _ stride: Int, _ padding: Int, _ roundsUp: Bool = false
   ) throws(ModelError) -> Int {
@@ -431,31 +439,33 @@ extension GraphBuilder {
     guard room >= 0 else {
       throw fault(
         node,
-        "its kernel of \(kernel) is larger than its input, which has \(size) there and margins of \(padding)")
+        "its kernel of \(kernel) is larger than its input of \(size) with a padding of \(padding) on each side"
+      )
     }
     let count = (roundsUp ? (room + stride - 1) / stride : room / stride) + 1
     guard !roundsUp || (count - 1) * stride - padding < size else {
-      throw fault(node, "its last window lies beyond its input, which has \(size) there")
+      throw fault(node, "its last window lies beyond its input of \(size)")
     }
     return count
   }
 }
 
-/// The attributes of one node, read as MXNet reads them (dmlc/parameter.h, mxnet/tuple.h), but with every value that
-/// cannot be computed here refused by name.
+/// The attributes of one node, parsed as MXNet parses them (dmlc/parameter.h, mxnet/tuple.h). A value that is not
+/// implemented is refused by name.
 struct Attributes {
   private let node: Symbol.Node
   private let label: String
 
   /// - Parameters:
-  ///   - known: the operator's attributes that have a say.
+  ///   - known: the operator's attributes that change what is computed.
   ///   - ignored: those that change nothing at inference.
-  /// - Throws: where the node has another one. Those of all nodes (`__name__`, learning rates, devices) are ignored.
+  /// - Throws: where the node has any other attribute. Those that any node may have (`__name__`, learning rates, devices)
+  ///   are ignored.
   init(_ node: Symbol.Node, label: String, known: Set<String>, ignored: Set<String> = []) throws(ModelError) {
     self.node = node
     self.label = label
     for key in node.attributes.keys.sorted() {
-      guard !known.contains(key), !ignored.contains(key), !isOfAnyNode(key) else { continue }
+      guard !known.contains(key), !ignored.contains(key), !isCommonAttribute(key) else { continue }
       throw fault("the attribute \(shown(key)) is not known")
     }
   }
@@ -466,21 +476,23 @@ struct Attributes {
 
   func fault(_ key: String, expected: String) -> ModelError {
     guard let text = node.attributes[key] else {
-      return fault("\(key) is not there; \(expected) is expected")
+      return fault("\(key) is missing; \(expected) is expected")
     }
     return fault("\(key) is \(shown(text)); \(expected) is expected")
   }
 
-  /// nil where it is not there, or is Python's None.
+  /// The attribute's text; nil where it is missing, or is Python's None.
   func text(_ key: String) -> String? {
     guard let text = node.attributes[key], text != "None" else { return nil }
     return text
   }
 
-  /// - Parameter standard: the value of an attribute that is not there; nil: it must be there.
-  func integer(_ key: String, standard: Int? = nil, in range: ClosedRange<Int>) throws(ModelError) -> Int {
+  /// - Parameter fallback: the value of a missing attribute; nil makes the attribute required.
+  func integer(_ key: String, default fallback: Int? = nil, in range: ClosedRange<Int>) throws(ModelError)
+    -> Int
+  {
     guard let text = text(key) else {
-      if let standard { return standard }
+      if let fallback { return fallback }
       throw fault(key, expected: "a whole number")
     }
     guard let value = Int(trimmed(text)), range.contains(value) else {
@@ -492,8 +504,8 @@ struct Attributes {
     return value
   }
 
-  func flag(_ key: String, standard: Bool) throws(ModelError) -> Bool {
-    guard let text = text(key) else { return standard }
+  func flag(_ key: String, default fallback: Bool) throws(ModelError) -> Bool {
+    guard let text = text(key) else { return fallback }
     switch trimmed(text).lowercased() {
     case "true", "1": return true
     case "false", "0": return false
@@ -501,27 +513,29 @@ struct Attributes {
     }
   }
 
-  func number(_ key: String, standard: Double) throws(ModelError) -> Double {
-    guard let text = text(key) else { return standard }
+  func number(_ key: String, default fallback: Double) throws(ModelError) -> Double {
+    guard let text = text(key) else { return fallback }
     guard let value = Double(trimmed(text)), value.isFinite, value >= 0 else {
       throw fault(key, expected: "a number, 0 or more,")
     }
     return value
   }
 
-  /// Rows and columns.
-  func extent(_ key: String, standard: Int? = nil, in range: ClosedRange<Int>) throws(ModelError) -> Extent {
+  /// A pair of numbers: rows and columns.
+  func extent(_ key: String, default fallback: Int? = nil, in range: ClosedRange<Int>) throws(ModelError)
+    -> Extent
+  {
     let expected =
       range.count == 1
       ? "(\(range.lowerBound), \(range.lowerBound))"
       : "a pair of numbers from \(range.lowerBound) to \(range.upperBound)"
     let tuple = text(key).map { parseTuple($0) ?? [0] } ?? []
-    if tuple.isEmpty, let standard { return Extent(rows: standard, columns: standard) }
+    if tuple.isEmpty, let fallback { return Extent(rows: fallback, columns: fallback) }
     guard tuple.count == 2, tuple.allSatisfy(range.contains) else { throw fault(key, expected: expected) }
     return Extent(rows: tuple[0], columns: tuple[1])
   }
 
-  /// - Parameter allowed: what can be computed here; the first is the value of an attribute that is not there.
+  /// - Parameter allowed: the values that are implemented; the first is that of a missing attribute.
   func choice(_ key: String, _ allowed: String...) throws(ModelError) -> String {
     guard let text = text(key) else { return allowed[0] }
     guard allowed.contains(text) else { throw fault(key, expected: allowed.joined(separator: " or ")) }
@@ -529,15 +543,17 @@ struct Attributes {
   }
 }
 
-/// Whether every node may have this attribute: MXNet's hidden ones, also as older versions wrote them.
-private func isOfAnyNode(_ key: String) -> Bool {
+/// Whether any node may have this attribute: MXNet's hidden ones, also as older versions write them.
+private func isCommonAttribute(_ key: String) -> Bool {
   (key.hasPrefix("__") && key.hasSuffix("__") && key.utf8.count > 4)
     || ["ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage"].contains {
       key == $0 || key.hasSuffix("_" + $0)
     }
 }
 
-/// "(3, 3)", "(3,3)", "[3, 3]", "(3L, 3L)", "(3,)", "3"; empty for "()". nil for what is no such thing.
+/// Parses a tuple of integers as Python writes it: "(3, 3)", "(3,3)", "[3, 3]", "(3L, 3L)", "(3,)", "3", "()".
+///
+/// - Returns: nil where the text is none.
 func parseTuple(_ text: String) -> [Int]? {
   var body = trimmed(text)[...]
   if let first = body.first, first == "(" || first == "[" {
@@ -551,7 +567,7 @@ func parseTuple(_ text: String) -> [Int]? {
   guard parts.count <= 32 else { return nil }
   var numbers: [Int] = []
   for part in parts {
-    // Python 2 wrote long integers so.
+    // Python 2 writes long integers with an L.
     guard let number = Int(part.hasSuffix("L") ? String(part.dropLast()) : part) else { return nil }
     numbers.append(number)
   }

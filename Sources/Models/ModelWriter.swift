@@ -3,18 +3,20 @@ import Files
 import Glibc
 
 /// Writes a model's files as MXNet's `save_checkpoint` and SageMaker name them: `STEM-symbol.json`,
-/// `STEM-NNNN.params`, `model-shapes.json`. Each gets its name when it is whole.
+/// `STEM-NNNN.params`, `model-shapes.json`. Each file appears under its name when it is complete.
 public struct ModelWriter: Sendable {
+  /// The folder that the files go to.
   public let folder: String
+  /// What the files' names begin with.
   public let stem: String
   private let symbol: Symbol
   private let graph: Graph
-  /// Of the parameters of the graph.
+  /// The shape of each of the graph's parameters.
   private let shapes: [String: [Int]]
 
   /// - Parameters:
-  ///   - folder: must be there.
-  ///   - graph: that of the symbol.
+  ///   - graph: the symbol's graph.
+  ///   - folder: must exist.
   public init(_ symbol: Symbol, _ graph: Graph, folder: String, stem: String = "image-classification") {
     self.symbol = symbol
     self.graph = graph
@@ -23,30 +25,29 @@ public struct ModelWriter: Sendable {
     shapes = Dictionary(graph.parameters.map { ($0.name, $0.shape) }, uniquingKeysWith: { first, _ in first })
   }
 
-  /// The symbol, and the shape of the images.
+  /// Writes the symbol and the shape of the images.
   ///
-  /// - Parameter batch: stands in `model-shapes.json`; readers put their own in its place.
+  /// - Parameter batch: the batch size in `model-shapes.json`; readers use their own.
+  /// - Throws: where a file cannot be written; its path then keeps what it held.
   public func writeNetwork(batch: Int) throws(ModelError) {
     let shape = ([batch] + graph.inputShape).map(String.init).joined(separator: ", ")
     do {
       try writeFile(join(folder, stem + "-symbol.json"), symbol.json)
       try writeFile(
-        join(folder, ModelFiles.shapesName), "[{\"name\": \"data\", \"shape\": [\(shape)]}]\n")
+        join(folder, CheckpointFiles.shapesName), "[{\"name\": \"data\", \"shape\": [\(shape)]}]\n")
     } catch { throw ModelError(error) }
   }
 
-  /// Where the parameters of an epoch are, counted from 1.
+  /// The path of an epoch's parameters; epochs count from 1.
   public func parametersPath(epoch: Int) -> String {
-    let digits = String(epoch)
-    let padded = String(repeating: "0", count: max(0, 4 - digits.count)) + digits
-    return join(folder, "\(stem)-\(padded).params")
+    join(folder, "\(stem)-\(epochDigits(epoch)).params")
   }
 
-  /// All arrays that MXNet asks for, in its order: `arg:` first, then the moving statistics as `aux:`. A gamma that is
-  /// fixed, which no layer reads, is written as ones.
+  /// Writes all arrays that MXNet expects, in its order: `arg:` first, then the moving statistics as `aux:`. A fixed
+  /// gamma, which no layer reads, is written as ones.
   ///
-  /// - Throws: where a parameter of the graph is missing; where the disk is full: what the path held stays.
-  /// - Returns: the path.
+  /// - Throws: where a parameter of the graph is missing, or the disk is full; the path then keeps what it held.
+  /// - Returns: the file's path.
   @discardableResult
   public func writeParameters(_ parameters: Parameters, epoch: Int) throws(ModelError) -> String {
     let path = parametersPath(epoch: epoch)
@@ -65,7 +66,7 @@ public struct ModelWriter: Sendable {
     return Parameters.Array(shape: [count], values: [Float](repeating: 1, count: count))
   }
 
-  /// The variables in the order of the symbol, with MXNet's prefix: without the image and the label.
+  /// The variables in the order of the symbol with MXNet's prefixes, without the image and the label.
   private var arrayNames: [(name: String, key: String)] {
     let moving = Set(
       graph.parameters.filter { $0.role == .mean || $0.role == .variance }.map(\.name))
@@ -81,9 +82,9 @@ public struct ModelWriter: Sendable {
 /// are 0, owners are 0, modes are 644.
 ///
 /// - Parameters:
-///   - path: gets its name when the archive is whole.
-///   - files: paths, in the order of the archive; each under its last component.
-/// - Throws: where a file cannot be read or changes meanwhile, or the disk is full; the path then holds what it held.
+///   - path: the archive appears here when it is complete.
+///   - files: paths, in the order of the archive; the archive names each by its last component.
+/// - Throws: where a file cannot be read or changes meanwhile, or the disk is full; the path then keeps what it held.
 public func writeModelArchive(_ path: String, files: [String]) throws(ModelError) {
   let sink = try ArchiveSink(path)
   do throws(ModelError) {
@@ -96,7 +97,7 @@ public func writeModelArchive(_ path: String, files: [String]) throws(ModelError
 }
 
 private func write(_ files: [String], to sink: ArchiveSink, path: String) throws(ModelError) {
-  guard let archive = unsafe archive_write_new() else { throw ModelError("\(path): memory is lacking") }
+  guard let archive = unsafe archive_write_new() else { throw ModelError("\(path): out of memory") }
   defer { unsafe archive_write_free(archive) }
   func check(_ status: Int32) throws(ModelError) {
     guard status < ARCHIVE_WARN else { return }
@@ -106,7 +107,7 @@ private func write(_ files: [String], to sink: ArchiveSink, path: String) throws
   }
   try unsafe check(archive_write_set_format_ustar(archive))
   try unsafe check(archive_write_add_filter_gzip(archive))
-  // Else the time of the writing stands in the file.
+  // Otherwise gzip's header holds the time of writing.
   try unsafe check(archive_write_set_options(archive, "gzip:!timestamp,gzip:compression-level=6"))
   try unsafe check(
     archive_write_open(
@@ -126,7 +127,7 @@ private func add(
   _ path: String, _ archive: OpaquePointer, _ check: (Int32) throws(ModelError) -> Void
 ) throws(ModelError) {
   let file = try openFile(path)
-  guard let entry = unsafe archive_entry_new() else { throw ModelError("\(path): memory is lacking") }
+  guard let entry = unsafe archive_entry_new() else { throw ModelError("\(path): out of memory") }
   defer { unsafe archive_entry_free(entry) }
   unsafe archive_entry_set_pathname(entry, baseName(path))
   unsafe archive_entry_set_filetype(entry, S_IFREG)
@@ -147,7 +148,7 @@ private func add(
     let wanted = min(got, file.byteCount - done)
     let written = unsafe block.withUnsafeBytes { unsafe archive_write_data(archive, $0.baseAddress, wanted) }
     if written < 0 { try check(Int32(clamping: written)) }
-    guard written == wanted else { throw ModelError("\(path): it cannot be put into the archive") }
+    guard written == wanted else { throw ModelError("\(path): it cannot be written into the archive") }
     done += wanted
   }
   guard done == file.byteCount, file.isUnchanged() else {
@@ -155,7 +156,7 @@ private func add(
   }
 }
 
-/// Takes the archive's bytes from the library's callback.
+/// Receives the archive's bytes from libarchive's callback.
 private final class ArchiveSink {
   private var file: StagedFile?
   private(set) var failure: ModelError?
@@ -164,7 +165,7 @@ private final class ArchiveSink {
     do { file = try StagedFile(path) } catch { throw ModelError(error) }
   }
 
-  /// Whether they could be written; `failure` says why not.
+  /// - Returns: whether the bytes could be written; `failure` says why not.
   func append(_ bytes: Span<UInt8>) -> Bool {
     do throws(FileError) {
       try file?.append(bytes)

@@ -29,7 +29,7 @@ enum ParameterLayout {
   ]
   static let typeByteCounts = [4, 8, 2, 1, 4, 1, 8, 1, 2, 2, 4, 8, 2]
 
-  static func numberKind(_ type: Int) -> NumberKind? {
+  static func elementType(_ type: Int) -> ElementType? {
     switch type {
     case 0: .float32
     case 1: .float64
@@ -39,7 +39,7 @@ enum ParameterLayout {
   }
 }
 
-/// Where the arrays of a `.params` file stand. Only this is read at first: names, shapes and types; not the numbers.
+/// Reads the directory of a `.params` file: the names, shapes, types and places of its arrays, not their numbers.
 struct ParameterFile {
   private struct Array {
     let shape: [Int]
@@ -50,10 +50,10 @@ struct ParameterFile {
   private var cursor: FileCursor
 
   /// - Parameters:
-  ///   - file: read at any offset, also later by what is returned.
+  ///   - file: read at any offset; the result owns it and reads the numbers later.
   ///   - label: the file's name in messages.
-  /// - Throws: with the byte offset, where the file is no such list, is cut short or goes on behind it, where an array is
-  ///   sparse, empty, of a type other than float32, float64 and float16, or where a name stands twice.
+  /// - Throws: with the byte offset, where the file is not such a list, is truncated or goes on after the list; where an
+  ///   array is sparse, empty, or of a type other than float32, float64 and float16; where a name appears twice.
   static func open(_ file: consuming InputFile, label: String) throws(ModelError) -> ArrayFile {
     var directory = ParameterFile(cursor: FileCursor(file, label: label))
     if let kind = try directory.cursor.kind(of: file), kind != .parameters {
@@ -67,7 +67,7 @@ struct ParameterFile {
     let magic = try cursor.integer(UInt64.self, "the file's magic", file)
     guard magic == ParameterLayout.fileMagic else {
       throw cursor.fault(
-        "this is no MXNet parameter file: it starts with 0x\(String(magic, radix: 16)), 0x112 is expected",
+        "this is not an MXNet parameter file: it starts with 0x\(String(magic, radix: 16)); 0x112 is expected",
         at: 0)
     }
     _ = try cursor.integer(UInt64.self, "the reserved number", file)
@@ -84,14 +84,14 @@ struct ParameterFile {
     for (index, array) in arrays.enumerated() {
       let place = cursor.offset
       let name = try self.name("name \(index)", file)
-      guard let kind = ParameterLayout.numberKind(array.type) else {
+      guard let type = ParameterLayout.elementType(array.type) else {
         throw cursor.fault(
           "\(shown(name)) holds \(ParameterLayout.types[array.type]); float32, float64 or float16 is expected",
           at: array.offset)
       }
-      let entry = ArrayFile.Entry(shape: array.shape, kind: kind, offset: array.offset, count: array.count)
+      let entry = ArrayFile.Entry(shape: array.shape, type: type, offset: array.offset, count: array.count)
       guard entries.updateValue(entry, forKey: name) == nil else {
-        throw cursor.fault("the name \(shown(name)) stands twice", at: place)
+        throw cursor.fault("the name \(shown(name)) appears twice", at: place)
       }
     }
     guard cursor.left == 0 else {
@@ -110,7 +110,7 @@ struct ParameterFile {
     return Int(count)
   }
 
-  /// Without the `arg:` or `aux:` that MXNet's Module and gluon's export put before it.
+  /// The next name, without the `arg:` or `aux:` that MXNet's Module and Gluon's export put before it.
   private mutating func name(_ what: String, _ file: borrowing InputFile) throws(ModelError) -> String {
     let place = cursor.offset
     let byteCount = try cursor.integer(UInt64.self, "the length of \(what)", file)
@@ -136,7 +136,7 @@ struct ParameterFile {
       // The oldest kind has no magic: its first number is the rank.
       guard word <= ParameterLayout.largestRank else {
         throw cursor.fault(
-          "\(what) does not start here: 0x\(String(word, radix: 16)) is neither a magic of MXNet's arrays "
+          "\(what) does not start here: 0x\(String(word, radix: 16)) is neither a magic number of MXNet's arrays "
             + "(0xf993fac8, 0xf993fac9, 0xf993faca) nor a rank", at: place)
       }
       shape = try self.shape(what, rank: Int(word), hasShortDimensions: true, file)
@@ -192,13 +192,14 @@ struct ParameterFile {
 
 /// Writes a `.params` file byte for byte as MXNet 1.9.1's `nd.save` does: format V2, float32, on the CPU.
 ///
-/// The file gets its name when it is whole. One that is dropped before leaves a `.partial` behind.
+/// The file appears under its name when it is complete. A writer that is dropped before leaves a `.partial` behind.
 public struct ParameterWriter: ~Copyable {
   private var file: StagedFile
   private let count: Int
   private var names: [String] = []
 
-  /// - Parameter count: of the arrays that will be appended.
+  /// - Parameter count: how many arrays will be appended.
+  /// - Throws: where the file cannot be created.
   public init(_ path: String, count: Int) throws(ModelError) {
     var file = try stage(path)
     try Models.append([ParameterLayout.fileMagic, 0, UInt64(count)], to: &file)
@@ -206,9 +207,13 @@ public struct ParameterWriter: ~Copyable {
     self.count = count
   }
 
+  /// Appends one array.
+  ///
   /// - Parameters:
   ///   - name: with MXNet's `arg:` or, for moving statistics, `aux:`.
-  ///   - shape: of one dimension or more; the product is the number of values.
+  ///   - shape: one dimension or more; their product is the number of values.
+  ///   - values: row-major.
+  /// - Throws: where the file cannot be written.
   public mutating func append(_ name: String, shape: [Int], _ values: Span<Float>) throws(ModelError) {
     precondition(
       names.count < count && !shape.isEmpty && checkedProduct(shape) == values.count,
@@ -228,7 +233,9 @@ public struct ParameterWriter: ~Copyable {
   /// Removes what was written.
   public consuming func discard() { file.discard() }
 
-  /// - Throws: also where the disk is full; the file is not there then.
+  /// Writes the names, and gives the file its name.
+  ///
+  /// - Throws: where the file cannot be written, as on a full disk; nothing of it is left then.
   public consuming func publish() throws(ModelError) {
     precondition(names.count == count, "as many arrays as announced")
     try Models.append([UInt64(count)], to: &file)
@@ -242,11 +249,12 @@ public struct ParameterWriter: ~Copyable {
 }
 
 extension ParameterWriter {
-  /// Writes a whole file; where that fails nothing of it is left, and the path holds what it held.
+  /// Writes a complete file. Where that fails nothing of it is left, and the path keeps what it held.
   ///
   /// - Parameters:
-  ///   - names: of the arrays, in their order, with MXNet's prefixes.
-  ///   - array: gives each when it is its turn, so that no two need be in memory.
+  ///   - names: those of the arrays, in order, with MXNet's prefixes.
+  ///   - array: called for each array in turn, so that only one need be in memory.
+  /// - Throws: what `array` throws; where the file cannot be written.
   public static func write(
     _ path: String, _ names: [String], array: (_ index: Int) throws(ModelError) -> Parameters.Array
   ) throws(ModelError) {
@@ -258,7 +266,7 @@ extension ParameterWriter {
     try writer.publish()
   }
 
-  // A function of its own, as a writer that is consumed cannot be in scope of a `catch`.
+  // A function of its own, as a `catch` cannot have a consumed writer in its scope.
   private static func append(
     _ names: [String], _ array: (Int) throws(ModelError) -> Parameters.Array,
     to writer: inout ParameterWriter

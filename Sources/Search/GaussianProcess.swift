@@ -1,20 +1,18 @@
 import COpenBLAS
 import Glibc
 
-/// A Gaussian process after its observations: of mean 0 before them, with a kernel that is known.
-///
-/// Rasmussen and Williams 2006, algorithm 2.1.
+/// The posterior of a Gaussian process with mean 0 and a known kernel (Rasmussen and Williams 2006, algorithm 2.1).
 struct GaussianProcess {
   let points: Points
   let kernel: Kernel
   private let factor: Cholesky
-  /// (K + noise)^-1 targets; several columns where there are several sets of targets.
+  /// (K + noise)^-1 targets; one column for each set of targets.
   private let weights: [Double]
 
   /// - Parameters:
-  ///   - targets: a value for each point; more sets of as many may follow, which share the covariance.
-  ///   - sources: for each point, which of the kernel's noises it has.
-  /// - Returns: `nil` where the covariance is singular beyond repair.
+  ///   - targets: a value for each point; further sets of as many values may follow, which share the covariance.
+  ///   - sources: for each point, the index of its noise in `kernel.noises`.
+  /// - Returns: `nil` where the covariance is singular even with some jitter.
   /// - Complexity: O(points^3).
   init?(_ points: Points, _ targets: [Double], sources: [Int], _ kernel: Kernel) {
     guard let factor = Self.factor(points, sources, kernel) else { return nil }
@@ -28,13 +26,13 @@ struct GaussianProcess {
     self.weights = weights
   }
 
-  /// The factor of the points' covariance with noise.
+  /// The Cholesky factor of the points' covariance with noise.
   static func factor(_ points: Points, _ sources: [Int], _ kernel: Kernel) -> Cholesky? {
     var covariance = points.covariances(kernel, with: points.coordinates)
     let count = points.count
     for index in 0..<count { covariance[index * (count + 1)] += kernel.noises[sources[index]] }
     if let factor = Cholesky(covariance, size: count) { return factor }
-    // Points that are almost the same, without noise: as little as makes it positive again.
+    // Points that are almost the same, without noise: the least jitter that makes the matrix positive definite again.
     for jitter in [1e-9, 1e-7, 1e-5] {
       for index in 0..<count { covariance[index * (count + 1)] += jitter * kernel.signal }
       if let factor = Cholesky(covariance, size: count) { return factor }
@@ -42,8 +40,9 @@ struct GaussianProcess {
     return nil
   }
 
-  /// The mean and the variance of the function itself, without noise, at points of the unit cube (one after the other).
-  /// - Returns: the means, for each point one a set of targets, and a variance for each point.
+  /// The mean and the variance of the function itself, without noise, at points of the unit cube.
+  /// - Parameter others: the coordinates of all points, one point after the other.
+  /// - Returns: for each point a mean for each set of targets, and for each point a variance.
   /// - Complexity: O(points * observations^2).
   func posterior(at others: [Double]) -> (means: [Double], variances: [Double]) {
     var columns = points.covariances(kernel, with: others)
@@ -55,13 +54,13 @@ struct GaussianProcess {
     for place in 0..<places {
       var sum = 0.0
       for index in 0..<count { sum += columns[place * count + index] * columns[place * count + index] }
-      // What rounding leaves below 0 is 0.
+      // Rounding may leave it at 0 or below.
       variances[place] = max(kernel.signal - sum, 1e-12 * kernel.signal)
     }
     return (means, variances)
   }
 
-  /// The means alone, for each point one a set of targets.
+  /// The means alone: for each point, one for each set of targets.
   /// - Complexity: O(points * observations).
   func means(at others: [Double]) -> [Double] {
     means(points.covariances(kernel, with: others), others.count / points.width)
@@ -84,7 +83,7 @@ struct GaussianProcess {
     return means
   }
 
-  /// The covariance of the function, without noise, between all pairs of some points: column by column.
+  /// The posterior covariance of the function, without noise, between all pairs of these points: column by column.
   func covariance(of others: [Double]) -> [Double] {
     var columns = points.covariances(kernel, with: others)
     factor.solveLower(&columns)
@@ -104,19 +103,19 @@ struct GaussianProcess {
   }
 }
 
-/// Matern 5/2 with a length scale for each parameter (ARD), and noise:
+/// The Matern 5/2 kernel with a length scale for each parameter (ARD), and noise:
 /// k(x, y) = signal * (1 + r + r^2 / 3) exp(-r), r^2 = 5 sum(((x_k - y_k) / length_k)^2).
 ///
-/// Two categories that differ are 1 apart, as in a one-hot code divided by the square root of 2.
+/// Two different categories are 1 apart, as in a one-hot encoding divided by the square root of 2.
 struct Kernel: Hashable {
-  /// One a parameter, in units of the unit cube.
+  /// One length scale for each parameter, in units of the unit cube.
   var lengths: [Double]
   /// The variance of the function.
   var signal: Double
-  /// The variance of an observation's noise; one for each source of observations.
+  /// The variance of an observation's noise, for each source of observations.
   var noises: [Double]
 
-  /// What the square of a coordinate's distance counts.
+  /// The factor of each coordinate's squared distance in r^2.
   var rates: [Double] { lengths.map { 5 / ($0 * $0) } }
 
   /// The covariance at a scaled distance r.
@@ -128,9 +127,9 @@ struct Kernel: Hashable {
   static func slope(_ r: Double) -> Double { (1 + r) * exp(-r) / 3 }
 }
 
-/// Points that kernels are taken of: the rows of a matrix, one column a parameter.
+/// Points of the unit cube as the rows of a matrix, one column for each parameter.
 struct Points {
-  /// Which parameters are categories: two of their coordinates are the same, or 1 apart.
+  /// Which parameters are categorical: two of their coordinates are 0 or 1 apart.
   let isCategory: [Bool]
   private(set) var coordinates: [Double] = []
   private(set) var count = 0
@@ -140,7 +139,7 @@ struct Points {
     for row in rows { append(row) }
   }
 
-  /// None yet, of a space.
+  /// No points yet, of a space.
   init(_ space: Space) {
     self.init(
       isCategory: space.parameters.map { parameter in
@@ -159,7 +158,7 @@ struct Points {
 
   subscript(index: Int) -> [Double] { Array(coordinates[index * width..<(index + 1) * width]) }
 
-  /// How far two coordinates of a parameter are from each other, squared.
+  /// The squared distance between two coordinates of a parameter.
   @inline(__always)
   func square(_ parameter: Int, _ one: Double, _ other: Double) -> Double {
     if isCategory[parameter] { return one == other ? 0 : 1 }
@@ -185,14 +184,14 @@ struct Points {
 /// The Cholesky factor L of a symmetric positive definite matrix, A = L L^T, by OpenBLAS's LAPACK on the calling thread.
 struct Cholesky {
   let size: Int
-  /// `size` x `size` numbers, column by column; what is above the diagonal has no meaning.
+  /// `size` x `size` numbers, column by column; those above the diagonal have no meaning.
   private let factor: [Double]
 
   /// OpenBLAS would split each product over threads of its own.
   private static let isSingleThreaded: Void = openblas_set_num_threads(1)
 
-  /// - Parameter matrix: `size` x `size` numbers; only those on and below the diagonal (column by column) are read.
-  /// - Returns: `nil` where the matrix is not positive definite, as one with NaN.
+  /// - Parameter matrix: `size` x `size` numbers, column by column; only those on and below the diagonal are read.
+  /// - Returns: `nil` where the matrix is not positive definite, such as one with NaN.
   /// - Complexity: O(size^3).
   init?(_ matrix: [Double], size: Int) {
     precondition(matrix.count == size * size, "the matrix has \(size) x \(size) numbers")
@@ -210,7 +209,7 @@ struct Cholesky {
     unsafe matrix.withUnsafeMutableBufferPointer { matrix in
       unsafe dpotrf_(&triangle, &count, matrix.baseAddress, &stride, &info)
     }
-    // OpenBLAS's own kernels pass over NaN.
+    // OpenBLAS's own kernels do not report NaN.
     guard info == 0, (0..<size).allSatisfy({ matrix[$0 * (size + 1)] > 0 }) else { return nil }
     factor = matrix
   }
@@ -222,10 +221,10 @@ struct Cholesky {
     return 2 * sum
   }
 
-  /// L^-1 B in place, of `columns` columns of `size` numbers.
+  /// Replaces B, columns of `size` numbers, by L^-1 B.
   func solveLower(_ columns: inout [Double]) { solve(&columns, CblasNoTrans) }
 
-  /// L^-T B in place.
+  /// Replaces B by L^-T B.
   func solveUpper(_ columns: inout [Double]) { solve(&columns, CblasTrans) }
 
   /// A^-1 b.
@@ -241,7 +240,7 @@ struct Cholesky {
     (0..<size).map { row in (0...row).reduce(0) { $0 + factor[$1 * size + row] * right[$1] } }
   }
 
-  /// A^-1, all of it.
+  /// A^-1, both triangles.
   var inverse: [Double] {
     var columns = [Double](repeating: 0, count: size * size)
     for index in 0..<size { columns[index * (size + 1)] = 1 }

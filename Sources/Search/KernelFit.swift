@@ -1,15 +1,16 @@
 import Glibc
 
-/// Finds the kernel under which observations are likely: the maximum of the marginal likelihood times a prior (MAP).
+/// Fits a kernel to observations: maximizes the marginal likelihood times a prior (MAP).
 ///
-/// The priors are log-normal, for targets of mean 0 and deviation 1 on the unit cube: what a few observations cannot
-/// tell stays near their medians.
+/// The priors are log-normal, for targets of mean 0 and standard deviation 1 on the unit cube. What a few observations
+/// cannot tell stays near the priors' medians.
 struct KernelFit {
-  /// A log-normal variable: the logarithm's mean and deviation.
+  /// A log-normal distribution: the mean and the standard deviation of the logarithm.
   struct Prior: Hashable {
     var mean: Double
     var deviation: Double
 
+    /// Minus the logarithm of the density, without constants, and its derivative.
     func penalty(_ logarithm: Double) -> (value: Double, slope: Double) {
       let away = (logarithm - mean) / deviation
       return (0.5 * away * away, away / deviation)
@@ -19,17 +20,18 @@ struct KernelFit {
   let points: Points
   let targets: [Double]
   let sources: [Int]
-  /// Of numbers' length scales.
+  /// The prior of the length scale of a number.
   let length: Prior
-  /// Of categories' length scales.
+  /// The prior of the length scale of a category.
   let category: Prior
+  /// The prior of the signal's variance.
   let signal: Prior
-  /// One for each source of observations.
+  /// The prior of the noise of each source of observations.
   let noises: [Prior]
-  /// Of each pair of points, one after the other, and of each parameter: how far they are apart, squared.
+  /// For each pair of points and each parameter, the squared distance; pair by pair.
   private let squares: [Double]
 
-  /// Variances of noise are not below this: the covariance stays positive definite.
+  /// The least variance of noise, which keeps the covariance positive definite.
   static let leastNoise = 1e-8
 
   init(
@@ -49,7 +51,10 @@ struct KernelFit {
     self.squares = squares
   }
 
-  /// - Parameter starts: where the search begins, each the logarithms of lengths, signal and noises.
+  /// The best kernel found by L-BFGS from several starts.
+  /// - Parameters:
+  ///   - starts: each the logarithms of lengths, signal and noises.
+  ///   - steps: the most steps from each start.
   /// - Returns: the logarithms of the best kernel found; `nil` where no start has a likelihood.
   func best(from starts: [[Double]], steps: Int) -> [Double]? {
     var best: (point: [Double], value: Double)?
@@ -80,7 +85,7 @@ struct KernelFit {
       noises: logarithms[(width + 1)...].map { exp($0) + Self.leastNoise })
   }
 
-  /// How far the two points of each pair are from each other, in length scales.
+  /// The distance r of each pair of points, scaled by the length scales.
   private func distances(_ rates: [Double]) -> [Double] {
     let width = points.width
     return (0..<points.count * (points.count - 1) / 2).map { pair in
@@ -90,7 +95,7 @@ struct KernelFit {
     }
   }
 
-  /// The points' covariance with noise; only what is on and below the diagonal (column by column).
+  /// The points' covariance with noise, column by column; only numbers on and below the diagonal are set.
   private func covariance(_ kernel: Kernel, _ distances: [Double]) -> [Double] {
     let count = points.count
     var covariance = [Double](repeating: 0, count: count * count)
@@ -117,7 +122,7 @@ struct KernelFit {
     return -0.5 * factor.logDeterminant - 0.5 * whitened.reduce(0) { $0 + $1 * $1 }
   }
 
-  /// Minus the logarithm of likelihood times prior, without constants, and its gradient.
+  /// Minus the logarithm of the likelihood times the prior, without constants, and its gradient.
   func loss(at logarithms: [Double]) -> (value: Double, gradient: [Double])? {
     guard logarithms.allSatisfy({ abs($0) < 30 }) else { return nil }
     let kernel = kernel(at: logarithms)
@@ -135,7 +140,7 @@ struct KernelFit {
     var pair = 0
     for i in 0..<count {
       for j in 0..<i {
-        // The derivative by this covariance, which is in the matrix twice.
+        // The derivative with respect to this covariance, which is in the matrix twice.
         let pull = inverse[j * count + i] - weights[i] * weights[j]
         gradient[width] += pull * covariance[j * count + i]
         let share = pull * (kernel.signal * Kernel.slope(distances[pair]))
@@ -156,24 +161,24 @@ struct KernelFit {
 }
 
 extension KernelFit {
-  /// Kernels drawn from their posterior: where a few observations leave open what the kernel is, the average over
-  /// several is a better judge than the one that is likeliest.
+  /// Kernels drawn from their posterior: where a few observations do not determine the kernel, the average over several is
+  /// better than the likeliest alone.
   ///
-  /// Elliptical slice sampling (Murray, Adams, MacKay 2010), as the priors are normal in the logarithms.
+  /// Elliptical slice sampling (Murray, Adams, MacKay 2010), as the priors of the logarithms are normal.
   /// - Parameters:
-  ///   - start: logarithms with a likelihood, best the likeliest.
-  ///   - steps: between two kernels that are kept.
-  func draws(_ count: Int, from start: [Double], steps: Int, _ chance: inout Chance) -> [Kernel] {
+  ///   - start: logarithms that have a likelihood, preferably the likeliest ones.
+  ///   - steps: how many steps are taken for each kernel.
+  func draws(_ count: Int, from start: [Double], steps: Int, _ random: inout RandomStream) -> [Kernel] {
     guard var level = likelihood(at: start) else { return [] }
     let middle = middle
     var place = zip(start, middle).map { $0 - $1 }
     var kernels: [Kernel] = []
     for index in 0..<count * steps {
-      let other = place.indices.map { prior($0).deviation * chance.normal() }
-      let threshold = level + log(1 - chance.fraction())
-      var angle = 2 * Double.pi * chance.fraction()
+      let other = place.indices.map { prior($0).deviation * random.normal() }
+      let threshold = level + log(1 - random.fraction())
+      var angle = 2 * Double.pi * random.fraction()
       var (low, high) = (angle - 2 * Double.pi, angle)
-      // The bracket shrinks to the present place, which is above the threshold.
+      // The bracket shrinks towards the current place, whose likelihood is above the threshold.
       for _ in 0..<60 {
         let tried = zip(place, other).map { $0 * cos(angle) + $1 * sin(angle) }
         if let found = likelihood(at: zip(tried, middle).map { $0 + $1 }), found > threshold {
@@ -181,7 +186,7 @@ extension KernelFit {
           break
         }
         if angle < 0 { low = angle } else { high = angle }
-        angle = low + (high - low) * chance.fraction()
+        angle = low + (high - low) * random.fraction()
       }
       if (index + 1) % steps == 0 { kernels.append(kernel(at: zip(place, middle).map { $0 + $1 })) }
     }
@@ -189,58 +194,62 @@ extension KernelFit {
   }
 }
 
-/// What is taken for likely of a kernel before anything was seen, for targets of mean 0 and deviation 1 on the unit
-/// cube; and how much work its search is worth.
-enum Beliefs {
-  /// Length scales: a median of 0.5 times the square root of the number of parameters, as distances grow with it
-  /// (Hvarfner et al. 2024).
+/// The priors of a kernel's parameters, for targets of mean 0 and standard deviation 1 on the unit cube, and how much work
+/// goes into fitting it.
+enum Priors {
+  /// Length scales of numbers: the median is 0.5 times the square root of the number of parameters, as distances grow with
+  /// it (Hvarfner et al. 2024).
   static func length(_ parameters: Int) -> KernelFit.Prior {
     .init(mean: -0.7 + 0.5 * log(Double(parameters)), deviation: 1)
   }
-  /// A category's: shorter, so that what one of them does says less of the others, which are then tried too.
+  /// Length scales of categories: shorter, so that the result of one category says less about the others, which are then
+  /// tried, too.
   static let category = KernelFit.Prior(mean: -0.5, deviation: 1)
+  /// The variance of the function.
   static let signal = KernelFit.Prior(mean: 0, deviation: 1)
-  /// The noise's variance: a median of 1e-4, and from 1e-6 to 1e-2 within what is likely.
+  /// The variance of the noise: the median is 1e-4, and most of the mass lies between 1e-6 and 1e-2.
   static let noise = KernelFit.Prior(mean: -9, deviation: 2)
-  /// How far another search's scores are off: a variance of 0.14, more or less.
+  /// How far the scores of another search are off: the median of the variance is 0.14.
   static let parentNoise = KernelFit.Prior(mean: -2, deviation: 1)
 
-  /// Observations that a kernel is fitted to.
-  static let telling = 200
-  /// Kernels that are averaged over: where many observations say what it is, the likeliest will do.
+  /// The most observations that a kernel is fitted to.
+  static let fittedCount = 200
+  /// How many kernels are averaged over. Many observations determine the kernel, and the likeliest one will do.
   static func kernels(_ observations: Int) -> Int { observations > 100 ? 1 : 8 }
   static let stepsBetweenKernels = 15
 }
 
 extension KernelFit {
   init(_ evidence: Evidence) {
-    let part = evidence.part(Beliefs.telling)
+    let part = evidence.part(Priors.fittedCount)
     self.init(
-      part.points, part.targets, sources: part.sources, length: Beliefs.length(part.points.width),
-      category: Beliefs.category,
-      signal: Beliefs.signal, noises: [Beliefs.noise] + (evidence.hasParents ? [Beliefs.parentNoise] : []))
+      part.points, part.targets, sources: part.sources, length: Priors.length(part.points.width),
+      category: Priors.category,
+      signal: Priors.signal, noises: [Priors.noise] + (evidence.hasParents ? [Priors.parentNoise] : []))
   }
 
   var middleKernel: Kernel { kernel(at: middle) }
 
-  /// The likeliest kernel, searched from the priors' medians and from places around them; its logarithms.
-  func likeliest(_ chance: inout Chance) -> [Double]? {
-    let others = (0..<2).map { _ in middle.map { $0 + 0.7 * chance.normal() } }
+  /// The logarithms of the likeliest kernel, searched from the priors' medians and from places around them.
+  func likeliest(_ random: inout RandomStream) -> [Double]? {
+    let others = (0..<2).map { _ in middle.map { $0 + 0.7 * random.normal() } }
     return best(from: [middle] + others, steps: 40)
   }
 }
 
-/// L-BFGS (Nocedal and Wright 2006, algorithm 7.5) with a line search that halves until it descends enough.
+/// L-BFGS (Nocedal and Wright 2006, algorithm 7.5) with a line search that halves the step until it descends enough.
 struct QuasiNewton {
-  /// Steps that are remembered.
+  /// How many steps the approximation of the Hessian remembers.
   var memory = 8
+  /// The most steps.
   var steps = 60
-  /// The search ends where a step brings less than this.
+  /// The search ends when a step gains less than this.
   var tolerance = 1e-7
   /// The longest step in any coordinate.
   var reach = 2.0
 
-  /// - Parameter function: a value and its gradient; `nil` where there is none, which is never stepped to.
+  /// Minimizes a function.
+  /// - Parameter function: a value and its gradient; `nil` where it has none, and such a point is never stepped to.
   /// - Returns: the least point found and its value; `nil` where the start has none.
   func minimum(
     from start: [Double], _ function: ([Double]) -> (value: Double, gradient: [Double])?

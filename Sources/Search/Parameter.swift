@@ -3,28 +3,31 @@ import Glibc
 /// One hyperparameter and the values that it may have: SageMaker's ContinuousParameterRange, IntegerParameterRange and
 /// CategoricalParameterRange.
 public struct Parameter: Hashable, Sendable {
+  /// The values, both bounds included.
   public enum Domain: Hashable, Sendable {
     case continuous(ClosedRange<Double>)
     case integer(ClosedRange<Int>)
     case categorical([String])
   }
 
+  /// The hyperparameter's name.
   public let name: String
+  /// The values that it may have.
   public let domain: Domain
   /// As it was given; `.automatic` for categories, which have none.
-  public let scaling: Scaling
-  /// Between the values and 0...1; `nil` for categories.
+  public let scaling: ScalingType
+  /// The map between the values and 0...1; `nil` for categories.
   let scale: Scale?
 
-  /// Values of a categorical range, at most.
+  /// The most values that a categorical range may have.
   public static let categoryLimit = 30
   /// Whole numbers up to here are exact as `Double`.
   static let integerLimit = 1 << 53
 
-  /// Real numbers from `minimum` to `maximum`, both among them.
+  /// Real numbers from `minimum` to `maximum`, both included.
   /// - Throws: `.notANumber`, `.invertedRange` (also of equal bounds), `.logarithmOf`, `.reverseLogarithmOf`.
   public init(
-    continuous name: String, from minimum: Double, to maximum: Double, scaling: Scaling = .automatic
+    continuous name: String, from minimum: Double, to maximum: Double, scaling: ScalingType = .automatic
   ) throws(SearchError) {
     for (bound, value) in [("MinValue", minimum), ("MaxValue", maximum)] where !value.isFinite {
       throw SearchError(
@@ -40,14 +43,14 @@ public struct Parameter: Hashable, Sendable {
     self.scale = Scale(minimum, maximum, scaling)
   }
 
-  /// Whole numbers from `minimum` to `maximum`, both among them, each end as likely as its neighbours.
+  /// Integers from `minimum` to `maximum`, both included; each end is as likely as its neighbours.
   ///
-  /// On the linear scale each number has the same share of 0...1; on the logarithmic one that of
+  /// On the linear scale each integer n has the same share of 0...1; on the logarithmic scale its share is proportional to
   /// log(n + 1/2) - log(n - 1/2).
   /// - Throws: `.notANumber` beyond 2^53, `.invertedRange` (also of equal bounds), `.logarithmOf`,
   ///   `.reverseLogarithmOfIntegers`.
   public init(
-    integer name: String, from minimum: Int, to maximum: Int, scaling: Scaling = .automatic
+    integer name: String, from minimum: Int, to maximum: Int, scaling: ScalingType = .automatic
   ) throws(SearchError) {
     for (bound, value) in [("MinValue", minimum), ("MaxValue", maximum)]
     where value.magnitude > Self.integerLimit {
@@ -59,14 +62,14 @@ public struct Parameter: Hashable, Sendable {
     self.name = name
     self.domain = .integer(minimum...maximum)
     self.scaling = scaling
-    // Auto is judged by the bounds themselves, not by those of their cells.
+    // Auto is decided by the bounds themselves, not by the edges of their cells.
     self.scale = Scale(
       Double(minimum) - 0.5, Double(maximum) + 0.5, scaling.resolved(Double(minimum), Double(maximum)))
   }
 
-  /// What a range of either kind has to be.
+  /// Checks what holds for both kinds of ranges.
   private static func check<Number: Comparable & Numeric>(
-    _ minimum: Number, _ maximum: Number, _ scaling: Scaling, _ name: String
+    _ minimum: Number, _ maximum: Number, _ scaling: ScalingType, _ name: String
   ) throws(SearchError) {
     guard minimum < maximum else {
       throw SearchError(.invertedRange(minimum: "\(minimum)", maximum: "\(maximum)"), parameter: name)
@@ -76,7 +79,7 @@ public struct Parameter: Hashable, Sendable {
     }
   }
 
-  /// One of some words, of which none is nearer to another.
+  /// One of several words that have no order.
   /// - Throws: `.categoryCount`, `.repeatedCategory`.
   public init(categorical name: String, _ values: [String]) throws(SearchError) {
     guard (1...Self.categoryLimit).contains(values.count) else {
@@ -92,8 +95,8 @@ public struct Parameter: Hashable, Sendable {
     self.scale = nil
   }
 
-  /// The scaling that acts: what Auto stands for here. Linear for categories.
-  public var effectiveScaling: Scaling { scale?.scaling ?? .linear }
+  /// The scaling in use: what Auto stands for with these bounds. Linear for categories.
+  public var effectiveScaling: ScalingType { scale?.scaling ?? .linear }
 
   /// How many values there are; `nil` for real numbers.
   public var valueCount: Int? {
@@ -115,7 +118,7 @@ extension Parameter {
     try self.init(
       continuous: name, from: Self.number(minimum, "MinValue", name),
       to: Self.number(maximum, "MaxValue", name),
-      scaling: Scaling(word: scaling ?? Scaling.automatic.rawValue, parameter: name))
+      scaling: ScalingType(word: scaling ?? ScalingType.automatic.rawValue, parameter: name))
   }
 
   /// An IntegerParameterRange as SageMaker's request has it: the bounds are text.
@@ -127,7 +130,7 @@ extension Parameter {
     try self.init(
       integer: name, from: Self.integer(minimum, "MinValue", name),
       to: Self.integer(maximum, "MaxValue", name),
-      scaling: Scaling(word: scaling ?? Scaling.automatic.rawValue, parameter: name))
+      scaling: ScalingType(word: scaling ?? ScalingType.automatic.rawValue, parameter: name))
   }
 
   private static func number(_ text: String, _ bound: String, _ name: String) throws(SearchError) -> Double {
@@ -144,7 +147,7 @@ extension Parameter {
     return number
   }
 
-  /// The value that a text stands for, as one of an earlier search. A number may be beyond the bounds.
+  /// Parses a value, such as one of an earlier search. A number may lie outside the bounds.
   /// - Throws: `.unfitValue` where it is no number, or no category of the range. Quotes around a category, which
   ///   SageMaker's Python SDK adds, are *not* an error.
   public func value(of text: String) throws(SearchError) -> Value {
@@ -166,7 +169,7 @@ extension Parameter {
 }
 
 extension Parameter {
-  /// The value at a place of 0...1. Whole numbers and categories have a cell of it each.
+  /// The value at a place of 0...1. Each integer and each category has a cell of that interval.
   public func value(at unit: Double) -> Value {
     switch domain {
     case .continuous: return .real(scale?.value(at: unit) ?? 0)
@@ -179,8 +182,9 @@ extension Parameter {
     }
   }
 
-  /// Where a value is in 0...1: of a category, the middle of its cell; of a number beyond the bounds, a place beyond.
-  /// - Returns: `nil` for a value of another kind, or one that the scale has no place for.
+  /// The place of a value in 0...1: for a category, the middle of its cell; for a number outside the bounds, a place
+  /// outside 0...1.
+  /// - Returns: `nil` for a value of another kind, or one that the scale cannot map.
   public func unit(of value: Value) -> Double? {
     switch (domain, value) {
     case (.continuous, .real(let number)): scale?.unit(of: number)
@@ -193,49 +197,51 @@ extension Parameter {
   }
 }
 
-/// How a range is spread over 0...1, the side that a search draws from: SageMaker's ScalingType.
-public enum Scaling: String, Hashable, Sendable, CaseIterable {
+/// How a range is mapped to 0...1, which the search works on: SageMaker's ScalingType.
+public enum ScalingType: String, Hashable, Sendable, CaseIterable {
   /// Logarithmic where the least value is above 0 and the largest at least 100 times it, else Linear.
   case automatic = "Auto"
+  /// Uniform in x.
   case linear = "Linear"
-  /// Even in log x, for values above 0: 1e-4 to 1e-3 gets as much as 0.1 to 1.
+  /// Uniform in log x, for values above 0: 1e-4 to 1e-3 gets as much room as 0.1 to 1.
   case logarithmic = "Logarithmic"
-  /// Even in log(1 - x), for 0 <= x < 1: 0.9 to 0.99 gets as much as 0.99 to 0.999.
+  /// Uniform in log(1 - x), for 0 <= x < 1: 0.9 to 0.99 gets as much room as 0.99 to 0.999.
   case reverseLogarithmic = "ReverseLogarithmic"
 
-  /// How many times the least value the largest must be for Auto to mean Logarithmic.
+  /// Auto means Logarithmic where the largest value is at least this many times the least.
   static let automaticRatio = 100.0
 
   init(word: String, parameter: String) throws(SearchError) {
-    guard let scaling = Scaling(rawValue: word) else {
+    guard let scaling = ScalingType(rawValue: word) else {
       throw SearchError(
-        .unknownWord(word, of: "scalingType", known: Scaling.allCases.map(\.rawValue)), parameter: parameter)
+        .unknownWord(word, of: "scalingType", known: ScalingType.allCases.map(\.rawValue)),
+        parameter: parameter)
     }
     self = scaling
   }
 
   /// What Auto stands for with these bounds.
-  func resolved(_ minimum: Double, _ maximum: Double) -> Scaling {
+  func resolved(_ minimum: Double, _ maximum: Double) -> ScalingType {
     guard self == .automatic else { return self }
     return minimum > 0 && maximum >= Self.automaticRatio * minimum ? .logarithmic : .linear
   }
 }
 
-/// One side of the map between a range and 0...1; increasing, and exact at both ends.
+/// The map between a range and 0...1: increasing, and exact at both ends.
 struct Scale: Hashable {
   let minimum: Double
   let maximum: Double
   /// Never `.automatic`.
-  let scaling: Scaling
+  let scaling: ScalingType
 
   /// - Precondition: the scaling can be used with these bounds, and the minimum is below the maximum.
-  init(_ minimum: Double, _ maximum: Double, _ scaling: Scaling) {
+  init(_ minimum: Double, _ maximum: Double, _ scaling: ScalingType) {
     (self.minimum, self.maximum) = (minimum, maximum)
     self.scaling = scaling.resolved(minimum, maximum)
   }
 
-  /// Where `value` is: 0 at the minimum, 1 at the maximum, beyond them outside of the range.
-  /// - Returns: `nil` where the scale has no such place, as the logarithm of 0.
+  /// The place of a value: 0 for the minimum, 1 for the maximum, outside 0...1 for values outside the range.
+  /// - Returns: `nil` where the scale cannot map the value, such as 0 on a logarithmic one.
   func unit(of value: Double) -> Double? {
     let unit =
       switch scaling {
@@ -248,7 +254,7 @@ struct Scale: Hashable {
 
   /// The value at a place of 0...1.
   func value(at unit: Double) -> Double {
-    // The two ends would be missed by a rounding.
+    // Rounding would miss the two ends.
     guard unit > 0 else { return minimum }
     guard unit < 1 else { return maximum }
     let value =

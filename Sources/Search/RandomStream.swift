@@ -1,18 +1,18 @@
+import Encodings
 import Glibc
 
-/// Repeatable chance that depends on its key alone: SplitMix64 (Steele, Lea, Flood 2014), the key mixed in number by
-/// number.
-struct Chance: RandomNumberGenerator {
+/// Reproducible random numbers that depend on a key alone: SplitMix64, with the key mixed in number by number.
+struct RandomStream: RandomNumberGenerator {
   private var state: UInt64
 
   init(_ key: UInt64...) {
-    state = 0x9e37_79b9_7f4a_7c15
-    for number in key { state = Self.mixed(state &+ 0x9e37_79b9_7f4a_7c15 ^ Self.mixed(number)) }
+    state = goldenRatio64
+    for number in key { state = mixedBits(state &+ goldenRatio64 ^ mixedBits(number)) }
   }
 
   mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    return Self.mixed(state)
+    state &+= goldenRatio64
+    return mixedBits(state)
   }
 
   /// 0..<1 in steps of 2^-53.
@@ -25,21 +25,14 @@ struct Chance: RandomNumberGenerator {
     return Int(UInt64(bound).multipliedFullWidth(by: next()).high)
   }
 
-  /// A number of mean 0 and deviation 1.
+  /// A normal number of mean 0 and standard deviation 1.
   mutating func normal() -> Double { Normal.quantile((Double(next() >> 12) + 0.5) * 0x1p-52) }
 
+  /// A point of the unit cube with `count` coordinates.
   mutating func point(_ count: Int) -> [Double] { (0..<count).map { _ in fraction() } }
-
-  /// Each bit of the result depends on each bit of `value`.
-  private static func mixed(_ value: UInt64) -> UInt64 {
-    var word = value
-    word = (word ^ word >> 30) &* 0xbf58_476d_1ce4_e5b9
-    word = (word ^ word >> 27) &* 0x94d0_49bb_1331_11eb
-    return word ^ word >> 31
-  }
 }
 
-/// The normal distribution of mean 0 and deviation 1, and what expected improvement needs of it.
+/// The normal distribution of mean 0 and standard deviation 1, as expected improvement needs it.
 enum Normal {
   private static let logRootTau = 0.918_938_533_204_672_74
 
@@ -47,11 +40,11 @@ enum Normal {
 
   static func density(_ z: Double) -> Double { exp(-0.5 * z * z - logRootTau) }
 
-  /// The z below which a share of `probability` lies.
+  /// The z that a normal number is below with this probability.
   /// - Precondition: `probability` is above 0 and below 1.
   static func quantile(_ probability: Double) -> Double {
     precondition(probability > 0 && probability < 1, "a probability of 0 or 1 is infinitely far out")
-    // Newton on the logarithm, which is concave on this side, from beyond the solution.
+    // Newton's method on the logarithm, which is concave on this side, from beyond the solution.
     let tail = min(probability, 1 - probability)
     var z = -(max(-2 * log(2 * tail), 0)).squareRoot()
     for _ in 0..<60 {
@@ -63,10 +56,10 @@ enum Normal {
     return probability < 0.5 ? z : -z
   }
 
-  /// log(density(z) + z * cumulative(z)): the logarithm of the expected improvement of a normal variable that is z
-  /// deviations better than the best so far, in deviations.
+  /// log(density(z) + z * cumulative(z)): the logarithm of the expected improvement of a normal variable whose mean is z
+  /// standard deviations better than the best so far, in standard deviations.
   ///
-  /// The logarithm still has a slope where the improvement itself is 0 in floating point (Ament et al. 2023).
+  /// The logarithm still has a slope where the improvement itself underflows to 0 (Ament et al. 2023).
   static func logImprovement(_ z: Double) -> Double {
     if z > -25 { return log(density(z) + z * cumulative(z)) }
     let square = z * z

@@ -1,11 +1,12 @@
 import Dispatch
 import Imaging
-@testable import Inference
 import InferenceTestSupport
 import Synchronization
 import Tensors
 import TestSupport
 import Testing
+
+@testable import Inference
 
 @Suite("The queue in front of a network")
 struct ClassifyingQueueTests {
@@ -57,7 +58,8 @@ struct ClassifyingQueueTests {
     limits.batchPixels = 6_000_000
     let queue = ClassifyingQueue(try makeClassifier(network), limits: limits)
     let (small, large) = (try jpeg(), try bigPNG())
-    #expect(WaitingImages.cost(of: large) > WaitingImages.dearCost && WaitingImages.cost(of: [1, 2, 3]) == 0)
+    #expect(
+      WaitingImages.cost(of: large) > WaitingImages.expensiveCost && WaitingImages.cost(of: [1, 2, 3]) == 0)
     var tickets = [try queue.submit(small, deadline: later)]
     gate.waitForRun()
     for _ in 0..<5 { tickets.append(try queue.submit(large, deadline: later)) }

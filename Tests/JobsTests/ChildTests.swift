@@ -151,7 +151,7 @@ struct ChildTests {
       command.timeLimit = .milliseconds(300)
       let ending = try await run(command)
       #expect(ending.cause == .timeLimit && ending.status == .signalled(SIGTERM))
-      #expect(ending.duration >= .milliseconds(300) && ending.sentence.contains("its time was over"))
+      #expect(ending.duration >= .milliseconds(300) && ending.sentence.contains("its time limit was reached"))
     }
   }
 

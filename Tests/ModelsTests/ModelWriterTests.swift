@@ -114,7 +114,7 @@ import Testing
     }
     #expect(
       words.hasPrefix(
-        "model.tar.gz: the pretrained model has \(depths.trained) layers for images of shape (3, 28, 28), and "
-          + "\(depths.wanted) layers for images of shape (3, 28, 28) are to be trained: "), "\(words)")
+        "model.tar.gz: the pretrained model has \(depths.trained) layers for images of shape (3, 28, 28), the network "
+          + "to be trained \(depths.wanted) layers for images of shape (3, 28, 28): "), "\(words)")
   }
 }

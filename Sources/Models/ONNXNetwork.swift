@@ -231,7 +231,7 @@ struct ONNXNetwork {
     return name
   }
 
-  /// Notes what a BatchNorm reads: the image, perhaps.
+  /// Sets `normalizesImages` where the input of a BatchNorm is the image.
   mutating func noteNormalization(of input: Symbol.Entry) {
     if input.node == 0 { normalizesImages = true }
   }

@@ -81,7 +81,7 @@ struct PresetChoiceTests {
   }
 }
 
-/// A `.safetensors` file of random numbers, named as torchvision's: one unit a stage, of few channels.
+/// A `.safetensors` file of random numbers, named as torchvision's: one unit in each stage, few channels.
 func torchvisionFile(classes: Int = 3) -> [UInt8] {
   var random = SplitMix64(seed: 90)
   var (fields, data): ([String], [UInt8]) = ([], [])

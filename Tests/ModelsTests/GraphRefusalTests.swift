@@ -11,7 +11,7 @@ import Testing
     .one("Pooling", ["kernel": "(3, 3)"].merging([key: value]) { $1 })
   }
 
-  /// What stands after "s: node x (".
+  /// The message after "s: node x (".
   static let refusals: [(text: SymbolText, sentence: String)] = [
     (.one("Deconvolution"), "Deconvolution): this operator is not implemented; those of ResNets are"),
     (convolution("dilate", "(2, 2)"), "Convolution): dilate is (2, 2); (1, 1) is expected"),

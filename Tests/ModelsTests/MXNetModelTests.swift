@@ -4,14 +4,14 @@ import Testing
 
 @testable import Models
 
-/// Models that MXNet made, with what MXNet says of them: a few in Goldens, and those of the folder IMREC_MODELS, which
-/// the comparison with MXNet fills (tools/oracle/models.py).
+/// Models that MXNet wrote, with their shapes and values in MXNet: a few in Goldens, and those of the folder IMREC_MODELS,
+/// which the comparison with MXNet fills (tools/oracle/models.py).
 @Suite struct MXNetModelTests {
   private struct Expected: Decodable {
     let shape: [Int]
     /// All arrays of the symbol but data and labels.
     let parameters: [String: [Int]]
-    /// Gammas that are 1 whatever is stored.
+    /// The gammas that are 1, whatever the file stores.
     let fixed: [String]
     /// The output of each node for one image.
     let outputs: [String: [Int]]

@@ -32,7 +32,7 @@ enum ONNXBytes {
     array(name, [values.count], type: 7, data: field(7, values.flatMap(varint)))
   }
 
-  /// A size that is nil is open.
+  /// - Parameter shape: nil for a dimension that is left open.
   static func input(_ name: String, _ shape: [Int?], type: Int = 1) -> [UInt8] {
     let sizes = shape.flatMap { field(1, $0.map { field(1, $0) } ?? field(2, "N")) }
     return field(1, name) + field(2, field(1, field(1, type) + field(2, sizes)))
@@ -93,7 +93,7 @@ struct ParameterBytes {
   var magic = 0x112
   var arrays: [Array] = [Array()]
   var names = ["arg:a"]
-  /// Others than there are.
+  /// Counts that are written instead of the true ones.
   var arrayCount: Int?, nameCount: Int?
   var after: [UInt8] = []
 
@@ -122,7 +122,7 @@ func bytes(hexadecimal text: String) -> [UInt8] {
   return stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
 }
 
-/// What a call throws, as a user reads it; "nothing" where it throws nothing.
+/// The error that a call throws, as a user reads it; "nothing" where it throws nothing.
 func message(_ call: () throws -> Void) -> String {
   do {
     try call()
@@ -167,7 +167,7 @@ struct SymbolText {
     return "{\"nodes\": [\(nodes.joined(separator: ",\n"))], \"heads\": \(heads)}"
   }
 
-  /// Data and one operator, with variables for its further inputs.
+  /// The image and one operator, with variables for its other inputs.
   static func one(
     _ operation: String, _ attributes: [String: String] = [:], parameters: [String] = [], flat: Bool = false
   ) -> SymbolText {

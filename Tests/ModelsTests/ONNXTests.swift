@@ -187,7 +187,7 @@ import Testing
     }
   }
 
-  // MARK: - What has the same effect
+  // MARK: - Other forms of the same network
 
   /// What a network of `nodes` from the image `x` computes after it, a fully connected layer for 12 numbers.
   private func operations(
@@ -318,7 +318,7 @@ import Testing
     arguments: [
       ([("auto_pad", .text("SAME_UPPER"))], [3, 3], 1),
       ([("auto_pad", .text("SAME_LOWER")), ("strides", .integers([2, 2]))], [3, 3], 1),
-      // Of 9 x 7, a window of 3 x 3 at every second place: one row more below holds no window more.
+      // Windows of 3 x 3 with a stride of 2 on 9 x 7: one more row below adds no window.
       ([("pads", .integers([0, 0, 1, 1])), ("strides", .integers([2, 2]))], [3, 3], 0),
       ([("pads", .integers([1, 1, 2, 2])), ("strides", .integers([2, 2]))], [3, 3], 1),
       ([("dilations", .integers([2, 2]))], [1, 1], 0),
@@ -347,7 +347,7 @@ import Testing
       Make.node("Sum", ["e", "x", "x"], "s"), Make.node("GlobalAveragePool", ["s"], "a"),
       Make.node("Squeeze", ["a", "axes"], "f"),
       Make.node("Gemm", ["f", "w"], "y", [("beta", .number(0)), ("transB", .integer(1))]),
-      // Nobody reads this.
+      // No node reads this.
       Make.node("Elu", ["x"], "left over"),
     ]
     let arrays = [

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Search
 
-/// What scikit-learn says of some points: tools/oracle/goldens_search.py.
+/// scikit-learn's results for some points: tools/oracle/goldens_search.py.
 struct Golden: Decodable, CustomTestStringConvertible {
   let isCategory: [Bool]
   let points: [[Double]]
@@ -146,7 +146,7 @@ struct GaussianProcessTests {
 }
 
 struct NormalTests {
-  /// By mpmath, 30 digits.
+  /// From mpmath with 30 digits.
   @Test(
     "the logarithm of an improvement is right far out",
     arguments: [

@@ -11,7 +11,7 @@ public enum Direction: String, Hashable, Sendable, CaseIterable {
   case maximize = "Maximize"
   case minimize = "Minimize"
 
-  /// Whether `score` is better than `other`; nothing is better than itself, and NaN is better than nothing.
+  /// Whether `score` is better than `other`. A score is not better than itself, and NaN is not better than any.
   public func isBetter(_ score: Double, than other: Double) -> Bool {
     self == .maximize ? score > other : score < other
   }

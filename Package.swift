@@ -57,8 +57,8 @@ let package = Package(
 
     // How bytes stand in text, and what sums them up.
     .target(name: "Encodings", dependencies: ["CCrypto"], swiftSettings: strict),
-    .target(name: "Files", dependencies: ["CLinux"], swiftSettings: strict),
-    .target(name: "Records", dependencies: ["Files"], swiftSettings: strict),
+    .target(name: "Files", dependencies: ["CLinux", "Encodings"], swiftSettings: strict),
+    .target(name: "Records", dependencies: ["Encodings", "Files"], swiftSettings: strict),
     .target(name: "Imaging", dependencies: ["CImaging", "Files"], swiftSettings: strict),
     .target(
       name: "Predictions", dependencies: ["Files", "Records"], exclude: ["README.md"], swiftSettings: strict),
@@ -74,7 +74,7 @@ let package = Package(
       exclude: ["README.md"],
       // Part of the program: an installed binary must find them wherever it stands.
       resources: [.embedInCode("HTML/Assets")], swiftSettings: strict),
-    .target(name: "Models", dependencies: ["Files", "CArchive"], swiftSettings: strict),
+    .target(name: "Models", dependencies: ["Encodings", "Files", "CArchive"], swiftSettings: strict),
     .target(
       name: "Networks", dependencies: ["CLinux", "CNetworks", "COpenBLAS", "Models"],
       exclude: ["README.md"], swiftSettings: strict),
@@ -102,7 +102,8 @@ let package = Package(
       ],
       swiftSettings: strict),
     // Parameters and scores: it knows nothing of a training.
-    .target(name: "Search", dependencies: ["COpenBLAS"], exclude: ["README.md"], swiftSettings: strict),
+    .target(
+      name: "Search", dependencies: ["COpenBLAS", "Encodings"], exclude: ["README.md"], swiftSettings: strict),
     .target(name: "CProcesses", cSettings: optimised),
     // Child processes: started, watched, limited, ended.
     .target(name: "Jobs", dependencies: ["Files", "CProcesses"], swiftSettings: strict),

@@ -1,19 +1,23 @@
-import Glibc
+import Files
+import FoundationEssentials
 public import Imaging
-import Networks
+import Models
+public import Networks
 import Synchronization
 
 /// A model that takes image files: network, preprocessing and class names.
 ///
-/// Decoding and the network share one set of threads, one after the other, so that the cores are never asked for twice.
-/// One batch at a time: calls from several threads wait for each other. An image's probabilities do not depend on the
-/// images beside it, as far as the network keeps that promise.
+/// Decoding and the network take turns on one set of threads, so that the cores are never oversubscribed. One batch runs
+/// at a time: calls from several threads wait for each other. An image's probabilities do not depend on the other images
+/// of its batch, as far as the network keeps that promise.
 public final class Classifier: Sendable {
+  /// What computes the outputs.
   public let network: any ImageNetwork
+  /// How an image becomes the network's input.
   public let preset: Preset
   /// A name for each output; nil where the model has none.
   public let classes: [String]?
-  /// Images that go through the network at once, at most: more would only take memory.
+  /// The most images that go through the network at once; more would only take memory.
   public let largestBatch: Int
   private let cores: Cores
   private let decoding: DecodeOptions
@@ -24,13 +28,14 @@ public final class Classifier: Sendable {
     var outputs: [Float] = []
   }
 
-  /// Memory for the tensors of a batch.
+  /// The most memory for the input tensors of a batch.
   private static let tensorByteCount = 64 << 20
 
   /// - Parameters:
-  ///   - cores: what the network computes with; classifiers of one program share it.
-  ///   - decoding: how pictures are decoded, and how much work one may make.
-  /// - Throws: where the preset makes other tensors than the network takes, or the names are not as many as the outputs.
+  ///   - classes: a name for each output.
+  ///   - cores: the threads to decode and compute with; the classifiers of a program share them.
+  ///   - decoding: how images are decoded, and limits on the work for one.
+  /// - Throws: where the preset's shape is not the network's, or the number of names is not that of the outputs.
   public init(
     network: any ImageNetwork, preset: Preset, classes: [String]? = nil, cores: Cores,
     decoding: DecodeOptions = DecodeOptions()
@@ -52,16 +57,18 @@ public final class Classifier: Sendable {
     self.decoding = decoding
   }
 
-  /// The probabilities of each image, in the order of the images; a bad image has its own error and disturbs no other.
+  /// The probabilities of each image, in the order of the images. A bad image gets an error of its own and affects no
+  /// other.
   ///
   /// - Parameter images: whole JPEG or PNG files; any number of them.
+  /// - Returns: for each image one probability for each output.
   public func classify(_ images: [[UInt8]]) async -> [Result<[Float], ClassificationError>] {
     await withCheckedContinuation { continuation in
       cores.run { continuation.resume(returning: self.classifyHere(images)) }
     }
   }
 
-  /// As `classify`, on the calling thread.
+  /// Like `classify`, on the calling thread.
   public func classifyHere(_ images: [[UInt8]]) -> [Result<[Float], ClassificationError>] {
     buffers.withLock { buffers in
       var results: [Result<[Float], ClassificationError>] = []
@@ -76,7 +83,7 @@ public final class Classifier: Sendable {
     }
   }
 
-  /// Runs the network once on nothing, so that the first image does not wait for memory.
+  /// Runs the network once on zeros, so that the first image does not wait for memory to be allocated.
   public func warmUp() {
     let zeros = [Float](repeating: 0, count: preset.count)
     var outputs = [Float](repeating: 0, count: network.outputCount)
@@ -84,7 +91,7 @@ public final class Classifier: Sendable {
     network.run(zeros.span, count: 1, into: &row)
   }
 
-  /// As `warmUp`, in turn with the networks that run already.
+  /// Like `warmUp`, in turn with networks that are running already.
   public func warmUpInTurn() async {
     await withCheckedContinuation { continuation in
       cores.run {
@@ -94,10 +101,10 @@ public final class Classifier: Sendable {
     }
   }
 
-  /// Threads that decode and compute.
+  /// The number of threads that decode and compute.
   var threadCount: Int { cores.workers.count }
 
-  /// Runs `body` where networks are run: not on one of the few threads that tasks share.
+  /// Runs `body` on the thread of networks, not on one of the few threads that tasks share.
   func onOwnThread(_ urgency: Cores.Urgency, _ body: @escaping @Sendable () -> Void) {
     cores.run(urgency, body)
   }
@@ -129,13 +136,14 @@ public final class Classifier: Sendable {
     }
   }
 
-  /// Decodes all images side by side, each to its place.
+  /// Decodes all images in parallel, each into its own tensor.
+  /// - Returns: for each image, its error or nil.
   private func decode(_ images: ArraySlice<[UInt8]>, into tensors: inout [Float]) -> [ImageError?] {
     var faults = [ImageError?](repeating: nil, count: images.count)
     let size = preset.count
     unsafe tensors.withUnsafeMutableBufferPointer { tensors in
       unsafe faults.withUnsafeMutableBufferPointer { faults in
-        // Each part writes its own tensor and its own fault.
+        // Each part writes only its own tensor and its own error.
         nonisolated(unsafe) let (tensors, faults) = unsafe (tensors, faults)
         cores.workers.forEach(images.count) { part, _ in
           var tensor = unsafe MutableSpan(
@@ -152,7 +160,7 @@ public final class Classifier: Sendable {
     return faults
   }
 
-  /// Moves the tensors of good images together.
+  /// Moves the tensors of good images to the front.
   /// - Returns: how many there are.
   private func closeGaps(_ faults: [ImageError?], in tensors: inout [Float]) -> Int {
     let size = preset.count
@@ -175,19 +183,23 @@ public final class Classifier: Sendable {
   }
 }
 
-/// What keeps a network, its preprocessing and its class names from going together, in a sentence.
+/// Why a network, its preprocessing and its class names do not fit together.
 public struct ClassifierError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// A sentence.
   public let description: String
 
+  /// - Parameter description: a sentence.
   public init(_ description: String) { self.description = description }
 }
 
 /// Why one image has no probabilities.
 public enum ClassificationError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// The image cannot be decoded.
   case image(ImageError)
-  /// The network gave NaN or infinity, which no JSON can hold.
+  /// The network output NaN or infinity, which JSON cannot hold.
   case notFinite
 
+  /// A sentence.
   public var description: String {
     switch self {
     case .image(let error): error.description
@@ -196,12 +208,162 @@ public enum ClassificationError: Error, Hashable, Sendable, CustomStringConverti
   }
 }
 
-/// e^x of each over their sum, in double precision: for networks whose last layer gives scores.
-private func softmax(_ scores: ArraySlice<Float>) -> [Float] {
-  guard let most = scores.max() else { return [] }
-  let powers = scores.map { exp(Double($0) - Double(most)) }
-  let sum = powers.reduce(0, +)
-  return powers.map { Float($0 / sum) }
+private func shapeText(_ shape: [Int]) -> String { shape.map { "\($0)" }.joined(separator: "x") }
+
+/// How a model's files become a classifier.
+public struct ClassifierOptions: Sendable {
+  /// nil: as the model's `preprocess.json` says; where there is none, `.squash` for MXNet's models, as SageMaker's endpoint
+  /// does, and `.crop` for torchvision's.
+  public var mode: Preset.Mode?
+  /// The length of the shorter side before a crop, in pixels; nil: as `preprocess.json` says; where there is none,
+  /// torchvision's for its models, and no resizing for others.
+  public var resize: Int?
+  /// Names of the outputs; nil: the model's `classes.txt`.
+  public var classes: [String]?
+  /// Channels, height, width of the images; nil: what the model says, or its `preprocess.json` where the model leaves it
+  /// open.
+  public var imageShape: [Int]?
+  /// The number of the `.params` file; nil: the highest.
+  public var epoch: Int?
+  /// The engine to run the network with.
+  public var engine = Network.Engine.fast
+  /// One of `Network.availableKernels`; nil: the best of this processor.
+  public var kernels: String?
+  /// Threads of the classifier's own cores, where `cores` is nil.
+  public var threads = 1
+  /// The cores that the classifier shares with others; nil: it has its own, with `threads` threads.
+  public var cores: Cores?
+  /// The batch size that the network is planned for.
+  public var batch = 32
+  /// How images are decoded, and limits on the work for one.
+  public var decoding = DecodeOptions()
+  /// The model's own settings, the fast engine and one thread.
+  public init() {}
 }
 
-private func shapeText(_ shape: [Int]) -> String { shape.map { "\($0)" }.joined(separator: "x") }
+extension Classifier {
+  /// Reads a model and plans its network.
+  ///
+  /// - Parameters:
+  ///   - path: the model's folder, archive or file; see `Model`.
+  ///   - warn: called with a sentence for each thing that is odd about the model.
+  /// - Throws: `ModelError`; `ClassifierError`; `FileError`.
+  public convenience init(
+    model path: String, options: ClassifierOptions, warn: (String) -> Void = { _ in }
+  ) throws {
+    let model = try Model(path, epoch: options.epoch, inputShape: options.imageShape)
+    for warning in model.warnings { warn(warning) }
+    let damaged = try model.parameters.nonFiniteNames()
+    if !damaged.isEmpty {
+      warn(
+        "\(path): NaN or infinity among the numbers of \(damaged.count) parameters (\(shortList(damaged, limit: 3))): "
+          + "probabilities may mean nothing")
+    }
+    let cores = options.cores ?? Cores(Workers(count: options.threads))
+    let network = try Network(
+      model.graph, model.parameters, engine: options.engine, batch: options.batch, workers: cores.workers,
+      kernels: options.kernels)
+    if let fallback = network.fallback { warn("\(path): \(fallback)") }
+    try self.init(
+      network: network, preset: try Self.preset(of: model, options),
+      classes: try options.classes
+        ?? model.classes.map { try classNames($0, path: model.companionFolder + "/classes.txt") },
+      cores: cores, decoding: options.decoding)
+  }
+
+  private static func preset(of model: Model, _ options: ClassifierOptions) throws -> Preset {
+    let path = model.preset == nil ? model.path : model.companionFolder + "/preprocess.json"
+    do {
+      let (own, tellsShape) = try ownPreset(of: model, path)
+      let mode = options.mode ?? own.mode
+      return try Preset(
+        mode: mode, resize: mode == .crop ? options.resize ?? own.resize : nil,
+        shape: tellsShape && options.imageShape == nil ? own.shape : model.graph.inputShape, mean: own.mean,
+        std: own.std,
+        filter: own.filter)
+    } catch let error as PresetError {
+      throw ClassifierError("\(path): \(error)")
+    } catch let error as DecodingError {
+      throw ClassifierError("\(path): \(sentence(error))")
+    }
+  }
+
+  /// The preset in `preprocess.json`, or that of the framework that trained the model.
+  /// - Returns: the preset, and whether the file gives a shape.
+  private static func ownPreset(of model: Model, _ path: String) throws -> (Preset, tellsShape: Bool) {
+    struct Shape: Decodable { let shape: [Int]? }
+    guard let json = model.preset else {
+      return switch model.format {
+      case .mxnet: (try .sageMaker(shape: model.graph.inputShape), false)
+      case .torchvision: (try .torchvision(shape: model.graph.inputShape), false)
+      }
+    }
+    if let kind = FileKind(json.span), kind != .json {
+      throw ClassifierError(
+        "\(path): \(kind.sentence(expected: "a JSON object, {\"mode\": \"crop\", ...},"))")
+    }
+    let data = Data(json)
+    let shape = try JSONDecoder().decode(Shape.self, from: data).shape
+    return (try JSONDecoder().decode(Preset.self, from: data), shape != nil)
+  }
+}
+
+/// The names in a class file: one on each line, in the order of the outputs; LF or CRLF; a byte order mark is ignored.
+///
+/// - Parameters:
+///   - bytes: the whole file.
+///   - path: for messages.
+/// - Throws: where a line is empty or not UTF-8.
+public func classNames(_ bytes: [UInt8], path: String) throws(ClassifierError) -> [String] {
+  if let kind = FileKind(bytes.span), kind != .text {
+    throw ClassifierError("\(path): \(kind.sentence(expected: "a text file, a class name on each line,"))")
+  }
+  var names: [String] = []
+  for (index, line) in nameLines(bytes).enumerated() {
+    guard let name = String(validating: line, as: UTF8.self), !name.isEmpty else {
+      throw ClassifierError(
+        "\(path): line \(index + 1) is \(line.isEmpty ? "empty" : "not UTF-8"); a class name on each line is expected"
+      )
+    }
+    names.append(name)
+  }
+  return names
+}
+
+private func sentence(_ error: DecodingError) -> String {
+  switch error {
+  case .typeMismatch(_, let context), .valueNotFound(_, let context), .keyNotFound(_, let context),
+    .dataCorrupted(let context):
+    let key = context.codingPath.first.map { "\($0.stringValue): " } ?? ""
+    return key + context.debugDescription
+  @unknown default: return "\(error)"
+  }
+}
+
+/// What the classifier needs of a network, so that tests can use a network of a few lines.
+public protocol ImageNetwork: Sendable {
+  /// Channels, height, width of one image.
+  var inputShape: [Int] { get }
+  /// How many numbers the network outputs for one image.
+  var outputCount: Int { get }
+  /// Whether the outputs are probabilities: the network ends in a softmax or a sigmoid.
+  var givesProbabilities: Bool { get }
+
+  /// Runs the network on a batch.
+  ///
+  /// - Parameters:
+  ///   - images: `count` tensors of `inputShape`, one after the other.
+  ///   - count: the batch size.
+  ///   - outputs: filled with `count * outputCount` numbers, one image after the other.
+  func run(_ images: Span<Float>, count: Int, into outputs: inout MutableSpan<Float>)
+}
+
+extension Network: ImageNetwork {
+  /// Whether the network ends in a softmax or a sigmoid.
+  public var givesProbabilities: Bool {
+    switch graph.nodes[graph.output].operation {
+    case .softmax, .sigmoid: true
+    default: false
+    }
+  }
+}

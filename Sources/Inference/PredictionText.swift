@@ -23,7 +23,7 @@ public enum PredictionFormat: String, CaseIterable, Sendable {
   ///
   /// - Parameters:
   ///   - probabilities: finite ones, which a `Classifier` gives.
-  ///   - classes: their names, as many, for `verbose`; nil names each by its number. Characters beyond ASCII are escaped.
+  ///   - classes: as many names, for `verbose`; nil names each class by its number. Characters beyond ASCII are escaped.
   public func text(_ probabilities: [Float], classes: [String]? = nil) -> [UInt8] {
     var text: [UInt8] = []
     text.reserveCapacity(probabilities.count * 16 + 32)
@@ -42,20 +42,20 @@ public enum PredictionFormat: String, CaseIterable, Sendable {
     return text
   }
 
-  /// The names in quotes; none where this format has none.
+  /// The class names in quotes; empty for a format without names.
   private func names(_ classes: [String]?, count: Int) -> [String] {
     self == .verbose ? (classes ?? (0..<count).map { "\($0)" }).map { jsonString($0) } : []
   }
 
-  /// What stands between the numbers and the predicted name.
+  /// The text between the numbers and the predicted name.
   private func middle(_ names: [String]) -> String {
     self == .verbose ? "], \"labels\": [\(names.joined(separator: ", "))], \"predicted_label\": " : "]"
   }
 
   private var end: String { self == .json ? "" : "}\n" }
 
-  /// Whether the file at `path` holds `count` numbers as `text` writes them, with the same class names: it was written
-  /// whole, in this format, for a network of as many outputs. The numbers themselves are not read.
+  /// Whether the file at `path` holds `count` numbers as `text` writes them, with the same class names: it is complete, in
+  /// this format, and of a network with as many outputs. The numbers themselves are not read.
   func isWhole(_ path: String, count: Int, classes: [String]?) -> Bool {
     let names = names(classes, count: count)
     let middle = middle(names)

@@ -2,51 +2,58 @@ public import Files
 import Glibc
 public import Records
 
+/// How a batch transform runs and what it writes.
 public struct TransformOptions: Sendable {
+  /// How probabilities are written.
   public var format = PredictionFormat.jsonlines
   /// Images that go through the network at once.
   public var batch = 32
-  /// An input of more bytes is not sent to the model: SageMaker's MaxPayloadInMB.
+  /// Inputs of more bytes are skipped: SageMaker's MaxPayloadInMB.
   public var largestPayload = 6 << 20
-  /// Makes outputs anew that stand there already.
+  /// Whether outputs that exist already are written again.
   public var overwrites = false
+  /// JSON lines, batches of 32, 6 MiB.
   public init() {}
 }
 
-/// What `transform` made.
+/// What `transform` has done.
 public struct TransformSummary: Encodable, Sendable {
-  /// Images found.
+  /// Images that were found.
   public var inputs = 0
-  /// Outputs written by this run.
+  /// Outputs that this run wrote.
   public var written = 0
-  /// Outputs that stood there already, whole, before this run.
+  /// Outputs of an earlier run that were complete.
   public var kept = 0
-  /// Inputs that name an output of this run a second time.
+  /// Inputs whose output another input of this run has already.
   public var repeated = 0
+  /// Images without an output, with the reason.
   public var skipped: [Skip] = []
-  /// Files of a folder that are not taken, one entry a kind.
+  /// Files of a folder that are not read, one entry for each kind.
   public var passedOver: [PassedOver] = []
+  /// What a user should know of the input; a sentence each.
   public var warnings: [String] = []
+  /// From start to end.
   public var seconds = 0.0
-  /// Of this run's outputs.
+  /// Outputs that this run wrote, over `seconds`.
   public var imagesPerSecond = 0.0
 
+  /// Images without an output: those in `skipped`, and image files of kinds that are not read.
   public var skippedCount: Int { skipped.count + passedOver.imageCount }
 }
 
 /// Batch transform: writes the probabilities of each image to `<folder>/<the image's path>.out`.
 ///
-/// While a batch is in the network, the outputs of the one before are written and the images of the next are read; at
-/// most three batches are in memory. An output gets its name when it is whole and on the disk, some hundred at a time
-/// (`StagedGroup`): so an interrupted run leaves whole outputs, and the same call goes on after them.
+/// While a batch is in the network, the outputs of the previous batch are written and the images of the next are read; at
+/// most three batches are in memory. Outputs get their names when they are complete and on the disk, some hundred at a
+/// time (`StagedGroup`): an interrupted run leaves complete outputs, and the same call continues after them.
 ///
 /// - Parameters:
-///   - folder: made where it is not there; nothing is written outside.
+///   - folder: created where it does not exist; nothing is written outside.
 ///   - progress: called after each batch.
 /// - Throws: `FileError` (`.held` where another run writes to the folder), also where the folder of the inputs is moved or
 ///   removed meanwhile, or the disk fails; `ScanError`, `ManifestError`; `PackingError` where there is no input;
-///   `CancellationError` when what was finished has its name. A bad image is *not* an error: it has no output, and is in
-///   `skipped`.
+///   `CancellationError`, after finished outputs have got their names. A bad image is *not* an error: it has no output, and
+///   is in `skipped`.
 public func transform(
   _ input: TransformInput, to folder: String, with classifier: Classifier, options: TransformOptions,
   progress: (Progress) -> Void = { _ in }
@@ -87,7 +94,7 @@ public func transform(
   return run.summary
 }
 
-/// The reading and the writing side of a run.
+/// Reads the inputs and writes the outputs of a run.
 private final class TransformRun {
   typealias Results = [Result<[Float], ClassificationError>]
   struct Batch {
@@ -104,13 +111,13 @@ private final class TransformRun {
   var summary = TransformSummary()
   private let lock: OutputLock
   private var lastFolder = ""
-  /// The outputs that this run sees to: they stand in the folder, too, but are none of an earlier run.
+  /// The outputs that this run has handled: they may be in the folder, too, but not from an earlier run.
   private var seen: Set<OutputKey> = []
   private var lastPublished = ContinuousClock.now
 
-  /// Bytes of the files of a batch: large ones make smaller batches.
+  /// The bytes of a batch's files, after which it takes no more: large files make smaller batches.
   private static let batchByteCount = 64 << 20
-  /// Outputs that wait for their names, and how long the first of them may.
+  /// How many outputs wait for their names, and for how long.
   private static let groupCount = 512
   private static let groupTime = Duration.seconds(2)
 
@@ -168,7 +175,7 @@ private final class TransformRun {
     options.format.isWhole(output, count: outputCount, classes: classes)
   }
 
-  /// nil, with the reason in the summary, for what the model cannot be sent.
+  /// The image's file; nil, with the reason in the summary, where it cannot be sent to the model.
   private func bytes(of image: TransformItem.Image) throws(FileError) -> [UInt8]? {
     switch image.content {
     case .bytes(let bytes) where bytes.count > options.largestPayload:
@@ -220,7 +227,7 @@ private final class TransformRun {
   }
 }
 
-/// 128 bits in the place of a path, so that millions of them fit in memory; the same for all spellings of one path.
+/// A hash of 128 bits instead of a path, so that millions of them fit in memory; the same for all spellings of a path.
 private struct OutputKey: Hashable {
   private let first: Int, second: Int
 
@@ -238,7 +245,7 @@ private struct OutputKey: Hashable {
 }
 
 extension FileError {
-  /// Whether the name is at fault, and the next output may well be written.
+  /// Whether the name is at fault, so that the next output may well be written.
   fileprivate var isOwnFault: Bool {
     if case .system(_, let code) = reason {
       [ENAMETOOLONG, ENOTDIR, EISDIR, ELOOP, EEXIST].contains(code)

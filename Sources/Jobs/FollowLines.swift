@@ -1,17 +1,20 @@
+import Dispatch
 import Files
 import Glibc
 
-/// Takes the lines of a file as they are written, while `body` runs, and those that are left when it has ended.
+/// Passes on the lines of a file as they are written while `body` runs, and the rest of them when it has ended.
 ///
-/// The file may be appended to, or be replaced by one that begins with the same lines, as a trainer's `metrics.jsonl`; it
-/// need not be there at first. A line is taken when its line end is there, the last one also without.
+/// The file may be appended to, or be replaced by one that begins with the same lines, as a trainer's `metrics.jsonl` is;
+/// it need not exist at first. A line is passed on when it is complete; the last one also without a line end.
 ///
 /// - Parameters:
-///   - path: its folder is there.
-///   - skipped: lines at its start that are not to be taken: those of an earlier run.
-///   - take: gets one line after the other, without the line end; of one of more than 64 KiB, the start.
+///   - path: the file, whose folder must exist.
+///   - skipped: how many lines at the start are skipped: those of an earlier run.
+///   - take: called with one line after the other, without the line end; a line is cut after 64 KiB.
+///   - body: what writes the file.
+/// - Returns: what `body` returns.
 /// - Throws: what `body` throws; `JobError` where the folder cannot be watched. A file that cannot be read is *not* an error.
-/// - Complexity: no work while nothing is written; of a file that was replaced all lines are read again.
+/// - Complexity: no work while nothing is written; a file that was replaced is read again from its start.
 public func followLines<Result: Sendable>(
   of path: String, skipping skipped: Int = 0, take: @escaping @Sendable (String) async -> Void,
   during body: @Sendable () async throws -> Result
@@ -20,7 +23,7 @@ public func followLines<Result: Sendable>(
   let changes = watch.changes
   async let last: LineReader = {
     var reader = LineReader(path, skipping: skipped)
-    // What was there before the watch began.
+    // What was written before the watch began.
     for line in reader.next() { await take(line) }
     for await _ in changes {
       for line in reader.next() { await take(line) }
@@ -35,19 +38,40 @@ public func followLines<Result: Sendable>(
   return try result.get()
 }
 
-/// The number of lines of a file; 0 where there is none.
+/// The number of lines of a file; 0 where there is no file.
 public func lineCount(of path: String) -> Int {
   var reader = LineReader(path, skipping: 0)
   return reader.next(isLast: true).count
 }
 
-/// Reads the whole lines that were added to a file.
+/// What a program said last in its log: the last line that begins with one of these prefixes, without the prefix.
+///
+/// - Parameters:
+///   - path: the log.
+///   - start: the byte offset at which this run's part of the log begins.
+///   - byteCount: how much of the log's end is read at most.
+///   - prefixes: what the program's own messages begin with.
+///   - otherwiseAny: whether the last line is taken where none has such a prefix.
+/// - Returns: nil where there is no such line, or no log that can be read.
+public func lastWords(
+  of path: String, from start: Int = 0, byteCount: Int, prefixes: [String], otherwiseAny: Bool = false
+) -> String? {
+  guard let end = try? readEnd(of: path, byteCount: byteCount) else { return nil }
+  let text = String(decoding: end.bytes.dropFirst(max(0, start - end.offset)), as: UTF8.self)
+  let lines = text.split(whereSeparator: \.isNewline)
+  for line in lines.reversed() {
+    if let prefix = prefixes.first(where: line.hasPrefix) { return String(line.dropFirst(prefix.count)) }
+  }
+  return otherwiseAny ? lines.last.map(String.init) : nil
+}
+
+/// Reads the complete lines that were added to a file since the last call.
 struct LineReader {
   private let path: String
   private var identity: (device: dev_t, number: ino_t)?
   private var offset = 0
   private var rest: [UInt8] = []
-  /// Of the start of the file; of a new file as many are passed over.
+  /// How many lines of this file were passed on; a file that replaces it begins with as many, which are skipped.
   private var taken: Int
   private var toSkip: Int
 
@@ -58,7 +82,9 @@ struct LineReader {
     (taken, toSkip) = (0, skipped)
   }
 
-  /// - Parameter isLast: also what has no line end.
+  /// The lines that were added.
+  ///
+  /// - Parameter isLast: whether a line without a line end counts, too.
   mutating func next(isLast: Bool = false) -> [String] {
     var lines: [String] = []
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
@@ -111,5 +137,45 @@ struct LineReader {
       lines.append(String(decoding: rest, as: UTF8.self))
     }
     rest = []
+  }
+}
+
+/// Reports when something in a folder was written, created or renamed: by inotify, without polling.
+final class FolderWatch {
+  /// One element for any number of changes since the last element was taken. Ends with `finish`.
+  let changes: AsyncStream<Void>
+  private let changed: AsyncStream<Void>.Continuation
+  private let source: any DispatchSourceRead
+
+  /// - Throws: where the folder does not exist, or the system's limit of watches is reached.
+  init(_ folder: String) throws(JobError) {
+    let descriptor = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
+    guard descriptor >= 0 else {
+      throw JobError(.system(what: "the folder cannot be watched", code: errno), path: folder)
+    }
+    let kinds = UInt32(IN_MODIFY) | UInt32(IN_CREATE) | UInt32(IN_MOVED_TO) | UInt32(IN_CLOSE_WRITE)
+    guard unsafe inotify_add_watch(descriptor, folder, kinds) >= 0 else {
+      let code = errno
+      close(descriptor)
+      throw JobError(.system(what: "the folder cannot be watched", code: code), path: folder)
+    }
+    let (changes, changed) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    (self.changes, self.changed) = (changes, changed)
+    source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: .global())
+    source.setEventHandler {
+      var events = [UInt8](repeating: 0, count: 1 << 14)
+      let size = events.count
+      while unsafe events.withUnsafeMutableBytes({ unsafe read(descriptor, $0.baseAddress, size) }) > 0 {}
+      changed.yield()
+    }
+    source.setCancelHandler { close(descriptor) }
+    source.resume()
+  }
+
+  func finish() { changed.finish() }
+
+  deinit {
+    changed.finish()
+    source.cancel()
   }
 }

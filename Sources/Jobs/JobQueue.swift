@@ -1,11 +1,14 @@
 import Synchronization
 
-/// Lets so many jobs run at once; the others wait their turn, the first come first.
+/// Runs at most `width` jobs at the same time; the others wait their turn, first come, first served.
 public final class JobQueue: Sendable {
-  /// Who is where, in the order in which they came.
+  /// Which jobs run and which wait, in the order in which they came.
   public struct Snapshot: Hashable, Sendable {
+    /// The names of the jobs that run.
     public var running: [String] = []
+    /// The names of the jobs that wait.
     public var waiting: [String] = []
+    /// An empty queue.
     public init() {}
   }
 
@@ -13,28 +16,32 @@ public final class JobQueue: Sendable {
     var snapshot = Snapshot()
     var turns: [(name: String, ticket: Int, resume: CheckedContinuation<Void, any Error>)] = []
     var nextTicket = 0
-    /// Cancelled before they came to wait.
+    /// The tickets of jobs that were cancelled before they began to wait.
     var gone: Set<Int> = []
   }
-  /// Jobs that may run at once.
+  /// The most jobs that may run at the same time.
   public let width: Int
-  /// Jobs that may wait.
+  /// The most jobs that may wait.
   public let limit: Int
   private let state = Mutex(State())
   private let tell: @Sendable (Snapshot) -> Void
 
-  /// - Parameter tell: gets every change, one after the other and in order. It must not wait, nor use the queue.
+  /// - Parameter tell: called at every change, one after the other and in order. It must not block, nor use the queue.
   /// - Precondition: `width` is at least 1.
   public init(width: Int, limit: Int = 10_000, tell: @escaping @Sendable (Snapshot) -> Void = { _ in }) {
     precondition(width >= 1, "at least one job may run")
     (self.width, self.limit, self.tell) = (width, limit, tell)
   }
 
+  /// Which jobs run and wait now.
   public var snapshot: Snapshot { state.withLock { $0.snapshot } }
 
   /// Runs `body` when its turn has come.
   ///
-  /// - Parameter name: stands for it in snapshots.
+  /// - Parameters:
+  ///   - name: the job's name in snapshots.
+  ///   - body: the job.
+  /// - Returns: what `body` returns.
   /// - Throws: `.queueFull`; `CancellationError` where the task is cancelled while it waits; what `body` throws.
   public func run<Result: Sendable>(
     _ name: String, _ body: @Sendable () async throws -> Result

@@ -1,15 +1,15 @@
-/// A pattern as a tree.
+/// The syntax tree of a pattern.
 indirect enum PatternNode {
   case set(ScalarSet)
   case check(Assertion)
-  /// nil: it captures nothing.
+  /// A group; without a number it does not capture.
   case group(PatternNode, number: Int?)
   case sequence([PatternNode])
   case choice([PatternNode])
   case repetition(PatternNode, least: Int, most: Int?, isLazy: Bool)
 }
 
-/// Reads Python's syntax of regular expressions.
+/// Parses Python's syntax of regular expressions.
 struct PatternParser {
   private let text: [Unicode.Scalar]
   private var place = 0
@@ -76,7 +76,7 @@ struct PatternParser {
     }
     let isLazy = take("?")
     if !isLazy, take("+") {
-      throw error("possessive quantifiers, such as a++, are not offered", at: place - 1)
+      throw error("possessive quantifiers, such as a++, are not supported", at: place - 1)
     }
     let end = place
     if try quantifier() != nil { throw error("a quantifier after a quantifier", at: end) }
@@ -95,7 +95,7 @@ struct PatternParser {
     let least = digits()
     let most = take(",") ? digits() : least
     guard take("}") else {
-      // A brace that counts nothing stands for itself.
+      // A brace that is not a quantifier stands for itself.
       place = start
       return nil
     }
@@ -181,7 +181,9 @@ struct PatternParser {
     return .group(inner, number: number)
   }
 
-  /// What follows `(?`. Whether the group captures.
+  /// Parses what follows `(?`.
+  ///
+  /// - Returns: whether the group captures.
   private mutating func groupKind(_ start: Int) throws(LinePatternError) -> Bool {
     if take(":") { return false }
     let rest = text[place...]
@@ -193,7 +195,7 @@ struct PatternParser {
     ]
     where marks.contains(where: { rest.starts(with: $0.unicodeScalars) }) {
       throw error(
-        "\(words) are not offered: they cannot be matched in a time that is known before", at: start)
+        "\(words) are not supported: they cannot be matched in bounded time", at: start)
     }
     _ = take("P")
     if take("<") {
@@ -212,7 +214,7 @@ struct PatternParser {
       return false
     }
     throw error(
-      "a group of this kind is not offered; (...), (?:...), (?P<name>...) are, and (?i) at the start",
+      "a group of this kind is not supported; (...), (?:...), (?P<name>...) are, and (?i) at the start",
       at: start)
   }
 
@@ -221,7 +223,7 @@ struct PatternParser {
       && ("a"..."z").contains(text[place + 2])
   }
 
-  /// The present flags and more; nil for letters that are none here.
+  /// The current flags and these; nil where a letter is not a known flag.
   private func flagSet(_ letters: ArraySlice<Unicode.Scalar>) -> Flags? {
     var flags = flags
     for letter in letters {
@@ -259,7 +261,7 @@ struct PatternParser {
       isFirst = false
       guard next != nil else { throw error("a [ without its ]", at: start) }
       if next == "[", place + 1 < text.count, text[place + 1] == ":" {
-        throw error("classes such as [:digit:] are not offered; write \\d, \\w or \\s")
+        throw error("classes such as [:digit:] are not supported; write \\d, \\w or \\s")
       }
       let first = try member(inClass: true)
       guard next == "-", place + 1 < text.count, text[place + 1] != "]" else {
@@ -278,7 +280,7 @@ struct PatternParser {
     return set
   }
 
-  /// A character, also one that is escaped, or a class such as `\d`.
+  /// A character, perhaps escaped, or a class such as `\d`.
   private mutating func member(inClass: Bool) throws(LinePatternError) -> Member {
     let start = place
     guard let scalar = next else { throw error("something is expected here") }
@@ -305,9 +307,9 @@ struct PatternParser {
     case "U": return .scalar(try hexadecimal(8, start))
     case "1"..."9" where !inClass:
       throw error(
-        "backreferences, such as \\\(escaped), are not offered: they cannot be matched in a time that is known before",
+        "backreferences, such as \\\(escaped), are not supported: they cannot be matched in bounded time",
         at: start)
-    case "0"..."9", "a"..."z", "A"..."Z": throw error("the escape \\\(escaped) is not offered", at: start)
+    case "0"..."9", "a"..."z", "A"..."Z": throw error("the escape \\\(escaped) is not supported", at: start)
     default: return .scalar(escaped.value)
     }
   }
@@ -322,18 +324,18 @@ struct PatternParser {
   }
 }
 
-/// Makes a program of a tree.
+/// Compiles a syntax tree into a program.
 struct PatternEmitter {
   var program: [Instruction] = []
   private(set) var sets: [ScalarSet] = []
   private var steps = 0
 
-  /// A repetition is written out as often as it may occur: so many instructions at most come of a pattern.
+  /// The most instructions of a pattern: a repetition is unrolled as often as it may occur.
   static let largestProgram = 500
 
   mutating func emit(_ node: PatternNode) throws(LinePatternError) {
     steps += 1
-    // Also of what makes no instruction, such as an empty group.
+    // Steps count, too, as an empty group makes no instruction.
     guard program.count < Self.largestProgram, steps < 20 * Self.largestProgram else {
       throw LinePatternError(
         description: "its repetitions make it too large; write smaller counts, or + and *")
@@ -377,7 +379,7 @@ struct PatternEmitter {
         try emit(inner)
       }
     } else {
-      // At least once, and where it may be none, the whole of that or nothing: so an empty turn ends the loop.
+      // Once or more; where none is allowed, an exit lies before it all, so that an empty iteration ends the loop.
       if least == 0 { exits.append(reserve()) }
       let start = program.count
       try emit(inner)

@@ -1,16 +1,19 @@
 /// A regular expression for the lines of a log, as SageMaker's MetricDefinitions have them: Python's syntax, without what
 /// only backtracking can match (lookarounds, backreferences, possessive and atomic groups).
 ///
-/// All ways to read a line are followed side by side (Thompson 1968; with captures as in Pike's sam), so no pattern takes
-/// longer than its own length times that of the line. Of several matches the one counts that backtracking finds first; a
-/// repeated group keeps what it captured before a last, empty turn.
+/// All ways to match a line are followed side by side (Thompson 1968; with captures as in Pike's sam), so that matching
+/// takes at most the pattern's length times the line's. Of several matches, the one that backtracking would find first is
+/// taken; a repeated group keeps what it captured before a last, empty iteration.
 public struct LinePattern: Sendable {
-  /// Groups that capture.
+  /// The number of capturing groups.
   public let groupCount: Int
   private let program: [Instruction]
   private let sets: [ScalarSet]
 
-  /// - Throws: what is no pattern, is not offered, or is too large; with the place in the pattern.
+  /// Compiles a pattern.
+  ///
+  /// - Throws: with the place in the pattern, where it is not a regular expression, uses what is not supported, or is too
+  ///   large.
   public init(_ pattern: String) throws(LinePatternError) {
     var parser = PatternParser(pattern)
     let root = try parser.parse()
@@ -20,7 +23,7 @@ public struct LinePattern: Sendable {
     (program, sets, groupCount) = (emitter.program, emitter.sets, parser.groupCount)
   }
 
-  /// What the first group captures in a line; nil where the line has no match, or the match does not go through the group.
+  /// What the first group captures in a line; nil where the line does not match, or the group takes no part in the match.
   ///
   /// - Complexity: O(line times pattern).
   public func firstGroup(of line: some StringProtocol) -> String? {
@@ -41,7 +44,7 @@ public struct LinePattern: Sendable {
     var next = Threads(program.count)
     var best: Match?
     for position in 0...text.count {
-      // A match may begin here, after all that began before.
+      // A match may begin here; those that began before are preferred.
       if best == nil { add(Thread(start: position), to: &now, at: position, text) }
       if best != nil, now.list.isEmpty { break }
       next.clear()
@@ -53,7 +56,7 @@ public struct LinePattern: Sendable {
           add(further, to: &next, at: position + 1, text)
         } else {
           best = Match(whole: thread.start..<position, group: thread.group)
-          // The others are ways that backtracking tries later.
+          // Backtracking would try the other threads later.
           break
         }
       }
@@ -62,7 +65,7 @@ public struct LinePattern: Sendable {
     return best
   }
 
-  /// A way to read the text so far.
+  /// One way to match the text so far.
   private struct Thread {
     var place = 0
     let start: Int
@@ -73,7 +76,7 @@ public struct LinePattern: Sendable {
     var group: Range<Int>? { groupStart >= 0 && groupEnd >= groupStart ? groupStart..<groupEnd : nil }
   }
 
-  /// Those that are at the same position, the preferred ones first; of each place of the program one.
+  /// The threads at one position of the text, the preferred ones first; one for each place of the program.
   private struct Threads {
     var list: [Thread] = []
     private var seen: [Int]
@@ -125,13 +128,15 @@ public struct LinePattern: Sendable {
   }
 }
 
-/// Why a text is no pattern for lines, in a sentence that does not repeat the pattern.
+/// Why a text is not a pattern for lines, in a sentence that does not repeat the pattern.
 public struct LinePatternError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// The place and the reason.
   public let description: String
 }
 
+/// An instruction of a compiled pattern.
 enum Instruction: Hashable, Sendable {
-  /// One scalar of a set, by its number.
+  /// Consumes a scalar that is in the set with this index.
   case set(Int)
   case split(preferred: Int, other: Int)
   case jump(Int)
@@ -140,12 +145,13 @@ enum Instruction: Hashable, Sendable {
   case match
 }
 
-/// What is asked of a place, not of a scalar.
+/// A condition on a position in the text, which consumes nothing.
 enum Assertion: Hashable, Sendable {
-  /// `^`, `$` and, with the flag `m`, the same of each line of a text.
+  /// `^` and `$`; with the flag `m`, the same for each line of the text.
   case start, end, lineStart, lineEnd
   /// `\Z`
   case veryEnd
+  /// `\b`, `\B`
   case wordEdge, noWordEdge
 
   func holds(at position: Int, in text: [Unicode.Scalar]) -> Bool {
@@ -191,7 +197,7 @@ struct ScalarSet: Hashable, Sendable {
   private var members: [Member] = []
   private let isNegated: Bool
   private let ignoresCase: Bool
-  /// Which of the first 64 scalars are in it, and which of the next 64.
+  /// A bit for each of the first 64 scalars, and for each of the next 64.
   private var low: UInt64 = 0, high: UInt64 = 0
 
   init(isNegated: Bool = false, ignoresCase: Bool = false) {
@@ -203,7 +209,7 @@ struct ScalarSet: Hashable, Sendable {
     members.append(Member(kind: kind, isNegated: isNegated))
   }
 
-  /// Once all is in it.
+  /// Fills the bits of the first 128 scalars; to be called when all ranges and kinds are inserted.
   mutating func finish() {
     for value in UInt8(0)..<64 {
       if holds(Unicode.Scalar(value)) { low |= 1 << UInt64(value) }

@@ -2,16 +2,16 @@ import CArchive
 import Files
 import Glibc
 
-/// The files of a model in a tar archive, read in one pass. Nothing is written under a name from the archive: the large
-/// files go to a file without a name, the small ones to memory.
+/// The files of an MXNet model in a tar archive, read in one pass. Nothing is written under a name from the archive: the
+/// large files go to unnamed temporary files, the small ones to memory.
 struct ModelArchive {
   private(set) var small: [ByteName: [UInt8]] = [:]
   private(set) var large: [ByteName: UnnamedFile] = [:]
-  /// Names of models of other kinds, some of them.
+  /// The first names of models of other formats.
   private(set) var others: [String] = []
   private let path: String
   private let epoch: Int?
-  /// Of all that the archive unpacks to.
+  /// The most bytes that the archive may unpack to.
   private let limit: Int
   /// The folder in the archive that the model's files are in.
   private var folder: String?
@@ -20,18 +20,19 @@ struct ModelArchive {
 
   private static let blockByteCount = 1 << 17
   private static let largestEntryCount = 10_000
-  /// Floats hardly shrink. What grows more than this is a bomb, or a model of nothing but zeros.
+  /// Weights hardly compress. What grows more than this is a decompression bomb, or a model of nothing but zeros.
   private static let largestRatio = 200
+  /// What any archive may unpack to, whatever the ratio.
   private static let freeByteCount = 64 << 20
 
-  /// - Throws: where the archive cannot be read, unpacks to more than `limit` or to more than a model can, or has an
-  ///   entry that is a link or a device, or leads out of the archive.
+  /// - Throws: where the archive cannot be read, unpacks to more than `limit` or to more than a model of its size can, or
+  ///   has an entry that is a link or a device, or leads out of the archive.
   init(_ path: String, epoch: Int?, limit: Int) throws(ModelError) {
     self.path = path
     self.epoch = epoch
     let archivedByteCount = try openFile(path).byteCount
     self.limit = min(limit, Self.freeByteCount + Self.largestRatio * min(archivedByteCount, 1 << 40))
-    guard let archive = unsafe archive_read_new() else { throw ModelError("\(path): memory is lacking") }
+    guard let archive = unsafe archive_read_new() else { throw ModelError("\(path): out of memory") }
     defer { unsafe archive_read_free(archive) }
     unsafe archive_read_support_filter_gzip(archive)
     unsafe archive_read_support_format_tar(archive)
@@ -48,10 +49,11 @@ struct ModelArchive {
   private func check(_ status: Int32, _ archive: OpaquePointer) throws(ModelError) {
     guard status < ARCHIVE_WARN else { return }
     if entryCount == 0, let kind = kindInGzip(path), kind != .tar, kind != .gzip {
-      throw ModelError("\(path): this is gzip-compressed; \(kind) is in it, a tar archive is expected")
+      throw ModelError("\(path): this is gzip-compressed, with \(kind) in it; a tar archive is expected")
     }
     let text = unsafe archive_error_string(archive).map { unsafe String(cString: $0) }
-    throw ModelError("\(path): this is no folder and no whole tar archive: \(text ?? "it cannot be read")")
+    throw ModelError(
+      "\(path): this is neither a folder nor a complete tar archive: \(text ?? "it cannot be read")")
   }
 
   private mutating func take(_ entry: OpaquePointer, _ archive: OpaquePointer) throws(ModelError) {
@@ -63,7 +65,7 @@ struct ModelArchive {
     else {
       throw ModelError("\(path): the name of entry \(entryCount) is not UTF-8")
     }
-    // By bytes: Swift takes a slash with a mark behind it for another character.
+    // By bytes: to Swift a slash and a combining mark after it are another character.
     let parts = name.utf8.split(separator: UInt8(ascii: "/")).map { String(decoding: $0, as: UTF8.self) }
       .filter { $0 != "." }
     guard !name.hasBytePrefix("/"), !parts.contains("..") else {
@@ -83,8 +85,8 @@ struct ModelArchive {
     }
     unpackedByteCount += size
     guard let base = parts.last, !parts.contains(where: isLitter) else { return }
-    guard let role = ModelFiles.Role(base) else {
-      if others.count < 8, ModelFiles.isOtherModel(base) { others.append(name) }
+    guard let role = CheckpointFiles.Role(base) else {
+      if others.count < 8, CheckpointFiles.isOtherModel(base) { others.append(name) }
       return
     }
     let key = ByteName(base)
@@ -96,7 +98,7 @@ struct ModelArchive {
     }
     self.folder = folder
     guard small[key] == nil, large[key] == nil else {
-      throw ModelError("\(path): \(shown(name)) stands twice in the archive")
+      throw ModelError("\(path): \(shown(name)) appears twice in the archive")
     }
     if case .parameters(let stem, let epoch) = role {
       if try isWanted(stem, epoch) { large[key] = try unsafe stage(size, name, archive) }
@@ -115,11 +117,11 @@ struct ModelArchive {
     }
   }
 
-  /// Whether the epoch is the one asked for, or higher than those so far, which are let go then.
+  /// Whether the epoch is the requested one or, without a request, the highest so far; lower ones are then dropped.
   private mutating func isWanted(_ stem: ByteName, _ epoch: Int) throws(ModelError) -> Bool {
     if let wanted = self.epoch { return wanted == epoch }
     for name in large.keys {
-      guard case .parameters(stem, let other) = ModelFiles.Role(name.text) else { continue }
+      guard case .parameters(stem, let other) = CheckpointFiles.Role(name.text) else { continue }
       if other > epoch { return false }
       large[name] = nil
     }
@@ -150,12 +152,12 @@ struct ModelArchive {
       try body(block.span.extracting(first: got))
     }
     guard done == size else {
-      throw ModelError("\(path): \(shown(name)): it has \(done) bytes, but \(size) are announced")
+      throw ModelError("\(path): \(shown(name)): it has \(done) bytes; its header announces \(size)")
     }
   }
 }
 
-/// What is compressed in the file, by its first bytes; nil where that cannot be read or told.
+/// The kind of file that is compressed in this one; nil where that cannot be read or its first bytes show none.
 private func kindInGzip(_ path: String) -> FileKind? {
   guard let archive = unsafe archive_read_new() else { return nil }
   defer { unsafe archive_read_free(archive) }
@@ -173,7 +175,7 @@ private func kindInGzip(_ path: String) -> FileKind? {
   return FileKind(start.span.extracting(first: got))
 }
 
-/// A temporary file that has no name: it is gone when the value is, whatever ends the program.
+/// A temporary file without a name: it is gone when the value is, however the program ends.
 final class UnnamedFile: Sendable {
   private let descriptor: Int32
   private let label: String
@@ -202,7 +204,7 @@ final class UnnamedFile: Sendable {
     }
   }
 
-  /// What was written, opened anew.
+  /// Opens what was written as a `.params` file.
   func parameters(label: String) throws(ModelError) -> Parameters {
     Parameters(try ParameterFile.open(try openFile("/proc/self/fd/\(descriptor)"), label: label))
   }

@@ -1,13 +1,15 @@
 import Files
 import Foundation
 
-/// A `.safetensors` file: u64 length, a JSON object of that length, then the arrays one behind the other.
+/// A `.safetensors` file: u64 length, a JSON object of that length, then the arrays one after the other.
 /// `{"name": {"dtype": "F32", "shape": [64, 3, 7, 7], "data_offsets": [begin, end]}, "__metadata__": {...}}`
 enum SafetensorsFile {
   private static let largestHeaderByteCount = 16 << 20
 
-  /// - Throws: with the place, where the header is no such object, or the arrays do not fill the rest of the file; where
-  ///   one is of another type than F32, F64, F16 and BF16. PyTorch's counts of batches are passed over.
+  /// The arrays of a file. PyTorch's `num_batches_tracked` are left out.
+  ///
+  /// - Throws: with the place, where the header is not such an object, or the arrays do not fill the rest of the file;
+  ///   where an array is of another type than F32, F64, F16 and BF16.
   static func entries(
     of file: borrowing InputFile, label: String
   ) throws(ModelError) -> [String: ArrayFile.Entry] {
@@ -27,22 +29,22 @@ enum SafetensorsFile {
     for (name, array) in header.arrays.sorted(by: { ($0.value.start, $0.key) < ($1.value.start, $1.key) }) {
       let fault = { (sentence: String) in ModelError("\(label): \(shown(name)) \(sentence)") }
       guard array.dataOffsets.count == 2, array.start == end, array.dataOffsets[1] >= end else {
-        throw fault("stands at \(array.dataOffsets.prefix(8)); it is expected to begin at \(end)")
+        throw fault("lies at \(array.dataOffsets.prefix(8)); it is expected to begin at \(end)")
       }
       let (start, size) = (end, array.dataOffsets[1] - end)
       try cursor.skip(size, of: shown(name))
       end = array.dataOffsets[1]
       if name.hasSuffix("num_batches_tracked") { continue }
-      guard let kind = kind(array.dtype) else {
+      guard let type = elementType(array.dtype) else {
         throw fault("holds \(shown(array.dtype)); F32, F64, F16 or BF16 is expected")
       }
       guard !array.shape.isEmpty, array.shape.count <= 32, array.shape.allSatisfy({ $0 >= 1 }),
-        let count = checkedProduct(array.shape), checkedProduct([count, kind.byteCount]) == size
+        let count = checkedProduct(array.shape), checkedProduct([count, type.byteCount]) == size
       else {
-        throw fault("has \(size) bytes, which is not what the shape \(array.shape.prefix(8)) takes")
+        throw fault("has \(size) bytes, which does not match its shape, \(array.shape.prefix(8))")
       }
       let offset = 8 + Int(byteCount) + start
-      entries[name] = ArrayFile.Entry(shape: array.shape, kind: kind, offset: offset, count: count)
+      entries[name] = ArrayFile.Entry(shape: array.shape, type: type, offset: offset, count: count)
     }
     guard cursor.left == 0 else {
       throw cursor.fault("\(cursor.left) bytes follow the last array; the end of the file is expected")
@@ -50,7 +52,7 @@ enum SafetensorsFile {
     return entries
   }
 
-  private static func kind(_ name: String) -> NumberKind? {
+  private static func elementType(_ name: String) -> ElementType? {
     switch name {
     case "F32": .float32
     case "F64": .float64

@@ -1,7 +1,7 @@
 import Files
 import Foundation
 
-/// A `symbol.json` of MXNet: operators and variables, each after its inputs. Nothing is said yet about what they compute.
+/// MXNet's `symbol.json`: operators and variables, each after its inputs, not interpreted yet.
 ///
 /// All generations of the file are read: up to 0.8 an operator's attributes are called `param`, in 0.9 to 0.11 `attr`,
 /// since 1.0 `attrs`; inputs have two numbers or three.
@@ -10,7 +10,7 @@ public struct Symbol: Hashable, Sendable {
     /// "null" for a variable.
     let operation: String
     let name: String
-    /// As they stand in the file: "(3, 3)", "True", "2e-05".
+    /// As they are written in the file: "(3, 3)", "True", "2e-05".
     let attributes: [String: String]
     let inputs: [Entry]
 
@@ -33,9 +33,9 @@ public struct Symbol: Hashable, Sendable {
   /// - Parameters:
   ///   - json: the whole file.
   ///   - label: its name in messages.
-  /// - Throws: where the text is no JSON (or is nested deeper than 512) or no symbol; where an input or the head is not
-  ///   there, or an input comes after its node (so there are no cycles); where there is not just one head; where two
-  ///   variables have one name.
+  /// - Throws: where the text is not JSON (or is nested deeper than 512) or not a symbol; where an input or the head does
+  ///   not exist, or an input comes after its node (so there are no cycles); where there is not exactly one head; where two
+  ///   variables have the same name.
   public init(json: [UInt8], label: String) throws(ModelError) {
     self.label = label
     guard json.count <= Self.largestByteCount else {
@@ -68,7 +68,7 @@ public struct Symbol: Hashable, Sendable {
       if node.op == "null" {
         guard inputs.isEmpty else { throw ModelError("\(place): a variable has inputs; none are expected") }
         guard variables.insert(node.name).inserted else {
-          throw ModelError("\(place): the name stands twice among the variables")
+          throw ModelError("\(place): two variables have this name")
         }
       }
       nodes.append(Node(operation: node.op, name: node.name, attributes: node.attributes, inputs: inputs))
@@ -82,13 +82,13 @@ public struct Symbol: Hashable, Sendable {
     }
     for variable in document.argumentNodes ?? []
     where !nodes.indices.contains(variable) || !nodes[variable].isVariable {
-      throw ModelError("\(label): arg_nodes names node \(variable), which is no variable")
+      throw ModelError("\(label): arg_nodes names node \(variable), which is not a variable")
     }
     self.nodes = nodes
     self.head = head
   }
 
-  /// Nodes made here, each after its inputs.
+  /// A symbol of nodes that are each after their inputs.
   init(nodes: [Node], head: Entry, label: String = "symbol") {
     self.label = label
     self.nodes = nodes
@@ -112,7 +112,7 @@ public struct Symbol: Hashable, Sendable {
   }
 }
 
-/// The file as it is; what else stands in it says nothing about the network.
+/// The parts of the file that describe the network.
 private struct Document: Decodable {
   let nodes: [DocumentNode]
   let heads: [[Int]]
@@ -137,7 +137,7 @@ private struct DocumentNode: Decodable {
     op = try values.decode(String.self, forKey: .op)
     name = try values.decode(String.self, forKey: .name)
     inputs = try values.decode([[Int]].self, forKey: .inputs)
-    // Up to 0.8 `param` has the operator's own and `attr` the user's.
+    // Up to MXNet 0.8 `param` has the operator's attributes, and `attr` the user's.
     var all: [String: String] = [:]
     for key in [CodingKeys.attrs, .attr, .param] {
       all.merge(try values.decodeIfPresent([String: String].self, forKey: key) ?? [:]) { first, _ in first }
@@ -173,5 +173,63 @@ private func kind(_ type: any Any.Type) -> String {
   case is Int.Type: "a whole number"
   case is [Int].Type, is [[Int]].Type, is [Any].Type: "a list"
   default: "what is expected there"
+  }
+}
+
+/// Builds a symbol node by node as MXNet's Python does: variables get their operator's attributes.
+struct SymbolBuilder {
+  private(set) var nodes: [Symbol.Node] = []
+  private var sumCount = 0
+
+  mutating func variable(_ name: String, _ attributes: [String: String] = [:]) -> Symbol.Entry {
+    add("null", name, attributes, [])
+  }
+
+  mutating func add(
+    _ operation: String, _ name: String, _ attributes: [String: String], _ inputs: [Symbol.Entry]
+  ) -> Symbol.Entry {
+    nodes.append(Symbol.Node(operation: operation, name: name, attributes: attributes, inputs: inputs))
+    return Symbol.Entry(node: nodes.count - 1, output: 0)
+  }
+
+  mutating func convolution(
+    _ name: String, _ input: Symbol.Entry, _ filters: Int, kernel: Int, stride: Int, hasPadding: Bool = true
+  ) -> Symbol.Entry {
+    var attributes = [
+      "kernel": "(\(kernel), \(kernel))", "no_bias": "True", "num_filter": "\(filters)",
+      "stride": "(\(stride), \(stride))", "workspace": "256",
+    ]
+    // The scripts give a shortcut no pad.
+    if hasPadding { attributes["pad"] = "(\(kernel / 2), \(kernel / 2))" }
+    return add("Convolution", name, attributes, [input, variable(name + "_weight", attributes)])
+  }
+
+  mutating func batchNorm(_ name: String, _ input: Symbol.Entry, isGammaFixed: Bool = false) -> Symbol.Entry {
+    let attributes = ["eps": "2e-05", "fix_gamma": isGammaFixed ? "True" : "False", "momentum": "0.9"]
+    let zero = ["__init__": #"["zero", {}]"#]
+    let one = ["__init__": #"["one", {}]"#]
+    return add(
+      "BatchNorm", name, attributes,
+      [
+        input, variable(name + "_gamma", attributes), variable(name + "_beta", attributes),
+        variable(name + "_moving_mean", attributes.merging(zero) { first, _ in first }),
+        variable(name + "_moving_var", attributes.merging(one) { first, _ in first }),
+      ])
+  }
+
+  mutating func dense(_ name: String, _ input: Symbol.Entry, outputs: Int) -> Symbol.Entry {
+    let attributes = ["num_hidden": "\(outputs)"]
+    return add(
+      "FullyConnected", name, attributes,
+      [input, variable(name + "_weight", attributes), variable(name + "_bias", attributes)])
+  }
+
+  mutating func relu(_ name: String, _ input: Symbol.Entry) -> Symbol.Entry {
+    add("Activation", name, ["act_type": "relu"], [input])
+  }
+
+  mutating func sum(_ left: Symbol.Entry, _ right: Symbol.Entry) -> Symbol.Entry {
+    sumCount += 1
+    return add("elemwise_add", "_plus\(sumCount - 1)", [:], [left, right])
   }
 }

@@ -1,10 +1,10 @@
 import Files
 
-/// A ResNet of torchvision as the names and shapes of its weights tell it (models/resnet.py, "v1.5": a bottleneck strides
-/// in its 3x3), also of other depths and widths, with a softmax at its end.
+/// A torchvision ResNet, inferred from the names and shapes of its weights (models/resnet.py, "v1.5": a bottleneck strides
+/// in its 3x3). Any depth and width will do; a softmax is added at its end.
 ///
-/// Weights say no strides. They are those of torchvision's networks where the kernels are, too; a network of any other
-/// kernel, and one with an array that this one has no use for, is another one and is refused.
+/// Weights do not tell strides. Where the kernels are torchvision's, the strides are assumed to be, too. Weights with
+/// another kernel, or with an array that has no place in this network, are those of another network and are refused.
 struct TorchvisionResNet {
   private let weights: Parameters
   private let isBottleneck: Bool
@@ -23,11 +23,11 @@ struct TorchvisionResNet {
       ]
       let other = known[name].flatMap { weights.shape(of: $0) == nil ? nil : ", but \(shown($0))" } ?? ""
       throw ModelError(
-        "these are no weights of a torchvision ResNet: there is no \(name)\(other); \(Self.remedy)")
+        "these are not the weights of a torchvision ResNet: there is no \(name)\(other); \(Self.remedy)")
     }
   }
 
-  private static let remedy = "export the network as ONNX, which says what is computed"
+  static let remedy = "export the network as ONNX, which says what is computed"
 
   /// Channels of the images.
   var channels: Int { weights.shape(of: "conv1.weight")?.dropFirst().first ?? 0 }
@@ -35,36 +35,36 @@ struct TorchvisionResNet {
   /// - Throws: naming the array, where one has no place in such a network.
   var symbol: Symbol {
     get throws(ModelError) {
-      var maker = SymbolMaker()
-      var body = Layer(entry: maker.variable("data"), channels: channels)
-      body = try convolution(&maker, "conv1", body, kernel: 7, stride: 2)
-      body.entry = maker.relu("relu", norm(&maker, "bn1", body.entry))
-      body.entry = maker.add(
+      var builder = SymbolBuilder()
+      var body = Layer(entry: builder.variable("data"), channels: channels)
+      body = try convolution(&builder, "conv1", body, kernel: 7, stride: 2)
+      body.entry = builder.relu("relu", norm(&builder, "bn1", body.entry))
+      body.entry = builder.add(
         "Pooling", "maxpool",
         ["kernel": "(3, 3)", "pad": "(1, 1)", "pool_type": "max", "stride": "(2, 2)"], [body.entry])
       for stage in 1...4 {
         var unit = 0
         while weights.shape(of: "layer\(stage).\(unit).conv1.weight") != nil {
           let stride = stage > 1 && unit == 0 ? 2 : 1
-          body = try block(&maker, "layer\(stage).\(unit)", body, stride: stride)
+          body = try block(&builder, "layer\(stage).\(unit)", body, stride: stride)
           unit += 1
         }
       }
-      body.entry = maker.add(
+      body.entry = builder.add(
         "Pooling", "avgpool", ["global_pool": "True", "pool_type": "avg"], [body.entry])
-      body.entry = maker.add("Flatten", "flatten", [:], [body.entry])
+      body.entry = builder.add("Flatten", "flatten", [:], [body.entry])
       let outputs = weights.shape(of: "fc.weight")?.first ?? 0
-      body.entry = maker.add(
+      body.entry = builder.add(
         "FullyConnected", "fc", ["num_hidden": "\(outputs)"],
-        [body.entry, maker.variable("fc.weight"), maker.variable("fc.bias")])
-      let head = maker.add("softmax", "softmax", [:], [body.entry])
-      let symbol = Symbol(nodes: maker.nodes, head: head)
+        [body.entry, builder.variable("fc.weight"), builder.variable("fc.bias")])
+      let head = builder.add("softmax", "softmax", [:], [body.entry])
+      let symbol = Symbol(nodes: builder.nodes, head: head)
       try refuse(symbol.unusedNames(in: weights))
       return symbol
     }
   }
 
-  /// An array without a place in the network changes what is computed: the network is another one.
+  /// Refuses arrays that have no place in the network: they belong to another network, which computes something else.
   private func refuse(_ names: [String]) throws(ModelError) {
     guard !names.isEmpty else { return }
     let kinds = [
@@ -77,52 +77,52 @@ struct TorchvisionResNet {
       names.contains { name in kind.1.contains { name.hasByteSuffix($0) || name.contains($0) } }
     }
     throw ModelError(
-      "a torchvision ResNet has no use for \(names.count) of its arrays: \(shown(names))"
+      "a torchvision ResNet has no place for \(names.count) of its arrays: \(shortList(names.map(shown)))"
         + (kind.map { " (\($0.0))" } ?? "") + "; \(Self.remedy)")
   }
 
-  /// What a layer gives.
+  /// The output of a layer.
   private struct Layer {
     var entry: Symbol.Entry
     var channels: Int
   }
 
   private func block(
-    _ maker: inout SymbolMaker, _ name: String, _ input: Layer, stride: Int
+    _ builder: inout SymbolBuilder, _ name: String, _ input: Layer, stride: Int
   ) throws(ModelError) -> Layer {
     var body = input
     let (kernels, strided) = isBottleneck ? ([1, 3, 1], 1) : ([3, 3], 0)
     for (index, kernel) in kernels.enumerated() {
       body = try convolution(
-        &maker, "\(name).conv\(index + 1)", body, kernel: kernel, stride: index == strided ? stride : 1)
-      body.entry = norm(&maker, "\(name).bn\(index + 1)", body.entry)
-      if index + 1 < kernels.count { body.entry = maker.relu("\(name).relu\(index + 1)", body.entry) }
+        &builder, "\(name).conv\(index + 1)", body, kernel: kernel, stride: index == strided ? stride : 1)
+      body.entry = norm(&builder, "\(name).bn\(index + 1)", body.entry)
+      if index + 1 < kernels.count { body.entry = builder.relu("\(name).relu\(index + 1)", body.entry) }
     }
     var shortcut = input
     if weights.shape(of: "\(name).downsample.0.weight") != nil {
-      shortcut = try convolution(&maker, "\(name).downsample.0", input, kernel: 1, stride: stride)
-      shortcut.entry = norm(&maker, "\(name).downsample.1", shortcut.entry)
+      shortcut = try convolution(&builder, "\(name).downsample.0", input, kernel: 1, stride: stride)
+      shortcut.entry = norm(&builder, "\(name).downsample.1", shortcut.entry)
     }
-    body.entry = maker.relu(
-      "\(name).relu", maker.add("elemwise_add", "\(name).add", [:], [body.entry, shortcut.entry]))
+    body.entry = builder.relu(
+      "\(name).relu", builder.add("elemwise_add", "\(name).add", [:], [body.entry, shortcut.entry]))
     return body
   }
 
-  /// Filters are those of the weight; the margin keeps the size.
+  /// The weight's shape gives the number of filters; the padding keeps the size.
   private func convolution(
-    _ maker: inout SymbolMaker, _ name: String, _ input: Layer, kernel: Int, stride: Int
+    _ builder: inout SymbolBuilder, _ name: String, _ input: Layer, kernel: Int, stride: Int
   ) throws(ModelError) -> Layer {
     guard let shape = weights.shape(of: name + ".weight") else {
       throw ModelError(
-        "these are no weights of a torchvision ResNet: there is no \(name).weight; \(Self.remedy)")
+        "these are not the weights of a torchvision ResNet: there is no \(name).weight; \(Self.remedy)")
     }
     guard shape.count == 4 else {
       throw ModelError("\(name).weight has \(shape.count) dimensions; four are expected")
     }
     guard shape[2] == kernel, shape[3] == kernel else {
       throw ModelError(
-        "\(name).weight has the shape \(shown(shape)): torchvision's is \(kernel)x\(kernel) there, and weights do not "
-          + "say which stride\(name == "conv1" ? " and pooling" : "") goes with another; \(Self.remedy)")
+        "\(name).weight has the shape \(shown(shape)): torchvision's is \(kernel)x\(kernel), and weights do not tell "
+          + "which stride\(name == "conv1" ? " and pooling" : "") another kernel has; \(Self.remedy)")
     }
     guard shape[1] == input.channels else {
       let isGrouped = shape[1] > 0 && input.channels % shape[1] == 0
@@ -131,25 +131,25 @@ struct TorchvisionResNet {
           + (isGrouped
             ? ": \(input.channels / shape[1]) groups, as in a ResNeXt, are not implemented" : ""))
     }
-    let entry = maker.add(
+    let entry = builder.add(
       "Convolution", name,
       [
         "kernel": "(\(kernel), \(kernel))", "num_filter": "\(shape[0])", "no_bias": "True",
         "pad": "(\(kernel / 2), \(kernel / 2))", "stride": "(\(stride), \(stride))",
-      ], [input.entry, maker.variable(name + ".weight")])
+      ], [input.entry, builder.variable(name + ".weight")])
     return Layer(entry: entry, channels: shape[0])
   }
 
-  private func norm(_ maker: inout SymbolMaker, _ name: String, _ input: Symbol.Entry) -> Symbol.Entry {
-    maker.add(
+  private func norm(_ builder: inout SymbolBuilder, _ name: String, _ input: Symbol.Entry) -> Symbol.Entry {
+    builder.add(
       "BatchNorm", name, ["eps": Self.epsilon, "fix_gamma": "False"],
-      [input] + ["weight", "bias", "running_mean", "running_var"].map { maker.variable("\(name).\($0)") })
+      [input] + ["weight", "bias", "running_mean", "running_var"].map { builder.variable("\(name).\($0)") })
   }
 }
 
-/// The names of a file's arrays as torchvision has them: without the prefix of what the network was wrapped in
-/// (DataParallel's `module.`, Lightning's `model.`, `_orig_mod.`, `backbone.`), and translated where Hugging Face's
-/// transformers named them.
+/// Translates the names of a file's arrays into torchvision's: without the prefix of whatever the network was wrapped in
+/// (DataParallel's `module.`, Lightning's `model.`, `_orig_mod.`, `backbone.`), and from those of Hugging Face's
+/// transformers.
 struct TorchvisionNames {
   private let prefix: String
   /// Whether the names are those of `ResNetForImageClassification`.
@@ -158,7 +158,7 @@ struct TorchvisionNames {
   private static let first = "layer1.0.conv1.weight"
   private static let huggingFaceFirst = "resnet.embedder.embedder.convolution.weight"
 
-  /// - Throws: where the names are of no network known here, or of several.
+  /// - Throws: where the names are those of no known network, or of several.
   init(_ names: [String]) throws(ModelError) {
     func prefixes(_ first: String) -> [String] {
       names.filter { hasSameBytes($0, first) || $0.hasByteSuffix("." + first) }
@@ -172,12 +172,12 @@ struct TorchvisionNames {
         isHeadless
           ? "these are the weights of Hugging Face's ResNetModel, which has no classifier; those of "
             + "ResNetForImageClassification are expected"
-          : "these are no weights of a torchvision ResNet: there is no \(Self.first), but \(shown(names.sorted(by: precedes)))"
+          : "these are not the weights of a torchvision ResNet: there is no \(Self.first), but \(shortList(names.sorted(by: precedes).map(shown)))"
       )
     }
     guard found.count == 1 else {
       throw ModelError(
-        "there are \(found.count) networks in it, with the prefixes \(shown(found.map { "'\($0)'" })); one is expected: "
+        "there are \(found.count) networks in it, with the prefixes \(shortList(found.map { shown("'\($0)'") })); one is expected: "
           + "save the state_dict of one alone")
     }
     self.prefix = prefix
@@ -185,7 +185,7 @@ struct TorchvisionNames {
     let others = names.filter { !$0.hasBytePrefix(prefix) }.sorted(by: precedes)
     guard others.isEmpty else {
       throw ModelError(
-        "the network's arrays have the prefix '\(prefix)'; \(others.count) others would not be used: \(shown(others)); save "
+        "the network's arrays have the prefix '\(prefix)'; \(others.count) others would not be used: \(shortList(others.map(shown))); save "
           + "the state_dict of the network alone")
     }
   }
@@ -198,7 +198,7 @@ struct TorchvisionNames {
     return parts.isEmpty ? nil : parts.joined(separator: "; ")
   }
 
-  /// - Returns: of a name that has no counterpart, the name without the prefix.
+  /// The torchvision name of an array; the name without its prefix where it has no counterpart.
   func torchvision(_ name: String) -> String {
     let own = String(decoding: name.utf8.dropFirst(prefix.utf8.count), as: UTF8.self)
     return isHuggingFace ? Self.translated(own) ?? own : own

@@ -157,14 +157,15 @@ private struct ReferenceLayer: Sendable {
     }
     return result
   }
+}
 
-  private func softmax(_ values: [Float]) -> [Float] {
-    // The largest is subtracted, as powers would overflow. NaN or infinity makes the sum NaN, and with it everything.
-    let largest = Double(values.reduce(-.greatestFiniteMagnitude) { $1 > $0 ? $1 : $0 })
-    let powers = values.map { exp(Double($0) - largest) }
-    let sum = powers.reduce(0, +)
-    return powers.map { Float($0 / sum) }
-  }
+/// The softmax in double precision. NaN or infinity among the values makes every result NaN.
+package func softmax(_ values: some Collection<Float>) -> [Float] {
+  // Without subtracting the largest the powers would overflow.
+  let largest = Double(values.reduce(-.greatestFiniteMagnitude) { $1 > $0 ? $1 : $0 })
+  let powers = values.map { exp(Double($0) - largest) }
+  let sum = powers.reduce(0, +)
+  return powers.map { Float($0 / sum) }
 }
 
 /// The matrix that makes a convolution a product of matrices: a row for each weight of a filter, a column for each

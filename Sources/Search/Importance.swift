@@ -1,19 +1,20 @@
-/// How much each parameter matters to the score, as far as the jobs tell: shares of the variance of the Gaussian
-/// process's mean over the whole space (Sobol 1993; Saltelli et al. 2010).
+/// How much each parameter matters to the score, as far as the jobs tell: Sobol indices, shares of the variance over the
+/// whole space of the Gaussian process's mean (Sobol 1993; Saltelli et al. 2010).
 public struct Importance: Hashable, Sendable {
-  /// One a parameter, in the order of the space: the share that it explains by itself, 0...1.
+  /// For each parameter, in the order of the space, the share that it explains by itself, 0...1 (first-order index).
   public let alone: [Double]
-  /// The share that it has a part in, together with others: 0...1, not less than `alone`.
+  /// For each parameter, the share that it explains by itself and together with others: 0...1, at least `alone` (total
+  /// index).
   public let total: [Double]
 
-  /// Points that the variance is taken of; the shares are right to about 0.02.
+  /// The number of points that the variance is estimated from; the shares are accurate to about 0.02.
   private static let samples = 1024
-  /// Jobs with a score that it takes at least.
+  /// The fewest jobs with a score that it needs.
   public static let fewestJobs = 4
 
-  /// - Parameter history: the finished jobs and those of identical searches are used.
+  /// - Parameter history: finished jobs and those of identical searches are used.
   /// - Returns: `nil` with fewer jobs than `fewestJobs`, or where all have the same score.
-  /// - Complexity: O(n^3 + samples * parameters * n) of n jobs.
+  /// - Complexity: O(n^3 + samples * parameters * n) for n jobs.
   public init?(_ plan: Plan, _ history: History) {
     var known = History()
     known.finished = history.finished.filter { $0.score != nil }
@@ -22,16 +23,16 @@ public struct Importance: Hashable, Sendable {
     guard evidence.points.count >= Self.fewestJobs, evidence.targets.contains(where: { $0 != 0 }) else {
       return nil
     }
-    var chance = Chance(plan.seed, 3)
+    var random = RandomStream(plan.seed, 3)
     let fit = KernelFit(evidence)
-    guard let likeliest = fit.likeliest(&chance),
+    guard let likeliest = fit.likeliest(&random),
       let process = GaussianProcess(
         evidence.points, evidence.targets, sources: evidence.sources, fit.kernel(at: likeliest))
     else { return nil }
     let space = plan.space
     let width = space.parameters.count
-    let one = (0..<Self.samples).map { _ in space.settled(chance.point(width)) }
-    let other = (0..<Self.samples).map { _ in space.settled(chance.point(width)) }
+    let one = (0..<Self.samples).map { _ in space.snapped(random.point(width)) }
+    let other = (0..<Self.samples).map { _ in space.snapped(random.point(width)) }
     let values = process.means(at: one)
     let others = process.means(at: other)
     let all = values + others

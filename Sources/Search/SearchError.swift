@@ -1,5 +1,6 @@
 /// What is wrong with the ranges or the limits of a search. The names are those of SageMaker's request.
 public struct SearchError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// What is wrong.
   public enum Reason: Hashable, Sendable {
     /// No parameter has a range.
     case noParameters
@@ -7,7 +8,7 @@ public struct SearchError: Error, Hashable, Sendable, CustomStringConvertible {
     case tooManyParameters(Int, limit: Int)
     /// Two ranges have one name.
     case repeatedParameter
-    /// A bound is no finite number, or no whole one where it must be.
+    /// A bound is not a finite number, or not an integer where it must be one.
     case notANumber(bound: String, text: String, wanted: String)
     /// The least value is not below the largest.
     case invertedRange(minimum: String, maximum: String)
@@ -15,39 +16,51 @@ public struct SearchError: Error, Hashable, Sendable, CustomStringConvertible {
     case logarithmOf(minimum: String)
     /// ReverseLogarithmic scaling outside of 0 <= x < 1.
     case reverseLogarithmOf(minimum: String, maximum: String)
-    /// ReverseLogarithmic scaling of whole numbers.
+    /// ReverseLogarithmic scaling of integers.
     case reverseLogarithmOfIntegers
     /// A word that names no scaling, strategy or objective type.
     case unknownWord(String, of: String, known: [String])
     /// A categorical range with no value, or too many.
     case categoryCount(Int, limit: Int)
+    /// A category that is listed twice.
     case repeatedCategory(String)
-    /// A value, of an earlier search perhaps, that is none of the parameter's kind.
+    /// A value, perhaps of an earlier search, that is not of the parameter's kind.
     case unfitValue(String, wanted: String)
     /// Grid with a range that has no list of values.
     case gridOfRange
+    /// Grid with a number of jobs other than the number of combinations.
     case gridSize(jobs: Int, combinations: String)
     /// Fewer configurations than jobs.
     case tooFewCombinations(Int, jobs: Int)
+    /// Fewer than one job.
     case jobCount(Int)
+    /// Fewer than one parallel job.
     case parallelCount(Int)
     case moreParallelThanJobs(parallel: Int, jobs: Int)
+    /// Hyperband without bounds of its resource.
     case hyperbandWithoutResource
+    /// Bounds of Hyperband's resource that are not 1 <= minimum < maximum.
     case hyperbandResource(minimum: Int, maximum: Int)
+    /// Hyperband together with early stopping.
     case hyperbandStopsEarly
+    /// Hyperband's settings with another strategy.
     case strategyConfiguration(strategy: String)
+    /// A negative seed.
     case seed(Int)
   }
 
+  /// What is wrong.
   public let reason: Reason
-  /// The parameter that it is about; `nil` where it is about the whole.
+  /// The parameter that has the error; `nil` where the search as a whole has it.
   public let parameter: String?
 
+  /// - Parameter parameter: see the property.
   public init(_ reason: Reason, parameter: String? = nil) {
     self.reason = reason
     self.parameter = parameter
   }
 
+  /// The parameter and what is wrong, in SageMaker's words where they are known.
   public var description: String { parameter.map { "\($0): \(sentence)" } ?? sentence }
 
   private var sentence: String {

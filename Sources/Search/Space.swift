@@ -1,8 +1,9 @@
-/// The parameters of a search, and the configurations they span.
+/// The parameters of a search, which span its configurations.
 public struct Space: Hashable, Sendable {
+  /// In the order in which they were given; names are unique.
   public let parameters: [Parameter]
 
-  /// Parameters that SageMaker tunes at once, at most.
+  /// The most parameters that SageMaker tunes at once.
   public static let parameterLimit = 30
 
   /// - Throws: `.noParameters`, `.tooManyParameters`, `.repeatedParameter`.
@@ -18,7 +19,7 @@ public struct Space: Hashable, Sendable {
     self.parameters = parameters
   }
 
-  /// How many configurations there are; `nil` where a parameter is continuous, or where they are too many to count.
+  /// How many configurations there are; `nil` where a parameter is continuous, or the number does not fit in an `Int`.
   public var combinations: Int? {
     var product = 1
     for parameter in parameters {
@@ -30,8 +31,8 @@ public struct Space: Hashable, Sendable {
     return product
   }
 
-  /// The configuration with these texts, as of an earlier search's job; other names are left alone.
-  /// - Throws: `.unfitValue`; also where a parameter has no text.
+  /// Parses a configuration, such as that of an earlier search's job; names of other parameters are ignored.
+  /// - Throws: `.unfitValue`, also where a parameter has no text.
   public func configuration(of texts: [String: String]) throws(SearchError) -> Configuration {
     var values: [Value] = []
     for parameter in parameters {
@@ -43,20 +44,20 @@ public struct Space: Hashable, Sendable {
     return Configuration(values)
   }
 
-  /// The texts that a training job is given: parameter name to value.
+  /// The texts that a training job is given, by parameter name.
   public func texts(of configuration: Configuration) -> [String: String] {
     Dictionary(
       zip(parameters.map(\.name), configuration.values.map(\.description)),
       uniquingKeysWith: { first, _ in first })
   }
 
-  /// The configuration at a point of the unit cube, one coordinate a parameter.
+  /// The configuration at a point of the unit cube, which has one coordinate for each parameter.
   func configuration(at point: [Double]) -> Configuration {
     Configuration(zip(parameters, point).map { parameter, unit in parameter.value(at: unit) })
   }
 
-  /// The point of a configuration: where its values are, not where it was drawn. Whole numbers and categories stand in
-  /// the middle of their cells.
+  /// The point of a configuration's values, not the point where it was drawn: integers and categories are in the middle of
+  /// their cells.
   /// - Returns: `nil` for a configuration of another space.
   func point(of configuration: Configuration) -> [Double]? {
     guard configuration.values.count == parameters.count else { return nil }
@@ -68,11 +69,37 @@ public struct Space: Hashable, Sendable {
     return point
   }
 
-  /// A point moved to the middle of its cells; the same where all parameters are continuous.
-  func settled(_ point: [Double]) -> [Double] {
+  /// A point snapped to the middle of its cells; the same point where all parameters are continuous.
+  func snapped(_ point: [Double]) -> [Double] {
     zip(parameters, point).map { parameter, unit in
       if case .continuous = parameter.domain { return min(max(unit, 0), 1) }
       return parameter.unit(of: parameter.value(at: unit)) ?? unit
     }
   }
+}
+
+/// A value of one hyperparameter.
+public enum Value: Hashable, Sendable, CustomStringConvertible {
+  /// The value of a continuous, an integer or a categorical parameter.
+  case real(Double)
+  case whole(Int)
+  case choice(String)
+
+  /// The text that a training job is given; `Parameter.value(of:)` parses it back to the same value.
+  public var description: String {
+    switch self {
+    case .real(let number): "\(number)"
+    case .whole(let number): "\(number)"
+    case .choice(let text): text
+    }
+  }
+}
+
+/// A value for each parameter of a space, in the order of `Space.parameters`.
+public struct Configuration: Hashable, Sendable {
+  /// One for each parameter.
+  public let values: [Value]
+
+  /// - Parameter values: in the order of `Space.parameters`.
+  public init(_ values: [Value]) { self.values = values }
 }

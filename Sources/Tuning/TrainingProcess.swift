@@ -50,7 +50,12 @@ public struct TrainingProcess: JobRunner {
     let ending = try await followLines(
       of: watched, take: { if await reader.take($0) == .stop { handle.stop() } },
       during: { try await Jobs.run(started, started: { handle.set($0) }) })
-    let outcome = outcome(ending, reason: { failure(in: log, from: logStart) ?? ending.sentence })
+    let outcome = outcome(
+      ending,
+      reason: {
+        lastWords(of: log, from: logStart, byteCount: 1 << 16, prefixes: ["imrec: ", "Error: "])
+          ?? ending.sentence
+      })
     if case .failed = outcome { return outcome }
     try publishModel(order.name, place)
     return outcome
@@ -100,15 +105,6 @@ public struct TrainingProcess: JobRunner {
     ProcessInfo.processInfo.environment.filter { name, _ in
       !["OMPI_", "PMI_", "PMIX_"].contains { name.hasPrefix($0) }
     }
-  }
-
-  /// What a training said last, from a place of its log on.
-  private func failure(in log: String, from start: Int) -> String? {
-    guard let bytes = try? readFile(log, limit: 1 << 28).bytes else { return nil }
-    let lines = String(decoding: bytes.dropFirst(start).suffix(1 << 16), as: UTF8.self).split(separator: "\n")
-    let starts = ["imrec: ", "Error: "]
-    guard let line = lines.last(where: { line in starts.contains { line.hasPrefix($0) } }) else { return nil }
-    return starts.first { line.hasPrefix($0) }.map { String(line.dropFirst($0.count)) }
   }
 
   private func publishModel(_ name: String, _ place: String) throws {

@@ -53,5 +53,5 @@ let parameterFiles = FuzzTarget(
       total += values.count
     }
     try require(total * 2 <= input.count, "the numbers come from the file")
-    try require((try? parameters.namesOfNotFinite()) != nil, "the numbers can be looked at")
+    try require((try? parameters.nonFiniteNames()) != nil, "the numbers can be looked at")
   })

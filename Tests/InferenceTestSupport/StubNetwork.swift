@@ -1,10 +1,11 @@
+import Dispatch
 import Imaging
 import Inference
 import Networks
 import Synchronization
 import TestSupport
 
-/// A network of a few lines: three outputs that depend on the image's own pixels and on nothing else.
+/// A trivial network, whose outputs depend only on the image's own pixels.
 public final class StubNetwork: ImageNetwork {
   public let inputShape: [Int]
   public let outputCount: Int
@@ -23,7 +24,7 @@ public final class StubNetwork: ImageNetwork {
     self.onRun = onRun
   }
 
-  /// Images of each run so far.
+  /// The batch sizes of the runs so far.
   public var batches: [Int] { counts.withLock { $0 } }
 
   public func run(_ images: Span<Float>, count: Int, into outputs: inout MutableSpan<Float>) {
@@ -32,7 +33,7 @@ public final class StubNetwork: ImageNetwork {
     let size = inputShape.reduce(1, *)
     for image in 0..<count {
       for output in 0..<outputCount {
-        // A pixel of the image, other for each output.
+        // A different pixel of the image for each output.
         outputs[image * outputCount + output] = images[image * size + output * 11 % size] / 256
       }
     }
@@ -53,4 +54,23 @@ public func jpeg(seed: Int = 1, width: Int = 12, height: Int = 9) throws -> [UIn
   let samples = generator.bytes(width * height * 3)
   return try encode(
     try Pixels(width: width, height: height, channels: 3, samples: samples.span), as: .jpeg(quality: 90))
+}
+
+/// A gate that holds the network until it is opened.
+public final class Gate: Sendable {
+  private let entered = DispatchSemaphore(value: 0)
+  private let opened = DispatchSemaphore(value: 0)
+
+  public init() {}
+
+  /// In the network.
+  public func pass() {
+    entered.signal()
+    opened.wait()
+  }
+
+  /// In the test: waits until a run has begun.
+  public func waitForRun() { entered.wait() }
+
+  public func open(_ count: Int = 1000) { for _ in 0..<count { opened.signal() } }
 }

@@ -68,14 +68,14 @@ struct ClassifierTests {
     for text in ["a\nb c\n", "a\r\nb c", "\u{FEFF}a\nb c\n"] {
       #expect(try classNames(Array(text.utf8), path: "c") == ["a", "b c"])
     }
-    #expect(throws: ClassifierError("c: line 2 is empty; a class name a line is expected")) {
+    #expect(throws: ClassifierError("c: line 2 is empty; a class name on each line is expected")) {
       try classNames(Array("a\n\nb\n".utf8), path: "c")
     }
-    #expect(throws: ClassifierError("c: line 1 is no UTF-8; a class name a line is expected")) {
+    #expect(throws: ClassifierError("c: line 1 is not UTF-8; a class name on each line is expected")) {
       try classNames([0x61, 0xFF, 0x0A], path: "c")
     }
     #expect(
-      throws: ClassifierError("c: this is an HTML page; a text file, a class name a line, is expected")
+      throws: ClassifierError("c: this is an HTML page; a text file, a class name on each line, is expected")
     ) {
       try classNames(Array("<!DOCTYPE html>\n".utf8), path: "c")
     }

@@ -57,7 +57,8 @@ struct ClassifyingQueueTests {
     limits.batchPixels = 6_000_000
     let queue = ClassifyingQueue(try makeClassifier(network), limits: limits)
     let (small, large) = (try jpeg(), try bigPNG())
-    #expect(WaitingImages.cost(of: large) > WaitingImages.dearCost && WaitingImages.cost(of: [1, 2, 3]) == 0)
+    #expect(
+      WaitingImages.cost(of: large) > WaitingImages.expensiveCost && WaitingImages.cost(of: [1, 2, 3]) == 0)
     var tickets = [try queue.submit(small, deadline: later)]
     gate.waitForRun()
     for _ in 0..<5 { tickets.append(try queue.submit(large, deadline: later)) }
@@ -133,4 +134,36 @@ private func bigPNG() throws -> [UInt8] {
   let samples = [UInt8](repeating: 0, count: 2300 * 2300)
   return try encode(
     try Pixels(width: 2300, height: 2300, channels: 1, samples: samples.span), as: .png(level: 1))
+}
+
+@Suite("Cores that several classifiers share")
+struct CoresTests {
+  @Test("run one network at a time, a batch of each in turn, and spare work last")
+  func turns() async throws {
+    let gate = Gate()
+    let order = Mutex<[String]>([])
+    func network(_ name: String) -> StubNetwork {
+      StubNetwork { _ in
+        gate.pass()
+        order.withLock { $0.append(name) }
+      }
+    }
+    let cores = Cores(Workers(count: 2))
+    var limits = ClassifyingQueue.Limits()
+    limits.batch = 1
+    var spare = limits
+    spare.urgency = .spare
+    let a = ClassifyingQueue(try makeClassifier(network("a"), cores: cores), limits: limits)
+    let b = ClassifyingQueue(try makeClassifier(network("b"), cores: cores), limits: limits)
+    let shadow = ClassifyingQueue(try makeClassifier(network("shadow"), cores: cores), limits: spare)
+    let file = try jpeg()
+    var tickets = [try a.submit(file, deadline: .now + .seconds(60))]
+    gate.waitForRun()
+    for _ in 0..<2 { tickets.append(try shadow.submit(file, deadline: .now + .seconds(60))) }
+    for _ in 0..<2 { tickets.append(try a.submit(file, deadline: .now + .seconds(60))) }
+    for _ in 0..<2 { tickets.append(try b.submit(file, deadline: .now + .seconds(60))) }
+    gate.open()
+    for ticket in tickets { _ = try await ticket.probabilities() }
+    #expect(order.withLock { $0 } == ["a", "b", "a", "b", "a", "shadow", "shadow"])
+  }
 }

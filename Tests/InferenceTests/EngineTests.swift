@@ -7,7 +7,7 @@ import Testing
 
 @Suite("The engine that runs is said")
 struct EngineTests {
-  /// A fully connected layer on the picture itself, where the fast engine wants a convolution first; or on one.
+  /// A fully connected layer on the image itself, where the fast engine needs a convolution first; or on one.
   private func writeModel(_ folder: String, hasConvolution: Bool) throws {
     let convolution =
       #"{"op":"Convolution","name":"c","attrs":{"kernel":"(1,1)","num_filter":"3","no_bias":"True"},"#

@@ -35,7 +35,7 @@ struct TransformTests {
 
   private let names = ["1.jpg", "2.JPEG", "a/1.jpg", "a/b c/3.jpg", "ü.jpg"]
 
-  /// What a transform fails with.
+  /// The error that a transform throws.
   private func failure(_ input: TransformInput, to folder: String, _ classifier: Classifier) async -> (
     any Error
   )? {

@@ -3,14 +3,14 @@ import Jobs
 import TestSupport
 import Testing
 
-/// A command of the shell whose log is `log` in the folder.
+/// A shell command whose log is `log` in the folder.
 func shell(_ words: String, in folder: String, _ more: [String] = []) -> Command {
   var command = Command("/bin/sh", ["-c", words, "sh"] + more, folder: folder, logPath: folder + "/log")
   command.environment = ["PATH": "/usr/bin:/bin"]
   return command
 }
 
-/// Waits until something holds, a minute at most; leaves the thread to others.
+/// Waits until a condition holds, a minute at most, without blocking the thread.
 func eventually(_ holds: () -> Bool) async -> Bool {
   for _ in 0..<6000 {
     if holds() { return true }
@@ -19,7 +19,7 @@ func eventually(_ holds: () -> Bool) async -> Bool {
   return false
 }
 
-/// The same, on a thread of its own.
+/// The same, blocking a thread of its own.
 func waitUntil(_ holds: () -> Bool) -> Bool {
   for _ in 0..<6000 {
     if holds() { return true }
@@ -28,7 +28,7 @@ func waitUntil(_ holds: () -> Bool) -> Bool {
   return false
 }
 
-/// Whether a process is there, and no zombie.
+/// Whether a process exists and is not a zombie.
 func isAlive(_ pid: Int32) -> Bool {
   let stat = readScratchFile("/proc/\(pid)/stat")
   let state = stat.split(separator: ")").last?.split(separator: " ").first
@@ -151,7 +151,7 @@ struct ChildTests {
       command.timeLimit = .milliseconds(300)
       let ending = try await run(command)
       #expect(ending.cause == .timeLimit && ending.status == .signalled(SIGTERM))
-      #expect(ending.duration >= .milliseconds(300) && ending.sentence.contains("its time was over"))
+      #expect(ending.duration >= .milliseconds(300) && ending.sentence.contains("its time limit was reached"))
     }
   }
 
@@ -197,7 +197,7 @@ struct ChildTests {
   }
 }
 
-/// A thread for what waits: those of Swift's tasks are few.
+/// A thread for blocking work: Swift's tasks have few.
 enum Thread {
   static func start(_ body: @escaping @Sendable () -> Void) {
     final class Box: Sendable {

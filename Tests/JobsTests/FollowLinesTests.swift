@@ -4,7 +4,7 @@ import Jobs
 import TestSupport
 import Testing
 
-/// Lines as they come, and a wait for so many.
+/// Collects lines, and waits until there are enough of them.
 private actor Lines {
   private(set) var all: [String] = []
   private var waiting: (count: Int, resume: CheckedContinuation<Void, Never>)?

@@ -3,7 +3,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// Lets those who wait at it go on when it is opened.
+/// A gate that tasks wait at until it is opened.
 private actor Gate {
   private var isOpen = false
   private var waiting: [CheckedContinuation<Void, Never>] = []
@@ -20,7 +20,7 @@ private actor Gate {
   }
 }
 
-/// Snapshots as they come, and a wait for one of them.
+/// Collects snapshots, and waits for a particular one.
 private final class Log: Sendable {
   let seen = Mutex<[JobQueue.Snapshot]>([])
   let (stream, continuation) = AsyncStream.makeStream(of: JobQueue.Snapshot.self)

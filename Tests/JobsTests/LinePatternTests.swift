@@ -79,7 +79,7 @@ struct LinePatternTests {
   }
 
   @Test(
-    "that are none, or not offered, are refused with the place and the reason",
+    "that are invalid or not supported are refused with the place and the reason",
     arguments: [
       ("((", "at character 2: a ( without its )"), ("a)", "at character 2: a ) without its ("),
       ("[a", "at character 1: a [ without its ]"), ("*a", "at character 1: nothing stands before"),
@@ -90,7 +90,7 @@ struct LinePatternTests {
       ("(?=a)", "lookaheads"), ("(?!a)", "lookaheads"), ("(?<=a)b", "lookbehinds"),
       ("(?<!a)b", "lookbehinds"),
       (#"(a)\1"#, "backreferences"), ("(?P<a>x)(?P=a)", "backreferences"), ("(?>a)", "atomic groups"),
-      ("a++", "possessive"), ("(a)(?(1)b)", "conditions"), ("(?x)a", "not offered"),
+      ("a++", "possessive"), ("(a)(?(1)b)", "conditions"), ("(?x)a", "not supported"),
       (#"\p{L}"#, #"the escape \p"#),
       (#"a\"#, "a \\ at the end"), ("[z-a]", "no characters in their order"),
       (#"\xg0"#, "hexadecimal digits"),

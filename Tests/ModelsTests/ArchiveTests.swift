@@ -82,7 +82,7 @@ struct TarBytes {
       writeScratchFile(folder + "/model.tar.gz", bytes.prefix(bytes.count / 2))
       #expect(
         message { _ = try Model(folder + "/model.tar.gz") }.hasPrefix(
-          "\(folder)/model.tar.gz: this is no folder and no whole tar archive: "))
+          "\(folder)/model.tar.gz: this is neither a folder nor a complete tar archive: "))
     }
   }
 
@@ -105,7 +105,7 @@ struct TarBytes {
       { $0.add("other/m-symbol.json", [1]) },
       "there are model files in two folders,  and other; one is expected"
     ),
-    ({ $0.add("model-shapes.json", [1]) }, "model-shapes.json stands twice in the archive"),
+    ({ $0.add("model-shapes.json", [1]) }, "model-shapes.json appears twice in the archive"),
     ({ $0.add("n-symbol.json", [1]) }, "there are 2 models (m-symbol.json, n-symbol.json); one is expected"),
     (
       { $0.add("classes.txt", size: 17 << 20) },
@@ -141,8 +141,8 @@ struct TarBytes {
     "what is no archive is refused, with what it is",
     arguments: [
       ([], "this is an empty file; "), (Array("hello".utf8), "this is a text file; "),
-      ([0x1F, 0x8B, 8, 0, 0, 0], "this is no folder and no whole tar archive: "),
-      ([0xB1, 2, 3], "this is no model known here (it begins with b1 02 03); "),
+      ([0x1F, 0x8B, 8, 0, 0, 0], "this is neither a folder nor a complete tar archive: "),
+      ([0xB1, 2, 3], "this is not a known kind of model (it begins with b1 02 03); "),
     ] as [([UInt8], String)])
   func noArchive(_ bytes: [UInt8], _ sentence: String) {
     #expect(refusal(bytes).hasPrefix(sentence), "\(refusal(bytes))")
@@ -156,7 +156,7 @@ struct TarBytes {
       #expect(gzip.run(["x.onnx"], in: folder).status == 0)
       #expect(
         message { _ = try Model(folder + "/x.onnx.gz") }
-          == "\(folder)/x.onnx.gz: this is gzip-compressed; an ONNX model is in it, a tar archive is expected"
+          == "\(folder)/x.onnx.gz: this is gzip-compressed, with an ONNX model in it; a tar archive is expected"
       )
     }
   }

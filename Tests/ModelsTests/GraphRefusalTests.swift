@@ -11,7 +11,7 @@ import Testing
     .one("Pooling", ["kernel": "(3, 3)"].merging([key: value]) { $1 })
   }
 
-  /// What stands after "s: node x (".
+  /// The message after "s: node x (".
   static let refusals: [(text: SymbolText, sentence: String)] = [
     (.one("Deconvolution"), "Deconvolution): this operator is not implemented; those of ResNets are"),
     (convolution("dilate", "(2, 2)"), "Convolution): dilate is (2, 2); (1, 1) is expected"),
@@ -64,15 +64,15 @@ import Testing
     (convolution("groups", "1"), "Convolution): the attribute groups is not known"),
     (
       convolution("kernel", "(10, 3)"),
-      "Convolution): its kernel of 10 is larger than its input, which has 9 there and margins of 0"
+      "Convolution): its kernel of 10 is larger than its input of 9 with a padding of 0 on each side"
     ),
     (
       .one("Convolution", ["num_filter": "1"], parameters: ["w", "b"]),
-      "Convolution): kernel is not there; a pair of numbers from 1 to 4096 is expected"
+      "Convolution): kernel is missing; a pair of numbers from 1 to 4096 is expected"
     ),
     (
       .one("Convolution", ["kernel": "(1, 1)"], parameters: ["w", "b"]),
-      "Convolution): num_filter is not there; a whole number is expected"
+      "Convolution): num_filter is missing; a whole number is expected"
     ),
     (
       .one("Convolution", GraphTests.kernel, parameters: ["w", "b"], flat: true),
@@ -95,13 +95,13 @@ import Testing
     (pooling("pad", "(3, 0)"), "Pooling): pad is (3, 0); less than the kernel is expected"),
     (
       .one("Pooling", ["kernel": "(1, 1)", "stride": "(9, 10)", "pooling_convention": "full"]),
-      "Pooling): its last window lies beyond its input, which has 9 there"
+      "Pooling): its last window lies beyond its input of 9"
     ),
     (.one("Activation", ["act_type": "tanh"]), "Activation): act_type is tanh; relu or sigmoid is expected"),
-    (.one("Activation"), "Activation): act_type is not there; relu is expected"),
+    (.one("Activation"), "Activation): act_type is missing; relu is expected"),
     (
       .one("sigmoid"),
-      "sigmoid): its input is (3, 9, 12); one row of numbers is expected: Flatten comes before it"
+      "sigmoid): its input is (3, 9, 12); one row of numbers, as Flatten gives, is expected"
     ),
     (
       .one("Reshape", ["shape": "(0, 3, -1)"]),
@@ -111,7 +111,7 @@ import Testing
     (.one("Dropout", ["mode": "always"]), "Dropout): mode is always; training is expected"),
     (
       .one("FullyConnected", ["num_hidden": "2", "no_bias": "True", "flatten": "False"], parameters: ["w"]),
-      "FullyConnected): flatten is False; True, as its input is no row of numbers, is expected"
+      "FullyConnected): flatten is False; True, as its input is not one row of numbers, is expected"
     ),
     (
       .one("SoftmaxOutput", ["multi_output": "True"], parameters: ["l"]),
@@ -166,10 +166,10 @@ import Testing
     var text = SymbolText.one("BatchNorm", parameters: ["g", "b", "m", "v"])
     text.heads = [[5, 1, 0]]
     #expect(
-      GraphTests.refusal(text) == "s: the head: it takes output 1 of node x; only output 0 is known")
+      GraphTests.refusal(text) == "s: the head: it takes output 1 of node x; only output 0 is supported")
     text.heads = nil
     text.nodes.append(.init(operation: "relu", name: "y", inputs: [[5, 2, 0]]))
     #expect(
-      GraphTests.refusal(text) == "s: node y (relu): it takes output 2 of node x; only output 0 is known")
+      GraphTests.refusal(text) == "s: node y (relu): it takes output 2 of node x; only output 0 is supported")
   }
 }

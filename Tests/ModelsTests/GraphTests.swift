@@ -35,7 +35,7 @@ import Testing
           filters: 4, kernel: Extent(rows: 3, columns: 2), stride: Extent(rows: 2, columns: 3),
           padding: Extent(rows: 1, columns: 0), weight: "w", bias: nil)), [4, 5, 4]
     ),
-    // A kernel of one number has no gaps.
+    // Dilation changes nothing where the kernel is 1.
     (
       .one(
         "Convolution", ["kernel": "(1, 1)", "num_filter": "4", "dilate": "(2, 2)"], parameters: ["w", "b"]),

@@ -11,7 +11,7 @@ import Testing
     let shape: [Int]
     /// All arrays of the symbol but data and labels.
     let parameters: [String: [Int]]
-    /// Gammas that are 1 whatever is stored.
+    /// The gammas that are 1, whatever the file stores.
     let fixed: [String]
     /// The output of each node for one image.
     let outputs: [String: [Int]]

@@ -48,11 +48,12 @@ import Testing
       #expect(model.epoch == 12345)
       #expect(model.graph.inputShape == [3, 2, 2])
       #expect(model.shapeSource == .shapesFile)
-      #expect(model.warnings == ["\(folder): no *-symbol.json goes with other-99999.params; passed over"])
+      #expect(model.warnings == ["\(folder): no *-symbol.json goes with other-99999.params; ignored"])
       #expect(model.classes == nil && model.preset == nil)
       #expect(
         try Model(folder, epoch: 9).parameters.values(of: "fc_bias") == [Float(bitPattern: 0x3F09_0000), 0])
-      #expect(refusal(folder, epoch: 7) == ": there is no m-0007.params; epochs there are: 1, 9, 200, 12345")
+      #expect(
+        refusal(folder, epoch: 7) == ": there is no m-0007.params; the epochs there are 1, 9, 200, 12345")
     }
   }
 
@@ -90,7 +91,7 @@ import Testing
   @Test("a folder that holds no model, or more than one, is refused")
   func folders() {
     withScratchFolder { folder in
-      #expect(refusal(folder) == ": there is no *-symbol.json; a model's folder has it and *-NNNN.params")
+      #expect(refusal(folder) == ": there is no *-symbol.json; a model's folder has one and *-NNNN.params")
       #expect(refusal(folder + "/none") == ": there is no such file or folder")
       Self.write(folder, epochs: [])
       #expect(refusal(folder) == ": there is no m-NNNN.params")

@@ -18,7 +18,7 @@ import Testing
       let wanted = (2 / inputs).squareRoot()
       #expect(abs(mean) < wanted * 4 / Double(values.count).squareRoot(), "\(name)")
       #expect(abs(deviation / wanted - 1) < 3 / Double(values.count).squareRoot(), "\(name)")
-      // A normal number is within one deviation in 68.3 % of all draws, a uniform one of the same in 57.7 %.
+      // 68.3 % of normal numbers lie within one standard deviation, and 57.7 % of uniform ones.
       let near = Double(values.count { abs($0) < wanted }) / Double(values.count)
       #expect(abs(near - 0.683) < 0.03, "\(name)")
     }
@@ -50,7 +50,7 @@ import Testing
       for name in parameters.names {
         #expect(try model.parameters.values(of: name) == parameters.values(of: name))
       }
-      // No layer reads it, but MXNet's Module misses it.
+      // No layer reads it, but MXNet's Module requires it.
       #expect(try model.parameters.values(of: "bn_data_gamma") == [1, 1, 1])
       let arrays = network.symbol.nodes.filter {
         $0.isVariable && !["data", "softmax_label"].contains($0.name)
@@ -114,7 +114,7 @@ import Testing
     }
     #expect(
       words.hasPrefix(
-        "model.tar.gz: the pretrained model has \(depths.trained) layers for images of shape (3, 28, 28), and "
-          + "\(depths.wanted) layers for images of shape (3, 28, 28) are to be trained: "), "\(words)")
+        "model.tar.gz: the pretrained model has \(depths.trained) layers for images of shape (3, 28, 28), the network "
+          + "to be trained \(depths.wanted) layers for images of shape (3, 28, 28): "), "\(words)")
   }
 }

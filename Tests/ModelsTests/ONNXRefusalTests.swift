@@ -34,16 +34,16 @@ import Testing
         [Make.node("Relu", ["x"], "y", [("alpha", .number(1))])],
         "node y (Relu): the attribute alpha is not known"
       ),
-      ([Make.node("Relu", ["z"], "y")], "node y (Relu): no node before it gives its input z"),
+      ([Make.node("Relu", ["z"], "y")], "node y (Relu): no node before it computes its input z"),
       (
         [Make.node("Relu", ["w"], "y")],
-        "node y (Relu): its input w is an array; what is computed from the image is expected"
+        "node y (Relu): its input w is an array; a value computed from the image is expected"
       ),
       ([Make.node("Relu", ["x", "x"], "y")], "node y (Relu): it has 2 inputs; 1 expected"),
       ([Make.node("Relu", ["x"], "")], "no node gives the output y from the image"),
       (
         [Make.node("Relu", ["x"], "y"), Make.node("Relu", ["y"], "y")],
-        "node y (Relu): its output y is given a second time"
+        "node y (Relu): its output y is computed a second time"
       ),
       (
         [Make.node("Conv", ["x", "w"], "y", [("group", .integer(2))])],
@@ -59,7 +59,7 @@ import Testing
       ),
       (
         [Make.node("Conv", ["x", "w"], "y", [("pads", .integers([0, 0, 1, 1]))])],
-        "node y (Conv): pads is [0, 0, 1, 1]; the same above and below, left and right, is expected"
+        "node y (Conv): pads is [0, 0, 1, 1]; the same padding above and below, left and right, is expected"
       ),
       (
         [Make.node("Conv", ["x", "w"], "y", [("auto_pad", .text("SAME"))])],
@@ -77,15 +77,15 @@ import Testing
         [Make.node("Conv", ["x", "b"], "y")],
         "node y (Conv): its weights have the shape (2,); four dimensions are expected"
       ),
-      ([Make.node("Conv", ["x", "none"], "y")], "node y (Conv): its input none is not there"),
-      ([Make.node("Conv", ["x", "x"], "y")], "node y (Conv): its input x is no array of the file"),
+      ([Make.node("Conv", ["x", "none"], "y")], "node y (Conv): its input none is missing"),
+      ([Make.node("Conv", ["x", "x"], "y")], "node y (Conv): its input x is not an array of the file"),
       (
         [Make.node("Conv", ["x", "w", "long"], "y")],
         "node y (Conv): the array long does not hold float, double, float16 or bfloat16"
       ),
       (
         [Make.node("Conv", ["x", "w", "k"], "y")],
-        "node y (Conv): the array k has the shape (2, 189); 1 dimensions are expected"
+        "node y (Conv): the array k has the shape (2, 189); one dimension is expected"
       ),
       (
         [Make.node("Conv", ["x", "w", "b"], "y", [("pads", .integers([-1, -1, -1, -1]))])],
@@ -97,7 +97,7 @@ import Testing
       ),
       (
         [Make.node("MaxPool", ["x"], "y", [("strides", .integers([1, 1]))])],
-        "node y (MaxPool): kernel_shape is not there; a pair of whole numbers is expected"
+        "node y (MaxPool): kernel_shape is missing; a pair of whole numbers is expected"
       ),
       (
         [Make.node("Flatten", ["x"], "y", [("axis", .integer(2))])],
@@ -105,7 +105,7 @@ import Testing
       ),
       (
         [Make.node("Gemm", ["x", "k"], "y", [("transB", .integer(1))])],
-        "node y (FullyConnected): flatten is False; True, as its input is no row of numbers, is expected"
+        "node y (FullyConnected): flatten is False; True, as its input is not one row of numbers, is expected"
       ),
       (
         [Make.node("Gemm", ["x", "k"], "y", [("alpha", .number(0.5))])],
@@ -113,10 +113,11 @@ import Testing
       ),
       (
         [Make.node("Add", ["x", "b"], "y")],
-        "node y (Add): it adds the array b; that is known of the bias of a MatMul only"
+        "node y (Add): it adds the array b; only the bias of a MatMul may be one"
       ),
       (
-        [Make.node("Reshape", ["x", "b"], "y")], "node y (Reshape): its input b is no array of whole numbers"
+        [Make.node("Reshape", ["x", "b"], "y")],
+        "node y (Reshape): its input b is not an array of whole numbers"
       ),
       (
         [Make.node("Reshape", ["x", "axes"], "y")],
@@ -128,7 +129,7 @@ import Testing
       ),
       (
         [Make.node("Constant", [], "y", [("value", .integer(1))])],
-        "node y (Constant): it has no array as its value"
+        "node y (Constant): its value is not an array"
       ),
       ([Make.node("Identity", ["w"], "y")], "no node gives the output y from the image"),
       ([Make.node("Relu", ["x"], "z")], "no node gives the output y from the image"),
@@ -173,16 +174,16 @@ import Testing
     arguments: [
       (
         Make.array("a", [2], data: Make.field(9, [1, 2])),
-        "has 2 bytes, which is not what the shape (2,) takes"
+        "has 2 bytes, which does not match its shape, (2,)"
       ),
       (
         Make.array("a", [1 << 40, 1 << 40], data: []),
-        "has the shape (1099511627776, 1099511627776), which is more than any file has"
+        "has the shape (1099511627776, 1099511627776), which is larger than any file"
       ),
-      (Make.array("a", [-1], data: []), "has the shape (-1,), which is more than any file has"),
+      (Make.array("a", [-1], data: []), "has the shape (-1,), which is larger than any file"),
       (
         Make.array("a", [1 << 40], data: Make.field(9, [])),
-        "has 0 bytes, which is not what the shape (1099511627776,) takes"
+        "has 0 bytes, which does not match its shape, (1099511627776,)"
       ),
       (Make.array("a", [2], data: []), "has no bytes of its type, float; raw_data is expected"),
       (
@@ -191,7 +192,7 @@ import Testing
       ),
       (
         Make.array("a", [2], data: Make.field(14, 1) + Make.field(13, [])),
-        "stands in a file of its own; a model with its weights in one file is expected"
+        "is stored in another file; a model with its weights in one file is expected"
       ),
     ])
   func arrays(_ array: [UInt8], _ sentence: String) {
@@ -203,12 +204,12 @@ import Testing
     "what is no message, with the place",
     arguments: [
       ([], "this is an empty file; an ONNX model is expected"),
-      ([0x08, 0x08], "byte 2: this is no ONNX model: there is no graph"),
+      ([0x08, 0x08], "byte 2: this is not an ONNX model: there is no graph"),
       ([0x08], "byte 1: 1 bytes are expected, the message has 0 left"),
-      ([0x3A, 0x05, 0x00], "byte 0: field 7 wants 5 bytes, its message has 1 left"),
+      ([0x3A, 0x05, 0x00], "byte 0: field 7 needs 5 bytes, its message has 1 left"),
       (
         [0x3A, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x01],
-        "byte 0: field 7 wants 18446744073709551615 bytes, its message has 0 left"
+        "byte 0: field 7 needs 18446744073709551615 bytes, its message has 0 left"
       ),
       (
         [0x3A, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x02],
@@ -230,16 +231,16 @@ import Testing
   func twice() {
     let array = Make.array("a", [1])
     let relu = Make.node("Relu", ["x"], "y")
-    #expect(refusal(Make.model([relu], arrays: [array, array])).hasSuffix(": the array a stands twice"))
+    #expect(refusal(Make.model([relu], arrays: [array, array])).hasSuffix(": the array a appears twice"))
     let node = Make.node("Flatten", ["x"], "y", [("axis", .integer(1)), ("axis", .integer(1))])
-    #expect(refusal(Make.model([node], arrays: [])).hasSuffix(": the attribute axis stands twice"))
+    #expect(refusal(Make.model([node], arrays: [])).hasSuffix(": the attribute axis appears twice"))
     let long = Make.node("Relu", [String(repeating: "x", count: 4097)], "y")
     #expect(
       refusal(Make.model([long], arrays: [])).hasSuffix(
         ": an input's name has 4097 bytes; at most 4096 are expected"))
     let pieces = Make.array("a", [2], data: Make.field(9, [0, 0, 0, 0]) + Make.field(9, [0, 0, 0, 0]))
     #expect(
-      refusal(Self.arrayed(pieces)).hasSuffix(": an array's numbers are in pieces; all in one are expected"))
+      refusal(Self.arrayed(pieces)).hasSuffix(": an array's numbers are in several pieces; one is expected"))
   }
 
   @Test("a damaged file, or it is a network whose parameters can all be read")

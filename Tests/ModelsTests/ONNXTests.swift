@@ -183,11 +183,11 @@ import Testing
     try open(bytes) { model in
       #expect(model.graph.inputShape == [1, 224, 32] && model.shapeSource == .assumed)
       #expect(
-        model.warnings == ["\(model.path): it leaves the size of its images open: 1,224,32 is assumed"])
+        model.warnings == ["\(model.path): it does not fix the shape of its images: 1,224,32 is assumed"])
     }
   }
 
-  // MARK: - What has the same effect
+  // MARK: - Other forms of the same network
 
   /// What a network of `nodes` from the image `x` computes after it, a fully connected layer for 12 numbers.
   private func operations(
@@ -296,7 +296,7 @@ import Testing
         "the input's shape is (1099511627776, "))
   }
 
-  @Test("what depends on the number of images is refused")
+  @Test("what depends on the batch size is refused")
   func batchArithmetic() {
     let nodes = [
       Make.node("Shape", ["x"], "s"), Self.integers("0", [0]), Make.node("Gather", ["s", "0"], "b"),
@@ -304,7 +304,7 @@ import Testing
     ]
     #expect(
       refusal(Make.model(nodes, arrays: []))
-        == "node t (Add): what it computes depends on the number of images")
+        == "node t (Add): what it computes depends on the batch size")
     let divided = [
       Self.integers("1", [1]), Self.integers("0", [0]), Make.node("Div", ["1", "0"], "t"),
       Make.node("Reshape", ["x", "t"], "y"),
@@ -314,16 +314,16 @@ import Testing
   }
 
   @Test(
-    "margins and gaps that have no effect are none",
+    "padding and dilation without an effect are accepted",
     arguments: [
       ([("auto_pad", .text("SAME_UPPER"))], [3, 3], 1),
       ([("auto_pad", .text("SAME_LOWER")), ("strides", .integers([2, 2]))], [3, 3], 1),
-      // Of 9 x 7, a window of 3 x 3 at every second place: one row more below holds no window more.
+      // Windows of 3 x 3 with a stride of 2 on 9 x 7: one more row below adds no window.
       ([("pads", .integers([0, 0, 1, 1])), ("strides", .integers([2, 2]))], [3, 3], 0),
       ([("pads", .integers([1, 1, 2, 2])), ("strides", .integers([2, 2]))], [3, 3], 1),
       ([("dilations", .integers([2, 2]))], [1, 1], 0),
     ] as [([(String, ONNXBytes.Value)], [Int], Int)])
-  func margins(_ attributes: [(String, ONNXBytes.Value)], _ kernel: [Int], _ padding: Int) throws {
+  func padding(_ attributes: [(String, ONNXBytes.Value)], _ kernel: [Int], _ padding: Int) throws {
     let nodes = [
       Make.node("Conv", ["x", "w"], "c", attributes), Make.node("GlobalAveragePool", ["c"], "y"),
     ]
@@ -347,7 +347,7 @@ import Testing
       Make.node("Sum", ["e", "x", "x"], "s"), Make.node("GlobalAveragePool", ["s"], "a"),
       Make.node("Squeeze", ["a", "axes"], "f"),
       Make.node("Gemm", ["f", "w"], "y", [("beta", .number(0)), ("transB", .integer(1))]),
-      // Nobody reads this.
+      // No node reads this.
       Make.node("Elu", ["x"], "left over"),
     ]
     let arrays = [
@@ -360,7 +360,7 @@ import Testing
     let training = Make.array("no", [], type: 9, data: Make.field(9, [1]))
     #expect(
       refusal(Make.model(nodes, arrays: [training] + arrays.dropFirst()))
-        == "node d (Dropout): its input no says that this is training")
+        == "node d (Dropout): its input no turns training on")
   }
 
   @Test("open sizes are the caller's or those of preprocess.json, fixed ones the file's")
@@ -381,7 +381,7 @@ import Testing
       #expect(try Model(path).graph.inputShape == [3, 48, 48])
       #expect(
         message { _ = try Model(path, inputShape: [3, 32, 32]) }
-          == "\(path): it takes images of 3,48,48; 3,32,32 is asked for")
+          == "\(path): it takes images of 3,48,48, not of 3,32,32")
     }
   }
 }

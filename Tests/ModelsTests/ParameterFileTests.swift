@@ -68,7 +68,7 @@ import Testing
       #expect(parameters.names == ["a:b", "features.0.gamma", "m"])
       #expect(parameters.shape(of: "features.0.gamma") == [1, 2])
       #expect(try parameters.values(of: "features.0.gamma") == [1, -2])
-      #expect(try parameters.namesOfNotFinite() == ["m"])
+      #expect(try parameters.nonFiniteNames() == ["m"])
     }
   }
 
@@ -98,7 +98,7 @@ import Testing
     }
     #expect(
       refusal(Array(Self.saved.prefix(70)))
-        == "byte 64: array 0 of shape (2, 2) wants 16 bytes, 6 are left")
+        == "byte 64: array 0 of shape (2, 2) needs 16 bytes, 6 are left")
   }
 
   @Test("a file of another kind is named")
@@ -112,7 +112,7 @@ import Testing
   static let refusals: [(change: @Sendable (inout ParameterBytes) -> Void, sentence: String)] = [
     (
       { $0.magic = 0x8950_4E47 },
-      "byte 0: this is no MXNet parameter file: it starts with 0x89504e47, 0x112 is expected"
+      "byte 0: this is not an MXNet parameter file: it starts with 0x89504e47; 0x112 is expected"
     ),
     ({ $0.after = [0, 0, 0] }, "byte 85: 3 bytes follow the last name; the end of the file is expected"),
     (
@@ -124,7 +124,7 @@ import Testing
       {
         $0.arrays.append(.init())
         $0.names.append("aux:a")
-      }, "byte 125: the name a stands twice"
+      }, "byte 125: the name a appears twice"
     ),
     ({ $0.names = [""] }, "byte 72: name 0 has 0 bytes; from 1 to 4096 are expected"),
     ({ $0.arrays[0].shape = [] }, "byte 32: array 0 is empty: it has no shape"),
@@ -136,15 +136,15 @@ import Testing
     ),
     (
       { $0.arrays[0].shape = [1 << 40, 1 << 40] },
-      "byte 64: array 0 of shape (1099511627776, 1099511627776) wants more bytes than any file has, 29 are left"
+      "byte 64: array 0 of shape (1099511627776, 1099511627776) needs more bytes than any file has, 29 are left"
     ),
     (
       { $0.arrays[0].shape = [1 << 62] },
-      "byte 56: array 0 of shape (4611686018427387904,) wants more bytes than any file has, 29 are left"
+      "byte 56: array 0 of shape (4611686018427387904,) needs more bytes than any file has, 29 are left"
     ),
     (
       { $0.arrays[0].shape = [3_000_000_000] },
-      "byte 56: array 0 of shape (3000000000,) wants 12000000000 bytes, 29 are left"
+      "byte 56: array 0 of shape (3000000000,) needs 12000000000 bytes, 29 are left"
     ),
     ({ $0.arrays[0].storage = 1 }, "byte 28: array 0 is row_sparse; dense (0) is expected"),
     ({ $0.arrays[0].storage = 9 }, "byte 28: array 0 is of storage 9; dense (0) is expected"),

@@ -60,14 +60,14 @@ import Testing
     }
     #expect(
       message { try ResNet(depth: 20) }
-        == "a ResNet of depth 20; 18, 34, 50, 101, 152, 200 or 269 is expected")
+        == "there is no ResNet of depth 20; 18, 34, 50, 101, 152, 200 or 269 is expected")
     #expect(
       message { try ResNet(depth: 51, inputShape: [3, 28, 28]) }
-        == "a ResNet of depth 51 for images of height 28 and less; 6 n + 2 below 164, such as 20, 32, 44, 56, 110, or "
+        == "there is no ResNet of depth 51 for images of height 28 and less; 6 n + 2 below 164, such as 20, 32, 44, 56, 110, or "
         + "9 n + 2 is expected")
     #expect(
       message { try ResNet(depth: 18, classCount: 0) }
-        == "a ResNet for 0 classes and images of shape (3, 224, 224); 1 class or more and channels, height, width are "
+        == "there is no ResNet for 0 classes and images of shape (3, 224, 224); 1 class or more and channels, height, width are "
         + "expected")
   }
 
@@ -79,7 +79,7 @@ import Testing
     var generator = SplitMix64(seed: 7)
     let parameters = Parameters(randomFor: graph, using: &generator)
     try graph.check(parameters)
-    #expect(try parameters.namesOfNotFinite().isEmpty)
+    #expect(try parameters.nonFiniteNames().isEmpty)
     generator = SplitMix64(seed: 7)
     let again = Parameters(randomFor: graph, using: &generator)
     for name in parameters.names { #expect(try parameters.values(of: name) == again.values(of: name)) }

@@ -45,7 +45,7 @@ import Testing
     ),
     (
       #"{"nodes": [{"op": "null", "name": "a", "inputs": []}, {"op": "null", "name": "a", "inputs": []}], "heads": []}"#,
-      "s: node 1 (a): the name stands twice among the variables"
+      "s: node 1 (a): two variables have this name"
     ),
     (
       #"{"nodes": [{"op": "null", "name": "a", "inputs": []}, {"op": "null", "name": "b", "inputs": [[0, 0]]}], "heads": []}"#,
@@ -53,7 +53,7 @@ import Testing
     ),
     (
       #"{"nodes": [{"op": "null", "name": "a", "inputs": []}], "arg_nodes": [7], "heads": [[0, 0]]}"#,
-      "s: arg_nodes names node 7, which is no variable"
+      "s: arg_nodes names node 7, which is not a variable"
     ),
     (#"{"nodes": [{"op": "null", "name": 7, "inputs": []}], "heads": []}"#, "s: nodes[0].name is not a text"),
     (#"{"nodes": [{"op": "null", "name": "a"}], "heads": []}"#, "s: nodes[0].inputs is not there"),

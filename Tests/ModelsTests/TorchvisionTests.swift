@@ -133,7 +133,7 @@ import Testing
     for name in names { shapes[name] = [1] }
     #expect(
       refusal(Self.safetensors(shapes))
-        == "a torchvision ResNet has no use for " + sentence + Self.remedy)
+        == "a torchvision ResNet has no place for " + sentence + Self.remedy)
   }
 
   @Test("a stem whose stride the weights do not say is refused, as are groups")
@@ -142,14 +142,14 @@ import Testing
     shapes["conv1.weight"] = [2, 3, 3, 3]
     #expect(
       refusal(Self.safetensors(shapes))
-        == "conv1.weight has the shape (2, 3, 3, 3): torchvision's is 7x7 there, and weights do not say which stride "
-        + "and pooling goes with another" + Self.remedy)
+        == "conv1.weight has the shape (2, 3, 3, 3): torchvision's is 7x7, and weights do not tell which stride "
+        + "and pooling another kernel has" + Self.remedy)
     shapes = Self.small
     shapes["conv1.weight"] = nil
     shapes["conv1.0.weight"] = [2, 3, 3, 3]
     #expect(
       refusal(Self.safetensors(shapes))
-        == "these are no weights of a torchvision ResNet: there is no conv1.weight, but conv1.0.weight"
+        == "these are not the weights of a torchvision ResNet: there is no conv1.weight, but conv1.0.weight"
         + Self.remedy)
     shapes = Self.small
     shapes["layer2.0.conv2.weight"] = [4, 4, 5, 5]
@@ -222,7 +222,7 @@ import Testing
     shapes["resnet.encoder.stages.0.layers.0.attention.weight"] = [1]
     #expect(
       refusal(Self.safetensors(shapes)).hasPrefix(
-        "a torchvision ResNet has no use for 1 of its arrays: resnet.encoder.stages.0.layers.0.attention.weight"
+        "a torchvision ResNet has no place for 1 of its arrays: resnet.encoder.stages.0.layers.0.attention.weight"
       ))
     shapes = shapes.filter { !$0.key.hasPrefix("classifier") }
     #expect(refusal(Self.safetensors(shapes)).contains("there is no fc.weight"))
@@ -257,7 +257,7 @@ import Testing
       #expect(asked.graph.inputShape == [3, 32, 32] && asked.shapeSource == .caller)
       #expect(
         message { _ = try Model(path, inputShape: [1, 32, 32]) }
-          == "\(path): it takes images of 3,any,any; 1,32,32 is asked for")
+          == "\(path): it takes images of 3,any,any, not of 1,32,32")
       writeScratchFile(folder + "/preprocess.json", #"{"shape": [96, 64]}"#.utf8)
       #expect(
         message { _ = try Model(path) }
@@ -271,7 +271,7 @@ import Testing
     shapes["fc.weight"] = nil
     #expect(
       refusal(Self.safetensors(shapes))
-        == "these are no weights of a torchvision ResNet: there is no fc.weight" + Self.remedy)
+        == "these are not the weights of a torchvision ResNet: there is no fc.weight" + Self.remedy)
     shapes = Self.small
     shapes["layer2.0.conv2.weight"] = [4, 1, 3, 3]
     #expect(
@@ -288,23 +288,23 @@ import Testing
       ("", "byte 8: 4 bytes follow the last array; the end of the file is expected"),
       (
         #"{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 8]}}"#,
-        "byte 69: a wants 8 bytes, 4 are left"
+        "byte 69: a needs 8 bytes, 4 are left"
       ),
       (
         #"{"a": {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]}}"#,
-        "a stands at [4, 8]; it is expected to begin at 0"
+        "a lies at [4, 8]; it is expected to begin at 0"
       ),
       (
         #"{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0]}}"#,
-        "a stands at [0]; it is expected to begin at 0"
+        "a lies at [0]; it is expected to begin at 0"
       ),
       (
         #"{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, -4]}}"#,
-        "a stands at [0, -4]; it is expected to begin at 0"
+        "a lies at [0, -4]; it is expected to begin at 0"
       ),
       (
         #"{"a": {"dtype": "F32", "shape": [4611686018427387904, 4], "data_offsets": [0, 4]}}"#,
-        "a has 4 bytes, which is not what the shape [4611686018427387904, 4] takes"
+        "a has 4 bytes, which does not match its shape, [4611686018427387904, 4]"
       ),
       (
         #"{"a": {"dtype": "I32", "shape": [1], "data_offsets": [0, 4]}}"#,
@@ -319,6 +319,6 @@ import Testing
     #expect(
       refusal(number(0x7f00_0001_0000_0000, 8))
         == "byte 0: the header has \(0x7f00_0001_0000_0000) bytes; at most 16777216 are expected")
-    #expect(refusal(number(9, 8)) == "byte 8: the header wants 9 bytes, 0 are left")
+    #expect(refusal(number(9, 8)) == "byte 8: the header needs 9 bytes, 0 are left")
   }
 }

@@ -80,14 +80,14 @@ struct GaussianProcessTests {
     let rows = (0..<40).map { _ in
       [Double.random(in: 0...1, using: &random), .random(in: 0...1, using: &random)]
     }
-    let targets = Targets.standardised(rows.map { sin(7 * $0[0]) })
+    let targets = Targets.standardized(rows.map { sin(7 * $0[0]) })
     let prior = KernelFit.Prior(mean: 0, deviation: 2)
     let fit = KernelFit(
       Points(isCategory: [false, false], rows), targets, sources: rows.map { _ in 0 }, length: prior,
       category: prior, signal: prior,
       noises: [KernelFit.Prior(mean: -8, deviation: 2)])
-    var chance = Chance(1)
-    let kernel = fit.kernel(at: try #require(fit.likeliest(&chance)))
+    var random = RandomStream(1)
+    let kernel = fit.kernel(at: try #require(fit.likeliest(&random)))
     #expect(kernel.lengths[0] < 1)
     #expect(kernel.lengths[1] > 4 * kernel.lengths[0])
     #expect(kernel.noises[0] < 1e-3)
@@ -100,8 +100,8 @@ struct GaussianProcessTests {
       Points(isCategory: [false], [[0.5]]), [0], sources: [0], length: prior, category: prior,
       signal: .init(mean: 0, deviation: 1e-6),
       noises: [.init(mean: -5, deviation: 1e-6)])
-    var chance = Chance(2)
-    let logarithms = fit.draws(1500, from: fit.middle, steps: 2, &chance).map { log($0.lengths[0]) }
+    var random = RandomStream(2)
+    let logarithms = fit.draws(1500, from: fit.middle, steps: 2, &random).map { log($0.lengths[0]) }
     let (mean, deviation) = Targets.moments(logarithms)
     #expect(abs(mean - 0.5) < 0.1)
     #expect(abs(deviation - 0.8) < 0.1)
@@ -146,7 +146,7 @@ struct GaussianProcessTests {
 }
 
 struct NormalTests {
-  /// By mpmath, 30 digits.
+  /// From mpmath with 30 digits.
   @Test(
     "the logarithm of an improvement is right far out",
     arguments: [

@@ -7,13 +7,15 @@ struct ScalingTests {
   @Test(
     "each scaling follows its definition",
     arguments: [
-      (-3.0, 5.0, Scaling.linear, 0.25, -1.0),
+      (-3.0, 5.0, ScalingType.linear, 0.25, -1.0),
       (1e-6, 1e-2, .logarithmic, 0.25, 1e-5),
       (1e-6, 1e-2, .logarithmic, 0.5, 1e-4),
       (0, 0.9999, .reverseLogarithmic, 0.5, 0.99),
       (0.9, 0.999, .reverseLogarithmic, 0.5, 0.99),
     ])
-  func definition(_ low: Double, _ high: Double, _ scaling: Scaling, _ unit: Double, _ value: Double) throws {
+  func definition(_ low: Double, _ high: Double, _ scaling: ScalingType, _ unit: Double, _ value: Double)
+    throws
+  {
     let parameter = try Parameter(continuous: "x", from: low, to: high, scaling: scaling)
     guard case .real(let found) = parameter.value(at: unit) else {
       return #expect(Bool(false), "a real number")
@@ -33,10 +35,10 @@ struct ScalingTests {
   @Test(
     "Auto is logarithmic from a ratio of 100 on, above 0",
     arguments: [
-      (1e-6, 0.5, Scaling.logarithmic), (0.01, 1, .logarithmic), (0.011, 1, .linear), (0, 0.999, .linear),
+      (1e-6, 0.5, ScalingType.logarithmic), (0.01, 1, .logarithmic), (0.011, 1, .linear), (0, 0.999, .linear),
       (-1, 1000, .linear), (-100, -1, .linear),
     ])
-  func automatic(_ low: Double, _ high: Double, _ meant: Scaling) throws {
+  func automatic(_ low: Double, _ high: Double, _ meant: ScalingType) throws {
     #expect(try Parameter(continuous: "x", from: low, to: high).effectiveScaling == meant)
   }
 
@@ -72,7 +74,7 @@ struct ScalingTests {
 
   @Test("every integer and category comes back from where it is")
   func roundTrip() throws {
-    for scaling in [Scaling.linear, .logarithmic] {
+    for scaling in [ScalingType.linear, .logarithmic] {
       let parameter = try Parameter(integer: "n", from: 8, to: 512, scaling: scaling)
       for number in 8...512 {
         #expect(parameter.value(at: try #require(parameter.unit(of: .whole(number)))) == .whole(number))

@@ -1,7 +1,7 @@
 import Search
 import Testing
 
-/// The error that something ends with.
+/// The error that a closure throws.
 private func failure(_ body: () throws(SearchError) -> some Any) -> SearchError? {
   do { _ = try body() } catch { return error }
   return nil

@@ -1,4 +1,3 @@
-import Files
 import Glibc
 import Jobs
 
@@ -12,7 +11,8 @@ extension Ending {
     if let room = roomLeft(on: path), room < littleRoom {
       told += ", and the disk is full or nearly so: \(room) bytes are left"
     }
-    return lastWords(of: path).map { "\(told): \($0)" } ?? "\(told); its log says more."
+    let words = lastWords(of: path, byteCount: 4096, prefixes: ["imrec: "], otherwiseAny: true)
+    return words.map { "\(told): \($0)" } ?? "\(told); its log says more."
   }
 }
 
@@ -25,13 +25,4 @@ private func roomLeft(on path: String) -> Int? {
   guard unsafe statvfs(path, &disk) == 0 else { return nil }
   let (bytes, isTooLarge) = UInt64(disk.f_bavail).multipliedReportingOverflow(by: UInt64(disk.f_frsize))
   return isTooLarge ? nil : Int(exactly: bytes)
-}
-
-/// The last line of a log that the program says in its own name, or, where there is none, the last one.
-private func lastWords(of path: String) -> String? {
-  guard let end = try? readEnd(of: path, byteCount: 4096) else { return nil }
-  let lines = String(decoding: end.bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
-  let name = "imrec: "
-  if let own = lines.last(where: { $0.hasPrefix(name) }) { return String(own.dropFirst(name.count)) }
-  return lines.last.map(String.init)
 }

@@ -1,8 +1,8 @@
 import Files
 import Glibc
 
-/// The files of a model, found in a folder or an archive; those of other names are left alone.
-struct ModelFiles {
+/// The files of an MXNet model in a folder or an archive; files of other names are ignored.
+struct CheckpointFiles {
   struct SmallFile {
     /// For messages.
     let path: String
@@ -14,23 +14,24 @@ struct ModelFiles {
   let epoch: Int
   let shapes: SmallFile?
   let classes: [UInt8]?, preset: [UInt8]?
-  /// Parameters that are there but belong to no symbol.
+  /// The names of `.params` files that belong to no symbol.
   let strays: [String]
 
   static let shapesName = "model-shapes.json", classesName = "classes.txt", presetName = "preprocess.json"
 
-  /// What a file's name says of it.
+  /// The role that a file has by its name.
   enum Role: Hashable {
     /// `STEM-symbol.json`
     case symbol(stem: ByteName)
     /// `STEM-NNNN.params`
     case parameters(stem: ByteName, epoch: Int)
-    /// One of the three with a fixed name.
-    case beside
+    /// One of the three files with a fixed name.
+    case companion
 
     init?(_ name: String) {
-      if [ModelFiles.shapesName, ModelFiles.classesName, ModelFiles.presetName].contains(name) {
-        self = .beside
+      if [CheckpointFiles.shapesName, CheckpointFiles.classesName, CheckpointFiles.presetName].contains(name)
+      {
+        self = .companion
       } else if name.hasByteSuffix("-symbol.json") {
         self = .symbol(stem: ByteName(text(name.utf8.dropLast("-symbol.json".utf8.count))))
       } else if name.hasByteSuffix(".params"), let dash = name.utf8.lastIndex(of: UInt8(ascii: "-")) {
@@ -69,8 +70,9 @@ struct ModelFiles {
       throw ModelError(
         "\(path): there is no *-symbol.json in it"
           + (others.isEmpty
-            ? "; a model's archive has it and *-NNNN.params"
-            : ", but \(shown(others)); unpack it and name a .safetensors or .onnx file itself"))
+            ? "; a model's archive has one and *-NNNN.params"
+            : ", but \(shortList(others.map(shown))); unpack it and name a .safetensors or .onnx file itself")
+      )
     }
     let choice = try ModelChoice(names, epoch: epoch, label: path)
     func small(_ name: String) -> SmallFile? {
@@ -97,21 +99,23 @@ struct ModelFiles {
     return (try bytes(classesName), try bytes(presetName))
   }
 
-  /// What to do with a folder that has no symbol but may have a model of another kind.
+  /// What to do with a folder that has no symbol but may hold a model of another format.
   private static func advice(on names: [String], in folder: String) -> String {
     let others = names.sorted(by: precedes).filter(isOtherModel)
     let readable = others.filter { name in readableSuffixes.contains { name.hasByteSuffix($0) } }
-    if !readable.isEmpty { return "name the model itself: \(shown(readable.map { join(folder, $0) }))" }
+    if !readable.isEmpty {
+      return "name the model itself: \(shortList(readable.map { shown(join(folder, $0)) }))"
+    }
     for name in others {
       if let kind = try? FileKind(ofFile: join(folder, name)) { return "\(shown(name)) is \(kind)" }
     }
-    return "a model's folder has it and *-NNNN.params"
+    return "a model's folder has one and *-NNNN.params"
   }
 
   private static let readableSuffixes = [".safetensors", ".onnx", ".tar", ".tar.gz", ".tgz"]
   private static let otherSuffixes = [".pth", ".pt", ".bin", ".ckpt", ".h5", ".keras", ".pb", ".pkl"]
 
-  /// Whether a file's name is that of a model without a symbol.
+  /// Whether a file's name is that of a model of another format.
   static func isOtherModel(_ name: String) -> Bool {
     (readableSuffixes + otherSuffixes).contains { name.hasByteSuffix($0) }
   }
@@ -124,25 +128,25 @@ struct ModelFiles {
   }
 }
 
-/// Which of the files belong together.
+/// Which symbol and which parameters belong together.
 struct ModelChoice {
   let symbol: String
   let parameters: String
   let epoch: Int
-  /// Parameters of other names than the symbol's.
+  /// The names of `.params` files whose stem is not the symbol's.
   let strays: [String]
 
-  /// - Throws: where there is no symbol or are several, or no parameters belong to it (of that epoch).
+  /// - Throws: where there is not exactly one symbol, or no parameters (of that epoch) belong to it.
   init(_ names: [String], epoch: Int?, label: String) throws(ModelError) {
     var stems: [ByteName] = []
     var own: [(epoch: Int, name: String)] = []
     var strays: [String] = []
-    let roles = names.sorted(by: precedes).map { ($0, ModelFiles.Role($0)) }
+    let roles = names.sorted(by: precedes).map { ($0, CheckpointFiles.Role($0)) }
     for case (_, .symbol(let stem)?) in roles { stems.append(stem) }
     guard let stem = stems.first else { throw ModelError("\(label): there is no *-symbol.json in it") }
     guard stems.count == 1 else {
       throw ModelError(
-        "\(label): there are \(stems.count) models (\(shown(stems.map { $0.text + "-symbol.json" }))); one is expected"
+        "\(label): there are \(stems.count) models (\(shortList(stems.map { shown($0.text + "-symbol.json") }))); one is expected"
       )
     }
     for case (let name, .parameters(let other, let epoch)?) in roles {
@@ -154,8 +158,8 @@ struct ModelChoice {
       throw ModelError(
         "\(label): there is no \(shown(stem.text))-\(epoch.map(epochDigits) ?? "NNNN").params"
           + (own.isEmpty
-            ? strays.isEmpty ? "" : "; the parameters there have other names: \(shown(strays))"
-            : "; epochs there are: \(shown(epochs))"))
+            ? strays.isEmpty ? "" : "; the parameters there have other names: \(shortList(strays.map(shown)))"
+            : "; the epochs there are \(epochs)"))
     }
     symbol = stem.text + "-symbol.json"
     parameters = chosen.name
@@ -167,7 +171,7 @@ struct ModelChoice {
 private func text(_ bytes: Substring.UTF8View) -> String { String(decoding: bytes, as: UTF8.self) }
 
 /// Four digits or more, as MXNet's `%04d`.
-private func epochDigits(_ epoch: Int) -> String {
+func epochDigits(_ epoch: Int) -> String {
   let digits = String(epoch)
   return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
 }

@@ -80,3 +80,100 @@ struct ByteStrings: Sendable {
 func combine(_ bytes: Span<UInt8>, into hasher: inout Hasher) {
   unsafe bytes.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
 }
+
+/// The strings as paths; places count in the memory of all strings.
+extension ByteStrings {
+  /// Bytes of the folders that all paths begin with, the last slash included.
+  var commonFolderByteCount: Int {
+    guard count > 0 else { return 0 }
+    let first = self[0]
+    var common = (first.lastIndex(of: UInt8(ascii: "/")) ?? first.startIndex - 1) + 1 - first.startIndex
+    for index in 1..<max(count, 1) where common > 0 {
+      let path = self[index]
+      var same = zip(first.prefix(common), path).prefix { $0 == $1 }.count
+      while same > 0, first[first.startIndex + same - 1] != UInt8(ascii: "/") { same -= 1 }
+      common = same
+    }
+    return common
+  }
+
+  /// The part of a path behind its last slash.
+  func fileName(_ path: Range<Int>) -> Range<Int> {
+    var start = path.upperBound
+    while start > path.lowerBound, byte(at: start - 1) != UInt8(ascii: "/") { start -= 1 }
+    return start..<path.upperBound
+  }
+
+  /// A path without the suffix of its file name; `nil` where there is none. A dot in front is no suffix.
+  func stem(_ path: Range<Int>) -> Range<Int>? {
+    let name = fileName(path)
+    var dot = name.upperBound - 1
+    while dot > name.lowerBound, byte(at: dot) != UInt8(ascii: ".") { dot -= 1 }
+    return dot > name.lowerBound ? path.lowerBound..<dot : nil
+  }
+
+  func hasFolder(_ index: Int) -> Bool { self[index].contains(UInt8(ascii: "/")) }
+}
+
+/// Finds strings by a part of them, such as the file name of a path: a hash table of 4 to 8 bytes a string.
+struct NameIndex: Sendable {
+  enum Hit: Hashable {
+    case one(Int)
+    /// So many strings have this part: which is meant cannot be told.
+    case several(count: Int)
+  }
+
+  /// The number of the first string with its part, plus 1; 0 is free. Open addressing, at most half full.
+  private var slots: [UInt32]
+  /// How many strings share a part, by the first of them.
+  private var counts: [Int: Int] = [:]
+  private let part: @Sendable (Int) -> Range<Int>?
+
+  /// - Parameter part: where in the memory of `strings` the part of string i stands; `nil` to leave it out.
+  /// - Complexity: O(bytes of all parts).
+  init(_ strings: ByteStrings, part: @escaping @Sendable (Int) -> Range<Int>?) {
+    var slotCount = 16
+    while slotCount < 2 * strings.count { slotCount *= 2 }
+    slots = [UInt32](repeating: 0, count: slotCount)
+    self.part = part
+    for index in 0..<strings.count {
+      guard let range = part(index) else { continue }
+      var hasher = Hasher()
+      strings.hash(range, into: &hasher)
+      let slot = strings.withMemory { memory in
+        self.slot(of: memory.extracting(range), hash: hasher.finalize(), in: strings)
+      }
+      if slots[slot] == 0 {
+        slots[slot] = UInt32(truncatingIfNeeded: index + 1)
+      } else {
+        counts[Int(slots[slot]) - 1, default: 1] += 1
+      }
+    }
+  }
+
+  func find(_ key: Span<UInt8>, in strings: ByteStrings) -> Hit? {
+    guard let index = first(key, in: strings) else { return nil }
+    return counts[index].map { .several(count: $0) } ?? .one(index)
+  }
+
+  var hasRepeats: Bool { !counts.isEmpty }
+
+  /// The first string with this part.
+  func first(_ key: Span<UInt8>, in strings: ByteStrings) -> Int? {
+    var hasher = Hasher()
+    combine(key, into: &hasher)
+    let found = slots[slot(of: key, hash: hasher.finalize(), in: strings)]
+    return found > 0 ? Int(found) - 1 : nil
+  }
+
+  /// The slot that holds the key, or the free one where it belongs.
+  private func slot(of key: Span<UInt8>, hash: Int, in strings: ByteStrings) -> Int {
+    let mask = slots.count - 1
+    var slot = hash & mask
+    while slots[slot] > 0 {
+      if let range = part(Int(slots[slot]) - 1), strings.holds(key, at: range) { break }
+      slot = (slot + 1) & mask
+    }
+    return slot
+  }
+}

@@ -1,3 +1,6 @@
+import Files
+import Records
+
 /// The images of a run and their true classes.
 ///
 /// Memory: about 12 bytes an image, and its path.
@@ -195,5 +198,157 @@ public struct Truth: Sendable {
       Column(name: column.name, values: column.values.indices.filter { isKept[$0] }.map { column.values[$0] })
     }
     self = kept
+  }
+}
+
+/// Which columns of a table, or keys of JSON lines, hold the image and the label; `nil` to find them by known names.
+public struct TruthColumns: Hashable, Sendable {
+  public var image: String?
+  public var label: String?
+
+  public init(image: String? = nil, label: String? = nil) {
+    self.image = image
+    self.label = label
+  }
+}
+
+extension Truth {
+  /// A `.lst` file; the label must be one whole number.
+  init(list path: String, classes: ClassList?) throws(TruthError) {
+    self.init(.list, classes: classes)
+    var reader = try readingTruth(path) { () throws(FileError) in try ListReader(path) }
+    while let line = try readingTruth(path, { () throws(FileError) in try reader.next() }) {
+      switch line {
+      case .bad(let reason, let number, _):
+        rejections.append(Rejection(path: "\(baseName(path)) line \(number)", reason: reason))
+      case .entry(let entry, _):
+        try add(entry, path)
+      }
+    }
+  }
+
+  private mutating func add(_ entry: ListEntry, _ source: String) throws(TruthError) {
+    let bytes = Array(entry.strippedPath.utf8)
+    guard let label = entry.labels.first, entry.labels.count == 1 else {
+      reject(bytes, "it has \(entry.labels.count) labels; one class is expected", id: entry.id)
+      return
+    }
+    try add(bytes, label: label, id: entry.id, source: source)
+  }
+
+  /// The images of a `.rec` file, named by their ids.
+  init(records path: String, classes: ClassList?) throws(TruthError) {
+    self.init(.records, classes: classes)
+    do throws(RecordError) {
+      var reader = try RecordReader(path)
+      while true {
+        let offset = reader.offset
+        do throws(RecordError) {
+          guard let record = try reader.next() else { break }
+          try add(record)
+        } catch {
+          if case .file = error.reason { throw error }
+          rejections.append(Rejection(path: "\(baseName(path)) byte \(offset)", reason: error.sentence))
+          if reader.offset == offset, try reader.resynchronise() == nil { break }
+        }
+      }
+    } catch {
+      throw TruthError(.records(error), path: path)
+    }
+  }
+
+  private mutating func add(_ record: Record) throws(RecordError) {
+    let (header, imageStart) = try record.parse()
+    // Records of labels without an image, as InsightFace's sets have, are no inputs.
+    if imageStart == record.payload.count { return }
+    let name = Array("\(header.id)".utf8)
+    guard let label = header.allLabels.first, header.allLabels.count == 1 else {
+      reject(name, "it has \(header.allLabels.count) labels; one class is expected", id: header.id)
+      return
+    }
+    guard let whole = Int(exactly: label), let label = checked(whole) else {
+      reject(name, "label \(label) is unknown; \(expectedLabels) is expected", id: header.id)
+      return
+    }
+    guard paths.append(name) else { return reject(name, Self.tooLarge) }
+    labels.append(label)
+    ids.append(header.id)
+  }
+
+  /// A folder of class folders.
+  init(folders path: String, classes: ClassList?) throws(TruthError) {
+    let scan: FolderScan
+    do throws(ScanError) {
+      scan = try FolderScan(root: path, layout: .classFolders)
+    } catch {
+      throw TruthError(.scan(error), path: path)
+    }
+    var folders = classes
+    if folders == nil { folders = try ClassList(scan.classes) }
+    self.init(.folders, classes: folders)
+    passedOver = scan.passedOver.filter(\.areImages).map(\.sentence)
+    for problem in scan.problems { reject(Array(problem.path.utf8), problem.reason) }
+    let labels = scan.classes.map { self.classes?.label(of: Array($0.utf8)) }
+    for image in scan.images {
+      let bytes = Array(image.path.utf8)
+      if let label = labels[image.classIndex] {
+        try add(bytes, Int32(label), nil, path)
+      } else {
+        let name = scan.classes[image.classIndex]
+        let other = self.classes?.lookalike(of: name).map { ", where \"\($0)\" looks like it" } ?? ""
+        reject(bytes, "its folder \"\(name)\" is not on the class list\(other)")
+      }
+    }
+  }
+}
+
+/// Labels as a text has them, numbers or names, until it is known which they are.
+struct NamedLabels {
+  private let classes: ClassList?
+  /// By number of first appearance.
+  private var texts: [[UInt8]] = []
+  private var numbers: [[UInt8]: Int32] = [:]
+
+  init(_ classes: ClassList?) { self.classes = classes }
+
+  /// A number that stands for the text until `resolve`.
+  mutating func add(_ text: [UInt8]) -> Int32 {
+    if let number = numbers[text] { return number }
+    let number = Int32(truncatingIfNeeded: texts.count)
+    texts.append(text)
+    numbers[text] = number
+    return number
+  }
+
+  /// The label of each text, by its number, `nil` where there is no such class; and the class list, if there is one.
+  ///
+  /// A name of the class list goes first. Else whole numbers are labels; texts of which one is no number are names,
+  /// and their list, where none was given, is all of them sorted by code point.
+  func resolve() throws(TruthError) -> (labels: [Int32?], classes: ClassList?) {
+    var classes = classes
+    if classes == nil && !texts.allSatisfy({ label($0) != nil }) {
+      let names = texts.filter { String(validating: $0, as: UTF8.self) != nil && !$0.isEmpty }
+        .sorted { $0.lexicographicallyPrecedes($1) }
+      classes = try ClassList(names.map { String(decoding: $0, as: UTF8.self) })
+      return (texts.map { text in classes?.label(of: text).map { Int32($0) } }, classes)
+    }
+    let limit = classes?.count ?? PredictionParser.largestLabel + 1
+    let labels = texts.map { text -> Int32? in
+      if let label = classes?.label(of: text) { return Int32(label) }
+      return label(text).flatMap { $0 < limit ? Int32($0) : nil }
+    }
+    return (labels, classes)
+  }
+
+  func text(_ number: Int32) -> String { shown(texts[Int(number)].prefix(200)) }
+
+  /// The whole number that a text is, "3" or "3.0".
+  private func label(_ text: [UInt8]) -> Int? {
+    if let whole = wholeNumber(text) { return whole }
+    var scanner = JSONScanner()
+    guard let value = try? scanner.number(text.span), scanner.cursor == text.count, value >= 0 else {
+      return nil
+    }
+    return Int(exactly: value)
   }
 }

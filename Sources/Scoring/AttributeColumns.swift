@@ -1,4 +1,33 @@
-import Files
+public import Files
+
+/// Accuracy over a part of the images.
+public struct Slice: Codable, Hashable, Sendable {
+  public enum Kind: String, Codable, Sendable {
+    /// One value of the attribute.
+    case value
+    /// low...high of a numeric attribute, about a fifth of the images.
+    case quantile
+    /// All values too rare to stand alone.
+    case other
+    /// The attribute was not given.
+    case missing
+  }
+  public var attribute: String
+  public var kind: Kind
+  /// The value as text, for example "640...1024"; empty for `.other` and `.missing`.
+  public var value: String
+  @OrNull public var low: Double?
+  @OrNull public var high: Double?
+  public var count: Int
+  public var correct: Int
+  public var top1: Estimate
+
+  enum CodingKeys: String, CodingKey {
+    case attribute, kind, value, low, high
+    case count = "n"
+    case correct, top1
+  }
+}
 
 /// The attributes of all images, one column a name, in the order the images came.
 struct AttributeColumns: Sendable {
@@ -60,4 +89,122 @@ struct AttributeColumns: Sendable {
     }
     count += other.count
   }
+}
+
+extension AttributeColumns {
+  /// More values than this are cut into quantiles (numbers), or the rarest brought together (texts).
+  private static let numberLimit = 8
+  private static let textLimit = 50
+  private static let quantileCount = 5
+
+  /// The accuracy over the parts of every attribute: attributes by name, parts by value.
+  /// - Parameter isCorrect: of each image, in the order they came.
+  func slices(_ isCorrect: [Bool]) -> [Slice] {
+    columns.keys.sorted().flatMap { name -> [Slice] in
+      guard let column = columns[name] else { return [] }
+      var made = column.texts.isEmpty ? numeric(column, isCorrect) : textual(column, isCorrect)
+      for index in made.indices { made[index].attribute = name.text }
+      return made
+    }
+  }
+
+  private struct Part {
+    var count = 0
+    var correct = 0
+
+    mutating func add(_ isCorrect: Bool) {
+      count += 1
+      if isCorrect { correct += 1 }
+    }
+
+    func slice(_ kind: Slice.Kind, _ value: String, low: Double? = nil, high: Double? = nil) -> Slice {
+      Slice(
+        attribute: "", kind: kind, value: value, low: low, high: high, count: count, correct: correct,
+        top1: .wilson(correct, of: count))
+    }
+  }
+
+  private func numeric(_ column: Column, _ isCorrect: [Bool]) -> [Slice] {
+    var missing = Part()
+    var values: [(value: Double, isCorrect: Bool)] = []
+    for index in column.numbers.indices {
+      if column.numbers[index].isNaN {
+        missing.add(isCorrect[index])
+      } else {
+        // 0 stands for -0 as well: they are one value.
+        values.append((column.numbers[index] + 0, isCorrect[index]))
+      }
+    }
+    values.sort { $0.value < $1.value }
+    var distinct = 0
+    for index in values.indices where index == 0 || values[index].value != values[index - 1].value {
+      distinct += 1
+    }
+    let byValue = distinct <= Self.numberLimit
+
+    var slices: [Slice] = []
+    var part = Part()
+    var low = 0.0
+    var bin = 0
+    for index in values.indices {
+      let isNew = index == 0 || values[index].value != values[index - 1].value
+      // Equal values share the bin of the first of them.
+      let ownBin = isNew ? (byValue ? index : index * Self.quantileCount / values.count) : bin
+      if index == 0 || ownBin != bin {
+        if index > 0 { slices.append(named(part, low, values[index - 1].value, byValue)) }
+        part = Part()
+        low = values[index].value
+        bin = ownBin
+      }
+      part.add(values[index].isCorrect)
+    }
+    if let last = values.last { slices.append(named(part, low, last.value, byValue)) }
+    if missing.count > 0 { slices.append(missing.slice(.missing, "")) }
+    return slices
+  }
+
+  private func named(_ part: Part, _ low: Double, _ high: Double, _ byValue: Bool) -> Slice {
+    let text = low == high ? Self.text(low) : "\(Self.text(low))...\(Self.text(high))"
+    return part.slice(byValue ? .value : .quantile, text, low: low, high: high)
+  }
+
+  private static func text(_ number: Double) -> String {
+    if let whole = Int64(exactly: number) { "\(whole)" } else { "\(number)" }
+  }
+
+  private func textual(_ column: Column, _ isCorrect: [Bool]) -> [Slice] {
+    var missing = Part()
+    var parts: [ByteName: Part] = [:]
+    for index in column.textIndices.indices {
+      let position = column.textIndices[index]
+      if position >= 0 {
+        parts[ByteName(column.texts[Int(position)]), default: Part()].add(isCorrect[index])
+      } else if !column.numbers[index].isNaN {
+        parts[ByteName(Self.text(column.numbers[index])), default: Part()].add(isCorrect[index])
+      } else {
+        missing.add(isCorrect[index])
+      }
+    }
+    // Most images first, then by name.
+    let ranked = parts.sorted { ($1.value.count, $0.key) < ($0.value.count, $1.key) }
+    let kept = ranked.count <= Self.textLimit ? ranked.count : Self.textLimit - 1
+    var slices = ranked.prefix(kept).map { $0.value.slice(.value, $0.key.text) }
+    if kept < ranked.count {
+      var other = Part()
+      for (_, part) in ranked.dropFirst(kept) {
+        other.count += part.count
+        other.correct += part.correct
+      }
+      slices.append(other.slice(.other, ""))
+    }
+    if missing.count > 0 { slices.append(missing.slice(.missing, "")) }
+    return slices
+  }
+}
+
+/// A fact about an image by which accuracy is cut into slices.
+public enum Attribute: Hashable, Sendable {
+  /// A number that is not finite counts as missing.
+  case number(Double)
+  case text(String)
 }

@@ -58,3 +58,266 @@ struct ConfusionCounts {
     }
   }
 }
+
+/// Quotient with scikit-learn's `zero_division=0`.
+func ratio(_ numerator: Int, _ denominator: Int) -> Double {
+  denominator == 0 ? 0 : Double(numerator) / Double(denominator)
+}
+
+/// `precision_recall_fscore_support(labels=every class, zero_division=0)` and what belongs to it.
+extension ConfusionCounts {
+  func precision(_ label: Int) -> Double { ratio(correct[label], predictedCount[label]) }
+  func recall(_ label: Int) -> Double { ratio(correct[label], support[label]) }
+  func f1(_ label: Int) -> Double { ratio(2 * correct[label], support[label] + predictedCount[label]) }
+
+  /// - Parameter averagePrecision: of each class, if known.
+  func macro(_ averagePrecision: [Double]?) -> Averages? {
+    mean(averagePrecision) { _ in 1 }
+  }
+
+  func weighted(_ averagePrecision: [Double]?) -> Averages? {
+    mean(averagePrecision) { Double(support[$0]) }
+  }
+
+  /// With every class on the list micro precision, recall and F1 are the accuracy.
+  var micro: Averages? {
+    guard total > 0 else { return nil }
+    let accuracy = ratio(correctTotal, total)
+    return Averages(precision: accuracy, recall: accuracy, f1: accuracy, averagePrecision: nil)
+  }
+
+  private func mean(_ averagePrecision: [Double]?, weight: (Int) -> Double) -> Averages? {
+    guard total > 0 else { return nil }
+    let labels = 0..<classCount
+    let weights = labels.reduce(0) { $0 + weight($1) }
+    func mean(_ value: (Int) -> Double) -> Double {
+      labels.reduce(0) { $0 + weight($1) * value($1) } / weights
+    }
+    return Averages(
+      precision: mean(precision), recall: mean(recall), f1: mean(f1),
+      averagePrecision: averagePrecision.map { values in mean { values[$0] } })
+  }
+
+  /// `balanced_accuracy_score`: mean recall over the classes that occur.
+  var balancedAccuracy: Double? {
+    let present = (0..<classCount).filter { support[$0] > 0 }
+    guard !present.isEmpty else { return nil }
+    return present.reduce(0) { $0 + recall($1) } / Double(present.count)
+  }
+
+  /// `cohen_kappa_score`; `nil` where all images are of one class and predicted as it.
+  var kappa: Double? {
+    guard total > 0 else { return nil }
+    let n = Double(total)
+    let agreement = (0..<classCount).reduce(0) { $0 + Double(support[$1]) * Double(predictedCount[$1]) }
+    let expectedErrors = n - agreement / n
+    guard expectedErrors > 0 else { return nil }
+    return 1 - Double(errors) / expectedErrors
+  }
+
+  /// `matthews_corrcoef`, after Gorodkin 2004; 0 where the truth or the prediction is of one class only.
+  var mcc: Double? {
+    guard total > 0 else { return nil }
+    let n = Double(total)
+    var (both, truths, predictions) = (0.0, 0.0, 0.0)
+    for label in 0..<classCount {
+      let (s, p) = (Double(support[label]), Double(predictedCount[label]))
+      both += s * p
+      truths += s * s
+      predictions += p * p
+    }
+    let scale = (n * n - truths) * (n * n - predictions)
+    return scale > 0 ? (Double(correctTotal) * n - both) / scale.squareRoot() : 0
+  }
+
+  func classScores(_ names: [String], averagePrecision: [Double]?) -> [ClassScore] {
+    names.indices.map { label in
+      ClassScore(
+        label: label, name: names[label], support: support[label], predicted: predictedCount[label],
+        correct: correct[label], precision: precision(label),
+        precisionInterval: .wilson(correct[label], of: predictedCount[label]),
+        recall: .wilson(correct[label], of: support[label]), f1: f1(label),
+        averagePrecision: averagePrecision?[label])
+    }
+  }
+}
+
+/// Who is taken for whom, and in which order to show the classes.
+extension ConfusionCounts {
+  /// All directed pairs, most frequent first, then by labels.
+  var directedPairs: [DirectedPair] {
+    var pairs: [DirectedPair] = []
+    for truth in 0..<classCount {
+      for entry in row(truth) where entry.predicted != truth {
+        pairs.append(
+          DirectedPair(
+            truth: truth, predicted: entry.predicted, count: entry.count, share: ratio(entry.count, errors),
+            cumulative: 0, rate: ratio(entry.count, support[truth])))
+      }
+    }
+    pairs.sort { ($1.count, $0.truth, $0.predicted) < ($0.count, $1.truth, $1.predicted) }
+    var sum = 0
+    for index in pairs.indices {
+      sum += pairs[index].count
+      pairs[index].cumulative = ratio(sum, errors)
+    }
+    return pairs
+  }
+
+  /// All symmetric pairs, most frequent first, then by labels.
+  func symmetricPairs(_ directed: [DirectedPair]) -> [SymmetricPair] {
+    struct Key: Hashable {
+      let a: Int
+      let b: Int
+    }
+    var counts: [Key: (aAsB: Int, bAsA: Int)] = [:]
+    for pair in directed {
+      let key = Key(a: min(pair.truth, pair.predicted), b: max(pair.truth, pair.predicted))
+      if pair.truth == key.a {
+        counts[key, default: (0, 0)].aAsB += pair.count
+      } else {
+        counts[key, default: (0, 0)].bAsA += pair.count
+      }
+    }
+    var pairs = counts.map { key, count in
+      SymmetricPair(
+        a: key.a, b: key.b, count: count.aAsB + count.bAsA, share: ratio(count.aAsB + count.bAsA, errors),
+        cumulative: 0, aAsB: count.aAsB, bAsA: count.bAsA)
+    }
+    pairs.sort { ($1.count, $0.a, $0.b) < ($0.count, $1.a, $1.b) }
+    var sum = 0
+    for index in pairs.indices {
+      sum += pairs[index].count
+      pairs[index].cumulative = ratio(sum, errors)
+    }
+    return pairs
+  }
+
+  /// - Parameter seriated: the order in which confusable classes stand together, if there is one.
+  func orders(_ names: [String], seriated: [Int]?) -> ClassOrders {
+    let labels = Array(0..<classCount)
+    return ClassOrders(
+      alphabetical: labels.sorted { names[$0].utf8.lexicographicallyPrecedes(names[$1].utf8) },
+      recall: labels.sorted { (sortKey($0), $0) < (sortKey($1), $1) },
+      support: labels.sorted { (support[$1], $0) < (support[$0], $1) },
+      seriated: seriated)
+  }
+
+  private func sortKey(_ label: Int) -> Double { support[label] == 0 ? 2 : recall(label) }
+}
+
+/// Precision, recall and F1 brought together over the classes.
+public struct Averages: Codable, Hashable, Sendable {
+  public var precision: Double
+  public var recall: Double
+  public var f1: Double
+  /// `nil` for micro, and without probabilities.
+  @OrNull public var averagePrecision: Double?
+
+  enum CodingKeys: String, CodingKey {
+    case precision, recall, f1
+    case averagePrecision = "average_precision"
+  }
+}
+
+/// One class of the list.
+public struct ClassScore: Codable, Hashable, Sendable {
+  public var label: Int
+  public var name: String
+  /// Images of this class.
+  public var support: Int
+  /// Images predicted as this class.
+  public var predicted: Int
+  /// Images of this class predicted as it.
+  public var correct: Int
+  /// 0 where the class is never predicted.
+  public var precision: Double
+  /// `precision` with its Wilson interval, 0...1 where the class is never predicted.
+  public var precisionInterval: Estimate
+  /// With its Wilson interval; value 0 and 0...1 where the class never occurs.
+  public var recall: Estimate
+  public var f1: Double
+  /// One against the rest; 0 where the class never occurs, `nil` without probabilities.
+  @OrNull public var averagePrecision: Double?
+
+  enum CodingKeys: String, CodingKey {
+    case label, name, support, predicted, correct, precision
+    case precisionInterval = "precision_interval"
+    case recall, f1
+    case averagePrecision = "average_precision"
+  }
+}
+
+/// A cell of the confusion matrix; `[truth, predicted, count]` in JSON.
+public struct ConfusionCell: Codable, Hashable, Sendable {
+  public var truth: Int
+  public var predicted: Int
+  public var count: Int
+
+  public init(truth: Int, predicted: Int, count: Int) {
+    self.truth = truth
+    self.predicted = predicted
+    self.count = count
+  }
+
+  public init(from decoder: any Decoder) throws {
+    var values = try decoder.unkeyedContainer()
+    truth = try values.decode(Int.self)
+    predicted = try values.decode(Int.self)
+    count = try values.decode(Int.self)
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var values = encoder.unkeyedContainer()
+    try values.encode(truth)
+    try values.encode(predicted)
+    try values.encode(count)
+  }
+}
+
+/// Two classes taken for each other, `a` < `b`.
+public struct SymmetricPair: Codable, Hashable, Sendable {
+  public var a: Int
+  public var b: Int
+  public var count: Int
+  /// Of all errors.
+  public var share: Double
+  /// `share` of this pair and all before it.
+  public var cumulative: Double
+  /// Images of `a` predicted as `b`, and the other way.
+  public var aAsB: Int
+  public var bAsA: Int
+
+  enum CodingKeys: String, CodingKey {
+    case a, b, count, share, cumulative
+    case aAsB = "a_as_b"
+    case bAsA = "b_as_a"
+  }
+}
+
+/// Images of one class predicted as another.
+public struct DirectedPair: Codable, Hashable, Sendable {
+  public var truth: Int
+  public var predicted: Int
+  public var count: Int
+  /// Of all errors.
+  public var share: Double
+  /// `share` of this pair and all before it.
+  public var cumulative: Double
+  /// Of the images of `truth`.
+  public var rate: Double
+}
+
+/// Permutations of the labels, first row of the matrix first.
+public struct ClassOrders: Codable, Hashable, Sendable {
+  /// By name, as UTF-8 bytes.
+  public var alphabetical: [Int] = []
+  /// Lowest recall first; classes that never occur last.
+  public var recall: [Int] = []
+  /// Most images first.
+  public var support: [Int] = []
+  /// Classes that are taken for each other stand together; `nil` above `ClassOrders.seriationLimit` classes.
+  @OrNull public var seriated: [Int]?
+
+  public static let seriationLimit = 2_048
+}

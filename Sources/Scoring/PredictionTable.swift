@@ -115,3 +115,144 @@ extension PredictionTable {
     return place.map { self[$0] }
   }
 }
+
+/// What is kept of every image, 36 bytes and its path, in the order they came.
+struct ImageColumns: Sendable {
+  var paths = PathList()
+  var truths: [Int32] = []
+  var predicted: [Int32] = []
+  /// Place of the truth, from 1; 0 for a hard label.
+  var ranks: [Int32] = []
+  /// The largest value of the row and that of the truth, as they stand.
+  var confidences: [Double] = []
+  var truthScores: [Double] = []
+  /// What makes probabilities of the row's values: 1 where their sum is 1 (within the tolerance), else the sum.
+  var divisors: [Double] = []
+
+  var count: Int { truths.count }
+
+  mutating func append(contentsOf other: ImageColumns) {
+    paths.append(contentsOf: other.paths)
+    truths += other.truths
+    predicted += other.predicted
+    ranks += other.ranks
+    confidences += other.confidences
+    truthScores += other.truthScores
+    divisors += other.divisors
+  }
+
+  /// The images by path; equal paths by what else is known, so that the order they came in plays no part.
+  func pathOrder() -> [Int32] {
+    let isSorted = (1..<max(1, count)).allSatisfy { paths.isBefore($0 - 1, $0) == true }
+    let order = (0..<Int32(count)).map { $0 }
+    if isSorted { return order }
+    return order.sorted { x, y in
+      let (a, b) = (Int(x), Int(y))
+      return paths.isBefore(a, b)
+        ?? ((truths[a], predicted[a], ranks[a], confidences[a], truthScores[a], divisors[a])
+          < (truths[b], predicted[b], ranks[b], confidences[b], truthScores[b], divisors[b]))
+    }
+  }
+
+  /// A value of image `index` as a probability; a row of zeros says nothing, so each class has the same.
+  static func probability(_ value: Double, divisor: Double, classCount: Int) -> Double {
+    divisor == 0 ? 1 / Double(classCount) : value / divisor
+  }
+}
+
+extension PredictionTable {
+  /// The columns in another order, each freed as soon as it is copied.
+  init(_ columns: consuming ImageColumns, order: [Int32], classCount: Int) {
+    let isSorted = order.indices.allSatisfy { Int(order[$0]) == $0 }
+    func sorted<Value>(_ values: [Value]) -> [Value] { isSorted ? values : order.map { values[Int($0)] } }
+    paths = isSorted ? columns.paths : columns.paths.inOrder(order)
+    columns.paths = PathList()
+    truths = sorted(columns.truths)
+    columns.truths = []
+    predicted = sorted(columns.predicted)
+    columns.predicted = []
+    ranks = sorted(columns.ranks)
+    columns.ranks = []
+    let divisors = sorted(columns.divisors)
+    columns.divisors = []
+    confidences = sorted(columns.confidences)
+    columns.confidences = []
+    truthProbabilities = sorted(columns.truthScores)
+    columns.truthScores = []
+    for index in ranks.indices {
+      if ranks[index] == 0 {
+        confidences[index] = PredictionTable.absent
+        truthProbabilities[index] = PredictionTable.absent
+      } else if divisors[index] != 1 {
+        confidences[index] = ImageColumns.probability(
+          confidences[index], divisor: divisors[index], classCount: classCount)
+        truthProbabilities[index] = ImageColumns.probability(
+          truthProbabilities[index], divisor: divisors[index], classCount: classCount)
+      }
+    }
+  }
+}
+
+/// Many strings in one piece of memory: their UTF-8 bytes and 8 bytes each.
+public struct PathList: Hashable, Sendable, RandomAccessCollection {
+  private var bytes: [UInt8] = []
+  /// Where each string ends in `bytes`.
+  private var ends: [Int] = []
+
+  public init() {}
+
+  public var startIndex: Int { 0 }
+  public var endIndex: Int { ends.count }
+
+  public subscript(index: Int) -> String { String(decoding: bytes[range(index)], as: UTF8.self) }
+
+  mutating func append(_ string: String) {
+    bytes.append(contentsOf: string.utf8)
+    ends.append(bytes.count)
+  }
+
+  mutating func append(contentsOf other: PathList) {
+    let base = bytes.count
+    bytes.append(contentsOf: other.bytes)
+    ends.reserveCapacity(ends.count + other.ends.count)
+    for end in other.ends { ends.append(base + end) }
+  }
+
+  /// Whether string `a` comes before string `b`, byte by byte; `nil` where they are the same.
+  func isBefore(_ a: Int, _ b: Int) -> Bool? {
+    let (x, y) = (range(a), range(b))
+    var (i, j) = (x.lowerBound, y.lowerBound)
+    while i < x.upperBound && j < y.upperBound {
+      if bytes[i] != bytes[j] { return bytes[i] < bytes[j] }
+      i += 1
+      j += 1
+    }
+    return x.count == y.count ? nil : x.count < y.count
+  }
+
+  /// The same strings in another order.
+  func inOrder(_ order: [Int32]) -> PathList {
+    var sorted = PathList()
+    sorted.bytes.reserveCapacity(bytes.count)
+    sorted.ends.reserveCapacity(ends.count)
+    for index in order {
+      sorted.bytes.append(contentsOf: bytes[range(Int(index))])
+      sorted.ends.append(sorted.bytes.count)
+    }
+    return sorted
+  }
+
+  private func range(_ index: Int) -> Range<Int> { (index == 0 ? 0 : ends[index - 1])..<ends[index] }
+}
+
+extension PathList: Codable {
+  public init(from decoder: any Decoder) throws {
+    var values = try decoder.unkeyedContainer()
+    while !values.isAtEnd { append(try values.decode(String.self)) }
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var values = encoder.unkeyedContainer()
+    for string in self { try values.encode(string) }
+  }
+}

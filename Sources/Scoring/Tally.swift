@@ -1,4 +1,5 @@
 public import Files
+import Glibc
 
 /// Counts predictions as they come, for a `Score` at the end.
 ///
@@ -146,9 +147,106 @@ public struct Tally: Sendable {
   }
 }
 
-/// A fact about an image by which accuracy is cut into slices.
-public enum Attribute: Hashable, Sendable {
-  /// A number that is not finite counts as missing.
-  case number(Double)
-  case text(String)
+/// One row of probabilities, checked and gone through once.
+struct RowSummary {
+  /// The lowest label of the largest value, as numpy's `argmax`.
+  var best = 0
+  /// Whether another label has the same value.
+  var tied = false
+  var sum = 0.0
+  /// Place of the truth from 1; among equal values the lowest label comes first.
+  var rank = 1
+  private var squares = 0.0
+
+  /// - Parameters:
+  ///   - row: not empty.
+  ///   - truth: a position in it.
+  init(_ row: Span<Double>, truth: Int) throws(ScoringError) {
+    let mark = row[truth]
+    var largest = -1.0
+    for label in row.indices {
+      let value = row[label]
+      sum += value
+      squares += value * value
+      if value > largest {
+        largest = value
+        best = label
+        tied = false
+      } else if value == largest {
+        tied = true
+      }
+      if value > mark || (value == mark && label < truth) { rank += 1 }
+      // NaN fails it too.
+      guard value >= 0 else {
+        throw ScoringError(value < 0 && value.isFinite ? .negative(value, at: label) : .notFinite(at: label))
+      }
+    }
+    guard sum.isFinite else {
+      for label in row.indices where !row[label].isFinite { throw ScoringError(.notFinite(at: label)) }
+      throw ScoringError(.infiniteSum)
+    }
+  }
+
+  /// The sum of the squares of `row` / `divisor`.
+  func squares(_ row: Span<Double>, _ divisor: Double) -> Double {
+    if divisor == 1 { return squares }
+    // Divided first: the squares of values from a file may be too large for a number.
+    var sum = 0.0
+    for label in row.indices {
+      let value = row[label] / divisor
+      sum += value * value
+    }
+    return sum
+  }
+}
+
+/// -log p, nats, with p clipped to [e, 1 - e], e = 2^-52, as scikit-learn's `log_loss` does.
+func negativeLogarithm(_ probability: Double) -> Double {
+  -log(min(max(probability, Double.ulpOfOne), 1 - Double.ulpOfOne))
+}
+
+/// Why a prediction, a merge or a gate was refused; the tally is as it was before.
+///
+/// The description is a sentence for the user without the path: the caller knows it.
+public struct ScoringError: Error, Hashable, Sendable, CustomStringConvertible {
+  public enum Reason: Hashable, Sendable {
+    /// The truth or the predicted class is not on the list.
+    case unknownLabel(Int, classes: Int)
+    /// The row has not one value for each class.
+    case wrongLength(Int, classes: Int)
+    /// A value is NaN or infinite, at this place of the row.
+    case notFinite(at: Int)
+    /// The values are finite, but their sum is not.
+    case infiniteSum
+    /// A value is below 0, at this place of the row.
+    case negative(Double, at: Int)
+    /// Two tallies are over different class lists.
+    case differentClasses
+    /// More images than the tally counts.
+    case tooMany(limit: Int)
+    /// A gate cannot be read; says what is wrong with which one.
+    case badGate(String)
+  }
+  public let reason: Reason
+
+  public init(_ reason: Reason) { self.reason = reason }
+
+  public var description: String {
+    switch reason {
+    case .unknownLabel(let label, let classes):
+      classes == 0
+        ? "label \(label) is not on the class list, which is empty"
+        : "label \(label) is not on the class list, which has the labels 0 to \(classes - 1)"
+    case .wrongLength(let count, let classes):
+      "the prediction has \(count) values; \(classes) are expected, one for each class"
+    case .notFinite(let place):
+      "value \(place + 1) of the prediction is not a finite number"
+    case .negative(let value, let place):
+      "value \(place + 1) of the prediction is \(value); a probability is 0 or more"
+    case .infiniteSum: "the values of the prediction are too large to be summed"
+    case .differentClasses: "the two runs have different class lists"
+    case .tooMany(let limit): "more than \(limit) images cannot be scored in one run"
+    case .badGate(let words): words
+    }
+  }
 }

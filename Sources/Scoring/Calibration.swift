@@ -1,3 +1,52 @@
+/// Whether the largest probability can be believed as a chance of being right.
+public struct Calibration: Codable, Hashable, Sendable {
+  /// Mean over images of |accuracy - confidence| of their bin; 15 bins of equal width.
+  public var eceEqualWidth: Double
+  /// The same with 15 bins of (about) equally many images; equal confidences share a bin.
+  public var eceEqualMass: Double
+  /// Largest |accuracy - confidence| of an equal-width bin that holds an image.
+  public var mce: Double
+  /// Mean confidence over all images.
+  public var confidence: Double
+  /// The bins, empty ones included, for the reliability chart.
+  public var equalWidth: [ReliabilityBin]
+  /// The bins that hold an image.
+  public var equalMass: [ReliabilityBin]
+  /// Temperature scaling; `nil` where the best temperature lies outside 0.01...100, or rows are not kept.
+  @OrNull public var temperature: Temperature?
+
+  enum CodingKeys: String, CodingKey {
+    case eceEqualWidth = "ece_equal_width"
+    case eceEqualMass = "ece_equal_mass"
+    case mce, confidence
+    case equalWidth = "equal_width"
+    case equalMass = "equal_mass"
+    case temperature
+  }
+}
+
+/// Images whose confidence lies in (low, high]; equal-mass bins: low...high, both seen.
+public struct ReliabilityBin: Codable, Hashable, Sendable {
+  public var low: Double
+  public var high: Double
+  public var count: Int
+  public var correct: Int
+  /// Mean confidence; `nil` in an empty bin.
+  @OrNull public var confidence: Double?
+  /// With its Wilson interval; `nil` in an empty bin.
+  @OrNull public var accuracy: Estimate?
+}
+
+/// The images of highest confidence, and how often they are right.
+public struct CoveragePoint: Codable, Hashable, Sendable {
+  /// `count` / scored.
+  public var coverage: Double
+  /// The least confidence among them.
+  public var threshold: Double
+  public var count: Int
+  public var accuracy: Estimate
+}
+
 /// How sure the model was, and whether it was right: one image.
 struct Outcome {
   let confidence: Double

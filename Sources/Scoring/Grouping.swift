@@ -1,5 +1,52 @@
 import Files
 
+/// Classes brought together, and whether errors stay inside a group.
+public struct Grouping: Codable, Hashable, Sendable {
+  public enum Source: String, Codable, Sendable {
+    /// The caller's assignment.
+    case given
+    /// Average linkage over who is taken for whom.
+    case clustered
+  }
+  public var source: Source
+  public var groups: [ClassGroup]
+  /// The group of each label: a position in `groups`.
+  public var assignment: [Int]
+  /// Errors whose truth and prediction are in one group.
+  public var errorsInside: Int
+  /// Errors from one group to another.
+  public var errorsAcross: Int
+  /// Fraction whose prediction is in the truth's group.
+  @OrNull public var accuracy: Estimate?
+  /// Images from group to group, `[truth, predicted, count]`, cells that are not zero.
+  public var confusion: [ConfusionCell]
+
+  enum CodingKeys: String, CodingKey {
+    case source, groups, assignment
+    case errorsInside = "errors_inside"
+    case errorsAcross = "errors_across"
+    case accuracy, confusion
+  }
+}
+
+public struct ClassGroup: Codable, Hashable, Sendable {
+  /// The given name; of a clustered group the name of its class with most images.
+  public var name: String
+  /// Labels, ascending.
+  public var classes: [Int]
+  public var support: Int
+  public var correct: Int
+  /// Errors of its images that stay inside, and that leave.
+  public var errorsInside: Int
+  public var errorsAcross: Int
+
+  enum CodingKeys: String, CodingKey {
+    case name, classes, support, correct
+    case errorsInside = "errors_inside"
+    case errorsAcross = "errors_across"
+  }
+}
+
 extension Score {
   /// Whether the groups say something of the errors. Groups that were given always do.
   ///
@@ -121,5 +168,31 @@ extension Grouping {
       for label in layout.leaves[piece.start..<piece.end] { assignment[label] = layout.leaves[piece.start] }
     }
     return assignment
+  }
+}
+
+/// How often classes are taken for each other, as a full symmetric matrix.
+struct Confusability {
+  let classCount: Int
+  /// (C[a][b] / images of a + C[b][a] / images of b) / 2, row-major, 0 on the diagonal.
+  let similarity: [Double]
+  /// C[a][b] + C[b][a], 0 on the diagonal.
+  let counts: [Double]
+
+  init(_ confusion: ConfusionCounts) {
+    classCount = confusion.classCount
+    var similarity = Array(repeating: 0.0, count: classCount * classCount)
+    var counts = similarity
+    for truth in 0..<classCount {
+      for entry in confusion.row(truth) where entry.predicted != truth {
+        let rate = ratio(entry.count, confusion.support[truth]) / 2
+        for place in [truth * classCount + entry.predicted, entry.predicted * classCount + truth] {
+          similarity[place] += rate
+          counts[place] += Double(entry.count)
+        }
+      }
+    }
+    self.similarity = similarity
+    self.counts = counts
   }
 }

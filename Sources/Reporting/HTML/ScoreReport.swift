@@ -1,3 +1,4 @@
+import Files
 public import Imaging
 public import Scoring
 
@@ -30,5 +31,225 @@ public struct ScoreReport: Sendable {
   public func html(thumbnails: Thumbnails = Thumbnails()) throws(Imaging.ImageError) -> String {
     let thumbs = ThumbBook(thumbnails.count == 0 ? [] : wantedImages, thumbnails)
     return try ScorePage(score, thumbs: thumbs).page().html()
+  }
+}
+
+/// Which images a page shows, the most wanted first.
+enum WantedImages {
+  /// At most so many are asked for: beyond that no budget reaches.
+  static let limit = 3_000
+
+  /// The galleries take turns, so that a small budget has something of each; then errors, by confidence.
+  static func paths(of score: Score) -> [String] {
+    let errors = (score.confidentErrors ?? []).map(\.path)
+    let labels = (score.labelIssues?.images ?? []).prefix(ScorePage.galleryLimit).map(\.path)
+    let cells = byCell(of: score, ScorePage.cellGalleryCount, ScorePage.cellFigureCount)
+    var lists: [ArraySlice<String>] = [
+      errors.prefix(ScorePage.galleryLimit)[...], labels[...], cells.flatMap { $0.images.map(\.path) }[...],
+    ]
+    var paths: [String] = []
+    var seen: Set<[UInt8]> = []
+    func add(_ path: String) { if seen.insert(Array(path.utf8)).inserted { paths.append(path) } }
+    while lists.contains(where: { !$0.isEmpty }) {
+      for index in lists.indices {
+        if let path = lists[index].popFirst() { add(path) }
+      }
+    }
+    for path in errors { add(path) }
+    for (_, images) in byCell(of: score, 200, ScorePage.cellFigureCount) {
+      for image in images where paths.count < limit { add(image.path) }
+    }
+    return Array(paths.prefix(limit))
+  }
+
+  /// Images of the most frequent confusions, the most confident first.
+  static func byCell(of score: Score, _ cellCount: Int, _ imageCount: Int) -> [(
+    pair: DirectedPair, images: [Prediction]
+  )] {
+    let pairs = score.directedPairs.prefix(cellCount)
+    var places: [Cell: Int] = [:]
+    for (index, pair) in pairs.enumerated() {
+      places[Cell(truth: pair.truth, predicted: pair.predicted)] = index
+    }
+    var images = [[Prediction]](repeating: [], count: pairs.count)
+    for prediction in score.predictions where !prediction.isCorrect {
+      if let place = places[Cell(truth: prediction.truth, predicted: prediction.predicted)] {
+        images[place].append(prediction)
+      }
+    }
+    return zip(pairs, images).map { pair, images in
+      let sorted = images.sorted {
+        ($1.confidence ?? 0, ByteName($0.path)) < ($0.confidence ?? 0, ByteName($1.path))
+      }
+      return (pair, Array(sorted.prefix(imageCount)))
+    }
+  }
+
+  private struct Cell: Hashable {
+    let truth: Int
+    let predicted: Int
+  }
+}
+
+/// Which thumbnail has which number in the page.
+struct ThumbBook {
+  private var numbers: [[UInt8]: Int] = [:]
+  private(set) var all: [(number: Int, jpeg: [UInt8])] = []
+
+  /// - Parameter paths: those wanted, in the order of the file; what has no thumbnail is left out.
+  init(_ paths: [String], _ thumbnails: Thumbnails) {
+    for path in paths {
+      guard let thumbnail = thumbnails[path] else { continue }
+      let key = Array(path.utf8)
+      guard numbers[key] == nil else { continue }
+      numbers[key] = all.count
+      all.append((all.count, thumbnail.jpeg))
+    }
+  }
+
+  subscript(path: String) -> Int? { all.isEmpty ? nil : numbers[Array(path.utf8)] }
+}
+
+/// What the script of the page knows: the classes, the cells of the matrix, and images of each cell, as columns.
+struct PageData {
+  /// Bytes of image names at most; a cell then lists fewer of its images than it has.
+  static let nameByteLimit = 1_000_000
+  static let classNameLimit = 64
+
+  let score: Score
+  let thumbs: ThumbBook
+
+  init(_ score: Score, thumbs: ThumbBook) {
+    self.score = score
+    self.thumbs = thumbs
+  }
+
+  var json: String {
+    var json = EmbeddedJSON()
+    let images = listedImages()
+    json.object { json in
+      json.key("classes")
+      json.strings(score.classes.map { clipped($0.name, to: Self.classNameLimit) })
+      json.key("support")
+      json.integers(score.classes.map(\.support))
+      json.key("predicted")
+      json.integers(score.classes.map(\.predicted))
+      json.key("orders")
+      json.object { json in
+        for (name, order) in orders {
+          json.key(name)
+          json.integers(order)
+        }
+      }
+      if let groups = score.groups {
+        json.key("groups")
+        json.integers(groups.assignment)
+        json.key("groupNames")
+        json.strings(groups.groups.map { clipped($0.name, to: Self.classNameLimit) })
+      }
+      // Truth, predicted, images, how many of them are listed.
+      json.key("cells")
+      json.integers(zip(score.confusion, images).flatMap { [$0.truth, $0.predicted, $0.count, $1.count] })
+      json.key("ramps")
+      ramps(&json)
+      add(images.flatMap(\.self), to: &json)
+    }
+    return json.text
+  }
+
+  private var orders: [(String, [Int])] {
+    var orders: [(String, [Int])] = []
+    if let seriated = score.orders.seriated { orders.append(("seriated", seriated)) }
+    orders += [
+      ("alphabetical", score.orders.alphabetical), ("recall", score.orders.recall),
+      ("support", score.orders.support),
+    ]
+    if let groups = score.groups { orders.append(("group", groups.groups.flatMap(\.classes))) }
+    return orders
+  }
+
+  private func ramps(_ json: inout EmbeddedJSON) {
+    json.object { json in
+      for (name, ramp) in [
+        ("errorsLight", Ramp.errorsOnLight), ("rightLight", .rightOnLight), ("errorsDark", .errorsOnDark),
+        ("rightDark", .rightOnDark),
+      ] {
+        json.key(name)
+        json.strings(ramp.steps)
+      }
+    }
+  }
+
+  private func add(_ images: [Int], to json: inout EmbeddedJSON) {
+    var folders: [ByteName: Int] = [:]
+    var folderNames: [String] = []
+    var folderOf: [Int] = []
+    var names: [String] = []
+    var confidences: [Int] = []
+    var pictures: [Int] = []
+    for (place, index) in images.enumerated() {
+      let prediction = score.predictions[index]
+      let path = prediction.path
+      let cut =
+        path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path.utf8.index(after: $0) } ?? path.startIndex
+      let folder = ByteName(clipped(String(path[..<cut]), to: 200))
+      if folders[folder] == nil {
+        folders[folder] = folderNames.count
+        folderNames.append(cut == path.startIndex ? "" : folder.text)
+      }
+      folderOf.append(folders[folder] ?? 0)
+      names.append(clipped(String(path[cut...]), to: 120))
+      confidences.append(prediction.confidence.map { Int(exactly: ($0 * 1000).rounded()) ?? -1 } ?? -1)
+      if let number = thumbs[path] { pictures += [place, number] }
+    }
+    json.key("folders")
+    json.strings(folderNames)
+    json.key("folder")
+    json.integers(folderOf)
+    json.key("name")
+    json.strings(names)
+    // Thousandths; -1 without probabilities.
+    json.key("confidence")
+    json.integers(confidences)
+    json.key("thumbs")
+    json.integers(pictures)
+  }
+
+  /// For each cell the places of its images in `predictions`: those with a thumbnail first, then by confidence.
+  /// Errors go before what is right, and cells take turns, until there is no room for more.
+  private func listedImages() -> [[Int]] {
+    var places: [Int: Int] = [:]
+    let width = score.classes.count
+    for (index, cell) in score.confusion.enumerated() { places[cell.truth * width + cell.predicted] = index }
+    var all = [[Int]](repeating: [], count: score.confusion.count)
+    var weights: [Int] = []
+    weights.reserveCapacity(score.predictions.count)
+    var ranks: [Double] = []
+    ranks.reserveCapacity(score.predictions.count)
+    for (index, image) in score.predictions.enumerated() {
+      weights.append(min(image.path.utf8.count, 320) + 8)
+      ranks.append((image.confidence ?? 0) + (thumbs[image.path] == nil ? 0 : 2))
+      if let place = places[image.truth * width + image.predicted] { all[place].append(index) }
+    }
+    for place in all.indices { all[place].sort { (ranks[$1], $0) < (ranks[$0], $1) } }
+    var listed = [[Int]](repeating: [], count: all.count)
+    var room = Self.nameByteLimit
+    for isRight in [false, true] {
+      let turn = score.confusion.indices.filter {
+        (score.confusion[$0].truth == score.confusion[$0].predicted) == isRight
+      }
+      var round = 0
+      var hasMore = true
+      while hasMore && room > 0 {
+        hasMore = false
+        for place in turn where round < all[place].count && room > 0 {
+          listed[place].append(all[place][round])
+          room -= weights[all[place][round]]
+          hasMore = true
+        }
+        round += 1
+      }
+    }
+    return listed
   }
 }

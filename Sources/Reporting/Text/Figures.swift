@@ -1,3 +1,4 @@
+internal import Mustache
 import Scoring
 
 /// A number with so many decimals, halves rounded away from 0; as it is where it is too large for that.
@@ -44,6 +45,121 @@ package func groupedText(_ count: Int) -> String {
     groups.append(rest == 0 ? group : String(repeating: "0", count: 3 - group.utf8.count) + group)
   } while rest > 0
   return (count < 0 ? "-" : "") + groups.reversed().joined(separator: ",")
+}
+
+/// A number with so many decimals, halves rounded away from 0, and commas between the thousands.
+package func decimal(_ value: Double, _ count: Int) -> String {
+  decimalText(value, count, minus: "\u{2212}") { groupedText(Int(clamping: $0)) }
+}
+
+/// "29,780"
+package func whole(_ value: Int) -> String { groupedText(value).replacing("-", with: "\u{2212}") }
+
+/// "29,780 images", "1 image"
+package func counted(_ value: Int, _ noun: String, _ plural: String? = nil) -> String {
+  "\(whole(value)) \(value == 1 ? noun : plural ?? noun + "s")"
+}
+
+/// "84.92 %", of a fraction.
+package func percent(_ fraction: Double, _ decimals: Int = 2) -> String {
+  decimal(100 * fraction, decimals) + "\u{A0}%"
+}
+
+/// "84.51 to 85.32 %"
+func range(_ estimate: Estimate, _ decimals: Int = 2) -> String {
+  "\(decimal(100 * estimate.low, decimals)) to \(percent(estimate.high, decimals))"
+}
+
+/// "+1.25", of a fraction, in points.
+func points(_ fraction: Double, _ decimals: Int = 2) -> String {
+  let text = decimal(100 * fraction, decimals)
+  return fraction > 0 ? "+" + text : text
+}
+
+/// A coordinate of a drawing: as few digits as its place needs.
+func coordinate(_ value: Double) -> String {
+  guard let tenths = Int64(exactly: (value * 10).rounded()) else { return "0" }
+  let sign = tenths < 0 ? "-" : ""
+  let (units, rest) = (tenths.magnitude / 10, tenths.magnitude % 10)
+  return rest == 0 ? "\(sign)\(units)" : "\(sign)\(units).\(rest)"
+}
+
+/// "4.2 s", "42 s", "3 min 20 s", "2 h 05 min"
+package func durationText(_ seconds: Double) -> String {
+  let total = Int64(exactly: max(0, seconds).rounded()) ?? 0
+  func two(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
+  if total < 10 { return decimal(max(0, seconds), 1) + "\u{A0}s" }
+  if total < 60 { return "\(total)\u{A0}s" }
+  if total < 3600 { return "\(total / 60)\u{A0}min \(two(total % 60))\u{A0}s" }
+  return "\(total / 3600)\u{A0}h \(two(total / 60 % 60))\u{A0}min"
+}
+
+/// Text on one line in which everything can be seen: line ends, control characters, what turns the direction of
+/// writing, other characters without width or meaning, and those that XML forbids stand as escapes, `\n`, `\u{202e}`.
+///
+/// The joiners U+200C and U+200D stay: scripts and emoji are written with them.
+func visible(_ text: String) -> String {
+  if text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return text }
+  var result = ""
+  for scalar in text.unicodeScalars {
+    switch scalar.value {
+    case 0x09: result += "\\t"
+    case 0x0A: result += "\\n"
+    case 0x0D: result += "\\r"
+    case 0..<0x20, 0x7F..<0xA0, 0xAD, 0x61C, 0x180E, 0x200B, 0x200E...0x200F, 0x2028...0x202E,
+      0x2060...0x206F,
+      0xFDD0...0xFDEF, 0xFEFF, 0xFFF9...0xFFFB, 0xE0000...0xE0FFF:
+      result += escape(scalar)
+    case let value where value & 0xFFFE == 0xFFFE: result += escape(scalar)
+    default: result.unicodeScalars.append(scalar)
+    }
+  }
+  return result
+}
+
+/// Text as HTML and XML have it, between tags or in an attribute.
+func escapedMarkup(_ text: String) -> String {
+  guard text.utf8.contains(where: isMarkup) else { return text }
+  var result = ""
+  for scalar in text.unicodeScalars {
+    switch scalar {
+    case "&": result += "&amp;"
+    case "<": result += "&lt;"
+    case ">": result += "&gt;"
+    case "\"": result += "&quot;"
+    case "'": result += "&#39;"
+    default: result.unicodeScalars.append(scalar)
+    }
+  }
+  return result
+}
+
+private func isMarkup(_ byte: UInt8) -> Bool {
+  switch byte {
+  case UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "&"), UInt8(ascii: "\""), UInt8(ascii: "'"): true
+  default: false
+  }
+}
+
+private func escape(_ scalar: Unicode.Scalar) -> String { "\\u{\(String(scalar.value, radix: 16))}" }
+
+/// A text of at most `limit` characters (Unicode scalars): the middle of a longer one is left out, and `mark` stands
+/// for it.
+package func shortened(_ text: String, to limit: Int, mark: String = "…") -> String {
+  let scalars = text.unicodeScalars
+  guard text.utf8.count > limit, scalars.count > limit else { return text }
+  let half = (limit - mark.unicodeScalars.count) / 2
+  return String(String.UnicodeScalarView(scalars.prefix(half))) + mark
+    + String(String.UnicodeScalarView(scalars.suffix(half)))
+}
+
+/// A name of at most `limit` code points: the middle of a longer one is left out.
+func clipped(_ name: String, to limit: Int) -> String {
+  if name.isEmpty { return "(no name)" }
+  // A name of blanks would be a link without words.
+  let isBlank = name.unicodeScalars.allSatisfy(\.properties.isWhitespace)
+  return isBlank
+    ? String(repeating: "␣", count: min(name.unicodeScalars.count, limit)) : shortened(name, to: limit)
 }
 
 extension GateResult {

@@ -1,36 +1,7 @@
 import Encodings
+import Foundation
 import Imaging
 import Scoring
-
-extension ScorePage {
-  func matrix() throws(Imaging.ImageError) -> Section {
-    let order = score.orders.seriated ?? score.orders.support
-    let figure = MatrixFigure(
-      id: "matrix-figure", title: "Confusion matrix", order: order,
-      names: score.classes.map { clipped($0.name, to: 18) }, classes: score.classes,
-      picture: MatrixPicture(cells: score.confusion, order: order))
-    let isSeriated = score.orders.seriated != nil
-    return Section(
-      "matrix", "Confusion matrix",
-      lead:
-        "A row for each true class, a column for each predicted one. Blue on the diagonal is right; every other colour is an error, the stronger the more images. "
-        + (isSeriated
-          ? "Classes that are taken for each other stand side by side."
-          : "The classes with most images come first."),
-      [try figure.block(note: matrixNote)])
-  }
-
-  private var matrixNote: String {
-    let n = score.classes.count
-    let share = n > 1 ? Double(score.directedPairCount) / Double(n * (n - 1)) : 0
-    let single = score.confusion.count { $0.truth != $0.predicted && $0.count == 1 }
-    let table = "The table of all classes below has the same counts in words."
-    if score.errors == 0 { return "There are no errors. \(table)" }
-    return "\(counted(score.errors, "error")) in \(counted(score.directedPairCount, "cell")), "
-      + "\(percent(share, 1)) of those off the diagonal; \(whole(single)) of them hold\(single == 1 ? "s" : "") one image. "
-      + table
-  }
-}
 
 /// The matrix as a figure: picture, axes, the share found of each row and the share right of each column.
 struct MatrixFigure {
@@ -132,4 +103,94 @@ struct MatrixFigure {
     chart.text(left + side + 6 + length, top - 6, "recall", .end, style: "tick")
     chart.text(left + side + 8, top + side + 6 + length, "precision", .start, style: "tick")
   }
+}
+
+/// The confusion matrix as a picture: one pixel a cell, truth downwards, prediction to the right.
+struct MatrixPicture {
+  /// Pixels a side at most; with more classes a pixel stands for a square of cells, coloured by its largest.
+  static let sideLimit = 1_200
+
+  let cells: [ConfusionCell]
+  /// Labels, first row first.
+  let order: [Int]
+  /// Largest counts of the scale, off the diagonal and on it.
+  let mostErrors: Int
+  let mostRight: Int
+
+  init(cells: [ConfusionCell], order: [Int], mostErrors: Int? = nil, mostRight: Int? = nil) {
+    self.cells = cells
+    self.order = order
+    self.mostErrors = mostErrors ?? cells.filter { $0.truth != $0.predicted }.map(\.count).max() ?? 0
+    self.mostRight = mostRight ?? cells.filter { $0.truth == $0.predicted }.map(\.count).max() ?? 0
+  }
+
+  /// Cells a pixel stands for, along a side.
+  var cellsPerPixel: Int { max(1, (order.count + Self.sideLimit - 1) / Self.sideLimit) }
+
+  /// A PNG; cells without images are transparent, so that it stands on any ground.
+  func png(errors: Ramp, right: Ramp) throws(Imaging.ImageError) -> [UInt8] {
+    let scale = cellsPerPixel
+    let side = max(1, (order.count + scale - 1) / scale)
+    var place = [Int](repeating: 0, count: order.count)
+    for (index, label) in order.enumerated() where place.indices.contains(label) { place[label] = index }
+    var strongest = [Double](repeating: 0, count: side * side)
+    var samples = [UInt8](repeating: 0, count: side * side * 4)
+    for cell in cells where place.indices.contains(cell.truth) && place.indices.contains(cell.predicted) {
+      let isRight = cell.truth == cell.predicted
+      // In a shared pixel, an error is worth more to see than what is right.
+      let strength = logStrength(cell.count, most: isRight ? mostRight : mostErrors)
+      let weight = isRight ? 0.5 : 1 + strength
+      let pixel = place[cell.truth] / scale * side + place[cell.predicted] / scale
+      guard weight > strongest[pixel] else { continue }
+      strongest[pixel] = weight
+      let color = (isRight ? right : errors).color(strength)
+      samples[4 * pixel] = UInt8(truncatingIfNeeded: color >> 16)
+      samples[4 * pixel + 1] = UInt8(truncatingIfNeeded: color >> 8)
+      samples[4 * pixel + 2] = UInt8(truncatingIfNeeded: color)
+      samples[4 * pixel + 3] = 255
+    }
+    let pixels = try Pixels(width: side, height: side, channels: 4, samples: samples.span)
+    return try encode(pixels, as: .png(level: 9))
+  }
+}
+
+/// A colour for each strength, from faint to strong; lightness goes one way only, so grey print and every kind of
+/// colour vision keep the order.
+struct Ramp {
+  /// sRGB, 0xRRGGBB.
+  private let stops: [UInt32]
+  /// Colours a page shows; neighbours can hardly be told apart.
+  static let stepCount = 24
+
+  /// Errors: apricot to wine. Right answers: blue. On white, and on near black.
+  static let errorsOnLight = Ramp(stops: [0xF3C9A0, 0xE28E50, 0xBE4A2F, 0x7F1A38, 0x3B0A2E])
+  static let rightOnLight = Ramp(stops: [0xC3DBF0, 0x7DAEDA, 0x397EBC, 0x14538F, 0x0A2C57])
+  static let errorsOnDark = Ramp(stops: [0x6A3026, 0x9C472D, 0xD27036, 0xF2A65E, 0xFFE5BC])
+  static let rightOnDark = Ramp(stops: [0x1F4166, 0x2B659F, 0x4B93D1, 0x8DC1EF, 0xD8EDFF])
+
+  /// - Parameter strength: 0...1; what is outside counts as the end next to it.
+  func color(_ strength: Double) -> UInt32 {
+    let place = min(max(strength, 0), 1) * Double(stops.count - 1)
+    let index = min(Int(exactly: place.rounded(.down)) ?? 0, stops.count - 2)
+    let part = place - Double(index)
+    return [16, 8, 0].reduce(0) { mixed, shift in
+      let (a, b) = (Double(stops[index] >> shift & 0xFF), Double(stops[index + 1] >> shift & 0xFF))
+      let value = UInt32(exactly: (a + (b - a) * part).rounded()) ?? 0
+      return mixed | value << shift
+    }
+  }
+
+  /// "#rrggbb", faint to strong.
+  var steps: [String] {
+    (0..<Self.stepCount).map { step in
+      let text = String(color(Double(step) / Double(Self.stepCount - 1)), radix: 16)
+      return "#" + String(repeating: "0", count: 6 - text.count) + text
+    }
+  }
+}
+
+/// How strongly a count is drawn: by its logarithm, so that single images show beside hundreds.
+func logStrength(_ count: Int, most: Int) -> Double {
+  guard count > 0, most > 1 else { return count > 0 ? 1 : 0 }
+  return log(Double(count)) / log(Double(most))
 }

@@ -61,7 +61,8 @@ let package = Package(
     .target(name: "Records", dependencies: ["Files"], swiftSettings: strict),
     .target(name: "Imaging", dependencies: ["CImaging", "CKernels", "Files"], swiftSettings: strict),
     .target(
-      name: "Predictions", dependencies: ["Files", "Records"], exclude: ["README.md"], swiftSettings: strict),
+      name: "Predictions", dependencies: ["Encodings", "Files", "Records"], exclude: ["README.md"],
+      swiftSettings: strict),
     .target(name: "Scoring", dependencies: ["Files"], exclude: ["README.md"], swiftSettings: strict),
     .target(
       name: "Reporting",

@@ -1,16 +1,16 @@
 import Files
 
-/// Some outputs, the unit of work: a stretch of the folder's files, or a block of lines.
+/// Some consecutive outputs, the unit of work: a range of the folder's files, or a block of lines.
 public struct OutputBatch: Sendable {
   enum Content: Sendable {
     case files(Range<Int>)
     case lines(LineBlock)
   }
   let content: Content
-  /// How much of all outputs is done with this batch, 0...1.
+  /// The share of all outputs that is done after this batch, 0...1.
   public let fraction: Double
 
-  /// How many probabilities the outputs can have, where there are so many classes; never more than their bytes allow.
+  /// How many probabilities to reserve memory for with `classCount` classes; bounded for hostile class counts.
   func reservedCount(_ classCount: Int) -> Int {
     switch content {
     case .files(let range): range.count * min(classCount, 4096)
@@ -19,7 +19,7 @@ public struct OutputBatch: Sendable {
   }
 }
 
-/// Cuts the outputs into batches, always in the same way.
+/// Divides the outputs into batches, in the same way each time.
 public struct OutputBatches: ~Copyable {
   private let source: OutputSource
   private var lines: LineBlocks?
@@ -43,7 +43,9 @@ public struct OutputBatches: ~Copyable {
     }
   }
 
-  /// The next batch; `nil` at the end. Reads lines, but no files.
+  /// The next batch; `nil` at the end. Lines are read here, files by `PredictionPlan.read`.
+  ///
+  /// - Throws: `OutputError`: `.file`, `.brokenArray` where a file of lines cannot be read to its end.
   public mutating func next() throws(OutputError) -> OutputBatch? {
     if lines == nil {
       guard cursor < fileCount else { return nil }
@@ -61,35 +63,40 @@ public struct OutputBatches: ~Copyable {
   }
 }
 
-/// What the outputs of a batch say, one row each, in their order.
+/// The parsed outputs of a batch, one row each, in their order.
 public struct OutputRows: Sendable {
   struct Row: Sendable {
-    /// The file or, of a file of lines, the line.
+    /// The index of the file or, for outputs that are lines of one file, the number of the line.
     let place: Int
-    /// Of a file with several keyed lines.
+    /// The number of the line in a file of the folder that has several keyed lines.
     let line: Int?
-    /// The path without its suffix, or the name the line gives; `nil` for a line without.
+    /// What the output is matched by.
     let name: Name
     let match: Matcher.Match
     let content: Result<PredictionContent, PredictionFault>
-    /// Where its probabilities begin in `values`.
+    /// The index of its first probability in `values`.
     let valueStart: Int
-    /// The same for the same content; 1 for every fault.
-    let print: UInt64
+    /// Equal for equal content; 1 for every fault.
+    let fingerprint: UInt64
   }
   enum Name: Sendable {
-    /// That of the file.
+    /// The path of the file, without its suffix.
     case file
+    /// The name that the line gives.
     case given([UInt8])
+    /// A line without a name.
     case none
   }
   var rows: [Row] = []
+  /// The probabilities of all rows, one row after the other.
   var values: [Double] = []
+  /// The share of all outputs that is done after this batch, 0...1.
   public let fraction: Double
 
+  /// The number of outputs.
   public var count: Int { rows.count }
 
-  /// The images that the outputs were matched to: entries of the truth.
+  /// For each output the index in the truth of the image that it was matched to; `nil` where there is none.
   public var entries: [Int?] {
     rows.map { row in
       if case .entry(let entry, _) = row.match { entry } else { nil }
@@ -97,7 +104,7 @@ public struct OutputRows: Sendable {
   }
 }
 
-/// Makes rows of outputs; its buffers are used again from output to output.
+/// Parses outputs into rows; its buffers are reused from output to output.
 struct RowReader {
   private let source: OutputSource
   private let matcher: Matcher
@@ -107,8 +114,8 @@ struct RowReader {
   private var rows: OutputRows
 
   /// - Parameters:
-  ///   - areIDs: whether files named by a number are named by an id.
-  ///   - reserved: how many probabilities the outputs will have, about.
+  ///   - areIDs: whether a file named by a number is named by an id.
+  ///   - reserved: about how many probabilities the outputs have together.
   init(
     _ source: OutputSource, _ matcher: Matcher, _ parser: PredictionParser, areIDs: Bool,
     reserving reserved: Int,
@@ -128,7 +135,7 @@ struct RowReader {
     return rows
   }
 
-  /// Reads an output file: one prediction of the image it is named after, or lines that each name their image.
+  /// Reads an output file: one prediction for the image that the file is named after, or lines that name their images.
   mutating func addFile(_ index: Int, of folder: OutputFolder) {
     var content: Result<PredictionContent, PredictionFault>
     let valueStart = parser.values.count
@@ -136,7 +143,7 @@ struct RowReader {
     do throws(PredictionFault) {
       let count = try folder.read(index, into: &buffer)
       size = count
-      // Moved out and back, so that the parser's own memory can change meanwhile.
+      // A copy of the reference, so that `self.parser` may be changed while the bytes are borrowed.
       let bytes = buffer
       let text = bytes.span.extracting(0..<count)
       var scanner = JSONScanner()
@@ -158,7 +165,7 @@ struct RowReader {
     add(place: index, line: nil, name: .file, match, content, valueStart)
   }
 
-  /// Something stands behind the prediction: another one on the next line, or rubbish.
+  /// Throws the fault of a file that goes on after its prediction, with another prediction or with something else.
   private func refuseRest(_ text: Span<UInt8>, _ scanner: JSONScanner) throws(PredictionFault) {
     var next = scanner
     let isOnNextLine = text[scanner.cursor - 1] == UInt8(ascii: "\n")
@@ -171,7 +178,7 @@ struct RowReader {
     lines.forEachLine { line, bytes in add(line: bytes, place: file, number: line) }
   }
 
-  /// Reads a line of a file of lines.
+  /// Reads a line of the one file that has all outputs.
   mutating func addLine(_ bytes: Span<UInt8>, number: Int) { add(line: bytes, place: number, number: nil) }
 
   private mutating func add(line bytes: Span<UInt8>, place: Int, number: Int?) {
@@ -184,10 +191,11 @@ struct RowReader {
       content = .failure(error)
     }
     guard parser.nameRank != nil else {
-      return add(place: place, line: number, name: .none, .none("it names no image"), content, valueStart)
+      let match = Matcher.Match.none("it does not name its image")
+      return add(place: place, line: number, name: .none, match, content, valueStart)
     }
     let name = parser.name
-    // What stands under the key "id" is one, if there is an image with it.
+    // A value under the key "id" is tried as an id first.
     let match = matcher.match(name.span, isID: parser.nameRank == PredictionKeys.idRank)
     add(place: place, line: number, name: .given(name), match, content, valueStart)
   }
@@ -199,21 +207,23 @@ struct RowReader {
     rows.rows.append(
       OutputRows.Row(
         place: place, line: line, name: name, match: match, content: content, valueStart: valueStart,
-        print: print(content, valueStart)))
+        fingerprint: fingerprint(content, valueStart)))
   }
 
-  /// Tells whether two outputs say the same. Two that differ share one by chance only, once in 2^64.
-  private func print(_ content: Result<PredictionContent, PredictionFault>, _ valueStart: Int) -> UInt64 {
+  /// A hash by which two outputs are held to be the same; different ones collide by chance, about once in 2^64.
+  private func fingerprint(_ content: Result<PredictionContent, PredictionFault>, _ valueStart: Int)
+    -> UInt64
+  {
     switch content {
     case .failure: return 1
     case .success(.label(let label)): return UInt64(label) &* 2 &+ 2
     case .success(.probabilities(let count)):
-      var print: UInt64 = 0x9E37_79B9_7F4A_7C15
+      var hash: UInt64 = 0x9E37_79B9_7F4A_7C15
       for index in valueStart..<(valueStart + count) {
-        print = (print ^ parser.values[index].bitPattern) &* 0xD6E8_FEB8_6659_FD93
-        print ^= print >> 32
+        hash = (hash ^ parser.values[index].bitPattern) &* 0xD6E8_FEB8_6659_FD93
+        hash ^= hash >> 32
       }
-      return print
+      return hash
     }
   }
 }

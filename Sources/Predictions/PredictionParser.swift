@@ -1,81 +1,87 @@
+import Encodings
+
 /// Why an output cannot be scored.
 public struct PredictionFault: Error, Hashable, Sendable, CustomStringConvertible {
   public enum Reason: Hashable, Sendable {
-    /// The text is no JSON, or JSON of another shape than a prediction has.
+    /// The text is not JSON, or its shape is not that of a prediction.
     case json(JSONFault)
-    /// An object without a key under which predictions stand.
+    /// An object without any key for a prediction.
     case noPrediction
+    /// The array has this many probabilities instead of one for each class.
     case wrongLength(Int, expected: Int)
+    /// A value below 0: its text, and the offset of its first byte.
     case negative(String, offset: Int)
-    /// No class is more likely than another, and no scale makes a distribution of it.
+    /// All probabilities are 0, which no scale turns into a distribution.
     case allZero
+    /// Each probability is finite, but their sum is not.
     case sumBeyondDouble
-    /// A label that is no whole number from 0, or is on no class list.
+    /// A label that is not a whole number from 0, or is not below the number of classes.
     case unknownLabel(String, classCount: Int?)
-    /// A name that is on no class list; the one on it that looks like it, if there is one.
+    /// A class name that is not on the class list, and the name on it that looks like it, if there is one.
     case unknownClass(String, lookalike: String?)
-    /// Several predictions stand in the output of one image.
+    /// The output of one image holds several predictions.
     case several
-    /// Two outputs of the same image that say different things.
-    case contradiction(other: String)
+    /// Any other fault, such as a file that cannot be read, in a sentence.
     case file(String)
   }
+  /// What is wrong.
   public let reason: Reason
 
   init(_ reason: Reason) { self.reason = reason }
 
-  /// A sentence, with the byte where there is one.
+  /// A sentence for the user without the path, with the byte offset where there is one.
   public var description: String {
     switch reason {
     case .json(let fault): fault.description
     case .noPrediction:
-      "the object has no \"prediction\" or other key that predictions stand under"
+      "the object has no \"prediction\" or other known key for a prediction"
     case .wrongLength(let count, let expected):
-      "\(count) probabilities, \(expected) are expected, one for each class"
-    case .negative(let text, let offset): "byte \(offset): \(text) is negative and no probability"
+      "\(count) probabilities, but \(expected) are expected, one for each class"
+    case .negative(let text, let offset): "byte \(offset): \(text) is negative; a probability is 0 or more"
     case .allZero: "all probabilities are 0"
     case .sumBeyondDouble: "the sum of the probabilities is larger than a double can be"
     case .unknownLabel(let label, let count?) where count > 0:
       "label \(label) is unknown; a whole number from 0 to \(count - 1) is expected"
     case .unknownLabel(let label, _): "label \(label) is unknown; a whole number from 0 is expected"
     case .unknownClass(let name, let other):
-      "class \"\(name)\" is not on the class list" + (other.map { ", where \"\($0)\" looks like it" } ?? "")
-    case .several: "it holds several predictions; one image has one"
-    case .contradiction(let other): "another output of the same image, \(other), says something else"
+      "class \"\(name)\" is not on the class list" + (other.map { "; did you mean \"\($0)\"?" } ?? "")
+    case .several: "it holds several predictions; one is expected"
     case .file(let sentence): sentence
     }
   }
 }
 
-/// What one output says of its image.
+/// What one output predicts.
 enum PredictionContent: Hashable, Sendable {
-  /// So many probabilities stand at the end of the parser's `values`.
+  /// The last `count` of the parser's `values`.
   case probabilities(count: Int)
   case label(Int)
 }
 
-/// Reads predictions out of JSON: an array of probabilities, a label, a class name, or an object with one of them.
+/// Parses predictions from JSON: an array of probabilities, a label, a class name, or an object with one of them.
 ///
-/// Its memory is used again for the next output. `README.md` of this target has all shapes that are taken.
+/// Its memory is reused for the next output. `README.md` of this target lists all shapes that are accepted.
 struct PredictionParser {
-  /// The classes, and how many probabilities an output has; `nil` where nobody knows before the outputs are read.
+  /// The class names; `nil` where classes have only labels.
   let classes: ClassList?
+  /// How many probabilities an output has; `nil` where that is not known yet.
   let classCount: Int?
-  /// The probabilities of all outputs read so far, one row behind the other.
+  /// The probabilities of all outputs read so far, one row after the other.
   var values: [Double] = []
-  /// What the last output's object says of its image; meaningful if `nameRank` is not `nil`.
+  /// The image's name in the last output; meaningful only if `nameRank` is not `nil`.
   var name: [UInt8] = []
+  /// The rank in `PredictionKeys.names` of the key that `name` was under.
   var nameRank: Int?
   /// The last string that was read.
   var word: [UInt8] = []
 
-  /// How many joined outputs the scanner is in.
+  /// How many nested `SageMakerOutput` values the scanner is in.
   var joinDepth = 0
   static let maximumJoinDepth = 4
 
-  /// Labels beyond this are taken for rubbish where no class list says what there is.
+  /// The largest label that is accepted where no class list bounds labels.
   static let largestLabel = 9_999
-  /// More probabilities than this are counted, but not kept.
+  /// The largest row that is kept where the number of classes is unknown; further values are only counted.
   static let largestRow = 1 << 20
 
   init(classes: ClassList?, classCount: Int?) {
@@ -83,16 +89,17 @@ struct PredictionParser {
     self.classCount = classCount
   }
 
-  /// Takes the rows read so far away.
+  /// Returns the probabilities read so far and forgets them.
   mutating func takeValues() -> [Double] {
     defer { values = [] }
     return values
   }
 
-  /// Reads one prediction from the scanner's place on, which then is behind it.
+  /// Parses one prediction from the scanner's cursor on, and moves the cursor past it.
   ///
-  /// - Returns: the content; probabilities are checked (as many as there are classes, none negative, not all 0).
-  /// - Throws: what is wrong with it; nothing is then added to `values`. `name` is there if it stood before the fault.
+  /// - Returns: the content. Probabilities are checked: as many as classes, none negative, not all 0.
+  /// - Throws: what is wrong with the prediction; nothing is then added to `values`. `name` is set if it came before
+  ///   the fault.
   /// - Complexity: O(bytes).
   mutating func parse(_ bytes: Span<UInt8>, _ scanner: inout JSONScanner) throws(PredictionFault)
     -> PredictionContent
@@ -127,7 +134,7 @@ struct PredictionParser {
     return starts([0xEF, 0xBB, 0xBF]) || starts([0xFE, 0xFF]) || starts([0xFF, 0xFE])
   }
 
-  /// Reads a value of any of the shapes.
+  /// Parses a value of any shape.
   mutating func content(_ bytes: Span<UInt8>, _ scanner: inout JSONScanner)
     throws(PredictionFault) -> PredictionContent
   {
@@ -142,29 +149,29 @@ struct PredictionParser {
 extension PredictionParser {
   /// What was found in an object so far.
   private struct Findings {
-    /// Bits of the keys met.
+    /// The bits of the keys seen.
     var seen: UInt64 = 0
     var content: PredictionContent?
-    /// Of `content` or of `fault`; the highest wins.
+    /// The rank of the key of `content` or `fault`; the highest wins.
     var rank = 0
-    /// The value under the best key is no prediction.
+    /// Why the value under the best key is not a prediction.
     var fault: PredictionFault?
-    /// Where a label stands that counts if nothing better comes.
+    /// The offset of a label that counts if there is nothing better.
     var labelStart: Int?
     var labelRank = 0
   }
 
-  /// Reads an object: its prediction, and what it says of the image's name.
+  /// Parses an object: its prediction and its image's name.
   ///
-  /// Probabilities go before a chosen class, and that before a mere class, which may be the truth of a joined input;
-  /// what batch transform joined to an input goes before all.
+  /// Probabilities win over a predicted class, and that over a plain class, which may be the truth of a joined input.
+  /// What batch transform joined to an input wins over everything else.
   mutating func object(_ bytes: Span<UInt8>, _ scanner: inout JSONScanner) throws(PredictionFault)
     -> PredictionContent
   {
     var findings = Findings()
     try members(bytes, &scanner) { (parser, key, scanner) throws(PredictionFault) in
       guard findings.seen & key.bit == 0 else {
-        throw PredictionFault(.json(JSONFault(.repeatedKey(shown(parser.word)), offset: scanner.cursor)))
+        throw PredictionFault(.json(JSONFault(.repeatedKey(nameText(parser.word)), offset: scanner.cursor)))
       }
       findings.seen |= key.bit
       switch key.role {
@@ -200,16 +207,16 @@ extension PredictionParser {
     return try label(bytes, &there, expecting: "a label")
   }
 
-  /// Reads the value at the cursor with `read` if its rank is higher than what was found, else passes over it.
+  /// Parses the value at the cursor with `read` if its rank is higher than that of what was found, else skips it.
   ///
-  /// A value that is no prediction is passed over too, so that a name behind it is found.
+  /// A value that is not a prediction is skipped too, so that a name after it is found.
   private mutating func take(
     _ rank: Int, _ findings: inout Findings, _ bytes: Span<UInt8>, _ scanner: inout JSONScanner,
     _ read: (inout PredictionParser, inout JSONScanner) throws(PredictionFault) -> PredictionContent
   ) throws(PredictionFault) {
     guard rank > findings.rank else { return try skip(bytes, &scanner) }
     findings.rank = rank
-    // The row of a lower rank.
+    // Drops the row of lower rank.
     if case .probabilities(let count)? = findings.content { values.removeLast(count) }
     findings.content = nil
     let (start, rowStart) = (scanner.cursor, values.count)
@@ -220,12 +227,12 @@ extension PredictionParser {
       values.removeLast(values.count - rowStart)
       findings.fault = error
       scanner.cursor = start
-      // Broken JSON is broken for good; the first fault says best what is wrong.
+      // Where the value is not even JSON, the first fault is the better message.
       do throws(PredictionFault) { try skip(bytes, &scanner) } catch { throw findings.fault ?? error }
     }
   }
 
-  /// Calls `body` for each member whose key is known, with the scanner at its value; passes over the others.
+  /// Calls `body` for each member with a known key, with the scanner at its value; skips the others.
   private mutating func members(
     _ bytes: Span<UInt8>, _ scanner: inout JSONScanner,
     _ body: (inout PredictionParser, PredictionKeys.Key, inout JSONScanner) throws(PredictionFault) -> Void
@@ -264,7 +271,7 @@ extension PredictionParser {
     }
   }
 
-  /// Reads the image's name, text or a number, unless a better one was there.
+  /// Reads the image's name, a string or a whole number, unless a better one was found before.
   private mutating func readName(rank: Int, _ bytes: Span<UInt8>, _ scanner: inout JSONScanner)
     throws(PredictionFault)
   {
@@ -286,7 +293,7 @@ extension PredictionParser {
     }
   }
 
-  /// Reads the names in an input that an output was joined to.
+  /// Reads the image's name from the input that an output was joined to.
   private mutating func readJoinedName(_ bytes: Span<UInt8>, _ scanner: inout JSONScanner)
     throws(PredictionFault)
   {
@@ -302,7 +309,7 @@ extension PredictionParser {
 }
 
 extension PredictionParser {
-  /// Reads an array of probabilities to the end of `values`.
+  /// Parses an array of probabilities and appends them to `values`.
   mutating func row(_ bytes: Span<UInt8>, _ scanner: inout JSONScanner) throws(PredictionFault)
     -> PredictionContent
   {
@@ -311,7 +318,7 @@ extension PredictionParser {
     values.append(contentsOf: repeatElement(0, count: capacity))
     var target = values.mutableSpan
     let (count, sum) = try scanRow(bytes, &scanner, into: &target, from: start)
-    // Without a class list any length will do, but none and more than there can be.
+    // Where the number of classes is unknown, any length from 1 to `largestRow` is accepted.
     let expected = classCount ?? min(max(count, 1), Self.largestRow)
     guard count == expected else { throw PredictionFault(.wrongLength(count, expected: expected)) }
     guard sum > 0 else { throw PredictionFault(.allZero) }
@@ -320,7 +327,7 @@ extension PredictionParser {
     return .probabilities(count: count)
   }
 
-  /// Reads a number or a string that says a class.
+  /// Parses a number or a string that stands for a class.
   mutating func label(_ bytes: Span<UInt8>, _ scanner: inout JSONScanner, expecting expected: String)
     throws(PredictionFault) -> PredictionContent
   {
@@ -344,11 +351,11 @@ extension PredictionParser {
     return try label(text: word)
   }
 
-  /// The class that a text names, or whose label it is.
+  /// The class that has this name or, if none has, this label.
   func label(text: [UInt8]) throws(PredictionFault) -> PredictionContent {
     if let label = classes?.label(of: text) { return .label(label) }
     if let label = wholeNumber(text), isKnown(label) { return .label(label) }
-    let name = shown(text.prefix(200))
+    let name = nameText(text.prefix(200))
     throw PredictionFault(.unknownClass(name, lookalike: classes?.lookalike(of: name)))
   }
 
@@ -360,13 +367,13 @@ extension PredictionParser {
 /// Reads an array of numbers from 0 up.
 ///
 /// - Parameters:
-///   - scanner: at the bracket; then behind the other one.
-///   - target: gets the numbers from place `start` on, as many as there is room for.
-/// - Returns: how many there are, and their sum.
+///   - scanner: at the opening bracket; afterwards past the closing one.
+///   - target: receives the numbers from index `start` on, as many as fit.
+/// - Returns: how many numbers there are, and their sum.
 private func scanRow(
   _ bytes: Span<UInt8>, _ scanner: inout JSONScanner, into target: inout MutableSpan<Double>, from start: Int
 ) throws(PredictionFault) -> (count: Int, sum: Double) {
-  // A copy stays in registers.
+  // A local copy stays in registers.
   var here = scanner
   defer { scanner = here }
   var (place, sum) = (start, 0.0)
@@ -405,7 +412,7 @@ private func commaCount(_ bytes: Span<UInt8>, from start: Int) -> Int {
   return count
 }
 
-/// The number that decimal digits spell; `nil` for all else and beyond 18 digits.
+/// The number that decimal digits spell; `nil` for anything else, and for more than 18 digits.
 func wholeNumber(_ digits: some Collection<UInt8>) -> Int? {
   guard (1...18).contains(digits.count) else { return nil }
   var value = 0
@@ -417,22 +424,22 @@ func wholeNumber(_ digits: some Collection<UInt8>) -> Int? {
   return value
 }
 
-/// The keys of an object that mean something here. All others are passed over.
+/// The keys of an object that are read. All others are skipped.
 enum PredictionKeys {
   enum Role: Hashable {
-    /// Names the image; the lowest rank wins where several stand in one object.
+    /// Names the image; the lowest rank wins where an object has several.
     case name(rank: Int)
-    /// Holds probabilities; `mayBeLabel`: or a class alone.
+    /// Holds probabilities or, with `mayBeLabel`, a predicted class.
     case probabilities(mayBeLabel: Bool)
-    /// The class a model chose.
+    /// The predicted class.
     case predictedLabel
-    /// A class: a model's where the object holds no better.
+    /// A class, which is the predicted one where the object has nothing better.
     case label
-    /// What batch transform joins to an input, and that input where it was no object.
+    /// What batch transform adds to an input: the output, and the input itself where that is no object.
     case joinedOutput, joinedInput
   }
 
-  /// Keys that name an image, the best first.
+  /// The keys that name an image, the best first. Columns of tables are found by the same names.
   static let names = [
     "path", "image", "image_path", "file", "filename", "file_name", "key", "source-ref", "source_ref",
     "s3_uri",
@@ -443,7 +450,7 @@ enum PredictionKeys {
 
   struct Key {
     let role: Role
-    /// A bit of its own, to see when a key comes twice.
+    /// A bit of its own, by which a repeated key is noticed.
     let bit: UInt64
   }
 

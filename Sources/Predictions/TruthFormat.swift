@@ -1,12 +1,13 @@
 import Files
 import Records
 
-/// What kind of truth a path names.
+/// The format of a truth.
 enum TruthFormat: Hashable {
   case list, records, folders, lines, table
 
-  /// By the ending of the name; where that says nothing, by the first bytes.
-  /// - Throws: `.otherKind` for a file that is none by its first bytes, whatever its name.
+  /// Tells the format by the suffix of the name, or by the first bytes where the suffix says nothing.
+  /// - Throws: `.file`; `.otherKind` for a file that its first bytes show to be no truth, whatever its name;
+  ///   `.encoding`; `.unknownFormat`.
   init(of path: String) throws(TruthError) {
     if isFolder(path) {
       self = .folders
@@ -21,7 +22,7 @@ enum TruthFormat: Hashable {
     case ".lst": self = .list
     case ".rec": self = .records
     case ".csv", ".tsv": self = .table
-    // Two columns of numbers, which would pass for a table of paths and labels.
+    // An index has two columns of numbers, which would pass for a table of paths and labels.
     case ".idx": throw TruthError(.unknownFormat, path: path)
     case ".jsonl", ".ndjson", ".json", ".manifest": self = .lines
     default: self = isRecords ? .records : try Self(sniffing: start, path)
@@ -33,7 +34,7 @@ enum TruthFormat: Hashable {
         ),
         path: path)
     }
-    // What follows reads the lines as bytes.
+    // Lists and JSON lines are read as bytes of UTF-8.
     if self == .list || self == .lines, let encoding = wideEncoding(start) {
       throw TruthError(.encoding(encoding.description), path: path)
     }
@@ -63,13 +64,14 @@ private func littleEndianBytes(_ word: UInt32) -> [UInt8] {
   (0..<4).map { UInt8(truncatingIfNeeded: word >> UInt32(8 * $0)) }
 }
 
-/// What a file is that holds neither text nor JSON, such as a ZIP archive, a Git LFS pointer, an HTML page; `nil` for an
-/// empty one too.
+/// The kind of a file that can be neither outputs nor a truth, such as a ZIP archive, a Git LFS pointer or an HTML
+/// page; `nil` for text, JSON and an empty file.
+/// - Parameter start: its first bytes.
 func foreignKind(_ start: [UInt8]) -> FileKind? {
   guard wideEncoding(start) == nil, let kind = FileKind(start.span), kind != .empty, kind != .text,
     kind != .json
   else { return nil }
-  // Two letters, such as a bitmap's BM, make no picture of a table.
+  // A table that happens to begin with two letters such as a bitmap's BM is still a table.
   let isText = start.allSatisfy { $0 >= 0x20 || [0x09, 0x0A, 0x0D].contains($0) }
   let isKnownText =
     ["an HTML page", "an XML document", "an SVG drawing", "a Git LFS pointer"].contains(kind.name)
@@ -77,7 +79,7 @@ func foreignKind(_ start: [UInt8]) -> FileKind? {
   return isText && !isKnownText ? nil : kind
 }
 
-/// An encoding of text whose units have more than a byte.
+/// An encoding of text with units of more than a byte.
 enum WideEncoding: Hashable, CustomStringConvertible {
   case utf16(isBigEndian: Bool)
   case utf32
@@ -90,8 +92,9 @@ enum WideEncoding: Hashable, CustomStringConvertible {
   }
 }
 
-/// The wide encoding of a text by its byte order mark; without one, by zeros in every second byte of its beginning, which
-/// no text of single bytes has.
+/// The wide encoding of a text; `nil` for UTF-8 and other encodings of single bytes.
+///
+/// It is recognised by its byte order mark or, without one, by zeros in every second byte of the beginning.
 func wideEncoding(_ start: [UInt8]) -> WideEncoding? {
   if start.starts(with: [0xFF, 0xFE, 0, 0]) || start.starts(with: [0, 0, 0xFE, 0xFF]) { return .utf32 }
   if start.starts(with: [0xFF, 0xFE]) { return .utf16(isBigEndian: false) }
@@ -105,7 +108,7 @@ func wideEncoding(_ start: [UInt8]) -> WideEncoding? {
   return nil
 }
 
-/// The bytes of a text as UTF-8, its byte order mark left out; what is no UTF-16 is given back as it is.
+/// The bytes of a text as UTF-8, without a byte order mark. Text that is not UTF-16 is returned as it is.
 ///
 /// - Throws: `.encoding` for UTF-32, and for UTF-16 that is cut short or has half of a pair.
 func utf8Bytes(of text: [UInt8], path: String) throws(TruthError) -> [UInt8] {

@@ -3,45 +3,48 @@ import Imaging
 import Records
 public import Scoring
 
-/// A small picture, a whole JPEG file.
+/// A small version of an image: a whole JPEG file.
 public struct Thumbnail: Hashable, Sendable {
-  /// In pixels, upright.
+  /// The size in pixels, upright.
   public let width: Int, height: Int
+  /// The bytes of the file.
   public let jpeg: [UInt8]
 }
 
-/// How large thumbnails are, each and together.
+/// The size of thumbnails, each and together.
 public struct ThumbnailOptions: Hashable, Sendable {
-  /// Pixels of the longer side; smaller images keep their size.
+  /// The longer side in pixels; smaller images keep their size.
   public var longestSide = 96
-  /// 0...100, as libjpeg counts.
+  /// The JPEG quality, 0...100, as libjpeg defines it.
   public var quality = 75
-  /// Bytes of JPEG that all thumbnails may have together: as base64 they are a third more.
+  /// The byte count that all JPEG files may have together. As base64 they take a third more.
   public var byteBudget = 3_500_000
-  /// Images of more pixels are refused before memory is taken.
+  /// Images with more pixels are refused before memory is allocated.
   public var maximumPixelCount = DecodeOptions.standardMaximumPixelCount
-  /// Images in work at once; the thumbnails do not depend on it.
+  /// How many batches of images are decoded at once. The thumbnails do not depend on it.
   public var jobs = 2
 
+  /// The options that a report uses.
   public init() {}
 }
 
 /// Thumbnails of the most wanted images, as many as the budget allows.
 public struct Thumbnails: Sendable {
   private var images: [[UInt8]: Thumbnail] = [:]
-  /// Wanted images that could not be read, in the order they were wanted, as far as the budget reached.
+  /// Wanted images that could not be read, in the order in which they were wanted, as far as the budget reached.
   public private(set) var unreadable: [Rejection] = []
-  /// Wanted images that the budget left no room for.
+  /// The number of wanted images that did not fit into the budget.
   public private(set) var leftOutCount = 0
-  /// Bytes of JPEG.
+  /// The byte count of all JPEG files.
   public private(set) var byteCount = 0
 
-  /// None.
+  /// No thumbnails.
   public init() {}
 
+  /// The number of thumbnails.
   public var count: Int { images.count }
 
-  /// The thumbnail of a path, which is compared by its bytes.
+  /// The thumbnail of an image, found by the bytes of its path; `nil` where there is none.
   public subscript(path: String) -> Thumbnail? { images[Array(path.utf8)] }
 
   /// Makes thumbnails in the order of `paths` until the budget is used.
@@ -64,7 +67,7 @@ public struct Thumbnails: Sendable {
       var taken = 0
       var waiting: [Int: [Result<Thumbnail, Unreadable>]] = [:]
       var isFull = false
-      // A slow batch holds up at most so many others, whose thumbnails wait.
+      // A slow batch holds up at most this many others, whose thumbnails wait.
       let width = max(1, options.jobs)
       while true {
         while started < batches.count, started - taken < 2 * width, started - taken - waiting.count < width {
@@ -78,7 +81,7 @@ public struct Thumbnails: Sendable {
           isFull = !take(results, of: batches[taken], options)
           taken += 1
         }
-        // What is still in work is of no use; the group waits for it, and for its errors nobody asks.
+        // The batches in work are not needed; the group waits for them and ignores their errors.
         if isFull {
           group.cancelAll()
           break
@@ -89,7 +92,7 @@ public struct Thumbnails: Sendable {
     leftOutCount = wanted.count - images.count - unreadable.count
   }
 
-  /// Paths in a task: opening a file of records pays for so many.
+  /// Paths for each task, because a file of records is opened once for each.
   private static let batchCount = 16
 
   /// - Returns: whether there may be room for more.
@@ -115,7 +118,7 @@ struct Unreadable: Error {
 }
 
 extension ImageSource {
-  /// The thumbnails of some images.
+  /// The thumbnails of some images, in their order.
   /// - Throws: `CancellationError`.
   func thumbnails(of paths: [String], _ options: ThumbnailOptions) throws -> [Result<Thumbnail, Unreadable>] {
     switch place {
@@ -151,7 +154,7 @@ extension ImageSource {
   }
 
   private func file(_ path: String) throws(Unreadable) -> [UInt8] {
-    // The system would take what stands before it for the path.
+    // The system would take the bytes before the zero for the path.
     if path.utf8.contains(0) { throw Unreadable(reason: "its path has a zero byte") }
     do throws(FileError) {
       return try readFile(path, limit: 1 << 30).bytes
@@ -173,7 +176,7 @@ extension ImageSource {
 }
 
 extension Thumbnail {
-  /// A small picture of one image; nil where it cannot be read.
+  /// A thumbnail of one image file; `nil` where it cannot be decoded.
   package init?(of image: [UInt8], _ options: ThumbnailOptions = ThumbnailOptions()) {
     do throws(Unreadable) {
       self = try thumbnail(image, options)
@@ -202,29 +205,29 @@ private func thumbnail(_ bytes: [UInt8], _ options: ThumbnailOptions) throws(Unr
   }
 }
 
-/// Where the images of predictions can be read: a folder, or a file of records.
+/// Where the images of a report are read from: a folder, or a file of records.
 public struct ImageSource: Sendable {
   enum Place: Sendable {
-    /// Paths are relative to this folder; an absolute one stands for itself.
+    /// Paths are relative to this folder, unless they are absolute.
     case folder(String)
-    /// A `.rec` file, and where the record of each path begins.
+    /// A `.rec` file, and the offset of each path's record.
     case records(String, offsets: [[UInt8]: Int])
   }
   let place: Place
 
-  /// - Parameter folder: the folder in which the paths of predictions are relative.
+  /// - Parameter folder: the folder that paths of predictions are relative to.
   public init(folder: String) { place = .folder(folder) }
 
   /// The images of a `.rec` file.
   ///
-  /// A path is found by its line in the `.lst` file of the same name, where there is one, else a path that is a number
-  /// is the id of its record. Offsets come from the `.idx` file of the same name; without one, all records are read.
-  /// - Throws: `RecordError`, `FileError` where the files that are there cannot be read.
+  /// A path is found by its line in the `.lst` file of the same name, where there is one; a path that is a number is
+  /// also the id of its record. Offsets come from the `.idx` file of the same name; without one, all records are read.
+  /// - Throws: `RecordError` or `FileError` where a file that is there cannot be read.
   public init(records path: String) throws {
     let stem = splitExtension(path).stem
     let index =
       FileStamp(path: stem + ".idx") != nil ? try RecordIndex(path: stem + ".idx").entries : try scan(path)
-    // Of ids that repeat the first counts, as everywhere.
+    // Of repeated ids the first one counts, as everywhere.
     let offsetOfID = Dictionary(index.map { ($0.key, $0.offset) }) { first, _ in first }
     var offsets: [[UInt8]: Int] = [:]
     for (id, offset) in offsetOfID { offsets[Array("\(id)".utf8)] = offset }
@@ -239,7 +242,7 @@ public struct ImageSource: Sendable {
   }
 }
 
-/// The places of all records that can be read.
+/// The ids and offsets of all records that can be read.
 private func scan(_ path: String) throws(RecordError) -> [RecordIndex.Entry] {
   var entries: [RecordIndex.Entry] = []
   var reader = try RecordReader(path)

@@ -1,25 +1,33 @@
 public import Files
 
-/// Accuracy over a part of the images.
+/// The accuracy over a part of the images.
 public struct Slice: Codable, Hashable, Sendable {
+  /// Which images a slice has.
   public enum Kind: String, Codable, Sendable {
-    /// One value of the attribute.
+    /// The images with one value of the attribute.
     case value
-    /// low...high of a numeric attribute, about a fifth of the images.
+    /// The images with low...high of a numeric attribute, about a fifth of all.
     case quantile
-    /// All values too rare to stand alone.
+    /// The images with one of the rarest values of a text attribute.
     case other
-    /// The attribute was not given.
+    /// The images without the attribute.
     case missing
   }
+  /// The name of the attribute.
   public var attribute: String
+  /// Which images the slice has.
   public var kind: Kind
   /// The value as text, for example "640...1024"; empty for `.other` and `.missing`.
   public var value: String
+  /// The least value of a numeric attribute in the slice; `nil` otherwise.
   @OrNull public var low: Double?
+  /// The largest value of a numeric attribute in the slice; `nil` otherwise.
   @OrNull public var high: Double?
+  /// The number of images.
   public var count: Int
+  /// The number of images that are right.
   public var correct: Int
+  /// The share of images that are right, with Wilson's interval.
   public var top1: Estimate
 
   enum CodingKeys: String, CodingKey {
@@ -29,12 +37,12 @@ public struct Slice: Codable, Hashable, Sendable {
   }
 }
 
-/// The attributes of all images, one column a name, in the order the images came.
+/// The attributes of all images, a column for each name, in the order in which the images came.
 struct AttributeColumns: Sendable {
   struct Column: Sendable {
-    /// NaN where the image has no number here.
+    /// The number of each image; NaN where it has none.
     var numbers: [Double]
-    /// Position in `texts`, -1 where the image has no text here.
+    /// The index in `texts` of each image's text; -1 where it has none.
     var textIndices: [Int32]
     var texts: [String] = []
     private var positions: [ByteName: Int32] = [:]
@@ -92,13 +100,14 @@ struct AttributeColumns: Sendable {
 }
 
 extension AttributeColumns {
-  /// More values than this are cut into quantiles (numbers), or the rarest brought together (texts).
+  /// Numeric attributes with more distinct values are divided into quantiles.
   private static let numberLimit = 8
+  /// Of text attributes with more distinct values the rarest are put together.
   private static let textLimit = 50
   private static let quantileCount = 5
 
-  /// The accuracy over the parts of every attribute: attributes by name, parts by value.
-  /// - Parameter isCorrect: of each image, in the order they came.
+  /// The slices of every attribute: attributes by name, slices by value.
+  /// - Parameter isCorrect: for each image, in the order in which they came.
   func slices(_ isCorrect: [Bool]) -> [Slice] {
     columns.keys.sorted().flatMap { name -> [Slice] in
       guard let column = columns[name] else { return [] }
@@ -131,7 +140,7 @@ extension AttributeColumns {
       if column.numbers[index].isNaN {
         missing.add(isCorrect[index])
       } else {
-        // 0 stands for -0 as well: they are one value.
+        // Adding 0 turns -0 into 0: they are one value.
         values.append((column.numbers[index] + 0, isCorrect[index]))
       }
     }
@@ -202,9 +211,10 @@ extension AttributeColumns {
   }
 }
 
-/// A fact about an image by which accuracy is cut into slices.
+/// A fact about an image by which accuracy is sliced.
 public enum Attribute: Hashable, Sendable {
-  /// A number that is not finite counts as missing.
+  /// A number; one that is not finite counts as missing.
   case number(Double)
+  /// A text.
   case text(String)
 }

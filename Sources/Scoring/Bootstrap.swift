@@ -1,10 +1,16 @@
-/// Seeded bootstrap, images drawn again within their class: percentile intervals, 2.5 % and 97.5 %.
+/// Percentile intervals, 2.5 % and 97.5 %, of a seeded bootstrap that resamples the images within their classes.
 public struct Bootstrap: Codable, Hashable, Sendable {
+  /// The seed of the generator.
   public var seed: UInt64
+  /// The number of resamples.
   public var draws: Int
+  /// The mean precision over all classes.
   public var macroPrecision: Estimate
+  /// The mean recall over all classes.
   public var macroRecall: Estimate
+  /// The mean F1 over all classes.
   public var macroF1: Estimate
+  /// The mean recall over the classes that occur.
   public var balancedAccuracy: Estimate
 
   enum CodingKeys: String, CodingKey {
@@ -17,10 +23,11 @@ public struct Bootstrap: Codable, Hashable, Sendable {
 }
 
 extension Bootstrap {
-  /// Draws the images of each class again, as many as it has, and takes the metrics of every draw.
+  /// Resamples as many images of each class as it has, and computes the metrics of every resample.
   ///
-  /// The right images of a class are drawn as one binomial number, the wrong ones one by one: the same distribution
-  /// as drawing every image, for the price of the errors.
+  /// The number of right images of a class is drawn from a binomial distribution, the wrong images one by one: the same
+  /// distribution as drawing every image, at the cost of the errors only.
+  /// - Returns: `nil` without images or draws.
   /// - Complexity: O(draws * (errors + classes)).
   init?(_ confusion: ConfusionCounts, seed: UInt64, draws: Int) {
     guard confusion.total > 0, draws > 0, let balanced = confusion.balancedAccuracy,
@@ -78,10 +85,10 @@ extension Bootstrap {
   }
 }
 
-/// Differences B - A between two runs when the images are drawn again, both runs' predictions of an image together.
+/// Differences B - A between two runs when the images are resampled, with both runs' predictions of an image together.
 ///
-/// As in `Bootstrap`, as many images of each class as it has. Images that both runs have right are drawn as one
-/// binomial number, the others one by one.
+/// As in `Bootstrap`, each class keeps its number of images. The number of images that both runs have right is drawn
+/// from a binomial distribution, the others one by one.
 struct PairedBootstrap {
   private(set) var top1: [Double] = []
   private(set) var macroF1: [Double] = []
@@ -145,14 +152,14 @@ struct PairedBootstrap {
   }
 }
 
-/// The binomial distribution with `trials` and a chance of `successes` / `trials`, ready to draw from.
+/// A binomial distribution with `trials` trials and probability `successes` / `trials`, tabulated for drawing.
 ///
-/// What a class's number of right images looks like when its images are drawn again. Chances below 1e-18 of the
-/// largest are left out.
+/// It is the distribution of a class's number of right images when its images are resampled. Outcomes whose probability
+/// is below 1e-18 of the largest are left out.
 struct BinomialTable {
   private let first: Int
   private var cumulative: [Double]
-  /// Where to begin looking in `cumulative`, by equal parts of 0...1.
+  /// For each of equal parts of 0...1, the index in `cumulative` at which to begin the search.
   private var guide: [Int] = []
 
   init(trials: Int, successes: Int) {
@@ -205,7 +212,7 @@ struct BinomialTable {
   }
 }
 
-/// xoshiro256** (Blackman and Vigna 2018), seeded through SplitMix64: the same numbers on every machine.
+/// The xoshiro256** generator (Blackman and Vigna 2018), seeded by SplitMix64: the same numbers on every machine.
 struct SeededGenerator: RandomNumberGenerator {
   private var a: UInt64
   private var b: UInt64
@@ -237,17 +244,17 @@ struct SeededGenerator: RandomNumberGenerator {
     return result
   }
 
-  /// 0 up to, not including, `bound`; each with the same chance up to bound / 2^64.
+  /// A number in 0..<bound; uniform up to bound / 2^64.
   mutating func index(below bound: Int) -> Int {
     Int(UInt64(bound).multipliedFullWidth(by: next()).high)
   }
 
-  /// Two of them from one number, where `bound` is below 2^32; each with the same chance up to bound / 2^32.
+  /// Two numbers in 0..<bound from one of the generator's, where `bound` is below 2^32; uniform up to bound / 2^32.
   mutating func indices(below bound: Int) -> (Int, Int) {
     let (bits, bound) = (next(), UInt64(bound))
     return (Int(((bits >> 32) &* bound) >> 32), Int(((bits & 0xFFFF_FFFF) &* bound) >> 32))
   }
 
-  /// 0..<1 in steps of 2^-53.
+  /// A number in 0..<1, a multiple of 2^-53.
   mutating func fraction() -> Double { Double(next() >> 11) * 0x1p-53 }
 }

@@ -2,40 +2,55 @@ import Files
 
 /// Two runs on the same images: what changed, and whether it could be chance.
 ///
-/// Coded as JSON by the keys in `CodingKeys`: schema version 1, in this target's README. Labels are positions in
+/// Its JSON is schema version 1, which this target's README describes; `CodingKeys` has the keys. Labels are indexes in
 /// `classes`, whose first entries are those of run A in A's order.
 public struct Comparison: Codable, Hashable, Sendable {
+  /// The schema version that this program writes.
   public static let currentVersion = 1
 
+  /// The schema version; it grows when a field changes its meaning or disappears.
   public var version = Comparison.currentVersion
+  /// Facts that the caller reports beside the figures.
   public var details: [Detail] = []
 
-  /// Images that both runs scored with the same truth: the denominator of everything below but `a` and `b`.
+  /// The number of images that both runs scored with the same truth: the denominator of every figure here.
   public var images: Int
-  /// Each run by itself over those images.
+  /// Run A over those images.
   public var a: RunSummary
+  /// Run B over those images.
   public var b: RunSummary
-  /// Images scored by the other run only, sorted.
+  /// The paths of images that only run B scored, sorted.
   public var missingInA: [String]
+  /// The paths of images that only run A scored, sorted.
   public var missingInB: [String]
-  /// Images whose truth differs between the runs; left out, sorted.
+  /// The paths of images whose truth differs between the runs, sorted; they are left out.
   public var truthConflicts: [String]
 
+  /// The number of images that both runs have right.
   public var bothRight: Int
+  /// The number of images that only run A has right.
   public var onlyARight: Int
+  /// The number of images that only run B has right.
   public var onlyBRight: Int
+  /// The number of images that both runs have wrong.
   public var bothWrong: Int
+  /// McNemar's test on the two runs.
   public var mcnemar: McNemar
 
-  /// B - A with paired bootstrap intervals; `nil` without images.
+  /// The difference B - A in top-1 accuracy with its paired bootstrap interval; `nil` without images or draws.
   @OrNull public var top1Difference: Estimate? = nil
+  /// The difference B - A in macro F1 with its paired bootstrap interval; `nil` without images or draws.
   @OrNull public var macroF1Difference: Estimate? = nil
+  /// The seed of the bootstrap.
   public var seed: UInt64
+  /// The number of resamples.
   public var draws: Int
 
+  /// The classes of A, then those that only B has.
   public var classes: [ClassChange]
   /// Every image whose prediction changed, sorted by path.
   public var flips: [Flip]
+  /// The results of the gates that the caller evaluated.
   public var gates: [GateResult] = []
 
   enum CodingKeys: String, CodingKey {
@@ -54,16 +69,20 @@ public struct Comparison: Codable, Hashable, Sendable {
   }
 }
 
-/// One run over the images both have.
+/// One run over the images that both runs scored.
 public struct RunSummary: Codable, Hashable, Sendable {
-  /// Images the run scored, shared or not.
+  /// The number of images that the run scored, shared or not.
   public var scored: Int
+  /// The number of shared images that the run has right.
   public var correct: Int
-  /// With its Wilson interval; `nil` without shared images.
+  /// The share of images that are right, with Wilson's interval; `nil` without shared images.
   @OrNull public var top1: Estimate?
-  /// `nil` without shared images, or with hard labels among them.
+  /// The share of images whose true class is among the 5 most probable; `nil` without shared images, or with hard
+  /// labels.
   @OrNull public var top5: Estimate?
+  /// The mean F1 over all classes; `nil` without shared images.
   @OrNull public var macroF1: Double?
+  /// The mean recall over the classes that occur; `nil` without shared images.
   @OrNull public var balancedAccuracy: Double?
 
   enum CodingKeys: String, CodingKey {
@@ -73,13 +92,13 @@ public struct RunSummary: Codable, Hashable, Sendable {
   }
 }
 
-/// McNemar's test on the images that one run has right and the other wrong.
+/// McNemar's test on the images that only one of two runs has right.
 public struct McNemar: Codable, Hashable, Sendable {
-  /// `only_a_right` + `only_b_right`.
+  /// The number of such images: `only_a_right` + `only_b_right`.
   public var discordant: Int
-  /// Two-sided exact binomial p-value; 1 without discordant images.
+  /// The two-sided exact binomial p-value; 1 without discordant images.
   public var exactP: Double
-  /// The mid-p variant, less conservative.
+  /// The mid-p variant, which is less conservative.
   public var midP: Double
 
   enum CodingKeys: String, CodingKey {
@@ -89,20 +108,27 @@ public struct McNemar: Codable, Hashable, Sendable {
   }
 }
 
-/// What happened to one class.
+/// One class in both runs.
 public struct ClassChange: Codable, Hashable, Sendable {
+  /// The label in the comparison.
   public var label: Int
+  /// The name of the class.
   public var name: String
+  /// The number of shared images of the class.
   public var support: Int
+  /// The recall in run A, with Wilson's interval.
   public var recallA: Estimate
+  /// The recall in run B, with Wilson's interval.
   public var recallB: Estimate
-  /// B - A.
+  /// `recallB` - `recallA`.
   public var difference: Double
+  /// The number of images of the class that only run A has right.
   public var onlyARight: Int
+  /// The number of images of the class that only run B has right.
   public var onlyBRight: Int
-  /// Exact McNemar over the images of the class; `nil` where it does not occur.
+  /// The p-value of McNemar's exact test on the images of the class; `nil` where the class does not occur.
   @OrNull public var p: Double?
-  /// `p` adjusted for the number of classes that occur, after Benjamini and Hochberg.
+  /// `p` adjusted for the number of classes that occur, by Benjamini and Hochberg's method.
   @OrNull public var q: Double?
 
   enum CodingKeys: String, CodingKey {
@@ -116,24 +142,30 @@ public struct ClassChange: Codable, Hashable, Sendable {
   }
 }
 
-/// An image the two runs see differently.
+/// An image that the two runs classify differently.
 public struct Flip: Codable, Hashable, Sendable {
+  /// What changed from A to B.
   public enum Kind: String, Codable, Sendable {
     /// Wrong in A, right in B.
     case fixed
     /// Right in A, wrong in B.
     case broken
-    /// Wrong in both, differently.
+    /// Wrong in both, in different ways.
     case changed
   }
+  /// What changed.
   public var kind: Kind
+  /// The path of the image, as in run A.
   public var path: String
+  /// The true label.
   public var truth: Int
-  /// The predictions.
+  /// The label that run A predicts.
   public var a: Int
+  /// The label that run B predicts.
   public var b: Int
-  /// `nil` for hard labels.
+  /// The confidence of run A; `nil` for a hard label.
   @OrNull public var confidenceA: Double?
+  /// The confidence of run B; `nil` for a hard label.
   @OrNull public var confidenceB: Double?
 
   enum CodingKeys: String, CodingKey {
@@ -145,10 +177,12 @@ public struct Flip: Codable, Hashable, Sendable {
 
 /// What the caller may choose about a comparison.
 public struct ComparisonOptions: Hashable, Sendable {
-  /// Of the bootstrap; the same seed gives the same intervals.
+  /// The seed of the bootstrap; the same seed gives the same intervals.
   public var seed: UInt64
+  /// The number of resamples; 0 leaves the intervals out.
   public var draws: Int
 
+  /// Options with this seed and number of resamples.
   public init(seed: UInt64 = 0, draws: Int = 2_000) {
     self.seed = seed
     self.draws = draws
@@ -156,13 +190,14 @@ public struct ComparisonOptions: Hashable, Sendable {
 }
 
 extension Comparison {
-  /// The detail that tells of images whose paths are not the same bytes in both runs.
+  /// The name of the detail about images whose paths are not the same bytes in both runs.
   public static let joinedName = "joined"
 
-  /// Compares two runs over the images both scored, joined by path; classes are joined by name.
+  /// Compares two runs over the images that both scored. Images are matched by path, classes by name.
   ///
-  /// Images on one side only are counted and named, and play no other part.
-  /// - Complexity: O(images + draws * (images not right in both + classes)).
+  /// Images of one run only are counted and listed, but play no other part. The labels of both runs must be in range
+  /// (`PredictionTable.firstOutside`).
+  /// - Complexity: O(images log(images) + draws * (images not right in both + classes)).
   public init(_ a: Score, _ b: Score, _ options: ComparisonOptions = ComparisonOptions()) {
     let shared = PairedImages(a, b)
     images = shared.pairs.count
@@ -211,7 +246,7 @@ extension Comparison {
     }
   }
 
-  /// How the two runs went over the images of one class, or of all.
+  /// How the two runs did on the images of one class, or of all.
   private struct Counts {
     var bothRight = 0
     var onlyA = 0
@@ -245,7 +280,7 @@ extension Comparison {
 }
 
 extension RunSummary {
-  /// - Parameter ranks: of the truth, for the images of `confusion`; 0 for a hard label.
+  /// - Parameter ranks: the rank of the truth for each image of `confusion`; 0 for a hard label.
   init(_ confusion: ConfusionCounts, scored: Int, ranks: [Int32]) {
     self.scored = scored
     correct = confusion.correctTotal
@@ -258,7 +293,7 @@ extension RunSummary {
 }
 
 extension Flip {
-  /// `nil` where both runs say the same.
+  /// Returns `nil` where both runs predict the same class.
   init?(_ pair: PairedImages.Pair, _ one: Prediction, _ two: Prediction) {
     guard pair.a != pair.b else { return nil }
     kind = pair.b == pair.truth ? .fixed : pair.a == pair.truth ? .broken : .changed
@@ -271,13 +306,15 @@ extension Flip {
 }
 
 extension McNemar {
-  /// The exact test (McNemar 1947, statsmodels' `mcnemar(exact=True)`) and its mid-p variant (Fagerland, Lydersen and
-  /// Laake 2013).
-  /// - Parameters: images that only the one run has right.
+  /// Computes the exact test (McNemar 1947, statsmodels' `mcnemar(exact=True)`) and its mid-p variant (Fagerland,
+  /// Lydersen and Laake 2013).
+  /// - Parameters:
+  ///   - onlyA: the number of images that only run A has right.
+  ///   - onlyB: the number of images that only run B has right.
   /// - Complexity: O(onlyA + onlyB).
   init(onlyA: Int, onlyB: Int) {
     discordant = onlyA + onlyB
-    // Relative to the largest chance, that of half and half: no logarithm or factorial, nothing overflows.
+    // Weights are relative to the largest one, which is in the middle, so nothing overflows.
     let fewer = min(onlyA, onlyB)
     let middle = discordant / 2
     var (tail, all, own) = (0.0, 0.0, 0.0)
@@ -286,7 +323,7 @@ extension McNemar {
     while true {
       if k == fewer { own = weight }
       if k <= fewer { tail += weight }
-      // Symmetric: k and discordant - k are as likely.
+      // k and discordant - k are equally likely.
       all += 2 * k == discordant ? weight : 2 * weight
       if k == 0 || weight == 0 { break }
       weight *= Double(k) / Double(discordant - k + 1)
@@ -297,8 +334,8 @@ extension McNemar {
   }
 }
 
-/// P-values adjusted for their number so that the expected share of false discoveries is at most the q looked at
-/// (Benjamini and Hochberg 1995), statsmodels' `multipletests(method="fdr_bh")`.
+/// P-values adjusted for their number, so that among those below q at most the share q are expected to be false
+/// discoveries (Benjamini and Hochberg 1995); statsmodels' `multipletests(method="fdr_bh")`.
 func benjaminiHochberg(_ values: [Double]) -> [Double] {
   let order = values.indices.sorted { (values[$0], $0) < (values[$1], $1) }
   var adjusted = values

@@ -1,32 +1,37 @@
-/// What confident learning says about the labels; needs predictions of a model that did not learn these images.
+/// What confident learning says about the labels. It is meaningful only for a model that was not trained on these
+/// images.
 public struct LabelIssues: Codable, Hashable, Sendable {
-  /// "prune_by_noise_rate": cleanlab's `find_label_issues` with that filter.
+  /// The name of the method: "prune_by_noise_rate", cleanlab's filter.
   public var method: String
-  /// Images flagged.
+  /// The number of images whose label is probably wrong.
   public var count: Int
-  /// Most doubtful first: least probability of the given label, then path; at most `LabelIssues.imageLimit`.
+  /// The images, lowest probability of the given label first, then by path; at most `LabelIssues.imageLimit`.
   public var images: [LabelIssue]
 
+  /// How many images are listed at most.
   public static let imageLimit = 10_000
 
+  /// The result of a method.
   public init(method: String, count: Int, images: [LabelIssue]) {
     (self.method, self.count, self.images) = (method, count, images)
   }
 
-  /// Whether the issues are so many that most are the model's mistakes, not the labels': more than a tenth of the scored
-  /// images, which is what the worst of ten well-known data sets has (Northcutt, Athalye and Mueller 2021).
-  public func speaksOfModel(scored: Int) -> Bool { count > scored / 10 }
+  /// Whether there are so many issues that most are the model's mistakes: more than a tenth of the scored images, which
+  /// is what the worst of ten well-known data sets has (Northcutt, Athalye and Mueller 2021).
+  public func areMostlyModelErrors(scored: Int) -> Bool { count > scored / 10 }
 }
 
+/// An image whose label is probably wrong.
 public struct LabelIssue: Codable, Hashable, Sendable {
+  /// The path of the image.
   public var path: String
   /// The given label.
   public var label: Int
-  /// The class the model holds for right.
+  /// The label that the model predicts.
   public var suggested: Int
-  /// Probability of the given label.
+  /// The probability of the given label, 0...1.
   public var selfConfidence: Double
-  /// Probability of the suggested one.
+  /// The probability of the suggested label, 0...1.
   public var confidence: Double
 
   enum CodingKeys: String, CodingKey {
@@ -36,22 +41,23 @@ public struct LabelIssue: Codable, Hashable, Sendable {
   }
 }
 
-/// Label errors by confident learning (Northcutt, Jiang and Chuang 2021), as cleanlab's
+/// Finds label errors by confident learning (Northcutt, Jiang and Chuang 2021), as cleanlab's
 /// `find_label_issues(filter_by="prune_by_noise_rate", return_indices_ranked_by="self_confidence")`.
 ///
-/// A class is believed of an image where its probability reaches the mean it has over the images labelled so. What
-/// is believed against the labels estimates how many images of each class are really of each other; that many, those
-/// for which the other class is ahead most, are the issues.
+/// An image confidently belongs to a class whose probability reaches the mean that the class has over the images
+/// labelled as it. Counting these classes against the labels estimates how many images of each label are really of each
+/// other class. That many are the issues: the images for which the other class leads most.
 struct ConfidentLearning {
   private let classCount: Int
   private let truths: [Int32]
   private let divisors: [Double]
-  /// The mean probability of each class over its images; unreachable where it has none.
+  /// The mean probability of each class over its images; above 1 where it has none.
   private let thresholds: [Double]
-  /// Images believed to be of another class than labelled, or of the same; `label * classCount + believed`.
+  /// The confident joint: the number of images at `label * classCount + class`, for the class that they confidently
+  /// belong to.
   private var joint: [Int: Int] = [:]
 
-  /// cleanlab's slack, and its least threshold.
+  /// cleanlab's tolerance; twice as much is its least threshold.
   private static let slack = 1e-6
 
   init(classCount: Int, columns: ImageColumns) {
@@ -72,7 +78,7 @@ struct ConfidentLearning {
     }
   }
 
-  /// The first pass: what is believed of the images of a block.
+  /// The first pass: counts the images of a block in the confident joint.
   mutating func add(_ rows: Span<Double>, first: Int, predicted: [Int32]) {
     let width = classCount
     for row in 0..<rows.count / max(1, width) {
@@ -92,14 +98,14 @@ struct ConfidentLearning {
     }
   }
 
-  /// The second pass: the images whose label is probably wrong.
-  /// - Parameter places: place of each image in an order that does not depend on how they came; decides ties.
-  /// - Returns: the images, in no order.
+  /// The second pass: finds the images whose label is probably wrong.
+  /// - Parameter places: the index of each image in an order that does not depend on how they came; it decides ties.
+  /// - Returns: the indexes of the images, in no particular order.
   func issues(_ rows: RowStore, predicted: [Int32], places: [Int32]) throws(SpillError) -> [Int] {
     var support = Array(repeating: 0, count: classCount)
     for truth in truths { support[Int(truth)] += 1 }
     let wanted = PruneCounts(classCount: classCount, joint: joint, support: support)
-    // One heap a pair of classes that holds as many images as are wanted of it.
+    // A heap for each pair of classes, for as many images as are to be flagged.
     var heaps: [[WorstMargins]] = (0..<classCount).map { label in
       // cleanlab leaves the last image of a class alone.
       support[label] <= 1 ? [] : wanted.row(label).map { WorstMargins(other: $0.other, limit: $0.count) }
@@ -124,7 +130,7 @@ struct ConfidentLearning {
     }
     var flagged: Set<Int32> = []
     for heap in heaps.joined() { flagged.formUnion(heap.images) }
-    // An image whose label is the prediction, within the slack, is none.
+    // An image whose label is the prediction, within the slack, is not an issue.
     var found: [Int] = []
     for image in flagged.sorted() {
       let values = try rows.row(Int(image))
@@ -143,19 +149,19 @@ struct ConfidentLearning {
   }
 }
 
-/// The `limit` images of largest margin; among equals those of the lowest place.
+/// The `limit` images of largest margin; of equal margins the one of lowest place.
 private struct WorstMargins {
   struct Candidate: Comparable {
     let margin: Double
     let place: Int32
     let image: Int32
 
-    /// Less doubtful.
+    /// Whether `a` is less doubtful.
     static func < (a: Candidate, b: Candidate) -> Bool { (a.margin, b.place) < (b.margin, a.place) }
   }
   let other: Int
   private let limit: Int
-  /// A heap: the least doubtful at the top.
+  /// A heap, with the least doubtful candidate at the top.
   private var kept: [Candidate] = []
 
   init(other: Int, limit: Int) {
@@ -189,9 +195,9 @@ private struct WorstMargins {
   }
 }
 
-/// How many images of each label are to be flagged as being of each other class: the confident joint, calibrated to
-/// the number of images of each label and rounded, as cleanlab's `calibrate_confident_joint`,
-/// `_keep_at_least_n_per_class`, without the zeros.
+/// How many images of each label are to be flagged as being of each other class: the confident joint, calibrated to the
+/// number of images of each label and rounded. Follows cleanlab's `calibrate_confident_joint` and
+/// `_keep_at_least_n_per_class`, but stores no zeros.
 struct PruneCounts {
   struct Entry {
     let other: Int
@@ -200,18 +206,19 @@ struct PruneCounts {
   private var rows: [[Entry]]
 
   private struct Cell {
-    /// The given label, and the class that is believed.
+    /// The given label.
     let label: Int
+    /// The class that the images confidently belong to.
     let other: Int
     var value: Double
   }
 
   /// - Parameters:
-  ///   - joint: images by `label * classCount + believed`.
-  ///   - support: images of each label.
+  ///   - joint: the number of images at `label * classCount + class`.
+  ///   - support: the number of images of each label.
   init(classCount: Int, joint: [Int: Int], support: [Int]) {
     var joint = joint
-    // At least one image of every class is taken for right.
+    // At least one image of every class counts as right.
     for label in 0..<classCount { joint[label * classCount + label, default: 1] += 0 }
     var sums = Array(repeating: 0, count: classCount)
     for (key, count) in joint { sums[key / classCount] += count }
@@ -233,11 +240,11 @@ struct PruneCounts {
     }
   }
 
-  /// Classes the label may really be, ascending; none with a count of 0.
+  /// The classes that images with this label may really be of, ascending, each with its count, which is not 0.
   func row(_ label: Int) -> [Entry] { rows[label] }
 
-  /// Where a label has no image left that is taken for right, one is taken from the others, in equal parts; what is
-  /// left of them is cut to whole numbers.
+  /// Keeps at least one image of each label. Where a label has none left, one is taken from its other cells in equal
+  /// parts, and these are rounded down.
   private static func keepOne(_ cells: inout [Cell], classCount: Int) {
     var nonzero = Array(repeating: 0, count: classCount)
     var diagonal = Array(repeating: 0.0, count: classCount)
@@ -257,7 +264,7 @@ struct PruneCounts {
     }
   }
 
-  /// Rounds half to even, then moves those nearest to the next whole number until the sum of each label is kept.
+  /// Rounds half to even, then changes the values nearest to the next whole number until the sum of each label is kept.
   /// - Parameter cells: by label, then by class.
   private static func round(_ cells: inout [Cell]) {
     var start = 0
@@ -286,11 +293,11 @@ struct PruneCounts {
 }
 
 extension PruneCounts {
-  /// Above this many classes the zeros are not laid out any more.
+  /// With more classes the zeros are left out of the sum.
   private static let denseLimit = 4_096
 
-  /// The sum as numpy takes it over the whole matrix, in pairs: a value that lies half way between two whole numbers
-  /// is then rounded to the same one. Rows of the matrix in memory are believed classes.
+  /// The sum as numpy computes it over the whole matrix, pairwise: a value halfway between two whole numbers is then
+  /// rounded as cleanlab rounds it. The rows of numpy's matrix are classes, its columns labels.
   private static func pairwiseSum(_ cells: [Cell], classCount: Int) -> Double {
     guard classCount <= denseLimit else { return cells.reduce(0) { $0 + $1.value } }
     var dense = Array(repeating: 0.0, count: classCount * classCount)

@@ -1,21 +1,25 @@
-/// A confusion matrix by rows, without its zeros.
+/// A confusion matrix stored by rows, without its zeros.
 struct ConfusionCounts {
-  /// How often a class was predicted where another, or the same, was true.
+  /// How often a class was predicted in the row's class.
   struct Entry {
     let predicted: Int
     let count: Int
   }
   let classCount: Int
   let total: Int
-  /// The entries of all rows, by truth, then predicted.
+  /// The entries of all rows, by true label, then by predicted one.
   private(set) var entries: [Entry] = []
   private var rowStarts: [Int] = [0]
-  /// Images of each class, predicted as each class, and both.
+  /// The number of images of each class.
   private(set) var support: [Int]
+  /// The number of images predicted as each class.
   private(set) var predictedCount: [Int]
+  /// The number of images of each class that are right.
   private(set) var correct: [Int]
 
-  /// - Parameters: equally long; every value is in 0..<classCount.
+  /// - Parameters:
+  ///   - truths: the true label of each image, 0..<classCount.
+  ///   - predicted: the predicted label of each image, 0..<classCount; as many.
   /// - Complexity: O(images log(images of a class) + classes).
   init(classCount: Int, truths: [Int32], predicted: [Int32]) {
     self.classCount = classCount
@@ -59,7 +63,7 @@ struct ConfusionCounts {
   }
 }
 
-/// Quotient with scikit-learn's `zero_division=0`.
+/// The quotient, with scikit-learn's `zero_division=0`.
 func ratio(_ numerator: Int, _ denominator: Int) -> Double {
   denominator == 0 ? 0 : Double(numerator) / Double(denominator)
 }
@@ -70,16 +74,18 @@ extension ConfusionCounts {
   func recall(_ label: Int) -> Double { ratio(correct[label], support[label]) }
   func f1(_ label: Int) -> Double { ratio(2 * correct[label], support[label] + predictedCount[label]) }
 
-  /// - Parameter averagePrecision: of each class, if known.
+  /// The means over all classes.
+  /// - Parameter averagePrecision: the average precision of each class, if known.
   func macro(_ averagePrecision: [Double]?) -> Averages? {
     mean(averagePrecision) { _ in 1 }
   }
 
+  /// The means over all classes, weighted by their images.
   func weighted(_ averagePrecision: [Double]?) -> Averages? {
     mean(averagePrecision) { Double(support[$0]) }
   }
 
-  /// With every class on the list micro precision, recall and F1 are the accuracy.
+  /// Precision, recall and F1 over all images; with every class on the list they equal the accuracy.
   var micro: Averages? {
     guard total > 0 else { return nil }
     let accuracy = ratio(correctTotal, total)
@@ -98,7 +104,7 @@ extension ConfusionCounts {
       averagePrecision: averagePrecision.map { values in mean { values[$0] } })
   }
 
-  /// `balanced_accuracy_score`: mean recall over the classes that occur.
+  /// `balanced_accuracy_score`: the mean recall of the classes that occur.
   var balancedAccuracy: Double? {
     let present = (0..<classCount).filter { support[$0] > 0 }
     guard !present.isEmpty else { return nil }
@@ -115,7 +121,7 @@ extension ConfusionCounts {
     return 1 - Double(errors) / expectedErrors
   }
 
-  /// `matthews_corrcoef`, after Gorodkin 2004; 0 where the truth or the prediction is of one class only.
+  /// `matthews_corrcoef` (Gorodkin 2004); 0 where the truth or the predictions have one class only.
   var mcc: Double? {
     guard total > 0 else { return nil }
     let n = Double(total)
@@ -144,7 +150,7 @@ extension ConfusionCounts {
 
 /// Who is taken for whom, and in which order to show the classes.
 extension ConfusionCounts {
-  /// All directed pairs, most frequent first, then by labels.
+  /// All pairs of a true and another predicted class, most frequent first, then by labels.
   var directedPairs: [DirectedPair] {
     var pairs: [DirectedPair] = []
     for truth in 0..<classCount {
@@ -164,7 +170,7 @@ extension ConfusionCounts {
     return pairs
   }
 
-  /// All symmetric pairs, most frequent first, then by labels.
+  /// All pairs of confused classes, both directions together, most frequent first, then by labels.
   func symmetricPairs(_ directed: [DirectedPair]) -> [SymmetricPair] {
     struct Key: Hashable {
       let a: Int
@@ -193,7 +199,7 @@ extension ConfusionCounts {
     return pairs
   }
 
-  /// - Parameter seriated: the order in which confusable classes stand together, if there is one.
+  /// - Parameter seriated: the order in which confusable classes are neighbours, if there is one.
   func orders(_ names: [String], seriated: [Int]?) -> ClassOrders {
     let labels = Array(0..<classCount)
     return ClassOrders(
@@ -206,12 +212,16 @@ extension ConfusionCounts {
   private func sortKey(_ label: Int) -> Double { support[label] == 0 ? 2 : recall(label) }
 }
 
-/// Precision, recall and F1 brought together over the classes.
+/// Precision, recall and F1, averaged over the classes or the images.
 public struct Averages: Codable, Hashable, Sendable {
+  /// The averaged precision, 0...1.
   public var precision: Double
+  /// The averaged recall, 0...1.
   public var recall: Double
+  /// The averaged F1, 0...1.
   public var f1: Double
-  /// `nil` for micro, and without probabilities.
+  /// The mean over classes of the area under the precision-recall curve; `nil` for micro averages, and without
+  /// probabilities.
   @OrNull public var averagePrecision: Double?
 
   enum CodingKeys: String, CodingKey {
@@ -220,24 +230,27 @@ public struct Averages: Codable, Hashable, Sendable {
   }
 }
 
-/// One class of the list.
+/// The metrics of one class.
 public struct ClassScore: Codable, Hashable, Sendable {
+  /// The label.
   public var label: Int
+  /// The name of the class.
   public var name: String
-  /// Images of this class.
+  /// The number of images of this class.
   public var support: Int
-  /// Images predicted as this class.
+  /// The number of images predicted as this class.
   public var predicted: Int
-  /// Images of this class predicted as it.
+  /// The number of images of this class that are right.
   public var correct: Int
-  /// 0 where the class is never predicted.
+  /// The share of the images predicted as this class that are of it; 0 where it is never predicted.
   public var precision: Double
-  /// `precision` with its Wilson interval, 0...1 where the class is never predicted.
+  /// `precision` with Wilson's interval, which is 0...1 where the class is never predicted.
   public var precisionInterval: Estimate
-  /// With its Wilson interval; value 0 and 0...1 where the class never occurs.
+  /// The share of the images of this class that are right, with Wilson's interval; 0 and 0...1 where it never occurs.
   public var recall: Estimate
+  /// The harmonic mean of precision and recall; 0 where both are 0.
   public var f1: Double
-  /// One against the rest; 0 where the class never occurs, `nil` without probabilities.
+  /// The average precision of the class against the rest; 0 where it never occurs, `nil` without probabilities.
   @OrNull public var averagePrecision: Double?
 
   enum CodingKeys: String, CodingKey {
@@ -250,16 +263,22 @@ public struct ClassScore: Codable, Hashable, Sendable {
 
 /// A cell of the confusion matrix; `[truth, predicted, count]` in JSON.
 public struct ConfusionCell: Codable, Hashable, Sendable {
+  /// The true label.
   public var truth: Int
+  /// The predicted label.
   public var predicted: Int
+  /// The number of images.
   public var count: Int
 
+  /// A cell with this count.
   public init(truth: Int, predicted: Int, count: Int) {
     self.truth = truth
     self.predicted = predicted
     self.count = count
   }
 
+  /// Reads an array of three numbers.
+  /// - Throws: what the decoder throws.
   public init(from decoder: any Decoder) throws {
     var values = try decoder.unkeyedContainer()
     truth = try values.decode(Int.self)
@@ -267,6 +286,8 @@ public struct ConfusionCell: Codable, Hashable, Sendable {
     count = try values.decode(Int.self)
   }
 
+  /// Writes an array of three numbers.
+  /// - Throws: what the encoder throws.
   public func encode(to encoder: any Encoder) throws {
     var values = encoder.unkeyedContainer()
     try values.encode(truth)
@@ -275,17 +296,21 @@ public struct ConfusionCell: Codable, Hashable, Sendable {
   }
 }
 
-/// Two classes taken for each other, `a` < `b`.
+/// Two classes that are confused with each other, `a` < `b`.
 public struct SymmetricPair: Codable, Hashable, Sendable {
+  /// The lower label.
   public var a: Int
+  /// The higher label.
   public var b: Int
+  /// The number of errors between the two, in both directions.
   public var count: Int
-  /// Of all errors.
+  /// The share of all errors, 0...1.
   public var share: Double
-  /// `share` of this pair and all before it.
+  /// The share of all errors of this pair and all pairs before it.
   public var cumulative: Double
-  /// Images of `a` predicted as `b`, and the other way.
+  /// The number of images of `a` predicted as `b`.
   public var aAsB: Int
+  /// The number of images of `b` predicted as `a`.
   public var bAsA: Int
 
   enum CodingKeys: String, CodingKey {
@@ -295,20 +320,23 @@ public struct SymmetricPair: Codable, Hashable, Sendable {
   }
 }
 
-/// Images of one class predicted as another.
+/// Images of one class that are predicted as another.
 public struct DirectedPair: Codable, Hashable, Sendable {
+  /// The true label.
   public var truth: Int
+  /// The predicted label.
   public var predicted: Int
+  /// The number of images.
   public var count: Int
-  /// Of all errors.
+  /// The share of all errors, 0...1.
   public var share: Double
-  /// `share` of this pair and all before it.
+  /// The share of all errors of this pair and all pairs before it.
   public var cumulative: Double
-  /// Of the images of `truth`.
+  /// The share of the images of the true class, 0...1.
   public var rate: Double
 }
 
-/// Permutations of the labels, first row of the matrix first.
+/// Orders in which to show the classes: permutations of the labels.
 public struct ClassOrders: Codable, Hashable, Sendable {
   /// By name, as UTF-8 bytes.
   public var alphabetical: [Int] = []
@@ -316,8 +344,9 @@ public struct ClassOrders: Codable, Hashable, Sendable {
   public var recall: [Int] = []
   /// Most images first.
   public var support: [Int] = []
-  /// Classes that are taken for each other stand together; `nil` above `ClassOrders.seriationLimit` classes.
+  /// Confused classes are neighbours; `nil` above `ClassOrders.seriationLimit` classes.
   @OrNull public var seriated: [Int]?
 
+  /// The largest number of classes that are seriated: the matrix of their similarities is held in full.
   public static let seriationLimit = 2_048
 }

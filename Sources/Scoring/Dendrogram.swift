@@ -1,18 +1,19 @@
-/// A binary tree over the classes: those taken for each other most are joined first (average linkage, UPGMA).
+/// A binary tree over the classes, in which the most confused classes are merged first (average linkage, UPGMA).
 struct Dendrogram {
   struct Merge {
-    /// Nodes: below `leafCount` a class, above it the merge of that number less `leafCount`.
+    /// The nodes that are merged. A node below `leafCount` is a class, a higher one the merge with that number less
+    /// `leafCount`.
     let left: Int
     let right: Int
-    /// Mean similarity between the two sides.
+    /// The mean similarity between the classes of the two sides.
     let similarity: Double
   }
   let leafCount: Int
-  /// `leafCount` - 1 of them, most similar first; sides come before what they are merged into.
+  /// The `leafCount` - 1 merges, most similar first; both sides come before their merge.
   private(set) var merges: [Merge] = []
 
-  /// - Parameter similarity: symmetric, row-major, `leafCount` squared.
-  /// - Complexity: O(leafCount^2) by chains of nearest neighbours; ties go to the lowest class.
+  /// - Parameter similarity: symmetric, row-major, `leafCount` squared values.
+  /// - Complexity: O(leafCount^2), by nearest-neighbour chains; ties go to the lowest class.
   init(similarity: [Double], leafCount: Int) {
     self.leafCount = leafCount
     guard leafCount > 1 else { return }
@@ -20,9 +21,9 @@ struct Dendrogram {
     var sizes = Array(repeating: 1, count: leafCount)
     var isAlive = Array(repeating: true, count: leafCount)
     var chain: [Int] = []
-    // Clusters are named by one of their classes until all merges are known and can be put in order.
+    // Clusters are named by one of their classes until all merges are known and can be sorted.
     var found: [Merge] = []
-    // A mean of rounded means may exceed them by the last bit; a merge is never more similar than its sides.
+    // A mean of rounded means may exceed them by the last bit, but a merge must not be more similar than its sides.
     var ceilings = Array(repeating: Double.infinity, count: leafCount)
     var firstAlive = 0
     while found.count < leafCount - 1 {
@@ -31,7 +32,7 @@ struct Dendrogram {
         chain.append(firstAlive)
       }
       let top = chain[chain.count - 1]
-      // The one before it in the chain wins ties, or the chain would not end.
+      // The previous cluster of the chain wins ties, or the chain would not end.
       var nearest = chain.count > 1 ? chain[chain.count - 2] : -1
       var best = nearest < 0 ? -1 : values[top * leafCount + nearest]
       for other in 0..<leafCount where isAlive[other] && other != top {
@@ -61,7 +62,7 @@ struct Dendrogram {
     name(found)
   }
 
-  /// Puts the merges in order and names their sides by node.
+  /// Sorts the merges and names their sides by nodes.
   private mutating func name(_ found: [Merge]) {
     let order = found.indices.sorted { (-found[$0].similarity, $0) < (-found[$1].similarity, $1) }
     var parents = Array(0..<leafCount)
@@ -82,8 +83,8 @@ struct Dendrogram {
     }
   }
 
-  /// The classes of each merge stand in one piece of `leaves`: those of its left side in start..<middle, those of its
-  /// right side in middle..<end.
+  /// An order of the classes in which those of each merge are contiguous: its left side is start..<middle in `leaves`,
+  /// its right side middle..<end.
   struct Layout {
     struct Piece {
       var start = 0
@@ -120,16 +121,16 @@ struct Dendrogram {
   }
 }
 
-/// Optimal leaf ordering (Bar-Joseph, Gifford and Jaakkola 2001): of all orders of the leaves that keep the classes
-/// of every merge together, the one in which neighbours are most similar, summed.
+/// Optimal leaf ordering (Bar-Joseph, Gifford and Jaakkola 2001): of all orders that keep the classes of every merge
+/// together, the one with the largest sum of the similarities of neighbours.
 struct LeafOrder {
   private let count: Int
   private let layout: Dendrogram.Layout
   private let merges: [Dendrogram.Merge]
-  /// By places in the layout, row-major.
+  /// The similarities by places in the layout, row-major.
   private var similarity: [Double]
-  /// `best[u * count + w]`: the largest sum over the classes of the smallest merge that holds `u` and `w`, with `u` at
-  /// one end and `w` at the other.
+  /// `best[u * count + w]` is the largest sum over the classes of the smallest merge that holds `u` and `w`, with `u`
+  /// at one end and `w` at the other.
   private var best: [Double]
 
   /// - Parameter similarity: symmetric, row-major, by class.
@@ -146,7 +147,7 @@ struct LeafOrder {
     for index in merges.indices { solve(index) }
   }
 
-  /// The classes, one end first.
+  /// The classes, from one end to the other.
   var classes: [Int] {
     guard let root = merges.indices.last else { return layout.leaves }
     let piece = layout.pieces[root]
@@ -195,12 +196,12 @@ struct LeafOrder {
     return ends
   }
 
-  /// Fills `best` for the pairs whose smallest common merge is this one.
+  /// Computes `best` for the pairs whose smallest common merge is this one.
   private mutating func solve(_ index: Int) {
     let merge = merges[index]
     let piece = layout.pieces[index]
     let right = piece.middle..<piece.end
-    // By the place of the right side's inner end: the best of the left side and the joint.
+    // For each inner end of the right side: the largest sum over the left side and the joint.
     var reached = Array(repeating: 0.0, count: right.count)
     var sums = reached
     for u in piece.start..<piece.middle {
@@ -225,7 +226,7 @@ struct LeafOrder {
     }
   }
 
-  /// `target[start + i]` becomes at least `base + row[rowStart + i]`, for `count` values.
+  /// Raises `target[start + i]` to at least `base + row[rowStart + i]`, for `count` values.
   private static func raise(
     _ target: inout [Double], _ start: Int, by base: Double, plus row: [Double], _ rowStart: Int, _ count: Int
   ) {

@@ -1,19 +1,21 @@
 import Files
 
-/// A value a run must reach, or, of a loss, must not exceed.
+/// A value that a run must reach or, for a loss, must not exceed.
 ///
-/// Written `metric=threshold` or `class:NAME.metric=threshold`, with commas between. A class name may hold any
-/// character: what stands between `class:` and `.metric=` is read as the longest name of the class list that fits
-/// there; in double quotes (`class:"a,b".recall=0.5`, with `""` for a quote) it is taken as it is.
+/// It is written `metric=threshold` or `class:NAME.metric=threshold`, with commas between gates. A class name may hold
+/// any character: the text between `class:` and `.metric=` is read as the longest name of the class list that fits
+/// there. A name in double quotes (`class:"a,b".recall=0.5`, with `""` for a quote) is taken literally.
 public struct Gate: Hashable, Sendable {
-  /// A name of `Gate.metrics`, or of `Gate.classMetrics` where there is a class.
+  /// One of `Gate.metrics`, or of `Gate.classMetrics` where there is a class.
   public let metric: String
+  /// The name of the class; `nil` for a metric of the whole run.
   public let className: String?
+  /// The least value that passes; the largest for a loss or a drop.
   public let threshold: Double
-  /// As the user wrote it before the `=`.
+  /// The text before the `=`, as the user wrote it.
   public let name: String
 
-  /// Metrics of the whole run: the keys of the schema; those of an average are joined by `_`.
+  /// Metrics of the whole run: keys of the schema, with those of averages joined by `_`.
   public static let metrics = [
     "top1", "top2", "top3", "top5", "top10", "macro_precision", "macro_recall", "macro_f1",
     "macro_average_precision", "micro_precision", "micro_recall", "micro_f1", "weighted_precision",
@@ -22,9 +24,10 @@ public struct Gate: Hashable, Sendable {
   ]
   /// Metrics of one class.
   public static let classMetrics = ["precision", "recall", "f1", "average_precision", "support"]
-  /// Metrics that are better when smaller: the threshold is the largest value that passes.
+  /// Metrics where less is better: the threshold is the largest value that passes.
   public static let losses = ["log_loss", "brier", "ece", "ece_equal_mass", "mce"]
 
+  /// Whether less is better.
   public var isLoss: Bool { Gate.losses.contains(metric) }
 
   func passes(_ value: Double?) -> Bool {
@@ -33,18 +36,20 @@ public struct Gate: Hashable, Sendable {
   }
 }
 
-/// How a gate ended.
+/// The result of one gate.
 public struct GateResult: Codable, Hashable, Sendable {
-  /// As the user wrote it, without the threshold, for example "class:bathtub.recall".
+  /// The gate without its threshold, as the user wrote it, for example "class:bathtub.recall".
   public var gate: String
-  /// `nil` where the metric is not there: such a gate has failed.
+  /// The value; `nil` where the metric could not be computed, and the gate then fails.
   @OrNull public var value: Double?
+  /// The threshold of the gate.
   public var threshold: Double
+  /// Whether the gate passed.
   public var passed: Bool
 }
 
 extension Score {
-  /// The value of each gate, and whether it passes: at least the threshold, of a loss at most.
+  /// The value of each gate, and whether it passes.
   public func evaluate(_ gates: [Gate]) -> [GateResult] {
     gates.map { gate in
       let value: Double?
@@ -57,7 +62,7 @@ extension Score {
     }
   }
 
-  /// A metric by its name in `Gate.metrics`; `nil` where it could not be computed, or there is none of that name.
+  /// The value of one of `Gate.metrics`; `nil` where it could not be computed, or there is no such metric.
   public func value(_ metric: String) -> Double? {
     for (prefix, averages) in [("macro_", macro), ("micro_", micro), ("weighted_", weighted)]
     where metric.hasPrefix(prefix) {
@@ -95,8 +100,8 @@ extension Averages {
 }
 
 extension ClassScore {
-  /// A metric by its name in `Gate.classMetrics`. Recall of a class that does not occur is `nil`, not 0: it was not
-  /// measured.
+  /// The value of one of `Gate.classMetrics`; `nil` where it could not be computed. The recall of a class that does not
+  /// occur is `nil`, not 0, because it was not measured.
   func value(_ metric: String) -> Double? {
     switch metric {
     case "precision": precision
@@ -110,11 +115,12 @@ extension ClassScore {
 }
 
 extension Comparison {
-  /// Metrics that may be said to drop by at most so much from A to B.
+  /// Metrics whose drop from A to B can be limited.
   public static let dropMetrics = ["top1", "top5", "macro_f1", "balanced_accuracy"]
 
-  /// Whether B is worse than A by more than allowed. `value` is the drop, A - B: negative where B is better.
-  /// - Parameter gates: from `Gate.parseDrops`; the threshold is the largest drop that passes.
+  /// Whether B is worse than A by more than is allowed. Each result's `value` is the drop A - B, which is negative
+  /// where B is better.
+  /// - Parameter gates: from `Gate.parseDrops`; a threshold is the largest drop that passes.
   public func evaluate(_ gates: [Gate]) -> [GateResult] {
     gates.map { gate in
       let drop: Double?
@@ -127,7 +133,7 @@ extension Comparison {
       } else {
         drop = nil
       }
-      // A difference of two rounded quotients may pass the limit by its last bits.
+      // A difference of two rounded quotients may exceed the limit by its last bits.
       let passed = drop.map { $0 <= gate.threshold + 1e-12 } ?? false
       return GateResult(gate: gate.name, value: drop, threshold: gate.threshold, passed: passed)
     }
@@ -147,16 +153,17 @@ extension RunSummary {
 }
 
 extension Gate {
-  /// Reads `top1=0.8,class:bathtub.recall=0.5`.
-  /// - Parameter classes: the names by which a gate of a class is read.
-  /// - Throws: `.badGate` that says which gate cannot be read, and why.
+  /// Reads gates such as `top1=0.8,class:bathtub.recall=0.5`.
+  /// - Parameter classes: the class names that gates may use.
+  /// - Throws: `.badGate` with a sentence that says which gate cannot be read, and why.
   public static func parse(_ text: String, classes: [String]) throws(ScoringError) -> [Gate] {
     var parser = GateParser(text, metrics: metrics, classMetrics: classMetrics, classes: classes)
     return try parser.gates()
   }
 
-  /// Reads the drops of a comparison: `top1=0.01,class:bathtub.recall=0.1`.
-  /// - Throws: `.badGate`.
+  /// Reads the gates of a comparison, which are drops: `top1=0.01,class:bathtub.recall=0.1`.
+  /// - Parameter classes: the class names that gates may use.
+  /// - Throws: `.badGate` with a sentence that says which gate cannot be read, and why.
   public static func parseDrops(_ text: String, classes: [String] = []) throws(ScoringError) -> [Gate] {
     var parser = GateParser(
       text, metrics: Comparison.dropMetrics, classMetrics: ["recall"], classes: classes, isDrop: true)
@@ -164,14 +171,14 @@ extension Gate {
   }
 }
 
-/// Works on bytes: names are hostile, and in a `String` an accent would swallow the sign before it.
+/// Parses gates as bytes, because in a `String` a combining mark in a name would merge with the sign before it.
 private struct GateParser {
   private var rest: ArraySlice<UInt8>
   private let metrics: [String]
   private let classMetrics: [String]
-  /// Longest first, so that the first that fits is the longest.
+  /// The class names, longest first, so that the first that fits is the longest.
   private let classes: [[UInt8]]
-  /// A drop below 0 asks for a rise.
+  /// Whether thresholds are drops, which may be negative: that asks for a rise.
   private let isDrop: Bool
 
   init(_ text: String, metrics: [String], classMetrics: [String], classes: [String], isDrop: Bool = false) {
@@ -182,7 +189,7 @@ private struct GateParser {
     self.classes = classes.map { Array($0.utf8) }.sorted { $0.count > $1.count }
   }
 
-  /// - Throws: `.badGate`; a threshold that no figure can have is told for all gates at once.
+  /// - Throws: `.badGate`. Thresholds that are out of range are reported for all gates at once.
   mutating func gates() throws(ScoringError) -> [Gate] {
     var gates: [Gate] = []
     repeat {
@@ -195,7 +202,7 @@ private struct GateParser {
     return gates
   }
 
-  /// What is wrong with a threshold that its metric cannot have.
+  /// What is wrong with a threshold that its metric cannot have; `nil` where nothing is.
   private func rangeFault(_ gate: Gate) -> String? {
     let value = gate.threshold
     let expected: String
@@ -212,7 +219,7 @@ private struct GateParser {
       + (isPercentage ? "; did you mean \(hundredth(value))?" : "")
   }
 
-  /// "70" for 70.0
+  /// "70" for 70.0.
   private func short(_ value: Double) -> String { Int(exactly: value).map { "\($0)" } ?? "\(value)" }
 
   /// A hundredth of a percentage, without the digits that binary fractions add.
@@ -292,7 +299,7 @@ private struct GateParser {
     throw bad("the gate \"\(words(start))\" has a quote that is not closed")
   }
 
-  /// The longest name of the list after which a metric follows.
+  /// The longest name of the list that is followed by a metric.
   private mutating func listedName(_ start: ArraySlice<UInt8>) throws(ScoringError) -> String {
     for name in classes where rest.starts(with: name) {
       let after = rest.dropFirst(name.count)

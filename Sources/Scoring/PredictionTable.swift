@@ -1,12 +1,13 @@
 /// Every scored image, sorted by path (as UTF-8 bytes).
 ///
-/// Kept and coded as equally long columns, small in memory and in JSON:
+/// It is stored and encoded as columns of equal length, which take little memory and little JSON:
 /// `{"path":[...],"truth":[...],"predicted":[...],"rank":[...],"confidence":[...],"truth_probability":[...]}`.
 public struct PredictionTable: Hashable, Sendable {
+  /// The paths of the images.
   public internal(set) var paths = PathList()
   var truths: [Int32] = []
   var predicted: [Int32] = []
-  /// 0 for a hard label, as `absent` for the probabilities.
+  /// The rank of the truth; 0 for a hard label, whose probabilities are `absent`.
   var ranks: [Int32] = []
   var confidences: [Double] = []
   var truthProbabilities: [Double] = []
@@ -14,25 +15,32 @@ public struct PredictionTable: Hashable, Sendable {
   static let absent = -1.0
 }
 
-/// What a model said about one image.
+/// What a model predicted for one image.
 public struct Prediction: Hashable, Sendable {
+  /// The path of the image.
   public let path: String
+  /// The true label.
   public let truth: Int
+  /// The predicted label.
   public let predicted: Int
-  /// Place of the truth among the classes by probability, from 1; `nil` for a hard label.
+  /// The rank of the true class by probability, from 1; `nil` for a hard label.
   public let rank: Int?
   /// The largest probability, 0...1; `nil` for a hard label.
   public let confidence: Double?
-  /// Probability of the truth, 0...1; `nil` for a hard label.
+  /// The probability of the true class, 0...1; `nil` for a hard label.
   public let truthProbability: Double?
 
+  /// Whether the predicted class is the true one.
   public var isCorrect: Bool { truth == predicted }
 }
 
 extension PredictionTable: RandomAccessCollection {
+  /// Always 0.
   public var startIndex: Int { 0 }
+  /// The number of images.
   public var endIndex: Int { truths.count }
 
+  /// The prediction at `index`, 0..<endIndex.
   public subscript(index: Int) -> Prediction {
     let isHard = ranks[index] == 0
     return Prediction(
@@ -48,6 +56,9 @@ extension PredictionTable: Codable {
     case truthProbability = "truth_probability"
   }
 
+  /// Reads the columns.
+  /// - Throws: what the decoder throws; `DecodingError.dataCorrupted` where the columns differ in length. Labels out of
+  ///   range are *not* an error: see `firstOutside`.
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: CodingKeys.self)
     paths = try container.decode(PathList.self, forKey: .path)
@@ -66,6 +77,8 @@ extension PredictionTable: Codable {
     }
   }
 
+  /// Writes the columns.
+  /// - Throws: what the encoder throws.
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(paths, forKey: .path)
@@ -78,7 +91,7 @@ extension PredictionTable: Codable {
   }
 }
 
-/// An array in which one value stands for "none" and is coded as `null`.
+/// An array in which one value stands for "none", which is encoded as `null`.
 private struct Column<Value: Codable & Equatable & SignedNumeric>: Codable {
   var values: [Value]
   var absent: Value
@@ -106,9 +119,9 @@ private struct Column<Value: Codable & Equatable & SignedNumeric>: Codable {
 }
 
 extension PredictionTable {
-  /// The first image whose true or predicted label is none of so many classes; `nil` where all are.
+  /// The first image whose true or predicted label is not in 0..<classCount; `nil` where there is none.
   ///
-  /// A file may say anything: what is read from one is to be checked by this before it is compared.
+  /// A file may say anything, so a score that was read from one must be checked by this before it is compared.
   public func firstOutside(classCount: Int) -> Prediction? {
     let labels = 0..<Int32(clamping: classCount)
     let place = truths.indices.first { !labels.contains(truths[$0]) || !labels.contains(predicted[$0]) }
@@ -116,17 +129,18 @@ extension PredictionTable {
   }
 }
 
-/// What is kept of every image, 36 bytes and its path, in the order they came.
+/// What is kept of every image, 36 bytes and its path, in the order in which the images came.
 struct ImageColumns: Sendable {
   var paths = PathList()
   var truths: [Int32] = []
   var predicted: [Int32] = []
-  /// Place of the truth, from 1; 0 for a hard label.
+  /// The rank of the truth, from 1; 0 for a hard label.
   var ranks: [Int32] = []
-  /// The largest value of the row and that of the truth, as they stand.
+  /// The largest value of the row, as it came.
   var confidences: [Double] = []
+  /// The value of the true class, as it came.
   var truthScores: [Double] = []
-  /// What makes probabilities of the row's values: 1 where their sum is 1 (within the tolerance), else the sum.
+  /// What turns the row's values into probabilities: 1 where their sum is 1 within the tolerance, else the sum.
   var divisors: [Double] = []
 
   var count: Int { truths.count }
@@ -141,7 +155,8 @@ struct ImageColumns: Sendable {
     divisors += other.divisors
   }
 
-  /// The images by path; equal paths by what else is known, so that the order they came in plays no part.
+  /// The images sorted by path; equal paths are sorted by all other columns, so that the order in which images came
+  /// plays no part.
   func pathOrder() -> [Int32] {
     let isSorted = (1..<max(1, count)).allSatisfy { paths.isBefore($0 - 1, $0) == true }
     let order = (0..<Int32(count)).map { $0 }
@@ -154,14 +169,14 @@ struct ImageColumns: Sendable {
     }
   }
 
-  /// A value of image `index` as a probability; a row of zeros says nothing, so each class has the same.
+  /// A value of a row as a probability. A row of zeros says nothing, so each class gets the same probability.
   static func probability(_ value: Double, divisor: Double, classCount: Int) -> Double {
     divisor == 0 ? 1 / Double(classCount) : value / divisor
   }
 }
 
 extension PredictionTable {
-  /// The columns in another order, each freed as soon as it is copied.
+  /// The columns in another order; each old column is freed once it is copied.
   init(_ columns: consuming ImageColumns, order: [Int32], classCount: Int) {
     let isSorted = order.indices.allSatisfy { Int(order[$0]) == $0 }
     func sorted<Value>(_ values: [Value]) -> [Value] { isSorted ? values : order.map { values[Int($0)] } }
@@ -193,17 +208,21 @@ extension PredictionTable {
   }
 }
 
-/// Many strings in one piece of memory: their UTF-8 bytes and 8 bytes each.
+/// Many strings in one allocation: their UTF-8 bytes, and 8 bytes each.
 public struct PathList: Hashable, Sendable, RandomAccessCollection {
   private var bytes: [UInt8] = []
-  /// Where each string ends in `bytes`.
+  /// The end of each string in `bytes`.
   private var ends: [Int] = []
 
+  /// A list without strings.
   public init() {}
 
+  /// Always 0.
   public var startIndex: Int { 0 }
+  /// The number of strings.
   public var endIndex: Int { ends.count }
 
+  /// The string at `index`, 0..<endIndex.
   public subscript(index: Int) -> String { String(decoding: bytes[range(index)], as: UTF8.self) }
 
   mutating func append(_ string: String) {
@@ -218,7 +237,7 @@ public struct PathList: Hashable, Sendable, RandomAccessCollection {
     for end in other.ends { ends.append(base + end) }
   }
 
-  /// Whether string `a` comes before string `b`, byte by byte; `nil` where they are the same.
+  /// Whether string `a` sorts before string `b`, byte by byte; `nil` where they are equal.
   func isBefore(_ a: Int, _ b: Int) -> Bool? {
     let (x, y) = (range(a), range(b))
     var (i, j) = (x.lowerBound, y.lowerBound)
@@ -230,7 +249,7 @@ public struct PathList: Hashable, Sendable, RandomAccessCollection {
     return x.count == y.count ? nil : x.count < y.count
   }
 
-  /// The same strings in another order.
+  /// The strings in another order.
   func inOrder(_ order: [Int32]) -> PathList {
     var sorted = PathList()
     sorted.bytes.reserveCapacity(bytes.count)
@@ -246,11 +265,15 @@ public struct PathList: Hashable, Sendable, RandomAccessCollection {
 }
 
 extension PathList: Codable {
+  /// Reads an array of strings.
+  /// - Throws: what the decoder throws.
   public init(from decoder: any Decoder) throws {
     var values = try decoder.unkeyedContainer()
     while !values.isAtEnd { append(try values.decode(String.self)) }
   }
 
+  /// Writes an array of strings.
+  /// - Throws: what the encoder throws.
   public func encode(to encoder: any Encoder) throws {
     var values = encoder.unkeyedContainer()
     for string in self { try values.encode(string) }

@@ -2,15 +2,16 @@ import Files
 
 /// What the caller may choose about a score.
 public struct ScoreOptions: Hashable, Sendable {
-  /// Of the bootstrap; the same seed gives the same intervals.
+  /// The seed of the bootstrap; the same seed gives the same intervals.
   public var seed: UInt64
-  /// Of the bootstrap; 0 leaves it out.
+  /// The number of resamples of the bootstrap; 0 leaves it out.
   public var draws: Int
-  /// The group of each class, in label order; `nil`: groups are found by clustering.
+  /// The group of each class, in label order; `nil` to find groups by clustering.
   public var groups: [String]?
   /// How many of the wrong predictions of highest confidence are listed.
   public var confidentErrorLimit: Int
 
+  /// Options with these values.
   public init(seed: UInt64 = 0, draws: Int = 2_000, groups: [String]? = nil, confidentErrorLimit: Int = 500) {
     self.seed = seed
     self.draws = draws
@@ -22,8 +23,8 @@ public struct ScoreOptions: Hashable, Sendable {
 extension Tally {
   /// All metrics of what was added.
   ///
-  /// Metrics that cannot be computed are `nil` and named in `omitted` with the reason; none throws.
-  /// - Complexity: O(images * classes), a few times; O(classes^3) at worst for the seriated order, up to
+  /// Metrics that cannot be computed are `nil`, and `omitted` says why. Nothing throws.
+  /// - Complexity: O(images * classes), a few times, and O(classes^3) at worst for the seriated order of up to
   ///   `ClassOrders.seriationLimit` classes.
   public consuming func score(_ options: ScoreOptions = ScoreOptions()) -> Score {
     let (order, confusion) = arranged()
@@ -31,12 +32,13 @@ extension Tally {
     return score(order, confusion, metrics, options)
   }
 
-  /// The same score, made by up to three threads where there are jobs for them.
+  /// The same score, computed by up to three threads.
+  /// - Parameter jobs: above 1 to use several threads. The score does not depend on it.
   public consuming func score(_ options: ScoreOptions = ScoreOptions(), jobs: Int) async -> Score {
     let (order, confusion) = arranged()
     let metrics =
       jobs > 1
-      ? await RowMetrics(sideBySide: takeSources(order, confusion, options))
+      ? await RowMetrics(inParallel: takeSources(order, confusion, options))
       : RowMetrics(takeSources(order, confusion, options))
     return score(order, confusion, metrics, options)
   }
@@ -47,7 +49,7 @@ extension Tally {
     return (columns.pathOrder(), confusion)
   }
 
-  /// Takes the rows out of the tally: they may be most of the memory, and nothing else needs them.
+  /// Moves the rows out of the tally, because they may be most of its memory and nothing else needs them.
   private mutating func takeSources(
     _ order: [Int32], _ confusion: ConfusionCounts, _ options: ScoreOptions
   ) -> RowMetrics.Sources {
@@ -59,7 +61,7 @@ extension Tally {
       whyWithoutRows: whyWithoutRows)
   }
 
-  /// Why the metrics that need probabilities are missing.
+  /// Why the metrics that need probabilities are missing; `nil` where they are not.
   private var whyWithoutProbabilities: String? {
     columns.count == 0 ? "no image was scored" : hardLabels > 0 ? Tally.hardLabelReason : nil
   }
@@ -128,7 +130,7 @@ extension Score {
     for metric in metrics { omitted.append(Omission(metric: metric, reason: reason)) }
   }
 
-  /// What follows from the confusion matrix alone.
+  /// Sets what follows from the confusion matrix alone.
   mutating func setConfusion(_ counts: ConfusionCounts, names: [String], averagePrecision: [Double]?) {
     if counts.total > 0 { top1 = .wilson(counts.correctTotal, of: counts.total) }
     macro = counts.macro(averagePrecision)
@@ -151,8 +153,8 @@ extension Score {
     pairCount = symmetric.count
   }
 
-  /// The orders of the classes, and their groups.
-  /// - Parameter groups: the caller's, one name a class.
+  /// Sets the orders of the classes and their groups.
+  /// - Parameter groups: the caller's groups, one name for each class; `nil` to find groups.
   mutating func setArrangement(_ counts: ConfusionCounts, names: [String], groups groupNames: [String]?) {
     var seriated: [Int]?
     if names.count <= ClassOrders.seriationLimit {
@@ -180,12 +182,12 @@ extension Score {
         ["groups"],
         seriated == nil
           ? "there are more than \(ClassOrders.seriationLimit) classes"
-          : "there are no errors by which classes could be brought together")
+          : "there are no errors to group classes by")
     }
   }
 
-  /// What is said of single images, and what follows from their confidence; `predictions` is there already.
-  /// - Parameter order: the number each image of `predictions` had when it was added.
+  /// Sets the lists of images and what follows from their confidence; `predictions` must be set already.
+  /// - Parameter order: the number that each image of `predictions` had when it was added.
   mutating func setPredictions(
     _ rows: RowMetrics, order: [Int32], classCount: Int, confidentErrorLimit: Int, hasProbabilities: Bool
   ) {
@@ -210,7 +212,7 @@ extension Score {
       (-predictions.confidences[$0], $0) < (-predictions.confidences[$1], $1)
     }
     confidentErrors = worst.prefix(max(0, confidentErrorLimit)).map { place in
-      ImageError(
+      WrongPrediction(
         path: predictions.paths[place], truth: Int(predictions.truths[place]),
         predicted: Int(predictions.predicted[place]), confidence: predictions.confidences[place],
         truthProbability: predictions.truthProbabilities[place], rank: Int(predictions.ranks[place]))
@@ -243,37 +245,38 @@ extension Score {
   }
 }
 
-/// The metrics that take most of the time of a score. None needs another: they may be made side by side.
+/// The metrics that take most of the time of a score. They are independent of each other, so they can be computed in
+/// parallel.
 struct RowMetrics: Sendable {
-  /// What they are made of.
+  /// What they are computed from.
   struct Sources: Sendable {
     let rows: RowStore
     let columns: ImageColumns
-    /// The images in an order that does not depend on how they came.
+    /// The images, in an order that does not depend on how they came.
     let order: [Int32]
     let confusion: ConfusionCounts
     let options: ScoreOptions
-    /// Why there are no rows, if so.
+    /// Why there are no rows; `nil` where there are.
     let whyWithoutRows: String?
   }
 
-  /// Of each class.
+  /// The average precision of each class.
   private(set) var averagePrecision: [Double]?
-  /// Images whose label is probably wrong, in no order.
+  /// Images whose label is probably wrong, in no particular order.
   private(set) var issues: [Int]?
   private(set) var temperature: Temperature?
   private(set) var bootstrap: Bootstrap?
-  /// Why those of the rows are missing.
+  /// Why the metrics that need the rows are missing; `nil` where they are not.
   private(set) var failure: String?
 
-  /// One after the other.
+  /// Computes one after the other.
   init(_ sources: consuming Sources) {
     bootstrap = sources.bootstrap()
     take(sources.precisionAndIssues(), sources.temperature())
   }
 
-  /// Side by side; the same values, for every sum of them is one of whole numbers.
-  init(sideBySide sources: consuming Sources) async {
+  /// Computes in parallel. The values are the same, because every sum is one of integers.
+  init(inParallel sources: consuming Sources) async {
     let sources = sources
     async let temperature = sources.temperature()
     async let bootstrap = sources.bootstrap()

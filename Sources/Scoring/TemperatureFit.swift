@@ -1,23 +1,24 @@
 import Glibc
 
-/// softmax(log p / value) has the least negative log-likelihood on these images.
+/// The temperature at which softmax(log p / value) has the least negative log-likelihood on the scored images.
 public struct Temperature: Codable, Hashable, Sendable {
-  /// Above 1: the model is too sure of itself.
+  /// The temperature, 0.01...100; above 1 the model is overconfident.
   public var value: Double
-  /// Mean negative log-likelihood before and after, nats.
+  /// The mean negative log-likelihood at temperature 1, in nats.
   public var before: Double
+  /// The mean negative log-likelihood at this temperature, in nats.
   public var after: Double
 }
 
 /// Temperature scaling (Guo et al. 2017): the T for which softmax(log p / T) has the least negative log-likelihood.
 ///
-/// The likelihood is convex in 1/T and has one minimum. Its derivatives by 1/T are the cumulants of log p, so one pass
-/// over the rows gives its Taylor series, and the series its minimum. Parts of the images give the start: most often
-/// all rows are gone through once.
+/// The likelihood is convex in 1/T, so it has one minimum. Its derivatives by 1/T are the cumulants of log p: one pass
+/// over the rows gives its Taylor series, whose minimum is the next 1/T. Samples of the images give the start, so that
+/// one pass over all rows is mostly enough.
 struct TemperatureFit {
   private let rows: RowStore
   private let columns: ImageColumns
-  /// 1/T is looked for from 0.01 to 100.
+  /// The range of 1/T that is searched.
   private static let bounds = 0.01...100.0
   private static let sampleCounts = [256, 2_048]
 
@@ -56,12 +57,12 @@ struct TemperatureFit {
     return TemperatureFit(rows: sample, columns: sampled)
   }
 
-  /// - Parameter tolerance: of 1/T, relative.
-  /// - Returns: 1/T, and the mean likelihood there and at T = 1.
+  /// - Parameter tolerance: the relative error that 1/T may have.
+  /// - Returns: 1/T, and the mean likelihood there and at T = 1; `nil` where there is no minimum within the bounds.
   private func minimum(
     from start: Double, within tolerance: Double
   ) throws(SpillError) -> (inverse: Double, value: Double, plain: Double)? {
-    // Where the truth is the largest everywhere, the lower T the better, until rounding ends it.
+    // Where the true class has the largest value in every row, a lower T is always better.
     let hasWrong = columns.truthScores.indices.contains { columns.truthScores[$0] < columns.confidences[$0] }
     guard hasWrong else { return nil }
     var (low, high) = (Self.bounds.lowerBound, Self.bounds.upperBound)
@@ -86,20 +87,21 @@ struct TemperatureFit {
   }
 }
 
-/// The mean negative log-likelihood of softmax(b log p) round one b: its value, and its derivatives by b.
+/// The mean negative log-likelihood of softmax(b log p) as a Taylor series around one b.
 ///
-/// Of an image it is log(sum e^(b z)) - b z_truth with z = log p: the derivatives are the cumulants of z under the
-/// softmax, the first less z_truth.
+/// For one image the likelihood is log(sum e^(b z)) - b z_truth with z = log p. Its derivatives are the cumulants of z
+/// under the softmax, the first one less z_truth.
 struct LikelihoodSeries {
-  /// Value, slope, curvature, and so on to the eighth derivative.
+  /// The value and the first to eighth derivatives.
   private var derivatives: [Double]
-  /// The likelihood at b = 1.
+  /// The mean negative log-likelihood at b = 1.
   let plain: Double
 
   var slope: Double { derivatives[1] }
   var curvature: Double { derivatives[2] }
 
-  /// One pass over the rows. Sums do not depend on the order of the images.
+  /// Makes one pass over the rows. The sums do not depend on the order of the images.
+  /// - Parameter inverse: b, the inverse of the temperature.
   init(rows: RowStore, columns: ImageColumns, inverse: Double) throws(SpillError) {
     let width = rows.width
     let useCount = (width + 7) / 8
@@ -147,11 +149,11 @@ struct LikelihoodSeries {
     plain = plainSum.value / count
   }
 
-  /// Logarithms are taken in units of 32, so that their eighth powers stay small; no probability is below 2^-52.
+  /// Logarithms are counted in units of 32, so that their eighth powers stay small: no probability is below 2^-52.
   private static let unit = 0x1p-5
 
-  /// Eight probabilities, none below 2^-52: as for log-loss, one of 0 has no logarithm. Beyond the last class they are
-  /// that.
+  /// Eight probabilities, none below 2^-52, for log-loss clips them there too; lanes after the last class hold that
+  /// value.
   @inline(__always)
   private static func probabilities(
     _ block: Span<Double>, from start: Int, to end: Int, divisor: Double, width: Int
@@ -166,23 +168,23 @@ struct LikelihoodSeries {
     return lanes.replacing(with: Double.ulpOfOne, where: lanes .< Double.ulpOfOne)
   }
 
-  /// The last eight with 0 beyond the last class.
+  /// The last eight lanes of a row, with 0 in those after the last class.
   @inline(__always)
   private static func withoutFilling(_ lanes: Elementary.Lanes, _ width: Int) -> Elementary.Lanes {
     let numbers = SIMD8<Int64>(0, 1, 2, 3, 4, 5, 6, 7)
     return lanes.replacing(with: 0, where: numbers .>= Int64((width - 1) % 8 + 1))
   }
 
-  /// The likelihood a step further on.
+  /// The likelihood at b + step, by the series.
   func value(after step: Double) -> Double { series(from: 0, step) }
 
-  /// Where the slope of the series is 0: Newton's method on it, from the parabola's.
+  /// The step to the minimum of the series, by Newton's method that starts from the parabola's minimum.
   var stepToMinimum: Double {
     guard curvature > 0 else { return .infinity }
     var step = -slope / curvature
     for _ in 0..<30 {
       let bend = series(from: 2, step)
-      // Far off the series says nothing; the parabola at least goes downhill.
+      // Far away the series means nothing; the parabola at least goes downhill.
       guard bend > 0 else { return -slope / curvature }
       let change = series(from: 1, step) / bend
       step -= change
@@ -191,7 +193,7 @@ struct LikelihoodSeries {
     return step.isFinite ? step : -slope / curvature
   }
 
-  /// How far off the step may be: what the series leaves out, were its terms to fall on as they have fallen so far.
+  /// An estimate of the error of the step: the terms that the series leaves out, if they go on falling as those it has.
   func error(after step: Double) -> Double {
     guard curvature > 0, step.isFinite else { return .infinity }
     if step == 0 { return 0 }
@@ -201,7 +203,7 @@ struct LikelihoodSeries {
       factor *= abs(step) / Double(order - 1)
       terms.append(abs(derivatives[order]) * factor)
     }
-    // The last two are looked at: one may be small by chance.
+    // Two terms are used, because one may be small by chance.
     let (last, other) = (terms[terms.count - 1], terms[terms.count - 2])
     let ratio = max(
       pow(last / terms[0], 1 / Double(terms.count - 1)), pow(other / terms[0], 1 / Double(terms.count - 2)))
@@ -209,7 +211,7 @@ struct LikelihoodSeries {
     return max(last, other * ratio) * ratio / (1 - ratio) / curvature
   }
 
-  /// The derivative of order `first` a step further on.
+  /// The derivative of order `first` at b + step.
   private func series(from first: Int, _ step: Double) -> Double {
     var sum = 0.0
     for order in (first..<derivatives.count).reversed() {
@@ -219,7 +221,7 @@ struct LikelihoodSeries {
   }
 }
 
-/// Weighted sums of powers, eight lanes each.
+/// Weighted sums of the powers 0 to 8, in eight lanes.
 private struct Moments {
   private var sums = InlineArray<9, Elementary.Lanes>(repeating: .zero)
 
@@ -233,7 +235,8 @@ private struct Moments {
     }
   }
 
-  /// The logarithm of the weight, then the cumulants from the first on, each from the moments and those before it.
+  /// The logarithm of the total weight, then the cumulants 1 to 8, each computed from the moments and the cumulants
+  /// before it.
   var cumulants: InlineArray<9, Double> {
     let total = sums[0].sum()
     let moments = InlineArray<9, Double> { sums[$0].sum() / total }
@@ -251,9 +254,10 @@ private struct Moments {
   }
 }
 
-/// Eight logarithms or powers of e at once, within 10^-14 of them, the same on every machine.
+/// Eight logarithms or powers of e at once, with errors below 10^-14, the same on every machine.
 ///
-/// The temperature needs one of each for every probability; the C library's, one at a time, take most of its time.
+/// The temperature needs one of each for every probability. The C library computes one at a time, which would take most
+/// of the fit.
 enum Elementary {
   typealias Lanes = SIMD8<Double>
   private typealias Bits = SIMD8<UInt64>
@@ -261,10 +265,10 @@ enum Elementary {
   // The logarithm of 2 in two parts: multiples of the first by whole numbers below 2^11 are exact.
   private static let ln2High = 0x1.62e42fefa38p-1
   private static let ln2Low = 0x1.ef35793c7673p-45
-  /// Numbers from here on have no fraction: adding it rounds to a whole number, in the lowest bits.
+  /// Adding this rounds a number to a whole one, which is then in the lowest bits of the sum.
   private static let rounder = 0x1.8p52
 
-  /// e^x of numbers not above 0; below -700 as of -700.
+  /// e^x for x of at most 0; below -700, e^-700.
   @inline(__always)
   static func exp(_ x: Lanes) -> Lanes {
     let x = x.replacing(with: -700, where: x .< -700)
@@ -289,7 +293,7 @@ enum Elementary {
     return unsafe unsafeBitCast(unsafeBitCast(p, to: Bits.self) &+ exponent, to: Lanes.self)
   }
 
-  /// The natural logarithm of normal numbers above 0.
+  /// The natural logarithm of positive normal numbers.
   @inline(__always)
   static func log(_ x: Lanes) -> Lanes {
     // x = 2^k m with m from sqrt(1/2) to sqrt(2).

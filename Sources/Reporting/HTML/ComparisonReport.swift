@@ -2,39 +2,42 @@ import Files
 public import Imaging
 public import Scoring
 
-/// The comparison of two runs as one HTML file; what holds for `ScoreReport` holds for it.
+/// The comparison of two runs as one HTML file, with the same guarantees as `ScoreReport`.
 public struct ComparisonReport: Sendable {
+  /// The comparison that is reported.
   public let comparison: Comparison
-  /// The runs compared, for their matrices.
+  /// The runs that are compared; their matrices are shown.
   public let a: Score, b: Score
 
+  /// A report of this comparison of `a` and `b`.
   public init(_ comparison: Comparison, a: Score, b: Score) {
     self.comparison = comparison
     self.a = a
     self.b = b
   }
 
-  /// The images whose thumbnails it would show, most wanted first.
+  /// The images whose thumbnails the report would show, most wanted first.
   public var wantedImages: [String] {
     let kinds: [Flip.Kind] = [.broken, .fixed, .changed]
     return kinds.flatMap { kind in ComparisonPage.shown(comparison.flips, kind).map(\.path) }
   }
 
-  /// Bytes of JPEG that fit into the file beside everything else.
-  public func thumbnailByteBudget() throws(Imaging.ImageError) -> Int {
+  /// The byte count of JPEG files that fits into the report beside everything else.
+  /// - Throws: what `html` throws.
+  public func thumbnailByteBudget() throws(ImageError) -> Int {
     let captions = 700 * wantedImages.count
     return max(0, (ScoreReport.byteLimit - (try html().utf8.count) - captions - 100_000) / 4 * 3)
   }
 
-  /// The file, UTF-8.
+  /// The file, in UTF-8.
   /// - Throws: `ImageError` where there is no memory for the pictures of the matrices.
-  public func html(thumbnails: Thumbnails = Thumbnails()) throws(Imaging.ImageError) -> String {
+  public func html(thumbnails: Thumbnails = Thumbnails()) throws(ImageError) -> String {
     let thumbs = ThumbBook(thumbnails.count == 0 ? [] : wantedImages, thumbnails)
     return try ComparisonPage(comparison, a: a, b: b, thumbs: thumbs).page().html()
   }
 }
 
-/// The comparison of two runs, section by section.
+/// The sections of the comparison of two runs.
 struct ComparisonPage {
   let comparison: Comparison
   let a: Score
@@ -51,9 +54,8 @@ struct ComparisonPage {
   }
 
   func className(_ label: Int) -> String { names.indices.contains(label) ? names[label] : "class \(label)" }
-  func head(_ words: String) -> Node { ["words": words, "isHead": true] }
 
-  func page() throws(Imaging.ImageError) -> Page {
+  func page() throws(ImageError) -> ReportPage {
     var sections = [summary]
     if !comparison.gates.isEmpty {
       sections.append(
@@ -65,37 +67,37 @@ struct ComparisonPage {
     if comparison.images > 0 { sections.append(try matrices()) }
     if !comparison.classes.isEmpty { sections.append(classes) }
     if !comparison.flips.isEmpty { sections.append(flips) }
-    sections.append(books)
+    sections.append(accounting)
     sections.append(about)
-    return Page(
+    return ReportPage(
       title: "Comparison of two runs", heading: "Comparison of two runs",
       origins: comparison.details.prefix(2).map { ($0.name, $0.value) }, hero: hero, sections: sections,
-      footer: "Made by imrec. One file, no request to anywhere. The same input gives the same bytes.",
+      footer: ReportPage.footer(),
       data: "{}", thumbs: thumbs.all)
   }
 
-  /// What McNemar's test says, in words.
+  /// Whether McNemar's exact test finds a difference at the level of 5 %.
   var isHardlyChance: Bool { comparison.mcnemar.exactP < 0.05 }
 
-  private var hero: Page.Hero {
+  private var hero: ReportPage.Hero {
     guard let difference = comparison.top1Difference, let one = comparison.a.top1, let two = comparison.b.top1
     else {
-      return Page.Hero(
+      return ReportPage.Hero(
         name: "Difference in top-1 accuracy", value: "–", range: "Nothing could be measured.",
         sentence: "The runs have no image in common with the same truth.", verdict: comparison.gates.verdict)
     }
     let way = difference.value == 0 ? "as good as" : difference.value > 0 ? "better than" : "worse than"
     let certainty =
       difference.value == 0
-      ? "" : isHardlyChance ? " The difference is hardly chance" : " The difference could be chance"
+      ? "" : isHardlyChance ? " The difference is unlikely to be chance" : " The difference could be chance"
     let test =
       difference.value == 0 ? "" : " (McNemar's exact test: p \(pValue(comparison.mcnemar.exactP)))."
-    return Page.Hero(
+    return ReportPage.Hero(
       name: "Top-1 accuracy, B against A", value: points(difference.value, 1), unit: "points",
       chart: differenceChart(difference),
       range: "95 % interval: \(points(difference.low)) to \(points(difference.high)) points",
       sentence:
-        "On the \(counted(comparison.images, "image")) both have, B is \(way) A: right in \(percent(two.value)) instead of \(percent(one.value)).\(certainty)\(test)",
+        "On the \(counted(comparison.images, "image")) that both scored, B is \(way) A: right in \(percent(two.value)) instead of \(percent(one.value)).\(certainty)\(test)",
       verdict: comparison.gates.verdict,
       tiles: [
         ("A", percent(one.value, 1), range(one, 1)), ("B", percent(two.value, 1), range(two, 1)),
@@ -108,7 +110,7 @@ struct ComparisonPage {
 
   func pValue(_ p: Double) -> String { p < 0.0001 ? "< 0.0001" : "= " + probabilityText(p) }
 
-  /// The difference on a scale with no change in the middle.
+  /// The difference on a scale whose middle is "no change".
   private func differenceChart(_ estimate: Estimate) -> Chart {
     let reach = max(0.01, axisSteps(to: max(abs(estimate.low), abs(estimate.high)), about: 2).last ?? 0.01)
     var chart = Chart(
@@ -162,20 +164,18 @@ struct ComparisonPage {
           ? "Each class has the same images right in both runs."
           : sure.isEmpty
             ? "In no class is the change beyond chance once all classes are accounted for."
-            : "In \(counted(sure.count, "class", "classes")) the change is hardly chance (q below 0.05).",
+            : "In \(counted(sure.count, "class", "classes")) the change is unlikely to be chance (q below 0.05).",
         href: "#classes"))
     list.append(
       .init(
         head: "Images",
         words:
-          "\(counted(comparison.flips.count, "prediction")) changed: \(whole(count(.fixed))) fixed, \(whole(count(.broken))) broken, \(whole(count(.changed))) wrong in another way.",
+          "\(counted(comparison.flips.count, "prediction")) changed: \(whole(comparison.flipCount(.fixed))) fixed, \(whole(comparison.flipCount(.broken))) broken, \(whole(comparison.flipCount(.changed))) wrong in another way.",
         href: comparison.flips.isEmpty ? nil : "#flips"))
     return Section("summary", "What changed", [Block.points(list)])
   }
 
-  func count(_ kind: Flip.Kind) -> Int { comparison.flips.count { $0.kind == kind } }
-
-  private func matrices() throws(Imaging.ImageError) -> Section {
+  private func matrices() throws(ImageError) -> Section {
     let joined = PairedConfusion(a, b)
     let own = a.orders.seriated ?? a.orders.support
     let order = own + (own.count..<max(own.count, comparison.classes.count))
@@ -196,7 +196,7 @@ struct ComparisonPage {
     }
     return Section(
       "matrix", "The matrices side by side",
-      lead: "Both over the images both runs have, in one order and with one scale of colours.",
+      lead: "Both over the images that both runs scored, in one order and with one scale of colours.",
       [Block.columns(columns)])
   }
 }
@@ -207,7 +207,7 @@ extension ComparisonPage {
 
   var figures: Section {
     var table = Table(
-      "figures-table", "Figures of both runs over the images both have", text: ["Metric"],
+      "figures-table", "Figures of both runs over the images that both scored", text: ["Metric"],
       numbers: ["A", "B", "B − A, points", "95 % interval"])
     let (one, two) = (comparison.a, comparison.b)
     for (name, before, after, difference) in [
@@ -228,7 +228,7 @@ extension ComparisonPage {
     square.add([head("A wrong"), Cell.number(comparison.onlyBRight), Cell.number(comparison.bothWrong)])
     let test = comparison.mcnemar
     square.rest =
-      "McNemar's test on the \(counted(test.discordant, "image")) only one run has right: exact p \(pValue(test.exactP)), mid-p \(pValue(test.midP))."
+      "McNemar's test on the \(counted(test.discordant, "image")) that only one run has right: exact p \(pValue(test.exactP)), mid-p \(pValue(test.midP))."
     return Section(
       "figures", "Figures",
       lead:
@@ -309,7 +309,7 @@ extension ComparisonPage {
     return chart
   }
 
-  /// Flips of a kind, the most confident in what they now say first.
+  /// The flips of a kind, those with the most confident prediction of B first.
   static func shown(_ flips: [Flip], _ kind: Flip.Kind) -> ArraySlice<Flip> {
     flips.filter { $0.kind == kind }.sorted {
       ($1.confidenceB ?? 0, ByteName($0.path)) < ($0.confidenceB ?? 0, ByteName($1.path))
@@ -340,7 +340,8 @@ extension ComparisonPage {
 
   private func table(_ kind: Flip.Kind, _ title: String, _ flips: [Flip]) -> Table {
     var table = Table(
-      "flips-\(kind.rawValue)", title, text: ["Image", "True class", "A", "B"], numbers: ["Sure A", "Sure B"])
+      "flips-\(kind.rawValue)", title, text: ["Image", "True class", "A", "B"],
+      numbers: ["Confidence A", "Confidence B"])
     table.isSearched = true
     for flip in flips.prefix(Self.flipRowLimit) {
       table.add([
@@ -369,7 +370,7 @@ extension ComparisonPage {
     ]
   }
 
-  var books: Section {
+  var accounting: Section {
     var table = Table("images-table", "Which images were compared", text: ["Images"], numbers: ["Count"])
     for (name, count) in [
       ("Scored by both", comparison.images), ("Scored by B only", comparison.missingInA.count),

@@ -3,19 +3,22 @@ import Foundation
 import Imaging
 import Scoring
 
-/// The matrix as a figure: picture, axes, the share found of each row and the share right of each column.
+/// The matrix as a figure: the picture, its axes, the recall of each row and the precision of each column.
 struct MatrixFigure {
   let id: String
   let title: String
+  /// The labels, first row first.
   let order: [Int]
+  /// The name of each label.
   let names: [String]
-  /// For the margins; empty to leave them out.
+  /// The classes, for the margins; empty to leave these out.
   let classes: [ClassScore]
   let picture: MatrixPicture
-  /// Of the square, in the units of the drawing: less where two stand side by side, so that words stay legible.
+  /// The side of the square in the units of the drawing; smaller where two matrices are side by side, so that words
+  /// stay legible.
   var side = 560.0
 
-  func block(note: String) throws(Imaging.ImageError) -> Node {
+  func block(note: String) throws(ImageError) -> Node {
     var node = try chart().node
     node["matrixID"] = id + "-block"
     node["matrixNote"] = note
@@ -25,7 +28,7 @@ struct MatrixFigure {
     return ["matrix": node]
   }
 
-  /// - Parameter most: images in the fullest cell.
+  /// - Parameter most: the number of images in the fullest cell.
   private func legend(_ kind: String, _ name: String, _ most: Int) -> Node {
     let words =
       most == 0
@@ -38,7 +41,7 @@ struct MatrixFigure {
     return ["legendChart": chart.node, "legendWords": "\(name): \(words)"]
   }
 
-  private func chart() throws(Imaging.ImageError) -> Chart {
+  private func chart() throws(ImageError) -> Chart {
     let left = 132.0 - (side < 400 ? 28 : 0)
     let top = 118.0 - (side < 400 ? 14 : 0)
     let margin = classes.isEmpty ? 0.0 : 58
@@ -70,7 +73,7 @@ struct MatrixFigure {
     return chart
   }
 
-  /// Few classes: the counts themselves have room in the cells.
+  /// Writes the counts into the cells; there must be few classes.
   private func addCounts(_ chart: inout Chart, left: Double, top: Double, cell: Double) {
     var place: [Int: Int] = [:]
     for (index, label) in order.enumerated() { place[label] = index }
@@ -105,15 +108,17 @@ struct MatrixFigure {
   }
 }
 
-/// The confusion matrix as a picture: one pixel a cell, truth downwards, prediction to the right.
+/// The confusion matrix as a picture: one pixel a cell, with a row for each true class and a column for each predicted
+/// one.
 struct MatrixPicture {
-  /// Pixels a side at most; with more classes a pixel stands for a square of cells, coloured by its largest.
+  /// The pixel count of a side at most. With more classes a pixel is a square of cells, coloured by the strongest of
+  /// them.
   static let sideLimit = 1_200
 
   let cells: [ConfusionCell]
   /// Labels, first row first.
   let order: [Int]
-  /// Largest counts of the scale, off the diagonal and on it.
+  /// The largest count of the scale off the diagonal, and on it.
   let mostErrors: Int
   let mostRight: Int
 
@@ -124,11 +129,12 @@ struct MatrixPicture {
     self.mostRight = mostRight ?? cells.filter { $0.truth == $0.predicted }.map(\.count).max() ?? 0
   }
 
-  /// Cells a pixel stands for, along a side.
+  /// The number of cells along the side of a pixel.
   var cellsPerPixel: Int { max(1, (order.count + Self.sideLimit - 1) / Self.sideLimit) }
 
-  /// A PNG; cells without images are transparent, so that it stands on any ground.
-  func png(errors: Ramp, right: Ramp) throws(Imaging.ImageError) -> [UInt8] {
+  /// A PNG whose cells without images are transparent, so that it fits any background.
+  /// - Throws: `ImageError` where there is no memory for it.
+  func png(errors: Ramp, right: Ramp) throws(ImageError) -> [UInt8] {
     let scale = cellsPerPixel
     let side = max(1, (order.count + scale - 1) / scale)
     var place = [Int](repeating: 0, count: order.count)
@@ -137,7 +143,7 @@ struct MatrixPicture {
     var samples = [UInt8](repeating: 0, count: side * side * 4)
     for cell in cells where place.indices.contains(cell.truth) && place.indices.contains(cell.predicted) {
       let isRight = cell.truth == cell.predicted
-      // In a shared pixel, an error is worth more to see than what is right.
+      // In a shared pixel, an error is shown rather than right answers.
       let strength = logStrength(cell.count, most: isRight ? mostRight : mostErrors)
       let weight = isRight ? 0.5 : 1 + strength
       let pixel = place[cell.truth] / scale * side + place[cell.predicted] / scale
@@ -154,21 +160,21 @@ struct MatrixPicture {
   }
 }
 
-/// A colour for each strength, from faint to strong; lightness goes one way only, so grey print and every kind of
-/// colour vision keep the order.
+/// A colour for each strength, from faint to strong. Lightness changes in one direction only, so the order survives
+/// grey print and every kind of colour vision.
 struct Ramp {
-  /// sRGB, 0xRRGGBB.
+  /// Colours in sRGB, 0xRRGGBB.
   private let stops: [UInt32]
-  /// Colours a page shows; neighbours can hardly be told apart.
+  /// The number of colours on a page; neighbours can hardly be told apart.
   static let stepCount = 24
 
-  /// Errors: apricot to wine. Right answers: blue. On white, and on near black.
+  /// Errors from apricot to wine, right answers in blue; each for a white and for a nearly black background.
   static let errorsOnLight = Ramp(stops: [0xF3C9A0, 0xE28E50, 0xBE4A2F, 0x7F1A38, 0x3B0A2E])
   static let rightOnLight = Ramp(stops: [0xC3DBF0, 0x7DAEDA, 0x397EBC, 0x14538F, 0x0A2C57])
   static let errorsOnDark = Ramp(stops: [0x6A3026, 0x9C472D, 0xD27036, 0xF2A65E, 0xFFE5BC])
   static let rightOnDark = Ramp(stops: [0x1F4166, 0x2B659F, 0x4B93D1, 0x8DC1EF, 0xD8EDFF])
 
-  /// - Parameter strength: 0...1; what is outside counts as the end next to it.
+  /// - Parameter strength: 0...1; other values count as the nearer end.
   func color(_ strength: Double) -> UInt32 {
     let place = min(max(strength, 0), 1) * Double(stops.count - 1)
     let index = min(Int(exactly: place.rounded(.down)) ?? 0, stops.count - 2)
@@ -180,7 +186,7 @@ struct Ramp {
     }
   }
 
-  /// "#rrggbb", faint to strong.
+  /// The colours as "#rrggbb", from faint to strong.
   var steps: [String] {
     (0..<Self.stepCount).map { step in
       let text = String(color(Double(step) / Double(Self.stepCount - 1)), radix: 16)
@@ -189,7 +195,7 @@ struct Ramp {
   }
 }
 
-/// How strongly a count is drawn: by its logarithm, so that single images show beside hundreds.
+/// The strength of a count, 0...1, by its logarithm, so that single images show beside hundreds.
 func logStrength(_ count: Int, most: Int) -> Double {
   guard count > 0, most > 1 else { return count > 0 ? 1 : 0 }
   return log(Double(count)) / log(Double(most))

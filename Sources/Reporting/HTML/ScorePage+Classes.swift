@@ -4,16 +4,16 @@ import Imaging
 import Scoring
 
 extension ScorePage {
-  /// Rows of the table at most; the script and the reader both stay quick.
+  /// How many rows the table has at most, so that script and reader stay quick.
   static let classLimit = 2_000
 
   var classes: Section {
     var table = Table(
       "classes-table", "All classes", text: ["Class"],
       numbers: ["Images", "Recall", "95 % interval", "Precision", "95 % interval", "F1", "AP"])
-    table.columns.append(.init(title: "Most often taken for"))
+    table.columns.append(.init(title: "Most often mistaken for"))
     table.isSearched = true
-    // As the confusion cells come: by truth.
+    // The errors of each true class.
     var taken: [Int: [ConfusionCell]] = [:]
     for cell in score.confusion where cell.truth != cell.predicted {
       taken[cell.truth, default: []].append(cell)
@@ -42,7 +42,7 @@ extension ScorePage {
     return Section(
       "classes", "Classes",
       lead:
-        "Each class by itself, the least recall first. With few images an interval is wide: read it before the value."
+        "Each class by itself, lowest recall first. With few images an interval is wide: read it before the value."
         + (absent > 0
           ? " \(counted(absent, "class", "classes")) of the list never \(absent == 1 ? "occurs" : "occur") and \(absent == 1 ? "has" : "have") no recall."
           : "")
@@ -58,7 +58,7 @@ extension ScorePage {
       ])
   }
 
-  /// Classes of the list without an image.
+  /// The classes of the list without an image.
   private var absentClasses: Node? {
     let absent = score.classes.filter { $0.support == 0 }
     var table = Table("absent-table", "Classes without an image", text: ["Class"], numbers: ["Predicted"])
@@ -74,12 +74,12 @@ extension ScorePage {
     return Block.fold("Classes that never occur", count: whole(absent.count), [node])
   }
 
-  /// The classes of least recall, with their intervals.
+  /// The classes of lowest recall, with their intervals.
   private var weakChart: Chart {
     let weak = occurring.sorted { ($0.recall.value, $0.label) < ($1.recall.value, $1.label) }.prefix(10)
     let said = weak.map { "\(className($0.label)) \(percent($0.recall.value))" }
     var chart = Chart(
-      id: "weak-classes", title: "The classes of least recall",
+      id: "weak-classes", title: "The classes of lowest recall",
       description: said.joined(separator: "; ") + ".",
       height: Double(weak.count) * 23 + 36)
     let plane = Plane(left: 146, top: 4, width: 196, height: Double(weak.count) * 23 + 4)
@@ -112,7 +112,7 @@ extension ScorePage {
     ]
   }
 
-  /// Classes in each twentieth of recall; 100 % belongs to the last.
+  /// The number of classes in each twentieth of recall; 100 % belongs to the last one.
   private var recallCounts: [Int] {
     var counts = [Int](repeating: 0, count: 20)
     for item in occurring {
@@ -157,7 +157,7 @@ extension ScorePage {
 }
 
 extension ScorePage {
-  func matrix() throws(Imaging.ImageError) -> Section {
+  func matrix() throws(ImageError) -> Section {
     let order = score.orders.seriated ?? score.orders.support
     let figure = MatrixFigure(
       id: "matrix-figure", title: "Confusion matrix", order: order,
@@ -169,7 +169,7 @@ extension ScorePage {
       lead:
         "A row for each true class, a column for each predicted one. Blue on the diagonal is right; every other colour is an error, the stronger the more images. "
         + (isSeriated
-          ? "Classes that are taken for each other stand side by side."
+          ? "Classes that are confused with each other are side by side."
           : "The classes with most images come first."),
       [try figure.block(note: matrixNote)])
   }
@@ -187,13 +187,13 @@ extension ScorePage {
 }
 
 extension ScorePage {
-  /// Pairs in the page at most.
+  /// How many pairs the page has at most.
   static let pairLimit = 300
 
   var pairs: Section? {
     guard !score.pairs.isEmpty else { return nil }
     var symmetric = Table(
-      "pairs-table", "Classes taken for each other, both ways together", text: ["Classes"],
+      "pairs-table", "Confused classes, both directions together", text: ["Classes"],
       numbers: ["Errors", "Share of all errors", "Cumulative", "First as second", "Second as first"])
     for pair in score.pairs.prefix(Self.pairLimit) {
       symmetric.add([
@@ -204,7 +204,7 @@ extension ScorePage {
     symmetric.isSearched = true
     symmetric.rest = rest(score.pairCount, Self.pairLimit)
     var directed = Table(
-      "directed-table", "Classes taken for another, one way", text: ["True class, taken for"],
+      "directed-table", "Confused classes, one direction", text: ["True class, mistaken for"],
       numbers: ["Errors", "Of the true class", "Share of all errors", "Cumulative"])
     for pair in score.directedPairs.prefix(Self.pairLimit) {
       directed.add([
@@ -219,10 +219,10 @@ extension ScorePage {
       [
         Block.columns([[Block.chart(topChart, table: nil)], [Block.chart(pairChart, table: nil)]]),
         Block.fold(
-          "Both ways together", count: whole(score.pairCount), isOpen: true,
+          "Both directions together", count: whole(score.pairCount), isOpen: true,
           [Block.table(symmetric)].compactMap(\.self)),
         Block.fold(
-          "One way", count: whole(score.directedPairCount), [Block.table(directed)].compactMap(\.self)),
+          "One direction", count: whole(score.directedPairCount), [Block.table(directed)].compactMap(\.self)),
       ])
   }
 
@@ -268,12 +268,12 @@ extension ScorePage {
       chart.text(220 + long + 6, y + 13, whole(pair.count), style: "value")
     }
     chart.text(
-      418, Double(shown.count) * 22 + 17, "full: first taken for second; pale: the other way", .end,
+      418, Double(shown.count) * 22 + 17, "full: first mistaken for second; pale: the other way", .end,
       style: "tick")
     return chart
   }
 
-  /// How much of all errors the most confused pairs have.
+  /// The share of all errors that the most confused pairs have.
   private var pairChart: Chart {
     let pairs = score.pairs
     let most = Double(pairs.count)
@@ -315,9 +315,9 @@ extension ScorePage {
     let origin =
       grouping.source == .given
       ? "The groups are those that were given."
-      : "The groups were found from who is taken for whom; each has the name of its largest class."
+      : "The groups were found from which classes are confused; each is named after its largest class."
     let accuracy = grouping.accuracy.map {
-      " The right group is hit in \(percent($0.value)) (95 % interval \(range($0)))."
+      " The group is right in \(percent($0.value)) (95 % interval \(range($0)))."
     }
     return Section(
       "groups", "Groups of classes",
@@ -394,7 +394,7 @@ extension ScorePage {
     }
   }
 
-  /// A bound as people write it.
+  /// A bound of a slice as people write it.
   private func short(_ value: Double) -> String {
     value == value.rounded() ? decimal(value, 0) : abs(value) >= 100 ? decimal(value, 1) : decimal(value, 3)
   }
@@ -403,7 +403,7 @@ extension ScorePage {
     let all = score.top1
     let low = score.slices.filter { slice in all.map { slice.top1.high < $0.low } ?? false }
     guard let worst = low.min(by: { $0.top1.value < $1.top1.value }) else {
-      return "Parts of the images by their attributes. None stands out below the whole."
+      return "Parts of the images by their attributes. None is clearly worse than the whole."
     }
     let part =
       worst.kind == .value
@@ -414,7 +414,7 @@ extension ScorePage {
       + "\(percent(worst.top1.value, 1)) on \(counted(worst.count, "image"))."
   }
 
-  /// Where it all comes from, and how it was computed.
+  /// Where the figures come from, and how they were computed.
   var about: Section {
     var facts = Table("facts-table", "This run", text: ["Fact", "Value"])
     for detail in score.details {
@@ -439,7 +439,7 @@ extension ScorePage {
     ),
     ("Recall", "Share of the images of a class that are predicted as it."),
     ("Precision", "Share of the images predicted as a class that are of it."),
-    ("F1", "Harmonic mean of precision and recall; 0 where both are."),
+    ("F1", "Harmonic mean of precision and recall; 0 where both are 0."),
     (
       "Macro, micro, weighted",
       "Mean over the classes of the list; over all images; over the classes by their images."
@@ -458,7 +458,7 @@ extension ScorePage {
     ),
     (
       "Label issue",
-      "An image whose label confident learning doubts; it needs predictions of a model that did not learn the image."
+      "An image whose label confident learning doubts; meaningful only if the model was not trained on the image."
     ),
   ]
 }

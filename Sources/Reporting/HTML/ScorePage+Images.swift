@@ -32,7 +32,7 @@ extension ScorePage {
       "labels", "Doubtful labels",
       lead:
         "\(counted(issues.count, "image")), by confident learning: the model is sure of another class than the label. "
-        + "Only meaningful where the model did not learn these images.",
+        + "Meaningful only if the model was not trained on these images.",
       [
         figures.isEmpty
           ? nil
@@ -66,7 +66,7 @@ extension ScorePage {
       let figures = list.prefix(Self.galleryLimit).compactMap { item in
         figure(
           item.path, head: className(item.truth),
-          words: "taken for \(className(item.predicted)), \(percent(item.confidence, 0))")
+          words: "mistaken for \(className(item.predicted)), \(percent(item.confidence, 0))")
       }
       if !figures.isEmpty {
         blocks.append(
@@ -96,7 +96,7 @@ extension ScorePage {
       }
       guard !figures.isEmpty else { return nil }
       return Block.fold(
-        "\(className(pair.truth)) taken for \(className(pair.predicted))", count: whole(pair.count),
+        "\(className(pair.truth)) mistaken for \(className(pair.predicted))", count: whole(pair.count),
         [Block.gallery(figures)])
     }
   }
@@ -128,7 +128,7 @@ extension ScorePage {
       columns.append([
         Block.chart(
           coverageChart(coverage), table: coverageTable(coverage),
-          note: "If the least confident images go to a person, the rest is right so often.")
+          note: "The accuracy on the rest if the least confident images go to a person.")
       ])
     }
     if !columns.isEmpty { blocks.append(Block.columns(columns)) }
@@ -145,7 +145,7 @@ extension ScorePage {
 
   private var confidenceSentence: String {
     guard let calibration = score.calibration, let top1 = score.top1 else {
-      return "What the probabilities say beyond the first place."
+      return "What the probabilities say beyond the predicted class."
     }
     var words =
       "Mean confidence \(percent(calibration.confidence)) against an accuracy of \(percent(top1.value)); "

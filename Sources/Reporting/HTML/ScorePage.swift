@@ -1,11 +1,11 @@
 import Imaging
 import Scoring
 
-/// The report of one run, section by section.
+/// The sections of the report of one run.
 struct ScorePage {
   let score: Score
   let thumbs: ThumbBook
-  /// Names of the classes, for a heading and for a place with little room.
+  /// The class names, cut for headings and narrow places.
   private let names: [String]
 
   init(_ score: Score, thumbs: ThumbBook) {
@@ -19,7 +19,7 @@ struct ScorePage {
 
   var hasProbabilities: Bool { score.scored > 0 && score.hardLabels == 0 }
 
-  func page() throws(Imaging.ImageError) -> Page {
+  func page() throws(ImageError) -> ReportPage {
     var sections = [summary]
     if let gates { sections.append(gates) }
     sections.append(figures)
@@ -31,24 +31,23 @@ struct ScorePage {
     if let slices { sections.append(slices) }
     if let labelIssues { sections.append(labelIssues) }
     if let errors { sections.append(errors) }
-    sections.append(books)
+    sections.append(accounting)
     sections.append(about)
-    return Page(
+    return ReportPage(
       title: "Accuracy report", heading: "Accuracy report",
       origins: score.details.prefix(2).map { ($0.name, $0.value) }, hero: hero, sections: sections,
       footer: footer, data: PageData(score, thumbs: thumbs).json, thumbs: thumbs.all)
   }
 
   private var footer: String {
-    let program = score.details.first { $0.name == "Program" }?.value ?? "imrec"
-    return "Made by \(program). One file, no request to anywhere. The same input gives the same bytes."
+    ReportPage.footer(program: score.details.first { $0.name == "Program" }?.value ?? "imrec")
   }
 }
 
 extension ScorePage {
-  var hero: Page.Hero {
+  var hero: ReportPage.Hero {
     guard let top1 = score.top1 else {
-      return Page.Hero(
+      return ReportPage.Hero(
         name: "Top-1 accuracy", value: "–", range: "Nothing could be measured.",
         sentence: score.images == 0
           ? "There are no images: this report has nothing to say about the model."
@@ -59,13 +58,14 @@ extension ScorePage {
     let correct = score.scored - score.errors
     let sentence =
       "Of \(counted(score.scored, "scored image")), \(whole(correct)) "
-      + "\(correct == 1 ? "has its" : "have their") right class in the first place"
-      + "\(score.errors == 0 ? "." : " and \(whole(score.errors)) \(score.errors == 1 ? "does" : "do") not.") "
-      + "On other images of the same kind, an accuracy between \(percent(top1.low, 1)) and "
-      + "\(percent(top1.high, 1)) is to be expected."
-    return Page.Hero(
+      + "\(correct == 1 ? "is" : "are") classified correctly"
+      + "\(score.errors == 0 ? "." : " and \(whole(score.errors)) \(score.errors == 1 ? "is" : "are") not.") "
+      + "On other images of the same kind, expect an accuracy between \(percent(top1.low, 1)) and "
+      + "\(percent(top1.high, 1))."
+    return ReportPage.Hero(
       name: "Top-1 accuracy", value: decimal(100 * top1.value, 1), unit: "%",
-      chart: scaleChart(top1), range: "95 % interval: \(range(top1))", sentence: sentence,
+      chart: .scale("Top-1 accuracy", top1.value, top1),
+      range: "95 % interval: \(range(top1))", sentence: sentence,
       verdict: score.gates.verdict,
       tiles: tiles)
   }
@@ -95,21 +95,7 @@ extension ScorePage {
 
   var occurring: [ClassScore] { score.classes.filter { $0.support > 0 } }
 
-  private func scaleChart(_ estimate: Estimate) -> Chart {
-    var chart = Chart(
-      id: "scale", title: "Top-1 accuracy on a scale from 0 to 100 %",
-      description: "\(percent(estimate.value)), with an interval from \(range(estimate)).", width: 420,
-      height: 34)
-    chart.rect(2, 8, 416, 6, "track")
-    chart.rect(2 + 416 * estimate.low, 4, max(2, 416 * (estimate.high - estimate.low)), 14, "whisker")
-    chart.rect(1 + 416 * estimate.value, 1, 2.5, 20, "mark")
-    for (value, words, anchor) in [
-      (0.0, "0", Chart.Anchor.start), (0.5, "50", .middle), (1, "100\u{A0}%", .end),
-    ] { chart.text(2 + 416 * value, 32, words, anchor, style: "tick") }
-    return chart
-  }
-
-  /// What a reader should know first, each with a link to where it is shown.
+  /// What a reader should know first, each point with a link to where it is shown.
   var summary: Section {
     var points: [Block.Point] = []
     if let worst = occurring.min(by: { ($0.recall.value, $0.label) < ($1.recall.value, $1.label) }),
@@ -133,7 +119,7 @@ extension ScorePage {
         .init(
           head: "Inside groups",
           words:
-            "\(percent(Double(groups.errorsInside) / Double(score.errors), 1)) of the errors stay inside \(groups.source == .given ? "the given groups" : "groups of classes that are taken for each other").",
+            "\(percent(Double(groups.errorsInside) / Double(score.errors), 1)) of the errors stay inside \(groups.source == .given ? "the given groups" : "groups of classes that are confused with each other").",
           href: "#groups"))
     }
     if let calibration = score.calibration, let top1 = score.top1, let verdict = score.confidenceVerdict {
@@ -158,7 +144,7 @@ extension ScorePage {
           head: "Labels",
           words:
             "The model doubts the label of \(counted(issues.count, "image")) (\(percent(Double(issues.count) / Double(max(1, score.scored)), 1))): "
-            + (issues.speaksOfModel(scored: score.scored)
+            + (issues.areMostlyModelErrors(scored: score.scored)
               ? "so many are mostly its own mistakes." : "the first place to look for wrong ones."),
           href: "#labels"))
     }
@@ -186,7 +172,7 @@ extension ScorePage {
     return Section("summary", "What stands out", [Block.points(points)])
   }
 
-  /// The pair of most errors, those that have as many, and what the first 20 have of all errors where there are more.
+  /// The pair with most errors, how many have as many, and the share of the first 20 pairs where there are more.
   private func confusedSentence(_ pair: SymmetricPair) -> String {
     let others = score.mostConfusedCount - 1
     var words = "\(className(pair.a)) and \(className(pair.b)): \(counted(pair.count, "error"))"
@@ -208,7 +194,7 @@ extension ScorePage {
   }
 }
 
-/// Each gate with its value, its threshold and how it ended, in words and not by colour alone.
+/// Each gate with its value, its threshold and its result, which is in words and not only in colour.
 func gateTable(_ gates: [GateResult], isDrop: Bool = false) -> Table {
   var table = Table("gates-table", "Gates", text: ["Gate", "Result"], numbers: ["Value", "Asked for"])
   for gate in gates {
@@ -224,7 +210,7 @@ func gateTable(_ gates: [GateResult], isDrop: Bool = false) -> Table {
 }
 
 extension ScorePage {
-  /// Every metric of the whole run, and how sure it is.
+  /// Every metric of the whole run, with its interval.
   var figures: Section {
     Section(
       "figures", "All figures",
@@ -297,8 +283,6 @@ extension ScorePage {
     return table
   }
 
-  func head(_ words: String) -> Node { ["words": words, "isHead": true] }
-
   private var intervalChart: Chart {
     let rows = estimates
     let height = Double(rows.count) * 26 + 44
@@ -324,12 +308,12 @@ extension ScorePage {
 }
 
 extension ScorePage {
-  /// Entries of a list in the page at most, and bytes of their text.
+  /// How many entries a list in the page has at most, and how many bytes of text.
   static let listLimit = 500
   static let listByteLimit = 60_000
 
   /// What became of every image.
-  var books: Section {
+  var accounting: Section {
     let (invalid, missing) = (score.invalid.count, score.missing.count)
     var table = Table(
       "images-table", "What became of the images", text: ["Images"], numbers: ["Count", "Share"])
@@ -368,7 +352,7 @@ extension ScorePage {
   }
 }
 
-/// A table of paths, as many as fit; it says how many more there are.
+/// A table of as many paths as fit; it says how many more there are.
 func pathTable(_ id: String, _ caption: String, _ items: [(path: String, reason: String)], reasons: Bool)
   -> (table: Table, shown: Int)
 {

@@ -4,42 +4,44 @@ public import Scoring
 
 /// The report of a run as one HTML file.
 ///
-/// It is complete without its script, asks nobody for anything, and has the same bytes for the same score and
-/// thumbnails.
+/// It is complete without its script, makes no request, and has the same bytes for the same score and thumbnails.
 public struct ScoreReport: Sendable {
-  /// Bytes of the file, unless what must be in it takes more.
+  /// The size of the file that thumbnails may fill up. Without thumbnails the file can only be larger if its data are.
   public static let byteLimit = 5_000_000
 
+  /// The score that is reported.
   public let score: Score
 
+  /// A report of this score.
   public init(_ score: Score) { self.score = score }
 
-  /// The images whose thumbnails it would show, most wanted first.
+  /// The images whose thumbnails the report would show, most wanted first.
   public var wantedImages: [String] { WantedImages.paths(of: score) }
 
-  /// Bytes of JPEG that fit into the file beside everything else.
-  /// - Complexity: as `html`: it is written once without thumbnails to know.
-  public func thumbnailByteBudget() throws(Imaging.ImageError) -> Int {
+  /// The byte count of JPEG files that fits into the report beside everything else.
+  /// - Throws: what `html` throws.
+  /// - Complexity: that of `html`, which is run once without thumbnails.
+  public func thumbnailByteBudget() throws(ImageError) -> Int {
     let rest = try html().utf8.count
-    // Each has a caption of its own, in base64 4 characters stand for 3 bytes.
+    // Each thumbnail has a caption; base64 has 4 characters for 3 bytes.
     let captions = 700 * (ScorePage.galleryLimit * 2 + ScorePage.cellGalleryCount * ScorePage.cellFigureCount)
     return max(0, (Self.byteLimit - rest - captions - 100_000) / 4 * 3)
   }
 
-  /// The file, UTF-8.
+  /// The file, in UTF-8.
   /// - Throws: `ImageError` where there is no memory for the picture of the matrix.
-  public func html(thumbnails: Thumbnails = Thumbnails()) throws(Imaging.ImageError) -> String {
+  public func html(thumbnails: Thumbnails = Thumbnails()) throws(ImageError) -> String {
     let thumbs = ThumbBook(thumbnails.count == 0 ? [] : wantedImages, thumbnails)
     return try ScorePage(score, thumbs: thumbs).page().html()
   }
 }
 
-/// Which images a page shows, the most wanted first.
+/// The images whose thumbnails a report shows, most wanted first.
 enum WantedImages {
-  /// At most so many are asked for: beyond that no budget reaches.
+  /// How many images are asked for at most; no budget is enough for more.
   static let limit = 3_000
 
-  /// The galleries take turns, so that a small budget has something of each; then errors, by confidence.
+  /// The galleries take turns, so that a small budget has something for each; then come errors, by confidence.
   static func paths(of score: Score) -> [String] {
     let errors = (score.confidentErrors ?? []).map(\.path)
     let labels = (score.labelIssues?.images ?? []).prefix(ScorePage.galleryLimit).map(\.path)
@@ -62,7 +64,7 @@ enum WantedImages {
     return Array(paths.prefix(limit))
   }
 
-  /// Images of the most frequent confusions, the most confident first.
+  /// Images of the most frequent confusions, most confident first.
   static func byCell(of score: Score, _ cellCount: Int, _ imageCount: Int) -> [(
     pair: DirectedPair, images: [Prediction]
   )] {
@@ -91,12 +93,13 @@ enum WantedImages {
   }
 }
 
-/// Which thumbnail has which number in the page.
+/// The numbers by which a page refers to thumbnails.
 struct ThumbBook {
   private var numbers: [[UInt8]: Int] = [:]
   private(set) var all: [(number: Int, jpeg: [UInt8])] = []
 
-  /// - Parameter paths: those wanted, in the order of the file; what has no thumbnail is left out.
+  /// - Parameter paths: the wanted images, in the order in which the page has their thumbnails; those without one are
+  ///   left out.
   init(_ paths: [String], _ thumbnails: Thumbnails) {
     for path in paths {
       guard let thumbnail = thumbnails[path] else { continue }
@@ -112,7 +115,7 @@ struct ThumbBook {
 
 /// What the script of the page knows: the classes, the cells of the matrix, and images of each cell, as columns.
 struct PageData {
-  /// Bytes of image names at most; a cell then lists fewer of its images than it has.
+  /// The byte count that names of images have at most; with more, a cell lists only some of its images.
   static let nameByteLimit = 1_000_000
   static let classNameLimit = 64
 
@@ -147,7 +150,7 @@ struct PageData {
         json.key("groupNames")
         json.strings(groups.groups.map { clipped($0.name, to: Self.classNameLimit) })
       }
-      // Truth, predicted, images, how many of them are listed.
+      // For each cell: true label, predicted label, number of images, number of images listed.
       json.key("cells")
       json.integers(zip(score.confusion, images).flatMap { [$0.truth, $0.predicted, $0.count, $1.count] })
       json.key("ramps")
@@ -208,15 +211,16 @@ struct PageData {
     json.integers(folderOf)
     json.key("name")
     json.strings(names)
-    // Thousandths; -1 without probabilities.
+    // In thousandths; -1 without probabilities.
     json.key("confidence")
     json.integers(confidences)
     json.key("thumbs")
     json.integers(pictures)
   }
 
-  /// For each cell the places of its images in `predictions`: those with a thumbnail first, then by confidence.
-  /// Errors go before what is right, and cells take turns, until there is no room for more.
+  /// For each cell the indexes of its images in `predictions`: those with a thumbnail first, then by confidence.
+  ///
+  /// Errors come before right answers, and cells take turns until there is no room for more.
   private func listedImages() -> [[Int]] {
     var places: [Int: Int] = [:]
     let width = score.classes.count

@@ -1,48 +1,61 @@
 import Scoring
 
-/// The report of a training as one HTML file; what holds for `ScoreReport` holds for it: complete without its script, no
-/// request to anywhere, the same bytes for the same figures.
+/// The report of a training as one HTML file, with the same guarantees as `ScoreReport`: complete without its script,
+/// no request, the same bytes for the same figures.
 public struct TrainingReport: Sendable {
+  /// The figures of one epoch.
   public struct Epoch: Hashable, Sendable {
-    /// From 0, as in the log.
+    /// The number of the epoch, from 0, as in the log.
     public var epoch = 0
-    /// Cross-entropy of an image, in nats.
+    /// The mean cross-entropy of an image, in nats.
     public var trainLoss = 0.0, validationLoss = 0.0
-    /// Fractions.
+    /// Accuracies, 0...1.
     public var trainAccuracy = 0.0, validationAccuracy = 0.0
+    /// The top-k accuracy on the validation images, 0...1; `nil` where it is not measured.
     public var validationTopAccuracy: Double?
+    /// The number of validation images.
     public var validationImages = 0
+    /// The learning rate of the last batch.
     public var learningRate = 0.0
+    /// The speed of training, without validation.
     public var imagesPerSecond = 0.0
+    /// How long training waited for images, and how long it spent on each part of a step.
     public var dataSeconds = 0.0, forwardSeconds = 0.0, backwardSeconds = 0.0, updateSeconds = 0.0
-    /// Of the training, without the validation.
+    /// The time of training, without validation.
     public var seconds = 0.0
+    /// The time of validation.
     public var validationSeconds = 0.0
+    /// An epoch without figures.
     public init() {}
   }
+  /// The epochs so far, in order.
   public var epochs: [Epoch] = []
-  /// The epoch that was stored as the best.
+  /// The number of the epoch that is stored as the best.
   public var bestEpoch: Int?
-  /// The one that was asked for at most.
+  /// The largest number of epochs that was asked for.
   public var epochCount = 0
-  /// Of the validation's second accuracy.
+  /// The k of `validationTopAccuracy`.
   public var topK: Int?
+  /// Whether an image may have several labels; accuracies are then means over labels.
   public var isMultiLabel = false
+  /// Whether early stopping ended the training.
   public var hasStoppedEarly = false
-  /// Each value that has an effect, in the order of the log.
+  /// Each hyperparameter that has an effect, in the order of the log.
   public var hyperparameters: [(name: String, value: String)] = []
   /// Where the figures come from: program, data, processor.
   public var details: [(name: String, value: String)] = []
+  /// A report without figures.
   public init() {}
 
-  /// The file, UTF-8.
+  /// The file, in UTF-8.
   public func html() -> String { TrainingPage(self).page().html() }
 
-  /// Accuracy, loss, learning rate and speed over the epochs, for another page; nil before the first epoch.
+  /// The section with accuracy, loss, learning rate and speed over the epochs, for another page; `nil` before the first
+  /// epoch.
   package var curves: Section? { epochs.isEmpty ? nil : TrainingPage(self).curves }
 }
 
-/// The report of a training, section by section.
+/// The sections of the report of a training.
 struct TrainingPage {
   let report: TrainingReport
 
@@ -53,22 +66,20 @@ struct TrainingPage {
       ?? report.epochs.max { $0.validationAccuracy < $1.validationAccuracy }
   }
 
-  func head(_ words: String) -> Node { ["words": words, "isHead": true] }
-
-  func page() -> Page {
+  func page() -> ReportPage {
     var sections: [Section] = []
     if !report.epochs.isEmpty { sections = [summary, curves, time, epochs] }
     sections.append(parameters)
-    return Page(
+    return ReportPage(
       title: "Training report", heading: "Training report",
       origins: report.details.prefix(2).map { ($0.name, $0.value) }, hero: hero, sections: sections,
-      footer: "Made by imrec. One file, no request to anywhere. The same input gives the same bytes.",
+      footer: ReportPage.footer(),
       data: "{}")
   }
 
-  private var hero: Page.Hero {
+  private var hero: ReportPage.Hero {
     guard let best, let last = report.epochs.last else {
-      return Page.Hero(
+      return ReportPage.Hero(
         name: "Validation accuracy", value: "–", range: "Nothing could be measured.",
         sentence: "No epoch was finished: there is no model yet.")
     }
@@ -77,18 +88,19 @@ struct TrainingPage {
       report.hasStoppedEarly
       ? " Early stopping ended it after epoch \(last.epoch)."
       : done < report.epochCount ? " It was ended before the last of \(whole(report.epochCount)) epochs." : ""
-    // The decisions of one image are not independent of each other, so there is no interval for several labels.
+    // Several labels of one image are not independent of each other, so they have no interval.
     let estimate =
-      report.isMultiLabel ? nil : wilson(best.validationAccuracy, of: best.validationImages)
+      report.isMultiLabel || best.validationImages == 0
+      ? nil : Estimate.wilson(share: best.validationAccuracy, of: best.validationImages)
     let images = "\(counted(best.validationImages, "validation image"))"
     let what = report.isMultiLabel ? "labels of \(images)" : images
     let sentence =
       "After \(counted(done, "epoch")) the best was epoch \(best.epoch): of the \(what), "
       + "\(percent(best.validationAccuracy, 1)) are right; of those trained on in that epoch, "
       + "\(percent(best.trainAccuracy, 1)) were.\(end)"
-    return Page.Hero(
+    return ReportPage.Hero(
       name: "Best validation accuracy", value: decimal(100 * best.validationAccuracy, 1), unit: "%",
-      chart: scaleChart(best.validationAccuracy, estimate),
+      chart: .scale("Best validation accuracy", best.validationAccuracy, estimate),
       range: estimate.map { "95 % interval: \(range($0))" } ?? "Mean over all labels of all images",
       sentence: sentence, tiles: tiles(best, last))
   }
@@ -112,22 +124,6 @@ struct TrainingPage {
     ]
   }
 
-  private func scaleChart(_ value: Double, _ estimate: Estimate?) -> Chart {
-    var chart = Chart(
-      id: "scale", title: "Best validation accuracy on a scale from 0 to 100 %",
-      description: percent(value) + (estimate.map { ", with an interval from \(range($0))." } ?? "."),
-      width: 420, height: 34)
-    chart.rect(2, 8, 416, 6, "track")
-    if let estimate {
-      chart.rect(2 + 416 * estimate.low, 4, max(2, 416 * (estimate.high - estimate.low)), 14, "whisker")
-    }
-    chart.rect(1 + 416 * value, 1, 2.5, 20, "mark")
-    for (value, words, anchor) in [
-      (0.0, "0", Chart.Anchor.start), (0.5, "50", .middle), (1, "100\u{A0}%", .end),
-    ] { chart.text(2 + 416 * value, 32, words, anchor, style: "tick") }
-    return chart
-  }
-
   /// What a reader should know first.
   private var summary: Section {
     guard let best, let last = report.epochs.last else { return Section("summary", "What stands out", []) }
@@ -137,10 +133,10 @@ struct TrainingPage {
       .init(
         head: "Fit",
         words: gap > 0.1
-          ? "In the best epoch the training images are \(percent(gap, 1)) more often right than the validation's: "
-            + "the network learns them by heart. More images, stronger augmentation or a larger weight decay help."
-          : "Training and validation are \(Reporting.points(abs(gap), 1).replacing("+", with: "")) points apart in the best epoch: "
-            + "the network does not learn its images by heart.", href: "#curves"))
+          ? "In the best epoch training accuracy is \(Reporting.points(gap, 1).replacing("+", with: "")) points above validation accuracy: "
+            + "the network overfits. More images, stronger augmentation or a larger weight decay help."
+          : "Training and validation accuracy are \(Reporting.points(abs(gap), 1).replacing("+", with: "")) points apart in the best epoch: "
+            + "the network does not overfit.", href: "#curves"))
     let late = report.epochs.count > 1 && best.epoch == last.epoch
     if late {
       points.append(
@@ -152,7 +148,7 @@ struct TrainingPage {
       points.append(
         .init(
           head: "Past its best",
-          words: "The \(counted(last.epoch - best.epoch, "epoch")) after the best one brought nothing.",
+          words: "The \(counted(last.epoch - best.epoch, "epoch")) after the best one brought no gain.",
           href: "#curves"))
     }
     let training = report.epochs.reduce(0) { $0 + $1.seconds }
@@ -161,8 +157,7 @@ struct TrainingPage {
       .init(
         head: "Images",
         words: "\(percent(waiting, 1)) of the training is spent on waiting for images"
-          + (waiting > 0.05
-            ? ": records of smaller images (imrec pack --resize) would make it faster." : "."),
+          + (waiting > 0.05 ? ": smaller images in the records would make it faster." : "."),
         href: "#time"))
     return Section("summary", "What stands out", [Block.points(points)])
   }
@@ -178,19 +173,10 @@ struct TrainingPage {
   }
 }
 
-/// Wilson's 95 % interval of a share of so many images; nil where there is none.
-private func wilson(_ share: Double, of count: Int) -> Estimate? {
-  guard count > 0 else { return nil }
-  let (n, z) = (Double(count), 1.959_963_984_540_054)
-  let middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-  let reach = z / (1 + z * z / n) * (share * (1 - share) / n + z * z / (4 * n * n)).squareRoot()
-  return Estimate(value: share, low: max(0, middle - reach), high: min(1, middle + reach))
-}
-
 extension TrainingPage {
   typealias Line = (name: String, style: String, dot: String, values: [Double])
 
-  /// Accuracy, loss and learning rate over the epochs.
+  /// Accuracy, loss, learning rate and speed over the epochs.
   var curves: Section {
     let top = report.epochs.compactMap(\.validationTopAccuracy)
     var lines: [Line] = [
@@ -210,8 +196,8 @@ extension TrainingPage {
     return Section(
       "curves", "Learning curves",
       lead:
-        "The training's figures are of the images as they were augmented, while the weights changed; the validation's are "
-        + "of all its images once, at the end of each epoch.",
+        "Training figures are measured on augmented images while the weights change; validation figures on all validation "
+        + "images at the end of each epoch.",
       [
         Block.columns([
           [
@@ -222,16 +208,16 @@ extension TrainingPage {
           [
             Block.chart(
               chart("loss", "Loss: cross-entropy in nats", losses, percent: false), table: nil,
-              note: "Where the validation's rises while the training's falls, images are learnt by heart.")
+              note: "Where the validation loss rises while the training loss falls, the network overfits.")
           ],
         ]),
         Block.columns([
           [
             Block.chart(
               chart("rate", "Learning rate", rates, percent: false), table: nil,
-              note: "That of each epoch's last batch.")
+              note: "The learning rate of each epoch's last batch.")
           ],
-          [Block.chart(speedChart, table: nil, note: "Of the training; the validation is not counted.")],
+          [Block.chart(speedChart, table: nil, note: "Training only; validation is not counted.")],
         ]),
       ])
   }
@@ -243,7 +229,7 @@ extension TrainingPage {
       percent: false)
   }
 
-  /// Lines over the epochs from 0 on, with their names at the top and the best epoch marked.
+  /// Lines over the epochs, with a legend above and the best epoch marked.
   private func chart(_ id: String, _ title: String, _ lines: [Line], percent: Bool) -> Chart {
     let said = lines.map { line -> String in
       let ends = [line.values.first, line.values.last].compactMap { $0 }.map {
@@ -289,7 +275,7 @@ extension TrainingPage {
       .map { ($0, decimal($0, 0)) }
   }
 
-  /// A number of an axis: as many decimals as its size asks for.
+  /// A number on an axis, with as many decimals as its size needs.
   func figure(_ value: Double) -> String {
     let size = abs(value)
     if size == 0 { return "0" }
@@ -299,9 +285,7 @@ extension TrainingPage {
       decimals += 1
       bound /= 10
     }
-    let text = decimal(value, decimals)
-    return text.contains(".")
-      ? String(text.reversed().drop { $0 == "0" }.drop { $0 == "." }.reversed()) : text
+    return withoutTrailingZeros(decimal(value, decimals))
   }
 }
 
@@ -347,7 +331,7 @@ extension TrainingPage {
       epoch.seconds - epoch.dataSeconds - epoch.forwardSeconds - epoch.backwardSeconds - epoch.updateSeconds)
   }
 
-  /// A column an epoch; of many epochs neighbours share one, by their mean.
+  /// A column for each epoch; with many epochs neighbours share a column, which shows their mean.
   private var timeChart: Chart {
     let width = (report.epochs.count + Self.columnLimit - 1) / Self.columnLimit
     let groups = stride(from: 0, to: report.epochs.count, by: max(1, width)).map {
@@ -361,7 +345,7 @@ extension TrainingPage {
     }
     var chart = Chart(
       id: "time-chart", title: "Seconds of an epoch",
-      description: "In the mean of the epochs: " + said.joined(separator: ", ") + ".", height: 300)
+      description: "Mean of the epochs: " + said.joined(separator: ", ") + ".", height: 300)
     let most = groups.map { group in parts.reduce(0) { $0 + mean($1, group) } }.max() ?? 1
     let steps = axisSteps(to: max(most, 1e-6))
     let labels = steps.map { ($0, figure($0)) }
@@ -394,7 +378,7 @@ extension TrainingPage {
 
   private static let columnLimit = 60
 
-  /// Every epoch's figures.
+  /// The figures of every epoch.
   var epochs: Section {
     let hasTop = report.epochs.allSatisfy { $0.validationTopAccuracy != nil }
     var table = Table(
@@ -421,7 +405,7 @@ extension TrainingPage {
     return Section(
       "epochs", "Every epoch",
       lead:
-        "How many are right and the loss; the learning rate; and the training's time, speed, and share of waiting.",
+        "Accuracies and losses, the learning rate, and the time, the speed and the share of waiting of the training.",
       [Block.table(table)])
   }
 

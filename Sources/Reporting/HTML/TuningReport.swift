@@ -1,69 +1,89 @@
-/// The report of a hyperparameter tuning as one HTML file; what holds for `ScoreReport` holds for it: complete without its
-/// script, no request to anywhere, the same bytes for the same figures.
+/// The report of a hyperparameter tuning as one HTML file, with the same guarantees as `ScoreReport`: complete without
+/// its script, no request, the same bytes for the same figures.
 public struct TuningReport: Sendable {
+  /// A hyperparameter that was searched.
   public struct Parameter: Sendable {
+    /// Its name.
     public var name: String
-    /// "Logarithmic"
+    /// The scale of its range, for example "Logarithmic".
     public var scaling: String
+    /// Whether its values are categories.
     public var isCategorical = false
-    /// Words at places of 0...1: the ends of a range, or its categories.
+    /// Words at places in 0...1: points of a range, or categories.
     public var ticks: [(place: Double, words: String)] = []
-    /// Shares of the objective's variance; nil with too few jobs.
+    /// The shares of the objective's variance that it explains, alone and with its interactions; `nil` with too few
+    /// jobs.
     public var importance: (alone: Double, total: Double)?
 
+    /// A parameter with this name and scale.
     public init(name: String, scaling: String) { (self.name, self.scaling) = (name, scaling) }
   }
+  /// A training job of the search.
   public struct Job: Sendable {
-    /// From 1.
+    /// The number of the job, from 1.
     public var number: Int
+    /// The name of the training job.
     public var name: String
     /// SageMaker's TrainingJobStatus.
     public var status: String
-    /// One a parameter.
+    /// The value of each parameter; empty where the job does not have it.
     public var values: [String] = []
-    /// Where these are in 0...1, on the parameter's scale.
+    /// The place of each value on its parameter's scale, 0...1; `nil` where there is none.
     public var places: [Double?] = []
-    /// nil where there is none, or no number.
+    /// The objective; `nil` where there is none, or it is not a number.
     public var objective: Double?
+    /// The number of epochs trained.
     public var epochs = 0
+    /// The time that the job took; `nil` while it runs.
     public var seconds: Double?
+    /// Whether this is the best job.
     public var isBest = false
+    /// Whether early stopping ended the job.
     public var wasStoppedEarly = false
-    /// Of a failure.
+    /// Why the job failed.
     public var reason: String?
 
+    /// A job without values.
     public init(number: Int, name: String, status: String) {
       (self.number, self.name, self.status) = (number, name, status)
     }
   }
+  /// The name of the tuning.
   public var name: String
   /// The name of the objective.
   public var metric: String
+  /// Whether a larger objective is better.
   public var isMaximized = true
   /// SageMaker's HyperParameterTuningJobStatus.
   public var status = "InProgress"
-  /// Why it failed or ended before its last job.
+  /// Why the tuning failed, or ended before its last job.
   public var note: String?
+  /// SageMaker's name of the search strategy.
   public var strategy = ""
+  /// The number of jobs that are planned; `nil` where that is open.
   public var plannedJobs: Int?
+  /// The time of the tuning so far.
   public var seconds = 0.0
+  /// The hyperparameters that are searched.
   public var parameters: [Parameter] = []
-  /// In the order of their numbers.
+  /// The jobs, in the order of their numbers.
   public var jobs: [Job] = []
-  /// Hyperparameters that are the same for all jobs.
+  /// Hyperparameters with the same value in all jobs.
   public var settings: [(name: String, value: String)] = []
+  /// Where the figures come from.
   public var details: [(name: String, value: String)] = []
 
+  /// A report without jobs.
   public init(name: String, metric: String) { (self.name, self.metric) = (name, metric) }
 
-  /// The file, UTF-8.
+  /// The file, in UTF-8.
   public func html() -> String { TuningPage(self).page().html() }
 }
 
-/// The report of a tuning, section by section.
+/// The sections of the report of a tuning.
 struct TuningPage {
   let report: TuningReport
-  /// Jobs with an objective.
+  /// The jobs with an objective.
   let scored: [TuningReport.Job]
   let best: TuningReport.Job?
 
@@ -73,9 +93,7 @@ struct TuningPage {
     best = report.jobs.first(where: \.isBest)
   }
 
-  func head(_ words: String) -> Node { ["words": words, "isHead": true] }
-
-  /// An objective as it is written everywhere: accuracies in percent.
+  /// An objective as text; accuracies are percentages.
   func objective(_ value: Double) -> String {
     isShare ? percent(value, 2) : abs(value) >= 1e6 ? "\(value)" : decimal(value, 4)
   }
@@ -84,33 +102,33 @@ struct TuningPage {
     report.metric.contains("accuracy") && scored.allSatisfy { (0...1).contains($0.objective ?? 0) }
   }
 
-  func page() -> Page {
+  func page() -> ReportPage {
     var sections: [Section] = []
     if !scored.isEmpty { sections = [together, history, each] }
     if report.parameters.contains(where: { $0.importance != nil }) { sections.append(importance) }
     if !report.jobs.isEmpty { sections.append(jobs) }
     sections.append(settings)
-    return Page(
+    return ReportPage(
       title: "Tuning report: \(report.name)", heading: "Tuning report",
       origins: [("Tuning", report.name), ("Status", report.status)], hero: hero, sections: sections,
-      footer: "Made by imrec. One file, no request to anywhere. The same input gives the same bytes.",
+      footer: ReportPage.footer(),
       data: "{}")
   }
 
-  private var hero: Page.Hero {
+  private var hero: ReportPage.Hero {
     let failed = report.jobs.count { $0.status == "Failed" }
     let name = "Best \(report.metric)"
     let note = report.note.map { " \($0.prefix(1).uppercased())\($0.dropFirst())." } ?? ""
     let state = Self.states[report.status] ?? report.status
     guard let best, let value = best.objective else {
-      return Page.Hero(
+      return ReportPage.Hero(
         name: name, value: "–", range: "No job has an objective yet.",
         sentence:
           "\(counted(report.jobs.count, "job")) began, \(whole(failed)) failed. The tuning \(state).\(note)",
         tiles: tiles)
     }
     let share = isShare
-    return Page.Hero(
+    return ReportPage.Hero(
       name: name, value: share ? decimal(100 * value, 1) : objective(value), unit: share ? "%" : nil,
       range:
         "\(report.isMaximized ? "The largest" : "The smallest") of \(counted(scored.count, "job")) with a value",
@@ -122,22 +140,22 @@ struct TuningPage {
   }
 
   private static let states = [
-    "InProgress": "is on its way", "Completed": "is complete", "Failed": "has failed",
-    "Stopped": "was stopped, and can go on with --resume",
+    "InProgress": "is in progress", "Completed": "is complete", "Failed": "has failed",
+    "Stopped": "was stopped and can be resumed",
   ]
 
   private var tiles: [(name: String, value: String, note: String)] {
     let count = { (status: String) in report.jobs.count { $0.status == status } }
     return [
       ("Jobs", whole(report.jobs.count), report.plannedJobs.map { "of \(whole($0)) planned" } ?? "so far"),
-      ("Completed", whole(count("Completed")), "trained to their end"),
-      ("Stopped", whole(count("Stopped")), "before their end"),
+      ("Completed", whole(count("Completed")), "trained to the end"),
+      ("Stopped", whole(count("Stopped")), "before the end"),
       ("Failed", whole(count("Failed")), "see their reasons"),
       ("Time", durationText(report.seconds), report.strategy),
     ]
   }
 
-  /// A number of a configuration with three digits that count; other text as it is.
+  /// A number of a configuration with three significant digits; other text as it is.
   static func short(_ text: String) -> String {
     guard text.utf8.contains(where: { ".e".utf8.contains($0) }), let value = Double(text), value.isFinite,
       value != 0
@@ -147,13 +165,10 @@ struct TuningPage {
       var (mantissa, exponent) = (size, 0)
       while mantissa >= 9.995 && exponent < 400 { (mantissa, exponent) = (mantissa / 10, exponent + 1) }
       while mantissa < 0.9995 && exponent > -400 { (mantissa, exponent) = (mantissa * 10, exponent - 1) }
-      return "\(value < 0 ? "-" : "")\(trimmed(decimal(mantissa, 2)))e\(exponent)"
+      return "\(value < 0 ? "-" : "")\(withoutTrailingZeros(decimal(mantissa, 2)))e\(exponent)"
     }
-    return trimmed(decimal(value, size >= 100 ? 1 : size >= 10 ? 2 : size >= 1 ? 3 : size >= 0.1 ? 3 : 5))
-  }
-
-  private static func trimmed(_ text: String) -> String {
-    text.contains(".") ? String(text.reversed().drop { $0 == "0" }.drop { $0 == "." }.reversed()) : text
+    return withoutTrailingZeros(
+      decimal(value, size >= 100 ? 1 : size >= 10 ? 2 : size >= 1 ? 3 : size >= 0.1 ? 3 : 5))
   }
 
   private var jobs: Section {
@@ -176,7 +191,7 @@ struct TuningPage {
     if rest > 0 { table.rest = "\(whole(rest)) more; tuning.json has them all." }
     return Section(
       "jobs", "Every job",
-      lead: "In the order in which they began, as tuning.json has them by name and number.",
+      lead: "In the order in which the jobs began. tuning.json has them under the same names and numbers.",
       [Block.table(table)])
   }
 
@@ -194,12 +209,12 @@ struct TuningPage {
 }
 
 extension TuningPage {
-  /// The least and the largest objective, with room between them.
+  /// The range of the objectives, with a margin.
   private var span: ClosedRange<Double> {
     let values = scored.compactMap(\.objective)
     let (low, high) = (values.min() ?? 0, values.max() ?? 1)
     if isShare {
-      // Whole steps of a twentieth, as people read percentages.
+      // Multiples of 5 %.
       let bottom = max(0, (low * 20).rounded(.down) / 20)
       return bottom...max(bottom + 0.05, min(1, (high * 20).rounded(.up) / 20))
     }
@@ -219,7 +234,7 @@ extension TuningPage {
 
   // MARK: All parameters together
 
-  /// Parameters that a drawing has room for: the most important ones.
+  /// The parameters that the drawing has room for: the most important ones.
   private var drawn: [Int] {
     let order = report.parameters.indices.sorted { left, right in
       let (a, b) = (
@@ -235,7 +250,7 @@ extension TuningPage {
     return Section(
       "together", "All hyperparameters together",
       lead:
-        "A line a job: where it crosses an axis is the value that it had; the last axis is what it came to.",
+        "A line for each job: it crosses an axis at the job's value; the last axis is the objective.",
       [
         Block.chart(
           parallel, table: nil,
@@ -267,21 +282,20 @@ extension TuningPage {
       return report.isMaximized ? x < y : x > y
     }
     let good = order.count - max(1, order.count / 4)
-    // The better ones over the others, the best one on top.
-    for (rank, job) in order.enumerated() {
+    func strand(_ job: TuningReport.Job) -> [(Double, Double)] {
       var points: [(Double, Double)] = []
       for (number, axis) in axes.enumerated() {
         if let unit = job.places[axis] { points.append((left + step * Double(number), down(unit))) }
       }
       points.append((left + step * Double(axes.count), place.down(job.objective ?? 0)))
-      if !job.isBest { chart.path(points, rank >= good ? "line-good" : "line-job") }
+      return points
+    }
+    // Better jobs are drawn over worse ones, the best one on top.
+    for (rank, job) in order.enumerated() where !job.isBest {
+      chart.path(strand(job), rank >= good ? "line-good" : "line-job")
     }
     for job in order where job.isBest {
-      var points: [(Double, Double)] = []
-      for (number, axis) in axes.enumerated() {
-        if let unit = job.places[axis] { points.append((left + step * Double(number), down(unit))) }
-      }
-      points.append((left + step * Double(axes.count), place.down(job.objective ?? 0)))
+      let points = strand(job)
       chart.path(points, "line-wrong")
       for point in points { chart.circle(point.0, point.1, 4, "dot-wrong") }
     }
@@ -304,7 +318,7 @@ extension TuningPage {
     }
     let x = left + step * Double(axes.count)
     chart.line(x, top, x, top + height, "axis")
-    // A line higher, as it is longer than its axis has room for.
+    // One line higher, because the name is longer than its axis has room for.
     chart.text(714, 13, clipped(axisName, to: 24), .end)
     for (value, words) in [objectiveTicks.first, objectiveTicks.last].compactMap({ $0 }) {
       chart.text(x, value > span.lowerBound ? top - 8 : top + height + 18, words, .middle, style: "tick")
@@ -326,7 +340,7 @@ extension TuningPage {
     let last = Double(max(2, report.jobs.count))
     let plane = Plane(left: 64, top: 14, width: 560, height: 230, x: 1...last, y: span)
     let ticks = axisSteps(to: last, about: 10).filter { $0 <= last && $0 >= 1 && $0 == $0.rounded() }
-    // The title says what is upwards.
+    // The title names the vertical axis.
     chart.axes(
       plane, xTicks: ticks.map { ($0, decimal($0, 0)) }, yTicks: objectiveTicks, xName: "Job", yName: "")
     var line: [(Double, Double)] = []
@@ -359,7 +373,7 @@ extension TuningPage {
       ])
   }
 
-  /// Whether it may be the best: as SageMaker counts, a completed job, where there is one.
+  /// Whether the job may be the best one: as in SageMaker, a completed job, if there is one.
   private func isEligible(_ job: TuningReport.Job) -> Bool {
     job.status == "Completed" || !scored.contains { $0.status == "Completed" }
   }
@@ -368,12 +382,12 @@ extension TuningPage {
 
   var each: Section {
     var charts = report.parameters.indices.map { index in [Block.chart(scatter(index), table: nil)] }
-    // One alone would be as wide as the page.
+    // A single chart would be as wide as the page.
     if charts.count == 1 { charts.append([]) }
     return Section(
       "each", "Each hyperparameter",
       lead:
-        "The other hyperparameters vary, too: a cloud without a shape says that this one matters little by itself.",
+        "The other hyperparameters vary, too: a cloud without a shape means that this one matters little by itself.",
       [Block.columns(charts)])
   }
 
@@ -381,7 +395,7 @@ extension TuningPage {
     let parameter = report.parameters[index]
     var said = "No job is the best yet."
     if let best, best.values[index].isEmpty {
-      said = "The best job is of another definition, which does not have it."
+      said = "The best job is of another definition, which does not have this hyperparameter."
     } else if let best {
       said = "The best job has \(clipped(Self.short(best.values[index]), to: 60))."
     }
@@ -399,7 +413,7 @@ extension TuningPage {
       plane, xTicks: shown.map { ($0.place, clipped(Self.short($0.words), to: room)) },
       yTicks: objectiveTicks,
       xName: clipped(parameter.name, to: 40), yName: clipped(axisName, to: 32))
-    // The best one is drawn last, over the others.
+    // The best job is drawn last, over the others.
     for job in scored.filter({ !$0.isBest }) + scored.filter(\.isBest) {
       guard let value = job.objective, let unit = job.places[index] else { continue }
       chart.circle(
@@ -426,8 +440,8 @@ extension TuningPage {
     return Section(
       "importance", "What mattered",
       lead:
-        "How much of the objective's ups and downs over the whole space a hyperparameter explains, by the model of the "
-        + "search: by itself, and with all that it does together with others. With few jobs this is a guess.",
+        "How much of the objective's variance over the search space each hyperparameter explains, by the model of the "
+        + "search: alone, and together with its interactions. With few jobs this is a guess.",
       [Block.table(table)])
   }
 }

@@ -1,13 +1,13 @@
 public import Files
 public import Scoring
 
-/// One file of a folder of tables.
+/// One table of a folder of CSV files.
 struct CSVTable {
   let name: String
   let columns: [String]
   let rows: (inout CSVWriter) throws(FileError) -> Void
 
-  /// Writes all tables, and only then gives them their names, so that a folder does not get some of them.
+  /// Writes all tables before any of them gets its name, so that a folder never has only some of them.
   static func write(_ tables: some Collection<CSVTable>, to folder: String) throws(FileError) {
     try makeFolder(folder)
     try write(ArraySlice(Array(tables)), below: folder)
@@ -28,7 +28,7 @@ struct CSVTable {
 }
 
 extension CSVWriter {
-  /// A class: its label and its name.
+  /// Adds the label and the name of a class.
   mutating func add(_ label: Int, named name: String) {
     add(label)
     add(text: name)
@@ -36,10 +36,11 @@ extension CSVWriter {
 }
 
 extension Score {
-  /// Writes the tables of this target's README into a folder, which is made where there is none.
+  /// Writes the tables that this target's README lists into a folder, which is created if necessary.
   ///
-  /// All tables are written in full before the first gets its name. A table of what was not computed has no rows but
-  /// the names of its columns.
+  /// Each table is written in full before the first one gets its name. A table whose data were not computed has its
+  /// header only.
+  /// - Throws: `FileError`; no table is then changed unless the last step, renaming, fails.
   /// - Complexity: O(images + cells of the confusion matrix that are not zero); memory does not depend on them.
   public func writeCSV(to folder: String) throws(FileError) {
     try CSVTable.write(tables, to: folder)
@@ -327,7 +328,7 @@ extension [GateResult] {
 }
 
 extension Comparison {
-  /// Writes the tables of this target's README into a folder, as a score does.
+  /// Writes the tables that this target's README lists into a folder, as `Score.writeCSV` does.
   public func writeCSV(to folder: String) throws(FileError) {
     try CSVTable.write(
       [summaryTable, changeTable, classTable, flipTable, inputTable, gates.table], to: folder)

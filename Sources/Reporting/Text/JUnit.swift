@@ -1,12 +1,13 @@
+import Encodings
 public import Scoring
 
 extension Score {
-  /// Inputs listed at most in a failure.
+  /// How many inputs a failure lists at most.
   private static let listedCount = 100
 
   /// The gates as tests: one for each gate, and one that every input was scored.
   ///
-  /// A failed test says value and threshold. Times are 0: the same score gives the same bytes.
+  /// A failed test states value and threshold. Times are 0, so the same score gives the same bytes.
   public func junit() -> String {
     var document = JUnitDocument(suite: "imrec score")
     document.properties = details.map { ($0.name, $0.value) }
@@ -37,7 +38,7 @@ extension Score {
 extension Comparison {
   private static let listedCount = 100
 
-  /// The gates as tests: one for each, and one that the runs agree about the truth.
+  /// The gates as tests: one for each gate, and one that both runs have the same truth.
   public func junit() -> String {
     var document = JUnitDocument(suite: "imrec compare")
     document.properties = details.map { ($0.name, $0.value) }
@@ -74,7 +75,7 @@ extension Comparison {
 }
 
 /// A name from the data as a part of a line.
-private func oneLine(_ text: String) -> String { shortened(visible(text), to: 400) }
+private func oneLine(_ text: String) -> String { shortened(printable(text), to: 400) }
 
 extension GateResult {
   func test(isDrop: Bool) -> JUnitDocument.Case {
@@ -91,14 +92,14 @@ extension GateResult {
   }
 }
 
-/// A JUnit document of one suite: what Jenkins, GitLab and the common GitHub actions read.
+/// A JUnit document with one suite, as Jenkins, GitLab and the common GitHub actions read it.
 ///
-/// The attributes and their order of nesting are those of the xunit plugin's junit-10.xsd. Every text passes
-/// `visible`, which leaves no character that XML forbids, and no line end that a parser would turn into a blank.
+/// Attributes and nesting follow junit-10.xsd of Jenkins' xunit plugin. Every text is passed through `printable`, which
+/// leaves neither characters that XML forbids nor line ends that a parser would turn into spaces.
 struct JUnitDocument {
   struct Case {
     var name: String
-    /// Of a failed case: one line, and all of it.
+    /// Why the case failed: one line, and the whole text.
     var failure: (message: String, body: String)?
     var output: String?
   }
@@ -109,10 +110,10 @@ struct JUnitDocument {
 
   init(suite: String) { self.suite = suite }
 
-  /// Servers take cases of one name for one test: a name that comes again gets a number.
+  /// Adds a case. Servers take cases with the same name for one test, so a repeated name gets a number.
   mutating func add(_ test: Case, to className: String) {
     var test = test
-    test.name = shortened(visible(test.name), to: 200)
+    test.name = shortened(printable(test.name), to: 200)
     let key = className + "\n" + test.name
     let count = names[key, default: 0] + 1
     names[key] = count
@@ -154,12 +155,12 @@ struct JUnitDocument {
   }
 
   private func quoted(_ value: String) -> String {
-    "\"\(escapedMarkup(shortened(visible(value), to: 1000)))\""
+    "\"\(escapedMarkup(shortened(printable(value), to: 1000)))\""
   }
 
   /// Text of several lines.
   private func lines(_ text: String) -> String {
-    text.split(separator: "\n", omittingEmptySubsequences: false).map { escapedMarkup(visible(String($0))) }
+    text.split(separator: "\n", omittingEmptySubsequences: false).map { escapedMarkup(printable(String($0))) }
       .joined(separator: "\n")
   }
 }

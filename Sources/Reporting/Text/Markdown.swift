@@ -1,6 +1,6 @@
 public import Scoring
 
-/// What a forge takes as one comment.
+/// Limits of code hosting sites for one comment.
 public enum MarkdownLimit {
   /// GitHub's limit, in characters.
   public static let comment = 65_536
@@ -13,8 +13,12 @@ extension Score {
   /// The score as a comment on a pull request, in GitHub's Markdown: figures, gates, the worst classes, the most
   /// frequent confusions, the account of the inputs; more of it folded away.
   ///
-  /// - Parameter limit: UTF-8 bytes that it has at most, 8,000 or more. What is too long is cut at whole rows.
-  public func markdown(limit: Int = MarkdownLimit.comment) -> String {
+  /// - Parameters:
+  ///   - limit: the byte count of UTF-8 that the text has at most, 8,000 or more. Longer text is cut at whole rows.
+  ///   - source: where the reader finds everything if the text was cut, as Markdown.
+  public func markdown(
+    limit: Int = MarkdownLimit.comment, source: String = "the JSON of the run"
+  ) -> String {
     var writer = MarkdownWriter(limit: limit)
     writer.add("<!-- imrec score -->")
     writer.add(top1.map { "## Accuracy \(percentText($0.value))" } ?? "## Accuracy: nothing was scored")
@@ -27,7 +31,7 @@ extension Score {
     addImages(to: &writer)
     addNotes(to: &writer)
     addClasses(to: &writer)
-    return writer.finish("the file of `imrec score -o`")
+    return writer.finish(source: source)
   }
 
   private func addFigures(to writer: inout MarkdownWriter) {
@@ -77,11 +81,11 @@ extension Score {
   private static let classColumns: [(name: String, alignment: MarkdownWriter.Alignment)] = [
     ("Class", .left), ("Recall", .right), ("95 % interval", .right), ("Precision", .right),
     ("Images", .right),
-    ("Most often taken for", .left),
+    ("Most often mistaken for", .left),
   ]
 
   private func classRow(_ item: ClassScore) -> [String] {
-    let most = mostTakenFor(item.label)
+    let most = mostMistakenFor(item.label)
     return [
       markdownCode(item.name), percentText(item.recall.value), intervalText(item.recall),
       percentText(item.precision), groupedText(item.support),
@@ -96,7 +100,7 @@ extension Score {
         ? "### Most frequent confusions, of \(counted(errors, "error"))"
         : "### Confusions, of \(counted(errors, "error"))",
       [
-        ("Images", .right), ("Of all errors", .right), ("Class", .left), ("taken for", .left),
+        ("Images", .right), ("Of all errors", .right), ("Class", .left), ("mistaken for", .left),
         ("this way", .right),
         ("the other way", .right),
       ],
@@ -176,7 +180,7 @@ extension Score {
 extension MarkdownWriter {
   private static let gateCount = 50
 
-  /// How the gates ended, failed ones first.
+  /// Adds how the gates ended, failed ones first.
   mutating func addGates(_ gates: [GateResult], isDrop: Bool) {
     if gates.isEmpty { return }
     let failed = gates.filter { !$0.passed }
@@ -196,7 +200,7 @@ extension MarkdownWriter {
       }, of: gates.count)
   }
 
-  /// Facts about the run, folded away.
+  /// Adds facts about the run, folded away.
   mutating func addNotes(_ notes: [(name: String, value: String)]) {
     if notes.isEmpty { return }
     addDetails("About this run") { writer in
@@ -213,8 +217,10 @@ extension Comparison {
   private static let listedCount = 10
   private static let detailCount = 50
 
-  /// The comparison as a comment on a pull request; as `Score.markdown`.
-  public func markdown(limit: Int = MarkdownLimit.comment) -> String {
+  /// The comparison as a comment on a pull request, as `Score.markdown`.
+  public func markdown(
+    limit: Int = MarkdownLimit.comment, source: String = "the JSON of the comparison"
+  ) -> String {
     var writer = MarkdownWriter(limit: limit)
     writer.add("<!-- imrec compare -->")
     writer.add(
@@ -227,7 +233,7 @@ extension Comparison {
     addFigures(to: &writer)
     let verdict =
       onlyARight == onlyBRight
-      ? "no difference" : mcnemar.exactP < 0.05 ? "**hardly chance**" : "could be chance"
+      ? "no difference" : mcnemar.exactP < 0.05 ? "**unlikely to be chance**" : "could be chance"
     writer.add(
       "\nBoth right \(groupedText(bothRight)), only A \(groupedText(onlyARight)), only B \(groupedText(onlyBRight)), "
         + "both wrong \(groupedText(bothWrong)). McNemar's exact test: p \(Self.equation(mcnemar.exactP)), \(verdict)."
@@ -238,7 +244,7 @@ extension Comparison {
     ] { addFlips(kind, title, to: &writer) }
     addLeftOut(to: &writer)
     writer.addNotes(details.map { ($0.name, $0.value) })
-    return writer.finish("`imrec compare --json`")
+    return writer.finish(source: source)
   }
 
   private static func equation(_ p: Double) -> String {

@@ -23,8 +23,8 @@ public struct ClassList: Hashable, Sendable {
   /// Reads a class file: one name a line, in label order; LF or CRLF; UTF-8 or UTF-16.
   ///
   /// - Parameter path: a file of at most 64 MiB.
-  /// - Throws: `.file`; `.otherKind` for what is no text; `.encoding`; `.notUTF8`, `.emptyClassName` with the line;
-  ///   `.repeatedClass`. An empty file is *not* an error: it is a list without classes.
+  /// - Throws: `.file`; `.otherKind` for a file that is not text; `.encoding`; `.notUTF8`, `.emptyClassName` with the
+  ///   line; `.repeatedClass`. An empty file is *not* an error: it is a list without classes.
   public init(file path: String) throws(TruthError) {
     let bytes = try readingTruth(path) { () throws(FileError) in try readFile(path, limit: 1 << 26).bytes }
     if let kind = foreignKind(Array(bytes.prefix(4096))) {
@@ -67,10 +67,10 @@ public struct ClassList: Hashable, Sendable {
 /// Reads the group of each class from a table with two columns: a class, by name or label, and its group.
 ///
 /// - Parameter path: a file of at most 64 MiB, UTF-8 or UTF-16, its columns separated by tabs where there is one, else
-///   by commas. A first row whose first cell is no class is a header.
+///   by commas. A first row whose first cell is not a class is a header.
 /// - Returns: the group of each class, in label order; "ungrouped" for a class that the table does not name.
-/// - Throws: `.file`; `.otherKind` for what is no text; `.encoding`; `.openQuote`; `.badGroup` for a row that names no
-///   class, a class that an earlier row names, or no group.
+/// - Throws: `.file`; `.otherKind` for a file that is not text; `.encoding`; `.openQuote`; `.badGroup` for a row that
+///   names no class, a class that an earlier row names, or no group.
 public func readClassGroups(_ path: String, of classes: ClassList) throws(TruthError) -> [String] {
   let file = try readingTruth(path) { () throws(FileError) in try readFile(path, limit: 1 << 26).bytes }
   if let kind = foreignKind(Array(file.prefix(4096))) {

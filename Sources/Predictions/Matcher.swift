@@ -163,7 +163,7 @@ final class Matcher: Sendable {
     index < imageCount ? .entry(index, rule) : .rejected
   }
 
-  /// Looks up the path and each end of it that begins behind a slash.
+  /// Looks up the path and each end of it that begins after a slash.
   private func matchPath(_ name: Span<UInt8>, stems: Bool = true) -> Match? {
     for index in stems ? [byPath, byPathStem] : [byPath] {
       var start = 0

@@ -435,7 +435,7 @@ enum PredictionKeys {
     case predictedLabel
     /// A class, which is the predicted one where the object has nothing better.
     case label
-    /// What batch transform adds to an input: the output, and the input itself where that is no object.
+    /// What batch transform adds to an input: the output, and the input itself, where it was not an object.
     case joinedOutput, joinedInput
   }
 

@@ -154,7 +154,7 @@ struct TableLayout {
         throw TruthError(.noColumn("\"\(name)\"", known: [], header: names), path: "")
       }
     }
-    // Of two columns, the one that the caller did not name is the one that was not asked for.
+    // With two columns, one of which the caller named, the other column is the other of the two.
     if row.count == 2, wanted != TruthColumns() {
       if let image = found.image, found.label == nil { found.label = 1 - image }
       if let label = found.label, found.image == nil { found.image = 1 - label }

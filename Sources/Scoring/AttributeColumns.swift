@@ -102,7 +102,7 @@ struct AttributeColumns: Sendable {
 extension AttributeColumns {
   /// Numeric attributes with more distinct values are divided into quantiles.
   private static let numberLimit = 8
-  /// Of text attributes with more distinct values the rarest are put together.
+  /// In text attributes with more distinct values, the rarest values share one slice.
   private static let textLimit = 50
   private static let quantileCount = 5
 

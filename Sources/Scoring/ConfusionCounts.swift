@@ -148,7 +148,7 @@ extension ConfusionCounts {
   }
 }
 
-/// Who is taken for whom, and in which order to show the classes.
+/// Which classes are confused, and in which order to show the classes.
 extension ConfusionCounts {
   /// All pairs of a true and another predicted class, most frequent first, then by labels.
   var directedPairs: [DirectedPair] {

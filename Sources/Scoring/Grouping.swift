@@ -125,7 +125,7 @@ extension Grouping {
     self.init(.given, assignment: assignment, names: names, confusion: confusion)
   }
 
-  /// Groups by who is taken for whom: the tree, cut where modularity (Newman 2006) over the errors is largest.
+  /// Groups by which classes are confused: the tree, cut where modularity (Newman 2006) over the errors is largest.
   /// - Parameter seriated: the order of the groups is that of their classes here.
   init(
     clustered tree: Dendrogram, confusability: Confusability, seriated: [Int], classNames: [String],

@@ -6,7 +6,7 @@ public import Scoring
 ///
 /// It is complete without its script, makes no request, and has the same bytes for the same score and thumbnails.
 public struct ScoreReport: Sendable {
-  /// The size of the file that thumbnails may fill up. Without thumbnails the file can only be larger if its data are.
+  /// The byte count that thumbnails may fill the file up to. Data alone may exceed it.
   public static let byteLimit = 5_000_000
 
   /// The score that is reported.

@@ -1,4 +1,4 @@
-public import Files
+import Files
 
 /// The accuracy over a part of the images.
 public struct Slice: Codable, Hashable, Sendable {

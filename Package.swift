@@ -57,8 +57,8 @@ let package = Package(
 
     // How bytes stand in text, and what sums them up.
     .target(name: "Encodings", dependencies: ["CCrypto"], swiftSettings: strict),
-    .target(name: "Files", dependencies: ["CLinux", "Encodings"], swiftSettings: strict),
-    .target(name: "Records", dependencies: ["Encodings", "Files"], swiftSettings: strict),
+    .target(name: "Files", dependencies: ["CLinux"], swiftSettings: strict),
+    .target(name: "Records", dependencies: ["Files"], swiftSettings: strict),
     .target(name: "Imaging", dependencies: ["CImaging", "Files"], swiftSettings: strict),
     .target(
       name: "Predictions", dependencies: ["Files", "Records"], exclude: ["README.md"], swiftSettings: strict),

@@ -1,15 +1,11 @@
 import Glibc
+import Scoring
 
 // What every bench of this program needs, however different what it measures.
 
-/// Between the two nearest where it falls between them; 0 of nothing.
+/// The quantile of values in any order, interpolated linearly; 0 where there are none.
 package func quantile(_ values: [Double], _ share: Double) -> Double {
-  let sorted = values.sorted()
-  guard let last = sorted.last else { return 0 }
-  let place = share * Double(sorted.count - 1)
-  let low = Int(place)
-  guard low + 1 < sorted.count else { return last }
-  return sorted[low] + (place - Double(low)) * (sorted[low + 1] - sorted[low])
+  quantile(ofSorted: values.sorted(), share)
 }
 
 package func median(_ values: [Double]) -> Double { quantile(values, 0.5) }

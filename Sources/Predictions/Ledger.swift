@@ -1,60 +1,80 @@
 /// An output that counts: its image, the true class, and what was predicted.
 public struct ScoredOutput: Sendable {
+  /// What the output predicts.
   public enum Content: Hashable, Sendable {
+    /// A probability for each class; the values are passed beside this value.
     case probabilities
-    /// The predicted class alone is known.
+    /// The predicted class alone.
     case label(Int)
   }
-  /// The image's place in the truth.
+  /// The index of the image in the truth.
   public let entry: Int
+  /// The image's path in the truth; the output's own name where outputs are matched by class number.
   public let path: String
+  /// The true label.
   public let truth: Int
+  /// What is predicted.
   public let content: Content
 }
 
-/// Keeps the books: which image of the truth has which output, and what became of every output.
+/// Accounts for every image of the truth and for every output.
 ///
-/// The sums hold whatever comes: images = scored + invalid + missing, and every output is scored, belongs to an
-/// invalid image, or is unexpected. The outputs may have to be read a second time: for what is scored cannot be taken
-/// back when a second output of the same image says something else.
+/// These hold for any input: images = scored + invalid + missing, and every output is scored, belongs to an invalid
+/// image, or is unexpected. The outputs may have to be read a second time, because a score cannot be taken back when a
+/// later output of the same image contradicts the first.
+///
+/// ```swift
+/// repeat {
+///   // a new tally
+///   for batch in ledger.plan.batches() { ledger.take(ledger.plan.read(batch)) { ... } }
+/// } while try ledger.endPass()
+/// ```
+///
+/// Memory: 13 bytes an image.
 public struct Ledger: Sendable {
   private enum State: UInt8 {
     case missing, scored, invalid
-    /// Invalid for good, whatever outputs come.
+    /// Invalid from the start of the pass, whatever outputs come.
     case barred
   }
+  /// The plan of the current pass; `endPass` may replace it.
   public private(set) var plan: PredictionPlan
   private var states: [State]
-  private var prints: [UInt64]
-  /// The first output of each image.
+  /// The fingerprint of each image's first output.
+  private var fingerprints: [UInt64]
+  /// The `place` of each image's first output.
   private var places: [Int32]
+  /// Why an image is barred, by its index.
   private var bars: [Int: String] = [:]
+  /// Images whose outputs differ, found in this pass.
   private var contradictions: [Int: String] = [:]
   private var reasons: [(entry: Int, reason: String)] = []
-  /// Images of each class that no Caltech name has taken yet, the next one last.
+  /// The images of each class that no output has taken yet, the next one last; only for Caltech's names.
   private var pools: [Int32: [Int]] = [:]
   private var caltechNameCount = 0
   private var rowCount = 0
 
-  /// Images that were scored.
+  /// The number of images scored in this pass.
   public private(set) var scoredCount = 0
-  /// Images each rule has joined.
+  /// How many images each rule matched in this pass.
   public private(set) var ruleCounts: [MatchRule: Int] = [:]
-  /// Outputs that count for no image, by the reason.
-  public private(set) var unexpected: [Truth.Rejection] = []
-  /// Names of outputs that fit no image.
+  /// Outputs that count for no image, each with its name or place and the reason.
+  public private(set) var unexpected: [InputProblem] = []
+  /// Names of outputs that match no image; collected in the first pass only.
   private var strangers: [[UInt8]] = []
   private var hasLookedForLookalikes = false
-  /// The first output that was joined by a rule which takes other names for the same, and its image.
+  /// For each rule that matches names which are not the same (`stem`, `spelling`, `folder`), the first output that it
+  /// matched, and the image.
   public private(set) var examples: [MatchRule: (output: String, image: String)] = [:]
-  /// Folders of the truth, each of which would make all names of outputs fit; none where there is one, or no such.
+  /// The folders of the truth where each makes all names of outputs match; empty where none does, or only one.
   public private(set) var fittingFolders: [String] = []
 
+  /// A ledger before the first pass. An image whose label is beyond the classes of the plan is invalid from the start.
   public init(_ plan: PredictionPlan) {
     self.plan = plan
     let truth = plan.truth
     states = [State](repeating: .missing, count: truth.count)
-    prints = [UInt64](repeating: 0, count: truth.count)
+    fingerprints = [UInt64](repeating: 0, count: truth.count)
     places = [Int32](repeating: 0, count: truth.count)
     for entry in 0..<truth.count where truth.label(entry) >= plan.classes.count {
       bars[entry] =
@@ -76,10 +96,12 @@ public struct Ledger: Sendable {
     }
   }
 
-  /// Enters the rows of a batch, in the order of the batches.
+  /// Enters the rows of the next batch.
   ///
-  /// - Parameter score: is called for each output that counts, with its probabilities, none for a label, and its
-  ///   place in the batch; it gives back why the output cannot be scored after all, `nil` if it was.
+  /// - Parameters:
+  ///   - rows: of the batches in their order, none left out.
+  ///   - score: called for each output that counts, with its probabilities (none for a label) and its index in `rows`;
+  ///     returns `nil` where it scored the output, else why the output is invalid.
   public mutating func take(_ rows: OutputRows, score: (ScoredOutput, Span<Double>, Int) -> String?) {
     for (place, row) in rows.rows.enumerated() {
       rowCount += 1
@@ -108,7 +130,7 @@ public struct Ledger: Sendable {
     }
   }
 
-  /// The image the row belongs to; `nil`, entered as unexpected, if none.
+  /// The image that the row belongs to; `nil` where there is none, and the row is then entered as unexpected.
   private mutating func entry(for row: OutputRows.Row) -> Int? {
     switch plan.mode {
     case .byOrder:
@@ -127,7 +149,7 @@ public struct Ledger: Sendable {
         }
         return entry
       }
-      // It belongs to an image that is invalid, whatever it says.
+      // The image is invalid, whatever this output says.
       if case .rejected = row.match { return nil }
       if let name = plan.nameBytes(row) {
         if caltechLabel(name.span) != nil { caltechNameCount += 1 }
@@ -140,14 +162,14 @@ public struct Ledger: Sendable {
         ruleCounts[.caltech, default: 0] += 1
         return entry
       }
-      add(row, "the truth has no further image of class \(label)")
+      add(row, "the truth has no more images of class \(label)")
       return nil
     }
     if case .none(let reason) = row.match { add(row, faultText(row) ?? reason) }
     return nil
   }
 
-  /// A line without a name is best described by what is wrong with it.
+  /// What is wrong with a line that names no image and cannot be read; better than saying that it names none.
   private func faultText(_ row: OutputRows.Row) -> String? {
     if case .none = row.name, case .failure(let fault) = row.content { return fault.description }
     return nil
@@ -156,23 +178,23 @@ public struct Ledger: Sendable {
   private mutating func add(_ row: OutputRows.Row, _ reason: String) {
     let isGiven = if case .given = row.name { true } else { false }
     let path = isGiven ? plan.name(row) ?? plan.origin(row) : plan.origin(row)
-    unexpected.append(Truth.Rejection(path: path, reason: reason))
+    unexpected.append(InputProblem(path: path, reason: reason))
   }
 
   /// Makes the row the image's output.
-  /// - Returns: `false` if the image has one already, or is barred.
+  /// - Returns: `false` where the image has an output already, or is barred.
   private mutating func claim(_ entry: Int, _ row: OutputRows.Row) -> Bool {
     if states[entry] == .barred { return false }
     if states[entry] == .missing {
-      prints[entry] = row.print
+      fingerprints[entry] = row.fingerprint
       places[entry] = Int32(truncatingIfNeeded: row.place)
       return true
     }
-    if prints[entry] == row.print {
-      add(row, "the image \(plan.truth.path(entry)) has the same output already")
+    if fingerprints[entry] == row.fingerprint {
+      add(row, "the image \(plan.truth.path(entry)) already has the same output")
     } else if contradictions[entry] == nil {
       contradictions[entry] =
-        "two outputs say different things of it: \(firstOrigin(entry)) and \(plan.origin(row))"
+        "two of its outputs contradict each other: \(firstOrigin(entry)) and \(plan.origin(row))"
     }
     return false
   }
@@ -181,7 +203,7 @@ public struct Ledger: Sendable {
     plan.origin(
       OutputRows.Row(
         place: Int(places[entry]), line: nil, name: .none, match: .none(""), content: .success(.label(0)),
-        valueStart: 0, print: 0))
+        valueStart: 0, fingerprint: 0))
   }
 
   private mutating func refuse(_ entry: Int, _ reason: String, _ row: OutputRows.Row) {
@@ -193,15 +215,17 @@ public struct Ledger: Sendable {
     }
   }
 
-  /// With Caltech's names the output's own: which of the class's images it was is not known.
+  /// The path that a scored output is listed under. With Caltech's names it is the output's own name, because only the
+  /// class of its image is known.
   private func path(_ entry: Int, _ row: OutputRows.Row) -> String {
     plan.mode == .byCaltechName ? plan.name(row) ?? plan.truth.path(entry) : plan.truth.path(entry)
   }
 
   /// Ends a pass over all outputs.
   ///
-  /// - Returns: whether the outputs have to be read again, from the first; nothing of what was scored counts then.
-  /// - Throws: `.orderUnknown`.
+  /// - Returns: whether the outputs must be read again from the first batch; everything scored in this pass is then
+  ///   void. Two passes more at most: one for names that look alike or for Caltech's names, one for contradictions.
+  /// - Throws: `.orderUnknown`, where lines without names are not as many as the images.
   public mutating func endPass() throws(OutputError) -> Bool {
     if plan.mode == .byOrder && rowCount != plan.truth.count {
       throw OutputError(.orderUnknown(lines: rowCount, images: plan.truth.count), path: plan.source.path)
@@ -231,15 +255,15 @@ public struct Ledger: Sendable {
     return true
   }
 
-  /// Images without an output, in the order of the truth.
+  /// The paths of images without an output, in the order of the truth.
   public var missing: [String] {
     states.indices.filter { states[$0] == .missing }.map { plan.truth.path($0) }
   }
 
-  /// Images that cannot be scored, for their truth or for their output.
-  public var invalid: [Truth.Rejection] {
+  /// Images that cannot be scored: because of their truth, of contradicting outputs, or of their output.
+  public var invalid: [InputProblem] {
     plan.truth.rejections
-      + bars.sorted { $0.key < $1.key }.map { Truth.Rejection(path: plan.truth.path($0), reason: $1) }
-      + reasons.map { Truth.Rejection(path: plan.truth.path($0.entry), reason: $0.reason) }
+      + bars.sorted { $0.key < $1.key }.map { InputProblem(path: plan.truth.path($0), reason: $1) }
+      + reasons.map { InputProblem(path: plan.truth.path($0.entry), reason: $0.reason) }
   }
 }

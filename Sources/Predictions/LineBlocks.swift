@@ -1,13 +1,13 @@
 import Files
 import Glibc
 
-/// Whole lines of a file, as they stand in it.
+/// Consecutive whole lines of a file.
 struct LineBlock: Sendable {
   let bytes: [UInt8]
   /// The number of the first line, counted from 1.
   let firstLine: Int
 
-  /// Calls `body` with the number and the bytes of each line that is not blank; without its LF.
+  /// Calls `body` with the number and the bytes, without the LF, of each line that is not blank.
   func forEachLine(_ body: (Int, Span<UInt8>) -> Void) {
     let span = bytes.span
     var (line, start) = (firstLine, 0)
@@ -22,31 +22,32 @@ struct LineBlock: Sendable {
   }
 }
 
-/// Why a file cannot be read to its end.
+/// Why a file of lines cannot be read to its end.
 enum LineError: Error {
   case file(FileError)
-  /// The file is one JSON array, which breaks off or goes wrong at a byte of the file.
+  /// The file is one JSON array that is damaged; the fault's offset counts in the file.
   case array(JSONFault)
 }
 
 /// Reads a file of lines in blocks of about 1 MiB, whatever its size.
 ///
-/// A file that is one JSON array is read as if each of its elements stood on a line of its own.
+/// A file that is one JSON array is read as if each element were a line. What the array is, is decided by the first 4
+/// KiB.
 struct LineBlocks: ~Copyable {
   private static let blockByteCount = 1 << 20
-  /// A longer line, or element, is held to be none.
+  /// A longer line, or element, is an error.
   private static let maximumLineByteCount = 1 << 24
 
   private let file: InputFile
   private var offset = 0
   private var line = 1
-  /// The start of a line whose end is not yet read; of an array what is read and not yet handed out.
+  /// What is read but not yet returned: the start of a line, or a part of the array.
   private var rest: [UInt8] = []
   /// `nil` for a file of lines.
   private var array: ArrayPlace?
 
   private struct ArrayPlace {
-    /// In `rest`.
+    /// The index in `rest` up to which elements were returned.
     var cursor = 0
     var isOpen = false
     var isClosed = false
@@ -66,11 +67,11 @@ struct LineBlocks: ~Copyable {
     do throws(FileError) { return try body() } catch { throw .file(error) }
   }
 
-  /// What a line is called: that of an array is an element of it.
+  /// What messages call a line: "line", or "element" for one of an array.
   var unit: String { array == nil ? "line" : "element" }
 
   var byteCount: Int { file.byteCount }
-  /// How many bytes the blocks so far have.
+  /// The byte count of the blocks returned so far.
   var doneByteCount: Int { offset - rest.count }
 
   private func read(_ count: Int, to bytes: inout [UInt8], at start: Int) throws(FileError) -> Int {
@@ -82,8 +83,9 @@ struct LineBlocks: ~Copyable {
     }
   }
 
-  /// - Throws: `.tooLarge` for a line of more than 16 MiB; `.changed` at the end if somebody wrote to the file;
-  ///   `.array` where the one JSON array that the file is ends too early, or has something behind it.
+  /// The next block; `nil` at the end.
+  /// - Throws: `.file`: `.tooLarge` for a line of more than 16 MiB, `.changed` at the end if somebody wrote to the
+  ///   file; `.array` where the JSON array ends early, is malformed, or is followed by more than blanks.
   mutating func next() throws(LineError) -> LineBlock? {
     if array != nil { return try nextElements() }
     do throws(FileError) {
@@ -139,7 +141,7 @@ struct LineBlocks: ~Copyable {
     var bytes: [UInt8] = []
     let first = line
     while bytes.count < Self.blockByteCount, let element = try nextElement() {
-      // Line ends stand between JSON's signs only, where a blank means the same.
+      // JSON allows a line end only between tokens, where a space means the same.
       for byte in rest[element] { bytes.append(byte == 0x0A || byte == 0x0D ? 0x20 : byte) }
       bytes.append(0x0A)
       line += 1
@@ -148,13 +150,13 @@ struct LineBlocks: ~Copyable {
     do throws(FileError) { return try end() } catch { throw .file(error) }
   }
 
-  /// Where the next element stands in `rest`; `nil` behind the last.
+  /// The range of the next element in `rest`; `nil` after the last.
   private mutating func nextElement() throws(LineError) -> Range<Int>? {
     while true {
       var place = array ?? ArrayPlace()
       do throws(JSONFault) {
         let element = try Self.element(in: rest.span, &place, isFirst: line == 1)
-        // A number may go on behind what is read.
+        // A number that ends where `rest` ends may continue in what is not read yet.
         if let element, element.upperBound < rest.count || offset == file.byteCount {
           array = place
           return element
@@ -211,15 +213,17 @@ struct LineBlocks: ~Copyable {
   }
 }
 
-/// Whether a file is one array of objects, arrays or names by its first bytes: no line of probabilities begins like that.
+/// Whether a file that begins with these bytes is one array of objects, arrays or strings. A line of probabilities
+/// begins with `[` and a number.
 private func isJSONArray(_ start: [UInt8]) -> Bool {
-  var signs = start.lazy.filter { $0 != 0x20 && $0 != 0x0A && $0 != 0x0D && $0 != 0x09 }.makeIterator()
-  guard signs.next() == UInt8(ascii: "["), let second = signs.next() else { return false }
+  var marks = start.lazy.filter { $0 != 0x20 && $0 != 0x0A && $0 != 0x0D && $0 != 0x09 }.makeIterator()
+  guard marks.next() == UInt8(ascii: "["), let second = marks.next() else { return false }
   return [UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: "\"")].contains(second)
 }
 
-/// Whether a file begins with a JSON object that goes on behind its first line; one that is cut short is followed by
-/// another.
+/// Whether a file that begins with these bytes begins with a JSON object that spans several lines.
+///
+/// An object that is merely cut short in its line is followed by a line with another object, so it does not count.
 func isSpreadOverLines(_ start: [UInt8]) -> Bool {
   var lines = start.split(separator: 0x0A).lazy.map { $0.drop { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D } }
     .filter { !$0.isEmpty }.makeIterator()

@@ -1,26 +1,28 @@
+import Encodings
 import Synchronization
 
-/// By what an output was joined to an image of the truth.
+/// How an output was matched to an image of the truth. This target's README has the order in which the rules are tried.
 public enum MatchRule: Int, CaseIterable, Sendable, CustomStringConvertible {
   /// Both have the same path; the output with or without the image's suffix.
   case path
   /// One path is the end of the other: `s3://bucket/val/a/b.jpg` and `a/b.jpg`.
   case pathEnd
-  /// One has no folder, and one image only has this file name.
+  /// One of the two has no folder, and only one image has this file name.
   case fileName
-  /// The output is named by the id of a list line or a record.
+  /// The output is named by the id of a list line or of a record.
   case id
-  /// The truth names its images without the suffixes of their files: `a/b`, and an output for `a/b.jpg`.
+  /// The truth names images without a suffix (`a/b`), and the output belongs to `a/b.jpg`.
   case stem
-  /// The names differ in Unicode form, in upper and lower case, or in which way the slashes lean, and in nothing else.
+  /// The names differ only in Unicode form, in case, or in `/` against `\`.
   case spelling
-  /// All names fit when one folder of the truth is put in front of them.
+  /// All names match after one folder of the truth is put in front of them.
   case folder
-  /// The lines name no image and are as many as the images of the truth, in the same order.
+  /// The lines name no image; there are as many as images in the truth, in the same order.
   case order
-  /// Nothing else matched a single output, and the names begin with Caltech-256's class number.
+  /// No other rule matched any output, and the names begin with Caltech-256's class number.
   case caltech
 
+  /// What the summary of a score calls the rule.
   public var description: String {
     switch self {
     case .path: "relative path"
@@ -28,7 +30,7 @@ public enum MatchRule: Int, CaseIterable, Sendable, CustomStringConvertible {
     case .fileName: "unique file name"
     case .id: "id"
     case .stem: "path, the truth without suffixes"
-    case .spelling: "name spelt in another way"
+    case .spelling: "name in another spelling"
     case .folder: "name with a folder put in front"
     case .order: "order of the lines"
     case .caltech: "class number of the Caltech name (NNN_MMMM)"
@@ -36,29 +38,31 @@ public enum MatchRule: Int, CaseIterable, Sendable, CustomStringConvertible {
   }
 }
 
-/// Finds the image of the truth that an output belongs to.
+/// Finds the image of the truth that an output belongs to. Several threads may use one matcher at once.
 final class Matcher: Sendable {
   enum Match: Hashable, Sendable {
+    /// The index of the image in the truth.
     case entry(Int, MatchRule)
-    /// An image that the truth names, but that cannot be judged.
+    /// The truth has the image, but no usable label for it.
     case rejected
-    /// No image; why.
+    /// No image, and why.
     case none(String)
   }
 
-  /// Paths of the images, then of the rejected ones.
+  /// The paths of the images, then those of the rejected images.
   private let paths: ByteStrings
   private let imageCount: Int
   private let hasIDs: Bool
-  /// Bytes of the folders that all paths of the truth begin with.
+  /// The byte count of the folders that all paths of the truth begin with.
   private let prefixCount: Int
-  /// Bytes of the folders that all outputs begin with.
+  /// The byte count of the folders that all outputs begin with.
   private let outputPrefixCount: Int
   private let byPath, byPathStem, byName, byNameStem: Lazy<NameIndex>
   private let byID: Lazy<[UInt64: Int]>
-  /// Matches of names that no rule joins.
+  /// Matches for names that the other rules do not match, from `Lookalikes`.
   private let additions: [[UInt8]: Match]
 
+  /// - Parameter outputPrefixCount: the byte count of the folders that all outputs begin with.
   init(_ truth: Truth, outputPrefixCount: Int) {
     let paths = truth.paths + truth.rejectedPaths
     let prefixCount = paths.commonFolderByteCount
@@ -86,16 +90,18 @@ final class Matcher: Sendable {
     self.additions = additions
   }
 
+  /// This matcher with matches for names that its rules do not match.
   func adding(_ additions: [[UInt8]: Match]) -> Matcher { Matcher(self, additions) }
 
-  /// An id that several lines have names none of them: -1.
+  /// The image of each id; -1 for an id that several images share.
   private static func idTable(_ ids: [UInt64]) -> [UInt64: Int] {
     Dictionary(ids.enumerated().map { ($1, $0) }) { _, _ in -1 }
   }
 
   /// - Parameters:
-  ///   - name: the output's path without the suffix `.out`, or the name a line gives.
-  ///   - isID: whether a number is rather an id than the name of an image without its suffix.
+  ///   - name: the output's path without `.out`, or the name in a line.
+  ///   - isID: whether to try a number as an id before trying it as an image's name without its suffix.
+  /// - Complexity: O(bytes of the name), after the first call, which builds the indexes.
   func match(_ name: Span<UInt8>, isID: Bool) -> Match {
     let rest = restRange(name)
     if isID, let found = matchID(name.extracting(rest)) { return found }
@@ -106,7 +112,7 @@ final class Matcher: Sendable {
     return additions[unsafe name.withUnsafeBufferPointer { unsafe Array($0) }] ?? match
   }
 
-  /// Looks the name up without its suffix, if that is an image's, among images that have none.
+  /// Matches a name with an image's suffix to an image of the truth without one.
   private func matchStem(_ name: Span<UInt8>) -> Match? {
     let bytes = unsafe name.withUnsafeBufferPointer { unsafe Array($0) }
     guard hasImageSuffix(bytes), let dot = bytes.lastIndex(of: UInt8(ascii: ".")) else { return nil }
@@ -131,13 +137,13 @@ final class Matcher: Sendable {
     return matchFileName(name)
   }
 
-  /// The name without the folders that all outputs are in.
+  /// The range of the name after the folders that all outputs are in.
   private func restRange(_ name: Span<UInt8>) -> Range<Int> {
     (outputPrefixCount < name.count ? outputPrefixCount : 0)..<name.count
   }
 
-  /// Whether names of files that are numbers are ids: if at least as many of them are ids as are names of images without
-  /// their suffix. Batch transform of a `.rec` names its outputs by ids; that of files keeps their suffix.
+  /// Whether outputs named by a number are named by an id: at least as many of them are ids as are names of images
+  /// without their suffix. Batch transform names the outputs of a `.rec` by ids, and keeps the suffix of files.
   func areIDs(_ folder: OutputFolder) -> Bool {
     guard hasIDs else { return false }
     var (idCount, nameCount) = (0, 0)
@@ -157,11 +163,11 @@ final class Matcher: Sendable {
     index < imageCount ? .entry(index, rule) : .rejected
   }
 
-  /// Looks up the path and each end of it that begins behind a slash.
+  /// Looks up the path and each end of it that begins after a slash.
   private func matchPath(_ name: Span<UInt8>, stems: Bool = true) -> Match? {
     for index in stems ? [byPath, byPathStem] : [byPath] {
       var start = 0
-      // No path of this world has more folders; names that were made to cost time have.
+      // Real paths have fewer folders; the limit is for names made to waste time.
       for _ in 0..<64 {
         let end = name.extracting(start..<name.count)
         if case .one(let entry)? = index.value.find(end, in: paths),
@@ -176,7 +182,7 @@ final class Matcher: Sendable {
     return nil
   }
 
-  /// Whether what stands before the common end does not contradict: the shorter of both is the end of the longer.
+  /// Whether the folders before the common end agree: the shorter of both is the end of the longer.
   private func agrees(_ folders: Span<UInt8>, _ entry: Int) -> Bool {
     let prefix = paths[entry].prefix(prefixCount)
     let count = min(prefix.count, folders.count)
@@ -211,7 +217,7 @@ final class Matcher: Sendable {
   }
 }
 
-/// The class of a name as Caltech-256 gives them, `NNN_MMMM.jpg`: NNN - 1; `nil` for other names.
+/// The label, NNN - 1, of a name of Caltech-256's form `NNN_MMMM.jpg`; `nil` for other names.
 func caltechLabel(_ name: Span<UInt8>) -> Int? {
   var start = 0
   while let slash = firstSlash(name, from: start) { start = slash + 1 }
@@ -229,7 +235,7 @@ private func firstSlash(_ name: Span<UInt8>, from start: Int) -> Int? {
   return nil
 }
 
-/// A value that is made when it is first asked for, by whichever thread comes first.
+/// A value that the first thread to ask for it makes; others wait for it.
 private final class Lazy<Value: Sendable>: Sendable {
   private let state = Mutex<Value?>(nil)
   private let make: @Sendable () -> Value
@@ -242,6 +248,94 @@ private final class Lazy<Value: Sendable>: Sendable {
       let made = make()
       value = made
       return made
+    }
+  }
+}
+
+/// Matches for outputs that the exact rules leave over: names that differ from an image's in spelling only, and names
+/// that all lack the same folder.
+struct Lookalikes {
+  /// For each name of an output: its image where one name fits one image, else why it is not matched.
+  private(set) var matches: [[UInt8]: Matcher.Match] = [:]
+  /// The folders of the truth, where all names fit below each of several.
+  private(set) var folders: [String] = []
+
+  /// - Parameters:
+  ///   - images: indexes in the truth of images without an output.
+  ///   - outputs: names that match no image.
+  ///   - folderCount: how many folders all outputs are in, one below the other; these say nothing about the images.
+  init(_ truth: Truth, images: [Int], outputs: [[UInt8]], folderCount: Int) {
+    guard truth.kind != .records, !images.isEmpty, !outputs.isEmpty else { return }
+    let outputs = Array(Set(outputs)).sorted { $0.lexicographicallyPrecedes($1) }
+    // Bytes that are not text have no other spelling.
+    func isText(_ name: some Sequence<UInt8>) -> Bool {
+      String(validating: Array(name), as: UTF8.self) != nil
+    }
+    joinSpellings(truth, images.filter { isText(truth.paths[$0]) }, outputs.filter(isText), folderCount)
+    joinFolder(truth, images, outputs.filter { matches[$0] == nil })
+  }
+
+  private mutating func joinSpellings(
+    _ truth: Truth, _ images: [Int], _ outputs: [[UInt8]], _ folderCount: Int
+  ) {
+    let common = truth.paths.commonFolderByteCount
+    let front = truth.count > 0 ? Self.folders(truth.paths[0].prefix(common)) : []
+    // Keyed by String, whose equality ignores the Unicode form of a character: that is what is wanted here.
+    var places: [String: [Int]] = [:]
+    for image in images {
+      places[Self.folders(truth.paths[image].dropFirst(common)).joined(separator: "/"), default: []].append(
+        image)
+    }
+    var groups: [String: [[UInt8]]] = [:]
+    for output in outputs {
+      let parts = Self.folders(output)
+      for start in 0..<min(parts.count, 64) {
+        let key = parts[start...].joined(separator: "/")
+        guard places[key] != nil else { continue }
+        let agrees = zip(front.reversed(), parts[..<start].reversed()).allSatisfy { $0 == $1 }
+        guard agrees || start == folderCount else { continue }
+        groups[key, default: []].append(output)
+        break
+      }
+    }
+    for (key, names) in groups {
+      guard let images = places[key], let image = images.first else { continue }
+      for name in names {
+        matches[name] =
+          images.count == 1 && names.count == 1
+          ? .entry(image, .spelling)
+          : .none(
+            "\(images.count == 1 ? "the image" : "\(images.count) images, such as") \(truth.path(image)) and "
+              + "\(names.count == 1 ? "this output" : "\(names.count) outputs") differ only in spelling, so they cannot be "
+              + "matched one to one")
+      }
+    }
+  }
+
+  /// The parts of a path between its slashes and backslashes, in lower case.
+  private static func folders(_ path: some Collection<UInt8>) -> [String] {
+    String(decoding: path, as: UTF8.self).lowercased()
+      .split { $0 == "/" || $0 == "\\" }.filter { $0 != "." }.map(String.init)
+  }
+
+  private mutating func joinFolder(_ truth: Truth, _ images: [Int], _ outputs: [[UInt8]]) {
+    guard let first = outputs.first else { return }
+    let slash = UInt8(ascii: "/")
+    var places: [[UInt8]: Int] = [:]
+    for image in images { places[Array(truth.paths[image])] = image }
+    let end = [slash] + first
+    var folders = images.map { truth.paths[$0] }
+      .filter { $0.count > end.count && $0.suffix(end.count).elementsEqual(end) }
+      .map { Array($0.dropLast(first.count)) }
+    for output in outputs.dropFirst() where !folders.isEmpty {
+      folders = folders.filter { places[$0 + output] != nil }
+    }
+    if folders.count > 1 {
+      self.folders = folders.map { nameText($0) }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+    guard folders.count == 1 else { return }
+    for output in outputs {
+      if let image = places[folders[0] + output] { matches[output] = .entry(image, .folder) }
     }
   }
 }

@@ -1,29 +1,32 @@
+import Encodings
 import Files
 import Glibc
 
-/// The output files below a folder: their paths, sorted, and the means to read them quickly.
+/// The output files below a folder: their sorted paths, and a fast way to read them.
 struct OutputFolder: Sendable {
-  /// Relative to the root, with their suffix.
+  /// The paths, relative to the root, with their suffix.
   var files = ByteStrings()
-  /// Which of them `readdir` did not call a regular file: links, and things that are no files.
+  /// Whether each file needs a closer look, because `readdir` did not call it a regular file: links, FIFOs and the
+  /// like.
   var isSpecial: [Bool] = []
-  /// Files of other names and hidden folders; they are not read.
+  /// The number of files with other names, and of hidden folders; they are not read.
   var otherCount = 0
+  /// The first of those by path.
   var firstOther: String?
   /// Folders that cannot be read.
-  var problems: [Truth.Rejection] = []
-  /// What all files end in: `.out`; where there is no such file, `.json`.
+  var problems: [InputProblem] = []
+  /// The suffix of all files: `.out`, or `.json` where no file ends in `.out`.
   var suffix: [UInt8] = Array(".out".utf8)
-  /// Bytes of the folders that all files are in.
+  /// The byte count of the folders that all files are in.
   var commonFolderByteCount = 0
   let root: String
-  private let handle: FolderHandle
+  private let handle: OpenFolder
 
-  /// Walks the folder; links to folders are followed, hidden folders passed over.
-  /// - Throws: where the root itself cannot be read.
+  /// Walks the folder. Links to folders are followed; hidden folders are skipped.
+  /// - Throws: `FileError` where the root itself cannot be read, or the paths have more than 4 GB in total.
   init(_ root: String) throws(FileError) {
     self.root = root
-    handle = try FolderHandle(root)
+    handle = try OpenFolder(root)
     var walk = OutputWalk(handle)
     try walk.run()
     var found = walk.files(endingIn: ".out")
@@ -43,13 +46,13 @@ struct OutputFolder: Sendable {
     commonFolderByteCount = files.commonFolderByteCount
   }
 
-  /// A file of more is taken for no output of one image.
+  /// A larger file is not read as the output of one image.
   static let maximumByteCount = 1 << 26
 
-  /// Reads file `index` to the start of `buffer`, which grows where it is too small.
+  /// Reads file `index` into the start of `buffer`, which grows if it is too small.
   ///
-  /// - Returns: the file's size.
-  /// - Throws: a sentence where it cannot be read.
+  /// - Returns: the byte count of the file.
+  /// - Throws: `.file` where it cannot be read or has 64 MiB or more.
   func read(_ index: Int, into buffer: inout [UInt8]) throws(PredictionFault) -> Int {
     if isSpecial[index] {
       do throws(FileError) {
@@ -68,7 +71,7 @@ struct OutputFolder: Sendable {
     var count = 0
     while true {
       if count == buffer.count {
-        // Only now is it worth asking for the size: nearly all outputs fit at once.
+        // The size is asked for only now, because nearly all outputs fit into the buffer at once.
         var info = stat()
         guard unsafe fstat(descriptor, &info) == 0 else { throw systemFault("stat", index) }
         guard max(count, Int(info.st_size)) < Self.maximumByteCount else {
@@ -83,7 +86,7 @@ struct OutputFolder: Sendable {
         if errno == EINTR { continue }
         throw systemFault("read", index)
       }
-      // Only no bytes at all mean the end: a file system may give less than is asked for.
+      // Only a read of 0 bytes means the end; a file system may return fewer bytes than it was asked for.
       if got == 0 { return count }
       count += got
     }
@@ -94,8 +97,8 @@ struct OutputFolder: Sendable {
   }
 }
 
-/// An open folder, from which files are opened by short relative paths.
-final class FolderHandle: Sendable {
+/// An open folder, from which files are opened by short relative paths; closed by `deinit`.
+final class OpenFolder: Sendable {
   let descriptor: Int32
 
   init(_ path: String) throws(FileError) {
@@ -104,4 +107,97 @@ final class FolderHandle: Sendable {
   }
 
   deinit { close(descriptor) }
+}
+
+/// Lists every file below a folder, with one folder open at a time.
+struct OutputWalk {
+  private(set) var paths = ByteStrings()
+  private(set) var isSpecial: [Bool] = []
+  private(set) var problems: [InputProblem] = []
+  private let handle: OpenFolder
+  /// Device and inode of the folders walked so far, because a link may lead back to one.
+  private var entered: Set<[UInt64]> = []
+
+  init(_ handle: OpenFolder) { self.handle = handle }
+
+  mutating func run() throws(FileError) {
+    var folders: [[UInt8]] = [[]]
+    while let folder = folders.popLast() {
+      do throws(FileError) {
+        folders += try list(folder)
+      } catch {
+        if folder.isEmpty { throw error }
+        problems.append(
+          InputProblem(path: nameText(folder), reason: "its folder cannot be read: \(error.sentence)"))
+      }
+    }
+  }
+
+  /// Adds the files of a folder to `paths`.
+  /// - Returns: the folders in it that are to be walked.
+  private mutating func list(_ folder: [UInt8]) throws(FileError) -> [[UInt8]] {
+    let name = folder.isEmpty ? [UInt8(ascii: ".")] : folder
+    let descriptor = unsafe openat(
+      handle.descriptor, (name + [0]).map { CChar(bitPattern: $0) }, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0, let stream = unsafe fdopendir(descriptor) else {
+      let code = errno
+      if descriptor >= 0 { close(descriptor) }
+      throw FileError(.system(call: "open", code: code), path: nameText(name))
+    }
+    defer { unsafe closedir(stream) }
+    var info = stat()
+    guard unsafe fstat(descriptor, &info) == 0,
+      entered.insert([UInt64(info.st_dev), UInt64(info.st_ino)]).inserted
+    else { return [] }
+    var folders: [[UInt8]] = []
+    let prefix = folder.isEmpty ? [] : folder + [UInt8(ascii: "/")]
+    while true {
+      errno = 0
+      guard let entry = unsafe readdir(stream) else { break }
+      let type = unsafe Int(entry.pointee.d_type)
+      let entryName = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        unsafe [UInt8](bytes.prefix { $0 != 0 })
+      }
+      if entryName == [UInt8(ascii: ".")] || entryName == Array("..".utf8) { continue }
+      if isLeftBehind(entryName) { continue }
+      let path = prefix + entryName
+      let isFolder = type == Int(DT_DIR) || (type != Int(DT_REG) && leadsToFolder(path))
+      if isFolder && entryName.first != UInt8(ascii: ".") {
+        folders.append(path)
+      } else if paths.append(path) {
+        isSpecial.append(type != Int(DT_REG))
+      }
+    }
+    guard errno == 0 else { throw FileError(.system(call: "read", code: errno), path: nameText(name)) }
+    return folders
+  }
+
+  /// Whether the name is litter, such as the lock of a killed transform. Names that end in `.out`, which are most, are
+  /// recognised without a look at the list of litter.
+  private func isLeftBehind(_ name: [UInt8]) -> Bool {
+    if name.first != UInt8(ascii: "."), name.suffix(4).elementsEqual(".out".utf8) { return false }
+    return String(validating: name, as: UTF8.self).map { isLitter($0) } ?? false
+  }
+
+  private func leadsToFolder(_ path: [UInt8]) -> Bool {
+    var info = stat()
+    let status = unsafe fstatat(handle.descriptor, (path + [0]).map { CChar(bitPattern: $0) }, &info, 0)
+    return status == 0 && info.st_mode & S_IFMT == S_IFDIR
+  }
+
+  /// The indexes of the files with this suffix, sorted by path.
+  func files(endingIn suffix: String) -> [Int] {
+    let suffix = Array(suffix.utf8)
+    return (0..<paths.count).filter {
+      paths[$0].count > suffix.count && paths[$0].suffix(suffix.count).elementsEqual(suffix)
+    }
+    .sorted { paths.precedes($0, $1) }
+  }
+
+  /// The first by path of the files that are not among `files`.
+  func firstOther(than files: [Int]) -> Int? {
+    if files.count == paths.count { return nil }
+    let files = Set(files)
+    return (0..<paths.count).filter { !files.contains($0) }.min { paths.precedes($0, $1) }
+  }
 }

@@ -1,23 +1,25 @@
-import Files
+public import Files
 
-/// Where the outputs of a run are: a folder of files, or one file of JSON lines, of one JSON array, or of a table.
+/// The outputs of a run: a folder of files, or one file that holds JSON lines, one JSON array or a table.
 public struct OutputSource: Sendable {
   enum Kind: Sendable {
     case folder(OutputFolder)
     case lines(String)
   }
   let kind: Kind
+  /// The path that the caller gave.
   public let path: String
-  /// The header of a file that is a table.
+  /// The header, where the file is a table.
   private(set) var table: OutputTable?
-  /// What the lines are called: "line", or "element" of an array.
+  /// What messages call a line: "line", or "element" for one of an array.
   let unit: String
 
-  /// Looks what there is; a folder is walked, no output is read.
+  /// Finds out what the outputs are; a folder is walked, but no output is parsed.
   ///
-  /// - Parameter path: a folder, in which (and below) the files `<name>.out` are outputs, where there are none, those
-  ///   named `<name>.json`; or a file.
-  /// - Throws: `.file`; `.otherKind` for a file that is none of these by its first bytes.
+  /// - Parameter path: a folder, whose files `<name>.out` (at any depth) are the outputs, or those named `<name>.json`
+  ///   where none ends in `.out`; or a file.
+  /// - Throws: `.file`; `.otherKind` for a file that its first bytes show to be something else. A folder without any
+  ///   output is *not* an error.
   public init(_ path: String) throws(OutputError) {
     self.path = path
     if let folder = try Self.folder(path) {
@@ -44,7 +46,7 @@ public struct OutputSource: Sendable {
     }
   }
 
-  /// What the lines of a file are, by its first bytes.
+  /// Tells from the first bytes of a file whether it is a table, and what its lines are called.
   private static func look(at file: String) throws(OutputError) -> (OutputTable?, unit: String) {
     let start: [UInt8]
     do throws(FileError) {
@@ -72,20 +74,20 @@ public struct OutputSource: Sendable {
     }
   }
 
-  /// The classes that a table has a column for each, if it is one.
+  /// The classes that the columns of a table name; `nil` where the outputs are no table, or its columns name none.
   func tableClasses() throws(OutputError) -> ClassList? { try table?.classes(path: path) }
 
-  /// The same outputs; of a table the columns are joined with the classes.
+  /// These outputs with the columns of their table, if they are one, assigned to the classes.
   func joined(with classes: ClassList?) throws(OutputError) -> OutputSource {
     var source = self
     source.table = try table?.joined(with: classes, path: path)
     return source
   }
 
-  /// Reads a line: an object, an array, a label, or a row of the table.
+  /// Parses a line: an object, an array, a label, or a row of the table.
   ///
   /// - Returns: `nil` for the table's header.
-  /// - Throws: what is wrong with it; nothing is then added to the parser's values.
+  /// - Throws: what is wrong with the line; nothing is then added to the parser's values.
   func parse(line bytes: Span<UInt8>, number: Int, _ parser: inout PredictionParser) throws(PredictionFault)
     -> PredictionContent?
   {
@@ -103,13 +105,13 @@ public struct OutputSource: Sendable {
     return content
   }
 
-  /// How many folders all outputs are in, one below the other.
+  /// The depth of the folders that all outputs have in common.
   var commonFolderCount: Int {
     guard case .folder(let folder) = kind, folder.files.count > 0 else { return 0 }
     return folder.files[0].prefix(folder.commonFolderByteCount).count { $0 == UInt8(ascii: "/") }
   }
 
-  /// How many outputs there are; `nil` for lines, which are counted while they are read.
+  /// The number of outputs; `nil` for lines, which are counted only while they are read.
   public var count: Int? {
     switch kind {
     case .folder(let folder): folder.files.count
@@ -117,7 +119,7 @@ public struct OutputSource: Sendable {
     }
   }
 
-  /// Files in the folder that are not outputs by their name, and the first of them.
+  /// The number of files in the folder whose names are not those of outputs, and the first of them by path.
   public var others: (count: Int, first: String?) {
     switch kind {
     case .folder(let folder): (folder.otherCount, folder.firstOther)
@@ -125,8 +127,8 @@ public struct OutputSource: Sendable {
     }
   }
 
-  /// Folders that could not be read: what is in them is missing.
-  public var problems: [Truth.Rejection] {
+  /// Folders that could not be read; outputs in them are missing.
+  public var problems: [InputProblem] {
     switch kind {
     case .folder(let folder): folder.problems
     case .lines: []
@@ -140,8 +142,63 @@ public struct OutputSource: Sendable {
       while count < 2, let block = try blocks.next() { block.forEachLine { _, _ in count += 1 } }
       return count >= 2
     } catch {
-      // A file that cannot be read is an invalid output, named when its turn comes.
+      // A file that cannot be read is an invalid output; it is reported when it is read as one.
       return false
+    }
+  }
+}
+
+/// Why the outputs cannot be read at all. A fault of a single output is not an error: such outputs are counted.
+public struct OutputError: Error, Hashable, Sendable, CustomStringConvertible {
+  public enum Reason: Hashable, Sendable {
+    /// The file or folder cannot be read.
+    case file(FileError)
+    /// The lines name no image, and there are more or fewer of them than images in the truth.
+    case orderUnknown(lines: Int, images: Int)
+    /// The lines name no image, and the truth has no order, or has entries that are unusable.
+    case orderMeansNothing
+    /// The file is of another kind; the sentence says of which, and what is expected.
+    case otherKind(String)
+    /// The file is one JSON array that is damaged.
+    case brokenArray(JSONFault)
+    /// None of the first `lines` lines can be read; the number of the first of them, and its fault.
+    case noPrediction(lines: Int, first: Int, fault: String)
+    /// It is uncertain what the columns of the table are; the sentence says why.
+    case unclearTable(String)
+  }
+  /// What is wrong.
+  public let reason: Reason
+  /// The file or folder.
+  public let path: String
+
+  init(_ reason: Reason, path: String) {
+    self.reason = reason
+    self.path = path
+  }
+
+  init(lines error: LineError, path: String) {
+    switch error {
+    case .file(let fault): self.init(.file(fault), path: path)
+    case .array(let fault): self.init(.brokenArray(fault), path: path)
+    }
+  }
+
+  /// A sentence for the user that begins with the path.
+  public var description: String {
+    switch reason {
+    case .file(let error): error.description
+    case .orderUnknown(let lines, let images):
+      "\(path): the lines do not name their images, and \(lines) lines cannot be matched to \(images) images by order"
+    case .orderMeansNothing:
+      "\(path): the lines do not name their images, and the order of this truth says nothing; "
+        + "matching by order needs a .lst, a .rec, a CSV or JSON lines without unusable entries"
+    case .otherKind(let sentence): "\(path): \(sentence)"
+    case .brokenArray(let fault): "\(path): this is one JSON array, and it is damaged: \(fault)"
+    case .noPrediction(let lines, let first, let fault):
+      lines == 1
+        ? "\(path): its only line is not a prediction: \(fault)"
+        : "\(path): none of its first \(lines) lines is a prediction; line \(first): \(fault)"
+    case .unclearTable(let why): "\(path): this is a table, and \(why)"
     }
   }
 }

@@ -1,27 +1,28 @@
+import Encodings
 import Files
 
-/// A table of predictions: a header, and a row for each image, which names it.
+/// The layout of a table of predictions: a header, then one row for each image, with a column that names the image.
 ///
-/// Its predictions are one column for each class, or one column with the class alone.
+/// The prediction is a column of probabilities for each class, or one column with the predicted class.
 struct OutputTable: Sendable {
   enum Content: Hashable, Sendable {
-    /// The column of the class.
+    /// The index of the column with the predicted class.
     case label(Int)
-    /// The column of each class, in label order.
+    /// The index of each class's column, in label order.
     case probabilities([Int])
   }
 
   let separator: UInt8
-  /// The line of the header.
+  /// The number of the header's line.
   let headerLine: Int
   let nameColumn: Int
   /// Whether the names are ids.
   let areIDs: Bool
   private let header: [[UInt8]]
   private let labelColumn: Int?
-  /// Columns that are neither the name nor a class alone.
+  /// Columns that hold neither the image's name nor a predicted class.
   private let otherColumns: [Int]
-  /// Whether the first row's values in those are a distribution: numbers from 0 up, whose sum is 1.
+  /// Whether the values of the first row in `otherColumns` are a distribution: numbers from 0 up whose sum is 1.
   private let holdsProbabilities: Bool
   private(set) var content: Content
 
@@ -31,8 +32,8 @@ struct OutputTable: Sendable {
     "class_name",
   ]
 
-  /// - Parameter start: the beginning of a file, with its first two lines.
-  /// - Returns: `nil` where the first line is no header that names a column of images.
+  /// - Parameter start: the beginning of a file, at least its first two lines.
+  /// - Returns: `nil` where the first line is not a header with a known name for the column of images.
   init?(_ start: [UInt8]) {
     if let first = start.first(where: { $0 > 0x20 }), first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
     {
@@ -41,7 +42,7 @@ struct OutputTable: Sendable {
     var found: OutputTable?
     for separator in TableLayout.separators {
       guard let table = OutputTable(start, separator: separator) else { continue }
-      // Cut in two ways it would name a column of images in both: no table is known to.
+      // If two separators both yield a column of images, the file is not taken for a table.
       if found != nil { return nil }
       found = table
     }
@@ -77,11 +78,13 @@ struct OutputTable: Sendable {
     return value
   }
 
-  /// The names of the classes, where each has a column and nobody says otherwise; a number is no name.
+  /// The classes that the columns name, where no class list was given; `nil` where the columns hold no probabilities or
+  /// are headed by labels.
+  /// - Throws: `.unclearTable` where two columns have the same name.
   func classes(path: String) throws(OutputError) -> ClassList? {
     guard holdsProbabilities else { return nil }
     if numberedColumns(count: otherColumns.count) != nil { return nil }
-    let names = otherColumns.map { shown(header[$0]) }
+    let names = otherColumns.map { nameText(header[$0]) }
     do throws(TruthError) {
       return try ClassList(names)
     } catch {
@@ -89,16 +92,16 @@ struct OutputTable: Sendable {
     }
   }
 
-  /// The columns that are headed by the labels 0 to `count` - 1.
+  /// The columns headed by the labels 0 to `count` - 1; `nil` where one of them is lacking.
   private func numberedColumns(count: Int) -> [Int]? {
     let columns = (0..<count).compactMap { header.firstIndex(of: Array("\($0)".utf8)) }
     return columns.count == count ? columns : nil
   }
 
-  /// The same table, its columns joined with the classes.
+  /// This table with its columns assigned to the classes.
   ///
-  /// - Parameter classes: `nil` where they are only numbers.
-  /// - Throws: `.unclearTable` where columns are left over, or there are none for the classes.
+  /// - Parameter classes: `nil` where classes have only labels.
+  /// - Throws: `.unclearTable` where the classes have no columns, or columns are left over.
   func joined(with classes: ClassList?, path: String) throws(OutputError) -> OutputTable {
     var table = self
     let named = classes.map { classes in
@@ -109,7 +112,7 @@ struct OutputTable: Sendable {
     } else if let columns = numberedColumns(count: classes?.count ?? otherColumns.count), !columns.isEmpty {
       table.content = .probabilities(columns)
     } else if labelColumn == nil {
-      let columns = shortList(otherColumns.map { "\"\(shown(header[$0].prefix(80)))\"" })
+      let columns = shortList(otherColumns.map { "\"\(nameText(header[$0].prefix(80)))\"" })
       let expected = classes.map { shortList($0.names.map { "\"\($0)\"" }) } ?? "each class"
       throw OutputError(
         .unclearTable(
@@ -121,7 +124,7 @@ struct OutputTable: Sendable {
       guard unused.isEmpty else {
         throw OutputError(
           .unclearTable(
-            "\(shortList(unused.map { "\"\(shown(header[$0].prefix(80)))\"" })) is no class of the class list"
+            "\(shortList(unused.map { "\"\(nameText(header[$0].prefix(80)))\"" })) is not on the class list"
           ),
           path: path)
       }
@@ -131,8 +134,8 @@ struct OutputTable: Sendable {
 }
 
 extension PredictionParser {
-  /// Reads a row of a table of predictions.
-  /// - Throws: what is wrong with it; nothing is then added to `values`. `name` is there if the row has it.
+  /// Parses a row of a table of predictions.
+  /// - Throws: what is wrong with the row; nothing is then added to `values`. `name` is set if the row has one.
   mutating func parse(row bytes: Span<UInt8>, of table: OutputTable) throws(PredictionFault)
     -> PredictionContent
   {
@@ -147,7 +150,7 @@ extension PredictionParser {
       throw PredictionFault(.file("the row has a quote that is not closed"))
     }
     guard table.nameColumn < fields.count, !fields[table.nameColumn].isEmpty else {
-      throw PredictionFault(.file("the row names no image"))
+      throw PredictionFault(.file("the row does not name its image"))
     }
     name = fields[table.nameColumn]
     nameRank = table.areIDs ? PredictionKeys.idRank : 0
@@ -180,10 +183,10 @@ extension PredictionParser {
           values.append(try scanner.number(cell.span))
           guard scanner.cursor == cell.count else { throw scanner.fault("the end of the field", cell.span) }
         } catch {
-          throw PredictionFault(.file("\"\(shown(cell.prefix(40)))\" where a probability is expected"))
+          throw PredictionFault(.file("\"\(nameText(cell.prefix(40)))\" where a probability is expected"))
         }
         let value = values[values.count - 1]
-        guard value >= 0 else { throw PredictionFault(.negative(shown(cell.prefix(40)), offset: 0)) }
+        guard value >= 0 else { throw PredictionFault(.negative(nameText(cell.prefix(40)), offset: 0)) }
         sum += value
       }
       guard classCount == nil || cells.count == classCount else {

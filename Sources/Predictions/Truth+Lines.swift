@@ -1,9 +1,11 @@
+import Encodings
 import Files
 import Records
 
 extension Truth {
-  /// JSON lines, or one array, of objects with a path and a label; also SageMaker's augmented manifest, whose label
-  /// stands under the key that has a `-metadata` key beside it.
+  /// Reads JSON lines, or one array, of objects with a path and a label. SageMaker's augmented manifest is one of
+  /// these; its label is under the key that has a `-metadata` key beside it.
+  /// - Throws: `.file`; `.brokenArray`; `.repeatedClass`.
   init(lines path: String, classes: ClassList?, columns wanted: TruthColumns) throws(TruthError) {
     self.init(.lines, classes: classes)
     var names = NamedLabels(classes)
@@ -23,23 +25,24 @@ extension Truth {
       try parser.parse(line)
     } catch {
       if let path = parser.path { return reject(path, error.description) }
-      rejections.append(Rejection(path: place, reason: error.description))
+      rejections.append(InputProblem(path: place, reason: error.description))
       return
     }
     guard let path = parser.path else {
       let keys = wanted.image.map { "\"\($0)\"" } ?? shortList(Self.pathColumns)
-      rejections.append(Rejection(path: place, reason: "it names no image; a key \(keys) is expected"))
+      let reason = "it names no image; one of the keys \(keys) is expected"
+      rejections.append(InputProblem(path: place, reason: reason))
       return
     }
     guard let label = parser.label else {
       let keys = wanted.label.map { "\"\($0)\"" } ?? shortList(Self.labelColumns)
-      let candidates = shortList(parser.candidates.map { "\"\(shown($0.prefix(80)))\"" })
+      let candidates = shortList(parser.candidates.map { "\"\(nameText($0.prefix(80)))\"" })
       reject(
         path,
         parser.isAmbiguous
-          ? "its label may be any of \(candidates): which is meant cannot be told"
-          : "it has no label; a key \(keys) is expected"
-            + (candidates.isEmpty ? "" : ", and it has \(candidates)"))
+          ? "its label could be under any of \(candidates)"
+          : "it has no label; one of the keys \(keys) is expected"
+            + (candidates.isEmpty ? "" : ", but it has \(candidates)"))
       return
     }
     guard paths.append(path) else { return reject(path, Self.tooLarge) }
@@ -47,19 +50,20 @@ extension Truth {
   }
 }
 
-/// Reads a path and a label out of one JSON object.
+/// Parses a path and a label from one JSON object.
 private struct TruthLineParser {
   var path: [UInt8]?
   var label: [UInt8]?
-  /// Keys that may hold the label, where none does for sure.
+  /// The keys that could hold the label, where none certainly does.
   private(set) var candidates: [[UInt8]] = []
-  /// Whether several keys have a `-metadata` beside them.
+  /// Whether several keys have a `-metadata` key beside them.
   private(set) var isAmbiguous = false
   private let wanted: TruthColumns
   private var pathRank = Int.max
   private var labelRank = Int.max
-  /// Scalars that are no path, and keys that end in `-metadata`.
+  /// The members whose values are scalars and whose keys do not name an image.
   private var others: [(key: [UInt8], value: [UInt8])] = []
+  /// The keys that end in `-metadata`.
   private var metadata: Set<[UInt8]> = []
 
   init(_ wanted: TruthColumns) { self.wanted = wanted }
@@ -86,7 +90,7 @@ private struct TruthLineParser {
     if wanted.label == nil { findLabel() }
   }
 
-  /// What has metadata beside it is a label, whatever its name; then the names that labels often have.
+  /// Prefers the key that has metadata beside it, whatever its name, to the known names of labels.
   private mutating func findLabel() {
     let rule =
       metadata.isEmpty
@@ -123,13 +127,13 @@ private struct TruthLineParser {
     }
   }
 
-  /// How good a key is, 0 the best; `nil` where it is none of those.
+  /// The rank of a key, 0 the best; `nil` where it is not one of those.
   private static func rank(of key: [UInt8], _ wanted: String?, among known: [String]) -> Int? {
     if let wanted { return key.elementsEqual(wanted.utf8) ? 0 : nil }
     return known.firstIndex { key.elementsEqual($0.utf8) }
   }
 
-  /// The text of a string or the digits of a number; `nil` for all else, which is passed over.
+  /// The text of a string or the digits of a number; `nil` for any other value, which is skipped.
   private func scalar(_ bytes: Span<UInt8>, _ scanner: inout JSONScanner) throws(JSONFault) -> [UInt8]? {
     let start = scanner.cursor
     var text: [UInt8] = []

@@ -1,28 +1,20 @@
+import Encodings
 import Files
 
-/// Which columns of a table, or keys of JSON lines, hold the image and the label; `nil` to find them by known names.
-public struct TruthColumns: Hashable, Sendable {
-  public var image: String?
-  public var label: String?
-
-  public init(image: String? = nil, label: String? = nil) {
-    self.image = image
-    self.label = label
-  }
-}
-
 extension Truth {
-  /// Names of columns that hold the path and the label, the best first; compared without regard to case.
+  /// Known names of columns with the path, the best first; compared without regard to case.
   static let pathColumns = PredictionKeys.names
+  /// Known names of columns with the label, the best first; compared without regard to case.
   static let labelColumns = [
     "label", "truth", "true_label", "class", "class_id", "class_name", "category", "target", "y", "y_true",
     "ground_truth",
   ]
 
-  /// A table of paths and labels; with a header, its further columns become `columns`.
+  /// Reads a table of paths and labels; with a header, its further columns become `columns`.
   ///
-  /// The first row is a header if it has a name for both; else the first field of each row is the path and the second the
-  /// label, and a first row without the suffix of an image must prove itself: see `undecided`.
+  /// The first row is a header if it has known names for both. Else the first field of each row is the path and the
+  /// second the label; a first row whose path has no image's suffix is then kept as `undecided`.
+  /// - Throws: `.file`; `.encoding`; what `TableLayout.init` throws; `.openQuote`; `.repeatedClass`; `.tooLarge`.
   init(table path: String, classes: ClassList?, columns wanted: TruthColumns) throws(TruthError) {
     self.init(.table, classes: classes)
     let file = try readingTruth(path) { () throws(FileError) in try readFile(path).bytes }
@@ -36,7 +28,7 @@ extension Truth {
       if let row = layout.undecided {
         undecided = Undecided(
           path: row[layout.image],
-          error: TruthError(.unknownHeader(row.map { shown($0) }), path: path))
+          error: TruthError(.unknownHeader(row.map { nameText($0) }), path: path))
       }
     } catch {
       throw TruthError(error.reason, path: path)
@@ -50,7 +42,7 @@ extension Truth {
     if let header = layout.header {
       _ = try rows.next()
       others = header.indices.filter { $0 != layout.image && $0 != layout.label }
-        .map { (shown(header[$0]), $0, []) }
+        .map { (nameText(header[$0]), $0, []) }
     }
     while let row = try rows.next() {
       try add(row, layout, &others, &names, "\(file) line \(rows.line)")
@@ -65,16 +57,16 @@ extension Truth {
     _ names: inout NamedLabels, _ place: String
   ) throws(TruthError) {
     guard row.count > max(layout.image, layout.label), !row[layout.image].isEmpty else {
-      rejections.append(Rejection(path: place, reason: "a path and a label are expected"))
+      rejections.append(InputProblem(path: place, reason: "a path and a label are expected"))
       return
     }
     try add(row[layout.image], names.add(row[layout.label]), nil, "")
     for index in others.indices {
-      others[index].values.append(others[index].index < row.count ? shown(row[others[index].index]) : "")
+      others[index].values.append(others[index].index < row.count ? nameText(row[others[index].index]) : "")
     }
   }
 
-  /// Puts the labels in the place of the numbers that stood for their texts.
+  /// Replaces the numbers that stand for texts by the labels that the texts mean.
   mutating func resolve(_ names: NamedLabels) throws(TruthError) {
     let (resolved, classes) = try names.resolve()
     self.classes = classes
@@ -87,9 +79,9 @@ extension Truth {
         isKept[entry] = false
         setAside(entry)
         let text = names.text(provisional[entry])
-        let other = classes?.lookalike(of: text).map { "; \"\($0)\" on the class list looks like it" } ?? ""
+        let other = classes?.lookalike(of: text).map { "; did you mean \"\($0)\"?" } ?? ""
         rejections.append(
-          Rejection(
+          InputProblem(
             path: path(entry), reason: "label \"\(text)\" is unknown; \(expectedLabels) is expected\(other)"))
       }
     }
@@ -97,8 +89,9 @@ extension Truth {
   }
 }
 
-/// How a table is cut into columns, and which of them hold the path and the label.
+/// How a table of truth is separated into columns, and which of them hold the path and the label.
 struct TableLayout {
+  /// The separators that are tried.
   static let separators = [",", "\t", ";", "|"].map { UInt8(ascii: $0) }
 
   let separator: UInt8
@@ -106,7 +99,8 @@ struct TableLayout {
   private(set) var label = 1
   /// The first row, where it names the columns.
   private(set) var header: [[UInt8]]?
-  /// The first row, where it names no column that is known and no file that ends as an image does: it may be either.
+  /// The first row, where it has neither a known name of a column nor a path with an image's suffix, so that it may be
+  /// a header or an image.
   private(set) var undecided: [[UInt8]]?
 
   private struct Names {
@@ -114,9 +108,10 @@ struct TableLayout {
     var label: Int?
   }
 
-  /// Looks at the first row.
+  /// Finds the layout by the first row.
   ///
-  /// - Parameter suffix: of the file's name: `.csv` means commas and `.tsv` tabs, where several separators would do.
+  /// - Parameter suffix: the suffix of the file's name; `.csv` means commas and `.tsv` tabs where several separators
+  ///   are possible.
   /// - Returns: `nil` where there is no row.
   /// - Throws: `.openQuote`, `.oneColumn`, `.manySeparators`, `.noColumn`, `.repeatedColumn`; all without the path.
   init?(_ text: [UInt8], suffix: String, _ wanted: TruthColumns) throws(TruthError) {
@@ -128,9 +123,9 @@ struct TableLayout {
       if row.count > 1 { cuts.append((separator, row)) } else { whole = row }
     }
     guard !cuts.isEmpty else {
-      throw TruthError(.oneColumn(shown((whole?.first ?? []).prefix(200))), path: "")
+      throw TruthError(.oneColumn(nameText((whole?.first ?? []).prefix(200))), path: "")
     }
-    // A separator that brings two known names to light is the right one.
+    // A separator that yields known names for both columns is the right one.
     var named: [(cut: (separator: UInt8, row: [[UInt8]]), names: Names)] = []
     for cut in cuts {
       let names = Self.known(cut.row, wanted)
@@ -153,13 +148,13 @@ struct TableLayout {
 
   private mutating func findColumns(_ row: [[UInt8]], _ wanted: TruthColumns) throws(TruthError) {
     var found = Self.known(row, wanted)
-    let names = row.map { shown($0) }
+    let names = row.map { nameText($0) }
     for (name, place) in [(wanted.image, found.image), (wanted.label, found.label)] {
       if let name, place == nil {
         throw TruthError(.noColumn("\"\(name)\"", known: [], header: names), path: "")
       }
     }
-    // Where there are two columns and one of them was named, the other is the other.
+    // With two columns, one of which the caller named, the other column is the other of the two.
     if row.count == 2, wanted != TruthColumns() {
       if let image = found.image, found.label == nil { found.label = 1 - image }
       if let label = found.label, found.image == nil { found.image = 1 - label }
@@ -171,7 +166,7 @@ struct TableLayout {
       }
       guard image != label else { throw TruthError(.repeatedColumn(names[image]), path: "") }
       (self.image, self.label, header) = (image, label, row)
-    // A row that names one of the two is a header of which the other is missing, not an image.
+    // A row with a known name for one of the two is a header that lacks the other, not an image.
     case (_?, nil):
       throw TruthError(.noColumn("the label", known: Truth.labelColumns, header: names), path: "")
     case (nil, _?): throw TruthError(.noColumn("the path", known: Truth.pathColumns, header: names), path: "")
@@ -195,7 +190,7 @@ struct TableLayout {
   private static func folded(_ name: [UInt8]) -> String { String(decoding: name, as: UTF8.self).lowercased() }
 }
 
-/// Whether a file's name ends as those of images do; no name of a column does.
+/// Whether a path ends in the suffix of an image; no known name of a column does.
 func hasImageSuffix(_ path: some BidirectionalCollection<UInt8>) -> Bool {
   let suffixes = [
     "jpg", "jpeg", "jpe", "jfif", "png", "gif", "bmp", "webp", "tif", "tiff", "ppm", "heic", "avif",
@@ -203,4 +198,94 @@ func hasImageSuffix(_ path: some BidirectionalCollection<UInt8>) -> Bool {
   let end = path.suffix(6)
   guard let dot = end.lastIndex(of: UInt8(ascii: ".")) else { return false }
   return suffixes.contains(String(decoding: end[end.index(after: dot)...], as: UTF8.self).lowercased())
+}
+
+/// Reads a table by RFC 4180, with any separator: a field that holds the separator, a quote or a line end is quoted,
+/// and a quote in quotes is doubled. Lines end with LF or CRLF; empty lines are skipped.
+///
+/// Spaces around a field are dropped, because people put them after commas; spaces inside quotes are kept.
+struct TableReader {
+  private let bytes: [UInt8]
+  private let separator: UInt8
+  private var cursor = 0
+  /// The number, from 1, of the first line of the row that was read last.
+  private(set) var line = 0
+  private var nextLine = 1
+
+  init(_ bytes: [UInt8], separator: UInt8) {
+    self.bytes = bytes
+    self.separator = separator
+    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { cursor = 3 }
+  }
+
+  /// The fields of the next row; `nil` at the end.
+  /// - Throws: `.openQuote`, without the path.
+  mutating func next() throws(TruthError) -> [[UInt8]]? {
+    while skipLineEnd() {}
+    guard cursor < bytes.count else { return nil }
+    line = nextLine
+    var fields: [[UInt8]] = []
+    while true {
+      fields.append(try field())
+      if cursor == bytes.count || skipLineEnd() { return fields }
+      cursor += 1  // the separator
+    }
+  }
+
+  private mutating func skipLineEnd() -> Bool {
+    if cursor < bytes.count, bytes[cursor] == UInt8(ascii: "\n") {
+      cursor += 1
+    } else if cursor + 1 < bytes.count, bytes[cursor] == UInt8(ascii: "\r"),
+      bytes[cursor + 1] == UInt8(ascii: "\n")
+    {
+      cursor += 2
+    } else {
+      return false
+    }
+    nextLine += 1
+    return true
+  }
+
+  /// Reads a field, and leaves the cursor at the separator or the line end after it.
+  private mutating func field() throws(TruthError) -> [UInt8] {
+    var field: [UInt8] = []
+    while cursor < bytes.count, isBlank(bytes[cursor]) { cursor += 1 }
+    var quotedCount = 0
+    if cursor < bytes.count, bytes[cursor] == UInt8(ascii: "\"") {
+      try quotedPart(&field)
+      quotedCount = field.count
+    }
+    // Text after a closing quote belongs to the field, as in spreadsheets.
+    while cursor < bytes.count, bytes[cursor] != separator, bytes[cursor] != UInt8(ascii: "\n") {
+      if bytes[cursor] == UInt8(ascii: "\r"), cursor + 1 < bytes.count,
+        bytes[cursor + 1] == UInt8(ascii: "\n")
+      {
+        break
+      }
+      field.append(bytes[cursor])
+      cursor += 1
+    }
+    while field.count > quotedCount, let last = field.last, isBlank(last) { field.removeLast() }
+    return field
+  }
+
+  private func isBlank(_ byte: UInt8) -> Bool {
+    byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") && separator != UInt8(ascii: "\t")
+  }
+
+  private mutating func quotedPart(_ field: inout [UInt8]) throws(TruthError) {
+    cursor += 1
+    while cursor < bytes.count {
+      let byte = bytes[cursor]
+      cursor += 1
+      if byte == UInt8(ascii: "\"") {
+        guard cursor < bytes.count, bytes[cursor] == UInt8(ascii: "\"") else { return }
+        cursor += 1
+      } else if byte == UInt8(ascii: "\n") {
+        nextLine += 1
+      }
+      field.append(byte)
+    }
+    throw TruthError(.openQuote(line: line), path: "")
+  }
 }

@@ -1,42 +1,52 @@
 public import Files
 public import Records
 
-/// Why the truth or the class list cannot be read at all. What is wrong with single inputs is not an error: they are
-/// counted as invalid.
+/// Why a truth, a class list or a table of class groups cannot be read at all. A fault of a single image is not an
+/// error: such images are counted as invalid.
 public struct TruthError: Error, Hashable, Sendable, CustomStringConvertible {
   public enum Reason: Hashable, Sendable {
+    /// The file cannot be read.
     case file(FileError)
+    /// The records cannot be read.
     case records(RecordError)
+    /// The folders cannot be read.
     case scan(ScanError)
+    /// This line of a class list is not UTF-8.
     case notUTF8(line: Int)
+    /// This line of a class list is empty.
     case emptyClassName(line: Int)
+    /// Two labels have the same class name.
     case repeatedClass(String, labels: [Int])
-    /// A table without a column for the path or the label, or without the one that was asked for.
+    /// The table has no column for the path or the label, or not the one that was asked for.
     case noColumn(String, known: [String], header: [String])
-    /// Columns were asked for, and the format has none.
+    /// Columns were asked for, but the format has none.
     case noColumns
+    /// Two columns have this name, or it was asked for twice.
     case repeatedColumn(String)
-    /// The first row names neither columns that are known nor an image that has an output.
+    /// The fields of the first row are neither known names of columns nor an image that has an output.
     case unknownHeader([String])
-    /// No separator cuts the first row, which is this.
+    /// No separator occurs in the first row, which is this.
     case oneColumn(String)
+    /// Several separators occur in the first row, and nothing tells which is meant.
     case manySeparators([String])
-    /// The text is in an encoding that is not read.
+    /// The text has an encoding that is not read: its name.
     case encoding(String)
-    /// The file is something else; says what, and what is expected.
+    /// The file is of another kind; the sentence says of which, and what is expected.
     case otherKind(String)
-    /// One JSON array that breaks off or goes wrong.
+    /// The file is one JSON array that is damaged.
     case brokenArray(JSONFault)
+    /// The quote that opens in this line is never closed.
     case openQuote(line: Int)
-    /// A row of the class groups.
+    /// A row of a table of class groups cannot be used; the sentence says why.
     case badGroup(String, line: Int)
-    /// Neither a list nor records, a table or JSON lines.
+    /// The file is neither a list nor records, a table or JSON lines.
     case unknownFormat
-    /// The paths together have more than 4 GB.
+    /// The paths have more than 4 GB in total.
     case tooLarge
   }
+  /// What is wrong.
   public let reason: Reason
-  /// Empty where no file is involved.
+  /// The file or folder; empty where none is involved.
   public let path: String
 
   init(_ reason: Reason, path: String) {
@@ -44,6 +54,7 @@ public struct TruthError: Error, Hashable, Sendable, CustomStringConvertible {
     self.path = path
   }
 
+  /// A sentence for the user that begins with the path, where there is one.
   public var description: String {
     switch reason {
     case .file(let error): error.description
@@ -61,24 +72,24 @@ public struct TruthError: Error, Hashable, Sendable, CustomStringConvertible {
     case .notUTF8(let line): "line \(line) is not UTF-8"
     case .emptyClassName(let line): "line \(line) is empty; one class name a line is expected, in label order"
     case .repeatedClass(let name, let labels):
-      "class \"\(name)\" stands twice, as label \(labels.map { "\($0)" }.joined(separator: " and "))"
+      "class \"\(name)\" is there twice, with labels \(labels.map { "\($0)" }.joined(separator: " and "))"
     case .noColumn(let what, let known, let header):
       "no column for \(what); its header has \(Self.quoted(header))"
-        + (known.isEmpty ? "" : ", one of \(shortList(known)) is expected")
-    case .noColumns: "it has no named columns to choose from; a table or JSON lines have"
-    case .repeatedColumn(let name): "the column \"\(name)\" is asked for twice, or stands twice in the header"
+        + (known.isEmpty ? "" : "; one of \(shortList(known)) is expected")
+    case .noColumns: "it has no named columns to choose from; only tables and JSON lines have them"
+    case .repeatedColumn(let name): "the column \"\(name)\" is asked for twice, or is in the header twice"
     case .unknownHeader(let row):
-      "its first row is \(Self.quoted(row)), which are no known names of columns, and no output belongs to an image of the name \"\(row.first ?? "")\""
+      "its first row is \(Self.quoted(row)): none of these is a known name of a column, and no output belongs to an image named \"\(row.first ?? "")\""
     case .oneColumn(let row):
       "its rows have one column, such as \"\(row)\"; a path and a label are expected, with a comma, a semicolon or a tab between them"
     case .manySeparators(let separators):
-      "its first row may be cut at each of \(Self.quoted(separators)): which separates the columns cannot be told"
+      "its first row contains \(Self.quoted(separators)), and it is not clear which of them separates the columns"
     case .encoding(let name): "this is text in \(name); UTF-8 is expected"
     case .otherKind(let sentence): sentence
     case .brokenArray(let fault): "this is one JSON array, and it is damaged: \(fault)"
     case .openQuote(let line): "the quote that opens in line \(line) is not closed"
     case .badGroup(let what, let line): "line \(line): \(what)"
-    case .unknownFormat: "this is no truth: \(Self.expected) is expected"
+    case .unknownFormat: "this file has no known format of a truth; \(Self.expected) is expected"
     case .tooLarge: Truth.tooLarge
     }
   }
@@ -90,7 +101,7 @@ public struct TruthError: Error, Hashable, Sendable, CustomStringConvertible {
   }
 }
 
-/// Calls `body`, which reads lines; its fault becomes the truth's.
+/// Calls `body`, and turns the fault of a file of lines into a `TruthError`.
 func readingTruthLines<Result: ~Copyable>(_ path: String, _ body: () throws(LineError) -> Result)
   throws(TruthError) -> Result
 {
@@ -104,7 +115,7 @@ func readingTruthLines<Result: ~Copyable>(_ path: String, _ body: () throws(Line
   }
 }
 
-/// Calls `body`; a fault of a file becomes the truth's.
+/// Calls `body`, and turns the fault of a file into a `TruthError`.
 func readingTruth<Result: ~Copyable>(_ path: String, _ body: () throws(FileError) -> Result)
   throws(TruthError) -> Result
 {

@@ -1,34 +1,37 @@
-/// Average precision of every class against the rest, from one pass over the rows and without sorting them.
+/// The average precision of every class against the rest, from one pass over the rows, without sorting them.
 ///
-/// scikit-learn's `average_precision_score`: the sum over thresholds of (recall - recall before) * precision. Recall
-/// moves only at the scores of the class's own images, so it is enough to count, for each of these, the other images
-/// that score as high. Counts are whole numbers: the order of the images plays no part.
+/// It is scikit-learn's `average_precision_score`: the sum over thresholds of (recall - previous recall) * precision.
+/// Recall changes only at the scores of the class's own images, so it is enough to count, for each of these, the other
+/// images with at least that score. Counts are integers, so the order of the images plays no part.
 struct AveragePrecision {
   private let classCount: Int
-  /// The scores that the images of each class have for it, ascending, class after class, as bits: those of numbers
-  /// that are not negative are in the same order.
+  /// The scores that the images of each class have for it, ascending, class after class, as bit patterns, whose order
+  /// is that of the scores because none is negative.
   private let own: [Int]
-  /// Where each class begins in `own`, and where the last ends.
+  /// The index in `own` at which each class begins, and where the last one ends.
   private let starts: [Int]
   private let guides: [Guide]
-  /// By bucket of a guide: the first own score of that bucket or a later one, counted from the class's first.
+  /// For each bucket of a guide, the first own score in that bucket or a later one, counted from the class's first.
   private let firsts: [Int32]
-  /// `above[k]`: others whose score is at least the k-th of `own`, and less than the next of that class.
+  /// `above[k]` is the number of other images whose score is at least the k-th of `own`, and less than the next one of
+  /// that class.
   private var above: [Int32]
 
-  /// Leads from a score to the few own scores near it: buckets of equally many bits from the least to the largest.
+  /// Leads from a score to the few own scores near it, by buckets of equal size between the least and the largest bit
+  /// pattern.
   private struct Guide {
-    /// The least own score; no score reaches that of a class without images.
+    /// The least own score; for a class without images, one that no score reaches.
     var least = Int.max
     var shift = 0
-    /// Buckets less one, and where the first stands in `firsts`.
+    /// The number of buckets less one.
     var last = 0
+    /// The index in `firsts` of the first bucket.
     var start = 0
   }
 
   /// - Parameters:
-  ///   - truths: label of each image.
-  ///   - truthScores: its score for that label.
+  ///   - truths: the true label of each image.
+  ///   - truthScores: each image's score for that label.
   init(classCount: Int, truths: [Int32], truthScores: [Double]) {
     self.classCount = classCount
     var counts = Array(repeating: 0, count: classCount)
@@ -66,18 +69,19 @@ struct AveragePrecision {
     return guide
   }
 
-  /// -0 has a sign, unless 0 is added to it.
+  /// The bit pattern of a score; adding 0 removes the sign of -0.
   private static func bits(_ score: Double) -> Int { Int(bitPattern: UInt((score + 0).bitPattern)) }
 
   /// Counts the images of a block.
   /// - Parameters:
   ///   - rows: `classCount` values an image, none negative or NaN.
-  ///   - truths: label of every image of the run; the block begins with image `first`.
-  /// - Complexity: O(values) where the scores of a class are spread evenly over their orders of magnitude,
-  ///   O(values log(images of a class)) at worst.
+  ///   - first: the index of the block's first image in the run.
+  ///   - truths: the true label of every image of the run.
+  /// - Complexity: O(values) where the scores of a class are spread evenly over their orders of magnitude, O(values
+  ///   log(images of a class)) at worst.
   mutating func add(_ rows: Span<Double>, first: Int, truths: [Int32]) {
     let width = classCount
-    // Held on their own: spans of `self` would forbid to change `above`.
+    // Copies of the references, because spans of `self` would forbid changing `above`.
     let held = (own: own, starts: starts, guides: guides, firsts: firsts)
     let (own, starts) = (held.own.span, held.starts.span)
     let (guides, firsts) = (held.guides.span, held.firsts.span)
@@ -91,7 +95,7 @@ struct AveragePrecision {
         // Most scores are lower than all of the class's own.
         guard score >= guide.least, label != truth else { continue }
         let bucket = min((score - guide.least) >> guide.shift, guide.last)
-        // The last of the own scores that are not above `score`: in this bucket, or the last before it.
+        // The last own score that is not above `score` is in this bucket, or is the last one before it.
         var place = max(0, Int(firsts[guide.start + bucket]) - 1)
         var size = Int(firsts[guide.start + bucket + 1]) - place
         let begin = starts[label]

@@ -1,10 +1,11 @@
 import Files
 
-/// The images two runs share, with one numbering of the classes for both.
+/// The images that two runs share, with one numbering of the classes for both.
 struct PairedImages {
   struct Pair {
-    /// Places in the predictions of the runs.
+    /// The index in A's predictions.
     let placeA: Int
+    /// The index in B's predictions.
     let placeB: Int
     let truth: Int
     let a: Int
@@ -15,11 +16,11 @@ struct PairedImages {
   private(set) var missingInA: [String] = []
   private(set) var missingInB: [String] = []
   private(set) var truthConflicts: [String] = []
-  /// Pairs whose paths look alike and are not the same bytes.
+  /// Paths of images that were matched although their paths differ in Unicode form or case.
   private(set) var lookalikes: [(a: String, b: String)] = []
 
-  /// Joins by path; equal paths of one run are joined one by one in the order of its predictions. Paths that only one run
-  /// has are joined where one of each looks like the other.
+  /// Matches images by path; equal paths within one run are matched in the order of its predictions. Paths that only
+  /// one run has are matched where exactly one of each run looks like the other.
   init(_ a: Score, _ b: Score) {
     classes = a.classes.map(\.name)
     let labelsOfB = Self.labels(of: b.classes.map(\.name), in: &classes)
@@ -66,9 +67,10 @@ struct PairedImages {
     missingInA = onlyTwo.map { two.paths[$0] }
   }
 
-  /// The label of each of `names` in `classes`, which grows by those it lacks. Where a name is there more than once,
-  /// its first label stands for the first of `names`, and so on. What is left over is joined where one name of each looks
-  /// like the other: the same but for Unicode form and case.
+  /// The label in `classes` of each of `names`; `classes` grows by the names that it lacks.
+  ///
+  /// Where a name occurs in `classes` more than once, its labels are used in their order. Names left over are matched
+  /// where exactly one of each list looks like the other: the same but for Unicode form and case.
   private static func labels(of names: [String], in classes: inout [String]) -> [Int] {
     if names.elementsEqual(classes, by: { hasSameBytes($0, $1) }) { return Array(names.indices) }
     var free: [ByteName: [Int]] = [:]
@@ -85,10 +87,10 @@ struct PairedImages {
     }
   }
 
-  /// Numbers of names that a person would take for the same, where it is one of the left and one of the right.
+  /// Matches names that are equal but for Unicode form and case, where there is exactly one on each side.
   private static func lookalikes(_ left: [(String, Int)], _ right: [(String, Int)]) -> [(Int, Int)] {
     if left.isEmpty || right.isEmpty { return [] }
-    // Keyed by plain Strings: here all forms of a character are to count as one, which is what String's equality does.
+    // Keyed by String, whose equality ignores the Unicode form of a character: that is what is wanted here.
     var places: [String: (left: [Int], right: [Int])] = [:]
     for (name, place) in left { places[name.lowercased(), default: ([], [])].left.append(place) }
     for (name, place) in right { places[name.lowercased(), default: ([], [])].right.append(place) }
@@ -104,14 +106,15 @@ struct PairedImages {
   }
 }
 
-/// The confusion matrices of two runs over the images both scored, by the labels of their `Comparison`.
+/// The confusion matrices of two runs over the images that both scored, by the labels of their `Comparison`.
 ///
-/// Labels of both are to be those of their classes (`PredictionTable.firstOutside`).
-/// - Complexity: O(images log(images of a class) + classes).
+/// The labels of both runs must be in range (`PredictionTable.firstOutside`).
+/// - Complexity: O(images log(images) + classes).
 public struct PairedConfusion: Sendable {
-  /// Cells that are not zero, by truth, then predicted.
+  /// The cells that are not zero, by true label, then by predicted one.
   public let a: [ConfusionCell], b: [ConfusionCell]
 
+  /// Counts the shared images of both runs.
   public init(_ a: Score, _ b: Score) {
     let shared = PairedImages(a, b)
     self.a = shared.confusion(\.a).cells

@@ -1,96 +1,111 @@
 /// Everything that is known about one run of a classifier over images whose class is known.
 ///
-/// Coded as JSON by the keys in `CodingKeys`: schema version 1, written down field by field in this target's README.
-/// All fractions are 0...1. Labels are positions in `classes`. A metric that cannot be computed is `nil`, `null` in
-/// JSON; `omitted` says why. The value does not depend on the order in which the images were added.
+/// Its JSON is schema version 1, which this target's README describes field by field; `CodingKeys` has the keys.
+/// Fractions are 0...1. Labels are indexes in `classes`. A metric that cannot be computed is `nil`, `null` in JSON, and
+/// `omitted` says why. The value does not depend on the order in which the images were added.
 public struct Score: Codable, Hashable, Sendable {
+  /// The schema version that this program writes.
   public static let currentVersion = 1
 
-  /// The schema's version; grows when a field changes its meaning or goes.
+  /// The schema version; it grows when a field changes its meaning or disappears.
   public var version = Score.currentVersion
-  /// What the caller wants told with the figures: where the outputs and the truth came from, which rule joined them.
+  /// Facts that the caller reports beside the figures: where outputs and truth came from, how they were matched.
   public var details: [Detail] = []
 
-  /// Inputs: `scored` + `invalid` + `missing`.
+  /// The number of images: `scored` + `invalid` + `missing`.
   public var images: Int = 0
-  /// Images with a usable prediction; the denominator of every metric.
+  /// The number of images with a usable prediction: the denominator of every metric.
   public var scored: Int = 0
-  /// Images of the truth without an output, sorted.
+  /// The paths of images without an output, sorted.
   public var missing: [String] = []
-  /// Outputs that were refused, sorted by path.
+  /// Images that could not be scored, sorted by path.
   public var invalid: [Rejection] = []
-  /// Outputs without a truth, sorted; in none of the counts above.
+  /// Outputs that belong to no image, sorted; not counted in `images`.
   public var unexpected: [String] = []
-  /// Scored rows whose sum is farther than 0.001 from 1.
+  /// The number of scored rows whose sum is farther than 0.001 from 1.
   public var unnormalised: Int = 0
-  /// Scored rows whose largest probability belongs to more than one class; the lowest label was taken.
+  /// The number of scored rows whose largest probability belongs to several classes; the lowest label was taken.
   public var ties: Int = 0
-  /// Scored images with a class only, without probabilities.
+  /// The number of scored images with a predicted class, but no probabilities.
   public var hardLabels: Int = 0
-  /// Scored images whose path occurred before; each is counted in every metric.
+  /// The number of scored images whose path occurred before; each is counted in every metric.
   public var duplicates: Int = 0
 
-  /// Fraction whose truth is among the k most probable, with its Wilson interval; `nil` without images, for k > 1
-  /// also with hard labels.
+  /// The share of images whose true class is the most probable, with Wilson's interval; `nil` without images.
   @OrNull public var top1: Estimate?
+  /// The share of images whose true class is among the 2 most probable; `nil` without images or with hard labels.
   @OrNull public var top2: Estimate?
+  /// The same for the 3 most probable.
   @OrNull public var top3: Estimate?
+  /// The same for the 5 most probable.
   @OrNull public var top5: Estimate?
+  /// The same for the 10 most probable.
   @OrNull public var top10: Estimate?
-  /// `rankHistogram[r]`: images whose truth is the (r+1)-th most probable class; one entry a class.
+  /// `rankHistogram[r]` is the number of images whose true class is the (r+1)-th most probable; one entry for each
+  /// class.
   @OrNull public var rankHistogram: [Int]?
 
+  /// Means over all classes of the list, each with the same weight; `nil` without images.
   @OrNull public var macro: Averages?
+  /// The same metrics over all images; each equals the accuracy. `nil` without images.
   @OrNull public var micro: Averages?
+  /// Means over all classes, weighted by their images; `nil` without images.
   @OrNull public var weighted: Averages?
-  /// Mean recall over the classes that occur.
+  /// The mean recall of the classes that occur; `nil` without images.
   @OrNull public var balancedAccuracy: Double?
-  /// Cohen's kappa, -1...1; `nil` where chance alone would agree always (one class only).
+  /// Cohen's kappa, -1...1; `nil` where chance alone would always agree (one class only).
   @OrNull public var kappa: Double?
-  /// Matthews correlation, -1...1; 0 where a margin has one class only.
+  /// Matthews's correlation coefficient, -1...1; 0 where the truth or the predictions have one class only.
   @OrNull public var mcc: Double?
-  /// Mean negative logarithm of the truth's probability, nats.
+  /// The mean negative logarithm of the true class's probability, in nats.
   @OrNull public var logLoss: Double?
-  /// Mean over images of the sum over classes of (p - y)^2, 0...2.
+  /// The mean over images of the sum over classes of (p - y)^2, 0...2; halved for fewer than three classes, as
+  /// scikit-learn does.
   @OrNull public var brier: Double?
-  /// Expected calibration error over equal-width bins: `calibration.eceEqualWidth`.
+  /// The expected calibration error over bins of equal width: `calibration.eceEqualWidth`.
   @OrNull public var ece: Double?
+  /// How well confidence matches accuracy; `nil` without probabilities.
   @OrNull public var calibration: Calibration?
-  /// Accuracy of the most confident part, from 1 % to 100 % of the images.
+  /// The accuracy of the most confident images, from 1 % to 100 % of them; `nil` without probabilities.
   @OrNull public var coverage: [CoveragePoint]?
-  /// Intervals of the averaged metrics.
+  /// Intervals of the averaged metrics; `nil` without images, or where no draws were asked for.
   @OrNull public var bootstrap: Bootstrap?
 
+  /// The classes, in label order.
   public var classes: [ClassScore] = []
-  /// The cells of the confusion matrix that are not zero, by truth, then predicted.
+  /// The cells of the confusion matrix that are not zero, by true label, then by predicted one.
   public var confusion: [ConfusionCell] = []
-  /// Scored images whose prediction is wrong.
+  /// The number of scored images whose prediction is wrong.
   public var errors: Int = 0
-  /// Both directions together, most frequent first; at most `Score.pairLimit`.
+  /// Pairs of confused classes, both directions together, most frequent first; at most `Score.pairLimit`.
   public var pairs: [SymmetricPair] = []
-  /// How many symmetric pairs there are.
+  /// The number of such pairs, listed or not.
   public var pairCount: Int = 0
-  /// One direction each, most frequent first; at most `Score.pairLimit`.
+  /// Pairs of confused classes, one for each direction, most frequent first; at most `Score.pairLimit`.
   public var directedPairs: [DirectedPair] = []
-  /// How many directed pairs there are: the cells off the diagonal that are not zero.
+  /// The number of such pairs, listed or not: the cells off the diagonal that are not zero.
   public var directedPairCount: Int = 0
+  /// Orders in which to show the classes.
   public var orders = ClassOrders()
+  /// Groups of classes, given or found; `nil` where none were given and none can be found.
   @OrNull public var groups: Grouping?
 
-  /// The wrong predictions of highest confidence, at most 500.
-  @OrNull public var confidentErrors: [ImageError]?
-  /// Images whose label is probably wrong, by confident learning.
+  /// The wrong predictions of highest confidence, at most `ScoreOptions.confidentErrorLimit`; `nil` without
+  /// probabilities.
+  @OrNull public var confidentErrors: [WrongPrediction]?
+  /// Images whose label is probably wrong, by confident learning; `nil` without probabilities.
   @OrNull public var labelIssues: LabelIssues?
+  /// The accuracy over parts of the images, by their attributes.
   public var slices: [Slice] = []
 
-  /// Metrics that were left out, each with its reason.
+  /// Metrics that are `nil`, each with its reason.
   public var omitted: [Omission] = []
-  /// Results of the gates the caller evaluated.
+  /// The results of the gates that the caller evaluated.
   public var gates: [GateResult] = []
-  /// Every scored image, sorted by path, as columns.
+  /// Every scored image, sorted by path.
   public var predictions = PredictionTable()
 
-  /// Pairs listed at most in `pairs` and `directedPairs`; `confusion` has them all.
+  /// How many pairs `pairs` and `directedPairs` list at most; `confusion` has them all.
   public static let pairLimit = 10_000
 
   init() {}
@@ -117,34 +132,98 @@ public struct Score: Codable, Hashable, Sendable {
 
 /// A fact about the run, in the caller's words, for example ("Matched by", "relative path").
 public struct Detail: Codable, Hashable, Sendable {
+  /// What the fact is about.
   public var name: String
+  /// The fact.
   public var value: String
 
+  /// A fact of this name and value.
   public init(_ name: String, _ value: String) {
     self.name = name
     self.value = value
   }
 }
 
-/// An input that could not be scored.
+/// An image that could not be scored.
 public struct Rejection: Codable, Hashable, Sendable {
+  /// The path of the image, or the place of an entry without a path.
   public var path: String
+  /// Why it could not be scored: a sentence without the path.
   public var reason: String
 
+  /// A rejection of this path, for this reason.
   public init(path: String, reason: String) {
     self.path = path
     self.reason = reason
   }
 }
 
-/// A metric that is `null`, and why.
+/// A metric that is `nil`, and why.
 public struct Omission: Codable, Hashable, Sendable {
-  /// The key of the schema, for example "log_loss".
+  /// The key in the schema, for example "log_loss".
   public var metric: String
+  /// A sentence.
   public var reason: String
 
+  /// An omission of this metric, for this reason.
   public init(metric: String, reason: String) {
     self.metric = metric
     self.reason = reason
+  }
+}
+
+/// One wrong prediction.
+public struct WrongPrediction: Codable, Hashable, Sendable {
+  /// The path of the image.
+  public var path: String
+  /// The true label.
+  public var truth: Int
+  /// The predicted label.
+  public var predicted: Int
+  /// The largest probability, 0...1.
+  public var confidence: Double
+  /// The probability of the true class, 0...1.
+  public var truthProbability: Double
+  /// The rank of the true class by probability, from 1.
+  public var rank: Int
+
+  enum CodingKeys: String, CodingKey {
+    case path, truth, predicted, confidence
+    case truthProbability = "truth_probability"
+    case rank
+  }
+}
+
+/// A value that may be absent and is then written to JSON as `null` instead of being left out.
+///
+/// Thus every key of the schema is always there, and a metric that cannot be computed is never a number. A missing key
+/// is read as an absent value.
+@propertyWrapper
+public struct OrNull<Value: Codable & Hashable & Sendable>: Codable, Hashable, Sendable {
+  /// The value; `nil` where it is absent.
+  public var wrappedValue: Value?
+
+  /// A value that may be absent.
+  public init(wrappedValue: Value?) { self.wrappedValue = wrappedValue }
+
+  /// Reads the value, or `null`.
+  /// - Throws: what the decoder throws.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    wrappedValue = container.decodeNil() ? nil : try container.decode(Value.self)
+  }
+
+  /// Writes the value, or `null`.
+  /// - Throws: what the encoder throws.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    if let wrappedValue { try container.encode(wrappedValue) } else { try container.encodeNil() }
+  }
+}
+
+extension KeyedDecodingContainer {
+  /// Called by the synthesised decoders of this module: a missing key is an absent value.
+  func decode<Value>(_ type: OrNull<Value>.Type, forKey key: Key) throws -> OrNull<Value> {
+    try decodeIfPresent(type, forKey: key) ?? OrNull(wrappedValue: nil)
   }
 }

@@ -21,7 +21,7 @@ public struct ScoringRun: Sendable {
   /// What is known before any output is read in full: the truth, the classes.
   public let plan: PredictionPlan
   /// Outputs that count for no image, with the reasons; once `score` is done.
-  public private(set) var unexpected: [Truth.Rejection] = []
+  public private(set) var unexpected: [InputProblem] = []
   /// Images each rule has joined.
   public private(set) var ruleCounts: [MatchRule: Int] = [:]
   /// An output, and the image it was joined with, of each rule that takes other names for the same.

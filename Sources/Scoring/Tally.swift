@@ -1,13 +1,15 @@
 public import Files
+import Glibc
 
-/// Counts predictions as they come, for a `Score` at the end.
+/// Collects predictions one by one, for a `Score` at the end.
 ///
-/// A value: tallies of parts, made side by side, `merge` into the tally of the whole. Neither the order of the images
-/// nor the cut into parts changes the score.
+/// Tallies of parts can be made in parallel and merged. Neither the order of the images nor the division into parts
+/// changes the score.
 ///
-/// Memory: 36 bytes an image, its path, and the probabilities up to `rowBudget` bytes; where they are more, all go to
-/// an unlinked temporary file, from which the metrics that need all rows again read them in blocks.
+/// Memory: 36 bytes an image, its path, and the probabilities up to `rowBudget` bytes. Where these are more, all go to
+/// an unlinked temporary file, from which the metrics that need all rows a second time read them in blocks.
 public struct Tally: Sendable {
+  /// The class names, in label order.
   public let classes: [String]
 
   var columns = ImageColumns()
@@ -16,22 +18,24 @@ public struct Tally: Sendable {
   var missing: [String] = []
   var invalid: [Rejection] = []
   var unexpected: [String] = []
+  /// The number of rows whose sum is not 1.
   var unnormalised = 0
   var ties = 0
   var hardLabels = 0
-  /// Sums over images of -log p and of (p - y)^2.
+  /// The sum over images of -log p.
   var logLoss = ExactSum()
+  /// The sum over images of the sum over classes of (p - y)^2.
   var brier = ExactSum()
 
   /// Images are numbered by 32 bits.
   private static let imageLimit = Int(Int32.max)
-  /// A row's sum may be this far from 1, as rounded decimals are.
+  /// How far a row's sum may be from 1, as that of rounded decimals is.
   private static let sumTolerance = 1e-3
 
   /// - Parameters:
-  ///   - classes: the names, in label order.
-  ///   - rowBudget: bytes of probabilities kept in memory.
-  ///   - temporaryFolder: where the rest goes; `nil`: `TMPDIR`, else /var/tmp, else /tmp.
+  ///   - classes: the class names, in label order.
+  ///   - rowBudget: how many bytes of probabilities are kept in memory.
+  ///   - temporaryFolder: where the rest goes; `nil` for `TMPDIR`, else /var/tmp, else /tmp.
   public init(classes: [String], rowBudget: Int = 32 << 20, temporaryFolder: String? = nil) {
     self.classes = classes
     rows = RowStore(width: classes.count, budget: rowBudget, folder: temporaryFolder)
@@ -93,21 +97,23 @@ public struct Tally: Sendable {
     rows.drop(Tally.hardLabelReason)
   }
 
+  /// Why metrics that need probabilities are missing.
   static let hardLabelReason = "some images have a class only, without probabilities"
 
-  /// An image of the truth that has no output.
+  /// Adds an image of the truth that has no output.
   public mutating func addMissing(_ path: String) { missing.append(path) }
 
-  /// An output that cannot be scored.
+  /// Adds an image that cannot be scored.
+  /// - Parameter reason: a sentence without the path.
   public mutating func addInvalid(_ path: String, reason: String) {
     invalid.append(Rejection(path: path, reason: reason))
   }
 
-  /// An output that belongs to no image of the truth.
+  /// Adds an output that belongs to no image of the truth.
   public mutating func addUnexpected(_ path: String) { unexpected.append(path) }
 
-  /// Adds everything `other` counted.
-  /// - Throws: `.differentClasses`, `.tooMany`; nothing is counted then.
+  /// Adds everything that `other` collected.
+  /// - Throws: `.differentClasses`, `.tooMany`; nothing is then added.
   /// - Complexity: O(images of `other`); its rows are not copied.
   public mutating func merge(_ other: Tally) throws(ScoringError) {
     guard classes.elementsEqual(other.classes, by: { hasSameBytes($0, $1) }) else {
@@ -146,9 +152,111 @@ public struct Tally: Sendable {
   }
 }
 
-/// A fact about an image by which accuracy is cut into slices.
-public enum Attribute: Hashable, Sendable {
-  /// A number that is not finite counts as missing.
-  case number(Double)
-  case text(String)
+/// What one pass over a row of probabilities yields; it also checks the row.
+struct RowSummary {
+  /// The lowest label of the largest value, as numpy's `argmax`.
+  var best = 0
+  /// Whether another label has the same value as `best`.
+  var tied = false
+  var sum = 0.0
+  /// The rank of the truth, from 1; of equal values the lowest label comes first.
+  var rank = 1
+  private var squares = 0.0
+
+  /// - Parameters:
+  ///   - row: not empty.
+  ///   - truth: an index in `row`.
+  /// - Throws: `.notFinite`, `.negative`, `.infiniteSum`.
+  init(_ row: Span<Double>, truth: Int) throws(ScoringError) {
+    let mark = row[truth]
+    var largest = -1.0
+    for label in row.indices {
+      let value = row[label]
+      sum += value
+      squares += value * value
+      if value > largest {
+        largest = value
+        best = label
+        tied = false
+      } else if value == largest {
+        tied = true
+      }
+      if value > mark || (value == mark && label < truth) { rank += 1 }
+      // NaN fails this too.
+      guard value >= 0 else {
+        throw ScoringError(value < 0 && value.isFinite ? .negative(value, at: label) : .notFinite(at: label))
+      }
+    }
+    guard sum.isFinite else {
+      for label in row.indices where !row[label].isFinite { throw ScoringError(.notFinite(at: label)) }
+      throw ScoringError(.infiniteSum)
+    }
+  }
+
+  /// The sum of the squares of `row` / `divisor`.
+  func squares(_ row: Span<Double>, _ divisor: Double) -> Double {
+    if divisor == 1 { return squares }
+    // Divided before squaring, because the squares of values from a file may overflow.
+    var sum = 0.0
+    for label in row.indices {
+      let value = row[label] / divisor
+      sum += value * value
+    }
+    return sum
+  }
+}
+
+/// -log p in nats, with p clipped to [e, 1 - e] for e = 2^-52, as scikit-learn's `log_loss` does.
+func negativeLogarithm(_ probability: Double) -> Double {
+  -log(min(max(probability, Double.ulpOfOne), 1 - Double.ulpOfOne))
+}
+
+/// Why a prediction, a merge or a gate was refused. A tally is then as it was before.
+///
+/// The description is a sentence for the user without a path, which the caller knows.
+public struct ScoringError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// What is wrong.
+  public enum Reason: Hashable, Sendable {
+    /// The true or the predicted label is not on the class list.
+    case unknownLabel(Int, classes: Int)
+    /// The row does not have one value for each class.
+    case wrongLength(Int, classes: Int)
+    /// The value at this index of the row is NaN or infinite.
+    case notFinite(at: Int)
+    /// All values are finite, but their sum is not.
+    case infiniteSum
+    /// The value at this index of the row is below 0.
+    case negative(Double, at: Int)
+    /// The tallies have different class lists.
+    case differentClasses
+    /// There are more images than a tally counts.
+    case tooMany(limit: Int)
+    /// A gate cannot be read; the sentence says which one, and why.
+    case badGate(String)
+  }
+  /// What is wrong.
+  public let reason: Reason
+
+  /// An error for this reason.
+  public init(_ reason: Reason) { self.reason = reason }
+
+  /// A sentence for the user.
+  public var description: String {
+    switch reason {
+    case .unknownLabel(let label, let classes):
+      classes == 0
+        ? "label \(label) is not on the class list, which is empty"
+        : "label \(label) is not on the class list, which has the labels 0 to \(classes - 1)"
+    case .wrongLength(let count, let classes):
+      "the prediction has \(count) values; \(classes) are expected, one for each class"
+    case .notFinite(let place):
+      "value \(place + 1) of the prediction is not a finite number"
+    case .negative(let value, let place):
+      "value \(place + 1) of the prediction is \(value); a probability is 0 or more"
+    case .infiniteSum: "the values of the prediction are too large to be summed"
+    case .differentClasses: "the two runs have different class lists"
+    case .tooMany(let limit): "more than \(limit) images cannot be scored in one run"
+    case .badGate(let words): words
+    }
+  }
 }

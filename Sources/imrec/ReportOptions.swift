@@ -44,7 +44,11 @@ struct ReportOptions: ParsableArguments {
       try written(html, words) { try writeFile(html, ScoreReport(score).html(thumbnails: thumbnails)) }
     }
     if let csv { try written(csv + "/*.csv", words) { try score.writeCSV(to: csv) } }
-    if let markdown { try written(markdown, words) { try writeFile(markdown, score.markdown()) } }
+    if let markdown {
+      try written(markdown, words) {
+        try writeFile(markdown, score.markdown(source: "the file of `imrec score -o`"))
+      }
+    }
     if let junit { try written(junit, words) { try writeFile(junit, score.junit()) } }
   }
 
@@ -56,7 +60,11 @@ struct ReportOptions: ParsableArguments {
       try written(html, words) { try writeFile(html, report.html(thumbnails: thumbnails)) }
     }
     if let csv { try written(csv + "/*.csv", words) { try comparison.writeCSV(to: csv) } }
-    if let markdown { try written(markdown, words) { try writeFile(markdown, comparison.markdown()) } }
+    if let markdown {
+      try written(markdown, words) {
+        try writeFile(markdown, comparison.markdown(source: "`imrec compare --json`"))
+      }
+    }
     if let junit { try written(junit, words) { try writeFile(junit, comparison.junit()) } }
   }
 

@@ -185,7 +185,7 @@ struct ScoreCommand: AsyncParsableCommand {
     return counts.isEmpty ? "nothing" : counts.joined(separator: ", ")
   }
 
-  private func reasonCounts(_ items: [Truth.Rejection]) -> [(String, Int)] {
+  private func reasonCounts(_ items: [InputProblem]) -> [(String, Int)] {
     // Sentences that name a file or a byte differ each time: they count together.
     var counts: [ByteName: Int] = [:]
     for item in items {

@@ -152,7 +152,7 @@ struct ScoreText {
     }
     if let issues = score.labelIssues, issues.count > 0 {
       line("")
-      let most = issues.speaksOfModel(scored: score.scored) ? ", most of them its own mistakes" : ""
+      let most = issues.areMostlyModelErrors(scored: score.scored) ? ", most of them its own mistakes" : ""
       row("label errors?", "\(counted(issues.count, "image")) whose given class the model doubts\(most)")
     }
   }

@@ -9,7 +9,7 @@ struct ScoreAdviceTests {
       "fewer names than probabilities", ["two.txt": "a\nb\n"], "out --truth t.lst --classes two.txt",
       [
         "most outputs have 3 probabilities", "two.txt names 2", "--classes FILE",
-        "invalid: a/1.jpg, a/2.jpg, b/1.jpg: 3 probabilities, 2 are expected",
+        "invalid: a/1.jpg, a/2.jpg, b/1.jpg: 3 probabilities, but 2 are expected",
       ]
     ),
     (

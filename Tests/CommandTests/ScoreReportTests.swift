@@ -79,7 +79,7 @@ struct ScoreReportTests {
           status,path,reason\r
           invalid,a/1.jpg,byte 20: 'NaN' where a number is expected\r
           missing,c/1.jpg,it has no output\r
-          unexpected,z.jpg.out,it has no truth\r\n
+          unexpected,z.jpg.out,it belongs to no image\r\n
           """)
     }
   }

@@ -18,8 +18,8 @@ struct BadOutputTests {
     ("nan.jpg", "[0.5,NaN,0.25]", "byte 5: 'NaN'"),
     ("infinity.jpg", "[0.5,Infinity,0.25]", "byte 5: 'Infinity'"),
     ("negative.jpg", "[0.5,0.75,-0.25]", "byte 10: -0.25 is negative"),
-    ("short.jpg", "[0.5,0.5]", "2 probabilities, 3 are expected"),
-    ("long.jpg", "[0.25,0.25,0.25,0.25]", "4 probabilities, 3 are expected"),
+    ("short.jpg", "[0.5,0.5]", "2 probabilities, but 3 are expected"),
+    ("long.jpg", "[0.25,0.25,0.25,0.25]", "4 probabilities, but 3 are expected"),
     ("nested.jpg", "[[0.5,0.25,0.25]]", "byte 1: '['"),
     ("strings.jpg", #"["0.5","0.25","0.25"]"#, "byte 1: '\"'"),
     ("huge.jpg", "[1e999,0,0]", "byte 1: the number 1e999 is larger"),
@@ -106,7 +106,7 @@ struct BadOutputTests {
     #expect(result.classes == ["0", "1", "2"])
     #expect(result.scored.keys.sorted() == ["a", "d"])
     #expect(result.invalid["b"] == "label 3 is unknown; a whole number from 0 to 2 is expected")
-    #expect(result.invalid["c"] == "4 probabilities, 3 are expected, one for each class")
+    #expect(result.invalid["c"] == "4 probabilities, but 3 are expected, one for each class")
     #expect(result.isReconciled)
   }
 

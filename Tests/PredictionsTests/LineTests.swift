@@ -59,14 +59,14 @@ struct LineTests {
     let same = try judge(lines: lines, truth: [("a", 0), ("b", 1)])
     #expect(
       same.scored.keys.sorted() == ["a"]
-        && same.unexpected == ["a": "the image a has the same output already"])
+        && same.unexpected == ["a": "the image a already has the same output"])
     let other = try judge(
       lines: lines + #"{"path":"a","label":0}"# + "\n" + #"{"path":"b","label":0}"#,
       truth: [("a", 0), ("b", 1)])
     #expect(other.scored.keys.sorted() == ["b"])
     #expect(
       other.invalid == [
-        "a": "two outputs say different things of it: outputs.jsonl line 1 and outputs.jsonl line 3"
+        "a": "two of its outputs contradict each other: outputs.jsonl line 1 and outputs.jsonl line 3"
       ])
   }
 

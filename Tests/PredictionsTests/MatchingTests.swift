@@ -104,7 +104,7 @@ struct MatchingTests {
     #expect(result.missing.count == 1)
     #expect(
       result.unexpected == [
-        "003_0001.jpg.out": "the truth has no further image of class 2",
+        "003_0001.jpg.out": "the truth has no more images of class 2",
         "nothing.jpg.out": "the truth has no image of this name",
       ])
     #expect(result.passCount == 2)
@@ -137,8 +137,8 @@ struct MatchingTests {
       outputs: ["a/1.jpg": row, "a/1": "[ 0.5, 0.25, 25e-2 ]"], truth: [("a/1.jpg", 0), ("b/1.jpg", 1)])
     #expect(result.scored.keys.sorted() == ["a/1.jpg"])
     #expect(
-      result.unexpected == ["a/1.out": "the image a/1.jpg has the same output already"]
-        || result.unexpected == ["a/1.jpg.out": "the image a/1.jpg has the same output already"])
+      result.unexpected == ["a/1.out": "the image a/1.jpg already has the same output"]
+        || result.unexpected == ["a/1.jpg.out": "the image a/1.jpg already has the same output"])
     #expect(result.passCount == 1)
   }
 
@@ -149,7 +149,7 @@ struct MatchingTests {
       let result = try judge(
         outputs: ["a/1.jpg": row, "a/1": other, "b/1.jpg": row], truth: [("a/1.jpg", 0), ("b/1.jpg", 1)])
       #expect(result.scored.keys.sorted() == ["b/1.jpg"])
-      #expect(result.invalid["a/1.jpg"]?.hasPrefix("two outputs say different things of it: a/1.") == true)
+      #expect(result.invalid["a/1.jpg"]?.hasPrefix("two of its outputs contradict each other: a/1.") == true)
       #expect(result.unexpected.isEmpty)
       #expect(result.passCount == 2 && result.isReconciled)
     }

@@ -67,13 +67,13 @@ struct ShapeTests {
       ("[0.5,nan,0.5]", "byte 5: 'nan' where a number is expected"),
       ("[0.5,Infinity,0.5]", "byte 5: 'Infinity' where a number is expected"),
       ("[0.5,-Infinity,0.5]", "byte 5: '-Infinity' where a number is expected"),
-      ("[0.5,-0.1,0.6]", "byte 5: -0.1 is negative and no probability"),
+      ("[0.5,-0.1,0.6]", "byte 5: -0.1 is negative; a probability is 0 or more"),
       ("[0.5,1e999,0]", "byte 5: the number 1e999 is larger than a double can be"),
       ("[1e308,1e308,1e308]", "the sum of the probabilities is larger than a double can be"),
       ("[0,0,0]", "all probabilities are 0"), ("[0,0,1e-999]", "all probabilities are 0"),
-      ("[]", "0 probabilities, 3 are expected, one for each class"),
-      ("[0.5,0.5]", "2 probabilities, 3 are expected, one for each class"),
-      ("[0.25,0.25,0.25,0.25]", "4 probabilities, 3 are expected, one for each class"),
+      ("[]", "0 probabilities, but 3 are expected, one for each class"),
+      ("[0.5,0.5]", "2 probabilities, but 3 are expected, one for each class"),
+      ("[0.25,0.25,0.25,0.25]", "4 probabilities, but 3 are expected, one for each class"),
       ("[[0.5,0.25,0.25]]", "byte 1: '[' where a number is expected"),
       (#"["0.5","0.25","0.25"]"#, "byte 1: '\"' where a number is expected"),
       ("[0.5,null,0.5]", "byte 5: 'null' where a number is expected"),
@@ -84,14 +84,14 @@ struct ShapeTests {
       ("[0.5,0.25,]", "byte 10: ']' where a number is expected"),
       ("[0.5 0.25]", "byte 5: '0.25' where ',' or ']' is expected"),
       ("[0.5,0.25,0.25}", "byte 14: '}' where ',' or ']' is expected"),
-      ("[0,5,0.25,0,25]", "5 probabilities, 3 are expected, one for each class"),
+      ("[0,5,0.25,0,25]", "5 probabilities, but 3 are expected, one for each class"),
       ("0.5,0.25,0.25", "label 0.5 is unknown; a whole number from 0 to 2 is expected"),
       ("[00.5]", "byte 2: '0.5' where ',' or ']' is expected"),
       ("nonsense", "byte 0: 'nonsense' where an array of probabilities, a label or an object is expected"),
       ("null", "byte 0: 'null' where an array of probabilities, a label or an object is expected"),
       ("<html>", "byte 0: '<' where an array of probabilities, a label or an object is expected"),
-      ("{}", #"the object has no "prediction" or other key that predictions stand under"#),
-      (#"{"error":"oops"}"#, #"the object has no "prediction" or other key that predictions stand under"#),
+      ("{}", #"the object has no "prediction" or other known key for a prediction"#),
+      (#"{"error":"oops"}"#, #"the object has no "prediction" or other known key for a prediction"#),
       (#"{"prediction":null}"#, "byte 14: 'null' where an array of probabilities or a label is expected"),
       (#"{"prediction":{"a":1}}"#, "byte 14: '{' where an array of probabilities or a label is expected"),
       (#"{"scores":1}"#, "byte 10: '1' where an array of probabilities is expected"),
@@ -158,7 +158,7 @@ struct ShapeTests {
         == "label 10000 is unknown; a whole number from 0 is expected")
     #expect(
       parse(Array("[]".utf8), classes: nil, count: nil).content
-        == "0 probabilities, 1 are expected, one for each class")
+        == "0 probabilities, but 1 are expected, one for each class")
   }
 
   @Test(

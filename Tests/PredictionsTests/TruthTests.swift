@@ -172,7 +172,7 @@ struct TruthTests {
     let read = try Read("t.jsonl", line.utf8)
     #expect(read.labels.isEmpty)
     #expect(
-      read.rejections["a.jpg"] == "its label may be any of \"age\", \"kind\": which is meant cannot be told")
+      read.rejections["a.jpg"] == "its label could be under any of \"age\", \"kind\"")
   }
 
   @Test("a path that stands twice counts once, and not at all with two labels")
@@ -181,8 +181,8 @@ struct TruthTests {
     #expect(read.labels == ["a": 0, "b": 1, "d": 0])
     #expect(
       read.rejections == [
-        "a": "it stands twice in the truth",
-        "c": "it stands twice in the truth, with label 2 and with label 1",
+        "a": "it is in the truth twice",
+        "c": "it is in the truth twice, with label 2 and with label 1",
       ])
   }
 

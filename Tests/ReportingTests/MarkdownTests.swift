@@ -1,3 +1,4 @@
+import Encodings
 import Scoring
 import TestSupport
 import Testing
@@ -57,7 +58,7 @@ struct MarkdownTests {
   @Test("show names as code that reads back", arguments: hostileNames)
   func names(_ name: String) {
     let code = markdownCode(name, to: 10_000)
-    let expected = name.isEmpty ? nil : visible(name).replacing("\\|", with: "\\\\u{7c}")
+    let expected = name.isEmpty ? nil : printable(name).replacing("\\|", with: "\\\\u{7c}")
     #expect(content(ofCode: code).map { Array($0.utf8) } == expected.map { Array($0.utf8) }, "\(code)")
     #expect(!code.unicodeScalars.contains { $0.value < 0x20 || (0x202A...0x202E).contains($0.value) })
     #expect(markdownCode(name).unicodeScalars.count <= 80 * 2 + 30)

@@ -60,7 +60,7 @@ struct PageContentTests {
     var tally = Tally(classes: ["only"])
     for image in 0..<4 { try tally.add("\(image).jpg", truth: 0, predicted: 0) }
     let page = try ScoreReport(tally.score()).html()
-    #expect(page.contains("4 have their right class in the first place."))
+    #expect(page.contains("Of 4 scored images, 4 are classified correctly."))
     #expect(!page.contains("id=\"pairs\"") && !page.contains("NaN"))
   }
 

@@ -115,7 +115,7 @@ struct PageTests {
   func names() throws {
     let text = unescaped(try ScoreReport(hostileScore()).html())
     for name in hostileNames where !name.isEmpty {
-      #expect(text.contains(visible(name)), "\(name.prefix(40))")
+      #expect(text.contains(printable(name)), "\(name.prefix(40))")
     }
     #expect(text.contains("(no name)"))
     for scalar in ["\u{202E}", "\u{0}", "\u{7}", "\u{2028}", "\u{FEFF}"] { #expect(!text.contains(scalar)) }
@@ -131,7 +131,7 @@ struct PageTests {
     let json = try #require(JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
     #expect(
       json["classes"] as? [String]
-        == score.classes.map { visible(clipped($0.name, to: PageData.classNameLimit)) })
+        == score.classes.map { printable(clipped($0.name, to: PageData.classNameLimit)) })
     let cells = try #require(json["cells"] as? [Int])
     let images = try #require(json["name"] as? [String])
     #expect(stride(from: 0, to: cells.count, by: 4).map { cells[$0 + 2] } == score.confusion.map(\.count))

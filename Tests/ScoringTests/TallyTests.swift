@@ -204,7 +204,7 @@ struct TallyTests {
         == ["average_precision", "label_issues", "calibration.temperature"].map {
           Omission(
             metric: $0,
-            reason: "no temporary file can be made in /nowhere/at/all: No such file or directory")
+            reason: "a temporary file cannot be created in /nowhere/at/all: No such file or directory")
         })
     #expect(score.top5 == whole.top5)
     #expect(score.logLoss == whole.logLoss)

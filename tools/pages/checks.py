@@ -161,7 +161,7 @@ def keyboard(browser, score):
         row, column = row + down, column + right
         t, p = order[row], order[column]
         count = counts.get((t, p), 0)
-        start = names[t] + (" recognised: " if t == p else f" taken for {names[p]}: ") + f"{count} image"
+        start = names[t] + (" recognised: " if t == p else f" mistaken for {names[p]}: ") + f"{count} image"
         if not live().startswith(start):
             wrong.append(f"the live line says {live()[:120]!r}, not {start[:120]!r}")
     canvas.send_keys(Keys.PAGE_DOWN)

@@ -1,3 +1,5 @@
+import Encodings
+
 /// JSON for a script element of type application/json: nothing in it can end the element or look like markup,
 /// and what cannot be seen is made visible.
 struct EmbeddedJSON {
@@ -29,7 +31,7 @@ struct EmbeddedJSON {
   mutating func string(_ value: String) {
     separate()
     text += "\""
-    for scalar in visible(value).unicodeScalars {
+    for scalar in printable(value).unicodeScalars {
       switch scalar {
       case "\\": text += "\\\\"
       case "\"": text += "\\\""

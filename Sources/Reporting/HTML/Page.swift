@@ -3,8 +3,8 @@ import Foundation
 internal import Mustache
 import Scoring
 
-/// A whole page: what its template needs. Written once, it is one file that asks nobody for anything.
-struct Page {
+/// The data of a whole report page, as its template needs them. The result is one file that makes no request.
+struct ReportPage {
   var title: String
   var heading: String
   /// Where the figures come from.
@@ -12,9 +12,9 @@ struct Page {
   var hero: Hero
   var sections: [Section]
   var footer: String
-  /// What the script reads; JSON that is safe inside a script element.
+  /// JSON for the script, safe inside a script element.
   var data: String
-  /// Pictures by their number, in the order of the file.
+  /// Thumbnails by their number, in the order of the file.
   var thumbs: [(number: Int, jpeg: [UInt8])] = []
 
   /// Whether the gates passed.
@@ -44,8 +44,13 @@ struct Page {
     }
   }
 
+  /// The last line of a report.
+  static func footer(program: String = "imrec") -> String {
+    "Made by \(program). One file, no request to anywhere. The same input gives the same bytes."
+  }
+
   /// - Returns: the file; the same for the same page, on every machine and day.
-  /// - Complexity: O(bytes of the file), some copies of them.
+  /// - Complexity: O(bytes of the file), with some copies of them.
   func html() -> String {
     let (css, script) = (Assets.style, Assets.script)
     let root: Node = [
@@ -65,8 +70,8 @@ struct Page {
 }
 
 extension [GateResult] {
-  /// `nil` where no gate was asked for.
-  var verdict: Page.Verdict? {
+  /// The verdict of the gates; `nil` where there are none.
+  var verdict: ReportPage.Verdict? {
     guard !isEmpty else { return nil }
     let failed = self.count { !$0.passed }
     return failed == 0
@@ -75,11 +80,11 @@ extension [GateResult] {
   }
 }
 
-/// The fixed parts of a page; they are in the program.
+/// The fixed parts of a page, which are compiled into the program.
 enum Assets {
   struct Inline {
     let text: String
-    /// As a Content-Security-Policy names it.
+    /// The hash as a Content-Security-Policy names it.
     let policyHash: String
 
     init(_ bytes: [UInt8]) {
@@ -108,4 +113,124 @@ enum Assets {
     }
     return MustacheLibrary(templates: templates)
   }()
+}
+
+/// The one escape for everything that a template prints.
+///
+/// mustache's own escape compares characters, so it leaves `"` with a combining mark after it as it is; this one works
+/// on code points. Characters that cannot be seen, or that change the direction of writing, are made visible.
+struct PageText: MustacheContentType {
+  static let name = "PAGE"
+  static func register() { MustacheContentTypes.register(PageText(), named: name) }
+
+  func escapeText(_ text: String) -> String { escapedMarkup(printable(text)) }
+}
+
+/// The data of a template: names and their values.
+///
+/// A name without a value is absent, so its section is left out. Lookups use a dictionary, not reflection.
+package struct Node: MustacheParent, ExpressibleByDictionaryLiteral {
+  private var values: [String: Any] = [:]
+
+  /// The data of a template; `nil` values are absent.
+  package init(dictionaryLiteral elements: (String, Any?)...) {
+    for (name, value) in elements { self[name] = value }
+  }
+
+  /// The value of a name; `nil` where it is absent.
+  package subscript(name: String) -> Any? {
+    get { values[name] }
+    set { values[name] = newValue }
+  }
+
+  /// The value of a name, for mustache.
+  package func child(named name: String) -> Any? { values[name] }
+}
+
+/// Parts of a section, as the template `block` knows them. Each has exactly one of its names.
+package enum Block {
+  /// A heading below that of the section.
+  package static func heading(_ words: String) -> Node { ["subheading": words] }
+  /// A paragraph.
+  /// - Parameter style: a class of the style sheet.
+  package static func text(_ words: String, style: String = "text") -> Node {
+    ["paragraph": words, "paragraphStyle": style]
+  }
+  /// A paragraph in small print.
+  package static func note(_ words: String) -> Node { text(words, style: "note") }
+
+  /// A table; `nil` where it has no rows.
+  package static func table(_ table: Table) -> Node? { table.node.map { ["table": $0] } }
+
+  /// A drawing, with its figures as a table below it.
+  package static func chart(_ chart: Chart, table: Table?, note: String? = nil) -> Node {
+    var node = chart.node
+    node["chartNote"] = note
+    node["chartTable"] = table?.node
+    return ["chart": node]
+  }
+
+  /// Blocks side by side, where the screen is wide enough.
+  package static func columns(_ columns: [[Node]]) -> Node {
+    ["columnsOf": ["columnBlocks": columns.map { ["blocks": $0] as Node }] as Node]
+  }
+
+  /// Blocks that the reader can open.
+  package static func fold(_ title: String, count: String? = nil, isOpen: Bool = false, _ blocks: [Node])
+    -> Node
+  {
+    ["fold": ["foldTitle": title, "foldCount": count, "isOpen": isOpen, "blocks": blocks] as Node]
+  }
+
+  /// An entry of a list of points: a head, its text, and a link.
+  package struct Point {
+    var head: String
+    var words: String
+    var href: String?
+
+    /// A point; `href` is the address that its head links to.
+    package init(head: String, words: String, href: String? = nil) {
+      self.head = head
+      self.words = words
+      self.href = href
+    }
+  }
+
+  /// A list of points.
+  package static func points(_ points: [Point]) -> Node {
+    [
+      "points": [
+        "pointList": points.map {
+          ["pointHead": $0.head, "pointWords": $0.words, "pointHref": $0.href] as Node
+        }
+      ] as Node
+    ]
+  }
+
+  /// Pictures with captions.
+  package static func gallery(_ figures: [Node]) -> Node { ["gallery": ["figures": figures] as Node] }
+}
+
+/// A section of a page; reports list it in their contents.
+package struct Section {
+  /// The anchor of the section.
+  package let id: String
+  /// The heading.
+  package let title: String
+  /// A sentence below the heading.
+  package var lead: String?
+  /// The content.
+  package var blocks: [Node]
+
+  /// A section; blocks that are `nil` are left out.
+  package init(_ id: String, _ title: String, lead: String? = nil, _ blocks: [Node?]) {
+    self.id = id
+    self.title = title
+    self.lead = lead
+    self.blocks = blocks.compactMap(\.self)
+  }
+
+  var node: Node {
+    ["sectionID": id, "sectionTitle": title, "sectionLead": lead, "blocks": blocks]
+  }
 }

@@ -4,37 +4,51 @@ internal import Mustache
 /// A page of a web application: the look of the reports, with navigation and forms. Style and script are files of the
 /// same server.
 package struct SitePage {
+  /// The title of the document.
   package var title: String
+  /// The heading of the page.
   package var heading: String
+  /// Links to the main pages.
   package var navigation: [(words: String, href: String, isCurrent: Bool)] = []
-  /// The pages above it.
+  /// Links to the pages above this one.
   package var trail: [(words: String, href: String)] = []
+  /// The state of what the page is about, in a word.
   package var state: (words: String, mood: Cell.Mood)?
+  /// A message at the top of the page.
   package var notice: (words: String, isGood: Bool)?
+  /// Facts below the heading.
   package var facts: [(name: String, value: String, href: String?)] = []
+  /// The content.
   package var sections: [Section] = []
+  /// The last line.
   package var footer = ""
-  /// Where the script hears of changes (Server-Sent Events); without script the page is loaded again now and then.
+  /// The address of Server-Sent Events that tell the script of changes; without script the page is reloaded every 10
+  /// seconds.
   package var live: String?
 
+  /// An empty page.
   package init(_ title: String, heading: String? = nil) {
     self.title = title
     self.heading = heading ?? title
   }
 
+  /// Adds a fact, unless its value is absent or empty.
   package mutating func addFact(_ name: String, _ value: String?, href: String? = nil) {
     if let value, !value.isEmpty { facts.append((name, value, href)) }
   }
 
-  /// What its policy allows beside its own files: pictures in `data:`.
+  /// The Content-Security-Policy of the page: files of the same server, and pictures in `data:`.
   package static let policy =
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
     + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-  /// A file that the pages ask for; its path has its checksum, so that it may be kept for ever.
+  /// A file that the pages refer to. Its path contains its checksum, so it may be cached forever.
   package struct File: Sendable {
+    /// The path on the server.
     package let path: String
+    /// The media type, with its charset.
     package let mediaType: String
+    /// The content.
     package let text: String
 
     init(_ text: String, _ suffix: String, _ mediaType: String) {
@@ -43,13 +57,16 @@ package struct SitePage {
       self.text = text
     }
   }
+  /// The style sheet.
   package static let style = File(
     Assets.style.text + String(decoding: PackageResources.site_css, as: UTF8.self), "css",
     "text/css; charset=utf-8")
+  /// The script.
   package static let script = File(
     Assets.script.text + String(decoding: PackageResources.site_js, as: UTF8.self), "js",
     "text/javascript; charset=utf-8")
 
+  /// The page, in UTF-8.
   package func html() -> String {
     let root: Node = [
       "pageTitle": title, "heading": heading, "refresh": live == nil ? nil : "10" as String?, "live": live,
@@ -73,24 +90,29 @@ package struct SitePage {
 }
 
 extension Block {
-  /// Lines of a log, the last ones of a long one.
+  /// The last lines of a log.
   package static func log(_ id: String, _ title: String, _ lines: [String]) -> Node {
-    // A tab is no odd character here.
+    // Tabs are common in logs, so they are not shown as escapes.
     let lines = lines.map { $0.replacing("\t", with: "    ") }
     return ["log": ["logID": id, "logTitle": title, "logLines": lines] as Node]
   }
 
+  /// A link with its text.
   package struct Link {
     var words: String
     var href: String
     var isCurrent = false
     var rel: String?
 
+    /// - Parameters:
+    ///   - isCurrent: whether the link leads to this page.
+    ///   - rel: the link's relation, as "next".
     package init(_ words: String, _ href: String, isCurrent: Bool = false, rel: String? = nil) {
       (self.words, self.href, self.isCurrent, self.rel) = (words, href, isCurrent, rel)
     }
   }
 
+  /// A line of links; `nil` where there are none.
   package static func links(_ links: [Link]) -> Node? {
     guard !links.isEmpty else { return nil }
     return [
@@ -105,12 +127,14 @@ extension Block {
     ]
   }
 
-  /// A picture that stands in the page itself.
+  /// A picture inside the page itself.
   package static func preview(_ bytes: [UInt8], mediaType: String, alt: String) -> Node {
     ["preview": ["previewType": mediaType, "previewData": base64Text(bytes), "previewAlt": alt] as Node]
   }
 
+  /// A field of a form.
   package struct Field {
+    /// How a field is filled in.
     package enum Kind {
       case text
       case choice([String])
@@ -121,6 +145,10 @@ extension Block {
     var hint: String?
     var kind: Kind
 
+    /// - Parameters:
+    ///   - name: the name under which the value is posted.
+    ///   - label: what the reader sees.
+    ///   - hint: a sentence below the field.
     package init(_ name: String, _ label: String, _ kind: Kind, hint: String? = nil) {
       (self.name, self.label, self.kind, self.hint) = (name, label, kind, hint)
     }

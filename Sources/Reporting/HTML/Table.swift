@@ -1,7 +1,8 @@
 package import Scoring
 
-/// A table of the page.
+/// A table of a page.
 package struct Table {
+  /// One column of a table.
   package struct Column {
     var title: String
     var isNumber = false
@@ -11,25 +12,29 @@ package struct Table {
   let id: String
   let caption: String
   var columns: [Column] = []
+  /// The rows so far.
   package private(set) var rows: [Node] = []
-  /// Whether the script may offer a search field.
+  /// Whether the script offers a search field.
   package var isSearched = false
-  /// Whether it is a matrix of counts: narrow columns, their names written upwards.
+  /// Whether it is a matrix of counts, with narrow columns whose names are written upwards.
   var isMatrix = false
-  /// What is not in it, and where it is.
+  /// What the table leaves out, and where that is.
   package var rest: String?
 
+  /// A table whose first columns have text and whose last ones have numbers.
   package init(_ id: String, _ caption: String, text: [String] = [], numbers: [String] = []) {
     self.id = id
     self.caption = caption
     columns = text.map { Column(title: $0) } + numbers.map { Column(title: $0, isNumber: true) }
   }
 
+  /// Adds a row.
   /// - Parameter id: an anchor for links to the row.
   package mutating func add(_ cells: [Node], id: String? = nil) {
     rows.append(["rowID": id, "cells": cells])
   }
 
+  /// The data of the template; `nil` where there are no rows.
   var node: Node? {
     if rows.isEmpty { return nil }
     return [
@@ -42,15 +47,21 @@ package struct Table {
   }
 }
 
+/// Cells of a table.
 package enum Cell {
+  /// Text that is short.
   package static func text(_ text: String) -> Node { ["words": text] }
+  /// A number that is already text.
   package static func number(_ text: String) -> Node { ["words": text, "isRight": true] }
+  /// A whole number, with commas between the thousands.
   package static func number(_ value: Int) -> Node { number(whole(value)) }
+  /// A fraction as a percentage; a dash for `nil`.
   package static func percent(_ value: Double?) -> Node { number(value.map { Reporting.percent($0) } ?? "–") }
+  /// A number with this many decimals; a dash for `nil`.
   package static func decimal(_ value: Double?, _ count: Int = 4) -> Node {
     number(value.map { Reporting.decimal($0, count) } ?? "–")
   }
-  /// An interval as words and as a whisker on 0...1.
+  /// An interval in words and as a bar on 0...1.
   package static func interval(_ estimate: Estimate?, hasBar: Bool = true) -> Node {
     guard let estimate else { return number("–") }
     if !hasBar { return number(range(estimate, 1)) }
@@ -62,17 +73,18 @@ package enum Cell {
       ] as Node,
     ]
   }
-  /// A share of a whole, as words and as a bar.
+  /// A share of a whole, in words and as a bar.
   package static func share(_ value: Double) -> Node {
     [
       "words": Reporting.percent(value), "isRight": true,
       "bar": ["low": "0", "span": coordinate(100 * value), "at": "-5"] as Node,
     ]
   }
-  /// The name of a row, with a link where it has a page of its own.
+  /// The head of a row, with a link where it has a page of its own.
   package static func head(_ text: String, href: String? = nil) -> Node {
     ["words": clipped(text, to: 120), "href": href, "isHead": true]
   }
+  /// A link.
   package static func link(_ text: String, to href: String) -> Node {
     ["words": clipped(text, to: 120), "href": href]
   }
@@ -80,8 +92,9 @@ package enum Cell {
   package static func state(_ words: String, _ mood: Mood) -> Node {
     ["state": ["stateStyle": "state-\(mood.rawValue)", "stateWords": words] as Node]
   }
+  /// The colour of a state.
   package enum Mood: String, Sendable { case good, bad, active, idle }
-  /// Text that may be long: what is clipped can be opened.
+  /// Text that may be long: if it is cut, it can be opened.
   package static func long(_ text: String, limit: Int = 72, href: String? = nil, isHead: Bool = false) -> Node
   {
     let short = clipped(text, to: limit)
@@ -91,3 +104,6 @@ package enum Cell {
     ]
   }
 }
+
+/// The head of a row, in words of the page itself.
+func head(_ words: String) -> Node { ["words": words, "isHead": true] }

@@ -1,12 +1,12 @@
 import Files
 import Scoring
 
-/// Writes one table as RFC 4180 has it: UTF-8, commas, lines that end with CRLF, the column names first.
+/// Writes one table by RFC 4180: UTF-8, commas, lines that end with CRLF, the column names first.
 ///
-/// Numbers are in the shortest form that reads back to the same value; what is not there is an empty cell. Text is
-/// made safe for programs that take cells for formulas: one that such a program might calculate gets an apostrophe
-/// in front, as does one that begins with an apostrophe, so that taking one away gives back the text. U+0000, which
-/// readers stumble over, becomes U+2400, and other control characters but tab and line ends likewise.
+/// Numbers have the shortest form that reads back to the same value; an absent value is an empty cell. Text that a
+/// spreadsheet might take for a formula gets an apostrophe in front, as does text that begins with an apostrophe, so
+/// that removing one gives back the text. U+0000, which some readers cannot handle, becomes U+2400, and other control
+/// characters except tab and line ends likewise.
 struct CSVWriter: ~Copyable {
   private var file: StagedFile
   private var buffer: [UInt8]
@@ -41,7 +41,7 @@ struct CSVWriter: ~Copyable {
     if let number { buffer.append(contentsOf: number.description.utf8) }
   }
 
-  /// The value of an estimate and the ends of its interval: three cells.
+  /// Adds three cells: the value of an estimate and the ends of its interval.
   mutating func add(_ estimate: Estimate?) {
     add(estimate?.value)
     add(estimate?.low)
@@ -73,17 +73,17 @@ struct CSVWriter: ~Copyable {
     buffer = full
   }
 
-  /// Gives the file its name.
+  /// Renames the file to its final name.
   consuming func publish() throws(FileError) {
     try flush()
     try file.publish()
   }
 
-  /// Leaves nothing behind.
+  /// Removes the file.
   consuming func discard() { file.discard() }
 }
 
-/// Adds a cell with this text to a line of CSV.
+/// Appends a cell with this text to a line of CSV.
 func append(csvText text: String, to line: inout [UInt8]) {
   var needsQuotes = false
   var isPlain = true
@@ -113,9 +113,9 @@ func append(csvText text: String, to line: inout [UInt8]) {
   if needsQuotes { line.append(UInt8(ascii: "\"")) }
 }
 
-/// Whether a spreadsheet may calculate the text, or drop its apostrophe.
+/// Whether a spreadsheet may evaluate the text, or drop its apostrophe.
 ///
-/// Spreadsheets pass over blanks and characters without width in front, and take full-width signs for the others.
+/// Spreadsheets skip blanks and characters without width in front, and take full-width signs for the usual ones.
 private func looksLikeFormula(_ text: String) -> Bool {
   // Most names begin with a letter or a digit.
   if let first = text.utf8.first, first > 0x2D && first < 0x80 && first != 0x3D && first != 0x40 {

@@ -1,12 +1,13 @@
+import Encodings
 public import Scoring
 
 extension Score {
-  /// Inputs listed at most in a failure.
+  /// How many inputs a failure lists at most.
   private static let listedCount = 100
 
   /// The gates as tests: one for each gate, and one that every input was scored.
   ///
-  /// A failed test says value and threshold. Times are 0: the same score gives the same bytes.
+  /// A failed test states value and threshold. Times are 0, so the same score gives the same bytes.
   public func junit() -> String {
     var document = JUnitDocument(suite: "imrec score")
     document.properties = details.map { ($0.name, $0.value) }
@@ -37,7 +38,7 @@ extension Score {
 extension Comparison {
   private static let listedCount = 100
 
-  /// The gates as tests: one for each, and one that the runs agree about the truth.
+  /// The gates as tests: one for each gate, and one that both runs have the same truth.
   public func junit() -> String {
     var document = JUnitDocument(suite: "imrec compare")
     document.properties = details.map { ($0.name, $0.value) }
@@ -74,7 +75,7 @@ extension Comparison {
 }
 
 /// A name from the data as a part of a line.
-private func oneLine(_ text: String) -> String { shortened(visible(text), to: 400) }
+private func oneLine(_ text: String) -> String { shortened(printable(text), to: 400) }
 
 extension GateResult {
   func test(isDrop: Bool) -> JUnitDocument.Case {
@@ -88,5 +89,78 @@ extension GateResult {
       test.failure = (sentence, sentence)
     }
     return test
+  }
+}
+
+/// A JUnit document with one suite, as Jenkins, GitLab and the common GitHub actions read it.
+///
+/// Attributes and nesting follow junit-10.xsd of Jenkins' xunit plugin. Every text is passed through `printable`, which
+/// leaves neither characters that XML forbids nor line ends that a parser would turn into spaces.
+struct JUnitDocument {
+  struct Case {
+    var name: String
+    /// Why the case failed: one line, and the whole text.
+    var failure: (message: String, body: String)?
+    var output: String?
+  }
+  let suite: String
+  var properties: [(name: String, value: String)] = []
+  private(set) var cases: [(className: String, test: Case)] = []
+  private var names: [String: Int] = [:]
+
+  init(suite: String) { self.suite = suite }
+
+  /// Adds a case. Servers take cases with the same name for one test, so a repeated name gets a number.
+  mutating func add(_ test: Case, to className: String) {
+    var test = test
+    test.name = shortened(printable(test.name), to: 200)
+    let key = className + "\n" + test.name
+    let count = names[key, default: 0] + 1
+    names[key] = count
+    if count > 1 { test.name += " (\(count))" }
+    cases.append((className, test))
+  }
+
+  var text: String {
+    let failures = cases.count { $0.test.failure != nil }
+    let counts = "tests=\"\(cases.count)\" failures=\"\(failures)\" errors=\"0\""
+    var text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+    text += "<testsuites name=\(quoted(suite)) \(counts) time=\"0\">\n"
+    text += "  <testsuite name=\(quoted(suite)) \(counts) skipped=\"0\" time=\"0\">\n"
+    if !properties.isEmpty {
+      text += "    <properties>\n"
+      for (name, value) in properties {
+        text += "      <property name=\(quoted(name)) value=\(quoted(value))/>\n"
+      }
+      text += "    </properties>\n"
+    }
+    for (className, test) in cases { add(test, className, to: &text) }
+    text += "  </testsuite>\n</testsuites>\n"
+    return text
+  }
+
+  private func add(_ test: Case, _ className: String, to text: inout String) {
+    text += "    <testcase classname=\(quoted(className)) name=\(quoted(test.name)) time=\"0\""
+    if test.failure == nil && test.output == nil {
+      text += "/>\n"
+      return
+    }
+    text += ">\n"
+    if let failure = test.failure {
+      text +=
+        "      <failure message=\(quoted(failure.message)) type=\"failure\">\(lines(failure.body))</failure>\n"
+    }
+    if let output = test.output { text += "      <system-out>\(lines(output))</system-out>\n" }
+    text += "    </testcase>\n"
+  }
+
+  private func quoted(_ value: String) -> String {
+    "\"\(escapedMarkup(shortened(printable(value), to: 1000)))\""
+  }
+
+  /// Text of several lines.
+  private func lines(_ text: String) -> String {
+    text.split(separator: "\n", omittingEmptySubsequences: false).map { escapedMarkup(printable(String($0))) }
+      .joined(separator: "\n")
   }
 }

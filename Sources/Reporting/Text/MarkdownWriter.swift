@@ -1,22 +1,24 @@
-/// Builds a text in GitHub's Markdown that stays below a limit: tables end early, and say so, where it comes near.
+import Encodings
+
+/// Writes GitHub's Markdown within a byte limit: tables are cut, and say so, where the text comes near it.
 ///
-/// Names come in by `markdownCode` only.
+/// Names from the data must be passed through `markdownCode`.
 struct MarkdownWriter {
   private(set) var text = ""
   private let limit: Int
-  /// Whether something was left out for want of room.
+  /// Whether something was left out for lack of room.
   private(set) var isCut = false
-  /// Kept for what closes tables and details, and for the last words.
+  /// Reserved for the ends of tables and details, and for the last line.
   private static let reservedByteCount = 4_000
 
-  /// - Parameter limit: UTF-8 bytes, which are at least as many as the characters that a forge counts.
+  /// - Parameter limit: a byte count of UTF-8, which is at least the number of characters that GitHub counts.
   init(limit: Int) { self.limit = max(0, limit - Self.reservedByteCount) }
 
   private func hasRoom(for line: String, more: Int = 0) -> Bool {
     text.utf8.count + line.utf8.count + 1 + more <= limit
   }
 
-  /// A line of text, or a heading; left out where there is no room.
+  /// Adds a line of text or a heading, unless there is no room.
   mutating func add(_ line: String = "") {
     guard hasRoom(for: line) else {
       isCut = true
@@ -30,11 +32,11 @@ struct MarkdownWriter {
     case right = "--:"
   }
 
-  /// A table under a heading. No heading without a row.
+  /// Adds a table under a heading; nothing where there is no row.
   ///
   /// - Parameters:
-  ///   - rows: one string a cell, Markdown; as many as shall be listed at most.
-  ///   - total: how many there are.
+  ///   - rows: the cells of each row, as Markdown; as many as are to be listed at most.
+  ///   - total: how many rows there are in all.
   mutating func addTable(
     _ heading: String?, _ columns: [(name: String, alignment: Alignment)], rows: some Sequence<[String]>,
     of total: Int
@@ -59,7 +61,7 @@ struct MarkdownWriter {
 
   private static func row(_ cells: [String]) -> String { "| " + cells.joined(separator: " | ") + " |" }
 
-  /// Something that a reader opens; nothing where the body has no room.
+  /// Adds a part that the reader can open; nothing where its body has no room.
   mutating func addDetails(_ summary: String, _ body: (inout MarkdownWriter) -> Void) {
     let before = text
     add("\n<details><summary>\(summary)</summary>")
@@ -73,25 +75,27 @@ struct MarkdownWriter {
   }
 
   /// The whole text.
-  consuming func finish(_ whole: String) -> String {
-    if isCut { text += "\n*Cut to fit: \(whole) has everything.*\n" }
+  /// - Parameter source: what has everything where the text was cut, as Markdown.
+  consuming func finish(source: String) -> String {
+    if isCut { text += "\n*Cut to fit: \(source) has everything.*\n" }
     return text
   }
 }
 
-/// A name from the data as a code span that may stand in a table: in it nothing is a link, a mention, HTML or Markdown.
+/// A name from the data as a code span that may be in a table: nothing in it becomes a link, a mention, HTML or
+/// Markdown.
 ///
-/// - Parameter limit: characters (Unicode scalars) shown of it.
+/// - Parameter limit: how many Unicode scalars of the name are shown.
 func markdownCode(_ name: String, to limit: Int = 80) -> String {
   if name.isEmpty { return "*(empty)*" }
   var content = ""
   var longestRun = 0
   var run = 0
   var last: Unicode.Scalar = " "
-  for scalar in shortened(visible(name), to: limit).unicodeScalars {
+  for scalar in shortened(printable(name), to: limit).unicodeScalars {
     run = scalar == "`" ? run + 1 : 0
     longestRun = max(longestRun, run)
-    // A bar would end the cell; what a backslash means before that backslash, parsers do not agree on.
+    // A bar would end the cell, and parsers disagree about a backslash before an escaped bar.
     if scalar == "|" {
       content += last == "\\" ? "\\u{7c}" : "\\|"
     } else {
@@ -99,8 +103,8 @@ func markdownCode(_ name: String, to limit: Int = 80) -> String {
     }
     last = scalar
   }
-  // One blank at both ends is taken away again, but not of blanks alone; it keeps backticks of the name from those of
-  // the span.
+  // Parsers remove one space at both ends, unless there are only spaces. The spaces separate backticks of the name from
+  // those of the span.
   let ends = [content.utf8.first, content.utf8.last]
   if ends.contains(UInt8(ascii: "`"))
     || ends.contains(UInt8(ascii: " ")) && content.utf8.contains(where: { $0 != 0x20 })

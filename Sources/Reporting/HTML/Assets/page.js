@@ -282,7 +282,7 @@ function explore() {
     const bdi = text => make("bdi", {}, text);
     const fact = (term, words) => [make("dt", {}, term), make("dd", {}, words)];
     card.replaceChildren(...given([
-      make("p", {class: "big"}, bdi(names[d.t]), make("small", {}, d.t === d.p ? "recognised" : "taken for"), d.t === d.p ? null : bdi(names[d.p])),
+      make("p", {class: "big"}, bdi(names[d.t]), make("small", {}, d.t === d.p ? "recognised" : "mistaken for"), d.t === d.p ? null : bdi(names[d.p])),
       make("dl", {}, ...fact("Images", whole(d.count)), ...fact("Of the true class", percent(d.row)), ...fact("Of the prediction", percent(d.column)),
         ...fact("True class has", whole(data.support[d.t])), ...fact("Predicted", whole(data.predicted[d.p]))),
       d.cell && d.cell.listed ? make("p", {}, button("Show images", "Show the images of this cell", () => gallery(spot))) : null]));
@@ -290,7 +290,7 @@ function explore() {
   };
   const say = spot => {
     const d = describe(spot);
-    live.textContent = names[d.t] + (d.t === d.p ? " recognised: " : " taken for " + names[d.p] + ": ") + d.count + (d.count === 1 ? " image, " : " images, ") + percent(d.row) + " of the true class";
+    live.textContent = names[d.t] + (d.t === d.p ? " recognised: " : " mistaken for " + names[d.p] + ": ") + d.count + (d.count === 1 ? " image, " : " images, ") + percent(d.row) + " of the true class";
   };
   const spotOf = event => {
     const box = canvas.getBoundingClientRect();
@@ -376,7 +376,7 @@ function explore() {
   }
   function gallery(spot, stay) {
     const d = describe(spot);
-    const title = names[d.t] + (d.t === d.p ? ", recognised" : " taken for " + names[d.p]);
+    const title = names[d.t] + (d.t === d.p ? ", recognised" : " mistaken for " + names[d.p]);
     const heading = make("h3", {tabindex: "-1"}, make("bdi", {}, title), " ");
     const pageSize = 24;
     const list = make("ul", {class: "gallery"});

@@ -1,6 +1,6 @@
 public import Scoring
 
-/// What a forge takes as one comment.
+/// Limits of code hosting sites for one comment.
 public enum MarkdownLimit {
   /// GitHub's limit, in characters.
   public static let comment = 65_536
@@ -13,8 +13,12 @@ extension Score {
   /// The score as a comment on a pull request, in GitHub's Markdown: figures, gates, the worst classes, the most
   /// frequent confusions, the account of the inputs; more of it folded away.
   ///
-  /// - Parameter limit: UTF-8 bytes that it has at most, 8,000 or more. What is too long is cut at whole rows.
-  public func markdown(limit: Int = MarkdownLimit.comment) -> String {
+  /// - Parameters:
+  ///   - limit: the byte count of UTF-8 that the text has at most, 8,000 or more. Longer text is cut at whole rows.
+  ///   - source: where the reader finds everything if the text was cut, as Markdown.
+  public func markdown(
+    limit: Int = MarkdownLimit.comment, source: String = "the JSON of the run"
+  ) -> String {
     var writer = MarkdownWriter(limit: limit)
     writer.add("<!-- imrec score -->")
     writer.add(top1.map { "## Accuracy \(percentText($0.value))" } ?? "## Accuracy: nothing was scored")
@@ -27,7 +31,7 @@ extension Score {
     addImages(to: &writer)
     addNotes(to: &writer)
     addClasses(to: &writer)
-    return writer.finish("the file of `imrec score -o`")
+    return writer.finish(source: source)
   }
 
   private func addFigures(to writer: inout MarkdownWriter) {
@@ -77,11 +81,11 @@ extension Score {
   private static let classColumns: [(name: String, alignment: MarkdownWriter.Alignment)] = [
     ("Class", .left), ("Recall", .right), ("95 % interval", .right), ("Precision", .right),
     ("Images", .right),
-    ("Most often taken for", .left),
+    ("Most often mistaken for", .left),
   ]
 
   private func classRow(_ item: ClassScore) -> [String] {
-    let most = mostTakenFor(item.label)
+    let most = mostMistakenFor(item.label)
     return [
       markdownCode(item.name), percentText(item.recall.value), intervalText(item.recall),
       percentText(item.precision), groupedText(item.support),
@@ -96,7 +100,7 @@ extension Score {
         ? "### Most frequent confusions, of \(counted(errors, "error"))"
         : "### Confusions, of \(counted(errors, "error"))",
       [
-        ("Images", .right), ("Of all errors", .right), ("Class", .left), ("taken for", .left),
+        ("Images", .right), ("Of all errors", .right), ("Class", .left), ("mistaken for", .left),
         ("this way", .right),
         ("the other way", .right),
       ],
@@ -176,7 +180,7 @@ extension Score {
 extension MarkdownWriter {
   private static let gateCount = 50
 
-  /// How the gates ended, failed ones first.
+  /// Adds how the gates ended, failed ones first.
   mutating func addGates(_ gates: [GateResult], isDrop: Bool) {
     if gates.isEmpty { return }
     let failed = gates.filter { !$0.passed }
@@ -196,7 +200,7 @@ extension MarkdownWriter {
       }, of: gates.count)
   }
 
-  /// Facts about the run, folded away.
+  /// Adds facts about the run, folded away.
   mutating func addNotes(_ notes: [(name: String, value: String)]) {
     if notes.isEmpty { return }
     addDetails("About this run") { writer in
@@ -205,6 +209,109 @@ extension MarkdownWriter {
         rows: notes.prefix(Self.gateCount).lazy.map {
           [markdownCode($0.name, to: 120), markdownCode($0.value, to: 200)]
         }, of: notes.count)
+    }
+  }
+}
+
+extension Comparison {
+  private static let listedCount = 10
+  private static let detailCount = 50
+
+  /// The comparison as a comment on a pull request, as `Score.markdown`.
+  public func markdown(
+    limit: Int = MarkdownLimit.comment, source: String = "the JSON of the comparison"
+  ) -> String {
+    var writer = MarkdownWriter(limit: limit)
+    writer.add("<!-- imrec compare -->")
+    writer.add(
+      top1Difference.map { "## Accuracy \(pointsText($0.value)) points" } ?? "## Nothing to compare")
+    writer.addGates(gates, isDrop: true)
+    writer.add(
+      "\n\(counted(images, "image")) scored by both runs; \(groupedText(missingInA.count)) not by A, "
+        + "\(groupedText(missingInB.count)) not by B, \(groupedText(truthConflicts.count)) with different truths."
+    )
+    addFigures(to: &writer)
+    let verdict =
+      onlyARight == onlyBRight
+      ? "no difference" : mcnemar.exactP < 0.05 ? "**unlikely to be chance**" : "could be chance"
+    writer.add(
+      "\nBoth right \(groupedText(bothRight)), only A \(groupedText(onlyARight)), only B \(groupedText(onlyBRight)), "
+        + "both wrong \(groupedText(bothWrong)). McNemar's exact test: p \(Self.equation(mcnemar.exactP)), \(verdict)."
+    )
+    addClasses(to: &writer)
+    for (kind, title) in [
+      (Flip.Kind.broken, "Broken: right in A, wrong in B"), (.fixed, "Fixed: wrong in A, right in B"),
+    ] { addFlips(kind, title, to: &writer) }
+    addLeftOut(to: &writer)
+    writer.addNotes(details.map { ($0.name, $0.value) })
+    return writer.finish(source: source)
+  }
+
+  private static func equation(_ p: Double) -> String {
+    p < 0.0001 ? probabilityText(p) : "= \(probabilityText(p))"
+  }
+
+  private func addFigures(to writer: inout MarkdownWriter) {
+    let figures: [(String, Double?, Double?, Estimate?)] = [
+      ("Top-1", a.top1?.value, b.top1?.value, top1Difference), ("Top-5", a.top5?.value, b.top5?.value, nil),
+      ("Macro F1", a.macroF1, b.macroF1, macroF1Difference),
+      ("Balanced accuracy", a.balancedAccuracy, b.balancedAccuracy, nil),
+    ]
+    let rows = figures.compactMap { name, before, after, difference -> [String]? in
+      guard let before, let after else { return nil }
+      return [
+        name, percentText(before), percentText(after), pointsText(difference?.value ?? after - before),
+        difference.map { "\(pointsText($0.low)) to \(pointsText($0.high))" } ?? "",
+      ]
+    }
+    writer.addTable(
+      nil,
+      [
+        ("Figure", .left), ("A", .right), ("B", .right), ("B − A, points", .right), ("95 % interval", .right),
+      ],
+      rows: rows, of: rows.count)
+  }
+
+  private func addClasses(to writer: inout MarkdownWriter) {
+    let shown = changedClasses.prefix(Self.listedCount)
+    writer.addTable(
+      "### Classes whose recall changed most",
+      [
+        ("Class", .left), ("A", .right), ("B", .right), ("Points", .right), ("Images", .right),
+        ("q (Benjamini-Hochberg)", .right),
+      ],
+      rows: shown.lazy.map { item in
+        [
+          markdownCode(item.name), percentText(item.recallA.value), percentText(item.recallB.value),
+          pointsText(item.difference), groupedText(item.support), item.q.map(probabilityText) ?? "",
+        ]
+      }, of: shown.count)
+  }
+
+  private func addFlips(_ kind: Flip.Kind, _ title: String, to writer: inout MarkdownWriter) {
+    let flips = flips.filter { $0.kind == kind }
+    if flips.isEmpty { return }
+    writer.addDetails("\(title): \(groupedText(flips.count))") { writer in
+      writer.addTable(
+        nil, [("Image", .left), ("Class", .left), ("A", .left), ("B", .left)],
+        rows: flips.prefix(Self.detailCount).lazy.map {
+          [
+            markdownCode($0.path, to: 120), markdownCode(name($0.truth)), markdownCode(name($0.a)),
+            markdownCode(name($0.b)),
+          ]
+        }, of: flips.count)
+    }
+  }
+
+  private func addLeftOut(to writer: inout MarkdownWriter) {
+    let paths =
+      missingInA.map { ("not scored by A", $0) } + missingInB.map { ("not scored by B", $0) }
+      + truthConflicts.map { ("different truths", $0) }
+    if paths.isEmpty { return }
+    writer.addDetails("Images left out: \(groupedText(paths.count))") { writer in
+      writer.addTable(
+        nil, [("", .left), ("Image", .left)],
+        rows: paths.prefix(Self.detailCount).lazy.map { [$0, markdownCode($1, to: 120)] }, of: paths.count)
     }
   }
 }

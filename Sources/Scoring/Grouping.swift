@@ -1,12 +1,66 @@
 import Files
 
+/// Groups of classes, and whether errors stay inside a group.
+public struct Grouping: Codable, Hashable, Sendable {
+  /// Where the groups come from.
+  public enum Source: String, Codable, Sendable {
+    /// The caller assigned each class to a group.
+    case given
+    /// The groups were found by average linkage over which classes are confused.
+    case clustered
+  }
+  /// Where the groups come from.
+  public var source: Source
+  /// The groups.
+  public var groups: [ClassGroup]
+  /// The group of each label: an index in `groups`.
+  public var assignment: [Int]
+  /// The number of errors whose true and predicted class are in one group.
+  public var errorsInside: Int
+  /// The number of errors whose predicted class is in another group than the true one.
+  public var errorsAcross: Int
+  /// The share of images whose predicted class is in the true class's group; `nil` without images.
+  @OrNull public var accuracy: Estimate?
+  /// The confusion matrix of the groups: its cells that are not zero, whose labels are indexes in `groups`.
+  public var confusion: [ConfusionCell]
+
+  enum CodingKeys: String, CodingKey {
+    case source, groups, assignment
+    case errorsInside = "errors_inside"
+    case errorsAcross = "errors_across"
+    case accuracy, confusion
+  }
+}
+
+/// A group of classes.
+public struct ClassGroup: Codable, Hashable, Sendable {
+  /// The given name; for a group that was found, the name of its class with most images.
+  public var name: String
+  /// The labels, ascending.
+  public var classes: [Int]
+  /// The number of images of these classes.
+  public var support: Int
+  /// The number of these images that are right.
+  public var correct: Int
+  /// The number of errors on these images that stay inside the group.
+  public var errorsInside: Int
+  /// The number of errors on these images that leave the group.
+  public var errorsAcross: Int
+
+  enum CodingKeys: String, CodingKey {
+    case name, classes, support, correct
+    case errorsInside = "errors_inside"
+    case errorsAcross = "errors_across"
+  }
+}
+
 extension Score {
-  /// Whether the groups say something of the errors. Groups that were given always do.
+  /// Whether the groups say something about the errors. Given groups always do.
   ///
-  /// Groups that were found from the errors keep many of them inside for that reason alone. They are held to say something
-  /// where no group has more than a fifth of the classes that occur, and where at least twice as many errors stay inside as
-  /// would if each were spread evenly over all other classes; the first error of each pair of classes, which alone may have
-  /// brought the two together, is not counted.
+  /// Groups that were found from the errors keep many errors inside for that reason alone. They count as telling where
+  /// no group has more than a fifth of the classes that occur, and where at least twice as many errors stay inside as
+  /// if each error were spread evenly over all other classes. The first error of each pair of classes is not counted,
+  /// because it alone may have brought the two together.
   public var hasTellingGroups: Bool {
     guard let groups, groups.groups.count > 1, errors > 0 else { return false }
     if groups.source == .given { return true }
@@ -25,7 +79,7 @@ extension Grouping {
   /// Counts the errors inside and across groups.
   /// - Parameters:
   ///   - assignment: the group of each label, 0..<names.count.
-  ///   - names: of the groups.
+  ///   - names: the names of the groups.
   init(_ source: Source, assignment: [Int], names: [String], confusion: ConfusionCounts) {
     var groups = names.map {
       ClassGroup(name: $0, classes: [], support: 0, correct: 0, errorsInside: 0, errorsAcross: 0)
@@ -57,7 +111,8 @@ extension Grouping {
       })
   }
 
-  /// Groups by the caller's names, in the order in which the labels bring them up.
+  /// Groups by the caller's names, in the order in which the labels mention them.
+  /// - Parameter groupNames: the name of each label's group.
   init(given groupNames: [String], confusion: ConfusionCounts) {
     var names: [String] = []
     var positions: [ByteName: Int] = [:]
@@ -70,7 +125,7 @@ extension Grouping {
     self.init(.given, assignment: assignment, names: names, confusion: confusion)
   }
 
-  /// Groups by who is taken for whom: the tree, cut where modularity (Newman 2006) over the errors is largest.
+  /// Groups by which classes are confused: the tree, cut where modularity (Newman 2006) over the errors is largest.
   /// - Parameter seriated: the order of the groups is that of their classes here.
   init(
     clustered tree: Dendrogram, confusability: Confusability, seriated: [Int], classNames: [String],
@@ -94,12 +149,12 @@ extension Grouping {
       .clustered, assignment: numbered, names: largest.map { classNames[$0] }, confusion: confusion)
   }
 
-  /// A number for each class, the same for those of one group.
+  /// The group of each label: a number that the labels of one group share.
   private static func cut(_ tree: Dendrogram, _ confusability: Confusability) -> [Int] {
     let count = tree.leafCount
     let layout = tree.layout
     let counts = confusability.counts
-    // Degrees of the nodes, and the errors both of whose ends they hold.
+    // The degree of each node: the errors on its classes, and those predicted as its classes.
     var degrees = (0..<count).map { label in (0..<count).reduce(0) { $0 + counts[label * count + $1] } }
     let total = degrees.reduce(0, +)
     guard total > 0 else { return Array(0..<count) }
@@ -116,10 +171,36 @@ extension Grouping {
       if gain > best.gain { best = (gain, index + 1) }
     }
     var assignment = Array(0..<count)
-    // Later merges hold the earlier ones: the last to name a class is the largest group of it.
+    // A later merge contains earlier ones, so the last merge with a class is its largest group.
     for piece in layout.pieces.prefix(best.merges) {
       for label in layout.leaves[piece.start..<piece.end] { assignment[label] = layout.leaves[piece.start] }
     }
     return assignment
+  }
+}
+
+/// How often classes are confused with each other, as full symmetric matrices.
+struct Confusability {
+  let classCount: Int
+  /// (C[a][b] / images of a + C[b][a] / images of b) / 2, row-major; 0 on the diagonal.
+  let similarity: [Double]
+  /// C[a][b] + C[b][a], row-major; 0 on the diagonal.
+  let counts: [Double]
+
+  init(_ confusion: ConfusionCounts) {
+    classCount = confusion.classCount
+    var similarity = Array(repeating: 0.0, count: classCount * classCount)
+    var counts = similarity
+    for truth in 0..<classCount {
+      for entry in confusion.row(truth) where entry.predicted != truth {
+        let rate = ratio(entry.count, confusion.support[truth]) / 2
+        for place in [truth * classCount + entry.predicted, entry.predicted * classCount + truth] {
+          similarity[place] += rate
+          counts[place] += Double(entry.count)
+        }
+      }
+    }
+    self.similarity = similarity
+    self.counts = counts
   }
 }

@@ -1,7 +1,17 @@
 import Glibc
-import Scoring
 
 // What every bench of this program needs, however different what it measures.
+
+/// The quantile of ascending values, interpolated linearly between neighbours as numpy's `quantile(method="linear")`; 0
+/// where there are no values.
+/// - Parameter fraction: 0...1.
+package func quantile(ofSorted sorted: [Double], _ fraction: Double) -> Double {
+  guard let last = sorted.last else { return 0 }
+  let place = fraction * Double(sorted.count - 1)
+  let index = Int(exactly: place.rounded(.down)) ?? 0
+  guard index + 1 < sorted.count else { return last }
+  return sorted[index] + (sorted[index + 1] - sorted[index]) * (place - Double(index))
+}
 
 /// The quantile of values in any order, interpolated linearly; 0 where there are none.
 package func quantile(_ values: [Double], _ share: Double) -> Double {

@@ -91,7 +91,7 @@ extension ONNXNetwork {
     let padding = try padding(node, attributes, kernel: Array(shape[2...]), image)
     var entries = [image, try variable(node, inputs[1], rank: 4)]
     if inputs.count > 2 { entries.append(try variable(node, inputs[2], rank: 1)) }
-    try give(
+    try emit(
       node, "Convolution",
       [
         "kernel": "(\(shape[2]), \(shape[3]))", "num_filter": "\(shape[0])",
@@ -109,7 +109,7 @@ extension ONNXNetwork {
     noteNormalization(of: image)
     var entries = [image]
     for name in inputs.dropFirst() { entries.append(try variable(node, name, rank: 1)) }
-    try give(
+    try emit(
       node, "BatchNorm",
       ["eps": "\(try attributes.number("epsilon", default: 1e-5))", "fix_gamma": "False"], entries)
   }
@@ -216,7 +216,7 @@ extension ONNXNetwork {
     guard layer.operation == "FullyConnected", layer.inputs.count == 2 else {
       throw fault(node, "it adds the array \(shown(bias)); only the bias of a MatMul may be one")
     }
-    try give(
+    try emit(
       node, "FullyConnected", layer.attributes.merging(["no_bias": "False"]) { _, new in new },
       layer.inputs + [try variable(node, bias, rank: 1)])
   }
@@ -302,7 +302,7 @@ extension ONNXNetwork {
     if inputs.count > 2 { entries.append(try variable(node, inputs[2], rank: 1)) }
     let shape = try constant(node, inputs[1]).shape
     // Its input must be a row: in ONNX, flattening is an operator of its own.
-    try give(
+    try emit(
       node, "FullyConnected",
       [
         "num_hidden": "\(shape[isTransposed ? 1 : 0])", "no_bias": inputs.count > 2 ? "False" : "True",

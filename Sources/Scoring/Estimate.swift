@@ -1,3 +1,4 @@
+import Files
 import Glibc
 
 /// A value with its 95 % interval.
@@ -49,17 +50,6 @@ extension Estimate {
     return Estimate(
       value: value, low: quantile(ofSorted: sorted, 0.025), high: quantile(ofSorted: sorted, 0.975))
   }
-}
-
-/// The quantile of ascending values, interpolated linearly between neighbours as numpy's `quantile(method="linear")`; 0
-/// where there are no values.
-/// - Parameter fraction: 0...1.
-package func quantile(ofSorted sorted: [Double], _ fraction: Double) -> Double {
-  guard let last = sorted.last else { return 0 }
-  let place = fraction * Double(sorted.count - 1)
-  let index = Int(exactly: place.rounded(.down)) ?? 0
-  guard index + 1 < sorted.count else { return last }
-  return sorted[index] + (sorted[index + 1] - sorted[index]) * (place - Double(index))
 }
 
 /// A sum that does not depend on the order of its terms.

@@ -93,7 +93,7 @@ def stop_politely(photos, work, count):
 
 
 def crowd(photos, work, count):
-    tally = Tally("of several processes with one output, each ends whole or says that another writes it")
+    tally = Tally("of several processes with one output, each ends whole or says which process uses it")
     clear(work)
     command = ["convert", photos, "c", "--per-class", 60, *PACKING]
     run(*command, cwd=work)
@@ -102,7 +102,7 @@ def crowd(photos, work, count):
         clear(work)
         processes = [start(*command, cwd=work) for _ in range(3)]
         ends = [(process.communicate(timeout=120)[1].decode(), process.returncode) for process in processes]
-        fine = all(status == 0 or (status == 1 and "another process is writing it" in err)
+        fine = all(status == 0 or (status == 1 and "in use by process" in err)
                    for err, status in ends)
         tally.check(fine and any(status == 0 for _, status in ends) and digests(work) == whole, ends)
     tally.close()

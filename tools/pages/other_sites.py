@@ -114,7 +114,6 @@ def look(browser, program, folder):
         for host in ("localhost", "127.0.0.1", REBOUND):
             fill(address)
             browser.open(f"http://{host}:{site.server_port}/", WIDE)
-            browser.driver.set_script_timeout(30)
             seen = browser.driver.execute_async_script(ATTACK, address, DELETION)
             tell(host, "page", "sees nothing", seen)
             tell(host, "page", "changes nothing", changes(address))

@@ -61,7 +61,8 @@ let package = Package(
     .target(name: "Records", dependencies: ["Files"], swiftSettings: strict),
     .target(name: "Imaging", dependencies: ["CImaging", "Files"], swiftSettings: strict),
     .target(
-      name: "Predictions", dependencies: ["Files", "Records"], exclude: ["README.md"], swiftSettings: strict),
+      name: "Predictions", dependencies: ["Encodings", "Files", "Records"], exclude: ["README.md"],
+      swiftSettings: strict),
     .target(
       name: "Scoring", dependencies: ["Files", "Imaging", "Predictions"], exclude: ["README.md"],
       swiftSettings: strict),
@@ -92,7 +93,7 @@ let package = Package(
     .target(name: "Packing", dependencies: ["Files", "Records", "Imaging"], swiftSettings: strict),
     // What may be asked of a training: the table of its hyperparameters, its channels, and the record of an epoch.
     .target(
-      name: "Hyperparameters", dependencies: ["Encodings", "Files", "Imaging", "Records"],
+      name: "Hyperparameters", dependencies: ["Files", "Imaging", "Records"],
       swiftSettings: strict),
     // What a training learns from and how: hyperparameters, images, batches, schedules.
     .target(
@@ -133,7 +134,7 @@ let package = Package(
     .target(
       name: "Endpoints",
       dependencies: [
-        "Encodings", "Files", "HTTP", "Imaging", "Inference", "Models", "Networks",
+        "Encodings", "Files", "HTTP", "Imaging", "Inference", "Networks",
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
@@ -159,7 +160,7 @@ let package = Package(
     .target(
       name: "SageMaker",
       dependencies: [
-        "CZlib", "Encodings", "Endpoints", "Files", "HTTP", "Hyperparameters", "Jobs", "Models", "Records",
+        "CZlib", "Endpoints", "Files", "HTTP", "Hyperparameters", "Jobs", "Models", "Records",
         "S3",
         "Tuning",
         .product(name: "GRDB", package: "GRDB.swift"),
@@ -176,8 +177,7 @@ let package = Package(
       name: "Dashboard",
       dependencies: [
         "Encodings", "Endpoints", "Files", "HTTP", "Hyperparameters", "Imaging", "Inference", "Jobs",
-        "Predictions", "Records",
-        "Reporting", "S3", "SageMaker", "Scoring", "Networks",
+        "Predictions", "Reporting", "S3", "SageMaker", "Scoring", "Networks",
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
@@ -235,7 +235,8 @@ let package = Package(
       ],
       path: "tools/pages/sample-server", swiftSettings: tests),
     .target(
-      name: "DashboardSamples", dependencies: ["Dashboard"], path: "Tests/DashboardSamples",
+      name: "DashboardSamples", dependencies: ["SageMaker", "S3", "Dashboard"],
+      path: "Tests/DashboardSamples",
       swiftSettings: tests),
 
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: tests),
@@ -262,7 +263,7 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "Dashboard", "Encodings", "Endpoints", "Files", "HTTP", "Hyperparameters", "Imaging", "Inference",
+        "Encodings", "Files", "HTTP", "Hyperparameters", "Imaging", "Inference",
         "Models", "Packing",
         "Predictions", "Records", "S3", "SageMaker", "Training", "Tuning",
         .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -273,7 +274,8 @@ let package = Package(
       swiftSettings: tests),
     .testTarget(name: "EncodingsTests", dependencies: ["Encodings"], swiftSettings: tests),
     .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"], swiftSettings: tests),
-    .testTarget(name: "RecordsTests", dependencies: ["Records", "TestSupport"], swiftSettings: tests),
+    .testTarget(
+      name: "RecordsTests", dependencies: ["Files", "Records", "TestSupport"], swiftSettings: tests),
     .testTarget(
       name: "ImagingTests", dependencies: ["Imaging", "CImaging", "TestSupport"],
       exclude: ["Goldens"], swiftSettings: tests),
@@ -294,8 +296,7 @@ let package = Package(
     .testTarget(
       name: "TrainingTests",
       dependencies: [
-        "Training", "Files", "Hyperparameters", "Imaging", "Models", "Networks", "Packing", "Records",
-        "Reporting",
+        "Training", "Files", "Hyperparameters", "Imaging", "Models", "Networks", "Records",
         "RankTestSupport", "TestSupport",
       ],
       swiftSettings: tests),
@@ -305,8 +306,7 @@ let package = Package(
     .testTarget(
       name: "EndpointsTests",
       dependencies: [
-        "Endpoints", "ServiceTestSupport", "HTTP", "Inference", "InferenceTestSupport", "Networks",
-        "TestSupport",
+        "Endpoints", "ServiceTestSupport", "HTTP", "Inference", "InferenceTestSupport", "TestSupport",
       ],
       swiftSettings: tests),
     .testTarget(
@@ -347,17 +347,16 @@ let package = Package(
     .testTarget(
       name: "SageMakerTests",
       dependencies: [
-        "Files", "Jobs", "S3", "SageMaker", "TestSupport",
+        "Files", "S3", "SageMaker", "TestSupport",
         .product(name: "GRDB", package: "GRDB.swift"),
       ],
       swiftSettings: tests),
     .testTarget(
       name: "DashboardTests",
       dependencies: [
-        "Dashboard", "DashboardSamples", "Encodings", "Endpoints", "ServiceTestSupport", "Files", "HTTP",
-        "Inference",
+        "Dashboard", "DashboardSamples", "Encodings", "Endpoints", "ServiceTestSupport", "HTTP",
         "InferenceTestSupport",
-        "S3", "SageMaker", "Networks", "TestSupport",
+        "S3", "SageMaker", "TestSupport",
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
@@ -367,7 +366,7 @@ let package = Package(
       swiftSettings: tests),
     .testTarget(
       name: "CommandTests",
-      dependencies: ["imrec", "im2rec", "Files", "Imaging", "Models", "Terminal", "TestSupport"],
+      dependencies: ["Records", "imrec", "im2rec", "Files", "Imaging", "Models", "Terminal", "TestSupport"],
       exclude: ["Goldens"], swiftSettings: tests),
   ]
 )

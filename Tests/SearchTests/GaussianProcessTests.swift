@@ -86,8 +86,8 @@ struct GaussianProcessTests {
       Points(isCategory: [false, false], rows), targets, sources: rows.map { _ in 0 }, length: prior,
       category: prior, signal: prior,
       noises: [KernelFit.Prior(mean: -8, deviation: 2)])
-    var random = RandomStream(1)
-    let kernel = fit.kernel(at: try #require(fit.likeliest(&random)))
+    var stream = RandomStream(1)
+    let kernel = fit.kernel(at: try #require(fit.likeliest(&stream)))
     #expect(kernel.lengths[0] < 1)
     #expect(kernel.lengths[1] > 4 * kernel.lengths[0])
     #expect(kernel.noises[0] < 1e-3)
@@ -100,8 +100,8 @@ struct GaussianProcessTests {
       Points(isCategory: [false], [[0.5]]), [0], sources: [0], length: prior, category: prior,
       signal: .init(mean: 0, deviation: 1e-6),
       noises: [.init(mean: -5, deviation: 1e-6)])
-    var random = RandomStream(2)
-    let logarithms = fit.draws(1500, from: fit.middle, steps: 2, &random).map { log($0.lengths[0]) }
+    var stream = RandomStream(2)
+    let logarithms = fit.draws(1500, from: fit.middle, steps: 2, &stream).map { log($0.lengths[0]) }
     let (mean, deviation) = Targets.moments(logarithms)
     #expect(abs(mean - 0.5) < 0.1)
     #expect(abs(deviation - 0.8) < 0.1)

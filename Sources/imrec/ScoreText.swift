@@ -157,7 +157,7 @@ struct ScoreText {
     }
   }
 
-  private mutating func addImage(_ item: ImageError) {
+  private mutating func addImage(_ item: WrongPrediction) {
     let width = (style.width - 20) / 2
     let classWidth = (style.width - width - 20) / 2
     line(

@@ -1,5 +1,5 @@
+import Files
 import Imaging
-import Pipelines
 import Terminal
 
 /// What the program tells the person at the terminal. Words go to stderr, so that stdout holds only data.

@@ -123,5 +123,5 @@ struct Im2recListTests {
 
 /// The names of the files, not folders, in a folder.
 func filesIn(_ folder: String) throws -> [String] {
-  try namesInFolder(folder).filter { isRegularFile(folder + "/" + $0) }
+  try entryNames(ofFolder: folder).filter { isRegularFile(folder + "/" + $0) }
 }

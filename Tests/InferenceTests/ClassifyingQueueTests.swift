@@ -1,3 +1,4 @@
+import Networks
 import Dispatch
 import Imaging
 import InferenceTestSupport

@@ -76,6 +76,6 @@ import Testing
     var report = Self.report(3)
     report.epochs[2].trainAccuracy = row.train
     report.epochs[2].validationAccuracy = 0.6
-    #expect(report.html().contains("the network overfits") == row.isSaid)
+    #expect(report.html().contains("the network overfits. More images") == row.isSaid)
   }
 }

@@ -1,6 +1,6 @@
 """Writes the shapes of SageMaker's requests and answers, from botocore's model, for the control plane.
 
-  shapes.py FILE     writes Sources/ControlPlane/Shapes.json
+  shapes.py FILE     writes Sources/SageMaker/Shapes.json
 
 Only the operations that imrec serves, and what their members lead to. "others" names all further operations, so that a
 refusal can tell one that is not here from one that is nowhere. Python packages: botocore.

@@ -1,4 +1,4 @@
-"""Writes what botocore signs, for the tests of Signatures: signatures.py [FOLDER] (Tests/SignaturesTests/Goldens).
+"""Writes what botocore signs, for the tests of Signatures: signatures.py [FOLDER] (Tests/S3Tests/Goldens).
 
 The first cases are the requests of Amazon's public test suite for Signature Version 4, in a table of our own; then
 seeded random requests of S3's rules and of the general ones, presigned URLs (of version 2 as well), and bodies in
@@ -193,7 +193,7 @@ def chunked_case(draw, with_trailer):
 
 def main():
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else
-                          pathlib.Path(__file__).resolve().parents[3] / "Tests/SignaturesTests/Goldens")
+                          pathlib.Path(__file__).resolve().parents[3] / "Tests/S3Tests/Goldens")
     draw = random.Random(7)
     document = {
         "suite": [suite_case(*case) for case in SUITE],

@@ -1,9 +1,9 @@
-import SageMaker
-import S3
 import Encodings
 import Files
 import Foundation
 import NIOCore
+import S3
+import SageMaker
 
 extension ControlPlaneSource {
   package func models(_ part: ListPage) async throws -> ListedRows<ModelView> {

@@ -1,8 +1,8 @@
-package import S3
-package import SageMaker
 import Files
 import FoundationEssentials
 import Jobs
+package import S3
+package import SageMaker
 
 /// What the control plane keeps and the object store holds, for the dashboard.
 package struct ControlPlaneSource: DashboardSource {

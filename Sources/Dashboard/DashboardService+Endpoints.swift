@@ -1,5 +1,5 @@
-import HTTP
 import Endpoints
+import HTTP
 import Hummingbird
 import Inference
 import Reporting

@@ -1,9 +1,9 @@
 import Endpoints
-import HTTP
-import SageMaker
 import FoundationEssentials
+import HTTP
 import Hummingbird
 import Reporting
+import SageMaker
 import Scoring
 
 extension DashboardService {

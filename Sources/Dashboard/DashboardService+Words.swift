@@ -1,7 +1,7 @@
 import Encodings
 import FoundationEssentials
-import S3
 import Reporting
+import S3
 
 extension DashboardService {
   enum Area: CaseIterable {

@@ -1,13 +1,13 @@
-import SageMaker
-package import HTTP
-package import Endpoints
-import S3
 import Encodings
+package import Endpoints
+package import HTTP
 import HTTPTypes
 package import Hummingbird
 import NIOCore
 import NIOHTTP1
 import Reporting
+import S3
+import SageMaker
 import Synchronization
 
 /// The pages for people: `/`, and everything else below `/-/`, which no bucket is called.

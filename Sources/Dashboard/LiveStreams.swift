@@ -1,5 +1,5 @@
-import HTTPTypes
 import HTTP
+import HTTPTypes
 import Hummingbird
 import NIOCore
 import ServiceLifecycle

@@ -1,6 +1,6 @@
-import HTTP
 import Files
 import FoundationEssentials
+import HTTP
 import Predictions
 import Reporting
 import Scoring

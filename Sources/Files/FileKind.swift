@@ -22,6 +22,7 @@ package struct FileKind: Hashable, Sendable, CustomStringConvertible {
   package static let symbol = FileKind("an MXNet symbol (-symbol.json)")
   package static let json = FileKind("a JSON document")
   package static let text = FileKind("a text file")
+  package static let list = FileKind("a list of images (.lst)")
 
   /// - Parameter start: the first bytes of the file; 512 are enough for every kind.
   /// - Returns: nil where the bytes match no known kind.
@@ -267,7 +268,7 @@ private func kindOfText(_ file: Span<UInt8>) -> FileKind? {
     return FileKind("a store's error message in XML")
   }
   if words.hasPrefix("<?xml") { return FileKind("an XML document") }
-  return isList(words) ? FileKind("a list of images (.lst)") : .text
+  return isList(words) ? .list : .text
 }
 
 /// Whether the bytes are whole 16-bit units after a byte order mark, or ASCII characters that each have a zero beside

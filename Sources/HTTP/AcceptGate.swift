@@ -109,7 +109,8 @@ func checkRoom() throws(ServerError) {
   let files = (0..<24).map { _ in unsafe open("/dev/null", O_RDONLY | O_CLOEXEC) }
   for file in files where file >= 0 { Glibc.close(file) }
   guard files.allSatisfy({ $0 >= 0 }) else {
-    throw ServerError("too few files may be open at once for a server (ulimit -n); 64 are enough to begin with")
+    throw ServerError(
+      "too few files may be open at once for a server (ulimit -n); 64 are enough to begin with")
   }
   // Event loops, the threads that wait for the disk, and those of jobs, models and timers.
   let count = sysconf(Int32(_SC_NPROCESSORS_ONLN)) + 40

@@ -1,5 +1,5 @@
-import Glibc
 import Encodings
+import Glibc
 package import Logging
 import Synchronization
 

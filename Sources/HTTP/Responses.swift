@@ -8,7 +8,9 @@ extension Response {
   /// `{"error": "..."}`
   ///
   /// - Parameter closing: ends the connection: the request's body was not read.
-  package static func refusal(_ status: HTTPResponse.Status, _ sentence: String, closing: Bool = false) -> Response {
+  package static func refusal(_ status: HTTPResponse.Status, _ sentence: String, closing: Bool = false)
+    -> Response
+  {
     var headers: HTTPFields = [.contentType: "application/json"]
     if closing { headers[.connection] = "close" }
     return Response(

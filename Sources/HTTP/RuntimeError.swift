@@ -1,6 +1,6 @@
+import Encodings
 package import HTTPTypes
 package import Hummingbird
-import Encodings
 import NIOCore
 
 /// An error of the runtime API as boto3 parses it: status, `x-amzn-ErrorType`, and JSON.

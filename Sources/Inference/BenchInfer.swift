@@ -1,6 +1,6 @@
+import Files
 public import Models
 public import Networks
-import Files
 import Records
 
 /// How fast a network runs on this machine.

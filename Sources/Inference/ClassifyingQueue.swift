@@ -1,8 +1,8 @@
 import Dispatch
 import Files
 import Imaging
-import Synchronization
 public import Networks
+import Synchronization
 
 /// Images that come one by one, from many callers at once, classified in batches.
 ///

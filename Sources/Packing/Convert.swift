@@ -63,9 +63,9 @@ public func makeLists(root: String, prefix: String, options: ListingOptions) thr
   }
   guard !scan.images.isEmpty else {
     throw InputError(
-        "\(root): no image found in \(scan.classes.count) class folders; looked for "
-          + options.extensions.sorted().joined(separator: ", ")
-          + scan.passedOver.filter(\.areImages).map { "; " + $0.sentence }.joined())
+      "\(root): no image found in \(scan.classes.count) class folders; looked for "
+        + options.extensions.sorted().joined(separator: ", ")
+        + scan.passedOver.filter(\.areImages).map { "; " + $0.sentence }.joined())
   }
   let doubt = scan.layoutDoubt(root: root)
   if options.strict, let doubt, doubt.isAnotherLayout {

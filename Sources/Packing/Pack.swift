@@ -65,9 +65,9 @@ func stagePack(
     guard run.records > 0 else {
       staged.discard()
       throw InputError(
-          inspection.entryCount == 1
-            ? "the only image could not be packed: \(run.firstSkip)"
-            : "none of the \(inspection.entryCount) images could be packed; the first: \(run.firstSkip)")
+        inspection.entryCount == 1
+          ? "the only image could not be packed: \(run.firstSkip)"
+          : "none of the \(inspection.entryCount) images could be packed; the first: \(run.firstSkip)")
     }
     try staged.seal()
     summary.records = run.records

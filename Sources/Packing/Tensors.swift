@@ -83,8 +83,8 @@ public func writeTensors(
     }
     guard result.records > 0 else {
       throw InputError(
-          "\(path): no record could be decoded"
-            + (result.skipped.first.map { "; the first: \($0.reason)" } ?? ""))
+        "\(path): no record could be decoded"
+          + (result.skipped.first.map { "; the first: \($0.reason)" } ?? ""))
     }
     try labels?.file?.seal()
     try images.seal()

@@ -19,7 +19,7 @@ package func checkIsList(_ list: String) throws {
 /// That no line of a list can be used: what the file is instead, where that is known, else what is wrong with a line.
 package func noList(_ list: String, _ firstProblem: String) -> InputError {
   let kind = try? FileKind(ofFile: list)
-  if let kind, kind != .text, kind != .empty {
+  if let kind, kind != .text, kind != .list, kind != .empty {
     return InputError(
       "\(list): this is \(kind.name), not a list: lines of index, label and path with tabs between"
         + (kind.remedy.map { "; " + $0 } ?? ""))

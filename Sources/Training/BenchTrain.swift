@@ -1,7 +1,7 @@
+import Files
 public import Hyperparameters
 public import Models
 public import Networks
-import Files
 
 /// How fast a network learns here: steps on random images, without reading and decoding any.
 public struct TrainingBenchmark: Encodable, Sendable {

@@ -1,6 +1,6 @@
-public import Hyperparameters
 import Files
 import Foundation
+public import Hyperparameters
 public import Models
 
 /// A training at one moment, as one file: an MXNet `.params` list with the weights, the optimiser's arrays, the moving

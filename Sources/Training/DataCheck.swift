@@ -1,5 +1,5 @@
-public import Hyperparameters
 import Files
+public import Hyperparameters
 
 extension HyperparameterSet {
   /// Compares the sets with the hyperparameters, before training.

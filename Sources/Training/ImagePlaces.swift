@@ -1,5 +1,5 @@
-import Hyperparameters
 import Files
+import Hyperparameters
 import Imaging
 import Records
 

@@ -1,7 +1,7 @@
-package import Hyperparameters
 import Encodings
 import Files
 import FoundationEssentials
+package import Hyperparameters
 import Records
 
 /// One line of an augmented manifest.

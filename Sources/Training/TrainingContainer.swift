@@ -1,6 +1,6 @@
-public import Hyperparameters
 public import Files
 import Foundation
+public import Hyperparameters
 
 /// The folders of a SageMaker training container, `/opt/ml` there: what a job is asked, and where its results go.
 public struct TrainingContainer: Sendable {

@@ -1,5 +1,5 @@
-import Hyperparameters
 import Foundation
+import Hyperparameters
 import Networks
 
 extension TrainingJob {

@@ -1,6 +1,6 @@
-import Hyperparameters
 import Files
 import Foundation
+import Hyperparameters
 import Imaging
 import Models
 import Networks

@@ -1,10 +1,10 @@
-public import Hyperparameters
 import Files
 import Glibc
+public import Hyperparameters
 import Imaging
 import Models
-import Records
 import Networks
+import Records
 
 /// One training, checked and ready to run.
 public final class TrainingJob {

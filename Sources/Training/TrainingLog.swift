@@ -1,5 +1,5 @@
-import Hyperparameters
 import Glibc
+import Hyperparameters
 
 /// The lines that SageMaker's algorithm logs, so that what reads its log can read this one.
 ///

@@ -1,5 +1,5 @@
-import Search
 import Hyperparameters
+import Search
 
 extension TuningRequest {
   /// Refuses names and values that the trainer does not know, before the first job.

@@ -1,7 +1,7 @@
 import FoundationEssentials
+import Hyperparameters
 import Jobs
 import Search
-import Hyperparameters
 
 /// Where the values of an objective come from.
 ///

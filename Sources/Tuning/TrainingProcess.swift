@@ -1,7 +1,7 @@
-import Hyperparameters
 import Files
 import FoundationEssentials
 import Glibc
+import Hyperparameters
 import Jobs
 import Models
 import Synchronization

@@ -1,6 +1,6 @@
 import ArgumentParser
-import Terminal
 import Hyperparameters
+import Terminal
 import Training
 
 struct BenchTrainCommand: ParsableCommand {

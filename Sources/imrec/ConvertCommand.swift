@@ -1,6 +1,6 @@
 import ArgumentParser
-import Packing
 import Files
+import Packing
 import Records
 import Terminal
 

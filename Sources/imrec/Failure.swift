@@ -1,12 +1,12 @@
 import Files
 import Glibc
+import Hyperparameters
 import Imaging
 import Models
 import Packing
 import Predictions
 import Records
 import Terminal
-import Hyperparameters
 import Training
 import Tuning
 

@@ -1,7 +1,7 @@
 import ArgumentParser
+import Endpoints
 import Files
 import FoundationEssentials
-import Endpoints
 import Imaging
 import Inference
 import Terminal

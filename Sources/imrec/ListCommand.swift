@@ -1,8 +1,8 @@
-import Files
 import ArgumentParser
+import Files
 import Packing
-import Scoring
 import Records
+import Scoring
 import Terminal
 
 struct ListCommand: ParsableCommand {

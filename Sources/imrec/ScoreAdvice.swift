@@ -1,6 +1,6 @@
 import Files
-import Records
 import Predictions
+import Records
 import Reporting
 import Scoring
 import Terminal

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Files
-import Records
 import Predictions
+import Records
 import Reporting
 import Scoring
 import Terminal

@@ -1,9 +1,9 @@
 import ArgumentParser
-import SageMaker
-import S3
 import Dashboard
 import FoundationEssentials
 import Imaging
+import S3
+import SageMaker
 import Terminal
 
 struct ServeCommand: AsyncParsableCommand {

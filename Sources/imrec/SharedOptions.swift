@@ -2,9 +2,9 @@ public import ArgumentParser
 import Files
 import Glibc
 public import Imaging
+import Networks
 public import Packing
 import Records
-import Networks
 import Terminal
 
 struct OutputOptions: ParsableArguments {

@@ -1,9 +1,9 @@
 import ArgumentParser
 import Files
+import Hyperparameters
 import Inference
 import Networks
 import Terminal
-import Hyperparameters
 import Training
 
 struct TrainCommand: ParsableCommand {

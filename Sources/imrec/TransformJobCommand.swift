@@ -1,8 +1,8 @@
-import Endpoints
 import ArgumentParser
-import SageMaker
+import Endpoints
 import HTTP
 import Inference
+import SageMaker
 import Terminal
 
 /// A transform job as the server starts it; not for people.

@@ -1,7 +1,7 @@
-import SageMaker
 import ArgumentParser
 import Files
 import Foundation
+import SageMaker
 import Search
 import Terminal
 import Tuning

@@ -1,7 +1,7 @@
-@testable import SageMaker
 import TestSupport
 import Testing
 
+@testable import SageMaker
 
 @Suite("What programs for SageMaker ask of other services")
 struct CompanionTests {

@@ -1,15 +1,15 @@
-import ServiceTestSupport
 import DashboardSamples
 import Encodings
 import Foundation
-@testable import HTTP
-@testable import Endpoints
-@testable import SageMaker
-@testable import Dashboard
 import InferenceTestSupport
+import ServiceTestSupport
 import TestSupport
 import Testing
 
+@testable import Dashboard
+@testable import Endpoints
+@testable import HTTP
+@testable import SageMaker
 
 /// Runs `body` with the port of a dashboard.
 private func withDashboard<Result: Sendable>(

@@ -1,11 +1,11 @@
 import ServiceTestSupport
-@testable import SageMaker
-@testable import S3
-@testable import Endpoints
-@testable import Dashboard
 import TestSupport
 import Testing
 
+@testable import Dashboard
+@testable import Endpoints
+@testable import S3
+@testable import SageMaker
 
 /// Leaves what it was given as the model, a metric, and a line.
 private let trainer = """

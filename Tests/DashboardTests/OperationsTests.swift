@@ -1,16 +1,16 @@
-import ServiceTestSupport
 import Glibc
-@testable import HTTP
-@testable import Endpoints
-@testable import SageMaker
 import Hummingbird
 import InferenceTestSupport
 import Logging
 import Metrics
+import ServiceTestSupport
 import Synchronization
 import TestSupport
 import Testing
 
+@testable import Endpoints
+@testable import HTTP
+@testable import SageMaker
 
 @Suite("Metrics, health and the log")
 struct OperationsTests {

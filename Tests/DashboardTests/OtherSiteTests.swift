@@ -1,9 +1,9 @@
 import HTTPTypes
-@testable import S3
-@testable import SageMaker
 import TestSupport
 import Testing
 
+@testable import S3
+@testable import SageMaker
 
 /// What other sites could ask of each service.
 private let requests: [(method: String, path: String, headers: String)] = [

@@ -1,17 +1,17 @@
-import ServiceTestSupport
-import HTTP
-@testable import SageMaker
-@testable import Endpoints
-@testable import S3
-@testable import Dashboard
 import DashboardSamples
 import Encodings
+import HTTP
 import HTTPTypes
 import Hummingbird
 import InferenceTestSupport
+import ServiceTestSupport
 import TestSupport
 import Testing
 
+@testable import Dashboard
+@testable import Endpoints
+@testable import S3
+@testable import SageMaker
 
 private let credential = Credential(accessKey: "AKID", secretKey: "secret")
 

@@ -1,7 +1,7 @@
-import Networks
 import Dispatch
 import Imaging
 import InferenceTestSupport
+import Networks
 import Synchronization
 import TestSupport
 import Testing

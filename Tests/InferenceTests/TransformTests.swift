@@ -193,10 +193,11 @@ struct TransformTests {
       #expect(readScratchBytes(folder + "/out/3.jpg.out") == wanted)
       let depth = String(repeating: "[", count: 100_000)
       for (text, words) in [
-        ("[]", "begins"), ("[\"a\"]", "begins"), ("{}", "no manifest"), ("[{\"prefix\": 1}]", "no manifest"),
+        ("[]", "begins"), ("[\"a\"]", "begins"), ("{}", "not a manifest"),
+        ("[{\"prefix\": 1}]", "not a manifest"),
         ("[{\"prefix\": \"s3://b/\"}, \"a\"]", "s3://"),
         ("[{\"prefix\": \"a\"}, {\"prefix\": \"b\"}]", "second"),
-        ("[{\"prefix\": \"a\"}, 3]", "element 2"), ("[", "no manifest"), (depth, "no manifest"),
+        ("[{\"prefix\": \"a\"}, 3]", "element 2"), ("[", "not a manifest"), (depth, "not a manifest"),
         ("[{\"prefix\": \"file://x\"}]", "file:///path"), ("[{\"prefix\": \"file:///%zz\"}]", "file:///path"),
       ] {
         writeScratchFile(path, text.utf8)
@@ -218,7 +219,8 @@ struct TransformTests {
       let wanted = try expected(1)
       #expect(readScratchBytes(folder + "/out/7.out") == wanted)
       #expect(
-        summary.skipped.count == 2 && summary.skipped[0].reason.contains("its id, 7"), "\(summary.skipped)")
+        summary.skipped.count == 2 && summary.skipped[0].reason.contains("the same ID, 7"),
+        "\(summary.skipped)")
     }
   }
 

@@ -48,7 +48,7 @@ import Testing
       #expect(model.epoch == 12345)
       #expect(model.graph.inputShape == [3, 2, 2])
       #expect(model.shapeSource == .shapesFile)
-      #expect(model.warnings == ["\(folder): no *-symbol.json goes with other-99999.params; ignored"])
+      #expect(model.warnings == ["\(folder): no *-symbol.json belongs to other-99999.params; ignored"])
       #expect(model.classes == nil && model.preset == nil)
       #expect(
         try Model(folder, epoch: 9).parameters.values(of: "fc_bias") == [Float(bitPattern: 0x3F09_0000), 0])

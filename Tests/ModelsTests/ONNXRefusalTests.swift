@@ -40,7 +40,7 @@ import Testing
         "node y (Relu): its input w is an array; a value computed from the image is expected"
       ),
       ([Make.node("Relu", ["x", "x"], "y")], "node y (Relu): it has 2 inputs; 1 expected"),
-      ([Make.node("Relu", ["x"], "")], "no node gives the output y from the image"),
+      ([Make.node("Relu", ["x"], "")], "no node computes the output y from the image"),
       (
         [Make.node("Relu", ["x"], "y"), Make.node("Relu", ["y"], "y")],
         "node y (Relu): its output y is computed a second time"
@@ -131,8 +131,8 @@ import Testing
         [Make.node("Constant", [], "y", [("value", .integer(1))])],
         "node y (Constant): its value is not an array"
       ),
-      ([Make.node("Identity", ["w"], "y")], "no node gives the output y from the image"),
-      ([Make.node("Relu", ["x"], "z")], "no node gives the output y from the image"),
+      ([Make.node("Identity", ["w"], "y")], "no node computes the output y from the image"),
+      ([Make.node("Relu", ["x"], "z")], "no node computes the output y from the image"),
       ([Make.node("Identity", ["x"], "y")], "node softmax (softmax): nothing"),
     ])
   func nodes(_ nodes: [[UInt8]], _ sentence: String) {

@@ -166,7 +166,7 @@ import Testing
     ),
     (
       { $0.arrays[0].version = 4 },
-      "byte 24: array 0 does not start here: 0xf993facb is neither a magic of MXNet's arrays (0xf993fac8, 0xf993fac9, "
+      "byte 24: array 0 does not start here: 0xf993facb is neither a magic number of MXNet's arrays (0xf993fac8, 0xf993fac9, "
         + "0xf993faca) nor a rank"
     ),
     ({ $0.arrays[0] = .init(version: 0, shape: []) }, "byte 24: array 0 is empty: it has no shape"),

@@ -88,7 +88,7 @@ struct TensorTests {
       let broken: [UInt8] = [1]
       try appendRecord(ImageHeader(label: 1, id: 1), image: broken.span, to: &file)
       writeScratchFile(folder + "/x.rec", file)
-      await #expect(throws: PackingError.self) {
+      await #expect(throws: InputError.self) {
         _ = try await writeTensors(
           folder + "/x.rec", to: folder + "/x.npy", options: TensorOptions(preset: try Preset()))
       }

@@ -277,8 +277,8 @@ private func opened(
       try images.checkSizes(Preset(resize: 10, shape: [3, 10, 10]), workers: workers)
       #expect(
         message { try images.checkSizes(Preset(shape: [3, 8, 10]), workers: workers) }
-          == "\(images.name(of: 1)): input image size smaller than input shape: 9x10 pixels, of which 10x8 are to be cut "
-          + "out; 1 more of 4 images in the train channel are too small")
+          == "\(images.name(of: 1)): input image size smaller than input shape: 9x10 pixels, from which 10x8 are to be "
+          + "cropped; 1 more of 4 images in the train channel are too small")
     }
   }
 

@@ -1,7 +1,7 @@
+import Hyperparameters
 import Search
 import TestSupport
 import Testing
-import Hyperparameters
 
 @testable import Tuning
 

@@ -1,10 +1,10 @@
 import Files
 import Glibc
+import Hyperparameters
 import Jobs
 import Synchronization
 import TestSupport
 import Testing
-import Hyperparameters
 
 @testable import Tuning
 

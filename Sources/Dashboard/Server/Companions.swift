@@ -1,8 +1,8 @@
-import S3
-import SageMaker
 import Encodings
 import HTTPTypes
 import Hummingbird
+import S3
+import SageMaker
 
 /// What programs for SageMaker ask of other services of AWS: the logs of their jobs, and who they are.
 ///

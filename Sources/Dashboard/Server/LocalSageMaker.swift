@@ -1,15 +1,15 @@
-public import SageMaker
-import HTTP
 import Endpoints
-public import S3
 import Files
+import HTTP
 import HTTPTypes
 import Hummingbird
 public import Imaging
 import Inference
 import Logging
-import ServiceLifecycle
 import Networks
+public import S3
+public import SageMaker
+import ServiceLifecycle
 
 /// SageMaker on this machine: one port for its operations, the endpoints' answers, S3, and the dashboard.
 public struct LocalSageMaker: Sendable {

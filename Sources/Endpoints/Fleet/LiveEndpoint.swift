@@ -1,6 +1,6 @@
 import Encodings
-import HTTP
 import Files
+import HTTP
 import Inference
 import Metrics
 import Synchronization

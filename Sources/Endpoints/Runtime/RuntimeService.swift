@@ -1,7 +1,7 @@
 import Encodings
 import FoundationEssentials
-import HTTPTypes
 package import HTTP
+import HTTPTypes
 package import Hummingbird
 import NIOCore
 

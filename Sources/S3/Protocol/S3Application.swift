@@ -1,5 +1,5 @@
-package import Hummingbird
 import HTTP
+package import Hummingbird
 import HummingbirdCore
 package import Logging
 import NIOCore

@@ -59,7 +59,9 @@ struct S3RangeError: Error {
 package struct XMLText {
   private(set) var text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 
-  package mutating func element(_ name: String, _ value: String) { text += "<\(name)>\(xmlText(value))</\(name)>" }
+  package mutating func element(_ name: String, _ value: String) {
+    text += "<\(name)>\(xmlText(value))</\(name)>"
+  }
   package mutating func element(_ name: String, _ value: Int) { text += "<\(name)>\(value)</\(name)>" }
   package mutating func element(_ name: String, _ value: Bool) { text += "<\(name)>\(value)</\(name)>" }
 

@@ -1,4 +1,3 @@
-
 /// Headers that a client relies on: conditions, checksums, locks, keys of its own; and which operation keeps which.
 ///
 /// What an operation does not keep is refused by its name. A condition that is passed over has deleted what it should

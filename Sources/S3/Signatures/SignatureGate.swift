@@ -1,6 +1,6 @@
 import Encodings
-package import HTTPTypes
 package import HTTP
+package import HTTPTypes
 package import Hummingbird
 import NIOCore
 

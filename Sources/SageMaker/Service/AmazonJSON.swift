@@ -1,10 +1,10 @@
-package import S3
-import HTTP
 import Endpoints
 import Foundation
+import HTTP
 import HTTPTypes
 package import Hummingbird
 import NIOCore
+package import S3
 
 /// Amazon's JSON 1.1 over HTTP: `POST /` with the operation in X-Amz-Target, JSON both ways.
 package enum AmazonJSON {

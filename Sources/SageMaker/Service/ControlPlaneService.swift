@@ -1,5 +1,5 @@
-import S3
 package import Hummingbird
+import S3
 
 /// SageMaker's control plane over HTTP.
 package struct ControlPlaneService: Sendable {

@@ -1,7 +1,7 @@
 import Files
 import Foundation
-import Jobs
 import Hyperparameters
+import Jobs
 import Tuning
 
 /// Tuning jobs: the search runs here, each of its trainings is a training job like any other.

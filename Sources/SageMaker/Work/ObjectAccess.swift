@@ -1,7 +1,7 @@
 import Files
 import Glibc
-import S3
 import Hyperparameters
+import S3
 import Tuning
 
 /// `s3://bucket/key`; the key may be empty, and is a plain prefix where a prefix is meant. Two are the same where their

@@ -1,6 +1,6 @@
 import Files
-import Jobs
 import Hyperparameters
+import Jobs
 import Tuning
 
 /// What a training reached: FinalMetricDataList.

@@ -19,8 +19,8 @@ typedef int32_t baseline_entry;
 
 typedef struct baseline_table {
   baseline_entry look[1 << baseline_look_bits];
-  uint32_t limit[18];   // a code has at most i bits if the next 16 bits are below limit[i]; [17] ends every search
-  int32_t first[17];    // symbols[(code >> (16 - i)) + first[i]]
+  uint32_t limit[18];  // a code has at most i bits if the next 16 bits are below limit[i]; [17] ends every search
+  int32_t first[17];   // symbols[(code >> (16 - i)) + first[i]]
   uint8_t symbols[256];
 } baseline_table;
 
@@ -47,24 +47,24 @@ typedef struct baseline_component {
 
 typedef struct baseline_picture {
   baseline_component components[baseline_components];
-  int component_count;               // in the file: 1 or 3
-  bool has_colour;                   // of the pixels that are made
+  int component_count;  // in the file: 1 or 3
+  bool has_colour;      // of the pixels that are made
   uint32_t units_across, units_down, unit_height;
-  bool halves_across, halves_down;   // chroma
-  uint32_t restart_interval;         // in units; 0: none
+  bool halves_across, halves_down;  // chroma
+  uint32_t restart_interval;        // in units; 0: none
   img_window window;
   const img_kernels *kernels;
-  int64_t deadline;                  // as in img_request
-  bool is_read_only;                 // the file is checked, but no pixels are made
-  bool has_all_units;                // every unit has been decoded
-  bool has_overrun;                  // a block has more than 64 coefficients
+  int64_t deadline;    // as in img_request
+  bool is_read_only;   // the file is checked, but no pixels are made
+  bool has_all_units;  // every unit has been decoded
+  bool has_overrun;    // a block has more than 64 coefficients
 
   baseline_bits bits;
-  int32_t dc[baseline_components];   // the last DC coefficient of each component, not dequantized
+  int32_t dc[baseline_components];  // the last DC coefficient of each component, not dequantized
   uint32_t units_to_restart;
-  int next_restart;                  // 0...7
-  int16_t block[64];                 // all zero between two blocks
-  uint8_t *chroma[2];                // one row of the window, upsampled to full width
+  int next_restart;    // 0...7
+  int16_t block[64];   // all zero between two blocks
+  uint8_t *chroma[2];  // one row of the window, upsampled to full width
   baseline_table tables[2 * baseline_components];
 } baseline_picture;
 

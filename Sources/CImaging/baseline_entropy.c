@@ -4,7 +4,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { least_bits = 32 };  // a code and its value together have at most 31
+enum { least_bits = 32 };                    // a code and its value together have at most 31
 static const uint32_t overrun = UINT32_MAX;  // in place of a magnitude: the block has too many coefficients
 
 // Byte by byte: removes stuffed zeros, and adds zeros from a marker or the end of the data on.
@@ -51,8 +51,7 @@ INLINE void drop(baseline_bits *bits, int count) {
 }
 
 // The entry for a code longer than the table's index. Its kind is `entry_long` if there is no such code.
-static __attribute__((noinline)) baseline_entry look_further(const baseline_table *table, uint64_t window,
-                                                             bool is_dc) {
+static __attribute__((noinline)) baseline_entry look_further(const baseline_table *table, uint64_t window, bool is_dc) {
   const uint32_t next = (uint32_t)(window >> 48);
   int length = baseline_look_bits + 1;
   while (next >= table->limit[length]) length++;

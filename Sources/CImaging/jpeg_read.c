@@ -6,9 +6,9 @@
 #include "baseline_read.h"
 
 enum {
-  strip_rows = 16,   // rows decoded at a time for a rotated or CMYK picture
-  most_scans = 500,  // an ordinary progressive file has about ten
-  most_padding = 16, // bytes of 00 or FF before a marker; encoders that write units larger than bytes leave a few
+  strip_rows = 16,    // rows decoded at a time for a rotated or CMYK picture
+  most_scans = 500,   // an ordinary progressive file has about ten
+  most_padding = 16,  // bytes of 00 or FF before a marker; encoders that write units larger than bytes leave a few
   piece_bytes = 256,
 };
 
@@ -21,19 +21,19 @@ typedef struct jpeg_reader {
   jmp_buf escape;
   const uint8_t *file;
   size_t count;
-  size_t given;              // bytes of the file that were passed to the codec
+  size_t given;  // bytes of the file that were passed to the codec
   bool in_pieces;
   size_t exif_offset, exif_count;
   uint64_t scan_blocks, most_scan_blocks;  // of all scans up to `scan`
   int scan;
   int64_t deadline;
-  img_error *error;          // of the current call
+  img_error *error;  // of the current call
   img_error doubt;
-  uint8_t components_seen;   // bit i: component i was in a scan
+  uint8_t components_seen;  // bit i: component i was in a scan
   bool has_exif, past_end, keep_damaged;
-  bool is_after_picture;     // every pixel was read, and only the end marker is missing
-  bool is_whole;             // valid after the picture: nothing that the file announced is missing
-  bool is_refused;           // because of something that is only a warning for libjpeg
+  bool is_after_picture;  // every pixel was read, and only the end marker is missing
+  bool is_whole;          // valid after the picture: nothing that the file announced is missing
+  bool is_refused;        // because of something that is only a warning for libjpeg
 } jpeg_reader;
 
 static jpeg_reader *reader_of(j_common_ptr codec) { return (jpeg_reader *)codec->client_data; }

@@ -14,7 +14,7 @@ typedef struct png_reader {
   size_t count, offset;
   img_error *error;  // of the current call
   img_error doubt;
-  uint8_t *stored;   // the picture before it is rotated, or a single row if no pixels are made
+  uint8_t *stored;  // the picture before it is rotated, or a single row if no pixels are made
   size_t stored_row_bytes;
   size_t last_bytes, most_last_bytes;  // compressed data read from the last row on, and their limit
   bool is_at_last_row, past_end;

@@ -10,7 +10,9 @@
 #include "backward_bodies.h"
 
 static const net_kernels set = NET_TABLE("avx2");
-const net_kernels *net_kernels_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &set : NULL; }
+const net_kernels *net_kernels_avx2(void) {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &set : NULL;
+}
 static const net_training_kernels backward_set = NET_BACKWARD_TABLE;
 const net_training_kernels *net_training_kernels_avx2(void) { return net_kernels_avx2() ? &backward_set : NULL; }
 #else

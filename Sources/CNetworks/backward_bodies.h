@@ -134,8 +134,8 @@ FAST winograd_gradient(float *m, const float *dy, const net_tiles *t) {
       lanes half[6][4];
       UNROLLED for (size_t j = 0; j < 4; j++) {
         lanes column[4];
-        UNROLLED for (size_t i = 0; i < 4; i++)
-          column[i] = i < rows && j < columns ? load(from + (ptrdiff_t)i * row + j * net_lanes) : all(0);
+        UNROLLED for (size_t i = 0; i < 4; i++) column[i] =
+            i < rows && j < columns ? load(from + (ptrdiff_t)i * row + j * net_lanes) : all(0);
         lanes six[6];
         six_gradients(six, column[0], column[1], column[2], column[3]);
         UNROLLED for (int i = 0; i < 6; i++) half[i][j] = six[i];
@@ -187,8 +187,7 @@ FAST moments(float *mean, float *squares, const float *x, size_t n) {
   for (; i < n; i++) sums[0] += load(x + i * net_lanes);
   lanes middle = ((sums[0] + sums[1]) + (sums[2] + sums[3])) * all(n ? 1.0f / (float)n : 0);
   UNROLLED for (size_t k = 0; k < 4; k++) sums[k] = all(0);
-  for (i = 0; i + 4 <= n; i += 4)
-    UNROLLED for (size_t k = 0; k < 4; k++) {
+  for (i = 0; i + 4 <= n; i += 4) UNROLLED for (size_t k = 0; k < 4; k++) {
       lanes rest = load(x + (i + k) * net_lanes) - middle;
       sums[k] = NET_FMA(rest, rest, sums[k]);
     }
@@ -208,8 +207,7 @@ FAST norm_sums(float *sums, float *products, const float *dy, const float *x, co
   const lanes scale = load(norm->scale), shift = load(norm->shift), mean = load(norm->mean);
   lanes sum[2] = {all(0), all(0)}, product[2] = {all(0), all(0)};
   size_t i = 0;
-  for (; i + 2 <= n; i += 2)
-    UNROLLED for (size_t k = 0; k < 2; k++) {
+  for (; i + 2 <= n; i += 2) UNROLLED for (size_t k = 0; k < 2; k++) {
       lanes at = load(x + (i + k) * net_lanes);
       lanes g = passing(load(dy + (i + k) * net_lanes), at, scale, shift, norm->relu);
       sum[k] += g;

@@ -137,8 +137,7 @@ typedef void tile_function(const net_product *p, const part *part, const float *
 
 // The tiles of a width: that many positions of one row, or as many of each of two rows.
 typedef struct tiles {
-  tile_function *_Nullable one_row[NET_POSITIONS + 1],
-      *_Nullable two_rows[NET_POSITIONS / 2 + 1];
+  tile_function *_Nullable one_row[NET_POSITIONS + 1], *_Nullable two_rows[NET_POSITIONS / 2 + 1];
 } tiles;
 
 // What is known of the input when the tile is compiled: blocked activations; RGB pixels at strides 1 and 2; nothing,
@@ -179,8 +178,7 @@ static const tiles *tiles_for(size_t group, ptrdiff_t step, size_t run) {
 
 // All positions of one group of output blocks, in as few tiles as possible, all about as wide; narrow rows two at a
 // time.
-INLINE void positions(const net_product *p, part *part, const tiles *kinds, const float *_Nullable bias,
-                      ptrdiff_t y) {
+INLINE void positions(const net_product *p, part *part, const tiles *kinds, const float *_Nullable bias, ptrdiff_t y) {
   const size_t count = (p->columns + NET_POSITIONS - 1) / NET_POSITIONS;
   const int pairs = p->columns <= NET_POSITIONS / 2;
   const size_t share = (part->end - part->from) * p->run * part->ahead_step;
@@ -215,9 +213,10 @@ FAST product(const net_product *given) {
   }
   const float *w = p->weights;
   // As many taps at once as have weights that stay in the first-level cache while all positions are summed.
-  const size_t most = p->tap_count * p->run <= NET_CHUNK || p->rows * p->columns <= NET_POSITIONS || p->run > NET_CHUNK / 2
-                          ? p->tap_count
-                          : NET_CHUNK / 2 / p->run;
+  const size_t most =
+      p->tap_count * p->run <= NET_CHUNK || p->rows * p->columns <= NET_POSITIONS || p->run > NET_CHUNK / 2
+          ? p->tap_count
+          : NET_CHUNK / 2 / p->run;
   const size_t tiles_of_row = (p->columns + NET_POSITIONS - 1) / NET_POSITIONS;
   const size_t tile_count = p->columns <= NET_POSITIONS / 2 ? (p->rows + 1) / 2 : p->rows * tiles_of_row;
   for (size_t block = 0; block < p->blocks; block += NET_GROUP) {
@@ -307,7 +306,8 @@ FAST winograd_input(float *v, const float *x, const net_tiles *t, const net_prol
       lanes whole[36];
       for (int i = 0; i < 6; i++) {
         for (int j = 0; j < 6; j++) {
-          int inside = top + i >= 0 && top + i < (ptrdiff_t)t->height && left + j >= 0 && left + j < (ptrdiff_t)t->width;
+          int inside =
+              top + i >= 0 && top + i < (ptrdiff_t)t->height && left + j >= 0 && left + j < (ptrdiff_t)t->width;
           lanes value = all(0);
           if (inside) {
             value = load(image + (top + i) * row + (left + j) * net_lanes);
@@ -321,8 +321,8 @@ FAST winograd_input(float *v, const float *x, const net_tiles *t, const net_prol
   }
 }
 
-FAST winograd_output(float *y, const float *m, const net_tiles *t, const float *bias,
-                     const float *_Nullable residual, int relu) {
+FAST winograd_output(float *y, const float *m, const net_tiles *t, const float *bias, const float *_Nullable residual,
+                     int relu) {
   const ptrdiff_t row = (ptrdiff_t)(t->width * net_lanes);
   for (size_t b = 0; b < t->blocks; b++) {
     const lanes start = load(bias + b * net_lanes);
@@ -399,7 +399,7 @@ typedef struct side {
 
 INLINE side window(size_t number, int stride, int padding, int kernel, size_t size) {
   ptrdiff_t from = (ptrdiff_t)number * stride - padding, end = from + kernel;
-  return (side){.from = from < 0 ? 0 : from, .end = end > (ptrdiff_t)size ? (ptrdiff_t)size : end};
+  return (side){.from = from<0 ? 0 : from, .end = end>(ptrdiff_t) size ? (ptrdiff_t)size : end};
 }
 
 FAST pool(float *y, const float *x, const net_pool *p) {

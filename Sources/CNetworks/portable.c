@@ -18,7 +18,7 @@ void net_transpose(float *out, const float *in) {
 }
 
 void net_interleave(float *out, const float *x, ptrdiff_t plane, size_t channels, size_t n, const float *scale,
-                  const float *shift) {
+                    const float *shift) {
   if (channels == 3) {
     const float *r = x, *g = x + plane, *b = x + 2 * plane;
     const float scales[3] = {scale[0], scale[1], scale[2]}, shifts[3] = {shift[0], shift[1], shift[2]};

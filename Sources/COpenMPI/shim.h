@@ -49,9 +49,7 @@ static inline void ranks_advance(int count, MPI_Request *requests) {
 }
 
 /// Waits until all requests are complete.
-static inline void ranks_wait(int count, MPI_Request *requests) {
-  MPI_Waitall(count, requests, MPI_STATUSES_IGNORE);
-}
+static inline void ranks_wait(int count, MPI_Request *requests) { MPI_Waitall(count, requests, MPI_STATUSES_IGNORE); }
 
 /// Waits for all ranks, so that none is taken for lost while another is still communicating, and leaves.
 static inline void ranks_leave(void) {

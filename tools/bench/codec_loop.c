@@ -231,7 +231,9 @@ int main(int words, char **word) {
   int threads = words == 4 || words == 5 ? atoi(word[2]) : 0;
   if (threads < 1 || threads > 64) stop("usage: codec_loop reencode|decode THREADS LIST [OUT]", word[0]);
   encoding = strcmp(word[1], "reencode") == 0;
-  kernels = img_kernels_avx512() ? img_kernels_avx512() : img_kernels_avx2() ? img_kernels_avx2() : img_kernels_portable();
+  kernels = img_kernels_avx512() ? img_kernels_avx512()
+            : img_kernels_avx2() ? img_kernels_avx2()
+                                 : img_kernels_portable();
   FILE *list = fopen(word[3], "r");
   if (!list) stop("cannot be read", word[3]);
   char *line = NULL;

@@ -12,13 +12,13 @@
 
 typedef enum img_code {
   img_ok = 0,
-  img_truncated,     // the file ends before the picture does
-  img_damaged,       // the data are inconsistent
-  img_doubtful,      // every pixel could be made, but sound files do not look like this; never an error
-  img_unsupported,   // `words` names the kind, with its article
-  img_excessive,     // decoding would take more work than any real picture needs
+  img_truncated,    // the file ends before the picture does
+  img_damaged,      // the data are inconsistent
+  img_doubtful,     // every pixel could be made, but sound files do not look like this; never an error
+  img_unsupported,  // `words` names the kind, with its article
+  img_excessive,    // decoding would take more work than any real picture needs
   img_timed_out,
-  img_too_wide,      // sides above the codec's own limit; they are in the header
+  img_too_wide,  // sides above the codec's own limit; they are in the header
   img_no_memory,
   img_cannot_encode,
 } img_code;
@@ -35,10 +35,10 @@ typedef struct img_header {
   uint32_t width, height;  // as stored
   uint32_t components;     // stored: 1, 2 (PNG grey and alpha), 3, 4; a palette counts 3, with tRNS 4
   uint32_t bit_depth;
-  bool is_progressive;     // or interlaced
-  bool has_transparency;   // PNG: an alpha channel or, for colour, a tRNS chunk
-  size_t exif_offset;      // of EXIF's TIFF block in the file
-  size_t exif_count;       // bytes of that block; 0: there is none
+  bool is_progressive;    // or interlaced
+  bool has_transparency;  // PNG: an alpha channel or, for colour, a tRNS chunk
+  size_t exif_offset;     // of EXIF's TIFF block in the file
+  size_t exif_count;      // bytes of that block; 0: there is none
   // How many bytes of compressed data the picture needs at least, and how many there are.
   uint64_t least_byte_count, data_byte_count;
   bool data_reach_the_end;  // nothing follows the compressed data in the file
@@ -60,9 +60,9 @@ void img_fit(img_reader *reader, img_window *window);
 
 // Which decoder makes the pixels. All make the same ones, and report the same errors.
 typedef enum img_route {
-  img_any_route,      // our own for sound files of the most common kind, libjpeg for all others
+  img_any_route,  // our own for sound files of the most common kind, libjpeg for all others
   img_libjpeg_route,
-  img_own_route,      // fails with `img_unsupported` where libjpeg would be needed
+  img_own_route,  // fails with `img_unsupported` where libjpeg would be needed
 } img_route;
 
 typedef struct img_request {
@@ -70,7 +70,7 @@ typedef struct img_request {
   uint32_t bytes_per_sample;  // 2 only for a 16-bit PNG, in machine order
   // 1...8 as EXIF numbers them; other than 1 only with the whole picture, and 1 or 3 channels of one byte.
   int orientation;
-  bool keep_damaged;          // damage that leaves a picture is reported in `doubt`, and is not an error
+  bool keep_damaged;  // damage that leaves a picture is reported in `doubt`, and is not an error
   img_route route;
   const img_kernels *kernels;
   uint64_t most_scan_blocks;  // limit for all scans of a JPEG together
@@ -99,15 +99,15 @@ typedef struct img_jpeg_settings {
   int quality;  // 0...100
   bool is_progressive, is_arithmetic;
   enum { img_ycc, img_cmyk, img_ycck } inks;  // the stored colour space; grey stays grey
-  int luma_across, luma_down;              // luma samples for each chroma sample, 1...4
-  uint32_t restart_interval;               // in MCUs; 0: none
-  int orientation;                         // 2...8 is written as EXIF; other values are not
+  int luma_across, luma_down;                 // luma samples for each chroma sample, 1...4
+  uint32_t restart_interval;                  // in MCUs; 0: none
+  int orientation;                            // 2...8 is written as EXIF; other values are not
 } img_jpeg_settings;
 
 // On success, the caller owns `*bytes` and frees it with `free`.
-img_code img_write_jpeg(const img_pixels *pixels, const img_jpeg_settings *settings,
-                        uint8_t *_Nullable *_Nonnull bytes, size_t *count, img_error *error);
-img_code img_write_png(const img_pixels *pixels, int level, uint8_t *_Nullable *_Nonnull bytes,
-                       size_t *count, img_error *error);
+img_code img_write_jpeg(const img_pixels *pixels, const img_jpeg_settings *settings, uint8_t *_Nullable *_Nonnull bytes,
+                        size_t *count, img_error *error);
+img_code img_write_png(const img_pixels *pixels, int level, uint8_t *_Nullable *_Nonnull bytes, size_t *count,
+                       img_error *error);
 
 #pragma clang assume_nonnull end

@@ -27,8 +27,8 @@ typedef struct img_kernels {
   // The same of four numbers a pixel, of which the first three are stored.
   void (*linear_down_3)(uint8_t *out, const int16_t *upper, const int16_t *lower, int w0, int w1, size_t n);
   // The same, then (sample - mean) * factor, one plane a channel.
-  void (*linear_planes_1)(float *out, const int16_t *upper, const int16_t *lower, int w0, int w1, size_t n,
-                          float mean, float factor);
+  void (*linear_planes_1)(float *out, const int16_t *upper, const int16_t *lower, int w0, int w1, size_t n, float mean,
+                          float factor);
   void (*linear_planes_3)(float *red, float *green, float *blue, const int16_t *upper, const int16_t *lower, int w0,
                           int w1, size_t n, const float *mean, const float *factor);
 
@@ -113,10 +113,10 @@ static inline size_t img_coefficient_at(size_t row, size_t column) {
 void img_pick(uint8_t *out, const uint8_t *row, const int32_t *at, size_t size, size_t n);
 /// Pixel i is the sum of the samples from pixel `first[i]` of the row on, with the weights from `start[i]` up to
 /// `start[i + 1]`, added in that order.
-void img_area_across_8(float *out, const uint8_t *row, const int32_t *first, const int32_t *start,
-                     const float *weights, int channels, size_t n);
+void img_area_across_8(float *out, const uint8_t *row, const int32_t *first, const int32_t *start, const float *weights,
+                       int channels, size_t n);
 void img_area_across_16(float *out, const uint16_t *row, const int32_t *first, const int32_t *start,
-                      const float *weights, int channels, size_t n);
+                        const float *weights, int channels, size_t n);
 /// The mean of each block of `across` x `down` pixels; `stride` counts samples from row to row. 2x2 blocks are
 /// (sum + 2) >> 2, others sum * (1 / count) in single precision, rounded half to even.
 void img_blocks_8(uint8_t *out, const uint8_t *in, size_t stride, int across, int down, int channels, size_t n);

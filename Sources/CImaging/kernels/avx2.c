@@ -64,7 +64,7 @@ INLINE __m256i sums_of_8(const uint8_t *row, const int32_t *at, const int16_t *w
 }
 
 IMG_TARGET void img_avx2_linear_across_1(int16_t *out, const uint8_t *row, const int32_t *at, const int16_t *weights,
-                                     size_t n) {
+                                         size_t n) {
   if (n < 16) return plain_linear_across_1(out, row, at, weights, n);
   for BLOCKS(i, 16, n, 0) {
     __m256i sums =
@@ -178,7 +178,7 @@ INLINE void taps_across(int32_t *out, const uint8_t *row, const int32_t *at, con
 }
 
 IMG_TARGET void img_avx2_taps_across_8(int32_t *out, const uint8_t *row, const int32_t *at, const int16_t *weights,
-                                   int taps, int channels, size_t n) {
+                                       int taps, int channels, size_t n) {
   const __m128i rgb01 = _mm_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1);
   const __m128i rgb23 = _mm_setr_epi8(6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1);
   const __m128i rgba01 = _mm_setr_epi8(0, -1, 4, -1, 1, -1, 5, -1, 2, -1, 6, -1, 3, -1, 7, -1);
@@ -259,7 +259,9 @@ static const img_kernels avx2 = {
     .shift_hls = plain_shift_hls,
 };
 
-const img_kernels *img_kernels_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &avx2 : NULL; }
+const img_kernels *img_kernels_avx2(void) {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &avx2 : NULL;
+}
 
 #else
 const img_kernels *img_kernels_avx2(void) { return NULL; }

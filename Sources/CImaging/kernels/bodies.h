@@ -55,8 +55,8 @@ BODY body_linear_planes_1(float *restrict out, const int16_t *upper, const int16
   for (size_t i = 0; i < n; i++) out[i] = ((float)between(upper[i], lower[i], w0, w1) - mean) * factor;
 }
 
-BODY body_linear_planes_3(float *restrict red, float *restrict green, float *restrict blue, const int16_t *upper, const int16_t *lower, int w0,
-                          int w1, size_t n, const float *mean, const float *factor) {
+BODY body_linear_planes_3(float *restrict red, float *restrict green, float *restrict blue, const int16_t *upper,
+                          const int16_t *lower, int w0, int w1, size_t n, const float *mean, const float *factor) {
   for (size_t i = 0; i < n; i++) {
     red[i] = ((float)between(upper[4 * i], lower[4 * i], w0, w1) - mean[0]) * factor[0];
     green[i] = ((float)between(upper[4 * i + 1], lower[4 * i + 1], w0, w1) - mean[1]) * factor[1];
@@ -68,8 +68,8 @@ BODY body_planes_1(float *restrict out, const uint8_t *row, size_t n, float mean
   for (size_t i = 0; i < n; i++) out[i] = ((float)row[i] - mean) * factor;
 }
 
-BODY body_planes_3(float *restrict red, float *restrict green, float *restrict blue, const uint8_t *row, size_t n, const float *mean,
-                   const float *factor) {
+BODY body_planes_3(float *restrict red, float *restrict green, float *restrict blue, const uint8_t *row, size_t n,
+                   const float *mean, const float *factor) {
   for (size_t i = 0; i < n; i++) {
     red[i] = ((float)row[3 * i] - mean[0]) * factor[0];
     green[i] = ((float)row[3 * i + 1] - mean[1]) * factor[1];
@@ -77,7 +77,8 @@ BODY body_planes_3(float *restrict red, float *restrict green, float *restrict b
   }
 }
 
-BODY body_split_3(uint8_t *restrict red, uint8_t *restrict green, uint8_t *restrict blue, const uint8_t *row, size_t n) {
+BODY body_split_3(uint8_t *restrict red, uint8_t *restrict green, uint8_t *restrict blue, const uint8_t *row,
+                  size_t n) {
   for (size_t i = 0; i < n; i++) {
     red[i] = row[3 * i];
     green[i] = row[3 * i + 1];
@@ -93,8 +94,8 @@ BODY body_halve(uint8_t *restrict out, const uint8_t *upper, const uint8_t *lowe
     }
 }
 
-BODY body_taps_across_8(int32_t *restrict out, const uint8_t *row, const int32_t *at, const int16_t *weights, size_t taps,
-                        size_t channels, size_t n) {
+BODY body_taps_across_8(int32_t *restrict out, const uint8_t *row, const int32_t *at, const int16_t *weights,
+                        size_t taps, size_t channels, size_t n) {
   // Vectorized, this would gather single bytes, which takes longer.
 #pragma clang loop vectorize(disable)
   for (size_t i = 0; i < n; i++)
@@ -116,7 +117,8 @@ BODY body_taps_across_16(float *restrict out, const uint16_t *row, const int32_t
     }
 }
 
-BODY body_taps_down_8(uint8_t *restrict out, const int32_t *const *rows, const int16_t *weights, size_t taps, size_t n) {
+BODY body_taps_down_8(uint8_t *restrict out, const int32_t *const *rows, const int16_t *weights, size_t taps,
+                      size_t n) {
   for (size_t i = 0; i < n; i++) {
     // Unsigned, so that an overflow, which weights that sum to 2048 cannot cause, would not be undefined.
     uint32_t sum = 1u << 21;
@@ -148,8 +150,8 @@ BODY body_taps_down_16(uint16_t *restrict out, const float *const *rows, const f
 CUBIC_DOWN(8, int32_t, 255.0f)
 CUBIC_DOWN(16, float, 65535.0f)
 
-BODY body_lerp_across_16(float *restrict out, const uint16_t *row, const int32_t *at, const float *fractions,
-                         int fused, size_t channels, size_t n) {
+BODY body_lerp_across_16(float *restrict out, const uint16_t *row, const int32_t *at, const float *fractions, int fused,
+                         size_t channels, size_t n) {
 #pragma clang loop vectorize(disable)
   for (size_t i = 0; i < n; i++)
     for (size_t c = 0; c < channels; c++) {

@@ -30,7 +30,8 @@ static inline __attribute__((always_inline)) int body_idct_8x8(uint8_t *out, siz
                                                                const int16_t *coefficients) {
   int32_t block[64], line[8];
   for (size_t row = 0; row < 8; row++)
-    for (size_t column = 0; column < 8; column++) block[row * 8 + column] = coefficients[img_coefficient_at(row, column)];
+    for (size_t column = 0; column < 8; column++)
+      block[row * 8 + column] = coefficients[img_coefficient_at(row, column)];
   int32_t least = 0, most = 0;
   for (size_t x = 0; x < 8; x++) {
     transform_8(line, block + x, 8);

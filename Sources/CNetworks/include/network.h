@@ -110,7 +110,7 @@ typedef struct net_kernels {
 
 /// Interleaves planes of channels, `plane` floats apart, to n pixels of `channels` floats each: x * scale + shift.
 void net_interleave(float *out, const float *x, ptrdiff_t plane, size_t channels, size_t n, const float *scale,
-                  const float *shift);
+                    const float *shift);
 
 /// Plain C: the oracle of the others, and the fallback.
 const net_kernels *net_kernels_portable(void);

@@ -24,7 +24,7 @@ class Browser:
         options.set_capability("unhandledPromptBehavior", "ignore")
         self.driver = webdriver.Chrome(options=options, service=Service(chromedriver))
         # The check of accessibility takes long on a long page, and other programs may run beside this one.
-        self.driver.set_script_timeout(180)
+        self.driver.set_script_timeout(100)
 
     def open(self, page, size=DESKTOP, dark=False, script=True):
         """Opens a file or an address; forgets what was logged before."""

@@ -26,18 +26,25 @@ let package = Package(
   traits: [
     .trait(name: "MPI", description: "Training on several machines, by Open MPI (on Debian libopenmpi-dev).")
   ],
+  // Exact versions: the same sources make the same programs on every machine.
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
-    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
-    // Hummingbird's own foundations, where more is asked of a connection than it offers.
-    .package(url: "https://github.com/apple/swift-http-types.git", from: "1.5.0"),
-    .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
-    .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
-    .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.30.0"),
-    .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.9.0"),
-    .package(url: "https://github.com/apple/swift-metrics.git", from: "2.9.0"),
-    .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
+    // The command line of imrec: parsing, help, completions.
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    // The templates of HTML pages.
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", exact: "2.1.1"),
+    // The server of HTTP.
+    .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
+    // Hummingbird's own foundations, where more is asked of a connection than it offers: the types of heads, the log,
+    // channels, their handlers of HTTP, services that end in order.
+    .package(url: "https://github.com/apple/swift-http-types.git", exact: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log.git", exact: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio.git", exact: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-extras.git", exact: "1.35.2"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", exact: "2.13.0"),
+    // What requests are counted in, for /metrics.
+    .package(url: "https://github.com/apple/swift-metrics.git", exact: "2.13.0"),
+    // SQLite, which keeps the jobs of imrec serve.
+    .package(url: "https://github.com/groue/GRDB.swift.git", exact: "7.10.0"),
   ],
   targets: [
     .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),

@@ -1,7 +1,7 @@
+import Dashboard
 import Foundation
 import S3
 import SageMaker
-import Dashboard
 
 /// A dashboard's worth of jobs, models and objects that never were; hostile names among them where wanted.
 public final class SampleSource: DashboardSource {

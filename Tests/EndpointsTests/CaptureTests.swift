@@ -1,11 +1,11 @@
-import ServiceTestSupport
 import Foundation
-@testable import Endpoints
 import Inference
 import InferenceTestSupport
+import ServiceTestSupport
 import TestSupport
 import Testing
 
+@testable import Endpoints
 
 private func captured(_ change: (inout CapturePlan) -> Void = { _ in }) -> EndpointPlan {
   var plan = plan("ep", variant("AllTraffic", "a"))

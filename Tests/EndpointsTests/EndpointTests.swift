@@ -1,11 +1,10 @@
-import ServiceTestSupport
-@testable import Endpoints
-
 import Inference
 import InferenceTestSupport
+import ServiceTestSupport
 import TestSupport
 import Testing
 
+@testable import Endpoints
 
 private func ask(_ fleet: EndpointFleet, _ name: String = "ep", seed: Int = 1, target: String? = nil)
   async throws

@@ -1,11 +1,10 @@
-import ServiceTestSupport
-@testable import Endpoints
-
 import Inference
 import InferenceTestSupport
+import ServiceTestSupport
 import TestSupport
 import Testing
 
+@testable import Endpoints
 
 @Suite("The runtime API")
 struct RuntimeTests {

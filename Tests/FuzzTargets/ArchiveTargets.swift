@@ -1,7 +1,7 @@
-import SageMaker
 import Files
 import Foundation
 import Models
+import SageMaker
 
 // Archives of models, and gzip.
 

@@ -1,5 +1,3 @@
-
-
 @_spi(Routes) import Imaging
 
 /// What must hold for any bytes that claim to be a JPEG: our own decoder gives what libjpeg gives, pixels or error, of

@@ -1,7 +1,7 @@
-import SageMaker
-import HTTP
 import Files
 import Foundation
+import HTTP
+import SageMaker
 
 // Requests of SageMaker's API, forms of the dashboard, and what a batch transform reads.
 

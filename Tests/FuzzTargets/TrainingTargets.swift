@@ -1,9 +1,9 @@
-import SageMaker
 import Files
 import Foundation
+import Hyperparameters
 import Inference
 import Models
-import Hyperparameters
+import SageMaker
 import Training
 import Tuning
 

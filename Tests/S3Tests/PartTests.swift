@@ -1,9 +1,9 @@
 import Encodings
 import Foundation
-@testable import S3
 import TestSupport
 import Testing
 
+@testable import S3
 
 @Suite("Uploads in parts")
 struct PartTests {

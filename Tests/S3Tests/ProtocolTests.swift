@@ -1,10 +1,10 @@
-import ServiceTestSupport
 import Encodings
 import Glibc
-@testable import S3
+import ServiceTestSupport
 import TestSupport
 import Testing
 
+@testable import S3
 
 @Suite("S3")
 struct S3Tests {

@@ -1,9 +1,9 @@
 import Dispatch
 import Glibc
-@testable import S3
 import TestSupport
 import Testing
 
+@testable import S3
 
 @Suite("A real S3")
 struct RcloneTests {

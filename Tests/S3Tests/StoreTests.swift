@@ -1,10 +1,10 @@
 import Files
 import Foundation
 import Glibc
-@testable import S3
 import TestSupport
 import Testing
 
+@testable import S3
 
 @Suite("The store")
 struct StoreTests {

@@ -2,8 +2,8 @@ import Files
 import Foundation
 import Glibc
 import S3
-@testable import SageMaker
 
+@testable import SageMaker
 
 /// Objects as files of a folder: `ROOT/bucket/key`.
 struct FolderObjects: ObjectAccess {

@@ -2,10 +2,10 @@ import Files
 import Foundation
 import Glibc
 import S3
-@testable import SageMaker
 import TestSupport
 import Testing
 
+@testable import SageMaker
 
 /// What stays of jobs, how long they may train, and when they can be stopped.
 @Suite("The life of jobs")

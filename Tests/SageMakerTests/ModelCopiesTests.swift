@@ -1,9 +1,9 @@
-@testable import SageMaker
 import Foundation
 import Synchronization
 import TestSupport
 import Testing
 
+@testable import SageMaker
 
 /// Archives in memory.
 private final class Archives: ObjectAccess {

@@ -1,14 +1,13 @@
-package import HTTP
 package import Endpoints
+package import HTTP
 package import Inference
 package import InferenceTestSupport
 package import Logging
+import Networks
 package import ServiceLifecycle
 import Synchronization
 package import TestSupport
-import Networks
 import Testing
-
 
 /// Loads stubs by the name of the model's path, and counts how often.
 package final class StubLoader: ModelLoading {
@@ -17,7 +16,9 @@ package final class StubLoader: ModelLoading {
   /// Called before a model is loaded.
   private let onLoad: @Sendable (String) async -> Void
 
-  package init(_ networks: [String: StubNetwork], onLoad: @escaping @Sendable (String) async -> Void = { _ in }) {
+  package init(
+    _ networks: [String: StubNetwork], onLoad: @escaping @Sendable (String) async -> Void = { _ in }
+  ) {
     self.networks = networks
     self.onLoad = onLoad
   }

@@ -1,14 +1,14 @@
+import Dashboard
 // The dashboard with jobs that never were, and the runtime API with endpoints that answer: what tools/pages looks at and
 // tools/bench/endpoint measures.
 //   sample-server [--port N] [--model MODEL] [--single] [--shadow] [--odd TEXT] [--outputs FOLDER] [--threads N] [--quiet]
 // On stdout: the port, a line.
 import DashboardSamples
 import Dispatch
+import Endpoints
 import Files
 import Foundation
 import HTTP
-import Endpoints
-import Dashboard
 import Inference
 import Logging
 import Models

@@ -1,4 +1,5 @@
 import Encodings
+import Files
 import HTTPTypes
 
 /// The operations of S3 that are here.
@@ -16,13 +17,16 @@ struct S3Call: Sendable {
   let operation: S3Operation
   let bucket: String
   let key: String
+  /// The request's head; the `x-amz-` headers that a presigned URL carries in its query are among its headers.
   let head: HTTPRequest
   private let target: RequestTarget
 
-  /// - Throws: `.notImplemented` with the operation's name; `.methodNotAllowed`; `.invalidURI`.
+  /// - Throws: `.notImplemented` with the operation's name; `.methodNotAllowed`; `.invalidURI`; `.invalidRequest` where a
+  ///   header and the query contradict each other.
   init(_ head: HTTPRequest) throws(ObjectError) {
-    self.head = head
     target = RequestTarget(head.path ?? "/")
+    let head = try Self.withHeaders(of: target, head)
+    self.head = head
     let path = Substring(target.rawPath).utf8.drop { $0 == UInt8(ascii: "/") }
     let slash = path.firstIndex(of: UInt8(ascii: "/")) ?? path.endIndex
     let rest = slash == path.endIndex ? path[slash...] : path[path.index(after: slash)...]
@@ -40,6 +44,36 @@ struct S3Call: Sendable {
   private static func text(_ bytes: Substring.UTF8View) -> String? {
     percentDecodedText(Substring(bytes))
   }
+
+  /// Adds the headers that stand in the query: S3 takes `x-amz-` headers from either place, and SDKs that presign move
+  /// checksums and metadata into the query.
+  private static func withHeaders(of target: RequestTarget, _ head: HTTPRequest) throws(ObjectError)
+    -> HTTPRequest
+  {
+    var head = head
+    for (rawName, rawValue) in target.query {
+      let text = String(decoding: rawName, as: UTF8.self).lowercased()
+      guard text.utf8.starts(with: "x-amz-".utf8), !signatureParameters.contains(text),
+        let name = HTTPField.Name(text)
+      else { continue }
+      let value = String(decoding: rawValue, as: UTF8.self)
+      if let other = head.headerFields[name] {
+        guard hasSameBytes(other, value) else {
+          throw ObjectError(
+            .invalidRequest, "the header \(text) and the query's \(text) have different values")
+        }
+      } else {
+        head.headerFields[name] = value
+      }
+    }
+    return head
+  }
+
+  private static let signatureParameters: Set = [
+    "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-security-token",
+    "x-amz-signature",
+    "x-amz-signedheaders",
+  ]
 
   private static func operation(_ head: HTTPRequest, _ target: RequestTarget, hasBucket: Bool, hasKey: Bool)
     throws(ObjectError) -> S3Operation
@@ -97,6 +131,30 @@ struct S3Call: Sendable {
     ("tagging", "Tagging"), ("torrent", "Torrent"), ("versionId", "Version"), ("versioning", "Versioning"),
     ("versions", "Versions"), ("website", "Website"),
   ]
+
+  /// Checks what a request without a body says of its body.
+  ///
+  /// - Throws: `.contentSHA256Mismatch` where `x-amz-content-sha256` is the digest of other bytes than none;
+  ///   `SignatureError` where it is no digest.
+  func checkEmptyBody() throws {
+    guard !takesBody,
+      case .plain(let digest?) = try BodyFraming(contentSHA256: header("x-amz-content-sha256")),
+      digest != Self.emptyDigest
+    else { return }
+    throw ObjectError(
+      .contentSHA256Mismatch,
+      "x-amz-content-sha256 is \(digest), and the SHA-256 of this request's empty body is \(Self.emptyDigest)"
+    )
+  }
+
+  private static let emptyDigest = sha256Text([])
+
+  private var takesBody: Bool {
+    switch operation {
+    case .createBucket, .putObject, .uploadPart, .deleteObjects, .completeMultipartUpload: true
+    default: false
+    }
+  }
 
   /// A parameter of the query.
   func parameter(_ name: String) -> String? { target.value(name) }

@@ -43,6 +43,7 @@ public final class S3Service: Sendable {
     do {
       let call = try S3Call(request.head)
       let verified = try verify(request.head)
+      try call.checkEmptyBody()
       try checkOwner(call)
       response = try await answer(call, request, verified)
     } catch {

@@ -1,33 +1,9 @@
-// The loops of network.h. Each instruction set includes this file once, after it defines
-//   NET_TARGET        the attribute of its functions
-//   NET_GROUP         output blocks in registers at once
-//   NET_POSITIONS     positions in registers at once: NET_GROUP * NET_POSITIONS accumulators, NET_GROUP weights and one
-//                     broadcast fill the registers
-//   NET_FMA(a, b, c)  a * b + c
-#include "include/network.h"
+// The loops of network.h. Each instruction set includes this file once, after it defines what lanes.h wants.
+#include "lanes.h"
 
 #include <float.h>
 
-// Vectors are passed only between functions that are always inlined, so no calling convention matters.
-#pragma clang diagnostic ignored "-Wpsabi"
 #pragma clang assume_nonnull begin
-
-// If a product has at most this many channels, all its weights (64 KiB for two output blocks) are read for each tile.
-// If it has more, half as many channels are summed at a time (32 KiB).
-#define NET_CHUNK 512
-
-typedef float lanes __attribute__((ext_vector_type(16)));
-typedef float unaligned_lanes __attribute__((ext_vector_type(16), aligned(4)));
-
-#define INLINE static inline NET_TARGET __attribute__((always_inline))
-#define FAST static NET_TARGET void
-#define UNROLLED _Pragma("clang loop unroll(full)")
-
-INLINE lanes load(const float *p) { return *(const unaligned_lanes *)p; }
-INLINE void store(float *p, lanes v) { *(unaligned_lanes *)p = v; }
-INLINE lanes all(float f) { return (lanes)(f); }
-// v > 0 ? v : 0 would make 0 of NaN.
-INLINE lanes rectified(lanes v) { return v < all(0) ? all(0) : v; }
 
 INLINE lanes entering(lanes v, lanes scale, lanes shift, int relu) {
   v = NET_FMA(v, scale, shift);
@@ -37,209 +13,32 @@ INLINE lanes entering(lanes v, lanes scale, lanes shift, int relu) {
 // --- products
 // ---------------------------------------------------------------------------------------------------------
 
-// Some of the taps of a product: `from` up to `end`.
-typedef struct part {
-  size_t from, end;
-  const float *weights;
-  // What the tile prefetches: its share of the weights of the next part, so many bytes for each channel.
-  const char *ahead;
-  size_t ahead_step;
-  // Whether the sums begin with bias and residual and not with what the part before left in y; whether they end here.
-  int begins, ends;
-} part;
+typedef float word_float32 __attribute__((may_alias));
+typedef lanes weights_float32;
+INLINE weights_float32 load_words_float32(const word_float32 *w) { return load((const float *)w); }
+INLINE lanes sum_float32(word_float32 x, weights_float32 w, lanes sum) { return NET_FMA(all(x), w, sum); }
+#define NAME(x) x##_float32
+#define BLOCK_WORDS net_lanes
+#define HAS_PARTS 1
+#pragma clang assume_nonnull end
+#include "product_bodies.h"
+#pragma clang assume_nonnull begin
 
-// `split` positions begin at x0 and y0, the others at x1 and y1, so that a tile can have positions of two rows.
-// Positions are `known_step` apart or, if that is 0, as the product says; if they are as far apart as blocks, a tap has
-// 16 channels.
-INLINE void tile(const net_product *p, const part *part, int group, int positions, int split, ptrdiff_t known_step,
-                 const float *x0, const float *x1, const float *_Nullable bias, ptrdiff_t y0, ptrdiff_t y1) {
-#define AT(g, i) (g * p->y_block + (i < split ? y0 + i * net_lanes : y1 + (i - split) * net_lanes))
-#define EACH                                                                                                           \
-  UNROLLED for (int g = 0; g < group; g++) UNROLLED for (int i = 0; i < positions; i++)
-  lanes sums[NET_GROUP][NET_POSITIONS];
-  if (part->begins) {
-    UNROLLED for (int g = 0; g < group; g++) {
-      lanes start = bias ? load(bias + g * net_lanes) : all(0);
-      UNROLLED for (int i = 0; i < positions; i++) sums[g][i] = start;
-    }
-    // Now, as y may be the residual, and keeps the sums between parts.
-    if (p->residual) EACH sums[g][i] += load(p->residual + AT(g, i));
-  } else {
-    EACH sums[g][i] = load(p->y + AT(g, i));
-  }
-  const ptrdiff_t step = known_step ? known_step : p->x_step;
-  const size_t run = known_step == net_lanes ? net_lanes : p->run;
-  const float *w = part->weights;
-  const char *ahead = part->ahead;
-  for (size_t t = part->from; t < part->end; t++) {
-    const float *a = x0 + p->taps[t], *b = x1 + p->taps[t];
-    _Pragma("clang loop unroll_count(4)") for (size_t c = 0; c < run; c++) {
-      lanes weights[NET_GROUP];
-      UNROLLED for (int g = 0; g < group; g++) weights[g] = load(w + g * net_lanes);
-      w += group * net_lanes;
-      // Weights come to the first-level cache some 200 cycles ahead, and to the second one a part ahead: memory, which
-      // all cores share, is slower than the sums.
-      UNROLLED for (int g = 0; g < group; g++) __builtin_prefetch(w + 512 + g * net_lanes, 0, 3);
-      __builtin_prefetch(ahead, 0, 2);
-      ahead += part->ahead_step;
-      UNROLLED for (int i = 0; i < positions; i++) {
-        lanes x = all(i < split ? a[i * step + (ptrdiff_t)c] : b[(i - split) * step + (ptrdiff_t)c]);
-        UNROLLED for (int g = 0; g < group; g++) sums[g][i] = NET_FMA(x, weights[g], sums[g][i]);
-      }
-    }
-  }
-  if (part->ends && p->relu) EACH sums[g][i] = rectified(sums[g][i]);
-  EACH store(p->y + AT(g, i), sums[g][i]);
-#undef EACH
-#undef AT
+// The processor has no sums of bfloat16, so the numbers become floats.
+typedef uint32_t word_bfloat16 __attribute__((may_alias));
+typedef bits weights_bfloat16;
+INLINE weights_bfloat16 load_words_bfloat16(const word_bfloat16 *w) { return *(const unaligned_bits *)w; }
+INLINE lanes sum_bfloat16(word_bfloat16 x, weights_bfloat16 w, lanes sum) {
+  // The odd number of a pair, then the even one, as the instruction of other sets adds them.
+  sum = NET_FMA((lanes)((bits)(x) & 0xFFFF0000), (lanes)(w & 0xFFFF0000), sum);
+  return NET_FMA((lanes)((bits)(x) << 16), (lanes)(w << 16), sum);
 }
-
-typedef void tile_function(const net_product *p, const part *part, const float *x0, const float *x1,
-                           const float *_Nullable bias, ptrdiff_t y0, ptrdiff_t y1);
-
-#define TILE(name, group, positions, split, step)                                                                      \
-  FAST name(const net_product *p, const part *part, const float *x0, const float *x1, const float *_Nullable bias,      \
-            ptrdiff_t y0, ptrdiff_t y1) {                                                                              \
-    tile(p, part, group, positions, split, step, x0, x1, bias, y0, y1);                                                \
-  }
-// All tiles of one group size and one step between positions.
-#define TILES_TO_6(name, group, step)                                                                                  \
-  TILE(name##_1, group, 1, 1, step) TILE(name##_2, group, 2, 2, step) TILE(name##_3, group, 3, 3, step)                \
-  TILE(name##_4, group, 4, 4, step) TILE(name##_5, group, 5, 5, step) TILE(name##_6, group, 6, 6, step)                \
-  TILE(name##_1_1, group, 2, 1, step) TILE(name##_2_2, group, 4, 2, step) TILE(name##_3_3, group, 6, 3, step)
-#define TILES_TO_14(name, group, step)                                                                                 \
-  TILES_TO_6(name, group, step)                                                                                        \
-  TILE(name##_7, group, 7, 7, step) TILE(name##_8, group, 8, 8, step) TILE(name##_9, group, 9, 9, step)                \
-  TILE(name##_10, group, 10, 10, step) TILE(name##_11, group, 11, 11, step) TILE(name##_12, group, 12, 12, step)       \
-  TILE(name##_13, group, 13, 13, step) TILE(name##_14, group, 14, 14, step)                                            \
-  TILE(name##_4_4, group, 8, 4, step) TILE(name##_5_5, group, 10, 5, step) TILE(name##_6_6, group, 12, 6, step)        \
-  TILE(name##_7_7, group, 14, 7, step)
-#if NET_POSITIONS == 14
-#define TILES TILES_TO_14
-#define ONE_ROW(name)                                                                                                  \
-  {[1] = name##_1,   [2] = name##_2,   [3] = name##_3,   [4] = name##_4,   [5] = name##_5,                             \
-   [6] = name##_6,   [7] = name##_7,   [8] = name##_8,   [9] = name##_9,   [10] = name##_10,                           \
-   [11] = name##_11, [12] = name##_12, [13] = name##_13, [14] = name##_14}
-#define TWO_ROWS(name)                                                                                                 \
-  {[1] = name##_1_1, [2] = name##_2_2, [3] = name##_3_3, [4] = name##_4_4, [5] = name##_5_5, [6] = name##_6_6,         \
-   [7] = name##_7_7}
-#elif NET_POSITIONS == 6
-#define TILES TILES_TO_6
-#define ONE_ROW(name)                                                                                                  \
-  {[1] = name##_1, [2] = name##_2, [3] = name##_3, [4] = name##_4, [5] = name##_5, [6] = name##_6}
-#define TWO_ROWS(name) {[1] = name##_1_1, [2] = name##_2_2, [3] = name##_3_3}
-#else
-#define TILES(name, group, step) TILE(name##_1, group, 1, 1, step) TILE(name##_2, group, 2, 2, step)                   \
-  TILE(name##_1_1, group, 2, 1, step)
-#define ONE_ROW(name) {[1] = name##_1, [2] = name##_2}
-#define TWO_ROWS(name) {[1] = name##_1_1}
-#endif
-
-// The tiles of a width: that many positions of one row, or as many of each of two rows.
-typedef struct tiles {
-  tile_function *_Nullable one_row[NET_POSITIONS + 1], *_Nullable two_rows[NET_POSITIONS / 2 + 1];
-} tiles;
-
-// What is known of the input when the tile is compiled: blocked activations; RGB pixels at strides 1 and 2; nothing,
-// for whatever else the first layer may read.
-enum { blocked, rgb, rgb_stride_2, any_input, input_kinds };
-
-#define TILES_OF(group)                                                                                                \
-  {[blocked] = {.one_row = ONE_ROW(blocked_##group), .two_rows = TWO_ROWS(blocked_##group)},                           \
-   [rgb] = {.one_row = ONE_ROW(rgb_##group), .two_rows = TWO_ROWS(rgb_##group)},                                       \
-   [rgb_stride_2] = {.one_row = ONE_ROW(rgb_stride_2_##group), .two_rows = TWO_ROWS(rgb_stride_2_##group)},            \
-   [any_input] = {.one_row = ONE_ROW(any_##group), .two_rows = TWO_ROWS(any_##group)}}
-
-TILES(blocked_one, 1, net_lanes)
-TILES(rgb_one, 1, 3)
-TILES(rgb_stride_2_one, 1, 6)
-TILES(any_one, 1, 0)
-static const tiles tiles_of_one[input_kinds] = TILES_OF(one);
-#if NET_GROUP == 2
-TILES(blocked_two, 2, net_lanes)
-TILES(rgb_two, 2, 3)
-TILES(rgb_stride_2_two, 2, 6)
-TILES(any_two, 2, 0)
-static const tiles tiles_of_two[input_kinds] = TILES_OF(two);
-#endif
-
-static const tiles *tiles_for(size_t group, ptrdiff_t step, size_t run) {
-  // Pixels of 16 numbers are as far apart as blocks, so the step alone does not tell.
-  const int kind = step == net_lanes && run == net_lanes ? blocked
-                   : step == 3                           ? rgb
-                   : step == 6                           ? rgb_stride_2
-                                                         : any_input;
-#if NET_GROUP == 2
-  if (group == 2) return &tiles_of_two[kind];
-#endif
-  (void)group;
-  return &tiles_of_one[kind];
-}
-
-// All positions of one group of output blocks, in as few tiles as possible, all about as wide; narrow rows two at a
-// time.
-INLINE void positions(const net_product *p, part *part, const tiles *kinds, const float *_Nullable bias, ptrdiff_t y) {
-  const size_t count = (p->columns + NET_POSITIONS - 1) / NET_POSITIONS;
-  const int pairs = p->columns <= NET_POSITIONS / 2;
-  const size_t share = (part->end - part->from) * p->run * part->ahead_step;
-  for (size_t r = 0; r < p->rows; r++) {
-    const float *x = p->x + (ptrdiff_t)r * p->x_row;
-    ptrdiff_t to = y + (ptrdiff_t)r * p->y_row;
-    if (pairs && r + 1 < p->rows) {
-      kinds->two_rows[p->columns](p, part, x, x + p->x_row, bias, to, to + p->y_row);
-      part->ahead += share;
-      r++;
-      continue;
-    }
-    size_t at = 0;
-    for (size_t i = 0; i < count; i++) {
-      size_t width = (p->columns - at + count - i - 1) / (count - i);
-      const float *from = x + (ptrdiff_t)at * p->x_step;
-      ptrdiff_t begin = to + (ptrdiff_t)(at * net_lanes);
-      kinds->one_row[width](p, part, from, from, bias, begin, begin);
-      part->ahead += share;
-      at += width;
-    }
-  }
-}
-
-FAST product(const net_product *given) {
-  net_product flat = *given;
-  const net_product *p = &flat;
-  // Rows that follow each other without a gap are one row.
-  if (p->x_row == (ptrdiff_t)p->columns * p->x_step && p->y_row == (ptrdiff_t)(p->columns * net_lanes)) {
-    flat.columns *= flat.rows;
-    flat.rows = 1;
-  }
-  const float *w = p->weights;
-  // As many taps at once as have weights that stay in the first-level cache while all positions are summed.
-  const size_t most =
-      p->tap_count * p->run <= NET_CHUNK || p->rows * p->columns <= NET_POSITIONS || p->run > NET_CHUNK / 2
-          ? p->tap_count
-          : NET_CHUNK / 2 / p->run;
-  const size_t tiles_of_row = (p->columns + NET_POSITIONS - 1) / NET_POSITIONS;
-  const size_t tile_count = p->columns <= NET_POSITIONS / 2 ? (p->rows + 1) / 2 : p->rows * tiles_of_row;
-  for (size_t block = 0; block < p->blocks; block += NET_GROUP) {
-    size_t group = p->blocks - block < NET_GROUP ? p->blocks - block : NET_GROUP;
-    const tiles *kinds = tiles_for(group, p->x_step, p->run);
-    const float *bias = p->bias ? p->bias + block * net_lanes : NULL;
-    for (size_t from = 0; from < p->tap_count; from += most) {
-      size_t end = p->tap_count - from < most ? p->tap_count : from + most;
-      const float *next = w + (end - from) * p->run * group * net_lanes;
-      const int is_last = end == p->tap_count && block + group == p->blocks;
-      size_t step = (group * net_lanes * sizeof(float) + tile_count - 1) / tile_count;
-      part part = {.from = from,
-                   .end = end,
-                   .weights = w,
-                   .ahead = (const char *)(is_last ? p->next : next),
-                   .ahead_step = step,
-                   .begins = from == 0,
-                   .ends = end == p->tap_count};
-      positions(p, &part, kinds, bias, (ptrdiff_t)block * p->y_block);
-      w = next;
-    }
-  }
-}
+#define NAME(x) x##_bfloat16
+#define BLOCK_WORDS (net_lanes / 2)
+#define HAS_PARTS 0
+#pragma clang assume_nonnull end
+#include "product_bodies.h"
+#pragma clang assume_nonnull begin
 
 // --- Winograd F(4x4, 3x3), points 0, 1, -1, 2, -2, infinity
 // -------------------------------------------------------------
@@ -265,13 +64,13 @@ INLINE void four_out(lanes *out, lanes a, lanes b, lanes c, lanes d, lanes e, la
   out[3] = NET_FMA(difference2, all(8), difference) + f;
 }
 
-INLINE void tile_in(float *v, ptrdiff_t plane, const float *x, ptrdiff_t row, int prologue, lanes scale, lanes shift,
-                    int relu) {
+INLINE void tile_in(float *v, ptrdiff_t plane, int type, const void *x, ptrdiff_t at, ptrdiff_t row, int prologue,
+                    lanes scale, lanes shift, int relu) {
   lanes half[6][6];
   UNROLLED for (int j = 0; j < 6; j++) {
     lanes column[6];
     UNROLLED for (int i = 0; i < 6; i++) {
-      column[i] = load(x + i * row + j * net_lanes);
+      column[i] = load_as(type, x, at + i * row + j * net_lanes);
       if (prologue) column[i] = entering(column[i], scale, shift, relu);
     }
     lanes six[6];
@@ -285,11 +84,11 @@ INLINE void tile_in(float *v, ptrdiff_t plane, const float *x, ptrdiff_t row, in
   }
 }
 
-FAST winograd_input(float *v, const float *x, const net_tiles *t, const net_prologue *prologue) {
+INLINE void tiles_in(float *v, int type, const void *x, const net_tiles *t, const net_prologue *prologue) {
   const ptrdiff_t row = (ptrdiff_t)(t->width * net_lanes);
   const int before = prologue->scale != NULL;
   for (size_t b = 0; b < t->blocks; b++) {
-    const float *image = x + (ptrdiff_t)b * t->image_block;
+    const ptrdiff_t image = (ptrdiff_t)b * t->image_block;
     lanes scale = before ? load(prologue->scale + b * net_lanes) : all(1);
     lanes shift = before ? load(prologue->shift + b * net_lanes) : all(0);
     for (size_t k = 0; k < t->count; k++) {
@@ -297,9 +96,9 @@ FAST winograd_input(float *v, const float *x, const net_tiles *t, const net_prol
       ptrdiff_t left = (ptrdiff_t)((t->first + k) % t->tiles_across) * 4 - t->padding;
       float *to = v + (ptrdiff_t)b * t->block + (ptrdiff_t)(k * net_lanes);
       if (top >= 0 && left >= 0 && top + 6 <= (ptrdiff_t)t->height && left + 6 <= (ptrdiff_t)t->width) {
-        const float *from = image + top * row + left * net_lanes;
-        if (before) tile_in(to, t->plane, from, row, 1, scale, shift, prologue->relu);
-        else tile_in(to, t->plane, from, row, 0, scale, shift, 0);
+        const ptrdiff_t from = image + top * row + left * net_lanes;
+        if (before) tile_in(to, t->plane, type, x, from, row, 1, scale, shift, prologue->relu);
+        else tile_in(to, t->plane, type, x, from, row, 0, scale, shift, 0);
         continue;
       }
       // Padding is 0 after the prologue, so the prologue is done here.
@@ -310,19 +109,24 @@ FAST winograd_input(float *v, const float *x, const net_tiles *t, const net_prol
               top + i >= 0 && top + i < (ptrdiff_t)t->height && left + j >= 0 && left + j < (ptrdiff_t)t->width;
           lanes value = all(0);
           if (inside) {
-            value = load(image + (top + i) * row + (left + j) * net_lanes);
+            value = load_as(type, x, image + (top + i) * row + (left + j) * net_lanes);
             if (before) value = entering(value, scale, shift, prologue->relu);
           }
           whole[i * 6 + j] = value;
         }
       }
-      tile_in(to, t->plane, (const float *)whole, 6 * net_lanes, 0, scale, shift, 0);
+      tile_in(to, t->plane, net_float32, whole, 0, 6 * net_lanes, 0, scale, shift, 0);
     }
   }
 }
 
-FAST winograd_output(float *y, const float *m, const net_tiles *t, const float *bias, const float *_Nullable residual,
-                     int relu) {
+FAST winograd_input(float *v, const void *x, const net_tiles *t, const net_prologue *prologue) {
+  if (t->image_type == net_bfloat16) tiles_in(v, net_bfloat16, x, t, prologue);
+  else tiles_in(v, net_float32, x, t, prologue);
+}
+
+FAST winograd_output(void *y, const float *m, const net_tiles *t, const float *bias, const void *_Nullable residual,
+                     int residual_type, int relu) {
   const ptrdiff_t row = (ptrdiff_t)(t->width * net_lanes);
   for (size_t b = 0; b < t->blocks; b++) {
     const lanes start = load(bias + b * net_lanes);
@@ -343,9 +147,9 @@ FAST winograd_output(float *y, const float *m, const net_tiles *t, const float *
         ptrdiff_t at = (ptrdiff_t)b * t->image_block + (ptrdiff_t)(top + i) * row + (ptrdiff_t)(left * net_lanes);
         for (size_t j = 0; j < columns; j++) {
           lanes value = four[j] + start;
-          if (residual) value += load(residual + at + (ptrdiff_t)(j * net_lanes));
+          if (residual) value += load_as(residual_type, residual, at + (ptrdiff_t)(j * net_lanes));
           if (relu) value = rectified(value);
-          store(y + at + (ptrdiff_t)(j * net_lanes), value);
+          store_as(t->image_type, y, at + (ptrdiff_t)(j * net_lanes), value);
         }
       }
     }
@@ -382,14 +186,29 @@ FAST winograd_weights(float *u, const float *w, size_t group, ptrdiff_t plane) {
 // --- the rest
 // ---------------------------------------------------------------------------------------------------------
 
-FAST gather(float *out, const float *x, ptrdiff_t x_step, size_t n, const net_prologue *prologue) {
+INLINE void gather_as(int out_type, void *out, int x_type, const void *x, ptrdiff_t x_step, size_t n,
+                      const net_prologue *prologue) {
   if (!prologue->scale) {
-    for (size_t i = 0; i < n; i++) store(out + i * net_lanes, load(x + (ptrdiff_t)i * x_step));
+    for (size_t i = 0; i < n; i++)
+      store_as(out_type, out, (ptrdiff_t)(i * net_lanes), load_as(x_type, x, (ptrdiff_t)i * x_step));
     return;
   }
   lanes scale = load(prologue->scale), shift = load(prologue->shift);
-  for (size_t i = 0; i < n; i++)
-    store(out + i * net_lanes, entering(load(x + (ptrdiff_t)i * x_step), scale, shift, prologue->relu));
+  for (size_t i = 0; i < n; i++) {
+    lanes v = entering(load_as(x_type, x, (ptrdiff_t)i * x_step), scale, shift, prologue->relu);
+    store_as(out_type, out, (ptrdiff_t)(i * net_lanes), v);
+  }
+}
+
+FAST gather(void *out, int out_type, const void *x, int x_type, ptrdiff_t x_step, size_t n,
+            const net_prologue *prologue) {
+  if (out_type == net_float32) {
+    if (x_type == net_float32) gather_as(net_float32, out, net_float32, x, x_step, n, prologue);
+    else gather_as(net_float32, out, net_bfloat16, x, x_step, n, prologue);
+  } else {
+    if (x_type == net_float32) gather_as(net_bfloat16, out, net_float32, x, x_step, n, prologue);
+    else gather_as(net_bfloat16, out, net_bfloat16, x, x_step, n, prologue);
+  }
 }
 
 // One axis of a pooling window: its first position within the image, and the end.
@@ -402,7 +221,7 @@ INLINE side window(size_t number, int stride, int padding, int kernel, size_t si
   return (side){.from = from<0 ? 0 : from, .end = end>(ptrdiff_t) size ? (ptrdiff_t)size : end};
 }
 
-FAST pool(float *y, const float *x, const net_pool *p) {
+FAST pool(void *y, const void *x, const net_pool *p) {
   const int before = p->prologue.scale != NULL;
   lanes scale = before ? load(p->prologue.scale) : all(1), shift = before ? load(p->prologue.shift) : all(0);
   for (size_t r = 0; r < p->out_height; r++) {
@@ -413,13 +232,13 @@ FAST pool(float *y, const float *x, const net_pool *p) {
       lanes value = all(p->factors ? 0 : -FLT_MAX);
       for (ptrdiff_t i = rows.from; i < rows.end; i++) {
         for (ptrdiff_t j = columns.from; j < columns.end; j++) {
-          lanes next = load(x + (i * (ptrdiff_t)p->width + j) * net_lanes);
+          lanes next = load_as(p->x_type, x, (i * (ptrdiff_t)p->width + j) * net_lanes);
           if (before) next = entering(next, scale, shift, p->prologue.relu);
           value = p->factors ? value + next : next > value ? next : value;
         }
       }
       if (p->factors) value *= all(p->factors[r * p->out_width + c]);
-      store(y + (r * p->out_width + c) * net_lanes, value);
+      store_as(p->y_type, y, (ptrdiff_t)((r * p->out_width + c) * net_lanes), value);
     }
   }
 }
@@ -436,17 +255,26 @@ FAST add(float *y, const float *a, const float *b, size_t n, int relu) {
   }
 }
 
+FAST add_blocks(void *y, int y_type, const void *a, int a_type, const void *b, int b_type, size_t n, int relu) {
+  for (ptrdiff_t at = 0; at < (ptrdiff_t)(n * net_lanes); at += net_lanes) {
+    lanes sum = load_as(a_type, a, at) + load_as(b_type, b, at);
+    store_as(y_type, y, at, relu ? rectified(sum) : sum);
+  }
+}
+
 #define NET_TABLE(set_name)                                                                                            \
   {.name = set_name,                                                                                                   \
    .lanes = net_lanes,                                                                                                 \
    .group = NET_GROUP,                                                                                                 \
    .positions = NET_POSITIONS,                                                                                         \
-   .product = product,                                                                                                 \
+   .product = product_float32,                                                                                         \
+   .product_bfloat16 = product_bfloat16,                                                                               \
    .winograd_input = winograd_input,                                                                                   \
    .winograd_output = winograd_output,                                                                                 \
    .winograd_weights = winograd_weights,                                                                               \
    .gather = gather,                                                                                                   \
    .pool = pool,                                                                                                       \
-   .add = add}
+   .add = add,                                                                                                         \
+   .add_blocks = add_blocks}
 
 #pragma clang assume_nonnull end

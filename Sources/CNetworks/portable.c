@@ -1,3 +1,5 @@
+#include <string.h>
+
 #define NET_TARGET
 #define NET_GROUP 1
 #define NET_POSITIONS 2
@@ -17,8 +19,18 @@ void net_transpose(float *out, const float *in) {
     for (int j = 0; j < net_lanes; j++) out[j * net_lanes + i] = in[i * net_lanes + j];
 }
 
-void net_interleave(float *out, const float *x, ptrdiff_t plane, size_t channels, size_t n, const float *scale,
-                    const float *shift) {
+static uint16_t rounded(float x) {
+  uint32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  return (uint16_t)((x == x ? bits + 0x7FFF + (bits >> 16 & 1) : bits | 0x400000) >> 16);
+}
+
+void net_round_to_bfloat16(uint16_t *out, const float *x, size_t n) {
+  for (size_t i = 0; i < n; i++) out[i] = rounded(x[i]);
+}
+
+static void interleave(float *out, const float *x, ptrdiff_t plane, size_t channels, size_t n, const float *scale,
+                       const float *shift) {
   if (channels == 3) {
     const float *r = x, *g = x + plane, *b = x + 2 * plane;
     const float scales[3] = {scale[0], scale[1], scale[2]}, shifts[3] = {shift[0], shift[1], shift[2]};
@@ -32,4 +44,16 @@ void net_interleave(float *out, const float *x, ptrdiff_t plane, size_t channels
   for (size_t i = 0; i < n; i++)
     for (size_t c = 0; c < channels; c++)
       out[i * channels + c] = x[(ptrdiff_t)c * plane + (ptrdiff_t)i] * scale[c] + shift[c];
+}
+
+void net_interleave(void *out, int out_type, const float *x, ptrdiff_t plane, size_t channels, size_t n,
+                    const float *scale, const float *shift) {
+  if (out_type == net_float32) {
+    interleave(out, x, plane, channels, n, scale, shift);
+    return;
+  }
+  uint16_t *to = out;
+  for (size_t i = 0; i < n; i++)
+    for (size_t c = 0; c < channels; c++)
+      *to++ = rounded(x[(ptrdiff_t)c * plane + (ptrdiff_t)i] * scale[c] + shift[c]);
 }

@@ -10,31 +10,34 @@ struct DirectConvolution: Layer {
   private let bias: FloatBuffer?
   private let slabs: Slabs
 
+  /// - Parameter type: the numbers that are multiplied; floats are taken where the layout of pixels needs them.
   /// - Throws: a `ModelError` if the weights cannot be read; `OutOfMemory`.
   init(
     _ layer: FusedLayer, _ convolution: Convolution, scale filterScale: [Float], bias: [Float],
-    values: [Value], _ parameters: Parameters, _ set: NetworkKernels
+    values: [Value], _ parameters: Parameters, _ set: NetworkKernels,
+    type: ElementType
   ) throws {
     let ends = ConvolutionEnds(layer, values)
+    let type = Slabs.type(convolution, ends.from, wanted: type)
     let weights = try PackedWeights(
       parameters.values(of: convolution.weight), scale: filterScale,
-      WeightLayout(convolution, from: ends.from), .direct, set)
+      WeightLayout(convolution, from: ends.from), .direct, set, type: type)
     try self.init(
       convolution, ends, weights: weights.buffer, bias: FloatBuffer(bias, count: ends.to.paddedChannels),
-      Prologue(layer.prologue, ends.from), set)
+      Prologue(layer.prologue, ends.from), set, type: type)
   }
 
   /// - Parameter weights: packed in direct order; they may change between runs.
   /// - Throws: `OutOfMemory`.
   init(
     _ convolution: Convolution, _ ends: ConvolutionEnds, weights: FloatBuffer, bias: FloatBuffer?,
-    _ prologue: Prologue, _ set: NetworkKernels
+    _ prologue: Prologue, _ set: NetworkKernels, type: ElementType = .float32
   ) throws(OutOfMemory) {
     self.ends = ends
     self.weights = weights
     self.bias = bias
     self.set = set
-    slabs = try Slabs(convolution, ends.from, ends.to, prologue, set)
+    slabs = try Slabs(convolution, ends.from, ends.to, prologue, set, type: type)
   }
 
   // MARK: - Running
@@ -45,7 +48,7 @@ struct DirectConvolution: Layer {
   /// Small images whose rows follow each other without a gap are one product, which reads the weights once.
   var imagesAtOnce: Int { slabs.isFlat ? slabs.imagesAtOnce : 1 }
 
-  func scratchSize(images: Int) -> Int { min(images, imagesAtOnce) * slabs.size }
+  func scratchSize(images: Int) -> Int { min(images, imagesAtOnce) * slabs.scratchSize }
 
   func run(_ images: Range<Int>, _ execution: Execution) {
     if execution.width == 1, imagesAtOnce > 1, isEven(execution.memory) {
@@ -85,7 +88,7 @@ struct DirectConvolution: Layer {
   private func division(_ width: Int) -> (rows: Int, blocks: Int) {
     let count = (to.height + slabs.rows - 1) / slabs.rows
     guard width > 1 else { return (count, 1) }
-    if weights.count > from.size { return (count, width) }
+    if weights.count * MemoryLayout<Float>.stride > from.byteCount { return (count, width) }
     return (min(to.height, max(count, 2 * width)), 1)
   }
 
@@ -102,18 +105,21 @@ struct DirectConvolution: Layer {
     let start = rows.lowerBound * to.rowSize + blocks.lowerBound * to.blockSize
     let first = blocks.lowerBound * to.lanes
     let weights = unsafe UnsafePointer(self.weights.start + first * slabs.taps.count * slabs.run)
+    let product = unsafe slabs.type == .bfloat16 ? set.table.product_bfloat16 : set.table.product
     unsafe slabs.taps.withUnsafeBufferPointer { taps in
       guard let taps = taps.baseAddress else { return }
-      let residual = unsafe ends.residual.map { unsafe execution.read($0, image: image) + start }
-      var product = unsafe net_product(
+      let residual = unsafe ends.residual.map { unsafe execution.source($0, image: image, at: start) }
+      var described = unsafe net_product(
         x: source, x_step: slabs.step, x_row: rowStep, taps: taps, tap_count: slabs.taps.count,
         run: slabs.run, weights: weights, next: weights,
         bias: bias.map { unsafe UnsafePointer($0.start + first) }, residual: residual,
-        y: execution.write(ends.output, image: image) + start, y_row: outputStep,
+        residual_type: execution.type(of: ends.residual),
+        y: execution.target(ends.output, image: image, at: start), y_type: to.type.kernelType,
+        y_row: outputStep,
         y_block: to.blockSize, rows: isOne ? rows.count : images.count,
         columns: isOne ? to.width : to.positions,
         blocks: blocks.count, relu: ends.relu ? 1 : 0)
-      unsafe set.table.product(&product)
+      unsafe product(&described)
     }
   }
 }

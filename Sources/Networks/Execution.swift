@@ -18,16 +18,32 @@ internal import Synchronization
   /// How many workers share each layer.
   var width: Int { workers?.count ?? 1 }
 
-  /// A value of one image, to be read; value 0 is the network's input.
-  func read(_ value: Int, image: Int) -> UnsafePointer<Float> {
-    unsafe value == 0
-      ? input + image * memory.values[0].size
-      : UnsafePointer(write(value, image: image))
+  /// A value of one image, to be read, from its number `index` on; value 0 is the network's input.
+  func source(_ value: Int, image: Int, at index: Int = 0) -> UnsafeRawPointer {
+    guard value != 0 else {
+      return unsafe UnsafeRawPointer(input + image * memory.values[0].size + index)
+    }
+    return unsafe UnsafeRawPointer(target(value, image: image, at: index))
   }
 
-  /// A value of one image, to be written; never the network's input.
+  /// A value of one image, to be written, from its number `index` on; never the network's input.
+  func target(_ value: Int, image: Int, at index: Int = 0) -> UnsafeMutableRawPointer {
+    unsafe arena + memory.offset(of: value, image: image) + index * memory.values[value].type.byteCount
+  }
+
+  /// The kernels' name for the type of a value; that of floats for none.
+  func type(of value: Int?) -> Int32 { (value.map { memory.values[$0].type } ?? .float32).kernelType }
+
+  /// A value of floats of one image, to be read.
+  func read(_ value: Int, image: Int) -> UnsafePointer<Float> {
+    assert(memory.values[value].type == .float32, "value \(value) has no floats")
+    return unsafe source(value, image: image).assumingMemoryBound(to: Float.self)
+  }
+
+  /// A value of floats of one image, to be written; never the network's input.
   func write(_ value: Int, image: Int) -> UnsafeMutablePointer<Float> {
-    unsafe (arena + memory.offset(of: value, image: image)).assumingMemoryBound(to: Float.self)
+    assert(memory.values[value].type == .float32, "value \(value) has no floats")
+    return unsafe target(value, image: image).assumingMemoryBound(to: Float.self)
   }
 
   /// Calls `body` for each of 0..<parts, on all workers if there are several; returns when all parts are done.

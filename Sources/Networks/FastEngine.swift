@@ -24,9 +24,10 @@ final class FastEngine: Sendable {
   /// - Parameter batch: the number of images of one run to plan for; 1 plans for the shortest time of a single image.
   /// - Throws: `Unplannable`, naming a node; a `ModelError` if a parameter cannot be read; `OutOfMemory`.
   init(
-    _ graph: Graph, _ parameters: Parameters, batch: Int, workers: Workers, _ set: NetworkKernels = .best
+    _ graph: Graph, _ parameters: Parameters, batch: Int, workers: Workers, precision: ElementType = .float32,
+    _ set: NetworkKernels = .best
   ) throws {
-    let network = try FusedNetwork(graph, parameters, lanes: set.lanes)
+    let network = try FusedNetwork(graph, parameters, lanes: set.lanes, storing: precision)
     self.network = network
     self.workers = workers
     kernels = set.name
@@ -34,7 +35,7 @@ final class FastEngine: Sendable {
     imagesAtOnce = max(1, min(Tuning.imagesAtOnce, (batch + workers.count - 1) / workers.count))
     var budget = Tuning.transformedWeightBytes(batch: batch)
     let layers = try network.layers.map { layer throws -> any Layer in
-      try Self.layer(layer, network.values, parameters, set, batch: batch, budget: &budget)
+      try Self.layer(layer, network.values, parameters, precision, set, batch: batch, budget: &budget)
     }
     self.layers = layers
     perImageLayers = Self.perImageLayers(network, imagesAtOnce)
@@ -49,22 +50,22 @@ final class FastEngine: Sendable {
 
   /// - Parameter budget: bytes that transformed weights may still take; reduced by those of this layer.
   private static func layer(
-    _ layer: FusedLayer, _ values: [Value], _ parameters: Parameters, _ set: NetworkKernels, batch: Int,
-    budget: inout Int
+    _ layer: FusedLayer, _ values: [Value], _ parameters: Parameters, _ precision: ElementType,
+    _ set: NetworkKernels, batch: Int, budget: inout Int
   ) throws -> any Layer {
     switch layer.kind {
     case .convolution(let convolution, let scale, let bias):
       let (from, to) = (values[layer.input], values[layer.output])
       let bytes = WinogradConvolution.weightCount(from, to) * MemoryLayout<Float>.stride
-      if WinogradConvolution.suits(convolution, from), Tuning.prefersWinograd(from, to, batch: batch),
-        bytes <= budget
+      if WinogradConvolution.suits(convolution, from),
+        Tuning.prefersWinograd(from, to, batch: batch, over: precision, set), bytes <= budget
       {
         budget -= bytes
         return try WinogradConvolution(
           layer, convolution, scale: scale, bias: bias, values: values, parameters, set)
       }
       return try DirectConvolution(
-        layer, convolution, scale: scale, bias: bias, values: values, parameters, set)
+        layer, convolution, scale: scale, bias: bias, values: values, parameters, set, type: precision)
     case .pooling(let pooling): return try PoolingLayer(layer, pooling, values: values, set)
     case .affine: return try AffineLayer(layer, values: values, set)
     case .add:

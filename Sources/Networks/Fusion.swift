@@ -8,15 +8,24 @@ struct FusedNetwork: Sendable {
   let values: [Value]
   let output: Int
 
-  /// - Parameter lanes: channels of a block, as the kernels have it.
+  /// - Parameters:
+  ///   - lanes: channels of a block, as the kernels have it.
+  ///   - type: the numbers of the values between convolutions; the input and vectors are floats.
   /// - Throws: `Unplannable`, naming a node; a `ModelError` if a parameter is missing.
-  init(_ graph: Graph, _ parameters: Parameters, lanes: Int) throws {
+  init(_ graph: Graph, _ parameters: Parameters, lanes: Int, storing type: ElementType = .float32) throws {
     var fusion = Fusion(graph, parameters, lanes: lanes)
     try fusion.run()
     // This may store the last node.
     output = try fusion.row(graph.output)
     layers = fusion.layers
-    values = fusion.values
+    var floats: Set = [0, output]
+    for layer in layers {
+      switch layer.kind {
+      case .flatten, .dense, .softmax, .sigmoid: floats.formUnion([layer.input, layer.output])
+      case .convolution, .pooling, .affine, .add: break
+      }
+    }
+    values = fusion.values.enumerated().map { floats.contains($0) ? $1 : $1.stored(as: type) }
   }
 }
 

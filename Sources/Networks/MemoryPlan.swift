@@ -1,11 +1,25 @@
-/// How the numbers of a value are stored.
+internal import CNetworks
+
+/// How the numbers of a value are stored, or those of a convolution's sums are given.
 enum ElementType: Hashable, Sendable {
   case float32
+  /// The upper half of a float: its exponent, and 8 bits of its fraction.
+  case bfloat16
 
   /// Bytes of one number.
   var byteCount: Int {
     switch self {
     case .float32: MemoryLayout<Float>.stride
+    case .bfloat16: MemoryLayout<UInt16>.stride
+    }
+  }
+  /// Numbers of a word of four bytes, in which the kernels read them.
+  var perWord: Int { MemoryLayout<Float>.stride / byteCount }
+  /// The kernels' name for it.
+  var kernelType: Int32 {
+    switch self {
+    case .float32: Int32(net_float32)
+    case .bfloat16: Int32(net_bfloat16)
     }
   }
 }
@@ -21,6 +35,11 @@ struct Value: Hashable, Sendable {
   let type: ElementType
   /// Blocks of `lanes` channels, of which the last one is filled up with zeros.
   let blocks: Int
+
+  /// The same value, stored as numbers of another type.
+  func stored(as type: ElementType) -> Value {
+    Value(shape: [channels, height, width], lanes: lanes, isPlanar: isPlanar, type: type)
+  }
 
   /// - Parameter shape: channels, height, width; or the length of a vector.
   init(shape: [Int], lanes: Int, isPlanar: Bool = false, type: ElementType = .float32) {

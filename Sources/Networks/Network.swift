@@ -12,6 +12,22 @@ public final class Network: Sendable {
     case reference
   }
 
+  /// The numbers that are multiplied, and those between layers.
+  public enum Precision: String, CaseIterable, Sendable {
+    /// Single precision throughout.
+    case fp32
+    /// bfloat16 between layers, rounded to nearest even, and in the products of convolutions wherever that is faster;
+    /// sums, fully connected layers and the output are in single precision.
+    case bf16
+
+    var type: ElementType {
+      switch self {
+      case .fp32: .float32
+      case .bf16: .bfloat16
+      }
+    }
+  }
+
   /// The graph that was planned.
   public let graph: Graph
   /// Channels, height, width of an image.
@@ -25,7 +41,7 @@ public final class Network: Sendable {
   public let engine: Engine
   /// A sentence that says why the reference engine runs although the fast one was asked for; nil if it does not.
   public let fallback: String?
-  /// The kernels in use: "portable", "avx2" or "avx512"; "openblas" for the reference engine.
+  /// The kernels in use: one of `availableKernels`; "openblas" for the reference engine.
   public let kernels: String
   private let running: Running
 
@@ -43,12 +59,13 @@ public final class Network: Sendable {
   ///   - batch: the number of images of one run to plan for; a run may have more. 1 plans for the shortest time of a
   ///     single image. Within one plan, an image has the same output bits whatever images are run with it, on any
   ///     number of threads.
+  ///   - precision: the reference engine has single precision only.
   ///   - kernels: one of `availableKernels`; nil: the last one.
   /// - Throws: a `ModelError` if a parameter cannot be read or the processor has no such kernels; `OutOfMemory`.
   /// - Complexity: reads and packs every weight once; the packed weights are in memory once, for all workers.
   public init(
     _ graph: Graph, _ parameters: Parameters, engine: Engine = .fast, batch: Int = 32,
-    workers: Workers = Workers(), kernels: String? = nil
+    workers: Workers = Workers(), precision: Precision = .fp32, kernels: String? = nil
   ) throws {
     self.graph = graph
     self.workers = workers
@@ -56,7 +73,8 @@ public final class Network: Sendable {
     var fallback: String?
     if engine == .fast {
       do {
-        let fast = try FastEngine(graph, parameters, batch: batch, workers: workers, set)
+        let fast = try FastEngine(
+          graph, parameters, batch: batch, workers: workers, precision: precision.type, set)
         (running, self.engine, self.kernels, self.fallback) = (.fast(fast), .fast, set.name, nil)
         return
       } catch let error as Unplannable {

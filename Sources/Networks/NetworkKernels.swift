@@ -4,17 +4,30 @@ import Models
 /// The inner loops of networks for one instruction set: those of inference and those of training. The sets agree within
 /// rounding.
 @safe struct NetworkKernels: @unchecked Sendable {  // tables of pure C functions that are never written
-  let table: net_kernels
+  private(set) var table: net_kernels
   let training: net_training_kernels
+  /// "portable", "avx2", "avx512" or "avx512bf16".
+  private(set) var name: String
+  /// Whether sums of bfloat16 are faster than those of floats.
+  private(set) var hasFastBFloat16 = false
 
   private init?(_ table: UnsafePointer<net_kernels>?, _ training: UnsafePointer<net_training_kernels>?) {
     guard let table = unsafe table, let training = unsafe training else { return nil }
     unsafe self.table = table.pointee
     unsafe self.training = training.pointee
+    unsafe name = String(cString: table.pointee.name)
   }
 
-  /// "portable", "avx2" or "avx512".
-  var name: String { unsafe String(cString: table.name) }
+  /// The kernels of AVX-512 with those that its later extensions do better.
+  private static var extended: NetworkKernels? {
+    guard var set = unsafe NetworkKernels(net_kernels_avx512(), net_training_kernels_avx512()),
+      let product = unsafe net_product_bfloat16_avx512()
+    else { return nil }
+    unsafe set.table.product_bfloat16 = product
+    set.name = "avx512bf16"
+    set.hasFastBFloat16 = true
+    return set
+  }
   /// Channels of a block of activations, and filters of a block of weights.
   var lanes: Int { unsafe table.lanes }
   /// Output blocks that one call of `product` keeps in registers: weights are grouped by it.
@@ -27,7 +40,7 @@ import Models
   static let available: [NetworkKernels] = unsafe [
     NetworkKernels(net_kernels_portable(), net_training_kernels_portable()),
     NetworkKernels(net_kernels_avx2(), net_training_kernels_avx2()),
-    NetworkKernels(net_kernels_avx512(), net_training_kernels_avx512()),
+    NetworkKernels(net_kernels_avx512(), net_training_kernels_avx512()), extended,
   ].compactMap { $0 }
 
   /// The set with the widest vectors that this processor has.
@@ -61,9 +74,13 @@ enum Tuning {
   /// Tiles that are transformed at once for the gradient of weights.
   static let gradientTiles = 64
 
-  static func prefersWinograd(_ from: Value, _ to: Value, batch: Int) -> Bool {
+  static func prefersWinograd(
+    _ from: Value, _ to: Value, batch: Int, over type: ElementType, _ set: NetworkKernels
+  ) -> Bool {
+    // Direct sums of bfloat16 take half the time; the transform's products remain floats.
+    if type == .bfloat16, set.hasFastBFloat16 { return from.paddedChannels <= 128 && from.positions > 49 }
     // For a single image, the transformed weights of the last stage would be read from memory for a handful of tiles.
-    batch > 1 || from.positions > 49 || from.paddedChannels < 256
+    return batch > 1 || from.positions > 49 || from.paddedChannels < 256
   }
 
   /// The most bytes of transformed weights that a plan keeps.

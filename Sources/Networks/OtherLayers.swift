@@ -35,8 +35,6 @@ struct PoolingLayer: Layer {
 
   func run(_ images: Range<Int>, _ execution: Execution) {
     for image in images {
-      let input = unsafe execution.read(layer.input, image: image)
-      let output = unsafe execution.write(layer.output, image: image)
       unsafe execution.forEach(to.blocks) { block, _ in
         unsafe factors.withUnsafeBufferPointer { factors in
           unsafe prologue.withBlocks(from: block) { prologue in
@@ -45,9 +43,11 @@ struct PoolingLayer: Layer {
               kernel_rows: Int32(kernel.rows), kernel_columns: Int32(kernel.columns),
               stride_rows: Int32(stride.rows), stride_columns: Int32(stride.columns),
               padding_rows: Int32(padding.rows), padding_columns: Int32(padding.columns),
-              factors: self.factors.isEmpty ? nil : factors.baseAddress, prologue: prologue)
+              factors: self.factors.isEmpty ? nil : factors.baseAddress, prologue: prologue,
+              x_type: from.type.kernelType, y_type: to.type.kernelType)
             unsafe set.table.pool(
-              output + block * to.blockSize, input + block * from.blockSize, &pool)
+              execution.target(layer.output, image: image, at: block * to.blockSize),
+              execution.source(layer.input, image: image, at: block * from.blockSize), &pool)
           }
         }
       }
@@ -77,25 +77,26 @@ func averageFactors(
 /// A BatchNorm or a ReLU that could not be fused into another layer.
 struct AffineLayer: Layer {
   private let layer: FusedLayer
-  private let value: Value
+  private let from: Value, to: Value
   private let set: NetworkKernels
   private let prologue: Prologue
 
   init(_ layer: FusedLayer, values: [Value], _ set: NetworkKernels) throws(OutOfMemory) {
     self.layer = layer
     self.set = set
-    value = values[layer.input]
-    prologue = try Prologue(layer.prologue, value)
+    (from, to) = (values[layer.input], values[layer.output])
+    prologue = try Prologue(layer.prologue, from)
   }
 
   func run(_ images: Range<Int>, _ execution: Execution) {
     for image in images {
-      let input = unsafe execution.read(layer.input, image: image)
-      let output = unsafe execution.write(layer.output, image: image)
-      unsafe execution.forEach(value.blocks) { block, _ in
-        let at = block * value.blockSize
+      unsafe execution.forEach(from.blocks) { block, _ in
+        let at = block * from.blockSize
         unsafe prologue.withBlocks(from: block) { prologue in
-          unsafe set.table.gather(output + at, input + at, value.lanes, value.positions, &prologue)
+          unsafe set.table.gather(
+            execution.target(layer.output, image: image, at: at), to.type.kernelType,
+            execution.source(layer.input, image: image, at: at), from.type.kernelType, from.lanes,
+            from.positions, &prologue)
         }
       }
     }
@@ -106,25 +107,25 @@ struct AffineLayer: Layer {
 struct SumLayer: Layer {
   private let layer: FusedLayer
   private let other: Int
-  private let value: Value
+  private let first: Value, second: Value, sum: Value
   private let set: NetworkKernels
 
   init(_ layer: FusedLayer, other: Int, values: [Value], _ set: NetworkKernels) {
     self.layer = layer
     self.other = other
     self.set = set
-    value = values[layer.input]
+    (first, second, sum) = (values[layer.input], values[other], values[layer.output])
   }
 
   func run(_ images: Range<Int>, _ execution: Execution) {
     for image in images {
-      let first = unsafe execution.read(layer.input, image: image)
-      let second = unsafe execution.read(other, image: image)
-      let output = unsafe execution.write(layer.output, image: image)
-      let size = value.blockSize
-      unsafe execution.forEach(value.blocks) { block, _ in
-        let at = block * size
-        unsafe set.table.add(output + at, first + at, second + at, size, layer.relu ? 1 : 0)
+      unsafe execution.forEach(sum.blocks) { block, _ in
+        let at = block * sum.blockSize
+        unsafe set.table.add_blocks(
+          execution.target(layer.output, image: image, at: at), sum.type.kernelType,
+          execution.source(layer.input, image: image, at: at), first.type.kernelType,
+          execution.source(other, image: image, at: at), second.type.kernelType, sum.positions,
+          layer.relu ? 1 : 0)
       }
     }
   }
@@ -201,7 +202,8 @@ struct DenseLayer: Layer {
         let weights = unsafe UnsafePointer(weights.start + begin * lanes * channels)
         var product = unsafe net_product(
           x: input, x_step: stride, x_row: 0, taps: tap, tap_count: 1, run: channels, weights: weights,
-          next: weights, bias: UnsafePointer(bias.start + begin * lanes), residual: nil, y: scratch, y_row: 0,
+          next: weights, bias: UnsafePointer(bias.start + begin * lanes), residual: nil,
+          residual_type: Int32(net_float32), y: scratch, y_type: Int32(net_float32), y_row: 0,
           y_block: images.count * lanes, rows: 1, columns: images.count, blocks: end - begin, relu: 0)
         unsafe set.table.product(&product)
       }

@@ -11,6 +11,8 @@ struct WeightLayout: Hashable, Sendable {
   let isInterleaved: Bool
   /// Filters of a block, and channels of a block unless they are interleaved.
   let lanes: Int
+  /// Taps of a row of the kernel, which interleaved pixels read at once.
+  var columns = 1
 
   /// Blocks of filters, and blocks of channels.
   var outputs: Int { (filters + lanes - 1) / lanes }
@@ -59,7 +61,7 @@ extension WeightLayout {
     self.init(
       filters: convolution.filters, channels: from.channels,
       area: convolution.kernel.rows * convolution.kernel.columns, isInterleaved: from.isPlanar,
-      lanes: from.lanes)
+      lanes: from.lanes, columns: convolution.kernel.columns)
   }
 }
 
@@ -109,13 +111,41 @@ extension WeightLayout {
 
   /// Packs weights in MXNet's order, once and for all.
   ///
+  /// - Parameter type: the numbers of the packed weights; other than floats in direct order only.
   /// - Throws: `OutOfMemory`.
   init(
-    _ filters: [Float], scale: [Float]? = nil, _ layout: WeightLayout, _ order: Order, _ set: NetworkKernels
+    _ filters: [Float], scale: [Float]? = nil, _ layout: WeightLayout, _ order: Order,
+    _ set: NetworkKernels, type: ElementType = .float32
   ) throws(OutOfMemory) {
-    try self.init(layout, order, isTransposed: false, set)
+    let floats = try PackedWeights(layout, order, isTransposed: false, set)
     unsafe filters.withUnsafeBufferPointer { filters in
-      for piece in 0..<pieceCount { unsafe pack(piece, from: .filters(filters, scale: scale)) }
+      for piece in 0..<floats.pieceCount { unsafe floats.pack(piece, from: .filters(filters, scale: scale)) }
+    }
+    self = type == .float32 ? floats : try PackedWeights(rounding: floats)
+  }
+
+  /// The same weights in bfloat16: two rows of floats, of neighbouring channels, become one row of words.
+  private init(rounding floats: PackedWeights) throws(OutOfMemory) {
+    (layout, order, isTransposed) = (floats.layout, floats.order, floats.isTransposed)
+    (set, inputs, outputs) = (floats.set, floats.inputs, floats.outputs)
+    // Rows that a tap reads one behind the other; the last word may have only one.
+    let run = layout.isInterleaved ? layout.columns * layout.width : layout.lanes
+    let (words, runs) = ((run + 1) / 2, layout.area * layout.width / run * inputs)
+    buffer = try FloatBuffer(count: outputs * runs * words * layout.lanes)
+    let from = unsafe floats.buffer.start
+    unsafe buffer.start.withMemoryRebound(to: UInt16.self, capacity: buffer.count * 2) { to in
+      for first in stride(from: 0, to: outputs, by: set.group) {
+        let width = min(set.group, outputs - first) * layout.lanes
+        let group = unsafe from + first * layout.lanes * runs * run
+        let packed = unsafe to + first * layout.lanes * runs * words * 2
+        for row in 0..<runs * run {
+          let (tap, place) = row.quotientAndRemainder(dividingBy: run)
+          for lane in 0..<width {
+            let at = ((tap * words + place / 2) * width + lane) * 2 + place % 2
+            unsafe net_round_to_bfloat16(packed + at, group + row * width + lane, 1)
+          }
+        }
+      }
     }
   }
 

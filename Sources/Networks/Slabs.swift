@@ -10,14 +10,16 @@ import Models
 /// holds each number once, however many taps read it.
 struct Slabs: Sendable {
   let from: Value, to: Value
-  /// The distance of each tap from a position, in floats; each tap has `run` numbers.
+  /// The numbers that the taps read.
+  let type: ElementType
+  /// The distance of each tap from a position, in words of four bytes; each tap has `run` words.
   let taps: [Int]
   /// Output rows for which a slab is the input.
   let rows: Int
-  /// Numbers of a tap; floats from one output column, and from one output row, to the next.
+  /// Words of a tap, and from one output column, and from one output row, to the next.
   let run: Int, step: Int, rowStep: Int
-  /// Floats of scratch memory for one slab.
-  let size: Int
+  /// Words of scratch memory for one slab.
+  let scratchSize: Int
   /// Images whose slabs are used together, one after the other in scratch memory: more than 1 if they are small.
   let imagesAtOnce: Int
   private let geometry: Geometry
@@ -26,7 +28,7 @@ struct Slabs: Sendable {
   private let prologue: Prologue
   private let set: NetworkKernels
 
-  /// How the copied rows lie in scratch memory, in floats.
+  /// How the copied rows lie in scratch memory, in numbers.
   private struct Geometry {
     /// Input rows from one output row to the next.
     var rowStep: Int
@@ -39,64 +41,79 @@ struct Slabs: Sendable {
     var size: Int
   }
 
+  /// The numbers in which a convolution's input can be read: those wanted if every position begins a word.
+  static func type(_ convolution: Convolution, _ from: Value, wanted: ElementType) -> ElementType {
+    from.isPlanar && convolution.stride.columns * from.channels % wanted.perWord != 0 ? .float32 : wanted
+  }
+
+  /// - Parameter type: as the function of that name allows.
   /// - Throws: `OutOfMemory`.
-  init(_ convolution: Convolution, _ from: Value, _ to: Value, _ prologue: Prologue, _ set: NetworkKernels)
-    throws(OutOfMemory)
-  {
+  init(
+    _ convolution: Convolution, _ from: Value, _ to: Value, _ prologue: Prologue,
+    _ set: NetworkKernels, type: ElementType = .float32
+  ) throws(OutOfMemory) {
     self.from = from
     self.to = to
+    self.type = type
     self.set = set
     (kernel, stride, padding) = (convolution.kernel, convolution.stride, convolution.padding)
     let one = Extent(rows: 1, columns: 1)
     isCopied =
-      from.isPlanar || !prologue.changesNothing || padding != Extent(rows: 0, columns: 0) || kernel != one
+      from.isPlanar || from.type != type || !prologue.changesNothing || padding != Extent(rows: 0, columns: 0)
+      || kernel != one
       || stride != one
     // The kernel that interleaves pixels always scales.
     self.prologue =
       from.isPlanar && prologue.changesNothing
       ? try Prologue(.identity(channels: from.channels), from) : prologue
     let isCopied = isCopied
-    func geometry(_ rows: Int) -> Geometry { Self.geometry(convolution, from, to, rows: rows) }
+    func geometry(_ rows: Int) -> Geometry { Self.geometry(convolution, from, to, type, rows: rows) }
+    let outputRow = to.rowSize * to.blocks * to.type.byteCount
     if isCopied {
       var rows = to.height
-      while rows > 1, geometry(rows).size + rows * to.rowSize * to.blocks > Self.mostFloats {
+      while rows > 1, geometry(rows).size * type.byteCount + rows * outputRow > Self.mostBytes {
         rows = (rows + 1) / 2
       }
       self.rows = rows
       self.geometry = geometry(rows)
-      rowStep = self.geometry.rowStep * self.geometry.row
-      size = self.geometry.size
+      rowStep = self.geometry.rowStep * self.geometry.row / type.perWord
+      scratchSize = self.geometry.size / type.perWord
     } else {
       // As many rows as stay in the cache while all filters pass over them.
-      rows = min(to.height, max(1, Self.mostFloats / max(1, (from.blocks + to.blocks) * from.rowSize)))
+      rows = min(
+        to.height,
+        max(1, Self.mostBytes / max(1, from.blocks * from.rowSize * from.type.byteCount + outputRow)))
       var plain = geometry(1)
       plain.row = from.rowSize
       plain.block = from.blockSize
       self.geometry = plain
-      rowStep = plain.row
-      size = 0
+      rowStep = plain.row / type.perWord
+      scratchSize = 0
     }
-    let floats = (isCopied ? size : from.size) + to.size
-    imagesAtOnce = rows == to.height ? max(1, Self.mostFloats / max(1, floats)) : 1
-    step = self.geometry.step
-    run = self.geometry.run
-    taps = Self.taps(convolution, from, self.geometry)
+    let byteCount = (isCopied ? self.geometry.size * type.byteCount : from.byteCount) + to.byteCount
+    imagesAtOnce = rows == to.height ? max(1, Self.mostBytes / max(1, byteCount)) : 1
+    step = self.geometry.step / type.perWord
+    run = self.geometry.run / type.perWord
+    taps = Self.taps(convolution, from, self.geometry).map { $0 / type.perWord }
   }
 
-  /// Floats of input and output that a product may pass over again and again: half of a second-level cache of 1 MiB.
-  private static let mostFloats = 131_072
+  /// Bytes of input and output that a product may pass over again and again: half of a second-level cache of 1 MiB.
+  private static let mostBytes = 1 << 19
 
-  private static func geometry(_ convolution: Convolution, _ from: Value, _ to: Value, rows: Int) -> Geometry
-  {
+  private static func geometry(
+    _ convolution: Convolution, _ from: Value, _ to: Value, _ type: ElementType, rows: Int
+  ) -> Geometry {
     let (kernel, stride) = (convolution.kernel, convolution.stride)
     // Rows that no tap reads are left out.
     let rowStep = min(stride.rows, kernel.rows)
     let copiedRows = (rows - 1) * rowStep + kernel.rows
     if from.isPlanar {
-      let row = (from.width + 2 * convolution.padding.columns) * from.channels
+      // Whole words; the last one of a row of taps may have a number too many, which its weights make 0.
+      let word = type.perWord
+      let row = ((from.width + 2 * convolution.padding.columns) * from.channels + word - 1) / word * word
       return Geometry(
         rowStep: rowStep, phaseWidth: 0, phases: 1, row: row, block: 0, step: stride.columns * from.channels,
-        run: kernel.columns * from.channels, size: copiedRows * row)
+        run: (kernel.columns * from.channels + word - 1) / word * word, size: copiedRows * row + word)
     }
     let phases = min(stride.columns, kernel.columns)
     let phaseWidth = to.width + (kernel.columns - 1) / stride.columns
@@ -129,15 +146,15 @@ struct Slabs: Sendable {
   /// - Parameter scratch: memory for one slab.
   /// - Returns: where the taps of the first position begin: in `scratch`, or in the input itself.
   func source(
-    _ rows: Range<Int>, of input: UnsafePointer<Float>, _ scratch: UnsafeMutablePointer<Float>
-  ) -> UnsafePointer<Float> {
-    guard isCopied else { return unsafe input + rows.lowerBound * geometry.row }
+    _ rows: Range<Int>, of input: UnsafeRawPointer, _ scratch: UnsafeMutablePointer<Float>
+  ) -> UnsafeRawPointer {
+    guard isCopied else { return unsafe input + rows.lowerBound * geometry.row * type.byteCount }
     if from.isPlanar {
-      unsafe copyPixels(rows, input, scratch)
+      unsafe copyPixels(rows, input.assumingMemoryBound(to: Float.self), UnsafeMutableRawPointer(scratch))
     } else {
-      unsafe copyBlocks(rows, input, scratch)
+      unsafe copyBlocks(rows, input, UnsafeMutableRawPointer(scratch))
     }
-    return unsafe UnsafePointer(scratch)
+    return UnsafeRawPointer(scratch)
   }
 
   /// The input row of a copied row; it may lie outside of the image.
@@ -154,59 +171,72 @@ struct Slabs: Sendable {
   func source(
     _ rows: Range<Int>, of images: Range<Int>, _ input: Int, _ execution: Execution,
     _ scratch: UnsafeMutablePointer<Float>
-  ) -> UnsafePointer<Float> {
-    let first = unsafe source(rows, of: execution.read(input, image: images.lowerBound), scratch)
+  ) -> UnsafeRawPointer {
+    let first = unsafe source(rows, of: execution.source(input, image: images.lowerBound), scratch)
     guard isCopied else { return unsafe first }
     for image in images.dropFirst() {
       _ = unsafe source(
-        rows, of: execution.read(input, image: image), scratch + (image - images.lowerBound) * size)
+        rows, of: execution.source(input, image: image),
+        scratch + (image - images.lowerBound) * scratchSize)
     }
     return unsafe first
   }
 
-  /// Floats from where one image is read to where the next one is.
+  /// Words from where one image is read to where the next one is.
   func imageStep(_ input: Int, _ execution: Execution) -> Int {
-    isCopied ? size : execution.memory.stride(of: input)
+    isCopied ? scratchSize : execution.memory.stride(of: input) / type.perWord
   }
 
   /// Whether what neighbouring output positions read follows without a gap, from row to row, too.
   var isFlat: Bool { rowStep == to.width * step }
 
   private func copyPixels(
-    _ rows: Range<Int>, _ input: UnsafePointer<Float>, _ scratch: UnsafeMutablePointer<Float>
+    _ rows: Range<Int>, _ input: UnsafePointer<Float>, _ scratch: UnsafeMutableRawPointer
   ) {
     guard let scale = prologue.scale, let shift = prologue.shift else { return }
     let sidePadding = padding.columns * from.channels
-    for copied in 0..<copiedCount(rows) {
-      let out = unsafe scratch + copied * geometry.row
+    let count = copiedCount(rows)
+    for copied in 0..<count {
+      let out = unsafe scratch + copied * geometry.row * type.byteCount
       let row = inputRow(copied, rows)
       guard row >= 0, row < from.height else {
-        unsafe out.update(repeating: 0, count: geometry.row)
+        unsafe clear(out, geometry.row)
         continue
       }
-      unsafe out.update(repeating: 0, count: sidePadding)
-      unsafe (out + sidePadding + from.width * from.channels).update(repeating: 0, count: sidePadding)
+      let pixels = from.width * from.channels
+      unsafe clear(out, sidePadding)
+      unsafe clear(
+        out + (sidePadding + pixels) * type.byteCount, geometry.row - sidePadding - pixels)
       unsafe net_interleave(
-        out + sidePadding, input + row * from.width, from.positions, from.channels, from.width, scale.start,
-        shift.start)
+        out + sidePadding * type.byteCount, type.kernelType, input + row * from.width, from.positions,
+        from.channels, from.width, scale.start, shift.start)
     }
+    // The number too many that the last taps read.
+    unsafe clear(scratch + count * geometry.row * type.byteCount, type.perWord)
+  }
+
+  /// Makes numbers 0, which is the same bytes in all types.
+  private func clear(_ start: UnsafeMutableRawPointer, _ count: Int) {
+    _ = unsafe start.initializeMemory(as: UInt8.self, repeating: 0, count: count * type.byteCount)
   }
 
   private func copyBlocks(
-    _ rows: Range<Int>, _ input: UnsafePointer<Float>, _ scratch: UnsafeMutablePointer<Float>
+    _ rows: Range<Int>, _ input: UnsafeRawPointer, _ scratch: UnsafeMutableRawPointer
   ) {
     for block in 0..<from.blocks {
       unsafe prologue.withBlocks(from: block) { prologue in
         for copied in 0..<copiedCount(rows) {
-          let out = unsafe scratch + block * geometry.block + copied * geometry.row
+          let out = unsafe scratch + (block * geometry.block + copied * geometry.row) * type.byteCount
           let row = inputRow(copied, rows)
           guard row >= 0, row < from.height else {
-            unsafe out.update(repeating: 0, count: geometry.row)
+            unsafe clear(out, geometry.row)
             continue
           }
-          let line = unsafe input + (block * from.positions + row * from.width) * from.lanes
+          let at = (block * from.positions + row * from.width) * from.lanes
+          let line = unsafe input + at * from.type.byteCount
           for phase in 0..<geometry.phases {
-            unsafe copyPhase(phase, line, out + phase * geometry.phaseWidth * from.lanes, &prologue)
+            let begin = phase * geometry.phaseWidth * from.lanes
+            unsafe copyPhase(phase, line, out + begin * type.byteCount, &prologue)
           }
         }
       }
@@ -215,7 +245,7 @@ struct Slabs: Sendable {
 
   /// The columns of one remainder modulo the stride, with the zeros on both sides.
   private func copyPhase(
-    _ phase: Int, _ line: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>,
+    _ phase: Int, _ line: UnsafeRawPointer, _ out: UnsafeMutableRawPointer,
     _ prologue: inout net_prologue
   ) {
     let offset = phase - padding.columns
@@ -224,12 +254,13 @@ struct Slabs: Sendable {
     let end = max(
       first, min(geometry.phaseWidth, (from.width - offset + stride.columns - 1) / stride.columns))
     let lanes = from.lanes
-    unsafe out.update(repeating: 0, count: first * lanes)
+    unsafe clear(out, first * lanes)
     if end > first {
       unsafe set.table.gather(
-        out + first * lanes, line + (first * stride.columns + offset) * lanes, stride.columns * lanes,
-        end - first, &prologue)
+        out + first * lanes * type.byteCount, type.kernelType,
+        line + (first * stride.columns + offset) * lanes * from.type.byteCount, from.type.kernelType,
+        stride.columns * lanes, end - first, &prologue)
     }
-    unsafe (out + end * lanes).update(repeating: 0, count: (geometry.phaseWidth - end) * lanes)
+    unsafe clear(out + end * lanes * type.byteCount, (geometry.phaseWidth - end) * lanes)
   }
 }

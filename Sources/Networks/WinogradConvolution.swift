@@ -148,8 +148,8 @@ struct WinogradConvolution: Layer {
     var described = net_tiles(
       first: tiles.lowerBound, count: tiles.count, tiles_across: tilesAcross, plane: planes.inPlane,
       block: planes.block, blocks: blocks.count, height: from.height, width: from.width,
-      image_block: from.blockSize, padding: Int32(padding))
-    let source = unsafe execution.read(ends.input, image: image) + blocks.lowerBound * from.blockSize
+      image_type: from.type.kernelType, image_block: from.blockSize, padding: Int32(padding))
+    let source = unsafe execution.source(ends.input, image: image, at: blocks.lowerBound * from.blockSize)
     unsafe prologue.withBlocks(from: blocks.lowerBound) { prologue in
       unsafe set.table.winograd_input(
         out + blocks.lowerBound * planes.block, source, &described, &prologue)
@@ -169,7 +169,8 @@ struct WinogradConvolution: Layer {
         x: ins + plane * planes.inPlane, x_step: from.lanes, x_row: 0, taps: taps, tap_count: from.blocks,
         run: from.lanes, weights: weights.start + plane * stride,
         next: weights.start + (plane + 1) % 36 * stride, bias: nil, residual: nil,
-        y: outs + plane * planes.outPlane, y_row: 0, y_block: planes.block, rows: 1, columns: tiles,
+        residual_type: Int32(net_float32), y: outs + plane * planes.outPlane, y_type: Int32(net_float32),
+        y_row: 0, y_block: planes.block, rows: 1, columns: tiles,
         blocks: to.blocks, relu: 0)
       unsafe set.table.product(&product)
     }
@@ -182,13 +183,13 @@ struct WinogradConvolution: Layer {
     var described = net_tiles(
       first: tiles.lowerBound, count: tiles.count, tiles_across: tilesAcross, plane: planes.outPlane,
       block: planes.block, blocks: blocks.count, height: to.height, width: to.width,
-      image_block: to.blockSize, padding: 0)
+      image_type: to.type.kernelType, image_block: to.blockSize, padding: 0)
     let start = blocks.lowerBound * to.blockSize
     unsafe set.table.winograd_output(
-      execution.write(ends.output, image: image) + start, products + blocks.lowerBound * planes.block,
+      execution.target(ends.output, image: image, at: start), products + blocks.lowerBound * planes.block,
       &described, bias.start + blocks.lowerBound * to.lanes,
-      ends.residual.map { unsafe execution.read($0, image: image) + start },
-      ends.relu ? 1 : 0)
+      ends.residual.map { unsafe execution.source($0, image: image, at: start) },
+      execution.type(of: ends.residual), ends.relu ? 1 : 0)
   }
 }
 

@@ -13,7 +13,7 @@ struct BackwardKernelTests {
 
   @Test(
     "outer sums x times dy over positions, of rows and images with and without gaps",
-    arguments: NetworkKernels.available.map(\.name),
+    arguments: NetworkKernels.singlePrecision.map(\.name),
     [
       Positions(run: 1, blocks: 1), Positions(blocks: 1, columns: 7), Positions(rows: 3, columns: 5, gap: 5),
       Positions(blocks: 5, columns: 33), Positions(run: 21, blocks: 4, rows: 2, columns: 9, gap: 5),
@@ -23,7 +23,7 @@ struct BackwardKernelTests {
       Positions(images: 2, rows: 1, columns: 129, gap: 16),
     ])
   func outer(name: String, size: Positions) throws {
-    let set = try #require(NetworkKernels.available.first { $0.name == name })
+    let set = try #require(NetworkKernels.singlePrecision.first { $0.name == name })
     let (run, blocks, rows, columns) = (size.run, size.blocks, size.rows, size.columns)
     var random = SplitMix64(seed: UInt64(run * 100 + blocks))
     let step = run + (size.gap > 0 ? 3 : 0)
@@ -68,9 +68,9 @@ struct BackwardKernelTests {
 
   @Test(
     "moments are the mean and the squares about it, far from zero too",
-    arguments: NetworkKernels.available.map(\.name), [1, 2, 3, 4, 5, 8, 49, 130])
+    arguments: NetworkKernels.singlePrecision.map(\.name), [1, 2, 3, 4, 5, 8, 49, 130])
   func moments(name: String, count: Int) throws {
-    let set = try #require(NetworkKernels.available.first { $0.name == name })
+    let set = try #require(NetworkKernels.singlePrecision.first { $0.name == name })
     var random = SplitMix64(seed: UInt64(count))
     let x = random.floats(count * 16).map { $0 + 100 }
     var mean = [Float](repeating: 0, count: 16)
@@ -87,9 +87,9 @@ struct BackwardKernelTests {
 
   @Test(
     "a normalisation's gradient passes where its output is above zero",
-    arguments: NetworkKernels.available.map(\.name), [(1, true), (2, true), (3, false), (20, true)])
+    arguments: NetworkKernels.singlePrecision.map(\.name), [(1, true), (2, true), (3, false), (20, true)])
   func norm(name: String, trial: (count: Int, relu: Bool)) throws {
-    let set = try #require(NetworkKernels.available.first { $0.name == name })
+    let set = try #require(NetworkKernels.singlePrecision.first { $0.name == name })
     let (count, relu) = trial
     var random = SplitMix64(seed: UInt64(count + 50))
     let (x, dy, add) = (random.floats(count * 16), random.floats(count * 16), random.floats(count * 16))
@@ -140,16 +140,17 @@ struct BackwardKernelTests {
 
   @Test(
     "the gradient of a maximum goes to the first position that has it",
-    arguments: NetworkKernels.available.map(\.name))
+    arguments: NetworkKernels.singlePrecision.map(\.name))
   func maximum(name: String) throws {
-    let set = try #require(NetworkKernels.available.first { $0.name == name })
+    let set = try #require(NetworkKernels.singlePrecision.first { $0.name == name })
     // All alike: the first position of each window has it.
     let x = [Float](repeating: 3, count: 5 * 5 * 16)
     let dy = (0..<3 * 3 * 16).map { Float($0 / 16 + 1) }
     var dx = [Float](repeating: 0.5, count: x.count)
     var pool = net_pool(
       height: 5, width: 5, out_height: 3, out_width: 3, kernel_rows: 3, kernel_columns: 3, stride_rows: 2,
-      stride_columns: 2, padding_rows: 1, padding_columns: 1, factors: nil, prologue: net_prologue())
+      stride_columns: 2, padding_rows: 1, padding_columns: 1, factors: nil, prologue: net_prologue(),
+      x_type: Int32(net_float32), y_type: Int32(net_float32))
     set.training.pool_backward(&dx, dy, x, &pool)
     var expected = [Float](repeating: 0.5, count: 25)
     for row in 0..<3 {
@@ -161,24 +162,24 @@ struct BackwardKernelTests {
   }
 
   @Test(
-    "Winograd's transposes are transposes", arguments: NetworkKernels.available.map(\.name),
+    "Winograd's transposes are transposes", arguments: NetworkKernels.singlePrecision.map(\.name),
     [(4, 4), (5, 7), (9, 3)])
   func transposes(name: String, size: (height: Int, width: Int)) throws {
-    let set = try #require(NetworkKernels.available.first { $0.name == name })
+    let set = try #require(NetworkKernels.singlePrecision.first { $0.name == name })
     let (height, width) = size
     var random = SplitMix64(seed: UInt64(height))
     let across = (width + 3) / 4
     let count = across * ((height + 3) / 4)
     var tiles = net_tiles(
       first: 0, count: count, tiles_across: across, plane: count * 16, block: 0, blocks: 1, height: height,
-      width: width, image_block: 0, padding: 0)
+      width: width, image_type: Int32(net_float32), image_block: 0, padding: 0)
     // <out(m), dy> = <m, gradient(dy)> for each lane.
     let m = random.floats(36 * count * 16)
     let dy = random.floats(height * width * 16)
     let bias = [Float](repeating: 0, count: 16)
     var y = dy
     var gradient = m
-    set.table.winograd_output(&y, m, &tiles, bias, nil, 0)
+    set.table.winograd_output(&y, m, &tiles, bias, nil, Int32(net_float32), 0)
     set.training.winograd_gradient(&gradient, dy, &tiles)
     // The same for weights: <planes of w, u> = <w, gradient of u>.
     let w = random.floats(9 * 256)
@@ -197,9 +198,9 @@ struct BackwardKernelTests {
     }
   }
 
-  @Test("positions are scattered or added", arguments: NetworkKernels.available.map(\.name))
+  @Test("positions are scattered or added", arguments: NetworkKernels.singlePrecision.map(\.name))
   func scatter(name: String) throws {
-    let set = try #require(NetworkKernels.available.first { $0.name == name })
+    let set = try #require(NetworkKernels.singlePrecision.first { $0.name == name })
     let numbers = (0..<48).map { Float($0) }
     var out = [Float](repeating: 100, count: 5 * 16)
     set.training.scatter(&out, 32, numbers, 3, 0)
@@ -212,10 +213,10 @@ struct BackwardKernelTests {
   }
 
   @Test(
-    "a sum of parts may lie over one of them", arguments: NetworkKernels.available.map(\.name),
+    "a sum of parts may lie over one of them", arguments: NetworkKernels.singlePrecision.map(\.name),
     [1, 15, 16, 37])
   func sum(name: String, count: Int) throws {
-    let set = try #require(NetworkKernels.available.first { $0.name == name })
+    let set = try #require(NetworkKernels.singlePrecision.first { $0.name == name })
     var random = SplitMix64(seed: 4)
     var parts = (0..<3).map { _ in random.floats(count) }
     let expected = (0..<count).map { parts[0][$0] + parts[1][$0] + parts[2][$0] }
@@ -254,10 +255,10 @@ struct BackwardKernelTests {
   }
 
   @Test(
-    "updates follow their formulas", arguments: NetworkKernels.available.map(\.name),
+    "updates follow their formulas", arguments: NetworkKernels.singlePrecision.map(\.name),
     ["sgd", "nag", "adam", "rmsprop"])
   func updates(name: String, rule: String) throws {
-    let set = try #require(NetworkKernels.available.first { $0.name == name })
+    let set = try #require(NetworkKernels.singlePrecision.first { $0.name == name })
     var random = SplitMix64(seed: 12)
     let count = 37
     let w = random.floats(count)

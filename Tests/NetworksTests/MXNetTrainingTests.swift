@@ -36,7 +36,7 @@ struct MXNetTrainingTests {
 
   @Test(
     "outputs and gradients of a batch are MXNet's within 1e-4", arguments: cases,
-    NetworkKernels.available.map(\.name))
+    NetworkKernels.singlePrecision.map(\.name))
   func gradients(name: String, kernels: String) throws {
     let golden = try Self.golden(name)
     let (outputs, found) = golden.gradients(

@@ -38,7 +38,7 @@ func isSame(_ one: [Float], _ other: [Float]) -> Bool {
         relu: kind == .relu ? 1 : 0)
   }
 
-  @Test("gather positions at any distance", arguments: NetworkKernels.available, Prologue.allCases)
+  @Test("gather positions at any distance", arguments: NetworkKernels.singlePrecision, Prologue.allCases)
   func gathers(_ set: NetworkKernels, _ kind: Prologue) {
     for count in 0...9 {
       for step in [16, 32, 48, 20] {
@@ -47,7 +47,8 @@ func isSame(_ one: [Float], _ other: [Float]) -> Bool {
         let numbers = integers(32, seed: 6)
         var prologue = prologue(kind, memory, numbers)
         let out = memory.output(Float.self, count * 16)
-        set.table.gather(out, memory.input(x), step, count, &prologue)
+        let floats = Int32(net_float32)
+        set.table.gather(out, floats, memory.input(x), floats, step, count, &prologue)
         let expected = (0..<count * 16).map { entering(x[$0 / 16 * step + $0 % 16], $0 % 16, kind, numbers) }
         #expect(isSame(Array(UnsafeBufferPointer(start: out, count: count * 16)), expected))
         #expect(memory.borders.allSatisfy { $0 == GuardedMemory.border })
@@ -99,7 +100,7 @@ func isSame(_ one: [Float], _ other: [Float]) -> Bool {
   }
 
   @Test(
-    "pool windows of any kind", arguments: NetworkKernels.available, Windows.all)
+    "pool windows of any kind", arguments: NetworkKernels.singlePrecision, Windows.all)
   func pools(_ set: NetworkKernels, _ windows: Windows) {
     let positions = windows.outHeight * windows.outWidth
     let numbers = integers(32, seed: 8)
@@ -117,7 +118,7 @@ func isSame(_ one: [Float], _ other: [Float]) -> Bool {
             kernel_columns: Int32(windows.kernel.1), stride_rows: Int32(windows.stride.0),
             stride_columns: Int32(windows.stride.1), padding_rows: Int32(windows.padding.0),
             padding_columns: Int32(windows.padding.1), factors: factors.map { memory.input($0) },
-            prologue: prologue(kind, memory, numbers))
+            prologue: prologue(kind, memory, numbers), x_type: Int32(net_float32), y_type: Int32(net_float32))
           set.table.pool(y, memory.input(x), &pool)
           let found = Array(UnsafeBufferPointer(start: y, count: positions * 16))
           #expect(isSame(found, pooled(x, windows, factors, kind, numbers)), "\(kind)")
@@ -128,11 +129,13 @@ func isSame(_ one: [Float], _ other: [Float]) -> Bool {
   }
 
   @Test(
-    "know no NaN and nothing below the least finite number in a maximum", arguments: NetworkKernels.available)
+    "know no NaN and nothing below the least finite number in a maximum",
+    arguments: NetworkKernels.singlePrecision)
   func maximumOfNothing(_ set: NetworkKernels) {
     var pool = net_pool(
       height: 1, width: 2, out_height: 1, out_width: 1, kernel_rows: 1, kernel_columns: 2, stride_rows: 1,
-      stride_columns: 1, padding_rows: 0, padding_columns: 0, factors: nil, prologue: net_prologue())
+      stride_columns: 1, padding_rows: 0, padding_columns: 0, factors: nil, prologue: net_prologue(),
+      x_type: Int32(net_float32), y_type: Int32(net_float32))
     let least = -Float.greatestFiniteMagnitude
     for (one, other, largest) in [
       (Float.nan, Float(2), Float(2)), (2, .nan, 2), (.nan, .nan, least), (-.infinity, -.infinity, least),
@@ -145,7 +148,8 @@ func isSame(_ one: [Float], _ other: [Float]) -> Bool {
     }
   }
 
-  @Test("add any count, also over one of the summands", arguments: NetworkKernels.available, [false, true])
+  @Test(
+    "add any count, also over one of the summands", arguments: NetworkKernels.singlePrecision, [false, true])
   func adds(_ set: NetworkKernels, _ relu: Bool) {
     for count in 0...50 {
       let (a, b) = (
@@ -175,7 +179,8 @@ func isSame(_ one: [Float], _ other: [Float]) -> Bool {
       let memory = GuardedMemory(seed: 1, padding: 0)
       let out = memory.output(Float.self, count * channels)
       net_interleave(
-        out, memory.input(x), plane, channels, count, memory.input(scale), memory.input(shift))
+        out, Int32(net_float32), memory.input(x), plane, channels, count, memory.input(scale),
+        memory.input(shift))
       let expected = (0..<count * channels).map { index in
         x[index % channels * plane + index / channels] * scale[index % channels] + shift[index % channels]
       }

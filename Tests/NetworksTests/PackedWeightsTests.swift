@@ -53,7 +53,7 @@ import Testing
 
   @Test(
     "direct order is group of filters, block of channels, tap, channel, filter",
-    arguments: NetworkKernels.available, Case.all)
+    arguments: NetworkKernels.singlePrecision, Case.all)
   func direct(_ set: NetworkKernels, _ given: Case) throws {
     let (layout, weights) = (given.layout(set), given.weights())
     let scale = (0..<given.filters).map { Float($0 % 7) / 4 + 0.5 }
@@ -78,7 +78,8 @@ import Testing
   }
 
   @Test(
-    "have the same bits from MXNet's order and from blocks", arguments: NetworkKernels.available, Case.all)
+    "have the same bits from MXNet's order and from blocks", arguments: NetworkKernels.singlePrecision,
+    Case.all)
   func sources(_ set: NetworkKernels, _ given: Case) throws {
     let (layout, weights) = (given.layout(set), given.weights())
     let learnt = try blocks(weights, layout)
@@ -100,7 +101,7 @@ import Testing
 
   @Test(
     "transposed, are those of a convolution with channels and filters exchanged and the taps reversed",
-    arguments: NetworkKernels.available, Case.all.filter { !$0.isInterleaved })
+    arguments: NetworkKernels.singlePrecision, Case.all.filter { !$0.isInterleaved })
   func transposed(_ set: NetworkKernels, _ given: Case) throws {
     let (layout, weights) = (given.layout(set), given.weights())
     let learnt = try blocks(weights, layout)

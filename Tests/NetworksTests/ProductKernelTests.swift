@@ -6,11 +6,14 @@ import Testing
 
 extension NetworkKernels: CustomTestStringConvertible {
   public var testDescription: String { name }
+
+  /// Those that differ in single precision.
+  static let singlePrecision = available.filter { !$0.hasFastBFloat16 }
 }
 
 /// One call of `product` in memory that ends at a page which must not be touched. Its numbers are small integers, so
 /// that every sum is exact and a lost, doubled or misplaced term shows, whatever the order of the sums.
-private struct Sums: CustomTestStringConvertible {
+struct Sums: CustomTestStringConvertible {
   var columns = 1, rows = 1, blocks = 1
   var xStep = 16, run = 16, taps = 1
   var hasBias = true, relu = false
@@ -20,6 +23,8 @@ private struct Sums: CustomTestStringConvertible {
   var gap = 16
   /// nil: integers; else what one number of the input is instead.
   var special: Float?
+  /// The numbers of the input and the weights, and those of the residual and the output.
+  var type = ElementType.float32, output = ElementType.float32
 
   var testDescription: String { "\(self)" }
 
@@ -27,7 +32,8 @@ private struct Sums: CustomTestStringConvertible {
   var xRow: Int { columns * xStep + gap }
   var yRow: Int { columns * 16 + gap }
   var yBlock: Int { rows * yRow + gap }
-  var tapPlaces: [Int] { (0..<taps).map { $0 * (run + 5) } }
+  /// Odd numbers apart where the input is floats; every word begins at an even number.
+  var tapPlaces: [Int] { (0..<taps).map { $0 * (run + (type == .float32 ? 5 : 6)) } }
   var xCount: Int { (rows - 1) * xRow + (columns - 1) * xStep + (tapPlaces.last ?? 0) + run }
   var yCount: Int { (blocks - 1) * yBlock + (rows - 1) * yRow + columns * 16 }
 
@@ -96,18 +102,27 @@ private struct Sums: CustomTestStringConvertible {
     return (values, sizes)
   }
 
-  /// Weights as `product` reads them: groups of blocks; tap, channel, block of the group, lane.
+  /// Weights as `product` reads them: groups of blocks; tap, word, block of the group, lane, number of the word.
   func packed(_ weights: [Float], _ group: Int) -> [Float] {
     var packed: [Float] = []
     packed.reserveCapacity(weights.count)
     for first in stride(from: 0, to: blocks, by: group) {
       let count = min(group, blocks - first) * 16
-      for term in 0..<termCount {
-        let start = (term * blocks + first) * 16
-        packed += weights[start..<start + count]
+      for word in 0..<termCount / type.perWord {
+        for lane in 0..<count {
+          for term in word * type.perWord..<(word + 1) * type.perWord {
+            packed.append(weights[(term * blocks + first) * 16 + lane])
+          }
+        }
       }
     }
     return packed
+  }
+
+  /// Numbers in memory, as those of a type.
+  func stored(_ numbers: [Float], as type: ElementType, _ memory: GuardedMemory) -> UnsafeRawPointer {
+    guard type == .bfloat16 else { return UnsafeRawPointer(memory.input(numbers)) }
+    return UnsafeRawPointer(memory.input(numbers.map(bfloat16)))
   }
 
   /// The rows, columns and blocks given, of the whole product. `padding`: floats before the page that must not be
@@ -119,25 +134,43 @@ private struct Sums: CustomTestStringConvertible {
     let memory = GuardedMemory(seed: 1, padding: padding)
     let (rowPart, columnPart) = (part ?? 0..<rows, columnPart ?? 0..<columns)
     let blockPart = blockPart ?? 0..<blocks
-    let y = memory.output(Float.self, yCount)
     let written = expectedPlaces()
-    for index in 0..<yCount {
-      y[index] = written[index] && residual == .inPlace ? numbers.residual[index] : Self.untouched
+    let before = (0..<yCount).map {
+      written[$0] && residual == .inPlace ? numbers.residual[$0] : Self.untouched
+    }
+    let y: UnsafeMutableRawPointer
+    if output == .bfloat16 {
+      let halves = memory.output(UInt16.self, yCount)
+      for index in 0..<yCount { halves[index] = bfloat16(before[index]) }
+      y = UnsafeMutableRawPointer(halves)
+    } else {
+      let floats = memory.output(Float.self, yCount)
+      for index in 0..<yCount { floats[index] = before[index] }
+      y = UnsafeMutableRawPointer(floats)
     }
     let start = blockPart.lowerBound * yBlock + rowPart.lowerBound * yRow + columnPart.lowerBound * 16
-    let other = residual == .none ? nil : memory.input(numbers.residual)
-    let weights = memory.input(packed(numbers.weights, set.group)) + blockPart.lowerBound * 16 * termCount
+    let other = residual == .none ? nil : stored(numbers.residual, as: output, memory)
+    let weights =
+      stored(packed(numbers.weights, set.group), as: type, memory)
+      + blockPart.lowerBound * 16 * termCount * type.byteCount
+    let x =
+      stored(numbers.x, as: type, memory)
+      + (rowPart.lowerBound * xRow + columnPart.lowerBound * xStep) * type.byteCount
+    let place = start * output.byteCount
+    let word = type.perWord
     var product = net_product(
-      x: memory.input(numbers.x) + rowPart.lowerBound * xRow + columnPart.lowerBound * xStep, x_step: xStep,
-      x_row: xRow, taps: memory.input(tapPlaces), tap_count: taps, run: run,
-      weights: weights, next: weights,
+      x: x, x_step: xStep / word, x_row: xRow / word, taps: memory.input(tapPlaces.map { $0 / word }),
+      tap_count: taps, run: run / word, weights: weights, next: weights,
       bias: hasBias ? memory.input(numbers.bias) + blockPart.lowerBound * 16 : nil,
-      residual: residual == .inPlace ? UnsafePointer(y) + start : other.map { $0 + start }, y: y + start,
-      y_row: yRow, y_block: yBlock, rows: rowPart.count, columns: columnPart.count, blocks: blockPart.count,
-      relu: relu ? 1 : 0)
-    set.table.product(&product)
+      residual: residual == .inPlace ? UnsafeRawPointer(y + place) : other.map { $0 + place },
+      residual_type: output.kernelType, y: y + place, y_type: output.kernelType, y_row: yRow, y_block: yBlock,
+      rows: rowPart.count, columns: columnPart.count, blocks: blockPart.count, relu: relu ? 1 : 0)
+    if type == .bfloat16 { set.table.product_bfloat16(&product) } else { set.table.product(&product) }
     #expect(memory.borders.allSatisfy { $0 == GuardedMemory.border })
-    return Array(UnsafeBufferPointer(start: y, count: yCount))
+    if output == .bfloat16 {
+      return UnsafeBufferPointer(start: y.assumingMemoryBound(to: UInt16.self), count: yCount).map(widened)
+    }
+    return Array(UnsafeBufferPointer(start: y.assumingMemoryBound(to: Float.self), count: yCount))
   }
 
   private func expectedPlaces() -> [Bool] {
@@ -170,7 +203,7 @@ func firstDifference(_ found: [Float], _ expected: [Double]) -> Int? {
   private func expectExact(_ sums: Sums, seed: UInt64, padding: Int = 0) {
     let numbers = sums.integers(seed: seed)
     let expected = sums.expected(numbers).values
-    for set in NetworkKernels.available {
+    for set in NetworkKernels.singlePrecision {
       let found = sums.run(set, numbers, padding: padding)
       #expect(firstDifference(found, expected) == nil, "\(set.name): \(sums), seed \(seed)")
     }
@@ -248,7 +281,9 @@ func firstDifference(_ found: [Float], _ expected: [Double]) -> Int? {
 
   /// Each step of a sum rounds by half a unit of what it has so far; those errors are independent, so that a few units
   /// of the sizes of all terms together are more than they come to, and far less than one term.
-  @Test("round no more than single precision must", arguments: NetworkKernels.available, [1, 2, 20, 40, 288])
+  @Test(
+    "round no more than single precision must", arguments: NetworkKernels.singlePrecision,
+    [1, 2, 20, 40, 288])
   private func rounding(_ set: NetworkKernels, _ taps: Int) {
     for (columns, rows) in [(13, 2), (4, 3)] {
       let sums = Sums(columns: columns, rows: rows, blocks: 2, taps: taps, residual: .apart)
@@ -262,7 +297,8 @@ func firstDifference(_ found: [Float], _ expected: [Double]) -> Int? {
   }
 
   @Test(
-    "have the same bits whichever part of them a call makes", arguments: NetworkKernels.available, [2, 40])
+    "have the same bits whichever part of them a call makes", arguments: NetworkKernels.singlePrecision,
+    [2, 40])
   private func divided(_ set: NetworkKernels, _ taps: Int) {
     for residual in [Sums.Residual.none, .apart] {
       let sums = Sums(columns: 23, rows: 5, blocks: 4, taps: taps, relu: true, residual: residual)

@@ -92,7 +92,7 @@ private struct Lesson {
   /// That each kernel set, on one thread and on several, finds gradients that have these slopes.
   func expectSlopes() throws {
     let slopes = try slopes()
-    for kernels in NetworkKernels.available.map(\.name) {
+    for kernels in NetworkKernels.singlePrecision.map(\.name) {
       for threads in [1, 3] {
         let found = gradients(try trainer(kernels: kernels, threads: threads))
         #expect(Set(found.keys) == Set(learnt.map(\.name)))

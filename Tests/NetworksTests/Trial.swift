@@ -22,17 +22,19 @@ struct Trial {
     var kernels = NetworkKernels.best.name
     var batch = 32
     var threads = 1
-    var testDescription: String { "\(kernels), batch \(batch), \(threads) threads" }
+    var precision = Network.Precision.fp32
+    var testDescription: String { "\(kernels), \(precision), batch \(batch), \(threads) threads" }
 
     /// Every kernel set, planned for one image and for many, on one thread and on two.
-    static let all = NetworkKernels.available.map(\.name).flatMap { name in
+    static let all = NetworkKernels.singlePrecision.map(\.name).flatMap { name in
       [Plan(kernels: name, batch: 1, threads: 2), Plan(kernels: name, batch: 32, threads: 1)]
     }
   }
 
   func network(_ plan: Plan) throws -> Network {
     try Network(
-      graph, parameters, batch: plan.batch, workers: Workers(count: plan.threads), kernels: plan.kernels)
+      graph, parameters, batch: plan.batch, workers: Workers(count: plan.threads), precision: plan.precision,
+      kernels: plan.kernels)
   }
 
   func reference(_ images: [Float], count: Int = 1) throws -> [Float] {

@@ -121,7 +121,8 @@ private struct Winograd {
       var tiles = net_tiles(
         first: range.lowerBound, count: range.count, tiles_across: tilesAcross, plane: inPlane,
         block: inBlock,
-        blocks: inBlocks, height: height, width: width, image_block: height * width * 16,
+        blocks: inBlocks, height: height, width: width, image_type: Int32(net_float32),
+        image_block: height * width * 16,
         padding: Int32(padding))
       set.table.winograd_input(v, x, &tiles, &prologue)
       let taps = memory.input((0..<inBlocks).map { $0 * inBlock })
@@ -130,17 +131,18 @@ private struct Winograd {
           x: UnsafePointer(v) + number * inPlane, x_step: 16, x_row: 0, taps: taps, tap_count: inBlocks,
           run: 16,
           weights: UnsafePointer(weights) + number * plane, next: UnsafePointer(weights), bias: nil,
-          residual: nil,
-          y: m + number * outPlane,
+          residual: nil, residual_type: Int32(net_float32),
+          y: m + number * outPlane, y_type: Int32(net_float32),
           y_row: 0, y_block: outBlock, rows: 1, columns: range.count, blocks: outBlocks, relu: 0)
         set.table.product(&product)
       }
       tiles = net_tiles(
         first: range.lowerBound, count: range.count, tiles_across: tilesAcross, plane: outPlane,
         block: outBlock,
-        blocks: outBlocks, height: outHeight, width: outWidth, image_block: outHeight * outWidth * 16,
+        blocks: outBlocks, height: outHeight, width: outWidth, image_type: Int32(net_float32),
+        image_block: outHeight * outWidth * 16,
         padding: 0)
-      set.table.winograd_output(y, m, &tiles, bias, residual, relu ? 1 : 0)
+      set.table.winograd_output(y, m, &tiles, bias, residual, Int32(net_float32), relu ? 1 : 0)
     }
     #expect(memory.borders.allSatisfy { $0 == GuardedMemory.border })
     return Array(UnsafeBufferPointer(start: y, count: outBlocks * outHeight * outWidth * 16))
@@ -155,7 +157,7 @@ private struct Winograd {
   private func expectDirect(_ winograd: Winograd) {
     let numbers = winograd.numbers()
     let (expected, sizes) = winograd.expected(numbers)
-    for set in NetworkKernels.available {
+    for set in NetworkKernels.singlePrecision {
       let found = winograd.run(set, numbers)
       let worst = found.indices.map { abs(Double(found[$0]) - expected[$0]) / max(1, sizes[$0]) }.max() ?? 1
       #expect(
@@ -192,7 +194,8 @@ private struct Winograd {
     }
   }
 
-  @Test("gives the same bits in however many calls the tiles are made", arguments: NetworkKernels.available)
+  @Test(
+    "gives the same bits in however many calls the tiles are made", arguments: NetworkKernels.singlePrecision)
   func lots(_ set: NetworkKernels) {
     let winograd = Winograd(
       height: 18, width: 13, channels: 20, filters: 40, hasPrologue: true, prologueRelu: true,
@@ -203,25 +206,26 @@ private struct Winograd {
     for lots in [2, 3, 7, 20] { #expect(winograd.run(set, numbers, lots: lots).map(\.bitPattern) == whole) }
   }
 
-  @Test("may write over what it adds", arguments: NetworkKernels.available)
+  @Test("may write over what it adds", arguments: NetworkKernels.singlePrecision)
   func inPlace(_ set: NetworkKernels) {
     var random = SplitMix64(seed: 4)
     let numbers = random.floats(36 * 16 + 3 * 4 * 16 + 16)
     let (m, residual) = (Array(numbers.prefix(36 * 16)), Array(numbers.dropFirst(36 * 16).prefix(3 * 4 * 16)))
     var tiles = net_tiles(
       first: 0, count: 1, tiles_across: 1, plane: 16, block: 16, blocks: 1, height: 3, width: 4,
-      image_block: 3 * 4 * 16, padding: 0)
+      image_type: Int32(net_float32), image_block: 3 * 4 * 16, padding: 0)
     var apart = [Float](repeating: .nan, count: residual.count)
-    set.table.winograd_output(&apart, m, &tiles, Array(numbers.suffix(16)), residual, 1)
+    set.table.winograd_output(&apart, m, &tiles, Array(numbers.suffix(16)), residual, Int32(net_float32), 1)
     var over = residual
     over.withUnsafeMutableBufferPointer { over in
       guard let y = over.baseAddress else { return }
-      set.table.winograd_output(y, m, &tiles, Array(numbers.suffix(16)), UnsafePointer(y), 1)
+      set.table.winograd_output(
+        y, m, &tiles, Array(numbers.suffix(16)), UnsafePointer(y), Int32(net_float32), 1)
     }
     #expect(over == apart)
   }
 
-  @Test("makes NaN of a tile that has one, and of no other", arguments: NetworkKernels.available)
+  @Test("makes NaN of a tile that has one, and of no other", arguments: NetworkKernels.singlePrecision)
   func notANumber(_ set: NetworkKernels) {
     let winograd = Winograd(height: 12, width: 12, channels: 16, filters: 16, relu: true)
     var numbers = winograd.numbers()

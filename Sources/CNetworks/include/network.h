@@ -4,7 +4,7 @@
 
 #pragma clang assume_nonnull begin
 
-/// The inner loops of networks in single precision, a table of them for each instruction set.
+/// The inner loops of networks in single precision and in bfloat16, a table of them for each instruction set.
 ///
 /// Activations are stored in blocks of 16 channels: block, row, column, channel of the block. A *position* is the 16
 /// channels at one row and column. If the number of channels is no multiple of 16, the last block is filled up with
@@ -15,6 +15,9 @@
 /// rounds twice. Bits do not depend on how an output is divided among calls. NaN and infinity propagate, except for NaN
 /// in a maximum.
 enum { net_lanes = 16 };
+
+/// How numbers are stored. bfloat16 is the upper half of a float: 8 bits of fraction, of which one is implied.
+enum { net_float32 = 0, net_bfloat16 = 1 };
 
 /// What is done to activations as they are read: `x * scale + shift`, with 16 numbers for each block, block after
 /// block, then ReLU if `relu`. A `scale` of NULL: nothing is done.
@@ -27,29 +30,38 @@ typedef struct net_prologue {
 /// Sums over taps and channels: y[block][position] = bias + residual + the sum of x[position + tap][channel] * weights,
 /// in the order of taps and, within a tap, of channels; then ReLU if `relu`. Direct convolutions, fully connected
 /// layers and each of the 36 products of Winograd's transform are such sums.
+///
+/// Input and weights are floats or bfloat16, which the name of the function tells; sums are floats. Distances in the
+/// input are counted in *words* of four bytes: one float, or two bfloat16, which are neighbouring channels. Denormal
+/// bfloat16 may count as 0.
 typedef struct net_product {
-  /// The first channel of the first position. Positions of a row are `x_step` floats apart, rows `x_row`.
-  const float *x;
+  /// The first word of the first position. Positions of a row are `x_step` words apart, rows `x_row`.
+  const void *x;
   ptrdiff_t x_step, x_row;
-  /// The distance of each tap from a position, in floats; each tap has `run` channels, one float apart.
+  /// The distance of each tap from a position, in words; each tap has `run` words, one behind the other.
   const ptrdiff_t *taps;
   size_t tap_count, run;
-  /// Groups of output blocks, as many in a group as the table's `group`, perhaps fewer in the last one: tap, channel,
-  /// block of the group, lane.
-  const float *weights;
+  /// Groups of output blocks, as many in a group as the table's `group`, perhaps fewer in the last one: tap, word,
+  /// block of the group, filter.
+  const void *weights;
   /// The weights of the next product, which are prefetched; these weights again if there is no next one. Prefetching
   /// memory that is not mapped, as behind `weights` it may not be, would cost as much as half of the sums.
-  const float *next;
+  const void *next;
   /// 16 numbers for each output block; NULL: zeros.
   const float *_Nullable bias;
   /// Has the layout of y, and may be y itself; NULL: zeros.
-  const float *_Nullable residual;
-  /// Positions of a row are 16 floats apart.
-  float *y;
+  const void *_Nullable residual;
+  int residual_type;
+  /// Positions of a row are 16 numbers apart.
+  void *y;
+  int y_type;
+  /// In numbers.
   ptrdiff_t y_row, y_block;
   size_t rows, columns, blocks;
   int relu;
 } net_product;
+
+typedef void net_product_function(const net_product *p);
 
 /// Some of the tiles of one image in Winograd's transform F(4x4, 3x3): Lavin & Gray, "Fast Algorithms for Convolutional
 /// Neural Networks", 2015. Tiles are counted along rows. Each makes 4x4 positions of the output from 6x6 of the input,
@@ -62,8 +74,9 @@ typedef struct net_tiles {
   /// Floats from one block of channels of the transformed tiles to the next.
   ptrdiff_t block;
   size_t blocks;
-  /// Rows and columns of the image (the input or the output), and floats from one of its blocks to the next.
+  /// Rows and columns of the image (the input or the output), its type, and numbers from one of its blocks to the next.
   size_t height, width;
+  int image_type;
   ptrdiff_t image_block;
   int padding;
 } net_tiles;
@@ -76,6 +89,7 @@ typedef struct net_pool {
   /// maximum, which ignores NaN and is at least -FLT_MAX.
   const float *_Nullable factors;
   net_prologue prologue;
+  int x_type, y_type;
 } net_pool;
 
 /// What inference needs, for one instruction set.
@@ -88,34 +102,42 @@ typedef struct net_kernels {
   /// Positions that `product` keeps in registers; rows of a multiple of it waste nothing.
   size_t positions;
 
-  void (*product)(const net_product *p);
+  net_product_function *product;
+  net_product_function *product_bfloat16;
 
   /// Transforms tiles of the input, after its prologue.
-  void (*winograd_input)(float *v, const float *x, const net_tiles *t, const net_prologue *prologue);
+  void (*winograd_input)(float *v, const void *x, const net_tiles *t, const net_prologue *prologue);
   /// Transforms products back to tiles of the output, adds bias and residual, which has the layout of y and may be y,
   /// then ReLU if `relu`. NaN or infinity in the input of a tile can make all its outputs NaN.
-  void (*winograd_output)(float *y, const float *m, const net_tiles *t, const float *bias,
-                          const float *_Nullable residual, int relu);
+  void (*winograd_output)(void *y, const float *m, const net_tiles *t, const float *bias,
+                          const void *_Nullable residual, int residual_type, int relu);
   /// Transforms a block of weights (9 taps, 16 channels, 16 filters) to the 36 planes, which are `plane` floats apart
   /// and in the order in which `product` reads them: u is one of `group` blocks of filters side by side.
   void (*winograd_weights)(float *u, const float *w, size_t group, ptrdiff_t plane);
 
-  /// Copies n positions that are `x_step` floats apart to positions side by side, with the prologue done.
-  void (*gather)(float *out, const float *x, ptrdiff_t x_step, size_t n, const net_prologue *prologue);
+  /// Copies n positions that are `x_step` numbers apart to positions side by side, with the prologue done.
+  void (*gather)(void *out, int out_type, const void *x, int x_type, ptrdiff_t x_step, size_t n,
+                 const net_prologue *prologue);
   /// Pools one block of channels.
-  void (*pool)(float *y, const float *x, const net_pool *pool);
+  void (*pool)(void *y, const void *x, const net_pool *pool);
   /// y = a + b, n floats, then ReLU if `relu`; y may be a or b.
   void (*add)(float *y, const float *a, const float *b, size_t n, int relu);
+  /// The same for n positions of numbers of any type; y may be a or b if they have the same type.
+  void (*add_blocks)(void *y, int y_type, const void *a, int a_type, const void *b, int b_type, size_t n, int relu);
 } net_kernels;
 
-/// Interleaves planes of channels, `plane` floats apart, to n pixels of `channels` floats each: x * scale + shift.
-void net_interleave(float *out, const float *x, ptrdiff_t plane, size_t channels, size_t n, const float *scale,
-                    const float *shift);
+/// Interleaves planes of channels, `plane` floats apart, to n pixels of `channels` numbers each: x * scale + shift.
+void net_interleave(void *out, int out_type, const float *x, ptrdiff_t plane, size_t channels, size_t n,
+                    const float *scale, const float *shift);
+/// Rounds n floats to bfloat16: to the nearest, ties to even; NaN stays NaN.
+void net_round_to_bfloat16(uint16_t *out, const float *x, size_t n);
 
 /// Plain C: the oracle of the others, and the fallback.
 const net_kernels *net_kernels_portable(void);
 /// NULL if the processor or the system lacks the instructions.
 const net_kernels *_Nullable net_kernels_avx2(void);
 const net_kernels *_Nullable net_kernels_avx512(void);
+/// `product_bfloat16` by AVX512-BF16, for the table of AVX-512; NULL if the processor lacks it.
+net_product_function *_Nullable net_product_bfloat16_avx512(void);
 
 #pragma clang assume_nonnull end

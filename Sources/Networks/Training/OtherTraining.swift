@@ -48,7 +48,8 @@ struct PoolingTraining: TrainingLayer {
           kernel_rows: Int32(pooling.kernel.rows), kernel_columns: Int32(pooling.kernel.columns),
           stride_rows: Int32(pooling.stride.rows), stride_columns: Int32(pooling.stride.columns),
           padding_rows: Int32(pooling.padding.rows), padding_columns: Int32(pooling.padding.columns),
-          factors: self.factors.isEmpty ? nil : factors.baseAddress, prologue: prologue)
+          factors: self.factors.isEmpty ? nil : factors.baseAddress, prologue: prologue,
+          x_type: Int32(net_float32), y_type: Int32(net_float32))
         unsafe body(&pool)
       }
     }
@@ -116,7 +117,8 @@ struct SumTraining: TrainingLayer {
           let x = unsafe part.execution.read(input.value, image: image) + block * size
           let to = unsafe index == 0 ? y + block * size : part.scratch
           unsafe input.prologue.withBlocks(from: block) { prologue in
-            unsafe set.table.gather(to, x, value.lanes, value.positions, &prologue)
+            let floats = Int32(net_float32)
+            unsafe set.table.gather(to, floats, x, floats, value.lanes, value.positions, &prologue)
           }
         }
         unsafe set.table.add(y + block * size, y + block * size, part.scratch, size, 0)

@@ -31,7 +31,7 @@ struct DirectWeightGradient: WeightGradient {
     self.set = set
   }
 
-  func scratchSize(images: Int) -> Int { min(images, imagesAtOnce) * slabs.size }
+  func scratchSize(images: Int) -> Int { min(images, imagesAtOnce) * slabs.scratchSize }
   var imagesAtOnce: Int { slabs.imagesAtOnce }
   var sumSize: Int { slabs.taps.count * slabs.run * to.paddedChannels }
 
@@ -50,6 +50,7 @@ struct DirectWeightGradient: WeightGradient {
   ) {
     let block = slabs.taps.count * slabs.run * to.lanes
     let source = unsafe slabs.source(rows, of: images, input, part.execution, part.scratch)
+      .assumingMemoryBound(to: Float.self)
     let dy = unsafe part.execution.read(gradient, image: images.lowerBound) + rows.lowerBound * to.rowSize
     let begins = images.lowerBound == part.all.lowerBound && rows.lowerBound == 0
     for (index, tap) in slabs.taps.enumerated() {
@@ -134,7 +135,8 @@ struct WinogradWeightGradient: WeightGradient {
       let at = (tile - range.lowerBound) * from.lanes
       var described = net_tiles(
         first: first, count: count, tiles_across: tilesAcross, plane: planes.inPlane, block: planes.block,
-        blocks: from.blocks, height: from.height, width: from.width, image_block: from.blockSize,
+        blocks: from.blocks, height: from.height, width: from.width, image_type: Int32(net_float32),
+        image_block: from.blockSize,
         padding: Int32(padding))
       unsafe prologue.withBlocks(from: 0) { prologue in
         unsafe set.table.winograd_input(

@@ -1,0 +1,63 @@
+// Vectors of 16 floats and how they are read and written. Each instruction set includes this file once, after it defines
+//   NET_TARGET        the attribute of its functions
+//   NET_GROUP         output blocks in registers at once
+//   NET_POSITIONS     positions in registers at once: NET_GROUP * NET_POSITIONS accumulators, NET_GROUP weights and one
+//                     broadcast fill the registers
+//   NET_FMA(a, b, c)  a * b + c
+#include "include/network.h"
+
+// Vectors are passed only between functions that are always inlined, so no calling convention matters.
+#pragma clang diagnostic ignored "-Wpsabi"
+#pragma clang assume_nonnull begin
+
+typedef float lanes __attribute__((ext_vector_type(16)));
+typedef float unaligned_lanes __attribute__((ext_vector_type(16), aligned(4)));
+
+#define INLINE static inline NET_TARGET __attribute__((always_inline))
+#define FAST static NET_TARGET void
+#define UNROLLED _Pragma("clang loop unroll(full)")
+
+INLINE lanes load(const float *p) { return *(const unaligned_lanes *)p; }
+INLINE void store(float *p, lanes v) { *(unaligned_lanes *)p = v; }
+INLINE lanes all(float f) { return (lanes)(f); }
+// v > 0 ? v : 0 would make 0 of NaN.
+INLINE lanes rectified(lanes v) { return v < all(0) ? all(0) : v; }
+
+// --- bfloat16: the upper half of a float
+// ---------------------------------------------------------------------------------------------------------
+
+typedef uint16_t halves __attribute__((ext_vector_type(16)));
+typedef uint16_t unaligned_halves __attribute__((ext_vector_type(16), aligned(2), may_alias));
+typedef uint32_t bits __attribute__((ext_vector_type(16)));
+typedef uint32_t unaligned_bits __attribute__((ext_vector_type(16), aligned(4), may_alias));
+
+INLINE lanes load_bfloat16(const uint16_t *p) {
+  return (lanes)(__builtin_convertvector(*(const unaligned_halves *)p, bits) << 16);
+}
+
+// To the nearest, ties to even; NaN stays NaN.
+INLINE halves rounded_to_bfloat16(lanes v) {
+  const bits b = (bits)v;
+  const bits nearest = b + 0x7FFF + ((b >> 16) & 1);
+  return __builtin_convertvector((v == v ? nearest : b | 0x400000) >> 16, halves);
+}
+INLINE void store_bfloat16(uint16_t *p, lanes v) { *(unaligned_halves *)p = rounded_to_bfloat16(v); }
+
+// One of the numbers of a value, and a block of lanes from there on, whichever type they have.
+INLINE lanes load_as(int type, const void *p, ptrdiff_t at) {
+  return type == net_bfloat16 ? load_bfloat16((const uint16_t *)p + at) : load((const float *)p + at);
+}
+INLINE void store_as(int type, void *p, ptrdiff_t at, lanes v) {
+  if (type == net_bfloat16) store_bfloat16((uint16_t *)p + at, v);
+  else store((float *)p + at, v);
+}
+
+// What is known of the input when a tile is compiled: blocked activations; the words between two positions; nothing,
+// for whatever else the first layer may read.
+enum { blocked, three_words, six_words, any_input, input_kinds };
+
+// If a product has at most this many channels, all its weights (64 KiB for two output blocks) are read for each tile.
+// If it has more, half as many channels are summed at a time (32 KiB).
+#define NET_CHUNK 512
+
+#pragma clang assume_nonnull end

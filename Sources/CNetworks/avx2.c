@@ -6,6 +6,13 @@
 #define NET_GROUP 1
 #define NET_POSITIONS 6
 #define NET_FMA(a, b, c) __builtin_elementwise_fma(a, b, c)
+#define HALF(v, n)                                                                                                     \
+  __builtin_shufflevector(v, v, n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6, n + 7, n + 8, n + 9, n + 10, n + 11, n + 12, \
+                          n + 13, n + 14, n + 15)
+#define NET_PAIRS(a, b)                                                                                                \
+  ((integers)__builtin_shufflevector(__builtin_ia32_pmaddwd256(HALF((shorts)(a), 0), HALF(b, 0)),                      \
+                                     __builtin_ia32_pmaddwd256(HALF((shorts)(a), 16), HALF(b, 16)), 0, 1, 2, 3, 4, 5,   \
+                                     6, 7, 8, 9, 10, 11, 12, 13, 14, 15))
 #include "network_bodies.h"
 #include "backward_bodies.h"
 

@@ -6,6 +6,7 @@
 #define NET_GROUP 2
 #define NET_POSITIONS 14
 #define NET_FMA(a, b, c) __builtin_elementwise_fma(a, b, c)
+#define NET_PAIRS(a, b) ((integers)__builtin_ia32_pmaddwd512((shorts)(a), (b)))
 #include "network_bodies.h"
 #include "backward_bodies.h"
 

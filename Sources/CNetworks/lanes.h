@@ -43,18 +43,38 @@ INLINE halves rounded_to_bfloat16(lanes v) {
 }
 INLINE void store_bfloat16(uint16_t *p, lanes v) { *(unaligned_halves *)p = rounded_to_bfloat16(v); }
 
-// One of the numbers of a value, and a block of lanes from there on, whichever type they have.
+// --- uint8: what is outside its range is the nearest end, and NaN is 0
+// ---------------------------------------------------------------------------------------------------------
+
+typedef uint8_t bytes __attribute__((ext_vector_type(16)));
+typedef uint8_t unaligned_bytes __attribute__((ext_vector_type(16), aligned(1), may_alias));
+typedef int32_t integers __attribute__((ext_vector_type(16)));
+typedef int16_t shorts __attribute__((ext_vector_type(32)));
+
+INLINE lanes load_uint8(const uint8_t *p) { return __builtin_convertvector(*(const unaligned_bytes *)p, lanes); }
+INLINE void store_uint8(uint8_t *p, lanes v) {
+  v = v > all(0) ? v : all(0);
+  v = v < all(255) ? v : all(255);
+  // To the nearest, ties to even, as the sum has no bits behind the point.
+  v = (v + all(0x1p23f)) - all(0x1p23f);
+  *(unaligned_bytes *)p = __builtin_convertvector(__builtin_convertvector(v, integers), bytes);
+}
+
+// A block of lanes from number `at` of a value on, whichever type it has.
 INLINE lanes load_as(int type, const void *p, ptrdiff_t at) {
-  return type == net_bfloat16 ? load_bfloat16((const uint16_t *)p + at) : load((const float *)p + at);
+  return type == net_float32    ? load((const float *)p + at)
+         : type == net_bfloat16 ? load_bfloat16((const uint16_t *)p + at)
+                                : load_uint8((const uint8_t *)p + at);
 }
 INLINE void store_as(int type, void *p, ptrdiff_t at, lanes v) {
-  if (type == net_bfloat16) store_bfloat16((uint16_t *)p + at, v);
-  else store((float *)p + at, v);
+  if (type == net_float32) store((float *)p + at, v);
+  else if (type == net_bfloat16) store_bfloat16((uint16_t *)p + at, v);
+  else store_uint8((uint8_t *)p + at, v);
 }
 
 // What is known of the input when a tile is compiled: blocked activations; the words between two positions; nothing,
 // for whatever else the first layer may read.
-enum { blocked, three_words, six_words, any_input, input_kinds };
+enum { blocked, near_words, far_words, any_input, input_kinds };
 
 // If a product has at most this many channels, all its weights (64 KiB for two output blocks) are read for each tile.
 // If it has more, half as many channels are summed at a time (32 KiB).

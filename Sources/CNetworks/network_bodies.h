@@ -18,8 +18,14 @@ typedef lanes weights_float32;
 INLINE weights_float32 load_words_float32(const word_float32 *w) { return load((const float *)w); }
 INLINE lanes sum_float32(word_float32 x, weights_float32 w, lanes sum) { return NET_FMA(all(x), w, sum); }
 #define NAME(x) x##_float32
+typedef lanes sums_float32;
 #define BLOCK_WORDS net_lanes
+#define HAS_KNOWN_STEPS 1
+// RGB pixels at strides 1 and 2.
+#define NEAR 3
+#define FAR 6
 #define HAS_PARTS 1
+#define IS_INTEGER 0
 #pragma clang assume_nonnull end
 #include "product_bodies.h"
 #pragma clang assume_nonnull begin
@@ -34,8 +40,35 @@ INLINE lanes sum_bfloat16(word_bfloat16 x, weights_bfloat16 w, lanes sum) {
   return NET_FMA((lanes)((bits)(x) << 16), (lanes)(w << 16), sum);
 }
 #define NAME(x) x##_bfloat16
+typedef lanes sums_bfloat16;
 #define BLOCK_WORDS (net_lanes / 2)
+#define HAS_KNOWN_STEPS 0
 #define HAS_PARTS 0
+#define IS_INTEGER 0
+#pragma clang assume_nonnull end
+#include "product_bodies.h"
+#pragma clang assume_nonnull begin
+
+typedef uint32_t word_uint8 __attribute__((may_alias));
+typedef bits weights_uint8;
+typedef integers sums_uint8;
+INLINE weights_uint8 load_words_uint8(const word_uint8 *w) { return *(const unaligned_bits *)w; }
+INLINE integers sum_uint8(word_uint8 x, weights_uint8 w, integers sum) {
+#ifdef NET_PAIRS
+  // Products of pairs of 16-bit numbers: the sums of the instruction for bytes would not fit 16 bits.
+  sum += NET_PAIRS((bits)(x & 0x00FF00FF), (shorts)(w << 8) >> 8);
+  return sum + NET_PAIRS((bits)(x >> 8 & 0x00FF00FF), (shorts)w >> 8);
+#else
+  UNROLLED for (int i = 0; i < 4; i++)
+    sum += (integers)((int32_t)(x >> 8 * i & 0xFF)) * ((integers)(w << (24 - 8 * i)) >> 24);
+  return sum;
+#endif
+}
+#define NAME(x) x##_uint8
+#define BLOCK_WORDS (net_lanes / 4)
+#define HAS_KNOWN_STEPS 0
+#define HAS_PARTS 0
+#define IS_INTEGER 1
 #pragma clang assume_nonnull end
 #include "product_bodies.h"
 #pragma clang assume_nonnull begin
@@ -195,20 +228,28 @@ INLINE void gather_as(int out_type, void *out, int x_type, const void *x, ptrdif
   }
   lanes scale = load(prologue->scale), shift = load(prologue->shift);
   for (size_t i = 0; i < n; i++) {
-    lanes v = entering(load_as(x_type, x, (ptrdiff_t)i * x_step), scale, shift, prologue->relu);
+    lanes v = load_as(x_type, x, (ptrdiff_t)i * x_step);
+    // Only single precision is fused: with the other types all sets round alike.
+    v = x_type == net_float32 && out_type == net_float32 ? NET_FMA(v, scale, shift) : v * scale + shift;
+    if (prologue->relu) v = rectified(v);
     store_as(out_type, out, (ptrdiff_t)(i * net_lanes), v);
   }
 }
 
 FAST gather(void *out, int out_type, const void *x, int x_type, ptrdiff_t x_step, size_t n,
             const net_prologue *prologue) {
+#define TO(out_type)                                                                                                   \
+  if (x_type == net_float32) gather_as(out_type, out, net_float32, x, x_step, n, prologue);                            \
+  else if (x_type == net_bfloat16) gather_as(out_type, out, net_bfloat16, x, x_step, n, prologue);                     \
+  else gather_as(out_type, out, net_uint8, x, x_step, n, prologue);
   if (out_type == net_float32) {
-    if (x_type == net_float32) gather_as(net_float32, out, net_float32, x, x_step, n, prologue);
-    else gather_as(net_float32, out, net_bfloat16, x, x_step, n, prologue);
+    TO(net_float32)
+  } else if (out_type == net_bfloat16) {
+    TO(net_bfloat16)
   } else {
-    if (x_type == net_float32) gather_as(net_bfloat16, out, net_float32, x, x_step, n, prologue);
-    else gather_as(net_bfloat16, out, net_bfloat16, x, x_step, n, prologue);
+    TO(net_uint8)
   }
+#undef TO
 }
 
 // One axis of a pooling window: its first position within the image, and the end.
@@ -233,7 +274,10 @@ FAST pool(void *y, const void *x, const net_pool *p) {
       for (ptrdiff_t i = rows.from; i < rows.end; i++) {
         for (ptrdiff_t j = columns.from; j < columns.end; j++) {
           lanes next = load_as(p->x_type, x, (i * (ptrdiff_t)p->width + j) * net_lanes);
-          if (before) next = entering(next, scale, shift, p->prologue.relu);
+          if (before) {
+            next = p->x_type == net_float32 ? NET_FMA(next, scale, shift) : next * scale + shift;
+            if (p->prologue.relu) next = rectified(next);
+          }
           value = p->factors ? value + next : next > value ? next : value;
         }
       }
@@ -269,6 +313,7 @@ FAST add_blocks(void *y, int y_type, const void *a, int a_type, const void *b, i
    .positions = NET_POSITIONS,                                                                                         \
    .product = product_float32,                                                                                         \
    .product_bfloat16 = product_bfloat16,                                                                               \
+   .product_uint8 = product_uint8,                                                                                     \
    .winograd_input = winograd_input,                                                                                   \
    .winograd_output = winograd_output,                                                                                 \
    .winograd_weights = winograd_weights,                                                                               \

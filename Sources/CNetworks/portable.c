@@ -46,14 +46,25 @@ static void interleave(float *out, const float *x, ptrdiff_t plane, size_t chann
       out[i * channels + c] = x[(ptrdiff_t)c * plane + (ptrdiff_t)i] * scale[c] + shift[c];
 }
 
-void net_interleave(void *out, int out_type, const float *x, ptrdiff_t plane, size_t channels, size_t n,
+static uint8_t quantized(float x) {
+  x = x > 0 ? x : 0;
+  x = x < 255 ? x : 255;
+  return (uint8_t)((x + 0x1p23f) - 0x1p23f);
+}
+
+void net_interleave(void *out, int out_type, size_t pixel, const float *x, ptrdiff_t plane, size_t channels, size_t n,
                     const float *scale, const float *shift) {
   if (out_type == net_float32) {
     interleave(out, x, plane, channels, n, scale, shift);
     return;
   }
-  uint16_t *to = out;
-  for (size_t i = 0; i < n; i++)
-    for (size_t c = 0; c < channels; c++)
-      *to++ = rounded(x[(ptrdiff_t)c * plane + (ptrdiff_t)i] * scale[c] + shift[c]);
+  for (size_t c = 0; c < pixel; c++) {
+    const float *from = x + (ptrdiff_t)(c < channels ? c : 0) * plane;
+    const float factor = c < channels ? scale[c] : 0, offset = c < channels ? shift[c] : 0;
+    for (size_t i = 0; i < n; i++) {
+      const float value = c < channels ? from[i] * factor + offset : 0;
+      if (out_type == net_bfloat16) ((uint16_t *)out)[i * pixel + c] = rounded(value);
+      else ((uint8_t *)out)[i * pixel + c] = quantized(value);
+    }
+  }
 }

@@ -2,12 +2,16 @@
 // after it defines
 //   NAME(x)         x with the name of the type behind it
 //   BLOCK_WORDS     words of a block of channels
+//   HAS_KNOWN_STEPS whether there are tiles for blocks and for NEAR and FAR words between two positions: they are
+//                   faster, and most of what the compiler does
 //   HAS_PARTS       whether y keeps float sums between parts of the taps; otherwise all taps are one part
+//   IS_INTEGER      whether sums are integers, which are scaled at the end; otherwise floats
 // and the types and functions
-//   NAME(word)      four bytes of the input
-//   NAME(weights)   the words of 16 filters
-//   NAME(load)      reads those
-//   NAME(sum)       adds the products of one word of the input and the weights to 16 sums
+//   NAME(word)        four bytes of the input
+//   NAME(weights)     the words of 16 filters
+//   NAME(load_words)  reads those
+//   NAME(sums)        16 sums
+//   NAME(sum)         adds the products of one word of the input and the weights to 16 sums
 
 #pragma clang assume_nonnull begin
 
@@ -15,6 +19,9 @@
 typedef struct NAME(part) {
   size_t from, end;
   const NAME(word) *weights;
+  // The numbers of the group's first block; NULL: as in the product.
+  const float *_Nullable bias;
+  const float *_Nullable scales;
   // What the tile prefetches: its share of the weights of the next part, so many bytes for each word.
   const char *ahead;
   size_t ahead_step;
@@ -26,15 +33,18 @@ typedef struct NAME(part) {
 // Positions are `known_step` words apart or, if that is 0, as the product says; if they are as far apart as blocks, a
 // tap has 16 channels.
 INLINE void NAME(tile)(const net_product *p, const NAME(part) * part, int group, int positions, int split,
-                       ptrdiff_t known_step, const NAME(word) * x0, const NAME(word) * x1, const float *_Nullable bias,
-                       ptrdiff_t y0, ptrdiff_t y1) {
+                       ptrdiff_t known_step, const NAME(word) * x0, const NAME(word) * x1, ptrdiff_t y0,
+                       ptrdiff_t y1) {
 #define AT(g, i) (g * p->y_block + (i < split ? y0 + i * net_lanes : y1 + (i - split) * net_lanes))
 #define EACH                                                                                                           \
   UNROLLED for (int g = 0; g < group; g++) UNROLLED for (int i = 0; i < positions; i++)
-  lanes sums[NET_GROUP][NET_POSITIONS];
+  NAME(sums) sums[NET_GROUP][NET_POSITIONS];
+#if IS_INTEGER
+  EACH sums[g][i] = (NAME(sums))(0);
+#else
   if (!HAS_PARTS || part->begins) {
     UNROLLED for (int g = 0; g < group; g++) {
-      lanes start = bias ? load(bias + g * net_lanes) : all(0);
+      lanes start = part->bias ? load(part->bias + g * net_lanes) : all(0);
       UNROLLED for (int i = 0; i < positions; i++) sums[g][i] = start;
     }
     // Now, as y may be the residual, and keeps the sums between parts.
@@ -45,6 +55,7 @@ INLINE void NAME(tile)(const net_product *p, const NAME(part) * part, int group,
   } else {
     EACH sums[g][i] = load((const float *)p->y + AT(g, i));
   }
+#endif
   const ptrdiff_t step = known_step ? known_step : p->x_step;
   const size_t run = known_step == BLOCK_WORDS ? BLOCK_WORDS : p->run;
   const NAME(word) *w = part->weights;
@@ -66,20 +77,34 @@ INLINE void NAME(tile)(const net_product *p, const NAME(part) * part, int group,
       }
     }
   }
+#if IS_INTEGER
+  // Multiplied and added one after the other, never fused: all sets round alike.
+  UNROLLED for (int g = 0; g < group; g++) {
+    const lanes scale = load(part->scales + g * net_lanes);
+    const lanes start = part->bias ? load(part->bias + g * net_lanes) : all(0);
+    UNROLLED for (int i = 0; i < positions; i++) {
+      lanes value = __builtin_convertvector(sums[g][i], lanes) * scale + start;
+      if (p->residual) value += load_as(p->residual_type, p->residual, AT(g, i)) * all(p->residual_scale);
+      if (p->relu) value = rectified(value);
+      store_as(p->y_type, p->y, AT(g, i), value);
+    }
+  }
+#else
   if (part->ends && p->relu) EACH sums[g][i] = rectified(sums[g][i]);
   if (p->y_type == net_bfloat16) EACH store_bfloat16((uint16_t *)p->y + AT(g, i), sums[g][i]);
   else EACH store((float *)p->y + AT(g, i), sums[g][i]);
+#endif
 #undef EACH
 #undef AT
 }
 
 typedef void NAME(tile_function)(const net_product *p, const NAME(part) * part, const NAME(word) * x0,
-                                 const NAME(word) * x1, const float *_Nullable bias, ptrdiff_t y0, ptrdiff_t y1);
+                                 const NAME(word) * x1, ptrdiff_t y0, ptrdiff_t y1);
 
 #define TILE(name, group, positions, split, step)                                                                      \
   FAST NAME(name)(const net_product *p, const NAME(part) * part, const NAME(word) * x0, const NAME(word) * x1,         \
-                  const float *_Nullable bias, ptrdiff_t y0, ptrdiff_t y1) {                                           \
-    NAME(tile)(p, part, group, positions, split, step, x0, x1, bias, y0, y1);                                          \
+                  ptrdiff_t y0, ptrdiff_t y1) {                                                                        \
+    NAME(tile)(p, part, group, positions, split, step, x0, x1, y0, y1);                                                \
   }
 // All tiles of one group size and one step between positions.
 #define TILES_TO_6(name, group, step)                                                                                  \
@@ -121,31 +146,43 @@ typedef struct NAME(tiles) {
   NAME(tile_function) *_Nullable one_row[NET_POSITIONS + 1], *_Nullable two_rows[NET_POSITIONS / 2 + 1];
 } NAME(tiles);
 
+#define ROWS_OF(name) {.one_row = ONE_ROW(name), .two_rows = TWO_ROWS(name)}
+#if HAS_KNOWN_STEPS
 #define TILES_OF(group)                                                                                                \
-  {[blocked] = {.one_row = ONE_ROW(blocked_##group), .two_rows = TWO_ROWS(blocked_##group)},                           \
-   [three_words] = {.one_row = ONE_ROW(three_##group), .two_rows = TWO_ROWS(three_##group)},                           \
-   [six_words] = {.one_row = ONE_ROW(six_##group), .two_rows = TWO_ROWS(six_##group)},                                 \
-   [any_input] = {.one_row = ONE_ROW(any_##group), .two_rows = TWO_ROWS(any_##group)}}
-
+  {[blocked] = ROWS_OF(blocked_##group),                                                                               \
+   [near_words] = ROWS_OF(near_##group),                                                                               \
+   [far_words] = ROWS_OF(far_##group),                                                                                 \
+   [any_input] = ROWS_OF(any_##group)}
 TILES(blocked_one, 1, BLOCK_WORDS)
-TILES(three_one, 1, 3)
-TILES(six_one, 1, 6)
+TILES(near_one, 1, NEAR)
+TILES(far_one, 1, FAR)
+#if NET_GROUP == 2
+TILES(blocked_two, 2, BLOCK_WORDS)
+TILES(near_two, 2, NEAR)
+TILES(far_two, 2, FAR)
+#endif
+#else
+#define TILES_OF(group) {[any_input] = ROWS_OF(any_##group)}
+#endif
+
 TILES(any_one, 1, 0)
 static const NAME(tiles) NAME(tiles_of_one)[input_kinds] = TILES_OF(one);
 #if NET_GROUP == 2
-TILES(blocked_two, 2, BLOCK_WORDS)
-TILES(three_two, 2, 3)
-TILES(six_two, 2, 6)
 TILES(any_two, 2, 0)
 static const NAME(tiles) NAME(tiles_of_two)[input_kinds] = TILES_OF(two);
 #endif
 
 static const NAME(tiles) * NAME(tiles_for)(size_t group, ptrdiff_t step, size_t run) {
+#if HAS_KNOWN_STEPS
   // Pixels of as many words as a block are as far apart as blocks, so the step alone does not tell.
   const int kind = step == BLOCK_WORDS && run == BLOCK_WORDS ? blocked
-                   : step == 3                               ? three_words
-                   : step == 6                               ? six_words
+                   : step == NEAR                            ? near_words
+                   : step == FAR                             ? far_words
                                                              : any_input;
+#else
+  const int kind = any_input;
+  (void)step, (void)run;
+#endif
 #if NET_GROUP == 2
   if (group == 2) return &NAME(tiles_of_two)[kind];
 #endif
@@ -155,8 +192,7 @@ static const NAME(tiles) * NAME(tiles_for)(size_t group, ptrdiff_t step, size_t 
 
 // All positions of one group of output blocks, in as few tiles as possible, all about as wide; narrow rows two at a
 // time.
-INLINE void NAME(positions)(const net_product *p, NAME(part) * part, const NAME(tiles) * kinds,
-                            const float *_Nullable bias, ptrdiff_t y) {
+INLINE void NAME(positions)(const net_product *p, NAME(part) * part, const NAME(tiles) * kinds, ptrdiff_t y) {
   const size_t count = (p->columns + NET_POSITIONS - 1) / NET_POSITIONS;
   const int pairs = p->columns <= NET_POSITIONS / 2;
   const size_t share = (part->end - part->from) * p->run * part->ahead_step;
@@ -164,7 +200,7 @@ INLINE void NAME(positions)(const net_product *p, NAME(part) * part, const NAME(
     const NAME(word) *x = (const NAME(word) *)p->x + (ptrdiff_t)r * p->x_row;
     ptrdiff_t to = y + (ptrdiff_t)r * p->y_row;
     if (pairs && r + 1 < p->rows) {
-      kinds->two_rows[p->columns](p, part, x, x + p->x_row, bias, to, to + p->y_row);
+      kinds->two_rows[p->columns](p, part, x, x + p->x_row, to, to + p->y_row);
       part->ahead += share;
       r++;
       continue;
@@ -174,7 +210,7 @@ INLINE void NAME(positions)(const net_product *p, NAME(part) * part, const NAME(
       size_t width = (p->columns - at + count - i - 1) / (count - i);
       const NAME(word) *from = x + (ptrdiff_t)at * p->x_step;
       ptrdiff_t begin = to + (ptrdiff_t)(at * net_lanes);
-      kinds->one_row[width](p, part, from, from, bias, begin, begin);
+      kinds->one_row[width](p, part, from, from, begin, begin);
       part->ahead += share;
       at += width;
     }
@@ -200,7 +236,6 @@ FAST NAME(product)(const net_product *given) {
   for (size_t block = 0; block < p->blocks; block += NET_GROUP) {
     size_t group = p->blocks - block < NET_GROUP ? p->blocks - block : NET_GROUP;
     const NAME(tiles) *kinds = NAME(tiles_for)(group, p->x_step, p->run);
-    const float *bias = p->bias ? p->bias + block * net_lanes : NULL;
     for (size_t from = 0; from < p->tap_count; from += most) {
       size_t end = p->tap_count - from < most ? p->tap_count : from + most;
       const NAME(word) *next = w + (end - from) * p->run * group * net_lanes;
@@ -209,11 +244,13 @@ FAST NAME(product)(const net_product *given) {
       NAME(part) part = {.from = from,
                          .end = end,
                          .weights = w,
+                         .bias = p->bias ? p->bias + block * net_lanes : NULL,
+                         .scales = p->scales ? p->scales + block * net_lanes : NULL,
                          .ahead = is_last ? (const char *)p->next : (const char *)next,
                          .ahead_step = step,
                          .begins = from == 0,
                          .ends = end == p->tap_count};
-      NAME(positions)(p, &part, kinds, bias, (ptrdiff_t)block * p->y_block);
+      NAME(positions)(p, &part, kinds, (ptrdiff_t)block * p->y_block);
       w = next;
     }
   }
@@ -228,6 +265,11 @@ FAST NAME(product)(const net_product *given) {
 #undef TWO_ROWS
 #undef NAME
 #undef BLOCK_WORDS
+#undef HAS_KNOWN_STEPS
+#undef NEAR
+#undef FAR
+#undef ROWS_OF
 #undef HAS_PARTS
+#undef IS_INTEGER
 
 #pragma clang assume_nonnull end

@@ -8,36 +8,64 @@ struct DirectConvolution: Layer {
   private let weights: FloatBuffer
   /// A number for each filter, in whole blocks; nil: zeros.
   private let bias: FloatBuffer?
+  /// Only with integer sums.
+  private let scales: SumScales?
   private let slabs: Slabs
 
-  /// - Parameter type: the numbers that are multiplied; floats are taken where the layout of pixels needs them.
+  /// - Parameters:
+  ///   - type: the numbers that are multiplied.
+  ///   - means: the mean of each channel of the input, by which the bias is corrected if the type is quantized.
   /// - Throws: a `ModelError` if the weights cannot be read; `OutOfMemory`.
   init(
     _ layer: FusedLayer, _ convolution: Convolution, scale filterScale: [Float], bias: [Float],
     values: [Value], _ parameters: Parameters, _ set: NetworkKernels,
-    type: ElementType
+    type: ElementType, means: [Float] = []
   ) throws {
     let ends = ConvolutionEnds(layer, values)
-    let type = Slabs.type(convolution, ends.from, wanted: type)
+    let layout = WeightLayout(convolution, from: ends.from)
     let weights = try PackedWeights(
-      parameters.values(of: convolution.weight), scale: filterScale,
-      WeightLayout(convolution, from: ends.from), .direct, set, type: type)
+      parameters.values(of: convolution.weight), scale: filterScale, layout, .direct, set)
+    let prologue = try Prologue(layer.prologue, ends.from)
+    guard type != .float32 else {
+      try self.init(
+        convolution, ends, weights: weights.buffer, bias: FloatBuffer(bias, count: ends.to.paddedChannels),
+        prologue, set)
+      return
+    }
+    let narrow = try NarrowWeights(
+      weights, layout, type, pixel: Slabs.pixel(convolution, ends.from, type), means: means, set)
+    let scales =
+      type.isQuantized
+      ? try SumScales(
+        narrow, bias: bias, from: type, to: ends.to.type, residual: ends.residual.map { values[$0].type })
+      : nil
     try self.init(
-      convolution, ends, weights: weights.buffer, bias: FloatBuffer(bias, count: ends.to.paddedChannels),
-      Prologue(layer.prologue, ends.from), set, type: type)
+      ends: ends, set: set, weights: narrow.buffer,
+      bias: scales?.bias ?? FloatBuffer(bias, count: ends.to.paddedChannels), scales: scales,
+      slabs: Slabs(convolution, ends.from, ends.to, prologue, set, type: type))
+  }
+
+  private init(
+    ends: ConvolutionEnds, set: NetworkKernels, weights: FloatBuffer, bias: FloatBuffer?, scales: SumScales?,
+    slabs: Slabs
+  ) {
+    self.ends = ends
+    self.set = set
+    self.weights = weights
+    self.bias = bias
+    self.scales = scales
+    self.slabs = slabs
   }
 
   /// - Parameter weights: packed in direct order; they may change between runs.
   /// - Throws: `OutOfMemory`.
   init(
     _ convolution: Convolution, _ ends: ConvolutionEnds, weights: FloatBuffer, bias: FloatBuffer?,
-    _ prologue: Prologue, _ set: NetworkKernels, type: ElementType = .float32
+    _ prologue: Prologue, _ set: NetworkKernels
   ) throws(OutOfMemory) {
-    self.ends = ends
-    self.weights = weights
-    self.bias = bias
-    self.set = set
-    slabs = try Slabs(convolution, ends.from, ends.to, prologue, set, type: type)
+    try self.init(
+      ends: ends, set: set, weights: weights, bias: bias, scales: nil,
+      slabs: Slabs(convolution, ends.from, ends.to, prologue, set))
   }
 
   // MARK: - Running
@@ -105,7 +133,7 @@ struct DirectConvolution: Layer {
     let start = rows.lowerBound * to.rowSize + blocks.lowerBound * to.blockSize
     let first = blocks.lowerBound * to.lanes
     let weights = unsafe UnsafePointer(self.weights.start + first * slabs.taps.count * slabs.run)
-    let product = unsafe slabs.type == .bfloat16 ? set.table.product_bfloat16 : set.table.product
+    let product = unsafe set.product(of: slabs.type)
     unsafe slabs.taps.withUnsafeBufferPointer { taps in
       guard let taps = taps.baseAddress else { return }
       let residual = unsafe ends.residual.map { unsafe execution.source($0, image: image, at: start) }
@@ -114,6 +142,8 @@ struct DirectConvolution: Layer {
         run: slabs.run, weights: weights, next: weights,
         bias: bias.map { unsafe UnsafePointer($0.start + first) }, residual: residual,
         residual_type: execution.type(of: ends.residual),
+        scales: scales.map { unsafe UnsafePointer($0.scales.start + first) },
+        residual_scale: scales?.residualScale ?? 1,
         y: execution.target(ends.output, image: image, at: start), y_type: to.type.kernelType,
         y_row: outputStep,
         y_block: to.blockSize, rows: isOne ? rows.count : images.count,

@@ -25,9 +25,10 @@ final class FastEngine: Sendable {
   /// - Throws: `Unplannable`, naming a node; a `ModelError` if a parameter cannot be read; `OutOfMemory`.
   init(
     _ graph: Graph, _ parameters: Parameters, batch: Int, workers: Workers, precision: ElementType = .float32,
-    _ set: NetworkKernels = .best
+    _ quantization: Quantization? = nil, _ set: NetworkKernels = .best
   ) throws {
-    let network = try FusedNetwork(graph, parameters, lanes: set.lanes, storing: precision)
+    let network = try FusedNetwork(
+      graph, parameters, lanes: set.lanes, storing: precision, quantization)
     self.network = network
     self.workers = workers
     kernels = set.name
@@ -35,7 +36,8 @@ final class FastEngine: Sendable {
     imagesAtOnce = max(1, min(Tuning.imagesAtOnce, (batch + workers.count - 1) / workers.count))
     var budget = Tuning.transformedWeightBytes(batch: batch)
     let layers = try network.layers.map { layer throws -> any Layer in
-      try Self.layer(layer, network.values, parameters, precision, set, batch: batch, budget: &budget)
+      try Self.layer(
+        layer, network.values, parameters, precision, quantization, set, batch: batch, budget: &budget)
     }
     self.layers = layers
     perImageLayers = Self.perImageLayers(network, imagesAtOnce)
@@ -51,10 +53,15 @@ final class FastEngine: Sendable {
   /// - Parameter budget: bytes that transformed weights may still take; reduced by those of this layer.
   private static func layer(
     _ layer: FusedLayer, _ values: [Value], _ parameters: Parameters, _ precision: ElementType,
-    _ set: NetworkKernels, batch: Int, budget: inout Int
+    _ quantization: Quantization?, _ set: NetworkKernels, batch: Int, budget: inout Int
   ) throws -> any Layer {
     switch layer.kind {
     case .convolution(let convolution, let scale, let bias):
+      if let input = quantization?.inputs[layer.name] {
+        return try DirectConvolution(
+          layer, convolution, scale: scale, bias: bias, values: values, parameters, set, type: input.type,
+          means: input.means)
+      }
       let (from, to) = (values[layer.input], values[layer.output])
       let bytes = WinogradConvolution.weightCount(from, to) * MemoryLayout<Float>.stride
       if WinogradConvolution.suits(convolution, from),
@@ -73,8 +80,9 @@ final class FastEngine: Sendable {
       return SumLayer(layer, other: other, values: values, set)
     case .flatten: return FlattenLayer(layer, values: values)
     case .dense(let dense, let bias):
-      return try DenseLayer(layer, dense, bias: bias, values: values, parameters, set)
-    case .softmax, .sigmoid: return HeadLayer(layer, values: values)
+      return try DenseLayer(
+        layer, dense, bias: bias, values: values, parameters, set, quantization?.inputs[layer.name])
+    case .softmax, .sigmoid: return HeadLayer(layer, values: values, isPortable: quantization != nil)
     }
   }
 
@@ -111,6 +119,29 @@ final class FastEngine: Sendable {
   @safe private struct Memory: @unchecked Sendable {
     let images: UnsafePointer<Float>
     let outputs: UnsafeMutablePointer<Float>
+  }
+
+  /// Runs images one after the other on one worker, and lends what each layer reads before the layer runs.
+  ///
+  /// - Parameter body: gets the layer, the value that it reads, and its numbers: floats, if the plan is one of single
+  ///   precision.
+  func observe(
+    _ images: Span<Float>, count: Int, _ body: (FusedLayer, Value, UnsafePointer<Float>) -> Void
+  ) {
+    turn.withLock { _ in
+      unsafe images.withUnsafeBufferPointer { images in
+        guard let images = images.baseAddress else { return }
+        for image in 0..<count {
+          let execution = unsafe Execution(
+            arena: arenas[0].start, memory: memoryPlan, input: images + image * network.values[0].size,
+            workers: nil, scratch: scratch, shared: shared, worker: 0)
+          for (layer, fused) in zip(layers, network.layers) {
+            unsafe body(fused, network.values[fused.input], execution.read(fused.input, image: 0))
+            layer.run(0..<1, execution)
+          }
+        }
+      }
+    }
   }
 
   /// A single image, or a single worker: all workers share each layer.

@@ -11,8 +11,12 @@ struct FusedNetwork: Sendable {
   /// - Parameters:
   ///   - lanes: channels of a block, as the kernels have it.
   ///   - type: the numbers of the values between convolutions; the input and vectors are floats.
+  ///   - quantization: nil: no value is quantized.
   /// - Throws: `Unplannable`, naming a node; a `ModelError` if a parameter is missing.
-  init(_ graph: Graph, _ parameters: Parameters, lanes: Int, storing type: ElementType = .float32) throws {
+  init(
+    _ graph: Graph, _ parameters: Parameters, lanes: Int, storing type: ElementType = .float32,
+    _ quantization: Quantization? = nil
+  ) throws {
     var fusion = Fusion(graph, parameters, lanes: lanes)
     try fusion.run()
     // This may store the last node.
@@ -25,7 +29,9 @@ struct FusedNetwork: Sendable {
       case .convolution, .pooling, .affine, .add: break
       }
     }
-    values = fusion.values.enumerated().map { floats.contains($0) ? $1 : $1.stored(as: type) }
+    let types = Self.types(
+      layers, valueCount: fusion.values.count, floats: floats, storing: type, quantization)
+    values = zip(fusion.values, types).map { $0.type == $1 ? $0 : $0.stored(as: $1) }
   }
 }
 

@@ -5,12 +5,15 @@ enum ElementType: Hashable, Sendable {
   case float32
   /// The upper half of a float: its exponent, and 8 bits of its fraction.
   case bfloat16
+  /// Whole numbers of 0...255 that stand for `(number - zero) * step`. Weights that multiply them are int8.
+  case uint8(step: Float, zero: UInt8)
 
   /// Bytes of one number.
   var byteCount: Int {
     switch self {
     case .float32: MemoryLayout<Float>.stride
     case .bfloat16: MemoryLayout<UInt16>.stride
+    case .uint8: MemoryLayout<UInt8>.stride
     }
   }
   /// Numbers of a word of four bytes, in which the kernels read them.
@@ -20,8 +23,13 @@ enum ElementType: Hashable, Sendable {
     switch self {
     case .float32: Int32(net_float32)
     case .bfloat16: Int32(net_bfloat16)
+    case .uint8: Int32(net_uint8)
     }
   }
+  var isQuantized: Bool { if case .uint8 = self { true } else { false } }
+  /// What one step of a stored number is worth, and which stored number stands for 0.
+  var step: Float { if case .uint8(let step, _) = self { step } else { 1 } }
+  var zero: UInt8 { if case .uint8(_, let zero) = self { zero } else { 0 } }
 }
 
 /// What lies between two layers, for one image: an activation or, in training, a gradient.

@@ -19,13 +19,11 @@ public final class Network: Sendable {
     /// bfloat16 between layers, rounded to nearest even, and in the products of convolutions wherever that is faster;
     /// sums, fully connected layers and the output are in single precision.
     case bf16
+    /// Whole numbers where a `Quantization` says so, bfloat16 elsewhere: the outputs of its layers have the same bits on
+    /// every processor.
+    case int8
 
-    var type: ElementType {
-      switch self {
-      case .fp32: .float32
-      case .bf16: .bfloat16
-      }
-    }
+    var type: ElementType { self == .fp32 ? .float32 : .bfloat16 }
   }
 
   /// The graph that was planned.
@@ -60,12 +58,14 @@ public final class Network: Sendable {
   ///     single image. Within one plan, an image has the same output bits whatever images are run with it, on any
   ///     number of threads.
   ///   - precision: the reference engine has single precision only.
+  ///   - quantization: for int8; not used otherwise.
   ///   - kernels: one of `availableKernels`; nil: the last one.
   /// - Throws: a `ModelError` if a parameter cannot be read or the processor has no such kernels; `OutOfMemory`.
   /// - Complexity: reads and packs every weight once; the packed weights are in memory once, for all workers.
   public init(
     _ graph: Graph, _ parameters: Parameters, engine: Engine = .fast, batch: Int = 32,
-    workers: Workers = Workers(), precision: Precision = .fp32, kernels: String? = nil
+    workers: Workers = Workers(), precision: Precision = .fp32, quantization: Quantization? = nil,
+    kernels: String? = nil
   ) throws {
     self.graph = graph
     self.workers = workers
@@ -74,7 +74,8 @@ public final class Network: Sendable {
     if engine == .fast {
       do {
         let fast = try FastEngine(
-          graph, parameters, batch: batch, workers: workers, precision: precision.type, set)
+          graph, parameters, batch: batch, workers: workers, precision: precision.type,
+          precision == .int8 ? quantization : nil, set)
         (running, self.engine, self.kernels, self.fallback) = (.fast(fast), .fast, set.name, nil)
         return
       } catch let error as Unplannable {
@@ -103,6 +104,17 @@ public final class Network: Sendable {
     case .fast(let engine): engine.run(images, count: count, into: &outputs)
     case .reference(let engine): engine.run(images, count: count, into: &outputs)
     }
+  }
+
+  /// Shows what each layer reads, for calibration: `body` is called before the layer runs.
+  ///
+  /// - Returns: false, without a call, if the reference engine runs.
+  func observe(
+    _ images: Span<Float>, count: Int, _ body: (FusedLayer, Value, UnsafePointer<Float>) -> Void
+  ) -> Bool {
+    guard case .fast(let engine) = running else { return false }
+    unsafe engine.observe(images, count: count, body)
+    return true
   }
 
   /// Computes the outputs of some images, as `run` does, and measures the layers.

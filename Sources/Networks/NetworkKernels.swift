@@ -6,10 +6,10 @@ import Models
 @safe struct NetworkKernels: @unchecked Sendable {  // tables of pure C functions that are never written
   private(set) var table: net_kernels
   let training: net_training_kernels
-  /// "portable", "avx2", "avx512" or "avx512bf16".
+  /// "portable", "avx2", "avx512", "avx512vnni" or "avx512bf16".
   private(set) var name: String
-  /// Whether sums of bfloat16 are faster than those of floats.
-  private(set) var hasFastBFloat16 = false
+  /// Whether sums of bfloat16 are faster than those of floats, and those of uint8 faster than both.
+  private(set) var hasFastBFloat16 = false, hasFastUInt8 = false
 
   private init?(_ table: UnsafePointer<net_kernels>?, _ training: UnsafePointer<net_training_kernels>?) {
     guard let table = unsafe table, let training = unsafe training else { return nil }
@@ -18,15 +18,33 @@ import Models
     unsafe name = String(cString: table.pointee.name)
   }
 
-  /// The kernels of AVX-512 with those that its later extensions do better.
-  private static var extended: NetworkKernels? {
-    guard var set = unsafe NetworkKernels(net_kernels_avx512(), net_training_kernels_avx512()),
-      let product = unsafe net_product_bfloat16_avx512()
-    else { return nil }
-    unsafe set.table.product_bfloat16 = product
-    set.name = "avx512bf16"
-    set.hasFastBFloat16 = true
-    return set
+  /// The kernels of AVX-512, then those with the sums that its later extensions do better: VNNI's of uint8, and with
+  /// them BF16's, which no processor has without VNNI.
+  private static var wide: [NetworkKernels] {
+    guard var set = unsafe NetworkKernels(net_kernels_avx512(), net_training_kernels_avx512()) else {
+      return []
+    }
+    var sets = [set]
+    if let product = unsafe net_product_uint8_avx512() {
+      unsafe set.table.product_uint8 = product
+      (set.name, set.hasFastUInt8) = ("avx512vnni", true)
+      sets.append(set)
+      if let product = unsafe net_product_bfloat16_avx512() {
+        unsafe set.table.product_bfloat16 = product
+        (set.name, set.hasFastBFloat16) = ("avx512bf16", true)
+        sets.append(set)
+      }
+    }
+    return sets
+  }
+
+  /// The sums of numbers of a type.
+  func product(of type: ElementType) -> (UnsafePointer<net_product>) -> Void {
+    switch type {
+    case .float32: unsafe table.product
+    case .bfloat16: unsafe table.product_bfloat16
+    case .uint8: unsafe table.product_uint8
+    }
   }
   /// Channels of a block of activations, and filters of a block of weights.
   var lanes: Int { unsafe table.lanes }
@@ -37,11 +55,11 @@ import Models
   func blocks(of count: Int) -> Int { (count + lanes - 1) / lanes }
 
   /// What this processor can run, the plainest first: the first one is portable C.
-  static let available: [NetworkKernels] = unsafe [
-    NetworkKernels(net_kernels_portable(), net_training_kernels_portable()),
-    NetworkKernels(net_kernels_avx2(), net_training_kernels_avx2()),
-    NetworkKernels(net_kernels_avx512(), net_training_kernels_avx512()), extended,
-  ].compactMap { $0 }
+  static let available: [NetworkKernels] =
+    unsafe [
+      NetworkKernels(net_kernels_portable(), net_training_kernels_portable()),
+      NetworkKernels(net_kernels_avx2(), net_training_kernels_avx2()),
+    ].compactMap { $0 } + wide
 
   /// The set with the widest vectors that this processor has.
   static let best = available[available.count - 1]

@@ -169,24 +169,41 @@ struct DenseLayer: Layer {
   private let weights: FloatBuffer
   /// In whole blocks.
   private let bias: FloatBuffer
+  /// The numbers that are multiplied; for quantized ones, how they are made of the input, and what is made of the sums.
+  private let type: ElementType
+  private let prologue: Prologue
+  private let scales: SumScales?
 
+  /// - Parameter quantized: what enters the layer; nil: the layer multiplies floats.
   /// - Throws: a `ModelError` if the weights cannot be read; `OutOfMemory`.
   init(
     _ layer: FusedLayer, _ dense: Dense, bias: [Float], values: [Value], _ parameters: Parameters,
-    _ set: NetworkKernels
+    _ set: NetworkKernels, _ quantized: Quantization.Input? = nil
   ) throws {
     self.layer = layer
     self.set = set
     let (from, to) = (values[layer.input], values[layer.output])
     self.to = to
     channels = from.size
-    self.bias = try FloatBuffer(bias, count: to.size)
+    type = quantized?.type ?? .float32
     let layout = WeightLayout(
       filters: dense.outputs, channels: from.channels, area: 1, isInterleaved: false, lanes: set.lanes)
-    weights = try PackedWeights(parameters.values(of: dense.weight), layout, .direct, set).buffer
+    let floats = try PackedWeights(parameters.values(of: dense.weight), layout, .direct, set)
+    guard let quantized else {
+      weights = floats.buffer
+      self.bias = try FloatBuffer(bias, count: to.size)
+      (prologue, scales) = (Prologue(), nil)
+      return
+    }
+    let narrow = try NarrowWeights(floats, layout, type, pixel: 0, means: quantized.means, set)
+    let scales = try SumScales(narrow, bias: bias, from: type, to: .float32, residual: nil)
+    prologue = try Prologue(.identity(channels: from.channels), from).quantizing(.float32, to: type)
+    (weights, self.bias, self.scales) = (narrow.buffer, scales.bias, scales)
   }
 
-  func scratchSize(images: Int) -> Int { to.size * images }
+  /// Words of one image's input, if it is quantized, and numbers of one image's output.
+  private var inputWords: Int { type.isQuantized ? channels / type.perWord : 0 }
+  func scratchSize(images: Int) -> Int { (inputWords + to.size) * images }
 
   func run(_ images: Range<Int>, _ execution: Execution) {
     guard let first = images.first else { return }
@@ -198,23 +215,44 @@ struct DenseLayer: Layer {
     unsafe execution.forEach(parts) { part, scratch in
       let begin = groups * part / parts * set.group
       let end = min(groups * (part + 1) / parts * set.group, to.blocks)
+      let words = channels / type.perWord
+      let sums = unsafe scratch + inputWords * images.count
+      if type.isQuantized {
+        for image in images {
+          unsafe quantize(
+            execution.read(layer.input, image: image),
+            UnsafeMutableRawPointer(scratch + (image - first) * words))
+        }
+      }
       unsafe withUnsafePointer(to: 0) { tap in
-        let weights = unsafe UnsafePointer(weights.start + begin * lanes * channels)
+        let weights = unsafe UnsafePointer(weights.start + begin * lanes * words)
         var product = unsafe net_product(
-          x: input, x_step: stride, x_row: 0, taps: tap, tap_count: 1, run: channels, weights: weights,
+          x: type.isQuantized ? UnsafePointer(scratch) : input, x_step: type.isQuantized ? words : stride,
+          x_row: 0, taps: tap, tap_count: 1, run: words, weights: weights,
           next: weights, bias: UnsafePointer(bias.start + begin * lanes), residual: nil,
-          residual_type: Int32(net_float32), y: scratch, y_type: Int32(net_float32), y_row: 0,
+          residual_type: Int32(net_float32),
+          scales: scales.map { unsafe UnsafePointer($0.scales.start + begin * lanes) }, residual_scale: 1,
+          y: sums,
+          y_type: Int32(net_float32), y_row: 0,
           y_block: images.count * lanes, rows: 1, columns: images.count, blocks: end - begin, relu: 0)
-        unsafe set.table.product(&product)
+        unsafe set.product(of: type)(&product)
       }
       for image in images {
         let output = unsafe execution.write(layer.output, image: image)
         for block in begin..<end {
           unsafe (output + block * lanes).update(
-            from: scratch + ((block - begin) * images.count + image - first) * lanes, count: lanes)
+            from: sums + ((block - begin) * images.count + image - first) * lanes, count: lanes)
         }
       }
       // Beyond the outputs the vector is 0, as the weights and biases there are.
+    }
+  }
+
+  /// All blocks of channels have the same step.
+  private func quantize(_ vector: UnsafePointer<Float>, _ out: UnsafeMutableRawPointer) {
+    unsafe prologue.withBlocks(from: 0) { prologue in
+      unsafe set.table.gather(
+        out, type.kernelType, vector, Int32(net_float32), set.lanes, channels / set.lanes, &prologue)
     }
   }
 }
@@ -223,10 +261,13 @@ struct DenseLayer: Layer {
 struct HeadLayer: Layer {
   private let layer: FusedLayer
   private let value: Value
+  private let exponential: @Sendable (Float) -> Float
 
-  init(_ layer: FusedLayer, values: [Value]) {
+  /// - Parameter isPortable: gives the same bits on every processor, which the C library does not promise.
+  init(_ layer: FusedLayer, values: [Value], isPortable: Bool) {
     self.layer = layer
     value = values[layer.input]
+    if isPortable { exponential = { portableExponential($0) } } else { exponential = { expf($0) } }
   }
 
   func run(_ images: Range<Int>, _ execution: Execution) {
@@ -235,7 +276,11 @@ struct HeadLayer: Layer {
       let input = unsafe UnsafeBufferPointer(start: execution.read(layer.input, image: image), count: count)
       let output = unsafe UnsafeMutableBufferPointer(
         start: execution.write(layer.output, image: image), count: count)
-      if case .sigmoid = layer.kind { unsafe sigmoid(input, output) } else { unsafe softmax(input, output) }
+      if case .sigmoid = layer.kind {
+        unsafe sigmoid(input, output, exponential)
+      } else {
+        unsafe softmax(input, output, exponential)
+      }
       // Another fully connected layer may multiply what lies beyond by 0, which must not give NaN.
       unsafe (execution.write(layer.output, image: image) + count).update(
         repeating: 0, count: value.size - count)
@@ -244,19 +289,40 @@ struct HeadLayer: Layer {
 }
 
 /// The logistic function of each number.
-func sigmoid(_ input: UnsafeBufferPointer<Float>, _ output: UnsafeMutableBufferPointer<Float>) {
-  for index in input.indices { unsafe output[index] = 1 / (1 + expf(-input[index])) }
+func sigmoid(
+  _ input: UnsafeBufferPointer<Float>, _ output: UnsafeMutableBufferPointer<Float>,
+  _ exponential: (Float) -> Float = { expf($0) }
+) {
+  for index in input.indices { unsafe output[index] = 1 / (1 + exponential(-input[index])) }
 }
 
 /// Softmax. The largest number is subtracted first, so that no power overflows; a NaN makes all of them NaN.
-func softmax(_ input: UnsafeBufferPointer<Float>, _ output: UnsafeMutableBufferPointer<Float>) {
+func softmax(
+  _ input: UnsafeBufferPointer<Float>, _ output: UnsafeMutableBufferPointer<Float>,
+  _ exponential: (Float) -> Float = { expf($0) }
+) {
   var largest = -Float.infinity
   for index in input.indices { largest = unsafe max(largest, input[index]) }
   var sum = 0.0
   for index in input.indices {
-    unsafe output[index] = expf(input[index] - largest)
+    unsafe output[index] = exponential(input[index] - largest)
     sum += unsafe Double(output[index])
   }
   let factor = 1 / sum
   for index in input.indices { unsafe output[index] = Float(Double(output[index]) * factor) }
+}
+
+/// e to the power of a number, correctly rounded but for a few numbers in a million, with the same bits everywhere: by
+/// additions, multiplications and a power of two in double precision.
+func portableExponential(_ number: Float) -> Float {
+  let x = Double(number)
+  if x.isNaN { return .nan }
+  if x > 89 { return .infinity }
+  if x < -104 { return 0 }
+  let power = (x * 1.4426950408889634).rounded(.toNearestOrEven)
+  let rest = x - power * 0.6931471805599453
+  // Taylor's series of a number of at most half of ln 2.
+  var sum = 1.0
+  for term in stride(from: 13.0, through: 1, by: -1) { sum = 1 + rest / term * sum }
+  return Float(sum * Double(sign: .plus, exponent: Int(exactly: power) ?? 0, significand: 1))
 }

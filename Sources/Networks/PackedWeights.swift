@@ -13,6 +13,8 @@ struct WeightLayout: Hashable, Sendable {
   let lanes: Int
   /// Taps of a row of the kernel, which interleaved pixels read at once.
   var columns = 1
+  /// Rows of weights, one for each channel, that a tap reads one behind the other.
+  var run: Int { isInterleaved ? columns * width : width }
 
   /// Blocks of filters, and blocks of channels.
   var outputs: Int { (filters + lanes - 1) / lanes }
@@ -111,41 +113,13 @@ extension WeightLayout {
 
   /// Packs weights in MXNet's order, once and for all.
   ///
-  /// - Parameter type: the numbers of the packed weights; other than floats in direct order only.
   /// - Throws: `OutOfMemory`.
   init(
-    _ filters: [Float], scale: [Float]? = nil, _ layout: WeightLayout, _ order: Order,
-    _ set: NetworkKernels, type: ElementType = .float32
+    _ filters: [Float], scale: [Float]? = nil, _ layout: WeightLayout, _ order: Order, _ set: NetworkKernels
   ) throws(OutOfMemory) {
-    let floats = try PackedWeights(layout, order, isTransposed: false, set)
+    try self.init(layout, order, isTransposed: false, set)
     unsafe filters.withUnsafeBufferPointer { filters in
-      for piece in 0..<floats.pieceCount { unsafe floats.pack(piece, from: .filters(filters, scale: scale)) }
-    }
-    self = type == .float32 ? floats : try PackedWeights(rounding: floats)
-  }
-
-  /// The same weights in bfloat16: two rows of floats, of neighbouring channels, become one row of words.
-  private init(rounding floats: PackedWeights) throws(OutOfMemory) {
-    (layout, order, isTransposed) = (floats.layout, floats.order, floats.isTransposed)
-    (set, inputs, outputs) = (floats.set, floats.inputs, floats.outputs)
-    // Rows that a tap reads one behind the other; the last word may have only one.
-    let run = layout.isInterleaved ? layout.columns * layout.width : layout.lanes
-    let (words, runs) = ((run + 1) / 2, layout.area * layout.width / run * inputs)
-    buffer = try FloatBuffer(count: outputs * runs * words * layout.lanes)
-    let from = unsafe floats.buffer.start
-    unsafe buffer.start.withMemoryRebound(to: UInt16.self, capacity: buffer.count * 2) { to in
-      for first in stride(from: 0, to: outputs, by: set.group) {
-        let width = min(set.group, outputs - first) * layout.lanes
-        let group = unsafe from + first * layout.lanes * runs * run
-        let packed = unsafe to + first * layout.lanes * runs * words * 2
-        for row in 0..<runs * run {
-          let (tap, place) = row.quotientAndRemainder(dividingBy: run)
-          for lane in 0..<width {
-            let at = ((tap * words + place / 2) * width + lane) * 2 + place % 2
-            unsafe net_round_to_bfloat16(packed + at, group + row * width + lane, 1)
-          }
-        }
-      }
+      for piece in 0..<pieceCount { unsafe pack(piece, from: .filters(filters, scale: scale)) }
     }
   }
 
@@ -232,6 +206,104 @@ extension WeightLayout {
         }
         unsafe start += taps.count * inputs * outputs * lanes * lanes
       }
+    }
+  }
+}
+
+/// Weights in direct order as words of smaller numbers: two rows of bfloat16, or four of int8, become one row of words.
+struct NarrowWeights: Sendable {
+  let buffer: FloatBuffer
+  /// What one step of an int8 weight is worth, and the sum of all stored weights, for each filter.
+  private(set) var steps: [Float] = [], sums: [Int32] = []
+  /// What the rounding of int8 weights takes from each filter's output on average.
+  private(set) var losses: [Double] = []
+
+  /// - Parameters:
+  ///   - weights: in direct order.
+  ///   - type: that of the input which they multiply.
+  ///   - pixel: numbers of a pixel of that input, if it is interleaved.
+  ///   - means: the mean of each channel of that input; empty: unknown.
+  /// - Throws: `OutOfMemory`.
+  init(
+    _ weights: PackedWeights, _ layout: WeightLayout, _ type: ElementType, pixel: Int, means: [Float] = [],
+    _ set: NetworkKernels
+  ) throws(OutOfMemory) {
+    let (lanes, outputs, run) = (layout.lanes, layout.outputs, layout.run)
+    let perWord = type.perWord
+    let words = ((layout.isInterleaved ? layout.columns * pixel : run) + perWord - 1) / perWord
+    let runs = layout.area * layout.width / run * layout.inputs
+    buffer = try FloatBuffer(count: outputs * runs * words * lanes)
+    if type.isQuantized {
+      steps = Array(repeating: 0, count: outputs * lanes)
+      sums = Array(repeating: 0, count: outputs * lanes)
+      losses = Array(repeating: 0, count: outputs * lanes)
+    }
+    for first in stride(from: 0, to: outputs, by: set.group) {
+      let width = min(set.group, outputs - first) * lanes
+      let from = unsafe weights.buffer.start + first * lanes * runs * run
+      let to = unsafe UnsafeMutableRawPointer(buffer.start + first * lanes * runs * words)
+      if type.isQuantized {
+        for row in 0..<runs * run {
+          for lane in 0..<width {
+            steps[first * lanes + lane] = unsafe max(
+              steps[first * lanes + lane], abs(from[row * width + lane]))
+          }
+        }
+        // Symmetric: -128 is not used. A filter of zeros has any step.
+        for filter in first * lanes..<first * lanes + width {
+          steps[filter] = steps[filter] > 0 ? steps[filter] / 127 : 1
+        }
+      }
+      for row in 0..<runs * run {
+        let (tap, place) = row.quotientAndRemainder(dividingBy: run)
+        let number = layout.isInterleaved ? place / layout.width * pixel + place % layout.width : place
+        let channel =
+          layout.isInterleaved ? place % layout.width : tap / layout.area * layout.width + place
+        let mean = channel < means.count ? Double(means[channel]) : 0
+        for lane in 0..<width {
+          let weight = unsafe from[row * width + lane]
+          let at = ((tap * words + number / perWord) * width + lane) * perWord + number % perWord
+          if type.isQuantized {
+            let filter = first * lanes + lane
+            let rounded = (weight / steps[filter]).rounded(.toNearestOrEven)
+            let quantized = Int8(exactly: min(127, max(-127, rounded))) ?? 0
+            sums[filter] += Int32(quantized)
+            losses[filter] += mean * (Double(weight) - Double(quantized) * Double(steps[filter]))
+            unsafe to.storeBytes(of: quantized, toByteOffset: at, as: Int8.self)
+          } else {
+            var half: UInt16 = 0
+            unsafe withUnsafePointer(to: weight) { unsafe net_round_to_bfloat16(&half, $0, 1) }
+            unsafe to.storeBytes(of: half, toByteOffset: 2 * at, as: UInt16.self)
+          }
+        }
+      }
+    }
+  }
+}
+
+/// What makes numbers of the sums of uint8 and int8, a number for each filter: see `net_product`.
+struct SumScales: Sendable {
+  let scales: FloatBuffer, bias: FloatBuffer
+  let residualScale: Float
+
+  /// - Parameters:
+  ///   - bias: a number for each filter; the last block is filled up.
+  ///   - from: the type of the input; `to`: that of the output; `residual`: that of what is added.
+  /// - Throws: `OutOfMemory`.
+  init(
+    _ weights: NarrowWeights, bias: [Float], from: ElementType, to: ElementType, residual: ElementType?
+  ) throws(OutOfMemory) {
+    scales = try FloatBuffer(count: weights.steps.count)
+    self.bias = try FloatBuffer(count: weights.steps.count)
+    let (output, added) = (Double(to.step), residual ?? .float32)
+    residualScale = Float(Double(added.step) / output)
+    for (filter, step) in weights.steps.enumerated() {
+      let unit = Double(from.step) * Double(step)
+      var start = (filter < bias.count ? Double(bias[filter]) : 0) + weights.losses[filter]
+      start -=
+        Double(from.zero) * unit * Double(weights.sums[filter]) + Double(added.zero) * Double(added.step)
+      unsafe scales.start[filter] = Float(unit / output)
+      unsafe self.bias.start[filter] = Float(start / output + Double(to.zero))
     }
   }
 }

@@ -45,7 +45,7 @@ struct Affine: Sendable {
 /// zeros to whole blocks of channels, and perhaps ReLU; or nothing.
 struct Prologue: Sendable {
   /// nil if nothing is done. In training, a BatchNorm writes them anew at each step.
-  let scale: FloatBuffer?, shift: FloatBuffer?
+  private(set) var scale: FloatBuffer?, shift: FloatBuffer?
   private let relu: Bool
   private let lanes: Int
 
@@ -76,6 +76,24 @@ struct Prologue: Sendable {
   }
 
   var changesNothing: Bool { scale == nil }
+
+  /// The same from the stored numbers of one type to those of another, one of which is quantized.
+  ///
+  /// - Throws: `OutOfMemory`.
+  func quantizing(_ from: ElementType, to: ElementType) throws(OutOfMemory) -> Prologue {
+    guard let scale, let shift else { return self }
+    var changed = self
+    let (newScale, newShift) = (try FloatBuffer(count: scale.count), try FloatBuffer(count: shift.count))
+    for index in 0..<scale.count {
+      let (factor, offset) = unsafe (Double(scale.start[index]), Double(shift.start[index]))
+      let ratio = factor * Double(from.step) / Double(to.step)
+      unsafe newScale.start[index] = Float(ratio)
+      unsafe newShift.start[index] = Float(
+        offset / Double(to.step) + Double(to.zero) - ratio * Double(from.zero))
+    }
+    (changed.scale, changed.shift) = (newScale, newShift)
+    return changed
+  }
 
   /// Lends the C form for the blocks from `block` on.
   func withBlocks(from block: Int, _ body: (inout net_prologue) -> Void) {

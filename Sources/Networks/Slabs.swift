@@ -25,6 +25,8 @@ struct Slabs: Sendable {
   private let geometry: Geometry
   private let kernel: Extent, stride: Extent, padding: Extent
   private let isCopied: Bool
+  /// Numbers of an interleaved pixel.
+  private let pixel: Int
   private let prologue: Prologue
   private let set: NetworkKernels
 
@@ -41,12 +43,14 @@ struct Slabs: Sendable {
     var size: Int
   }
 
-  /// The numbers in which a convolution's input can be read: those wanted if every position begins a word.
-  static func type(_ convolution: Convolution, _ from: Value, wanted: ElementType) -> ElementType {
-    from.isPlanar && convolution.stride.columns * from.channels % wanted.perWord != 0 ? .float32 : wanted
+  /// Numbers of an interleaved pixel: the channels, filled up with zeros if positions would not begin a word otherwise.
+  static func pixel(_ convolution: Convolution, _ from: Value, _ type: ElementType) -> Int {
+    let word = type.perWord
+    return convolution.stride.columns * from.channels % word == 0
+      ? from.channels : (from.channels + word - 1) / word * word
   }
 
-  /// - Parameter type: as the function of that name allows.
+  /// - Parameter type: the numbers that the taps read.
   /// - Throws: `OutOfMemory`.
   init(
     _ convolution: Convolution, _ from: Value, _ to: Value, _ prologue: Prologue,
@@ -62,10 +66,13 @@ struct Slabs: Sendable {
       from.isPlanar || from.type != type || !prologue.changesNothing || padding != Extent(rows: 0, columns: 0)
       || kernel != one
       || stride != one
-    // The kernel that interleaves pixels always scales.
-    self.prologue =
-      from.isPlanar && prologue.changesNothing
-      ? try Prologue(.identity(channels: from.channels), from) : prologue
+    pixel = Self.pixel(convolution, from, type)
+    // The kernel that interleaves pixels always scales, and so does what makes whole numbers.
+    var entering = prologue
+    if prologue.changesNothing, from.isPlanar || type.isQuantized && from.type != type {
+      entering = try Prologue(.identity(channels: from.channels), from)
+    }
+    self.prologue = try type.isQuantized && isCopied ? entering.quantizing(from.type, to: type) : entering
     let isCopied = isCopied
     func geometry(_ rows: Int) -> Geometry { Self.geometry(convolution, from, to, type, rows: rows) }
     let outputRow = to.rowSize * to.blocks * to.type.byteCount
@@ -109,11 +116,11 @@ struct Slabs: Sendable {
     let copiedRows = (rows - 1) * rowStep + kernel.rows
     if from.isPlanar {
       // Whole words; the last one of a row of taps may have a number too many, which its weights make 0.
-      let word = type.perWord
-      let row = ((from.width + 2 * convolution.padding.columns) * from.channels + word - 1) / word * word
+      let (word, pixel) = (type.perWord, pixel(convolution, from, type))
+      let row = ((from.width + 2 * convolution.padding.columns) * pixel + word - 1) / word * word
       return Geometry(
-        rowStep: rowStep, phaseWidth: 0, phases: 1, row: row, block: 0, step: stride.columns * from.channels,
-        run: (kernel.columns * from.channels + word - 1) / word * word, size: copiedRows * row + word)
+        rowStep: rowStep, phaseWidth: 0, phases: 1, row: row, block: 0, step: stride.columns * pixel,
+        run: (kernel.columns * pixel + word - 1) / word * word, size: copiedRows * row + word)
     }
     let phases = min(stride.columns, kernel.columns)
     let phaseWidth = to.width + (kernel.columns - 1) / stride.columns
@@ -194,7 +201,7 @@ struct Slabs: Sendable {
     _ rows: Range<Int>, _ input: UnsafePointer<Float>, _ scratch: UnsafeMutableRawPointer
   ) {
     guard let scale = prologue.scale, let shift = prologue.shift else { return }
-    let sidePadding = padding.columns * from.channels
+    let sidePadding = padding.columns * pixel
     let count = copiedCount(rows)
     for copied in 0..<count {
       let out = unsafe scratch + copied * geometry.row * type.byteCount
@@ -203,21 +210,21 @@ struct Slabs: Sendable {
         unsafe clear(out, geometry.row)
         continue
       }
-      let pixels = from.width * from.channels
+      let pixels = from.width * pixel
       unsafe clear(out, sidePadding)
       unsafe clear(
         out + (sidePadding + pixels) * type.byteCount, geometry.row - sidePadding - pixels)
       unsafe net_interleave(
-        out + sidePadding * type.byteCount, type.kernelType, input + row * from.width, from.positions,
+        out + sidePadding * type.byteCount, type.kernelType, pixel, input + row * from.width, from.positions,
         from.channels, from.width, scale.start, shift.start)
     }
     // The number too many that the last taps read.
     unsafe clear(scratch + count * geometry.row * type.byteCount, type.perWord)
   }
 
-  /// Makes numbers 0, which is the same bytes in all types.
+  /// Makes numbers 0. In the other types all bytes of a zero are 0.
   private func clear(_ start: UnsafeMutableRawPointer, _ count: Int) {
-    _ = unsafe start.initializeMemory(as: UInt8.self, repeating: 0, count: count * type.byteCount)
+    _ = unsafe start.initializeMemory(as: UInt8.self, repeating: type.zero, count: count * type.byteCount)
   }
 
   private func copyBlocks(

@@ -169,7 +169,8 @@ struct WinogradConvolution: Layer {
         x: ins + plane * planes.inPlane, x_step: from.lanes, x_row: 0, taps: taps, tap_count: from.blocks,
         run: from.lanes, weights: weights.start + plane * stride,
         next: weights.start + (plane + 1) % 36 * stride, bias: nil, residual: nil,
-        residual_type: Int32(net_float32), y: outs + plane * planes.outPlane, y_type: Int32(net_float32),
+        residual_type: Int32(net_float32), scales: nil, residual_scale: 1, y: outs + plane * planes.outPlane,
+        y_type: Int32(net_float32),
         y_row: 0, y_block: planes.block, rows: 1, columns: tiles,
         blocks: to.blocks, relu: 0)
       unsafe set.table.product(&product)

@@ -16,8 +16,9 @@
 /// in a maximum.
 enum { net_lanes = 16 };
 
-/// How numbers are stored. bfloat16 is the upper half of a float: 8 bits of fraction, of which one is implied.
-enum { net_float32 = 0, net_bfloat16 = 1 };
+/// How numbers are stored. bfloat16 is the upper half of a float: 8 bits of fraction, of which one is implied. uint8 is
+/// a quantized number; what one step of it is worth, and which number is zero, is known to the caller alone.
+enum { net_float32 = 0, net_bfloat16 = 1, net_uint8 = 2 };
 
 /// What is done to activations as they are read: `x * scale + shift`, with 16 numbers for each block, block after
 /// block, then ReLU if `relu`. A `scale` of NULL: nothing is done.
@@ -31,9 +32,11 @@ typedef struct net_prologue {
 /// in the order of taps and, within a tap, of channels; then ReLU if `relu`. Direct convolutions, fully connected
 /// layers and each of the 36 products of Winograd's transform are such sums.
 ///
-/// Input and weights are floats or bfloat16, which the name of the function tells; sums are floats. Distances in the
-/// input are counted in *words* of four bytes: one float, or two bfloat16, which are neighbouring channels. Denormal
-/// bfloat16 may count as 0.
+/// The name of the function tells whether input and weights are floats, bfloat16, or uint8 with weights of int8.
+/// Distances in the input are counted in *words* of four bytes: one float, two bfloat16, or four uint8, which are
+/// neighbouring channels. Sums are floats (denormal bfloat16 may count as 0), those of uint8 32-bit integers, to which
+/// bias and residual come only at the end, in floats: y = sum * scale + bias + residual * residual_scale. Then all sets
+/// have the same bits.
 typedef struct net_product {
   /// The first word of the first position. Positions of a row are `x_step` words apart, rows `x_row`.
   const void *x;
@@ -52,6 +55,9 @@ typedef struct net_product {
   /// Has the layout of y, and may be y itself; NULL: zeros.
   const void *_Nullable residual;
   int residual_type;
+  /// For sums of uint8: 16 numbers for each output block, and a number for the residual.
+  const float *_Nullable scales;
+  float residual_scale;
   /// Positions of a row are 16 numbers apart.
   void *y;
   int y_type;
@@ -104,6 +110,7 @@ typedef struct net_kernels {
 
   net_product_function *product;
   net_product_function *product_bfloat16;
+  net_product_function *product_uint8;
 
   /// Transforms tiles of the input, after its prologue.
   void (*winograd_input)(float *v, const void *x, const net_tiles *t, const net_prologue *prologue);
@@ -126,8 +133,9 @@ typedef struct net_kernels {
   void (*add_blocks)(void *y, int y_type, const void *a, int a_type, const void *b, int b_type, size_t n, int relu);
 } net_kernels;
 
-/// Interleaves planes of channels, `plane` floats apart, to n pixels of `channels` numbers each: x * scale + shift.
-void net_interleave(void *out, int out_type, const float *x, ptrdiff_t plane, size_t channels, size_t n,
+/// Interleaves planes of channels, `plane` floats apart, to n pixels of `pixel` numbers each: x * scale + shift, and
+/// zeros beyond the channels.
+void net_interleave(void *out, int out_type, size_t pixel, const float *x, ptrdiff_t plane, size_t channels, size_t n,
                     const float *scale, const float *shift);
 /// Rounds n floats to bfloat16: to the nearest, ties to even; NaN stays NaN.
 void net_round_to_bfloat16(uint16_t *out, const float *x, size_t n);
@@ -137,7 +145,9 @@ const net_kernels *net_kernels_portable(void);
 /// NULL if the processor or the system lacks the instructions.
 const net_kernels *_Nullable net_kernels_avx2(void);
 const net_kernels *_Nullable net_kernels_avx512(void);
-/// `product_bfloat16` by AVX512-BF16, for the table of AVX-512; NULL if the processor lacks it.
+/// `product_bfloat16` by AVX512-BF16, and `product_uint8` by AVX512-VNNI, for the table of AVX-512; NULL if the
+/// processor lacks them.
 net_product_function *_Nullable net_product_bfloat16_avx512(void);
+net_product_function *_Nullable net_product_uint8_avx512(void);
 
 #pragma clang assume_nonnull end

@@ -139,7 +139,8 @@ struct StridedGradient: Sendable {
         var product = unsafe net_product(
           x: scratch + start * lanes, x_step: lanes, x_row: rowSize, taps: taps, tap_count: phase.taps.count,
           run: lanes, weights: weights, next: weights, bias: nil, residual: nil,
-          residual_type: Int32(net_float32), y: products, y_type: Int32(net_float32),
+          residual_type: Int32(net_float32), scales: nil, residual_scale: 1, y: products,
+          y_type: Int32(net_float32),
           y_row: phase.columns * lanes, y_block: size, rows: phase.rows, columns: phase.columns,
           blocks: to.blocks, relu: 0)
         unsafe set.table.product(&product)

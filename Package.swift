@@ -167,9 +167,8 @@ let package = Package(
     .target(
       name: "SageMaker",
       dependencies: [
-        "CZlib", "Endpoints", "Files", "HTTP", "Hyperparameters", "Jobs", "Models", "Records",
-        "S3",
-        "Tuning",
+        "CZlib", "Encodings", "Endpoints", "Files", "HTTP", "Hyperparameters", "Inference", "Jobs", "Models",
+        "S3", "Tuning",
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -296,7 +295,7 @@ let package = Package(
     .testTarget(
       name: "InferenceTests",
       dependencies: [
-        "Inference", "Files", "Imaging", "Models", "Networks", "Packing", "Records",
+        "Inference", "Encodings", "Files", "Imaging", "Models", "Networks", "Packing", "Records",
         "InferenceTestSupport", "TestSupport",
       ],
       swiftSettings: tests),
@@ -354,7 +353,7 @@ let package = Package(
     .testTarget(
       name: "SageMakerTests",
       dependencies: [
-        "Files", "S3", "SageMaker", "TestSupport",
+        "Files", "Inference", "S3", "SageMaker", "TestSupport",
         .product(name: "GRDB", package: "GRDB.swift"),
       ],
       swiftSettings: tests),

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Inference
 import Jobs
 
 /// Transform jobs: inputs and model come down, a process of its own works, outputs go up.

@@ -19,19 +19,31 @@ package enum RecordSplit: String, Sendable {
   }
 }
 
-/// BatchStrategy: how many records make a payload.
-enum BatchStrategy: String, Sendable {
-  case singleRecord = "SingleRecord"
-  /// As many as MaxPayloadInMB holds.
-  case multiRecord = "MultiRecord"
+/// Why an input has no output, in a sentence.
+package struct TransformFault: Error, Hashable, Sendable, CustomStringConvertible {
+  package let description: String
 
-  /// As containers are told it, in SAGEMAKER_BATCH_STRATEGY.
-  var variable: String { self == .singleRecord ? "SINGLE_RECORD" : "MULTI_RECORD" }
+  package init(_ description: String) { self.description = description }
 }
 
-/// Why an input was not answered, in a sentence.
-struct BatchFault: Error, Hashable, Sendable, CustomStringConvertible {
-  let description: String
+/// The most bytes of a record.
+package struct PayloadLimit: Sendable {
+  let byteCount: Int
+  /// What sets it, for messages: MaxPayloadInMB; nil: the caller.
+  let setting: String?
+
+  package init(_ byteCount: Int, setting: String? = nil) {
+    self.byteCount = byteCount
+    self.setting = setting
+  }
+
+  func check(_ byteCount: Int) throws(TransformFault) {
+    if byteCount > self.byteCount { throw TransformFault("it has \(byteCount) bytes, more than \(words)") }
+  }
+
+  fileprivate var words: String {
+    setting.map { "\($0) allows (\(byteCount) bytes)" } ?? "the \(byteCount) allowed here"
+  }
 }
 
 /// The records of one file, one after the other; of a large file only one is in memory.
@@ -39,7 +51,7 @@ package struct RecordSplitter: ~Copyable {
   private enum Kind { case none, line, tfRecord }
   private let kind: Kind
   private let file: InputFile
-  private let limit: Int
+  private let limit: PayloadLimit
   private var offset = 0
   private var block: [UInt8] = []
   private var taken = 0
@@ -51,11 +63,11 @@ package struct RecordSplitter: ~Copyable {
   private let blockByteCount: Int
 
   /// - Parameters:
-  ///   - limit: bytes of a record.
+  ///   - limit: a larger record is refused.
   ///   - blockByteCount: lines are read in blocks of so many bytes.
-  package init(_ path: String, _ split: RecordSplit, limit: Int, blockByteCount: Int = 1 << 16)
-    throws
-  {
+  package init(
+    _ path: String, _ split: RecordSplit, limit: PayloadLimit, blockByteCount: Int = 1 << 16
+  ) throws {
     self.blockByteCount = blockByteCount
     let reader = try Self.reader(path, split)
     file = try InputFile(path)
@@ -100,15 +112,15 @@ package struct RecordSplitter: ~Copyable {
     if recordIO != nil {
       guard let record = try recordIO?.next() else { return nil }
       let content = Self.content(of: record)
-      try check(content.count)
+      try limit.check(content.count)
       return content
     }
     switch kind {
     case .none:
       guard offset == 0 else { return nil }
       offset = 1
-      try check(file.byteCount)
-      return try read(file.byteCount, at: 0)
+      try limit.check(file.byteCount)
+      return try readFile(file.path, limit: limit.byteCount).bytes
     case .line: return try nextLine()
     case .tfRecord: return try nextTFRecord()
     }
@@ -122,18 +134,8 @@ package struct RecordSplitter: ~Copyable {
     return isImage ? Array(image) : record.payload
   }
 
-  private func check(_ byteCount: Int) throws(BatchFault) {
-    guard byteCount <= limit else {
-      throw BatchFault(
-        description: "it has \(byteCount) bytes, more than MaxPayloadInMB allows (\(limit) bytes)")
-    }
-  }
-
-  private func checkLine(_ byteCount: Int, atMost most: Int) throws(BatchFault) {
-    guard byteCount <= most else {
-      throw BatchFault(
-        description: "a line has more bytes than MaxPayloadInMB allows (\(limit) bytes)")
-    }
+  private func checkLine(_ byteCount: Int, atMost most: Int) throws(TransformFault) {
+    guard byteCount <= most else { throw TransformFault("a line has more bytes than \(limit.words)") }
   }
 
   private func read(_ byteCount: Int, at offset: Int) throws -> [UInt8] {
@@ -145,7 +147,7 @@ package struct RecordSplitter: ~Copyable {
       count = try file.read(at: offset, into: &all)
     }
     guard count == byteCount else {
-      throw BatchFault(description: "it ends at byte \(offset + count), within a record")
+      throw TransformFault("it ends at byte \(offset + count), within a record")
     }
     return bytes
   }
@@ -158,7 +160,7 @@ package struct RecordSplitter: ~Copyable {
       if taken == block.count {
         let count = min(blockByteCount, file.byteCount - offset)
         guard count > 0 else {
-          try checkLine(line.count, atMost: limit)
+          try checkLine(line.count, atMost: limit.byteCount)
           return hasLine && !line.isEmpty ? line : nil
         }
         block = try read(count, at: offset)
@@ -172,7 +174,7 @@ package struct RecordSplitter: ~Copyable {
       taken = end.map { $0 + 1 } ?? block.count
       if end != nil, line.last == UInt8(ascii: "\r") { line.removeLast() }
       // A carriage return may come to be of the line's end.
-      try checkLine(line.count, atMost: end == nil ? limit + 1 : limit)
+      try checkLine(line.count, atMost: end == nil ? limit.byteCount + 1 : limit.byteCount)
       if end != nil, !line.isEmpty { return line }
     }
   }
@@ -183,10 +185,10 @@ package struct RecordSplitter: ~Copyable {
     let head = try read(12, at: offset)
     let length = head.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     guard let byteCount = Int(exactly: length), byteCount <= file.byteCount - offset - 16 else {
-      throw BatchFault(
-        description: "the record at byte \(offset) says it has \(length) bytes, more than are left")
+      throw TransformFault(
+        "the record at byte \(offset) says it has \(length) bytes, more than are left")
     }
-    try check(byteCount)
+    try limit.check(byteCount)
     let data = try read(byteCount, at: offset + 12)
     offset += 12 + byteCount + 4
     return data

@@ -1,11 +1,20 @@
+import Encodings
+
 /// DataProcessing: what of a record is sent, and what of the answer is kept.
-struct RecordJoin: Sendable {
-  enum Format: Sendable { case csv, json }
+package struct RecordJoin: Sendable {
+  package enum Format: Sendable { case csv, json }
   /// Of the input; nil: bytes that are no text.
   let format: Format?
   let inputFilter: JSONPath
   let outputFilter: JSONPath
   let joinsInput: Bool
+
+  package init(format: Format?, inputFilter: JSONPath, outputFilter: JSONPath, joinsInput: Bool) {
+    self.format = format
+    self.inputFilter = inputFilter
+    self.outputFilter = outputFilter
+    self.joinsInput = joinsInput
+  }
 
   private var isWhole: Bool { inputFilter.steps.isEmpty }
   /// What the model answers stands in the output as it is.
@@ -41,7 +50,7 @@ struct RecordJoin: Sendable {
     switch format {
     case .json:
       do { return try JSON(reading: bytes) } catch {
-        throw BatchFault(description: "it is no JSON: \(error)")
+        throw TransformFault("it is no JSON: \(error)")
       }
     case .csv:
       let text = String(decoding: bytes, as: UTF8.self)

@@ -138,7 +138,7 @@ struct LocalSageMakerTests {
       writeScratchFile(
         folder + "/models/e.json", #"[{"data":"s3://b/m.tar.gz","version":"1","folder":"a"}]"#.utf8)
       _ = FleetHost(
-        makeFleet(StubLoader([:])), objects: SourceObjects(LocalObjects(store)), folder: folder + "/models")
+        makeFleet(StubLoader([:])), objects: LocalObjects(store), folder: folder + "/models")
       #expect(scratchNames(folder + "/models/a") == ["model.tar.gz"])
     }
   }

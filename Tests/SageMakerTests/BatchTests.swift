@@ -1,4 +1,5 @@
 import Inference
+import S3
 import Synchronization
 import TestSupport
 import Testing
@@ -17,10 +18,12 @@ struct BatchTests {
 
   @Test("a place's bucket ends with the first slash, whatever stands behind it")
   func places() throws {
-    #expect(try ObjectPlace("s3://b/\u{301}k") == ObjectPlace(bucket: "b", key: "\u{301}k"))
-    #expect(try ObjectPlace("s3://b") == ObjectPlace(bucket: "b", key: ""))
-    #expect(try ObjectPlace("s3://b//k/") == ObjectPlace(bucket: "b", key: "/k/"))
-    #expect(throws: ControlPlaneError.self) { try ObjectPlace("s3:///k") }
+    #expect(try S3Location(uri: "s3://b/\u{301}k") == S3Location(bucket: "b", key: "\u{301}k"))
+    #expect(try S3Location(uri: "s3://b") == S3Location(bucket: "b", key: ""))
+    #expect(try S3Location(uri: "s3://b//k/") == S3Location(bucket: "b", key: "/k/"))
+    for uri in ["s3:///k", "https://s3.amazonaws.com/b/k", "s3://b/\0"] {
+      #expect(throws: ControlPlaneError.self) { try S3Location(uri: uri) }
+    }
   }
 
   private static let loud = """

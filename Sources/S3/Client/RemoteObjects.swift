@@ -2,7 +2,7 @@ import Encodings
 import Files
 import HTTPTypes
 
-/// A real S3, or anything that speaks its protocol, as jobs see it; `file://` places are this machine's files.
+/// A real S3, or anything that speaks its protocol, as jobs see it.
 ///
 /// Requests are path-style and signed by Signature Version 4. What fails for a reason that may pass (no connection, a
 /// status of 5xx, `SlowDown`) is tried again, with a growing pause. Large objects travel in parts, some side by side.
@@ -24,7 +24,6 @@ public struct RemoteObjects: ObjectSource {
   }
   let endpoint: RemoteEndpoint
   let options: Options
-  private let local: LocalFiles
 
   /// - Parameters:
   ///   - endpoint: `http://host:port` or `https://host`, without a path.
@@ -33,18 +32,14 @@ public struct RemoteObjects: ObjectSource {
   public init(endpoint: String, credential: Credential?, options: Options = Options()) throws(ObjectError) {
     self.endpoint = try RemoteEndpoint(endpoint, credential, options)
     self.options = options
-    local = LocalFiles()
   }
 
-  public func list(_ prefix: S3Location, visit: ([ListedObject]) throws -> Void) async throws {
-    guard case .object(let bucket, let key) = prefix else {
-      return try await local.list(prefix, visit: visit)
-    }
+  public func list(_ prefix: S3Location, visit: ([ListedObject]) throws -> Bool) async throws {
     var token: String?
     repeat {
-      var query = [("list-type", "2"), ("prefix", key), ("encoding-type", "url")]
+      var query = [("list-type", "2"), ("prefix", prefix.key), ("encoding-type", "url")]
       if let token { query.append(("continuation-token", token)) }
-      let answer = try await endpoint.exchange(RemoteCall(.get, bucket, "", query: query))
+      let answer = try await endpoint.exchange(RemoteCall(.get, prefix.bucket, "", query: query))
       let document = try XMLElement(answer.body)
       let page = try document.children("Contents").map { entry throws(ObjectError) -> ListedObject in
         guard let key = entry.text("Key").flatMap({ percentDecodedText($0, plusIsSpace: true) }),
@@ -52,35 +47,20 @@ public struct RemoteObjects: ObjectSource {
           size >= 0
         else { throw ObjectError(.internalError, "\(endpoint.name) lists an object without a key or a size") }
         let etag = (entry.text("ETag") ?? "").filter { $0 != "\"" }
-        return ListedObject(location: .object(bucket: bucket, key: key), byteCount: size, etag: etag)
+        return ListedObject(
+          location: S3Location(bucket: prefix.bucket, key: key), byteCount: size, etag: etag)
       }
-      if !page.isEmpty { try visit(page) }
+      if !page.isEmpty, try !visit(page) { return }
       token = document.text("IsTruncated") == "true" ? document.text("NextContinuationToken") : nil
     } while token != nil
   }
 
-  public func exists(_ location: S3Location) async throws -> Bool {
-    guard case .object(let bucket, let key) = location else { return try await local.exists(location) }
-    do {
-      _ = try await endpoint.exchange(RemoteCall(.head, bucket, key))
-      return true
-    } catch let error as ObjectError {
-      guard error.code == .noSuchKey || error.code == .noSuchBucket else { throw error }
-      return false
-    }
-  }
-
   public func put(_ bytes: [UInt8], to location: S3Location) async throws {
-    guard case .object(let bucket, let key) = location else {
-      return try await local.put(bytes, to: location)
-    }
-    _ = try await endpoint.exchange(RemoteCall(.put, bucket, key, body: bytes))
+    _ = try await endpoint.exchange(RemoteCall(.put, location.bucket, location.key, body: bytes))
   }
 
   public func download(_ location: S3Location, to path: String) async throws {
-    guard case .object(let bucket, let key) = location else {
-      return try await local.download(location, to: path)
-    }
+    let (bucket, key) = (location.bucket, location.key)
     let head = try await endpoint.exchange(RemoteCall(.head, bucket, key))
     guard let count = head.header("content-length").flatMap({ Int($0) }), count >= 0 else {
       throw ObjectError(.internalError, "\(endpoint.name) does not tell the length of \(location)")
@@ -111,9 +91,7 @@ public struct RemoteObjects: ObjectSource {
   }
 
   public func upload(_ path: String, to location: S3Location) async throws {
-    guard case .object(let bucket, let key) = location else {
-      return try await local.upload(path, to: location)
-    }
+    let (bucket, key) = (location.bucket, location.key)
     let stamp = try InputFile(path).stamp
     if stamp.byteCount <= options.largestSinglePut {
       let bytes = try Self.read(path, 0..<stamp.byteCount, stamp)

@@ -1,3 +1,4 @@
+import S3
 import Tuning
 
 extension SageMakerAPI {
@@ -213,7 +214,7 @@ package enum TuningRules {
     try check("MaxParallelTrainingJobs", parallel, quotas.tuningParallelTrainingJobs)
     for definition in definitions {
       try TrainingRules.checkChannels(of: definition)
-      _ = try ObjectPlace(definition["OutputDataConfig"]?["S3OutputPath"]?.text ?? "")
+      _ = try S3Location(uri: definition["OutputDataConfig"]?["S3OutputPath"]?.text ?? "")
     }
   }
 

@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import Jobs
+import S3
 import Synchronization
 
 /// Turns what the store holds into work: jobs are run, endpoints brought into service.
@@ -27,7 +28,7 @@ final class JobEngine: Sendable {
   }
 
   let store: Store
-  let objects: any ObjectAccess
+  let objects: any ObjectSource
   let endpoints: any EndpointHost
   let options: ControlPlaneOptions
   let now: @Sendable () -> Double
@@ -42,7 +43,7 @@ final class JobEngine: Sendable {
   private let submit: AsyncStream<Work>.Continuation
 
   init(
-    store: Store, objects: any ObjectAccess, endpoints: any EndpointHost, options: ControlPlaneOptions,
+    store: Store, objects: any ObjectSource, endpoints: any EndpointHost, options: ControlPlaneOptions,
     now: @escaping @Sendable () -> Double
   ) {
     (self.store, self.objects, self.endpoints, self.options, self.now) = (

@@ -1,6 +1,7 @@
 import Encodings
 import Files
 import Foundation
+import HTTP
 import NIOCore
 import S3
 import SageMaker

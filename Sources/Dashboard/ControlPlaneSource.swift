@@ -1,5 +1,6 @@
 import Files
 import FoundationEssentials
+import HTTP
 import Jobs
 package import S3
 package import SageMaker

@@ -41,18 +41,16 @@ struct FolderObjects: ObjectSource {
     guard FileStamp(path: source) != nil else {
       throw ObjectError(.noSuchKey, "the specified key does not exist: \(object.key)")
     }
-    try await blocking { try linkOrCopy(source, to: path) }
+    try linkOrCopy(source, to: path)
   }
 
   func upload(_ path: String, to object: S3Location) async throws {
     let target = try self.path(of: object)
-    try await blocking {
-      try makeFolder(folderName(target))
-      let partial = target + ".\(getpid()).partial"
-      try linkOrCopy(path, to: partial)
-      guard rename(partial, target) == 0 else {
-        throw FileError(.system(call: "rename", code: errno), path: target)
-      }
+    try makeFolder(folderName(target))
+    let partial = target + ".\(getpid()).partial"
+    try linkOrCopy(path, to: partial)
+    guard rename(partial, target) == 0 else {
+      throw FileError(.system(call: "rename", code: errno), path: target)
     }
   }
 

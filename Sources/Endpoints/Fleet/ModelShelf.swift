@@ -1,4 +1,4 @@
-import Dispatch
+import HTTP
 public import Imaging
 public import Inference
 import Networks
@@ -11,24 +11,18 @@ public protocol ModelLoading: Sendable {
 
 /// Loads from files.
 public struct FileModelLoader: ModelLoading {
-  private let thread = DispatchQueue(label: "imrec.loading")
+  private let thread = OwnThreads()
   private let decoding: DecodeOptions
 
   /// - Parameter decoding: how much work a picture may make.
   public init(decoding: DecodeOptions = .service) { self.decoding = decoding }
 
   public func load(_ model: ModelPlan, on cores: Cores) async throws -> Classifier {
-    let decoding = decoding
-    return try await withCheckedThrowingContinuation { continuation in
-      thread.async {
-        continuation.resume(
-          with: Result {
-            var options = ClassifierOptions()
-            options.cores = cores
-            options.decoding = decoding
-            return try Classifier(model: model.path, options: options)
-          })
-      }
+    try await thread.run { [decoding] in
+      var options = ClassifierOptions()
+      options.cores = cores
+      options.decoding = decoding
+      return try Classifier(model: model.path, options: options)
     }
   }
 }

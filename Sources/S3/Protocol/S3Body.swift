@@ -1,4 +1,5 @@
 import Encodings
+import HTTP
 import HTTPTypes
 import Hummingbird
 import NIOCore
@@ -91,7 +92,7 @@ struct S3Body: Sendable {
   /// Takes the whole body into the staged object, the next megabyte coming while one is written and digested.
   ///
   /// - Returns: what to compare it with.
-  func receive(_ request: Request, into staged: StagedObject, _ work: DiskWork) async throws
+  func receive(_ request: Request, into staged: StagedObject, _ work: OwnThreads) async throws
     -> ExpectedDigests
   {
     var pieces = Pieces(request.body, framing, chunkSigning)

@@ -1,4 +1,5 @@
 import Encodings
+import HTTP
 import HTTPTypes
 import Hummingbird
 import NIOCore

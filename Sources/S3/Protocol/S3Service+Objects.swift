@@ -1,5 +1,6 @@
 import Encodings
 import Files
+package import HTTP
 import HTTPTypes
 import Hummingbird
 package import NIOCore
@@ -78,9 +79,9 @@ extension S3Service {
 
   private static let pieceByteCount = 1 << 19
 
-  package static func piece(_ reader: ObjectReader, _ offset: Int, _ end: Int, _ work: DiskWork) async throws
-    -> ByteBuffer
-  {
+  package static func piece(
+    _ reader: ObjectReader, _ offset: Int, _ end: Int, _ work: OwnThreads
+  ) async throws -> ByteBuffer {
     let count = min(pieceByteCount, end - offset)
     guard count > 0 else { return ByteBuffer() }
     return try await work.run {

@@ -1,9 +1,9 @@
 public import Encodings
 import Files
+package import HTTP
 import HTTPTypes
 public import Hummingbird
 import NIOCore
-import NIOPosix
 import Synchronization
 
 /// S3's protocol in front of a store: path-style, as clients use it where an endpoint is an address.
@@ -26,7 +26,7 @@ public final class S3Service: Sendable {
   }
   package let store: ObjectStore
   let options: Options
-  package let work = DiskWork()
+  package let work = OwnThreads(16)
   private let verifier: RequestVerifier
   private let transfersUnderWay = Mutex(0)
 
@@ -114,19 +114,6 @@ final class TransferSlot: Sendable {
   private let end: @Sendable () -> Void
   init(end: @escaping @Sendable () -> Void) { self.end = end }
   deinit { end() }
-}
-
-/// The threads that wait for the disk, so that those that serve connections do not.
-package final class DiskWork: Sendable {
-  private let pool = NIOThreadPool(numberOfThreads: 16)
-
-  package init() { pool.start() }
-
-  deinit { pool.shutdownGracefully { _ in } }
-
-  package func run<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
-    try await pool.runIfActive(body)
-  }
 }
 
 extension HTTPField.Name {

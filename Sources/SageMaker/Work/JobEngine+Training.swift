@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import Glibc
+import HTTP
 import Jobs
 import Models
 import S3
@@ -141,7 +142,7 @@ extension JobEngine {
     _ work: Work, _ job: Resource, _ container: String, _ ending: Ending
   ) async throws {
     let (log, time) = (join(folder(of: work), "log"), now())
-    let metrics = try await blocking {
+    let metrics = try await disk.run {
       TrainingMetrics(container: container, job: job, logPath: log, now: time)
     }
     let isCutShort = ending.cause != .itself
@@ -202,7 +203,7 @@ extension JobEngine {
     let results = Self.files(in: join(container, "output/data"))
     if !results.isEmpty {
       let archive = join(folder, "output.tar.gz")
-      try await blocking { try writeModelArchive(archive, files: results) }
+      try await disk.run { try writeModelArchive(archive, files: results) }
       try await objects.upload(archive, to: output.appending("output.tar.gz"))
     }
     let files = Self.files(in: join(container, "model"))
@@ -212,7 +213,7 @@ extension JobEngine {
       return output.appending("model/")
     }
     let archive = join(folder, "model.tar.gz")
-    try await blocking { try writeModelArchive(archive, files: files) }
+    try await disk.run { try writeModelArchive(archive, files: files) }
     try await objects.upload(archive, to: place)
     return place
   }

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import HTTP
 import Jobs
 import S3
 import Synchronization
@@ -35,6 +36,8 @@ final class JobEngine: Sendable {
   let queue: JobQueue
   /// What the jobs of a tuning share comes down once: the others wait for it.
   let downloads: JobQueue
+  /// For archives and logs.
+  let disk = OwnThreads(4)
   private let running = Mutex<[Work: Running]>([:])
   /// Endpoints that the host has been told of.
   let begun = Mutex<Set<String>>([])
@@ -222,13 +225,4 @@ final class JobEngine: Sendable {
 
   /// What a job's processes get of the environment.
   func environment(_ more: [String: String]) -> [String: String] { options.environment.merging(more) { $1 } }
-}
-
-/// Runs what blocks on a thread of its own: the few that tasks share stay free.
-func blocking<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
-  try await withCheckedThrowingContinuation { continuation in
-    DispatchQueue(label: "control-plane.files").async {
-      continuation.resume(with: Swift.Result { try body() })
-    }
-  }
 }

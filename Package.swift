@@ -71,7 +71,7 @@ let package = Package(
       name: "Predictions", dependencies: ["Encodings", "Files", "Records"], exclude: ["README.md"],
       swiftSettings: strict),
     .target(
-      name: "Scoring", dependencies: ["Files", "Imaging", "Predictions"], exclude: ["README.md"],
+      name: "Scoring", dependencies: ["Encodings", "Files", "Imaging", "Predictions"], exclude: ["README.md"],
       swiftSettings: strict),
     .target(
       name: "Reporting",
@@ -278,7 +278,7 @@ let package = Package(
     .testTarget(
       name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"], exclude: ["Corpus"],
       swiftSettings: tests),
-    .testTarget(name: "EncodingsTests", dependencies: ["Encodings"], swiftSettings: tests),
+    .testTarget(name: "EncodingsTests", dependencies: ["Encodings", "TestSupport"], swiftSettings: tests),
     .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"], swiftSettings: tests),
     .testTarget(
       name: "RecordsTests", dependencies: ["Files", "Records", "TestSupport"], swiftSettings: tests),
@@ -316,7 +316,8 @@ let package = Package(
       ],
       swiftSettings: tests),
     .testTarget(
-      name: "PredictionsTests", dependencies: ["Predictions", "Records", "TestSupport"], swiftSettings: tests),
+      name: "PredictionsTests", dependencies: ["Encodings", "Predictions", "Records", "TestSupport"],
+      swiftSettings: tests),
     .testTarget(
       name: "PackingTests",
       dependencies: ["Packing", "Files", "Records", "Imaging", "TestSupport"],

@@ -4,11 +4,11 @@ extension JSONScanner {
   /// - Parameter mayOverflow: give infinity instead of throwing, where the value is not used.
   /// - Throws: `.found` and `.ends` for all that is no JSON number (`NaN`, `.5`, `01`, `+1`); `.beyondDouble`.
   ///   A number too small for a double is 0, not an error.
-  @inline(__always)
-  mutating func number(
+  @inlinable @inline(__always)
+  public mutating func number(
     _ bytes: Span<UInt8>, expecting expected: @autoclosure () -> String = "a number",
     mayOverflow: Bool = false
-  ) throws(JSONFault) -> Double {
+  ) throws(JSONError) -> Double {
     let start = cursor
     let isNegative = skip(UInt8(ascii: "-"), bytes)
     var significand: UInt64 = 0
@@ -38,15 +38,15 @@ extension JSONScanner {
         slowNumber(bytes, from: start)
       }
     if value == .infinity && !mayOverflow {
-      throw JSONFault(.beyondDouble(shown(bytes, start..<min(cursor, start + 40))), offset: start)
+      throw JSONError(.beyondDouble(text(bytes, start..<min(cursor, start + 40))), offset: start)
     }
     return isNegative ? -value : value
   }
 
   /// Reads digits, eight at once where there are as many.
   /// - Returns: how many there were. From the twentieth on `significand` has run over.
-  @inline(__always)
-  private mutating func appendDigits(to significand: inout UInt64, _ bytes: Span<UInt8>) -> Int {
+  @inlinable @inline(__always)
+  mutating func appendDigits(to significand: inout UInt64, _ bytes: Span<UInt8>) -> Int {
     let start = cursor
     while cursor + 8 <= bytes.count {
       let eight = unsafe UInt64(
@@ -64,8 +64,8 @@ extension JSONScanner {
     return cursor - start
   }
 
-  @inline(__always)
-  private mutating func exponentPart(_ bytes: Span<UInt8>) throws(JSONFault) -> Int {
+  @inlinable @inline(__always)
+  mutating func exponentPart(_ bytes: Span<UInt8>) throws(JSONError) -> Int {
     cursor += 1
     let isNegative = skip(UInt8(ascii: "-"), bytes)
     if !isNegative { _ = skip(UInt8(ascii: "+"), bytes) }
@@ -81,26 +81,43 @@ extension JSONScanner {
   }
 
   /// What the quick ways leave: very large and small numbers, and those of more than 19 digits.
-  @inline(never)
-  private func slowNumber(_ bytes: Span<UInt8>, from start: Int) -> Double {
+  @usableFromInline @inline(never)
+  func slowNumber(_ bytes: Span<UInt8>, from start: Int) -> Double {
     let text = unsafe bytes.extracting(start..<cursor).withUnsafeBufferPointer {
       unsafe String(decoding: $0, as: UTF8.self)
     }
     return abs(Double(text) ?? .infinity)
   }
+
+  /// The whole number whose digits end at the cursor; `nil` where it has a fraction or an exponent, or does not fit.
+  func whole<Whole: FixedWidthInteger>(_ bytes: Span<UInt8>, from start: Int, as type: Whole.Type) -> Whole? {
+    let isNegative = bytes[start] == UInt8(ascii: "-")
+    var value: Whole = 0
+    for place in (isNegative ? start + 1 : start)..<cursor {
+      let digit = bytes[place] &- UInt8(ascii: "0")
+      guard digit <= 9 else { return nil }
+      let (tens, isTooLarge) = value.multipliedReportingOverflow(by: 10)
+      let (next, isBeyond) =
+        isNegative
+        ? tens.subtractingReportingOverflow(Whole(digit)) : tens.addingReportingOverflow(Whole(digit))
+      if isTooLarge || isBeyond { return nil }
+      value = next
+    }
+    return value
+  }
 }
 
 /// Whether all eight bytes are '0' to '9'.
-@inline(__always)
-private func isEightDigits(_ bytes: UInt64) -> Bool {
+@inlinable @inline(__always)
+func isEightDigits(_ bytes: UInt64) -> Bool {
   // The high halves are 3; adding 6 leaves them so only for low halves up to 9.
   bytes & 0xF0F0_F0F0_F0F0_F0F0 == 0x3030_3030_3030_3030
     && (bytes &+ 0x0606_0606_0606_0606) & 0xF0F0_F0F0_F0F0_F0F0 == 0x3030_3030_3030_3030
 }
 
 /// The number that eight digits spell; the first digit in the lowest byte.
-@inline(__always)
-private func eightDigitValue(_ bytes: UInt64) -> UInt64 {
+@inlinable @inline(__always)
+func eightDigitValue(_ bytes: UInt64) -> UInt64 {
   // Neighbours are joined: digits to pairs, pairs to fours, fours to the whole.
   let digits = bytes &- 0x3030_3030_3030_3030
   let pairs = (digits &* 10 &+ digits >> 8) & 0x00FF_00FF_00FF_00FF

@@ -1,14 +1,15 @@
 extension JSONScanner {
   /// Moves over a string; the cursor is at its first quote.
-  mutating func skipString(_ bytes: Span<UInt8>) throws(JSONFault) {
+  public mutating func skipString(_ bytes: Span<UInt8>) throws(JSONError) {
     var ignored: [UInt8] = []
     try string(bytes, into: &ignored, isKept: false)
   }
 
   /// Reads a string, its escapes resolved, and adds its UTF-8 to `text`.
   /// - Throws: `.notUTF8`, `.controlCharacter`, `.badEscape`, `.loneSurrogate`, `.ends`; `text` then has a part of it.
-  mutating func string(_ bytes: Span<UInt8>, into text: inout [UInt8], isKept: Bool = true) throws(JSONFault)
-  {
+  public mutating func string(
+    _ bytes: Span<UInt8>, into text: inout [UInt8], isKept: Bool = true
+  ) throws(JSONError) {
     cursor += 1
     while true {
       // A run without quotes and escapes is taken at once.
@@ -30,24 +31,24 @@ extension JSONScanner {
         let scalar = try escape(bytes)
         if isKept { text.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter) }
       default:
-        if cursor < bytes.count { throw JSONFault(.controlCharacter(bytes[cursor]), offset: cursor) }
+        if cursor < bytes.count { throw JSONError(.controlCharacter(bytes[cursor]), offset: cursor) }
         throw fault("the end of a string", bytes)
       }
     }
   }
 
-  private func checkUTF8(_ bytes: Span<UInt8>, _ range: Range<Int>) throws(JSONFault) {
+  private func checkUTF8(_ bytes: Span<UInt8>, _ range: Range<Int>) throws(JSONError) {
     let isValid = unsafe bytes.extracting(range).withUnsafeBufferPointer {
       unsafe String(validating: $0, as: UTF8.self) != nil
     }
-    guard isValid else { throw JSONFault(.notUTF8, offset: range.lowerBound) }
+    guard isValid else { throw JSONError(.notUTF8, offset: range.lowerBound) }
   }
 
   private func append(_ bytes: Span<UInt8>, _ range: Range<Int>, to text: inout [UInt8]) {
     unsafe bytes.extracting(range).withUnsafeBufferPointer { unsafe text.append(contentsOf: $0) }
   }
 
-  private mutating func escape(_ bytes: Span<UInt8>) throws(JSONFault) -> Unicode.Scalar {
+  private mutating func escape(_ bytes: Span<UInt8>) throws(JSONError) -> Unicode.Scalar {
     let start = cursor
     cursor += 1
     guard cursor < bytes.count else { throw fault("an escape", bytes) }
@@ -61,21 +62,21 @@ extension JSONScanner {
     case UInt8(ascii: "r"): return "\r"
     case UInt8(ascii: "t"): return "\t"
     case UInt8(ascii: "u"): break
-    default: throw JSONFault(.badEscape, offset: start)
+    default: throw JSONError(.badEscape, offset: start)
     }
     let first = try fourHexDigits(bytes)
     if let scalar = Unicode.Scalar(first) { return scalar }
     guard first < 0xDC00, skip(UInt8(ascii: "\\"), bytes), skip(UInt8(ascii: "u"), bytes) else {
-      throw JSONFault(.loneSurrogate, offset: start)
+      throw JSONError(.loneSurrogate, offset: start)
     }
     let second = try fourHexDigits(bytes)
     guard (0xDC00...0xDFFF).contains(second),
       let scalar = Unicode.Scalar(0x10000 + (first - 0xD800) << 10 + (second - 0xDC00))
-    else { throw JSONFault(.loneSurrogate, offset: start) }
+    else { throw JSONError(.loneSurrogate, offset: start) }
     return scalar
   }
 
-  private mutating func fourHexDigits(_ bytes: Span<UInt8>) throws(JSONFault) -> UInt32 {
+  private mutating func fourHexDigits(_ bytes: Span<UInt8>) throws(JSONError) -> UInt32 {
     var value: UInt32 = 0
     for _ in 0..<4 {
       guard cursor < bytes.count, let digit = Character(Unicode.Scalar(bytes[cursor])).hexDigitValue else {

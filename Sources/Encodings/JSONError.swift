@@ -1,5 +1,5 @@
-/// What is wrong with a JSON text, and at which byte.
-public struct JSONFault: Error, Hashable, Sendable, CustomStringConvertible {
+/// What is wrong with a JSON text, or with a value in it, and at which byte.
+public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
   public enum Reason: Hashable, Sendable {
     /// Nothing, or nothing but blanks.
     case empty
@@ -18,21 +18,38 @@ public struct JSONFault: Error, Hashable, Sendable, CustomStringConvertible {
     /// The number is finite, but no double is near it.
     case beyondDouble(String)
     case repeatedKey(String)
+    /// The object has no such key.
+    case missingKey(String)
+    /// The value is of the right kind, but not one of those that are expected; a sentence.
+    case refused(String)
   }
   public let reason: Reason
   /// The faulty byte, counted from the first of the text.
   public let offset: Int
+  /// Where the value is that does not fit, as in "nodes[3].name"; empty for the outermost value, and where the text is
+  /// not JSON at all.
+  public let path: String
 
-  public init(_ reason: Reason, offset: Int) {
+  public init(_ reason: Reason, offset: Int, path: String = "") {
     self.reason = reason
     self.offset = offset
+    self.path = path
   }
 
   public var description: String { "byte \(offset): \(sentence)" }
 
-  /// The reason alone, without the place.
-  public var sentence: String {
-    switch reason {
+  /// The reason without the byte.
+  public var sentence: String { path.isEmpty ? reason.sentence : "\(path): \(reason.sentence)" }
+
+  /// The line of the faulty byte, from 1, for a text that people write.
+  public func line(in text: [UInt8]) -> Int {
+    text.prefix(offset).count { $0 == UInt8(ascii: "\n") } + 1
+  }
+}
+
+extension JSONError.Reason {
+  fileprivate var sentence: String {
+    switch self {
     case .empty: "there is no JSON, the text is empty"
     case .byteOrderMark: "a byte order mark, which JSON must not have"
     case .ends(let expected): "the text ends where \(expected) is expected"
@@ -44,6 +61,8 @@ public struct JSONFault: Error, Hashable, Sendable, CustomStringConvertible {
     case .tooDeep: "arrays and objects are nested more than \(JSONScanner.maximumDepth) deep"
     case .beyondDouble(let text): "the number \(text) is larger than a double can be"
     case .repeatedKey(let key): "the key \"\(key)\" stands twice in one object"
+    case .missingKey(let key): "the key \"\(key)\" is missing"
+    case .refused(let sentence): sentence
     }
   }
 }

@@ -1,16 +1,43 @@
 /// Reads JSON (RFC 8259, strictly) from bytes without building a tree.
 ///
 /// The bytes are a parameter of each call: the scanner is only the place in them. Every access is checked.
-struct JSONScanner {
-  static let maximumDepth = 64
+///
+/// What runs for each byte or number is inlined into the modules that read predictions: they are read as fast as the
+/// disk gives them.
+public struct JSONScanner {
+  /// Arrays and objects inside one another; more are refused.
+  public static let maximumDepth = 64
 
-  var cursor: Int
+  public var cursor: Int
 
-  init(at cursor: Int = 0) { self.cursor = cursor }
+  @inlinable
+  public init(at cursor: Int = 0) { self.cursor = cursor }
+
+  /// Moves to the first value.
+  /// - Throws: `.byteOrderMark`; `.empty` for blanks alone.
+  public mutating func begin(_ bytes: Span<UInt8>) throws(JSONError) {
+    let start = cursor
+    if peek(bytes) >= 0xEF, isByteOrderMark(bytes) { throw JSONError(.byteOrderMark, offset: start) }
+    skipBlanks(bytes)
+    if cursor == bytes.count { throw JSONError(.empty, offset: start) }
+  }
+
+  private func isByteOrderMark(_ bytes: Span<UInt8>) -> Bool {
+    func starts(_ mark: [UInt8]) -> Bool {
+      cursor + mark.count <= bytes.count && mark.indices.allSatisfy { bytes[cursor + $0] == mark[$0] }
+    }
+    return starts([0xEF, 0xBB, 0xBF]) || starts([0xFE, 0xFF]) || starts([0xFF, 0xFE])
+  }
+
+  /// Checks that nothing but blanks follows.
+  public mutating func end(_ bytes: Span<UInt8>) throws(JSONError) {
+    skipBlanks(bytes)
+    if cursor < bytes.count { throw fault("the end of the text", bytes) }
+  }
 
   /// Moves over spaces, tabs and line ends.
-  @inline(__always)
-  mutating func skipBlanks(_ bytes: Span<UInt8>) {
+  @inlinable @inline(__always)
+  public mutating func skipBlanks(_ bytes: Span<UInt8>) {
     while cursor < bytes.count {
       let byte = bytes[cursor]
       // Nearly always something else stands here, and all of that is above the blank.
@@ -20,12 +47,12 @@ struct JSONScanner {
   }
 
   /// The byte at the cursor; 0, which no JSON holds, at the end.
-  @inline(__always)
-  func peek(_ bytes: Span<UInt8>) -> UInt8 { cursor < bytes.count ? bytes[cursor] : 0 }
+  @inlinable @inline(__always)
+  public func peek(_ bytes: Span<UInt8>) -> UInt8 { cursor < bytes.count ? bytes[cursor] : 0 }
 
   /// Moves over `byte` if it stands here.
-  @inline(__always)
-  mutating func skip(_ byte: UInt8, _ bytes: Span<UInt8>) -> Bool {
+  @inlinable @inline(__always)
+  public mutating func skip(_ byte: UInt8, _ bytes: Span<UInt8>) -> Bool {
     guard cursor < bytes.count && bytes[cursor] == byte else { return false }
     cursor += 1
     return true
@@ -33,20 +60,25 @@ struct JSONScanner {
 
   /// What is wrong here, where `expected` should stand: the text ends, or goes on with something else.
   @inline(never)
-  func fault(_ expected: String, _ bytes: Span<UInt8>) -> JSONFault {
-    guard cursor < bytes.count else { return JSONFault(.ends(expected: expected), offset: cursor) }
-    return JSONFault(.found(word(bytes), expected: expected), offset: cursor)
+  public func fault(_ expected: String, _ bytes: Span<UInt8>) -> JSONError {
+    guard cursor < bytes.count else { return JSONError(.ends(expected: expected), offset: cursor) }
+    return JSONError(.found(word(bytes), expected: expected), offset: cursor)
   }
 
   /// The word that starts at the cursor, for a message: one character, or letters and digits up to 20.
   private func word(_ bytes: Span<UInt8>) -> String {
     var end = cursor
     while end < bytes.count && end - cursor < 20 && isWordByte(bytes[end]) { end += 1 }
-    if end > cursor { return shown(bytes, cursor..<end) }
+    if end > cursor { return text(bytes, cursor..<end) }
     // One character may have several bytes.
     end = cursor + 1
     while end < bytes.count && end - cursor < 4 && bytes[end] & 0xC0 == 0x80 { end += 1 }
-    return shown(bytes, cursor..<end)
+    return text(bytes, cursor..<end)
+  }
+
+  /// A part of the text, for a message.
+  public func text(_ bytes: Span<UInt8>, _ range: Range<Int>) -> String {
+    nameText(unsafe bytes.extracting(range).withUnsafeBufferPointer { unsafe Array($0) })
   }
 
   private func isWordByte(_ byte: UInt8) -> Bool {
@@ -59,7 +91,7 @@ struct JSONScanner {
   }
 
   /// Moves over one value of any kind.
-  mutating func skipValue(_ bytes: Span<UInt8>) throws(JSONFault) {
+  public mutating func skipValue(_ bytes: Span<UInt8>) throws(JSONError) {
     // One bit for each array or object that is open: 1 for an object.
     var kinds: UInt64 = 0
     var depth = 0
@@ -68,7 +100,7 @@ struct JSONScanner {
       let byte = peek(bytes)
       switch byte {
       case UInt8(ascii: "{"), UInt8(ascii: "["):
-        guard depth < Self.maximumDepth else { throw JSONFault(.tooDeep, offset: cursor) }
+        guard depth < Self.maximumDepth else { throw JSONError(.tooDeep, offset: cursor) }
         let isObject = byte == UInt8(ascii: "{")
         kinds = kinds << 1 | (isObject ? 1 : 0)
         depth += 1
@@ -102,46 +134,23 @@ struct JSONScanner {
     }
   }
 
-  private mutating func skipKey(_ bytes: Span<UInt8>) throws(JSONFault) {
+  private mutating func skipKey(_ bytes: Span<UInt8>) throws(JSONError) {
     skipBlanks(bytes)
     guard peek(bytes) == UInt8(ascii: "\"") else { throw fault("a key in quotes", bytes) }
     try skipString(bytes)
     try skipColon(bytes)
   }
 
-  mutating func skipColon(_ bytes: Span<UInt8>) throws(JSONFault) {
+  public mutating func skipColon(_ bytes: Span<UInt8>) throws(JSONError) {
     skipBlanks(bytes)
     guard skip(UInt8(ascii: ":"), bytes) else { throw fault("':'", bytes) }
     skipBlanks(bytes)
   }
 
-  private mutating func skipLiteral(_ literal: StaticString, _ bytes: Span<UInt8>) throws(JSONFault) {
+  mutating func skipLiteral(_ literal: StaticString, _ bytes: Span<UInt8>) throws(JSONError) {
     let start = JSONScanner(at: cursor)
     for place in 0..<literal.utf8CodeUnitCount {
       guard skip(unsafe literal.utf8Start[place], bytes) else { throw start.fault("a value", bytes) }
     }
   }
-}
-
-/// Bytes for a message: control characters and what is no UTF-8 escaped.
-func shown(_ bytes: Span<UInt8>, _ range: Range<Int>) -> String {
-  shown(unsafe bytes.extracting(range).withUnsafeBufferPointer { unsafe Array($0) })
-}
-
-/// Bytes for a message: control characters escaped, and, where they are no UTF-8, all that is no ASCII as `\xNN`.
-func shown(_ bytes: some Collection<UInt8>) -> String {
-  func escaped(_ byte: UInt8) -> String { "\\x" + (byte < 16 ? "0" : "") + String(byte, radix: 16) }
-  guard let text = String(validating: bytes, as: UTF8.self) else {
-    return bytes.map { $0 >= 0x20 && $0 < 0x7F ? String(Unicode.Scalar($0)) : escaped($0) }.joined()
-  }
-  guard text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else { return text }
-  var result = ""
-  for scalar in text.unicodeScalars {
-    if scalar.value < 0x20 || scalar.value == 0x7F {
-      result += scalar.escaped(asASCII: true)
-    } else {
-      result.unicodeScalars.append(scalar)
-    }
-  }
-  return result
 }

@@ -8,7 +8,7 @@
 ///
 /// - Parameter exponent: the power of ten the significand is multiplied by.
 /// - Complexity: O(1); two multiplications in nearly every case.
-@inline(__always)
+@usableFromInline @inline(__always)
 func nearestDouble(_ significand: UInt64, exponent: Int) -> Double? {
   if significand <= 1 << 53 && exponent >= -22 && exponent <= 22 {
     let whole = Double(significand)

@@ -2,13 +2,13 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import Predictions
+@testable import Encodings
 
 /// Reads `text` as one JSON number.
-private func read(_ text: String) -> Result<Double, JSONFault> {
+private func read(_ text: String) -> Result<Double, JSONError> {
   let bytes = Array(text.utf8)
   var scanner = JSONScanner()
-  do throws(JSONFault) {
+  do throws(JSONError) {
     let value = try scanner.number(bytes.span)
     if scanner.cursor < bytes.count { throw scanner.fault("the end", bytes.span) }
     return .success(value)

@@ -49,7 +49,7 @@ package struct RecordJoin: Sendable {
   private static func value(_ bytes: [UInt8], _ format: Format) throws -> JSON {
     switch format {
     case .json:
-      do { return try JSON(reading: bytes) } catch {
+      do { return try JSON(parsing: bytes) } catch {
         throw TransformFault("it is no JSON: \(error)")
       }
     case .csv:

@@ -50,7 +50,10 @@ package struct PayloadLimit: Sendable {
 package struct RecordSplitter: ~Copyable {
   private enum Kind { case none, line, tfRecord }
   private let kind: Kind
-  private let file: InputFile
+  private let path: String
+  /// nil: it is read whole, or by `recordIO`.
+  private let file: InputFile?
+  private let fileByteCount: Int
   private let limit: PayloadLimit
   private var offset = 0
   private var block: [UInt8] = []
@@ -70,8 +73,11 @@ package struct RecordSplitter: ~Copyable {
   ) throws {
     self.blockByteCount = blockByteCount
     let reader = try Self.reader(path, split)
-    file = try InputFile(path)
+    let opened = try Self.file(path, split)
+    fileByteCount = opened?.byteCount ?? 0
+    file = opened
     recordIO = reader
+    self.path = path
     self.limit = limit
     frameByteCount = split.frameByteCount
     kind =
@@ -84,6 +90,11 @@ package struct RecordSplitter: ~Copyable {
 
   private static func reader(_ path: String, _ split: RecordSplit) throws -> RecordReader? {
     if split == .recordIO { return try RecordReader(path) }
+    return nil
+  }
+
+  private static func file(_ path: String, _ split: RecordSplit) throws(FileError) -> InputFile? {
+    if split == .line || split == .tfRecord { return try InputFile(path) }
     return nil
   }
 
@@ -119,10 +130,18 @@ package struct RecordSplitter: ~Copyable {
     case .none:
       guard offset == 0 else { return nil }
       offset = 1
-      try limit.check(file.byteCount)
-      return try readFile(file.path, limit: limit.byteCount).bytes
+      return try whole()
     case .line: return try nextLine()
     case .tfRecord: return try nextTFRecord()
+    }
+  }
+
+  private func whole() throws -> [UInt8] {
+    do throws(FileError) {
+      return try readFile(path, limit: limit.byteCount).bytes
+    } catch {
+      if case .tooLarge(let byteCount, _) = error.reason { try limit.check(byteCount) }
+      throw error
     }
   }
 
@@ -141,10 +160,12 @@ package struct RecordSplitter: ~Copyable {
   private func read(_ byteCount: Int, at offset: Int) throws -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: byteCount)
     var count = 0
-    do {
+    switch file {
+    case .some(let file):
       var elements = bytes.mutableSpan
       var all = unsafe elements.mutableBytes
       count = try file.read(at: offset, into: &all)
+    case .none: break
     }
     guard count == byteCount else {
       throw TransformFault("it ends at byte \(offset + count), within a record")
@@ -158,7 +179,7 @@ package struct RecordSplitter: ~Copyable {
     var hasLine = false
     while true {
       if taken == block.count {
-        let count = min(blockByteCount, file.byteCount - offset)
+        let count = min(blockByteCount, fileByteCount - offset)
         guard count > 0 else {
           try checkLine(line.count, atMost: limit.byteCount)
           return hasLine && !line.isEmpty ? line : nil
@@ -181,10 +202,10 @@ package struct RecordSplitter: ~Copyable {
 
   /// TensorFlow's framing: length, its checksum, data, its checksum.
   private mutating func nextTFRecord() throws -> [UInt8]? {
-    guard offset < file.byteCount else { return nil }
+    guard offset < fileByteCount else { return nil }
     let head = try read(12, at: offset)
     let length = head.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-    guard let byteCount = Int(exactly: length), byteCount <= file.byteCount - offset - 16 else {
+    guard let byteCount = Int(exactly: length), byteCount <= fileByteCount - offset - 16 else {
       throw TransformFault(
         "the record at byte \(offset) says it has \(length) bytes, more than are left")
     }

@@ -97,10 +97,11 @@ let package = Package(
       swiftSettings: strict),
     // Folders and lists to records, and back. No network: im2rec has no use for one, nor for the threads that OpenBLAS
     // starts with the program.
-    .target(name: "Packing", dependencies: ["Files", "Records", "Imaging"], swiftSettings: strict),
+    .target(
+      name: "Packing", dependencies: ["Encodings", "Files", "Records", "Imaging"], swiftSettings: strict),
     // What may be asked of a training: the table of its hyperparameters, its channels, and the record of an epoch.
     .target(
-      name: "Hyperparameters", dependencies: ["Files", "Imaging", "Records"],
+      name: "Hyperparameters", dependencies: ["Encodings", "Files", "Imaging", "Records"],
       swiftSettings: strict),
     // What a training learns from and how: hyperparameters, images, batches, schedules.
     .target(

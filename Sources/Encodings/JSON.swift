@@ -164,7 +164,7 @@ extension JSONScanner {
       try skipColon(bytes)
       let key = String(decoding: text, as: UTF8.self)
       guard try members.updateValue(value(&self), forKey: key) == nil else {
-        throw JSONError(.repeatedKey(nameText(text)), offset: start)
+        throw JSONError(.repeatedKey(JSONError.shown(key)), offset: start)
       }
       skipBlanks(bytes)
       if skip(UInt8(ascii: "}"), bytes) { return members }

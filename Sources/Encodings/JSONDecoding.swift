@@ -72,7 +72,7 @@ private struct JSONDecoding: Decoder, SingleValueDecodingContainer {
     return steps.reversed().reduce(into: "") { text, step in
       switch step {
       case .outermost: break
-      case .key(let key): text += (text.isEmpty ? "" : ".") + nameText(key.utf8)
+      case .key(let key): text += (text.isEmpty ? "" : ".") + JSONError.shown(key)
       case .index(let index): text += "[\(index)]"
       }
     }
@@ -111,7 +111,7 @@ private struct JSONDecoding: Decoder, SingleValueDecodingContainer {
     do {
       return try Value(from: self)
     } catch let error as DecodingError {
-      throw JSONError(.refused(sentence(error)), offset: start, path: path)
+      throw JSONError(.refused(printable(String(sentence(error).prefix(300)))), offset: start, path: path)
     }
   }
 
@@ -203,7 +203,7 @@ private struct JSONMembers<Key: CodingKey>: KeyedDecodingContainerProtocol {
   private func member(_ key: any CodingKey) throws -> JSONDecoding {
     let name = name(key)
     guard let start = members[name] else {
-      throw JSONError(.missingKey(nameText(name.utf8)), offset: object.start, path: object.path)
+      throw JSONError(.missingKey(JSONError.shown(name)), offset: object.start, path: object.path)
     }
     return JSONDecoding(
       bytes: object.bytes, style: object.style, start: start, step: .key(name), parent: parent)

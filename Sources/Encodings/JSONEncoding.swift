@@ -12,15 +12,23 @@ extension JSON {
     try withoutActuallyEscaping(sink) { sink in
       let stream = JSONStream(style, sink)
       try stream.write(value)
-      try stream.finish()
+      try stream.finish(endsLine: true)
     }
   }
 
   /// The whole text, with a line feed at its end.
   /// - Throws: as `write`.
+  public static func text(_ value: some Encodable, style: JSONStyle) throws -> String {
+    String(decoding: try encode(value, style: style), as: UTF8.self) + "\n"
+  }
+
+  /// The bytes of the text alone.
+  /// - Throws: as `write`.
   public static func encode(_ value: some Encodable, style: JSONStyle) throws -> [UInt8] {
     var bytes: [UInt8] = []
-    try write(value, style: style) { bytes += $0 }
+    let stream = JSONStream(style) { bytes += $0 }
+    try stream.write(value)
+    try stream.finish(endsLine: false)
     return bytes
   }
 }
@@ -51,9 +59,9 @@ private final class JSONStream {
 
   var style: JSONStyle { writer.style }
 
-  func finish() throws {
+  func finish(endsLine: Bool) throws {
     writer.close(to: 0)
-    writer.endLine()
+    if endsLine { writer.endLine() }
     if let failure { throw failure }
     try sink(writer.bytes)
   }

@@ -36,7 +36,11 @@ public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
     self.path = path
   }
 
-  public var description: String { "byte \(offset): \(sentence)" }
+  public var description: String {
+    // What a type says of a whole text has no place in it.
+    if case .refused(let sentence) = reason, path.isEmpty { return sentence }
+    return "byte \(offset): \(sentence)"
+  }
 
   /// The reason without the byte.
   public var sentence: String { path.isEmpty ? reason.sentence : "\(path): \(reason.sentence)" }
@@ -44,6 +48,13 @@ public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The line of the faulty byte, from 1, for a text that people write.
   public func line(in text: [UInt8]) -> Int {
     text.prefix(offset).count { $0 == UInt8(ascii: "\n") } + 1
+  }
+}
+
+extension JSONError {
+  /// A key for a message: a long one is cut short.
+  static func shown(_ key: String) -> String {
+    key.utf8.count <= 120 ? nameText(key.utf8) : nameText(key.prefix(100).utf8) + "..."
   }
 }
 

@@ -323,9 +323,9 @@ extension JSONWriter {
   }
 }
 
-/// A string in quotes, all but printable ASCII escaped.
-package func jsonString(_ text: String) -> String {
-  var writer = JSONWriter(.ascii)
+/// A string in quotes; without a style all but printable ASCII is escaped.
+package func jsonString(_ text: String, _ style: JSONStyle = .ascii) -> String {
+  var writer = JSONWriter(style)
   writer.string(text)
   return String(decoding: writer.bytes, as: UTF8.self)
 }

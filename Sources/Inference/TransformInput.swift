@@ -1,6 +1,5 @@
 import Encodings
 package import Files
-import FoundationEssentials
 import Imaging
 package import Records
 
@@ -230,10 +229,12 @@ package struct Manifest {
   package init(_ path: String) throws {
     let bytes = try readFile(path, limit: Self.largestByteCount).bytes
     let elements: [Element]
-    do {
-      elements = try JSONDecoder().decode([Element].self, from: Data(bytes))
+    do throws(JSONError) {
+      elements = try JSON.decode([Element].self, from: bytes)
     } catch {
-      throw ManifestError("\(path): \(Self.sentence(error))")
+      throw ManifestError(
+        "\(path): this is not a manifest; [{\"prefix\": \"photos/\"}, \"a/1.jpg\", ...] is expected: \(error)"
+      )
     }
     guard case .prefix(let prefix)? = elements.first else {
       throw ManifestError("\(path): the first element is not {\"prefix\": ...}, with which a manifest begins")
@@ -264,17 +265,6 @@ package struct Manifest {
     }
 
     private enum Key: String, CodingKey { case prefix }
-  }
-
-  private static func sentence(_ error: any Error) -> String {
-    guard let error = error as? DecodingError else { return "\(error)" }
-    switch error {
-    case .typeMismatch(_, let context), .valueNotFound(_, let context), .keyNotFound(_, let context),
-      .dataCorrupted(let context):
-      let place = context.codingPath.first?.intValue.map { "element \($0 + 1): " } ?? ""
-      return place + "this is not a manifest; [{\"prefix\": \"photos/\"}, \"a/1.jpg\", ...] is expected"
-    @unknown default: return "\(error)"
-    }
   }
 
   private static func path(ofPrefix prefix: String) throws(ManifestError) -> String {

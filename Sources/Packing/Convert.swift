@@ -1,3 +1,4 @@
+import Encodings
 public import Files
 public import Records
 
@@ -241,5 +242,5 @@ private func report(_ summary: ConvertSummary) throws -> String {
     stable.splits[key]?.seconds = nil
     stable.splits[key]?.resumed = nil
   }
-  return try jsonDocument(stable)
+  return try JSON.text(stable, style: .document.snakeCase)
 }

@@ -1,4 +1,5 @@
 public import ArgumentParser
+import Encodings
 import Files
 import Glibc
 public import Imaging
@@ -20,7 +21,7 @@ struct OutputOptions: ParsableArguments {
   /// - Parameter doneCount: where a run that did nothing has failed: how many inputs were not skipped.
   func finish(_ result: some Encodable, skippedCount: Int, doneCount: Int? = nil, text: () -> String) throws {
     if json {
-      try emit(jsonDocument(result))
+      try emit(JSON.text(result, style: .document.snakeCase))
     } else {
       try emit(text())
     }

@@ -1,5 +1,5 @@
 public import Files
-import Records
+public import Records
 
 /// BatchStrategy: how many records make a payload.
 package enum BatchStrategy: String, Sendable {

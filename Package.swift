@@ -168,7 +168,7 @@ let package = Package(
     .target(
       name: "SageMaker",
       dependencies: [
-        "CZlib", "Endpoints", "Files", "HTTP", "Hyperparameters", "Jobs", "Models", "Records",
+        "CZlib", "Encodings", "Endpoints", "Files", "HTTP", "Hyperparameters", "Jobs", "Models", "Records",
         "S3",
         "Tuning",
         .product(name: "GRDB", package: "GRDB.swift"),
@@ -356,7 +356,7 @@ let package = Package(
     .testTarget(
       name: "SageMakerTests",
       dependencies: [
-        "Files", "S3", "SageMaker", "TestSupport",
+        "Encodings", "Files", "S3", "SageMaker", "TestSupport",
         .product(name: "GRDB", package: "GRDB.swift"),
       ],
       swiftSettings: tests),

@@ -1,3 +1,4 @@
+import Encodings
 import TestSupport
 import Testing
 
@@ -16,13 +17,13 @@ struct BatchTests {
       ("$.a[5:9]", "[]"),
     ])
   func paths(_ path: String, _ selected: String) throws {
-    let value = try JSON(reading: Array(#"{"a":[1,2,3],"b":{"c":"x"}}"#.utf8))
+    let value = try JSON(parsing: Array(#"{"a":[1,2,3],"b":{"c":"x"}}"#.utf8))
     #expect(try JSONPath(path).select(from: value).encoded == selected)
   }
 
   @Test("a name in quotes is taken as it stands")
   func quotedNames() throws {
-    let value = try JSON(reading: Array(#"{"a b":{"c,d":{"e]f":[1]}},"x":2}"#.utf8))
+    let value = try JSON(parsing: Array(#"{"a b":{"c,d":{"e]f":[1]}},"x":2}"#.utf8))
     #expect(try JSONPath("$['a b']['c,d']['e]f'][0]").select(from: value) == 1)
     #expect(try JSONPath("$[ 'x' , 'a b' ]") == JSONPath("$['x','a b']"))
     for path in ["$['a'b]", "$['a',]", "$['']", "$['a','b]"] {
@@ -50,7 +51,7 @@ struct BatchTests {
     "what is out of range or not there is an error",
     arguments: ["$.a[3]", "$.a[-4]", "$.z", "$.a.b", "$[-9223372036854775808]"])
   func outOfRange(_ path: String) throws {
-    let value = try JSON(reading: Array(#"{"a":[1,2,3]}"#.utf8))
+    let value = try JSON(parsing: Array(#"{"a":[1,2,3]}"#.utf8))
     #expect(throws: JSONPathError.self) { try JSONPath(path).select(from: value) }
   }
 

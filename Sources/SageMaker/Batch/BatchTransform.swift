@@ -1,3 +1,4 @@
+import Encodings
 import Files
 import Foundation
 
@@ -49,7 +50,7 @@ public struct BatchTransform: Sendable {
   /// - Parameter path: of the description that `describe` made.
   /// - Throws: `FileError`; `JSONError`; where the description lacks something.
   public init(description path: String) throws {
-    let description = try JSON(reading: try readFile(path, limit: 1 << 30).bytes)
+    let description = try JSON(parsing: try readFile(path, limit: 1 << 30).bytes)
     let job = description["request"] ?? [:]
     let (input, output) = (job["TransformInput"] ?? [:], job["TransformOutput"] ?? [:])
     guard let model = description["model"]?.text, let folder = description["output"]?.text,

@@ -1,3 +1,5 @@
+package import Encodings
+
 /// Why a text is no JSONPath that transform jobs know.
 package struct JSONPathError: Error, Hashable, Sendable, CustomStringConvertible {
   package let description: String

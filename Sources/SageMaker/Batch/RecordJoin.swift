@@ -1,3 +1,5 @@
+import Encodings
+
 /// DataProcessing: what of a record is sent, and what of the answer is kept.
 struct RecordJoin: Sendable {
   enum Format: Sendable { case csv, json }
@@ -40,7 +42,7 @@ struct RecordJoin: Sendable {
   private static func value(_ bytes: [UInt8], _ format: Format) throws -> JSON {
     switch format {
     case .json:
-      do { return try JSON(reading: bytes) } catch {
+      do { return try JSON(parsing: bytes) } catch {
         throw BatchFault(description: "it is no JSON: \(error)")
       }
     case .csv:

@@ -1,3 +1,5 @@
+import Encodings
+
 extension SageMakerAPI {
   // MARK: Configurations
 

@@ -1,3 +1,5 @@
+package import Encodings
+
 extension SageMakerAPI {
   func createModel(_ call: Call) async throws(ControlPlaneError) -> JSON {
     let name = call.text("ModelName")

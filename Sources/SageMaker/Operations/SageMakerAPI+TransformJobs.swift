@@ -1,3 +1,5 @@
+import Encodings
+
 extension SageMakerAPI {
   func createTransformJob(_ call: Call) async throws(ControlPlaneError) -> JSON {
     let name = call.text("TransformJobName")

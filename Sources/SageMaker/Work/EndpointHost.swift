@@ -1,3 +1,5 @@
+public import Encodings
+
 /// What serves endpoints; the control plane only keeps what they are.
 public protocol EndpointHost: Sendable {
   /// Loads the models; returns when requests are answered. Also after a restart.

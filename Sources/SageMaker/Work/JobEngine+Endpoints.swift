@@ -1,3 +1,4 @@
+import Encodings
 import Synchronization
 
 /// Endpoints: the store says what they are to be, the host makes it so.

@@ -1,3 +1,4 @@
+import Encodings
 public import S3
 
 /// The object store of the machine, or a real S3.

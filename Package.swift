@@ -355,7 +355,7 @@ let package = Package(
     .testTarget(
       name: "SageMakerTests",
       dependencies: [
-        "Files", "Inference", "S3", "SageMaker", "TestSupport",
+        "Encodings", "Files", "Inference", "S3", "SageMaker", "TestSupport",
         .product(name: "GRDB", package: "GRDB.swift"),
       ],
       swiftSettings: tests),

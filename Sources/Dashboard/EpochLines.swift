@@ -1,4 +1,4 @@
-import FoundationEssentials
+import Encodings
 import Hyperparameters
 
 /// The epochs of a `metrics.jsonl`, which may be written just now: what cannot be read yet is passed over.
@@ -12,10 +12,9 @@ enum EpochLines {
 
   /// - Parameter limit: epochs, the last ones.
   static func read(_ bytes: [UInt8], limit: Int = 5000) -> [EpochRecord] {
-    let decoder = JSONDecoder()
-    decoder.keyDecodingStrategy = .convertFromSnakeCase
-    return bytes.split(separator: UInt8(ascii: "\n")).suffix(limit).compactMap { text in
-      guard let line = try? decoder.decode(Line.self, from: Data(text)), let number = line.epoch, number >= 0,
+    bytes.split(separator: UInt8(ascii: "\n")).suffix(limit).compactMap { text in
+      guard let line = try? JSON.decode(Line.self, from: Array(text), style: .line.snakeCase),
+        let number = line.epoch, number >= 0,
         number < 1_000_000
       else { return nil }
       var epoch = EpochRecord()

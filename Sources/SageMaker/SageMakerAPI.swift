@@ -1,3 +1,4 @@
+import Encodings
 import Files
 public import S3
 
@@ -85,7 +86,7 @@ public final class SageMakerAPI: Sendable {
     guard body.count <= largestBody else {
       throw ControlPlaneError(.serialization, "The request has more than \(largestBody) bytes.")
     }
-    do throws(JSONError) { return body.isEmpty ? [:] : try JSON(reading: body) } catch {
+    do throws(JSONError) { return body.isEmpty ? [:] : try JSON(parsing: body) } catch {
       throw ControlPlaneError(.serialization, "The request is no JSON: \(error)")
     }
   }

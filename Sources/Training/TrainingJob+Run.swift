@@ -1,5 +1,5 @@
+import Encodings
 import Files
-import Foundation
 import Hyperparameters
 import Imaging
 import Models
@@ -162,10 +162,7 @@ extension TrainingJob {
 
   /// A JSON object an epoch.
   private func metricLines(_ record: TrainingRecord) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys]
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    return try record.epochs.map { String(decoding: try encoder.encode($0), as: UTF8.self) + "\n" }.joined()
+    try record.epochs.map { try JSON.text($0, style: .line.snakeCase) }.joined()
   }
 
   private func finished(

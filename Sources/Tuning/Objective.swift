@@ -1,4 +1,4 @@
-import FoundationEssentials
+import Encodings
 import Hyperparameters
 import Jobs
 import Search
@@ -80,13 +80,10 @@ package actor ObjectiveReader {
   private func value(in line: String) -> Double? {
     switch objective.source {
     case .figure(let figure):
-      let decoder = JSONDecoder()
-      decoder.keyDecodingStrategy = .convertFromSnakeCase
-      guard let epoch = try? decoder.decode(EpochRecord.self, from: Data(line.utf8)),
+      guard
+        let epoch = try? JSON.decode(EpochRecord.self, from: Array(line.utf8), style: .line.snakeCase),
         let value = figure(epoch)
-      else {
-        return nil
-      }
+      else { return nil }
       if epoch.isKept(checkpointFrequency: objective.checkpointFrequency) { kept = value }
       return value
     case .pattern(let pattern):

@@ -48,7 +48,7 @@ struct TuneCommand: AsyncParsableCommand {
   @inline(never)
   private func readRequest() throws -> TuningRequest {
     do {
-      return try TuningRequest(JSONValue(json: readFile(request, limit: 1 << 24).bytes))
+      return try TuningRequest(json: readFile(request, limit: 1 << 24).bytes)
     } catch let error as FileError {
       throw error
     } catch let error as TuningError {

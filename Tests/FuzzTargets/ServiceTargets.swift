@@ -1,3 +1,4 @@
+import Encodings
 import Files
 import Foundation
 import HTTP
@@ -44,18 +45,18 @@ let requests = FuzzTarget(
     let body = Array(input.dropFirst(line.count + 1))
     let value: JSON
     do throws(JSONError) {
-      value = try JSON(reading: body)
+      value = try JSON(parsing: body)
     } catch {
       try require((0...body.count).contains(error.offset), "a fault lies in the text")
       return try requireSentence(error)
     }
     let written = value.bytes
-    let again = try require("JSON that is written is read") { try JSON(reading: written) }
+    let again = try require("JSON that is written is read") { try JSON(parsing: written) }
     try require(again.bytes == written, "JSON that is written is read to the same")
     try require(
       (try? JSONSerialization.jsonObject(with: Data(body), options: .fragmentsAllowed)) != nil,
       "what is read as JSON is JSON")
-    try require(depth(of: value) <= JSON.largestDepth, "JSON lies no deeper than is allowed")
+    try require(depth(of: value) <= JSONScanner.maximumDepth, "JSON lies no deeper than is allowed")
     for (name, operation) in operations where line.isEmpty || line.elementsEqual(name.utf8) {
       do throws(ControlPlaneError) {
         let known = try Violations.check(value, as: operation.input)
@@ -68,7 +69,7 @@ let requests = FuzzTarget(
           [.validation, .serialization].contains(error.code), "\(name): a request is refused for what it says"
         )
         try requireSentence(error)
-        try require((try? JSON(reading: error.body.bytes)) != nil, "a refusal is JSON")
+        try require((try? JSON(parsing: error.body.bytes)) != nil, "a refusal is JSON")
       }
     }
   })
@@ -104,7 +105,7 @@ let paths = FuzzTarget(
     guard let text = String(validating: line, as: UTF8.self), text.utf8.count <= 63 else { return }
     let path: JSONPath
     do throws(JSONPathError) { path = try JSONPath(text) } catch { return try requireSentence(error) }
-    if let value = try? JSON(reading: Array(input.dropFirst(line.count + 1))) {
+    if let value = try? JSON(parsing: Array(input.dropFirst(line.count + 1))) {
       do throws(JSONPathError) {
         let found = try path.select(from: value)
         if path.steps.isEmpty, found.bytes != value.bytes {

@@ -1,3 +1,4 @@
+import Encodings
 import Inference
 import S3
 import Synchronization

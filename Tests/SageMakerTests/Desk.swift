@@ -1,3 +1,4 @@
+import Encodings
 import Files
 import Foundation
 import S3
@@ -35,7 +36,7 @@ struct Desk: Sendable {
   @discardableResult
   func ask(_ operation: String, _ request: JSON = [:]) async throws -> JSON {
     let answer = try await api.respond(to: operation, body: request.bytes, from: Caller())
-    let json = answer.isEmpty ? [:] : try JSON(reading: answer)
+    let json = answer.isEmpty ? [:] : try JSON(parsing: answer)
     // Each answer is of its shape.
     if let output = Shapes.standard.operations[operation]?.output {
       let known = try Violations.check(json, as: output)

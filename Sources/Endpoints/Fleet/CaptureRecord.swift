@@ -18,27 +18,51 @@ struct CaptureRecord: Sendable {
 
   /// The line with its line feed.
   func line(_ plan: CapturePlan) -> [UInt8] {
-    var parts: [String] = []
-    if let input { parts.append("\"endpointInput\":" + Self.json(input, "INPUT", plan)) }
-    if let output { parts.append("\"endpointOutput\":" + Self.json(output, "OUTPUT", plan)) }
-    var event = "\"eventId\":\(jsonString(eventID))"
-    if let customAttributes { event += ",\"customAttributes\":[\(jsonString(customAttributes))]" }
-    if let inferenceID { event += ",\"inferenceId\":\(jsonString(inferenceID))" }
-    event += ",\"inferenceTime\":\"\(time.formatted(.iso8601))\""
-    let line =
-      "{\"captureData\":{\(parts.joined(separator: ","))},\"eventMetadata\":{\(event)},\"eventVersion\":\"0\"}\n"
-    return Array(line.utf8)
+    var json = JSONWriter(.ascii)
+    json.object { json in
+      json.key("captureData")
+      json.object { json in
+        if let input { Self.write(input, as: "endpointInput", "INPUT", plan, to: &json) }
+        if let output { Self.write(output, as: "endpointOutput", "OUTPUT", plan, to: &json) }
+      }
+      json.key("eventMetadata")
+      json.object { json in
+        json.key("eventId")
+        json.string(eventID)
+        if let customAttributes {
+          json.key("customAttributes")
+          json.strings([customAttributes])
+        }
+        if let inferenceID {
+          json.key("inferenceId")
+          json.string(inferenceID)
+        }
+        json.key("inferenceTime")
+        json.string(time.formatted(.iso8601))
+      }
+      json.key("eventVersion")
+      json.string("0")
+    }
+    return json.bytes + [UInt8(ascii: "\n")]
   }
 
-  private static func json(_ part: Part, _ mode: String, _ plan: CapturePlan) -> String {
+  private static func write(
+    _ part: Part, as name: String, _ mode: String, _ plan: CapturePlan, to json: inout JSONWriter
+  ) {
     let type = part.contentType.lowercased().prefix { $0 != ";" && $0 != " " }
     let isType = { (types: [String]) in types.contains(String(type)) }
     let encoding = isType(plan.jsonContentTypes) ? "JSON" : isType(plan.csvContentTypes) ? "CSV" : "BASE64"
-    let text =
-      encoding == "BASE64"
-      ? Data(part.data).base64EncodedString() : String(decoding: part.data, as: UTF8.self)
-    return "{\"observedContentType\":\(jsonString(part.contentType)),\"mode\":\"\(mode)\","
-      + "\"data\":\(jsonString(text)),\"encoding\":\"\(encoding)\"}"
+    json.key(name)
+    json.object { json in
+      json.key("observedContentType")
+      json.string(part.contentType)
+      json.key("mode")
+      json.string(mode)
+      json.key("data")
+      json.string(encoding == "BASE64" ? base64Text(part.data) : String(decoding: part.data, as: UTF8.self))
+      json.key("encoding")
+      json.string(encoding)
+    }
   }
 
   /// `endpoint/variant/yyyy/mm/dd/hh/mm-ss-mmm-uuid.jsonl`

@@ -1,3 +1,4 @@
+package import Encodings
 import S3
 
 extension SageMakerAPI {

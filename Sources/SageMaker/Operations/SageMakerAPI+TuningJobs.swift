@@ -1,3 +1,4 @@
+package import Encodings
 import S3
 import Tuning
 
@@ -221,7 +222,7 @@ package enum TuningRules {
   /// What the search and the trainer ask: ranges, strategy, hyperparameters, the objective.
   static func checkSearch(_ request: JSON) throws(ControlPlaneError) {
     do {
-      let asked = try TuningRequest(JSONValue(json: request.bytes))
+      let asked = try TuningRequest(request)
       try asked.checkHyperparameters()
       _ = try Objective(asked)
     } catch {

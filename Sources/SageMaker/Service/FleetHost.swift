@@ -1,3 +1,4 @@
+import Encodings
 package import Endpoints
 package import S3
 

@@ -1,3 +1,4 @@
+import Encodings
 import Files
 import Foundation
 import Glibc
@@ -118,7 +119,7 @@ actor ModelCopies {
   }
 
   private static func read(_ path: String) -> [Copy] {
-    guard let bytes = try? readFile(path, limit: 1 << 20).bytes, let list = try? JSON(reading: bytes) else {
+    guard let bytes = try? readFile(path, limit: 1 << 20).bytes, let list = try? JSON(parsing: bytes) else {
       return []
     }
     return (list.list ?? []).compactMap { copy in

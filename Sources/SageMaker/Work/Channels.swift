@@ -1,3 +1,4 @@
+import Encodings
 import Files
 import Foundation
 package import S3
@@ -64,7 +65,7 @@ package struct Channels {
   package static func items(manifest uri: String, at path: String) throws -> [Item] {
     let bytes = try readFile(path, limit: 256 << 20).bytes
     let elements: [JSON]
-    do { elements = try JSON(reading: bytes).list ?? [] } catch {
+    do { elements = try JSON(parsing: bytes).list ?? [] } catch {
       throw Fault(description: "the manifest \(uri) is no JSON: \(error)")
     }
     guard let prefix = elements.first?["prefix"]?.text else {
@@ -128,7 +129,7 @@ package struct Channels {
     var lines = ""
     for (index, line) in text.split(separator: "\n").enumerated() {
       try Task.checkCancellation()
-      guard let entry = try? JSON(reading: Array(line.utf8)), entry.object != nil else {
+      guard let entry = try? JSON(parsing: Array(line.utf8)), entry.object != nil else {
         throw Fault(description: "\(uri): line \(index + 1) is no JSON object")
       }
       var members: JSON = [:]

@@ -1,3 +1,4 @@
+public import Encodings
 public import S3
 
 /// What serves endpoints; the control plane only keeps what they are.

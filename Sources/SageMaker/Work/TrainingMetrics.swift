@@ -1,3 +1,4 @@
+import Encodings
 import Files
 import Hyperparameters
 import Jobs
@@ -20,7 +21,7 @@ struct TrainingMetrics: Sendable {
     let path = join(container, "output/data/metrics.jsonl")
     let bytes = (try? readFile(path, limit: 64 << 20).bytes) ?? []
     for line in bytes.split(separator: UInt8(ascii: "\n")) {
-      guard let epoch = try? JSON(reading: Array(line)) else { continue }
+      guard let epoch = try? JSON(parsing: Array(line)) else { continue }
       var record = EpochRecord()
       (record.epoch, record.isBest) = (epoch["epoch"]?.integer ?? 0, epoch["is_best"]?.isTrue ?? true)
       guard record.isKept(checkpointFrequency: frequency) else { continue }

@@ -1,71 +1,13 @@
-import FoundationEssentials
-
-/// Any JSON.
-public enum JSONValue: Hashable, Sendable, Codable {
-  case null
-  case truth(Bool)
-  case whole(Int)
-  case real(Double)
-  case text(String)
-  case list([JSONValue])
-  case object([String: JSONValue])
-
-  public init(from decoder: any Decoder) throws {
-    let value = try decoder.singleValueContainer()
-    if value.decodeNil() {
-      self = .null
-    } else if let truth = try? value.decode(Bool.self) {
-      self = .truth(truth)
-    } else if let whole = try? value.decode(Int.self) {
-      self = .whole(whole)
-    } else if let real = try? value.decode(Double.self) {
-      self = .real(real)
-    } else if let text = try? value.decode(String.self) {
-      self = .text(text)
-    } else if let list = try? value.decode([JSONValue].self) {
-      self = .list(list)
-    } else {
-      self = .object(try value.decode([String: JSONValue].self))
-    }
-  }
-
-  public func encode(to encoder: any Encoder) throws {
-    var container = encoder.singleValueContainer()
-    switch self {
-    case .null: try container.encodeNil()
-    case .truth(let truth): try container.encode(truth)
-    case .whole(let whole): try container.encode(whole)
-    case .real(let real): try container.encode(real)
-    case .text(let text): try container.encode(text)
-    case .list(let list): try container.encode(list)
-    case .object(let members): try container.encode(members)
-    }
-  }
-
-  /// - Throws: where the bytes are no JSON, in a sentence that does not name the file.
-  public init(json: [UInt8]) throws(TuningError) {
-    do {
-      self = try JSONDecoder().decode(JSONValue.self, from: Data(json))
-    } catch {
-      throw TuningError("this is no JSON document, such as {\"HyperParameterTuningJobName\": \"first\", ...}")
-    }
-  }
-
-  /// A member of an object; nil where there is none, also for null.
-  public subscript(_ name: String) -> JSONValue? {
-    guard case .object(let members) = self, let member = members[name], member != .null else { return nil }
-    return member
-  }
-}
+import Encodings
 
 /// A structure of a request, whose members are taken by name and kind.
 struct RequestReader {
-  private let members: [String: JSONValue]
+  private let members: [String: JSON]
   /// As SageMaker's sentences name it: `hyperParameterTuningJobConfig.resourceLimits`.
   let path: String
 
   /// - Parameter known: the members that there may be. Nil: any.
-  init(_ value: JSONValue, _ path: String, known: [String]?) throws(TuningError) {
+  init(_ value: JSON, _ path: String, known: [String]?) throws(TuningError) {
     guard case .object(let members) = value else {
       throw TuningError("\(path.isEmpty ? "The request" : path) is no JSON object; {...} is expected")
     }
@@ -87,12 +29,12 @@ struct RequestReader {
     return path.isEmpty ? camel : "\(path).\(camel)"
   }
 
-  func value(_ name: String) -> JSONValue? { members[name] }
+  func value(_ name: String) -> JSON? { members[name] }
 
   func text(_ name: String) throws(TuningError) -> String? {
     switch members[name] {
     case nil: return nil
-    case .text(let text)?: return text
+    case .string(let text)?: return text
     default: throw wrongKind(name, "a string, \"...\",")
     }
   }
@@ -101,16 +43,16 @@ struct RequestReader {
   func numeral(_ name: String) throws(TuningError) -> String? {
     switch members[name] {
     case nil: return nil
-    case .text(let text)?: return text
-    case .whole(let number)?: return "\(number)"
-    case .real(let number)?: return "\(number)"
+    case .string(let text)?: return text
+    case .integer(let number)?: return "\(number)"
+    case .number(let number)?: return Int(exactly: number).map { "\($0)" } ?? "\(number)"
     default: throw wrongKind(name, "a string, \"...\",")
     }
   }
 
   func whole(_ name: String, _ range: ClosedRange<Int>) throws(TuningError) -> Int? {
     guard let value = members[name] else { return nil }
-    guard case .whole(let number) = value else { throw wrongKind(name, "a whole number") }
+    guard let number = value.integer else { throw wrongKind(name, "a whole number") }
     if number < range.lowerBound {
       throw invalid(number, name, "Member must have value greater than or equal to \(range.lowerBound)")
     }
@@ -121,12 +63,9 @@ struct RequestReader {
   }
 
   func real(_ name: String) throws(TuningError) -> Double? {
-    switch members[name] {
-    case nil: return nil
-    case .whole(let number)?: return Double(number)
-    case .real(let number)?: return number
-    default: throw wrongKind(name, "a number")
-    }
+    guard let value = members[name] else { return nil }
+    guard let number = value.number else { throw wrongKind(name, "a number") }
+    return number
   }
 
   func object(_ name: String, known: [String]? = nil) throws(TuningError) -> RequestReader? {
@@ -134,7 +73,7 @@ struct RequestReader {
     return try RequestReader(value, place(name), known: known)
   }
 
-  func list(_ name: String) throws(TuningError) -> [JSONValue] {
+  func list(_ name: String) throws(TuningError) -> [JSON] {
     switch members[name] {
     case nil: return []
     case .list(let list)?: return list

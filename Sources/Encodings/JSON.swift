@@ -128,7 +128,8 @@ extension JSONScanner {
       return .null
     default:
       let number = try self.number(bytes, expecting: "a value")
-      return whole(bytes, from: start, as: Int.self).map { .integer($0) } ?? .number(number)
+      if let whole = self.whole(bytes, from: start, as: Int.self) { return .integer(whole) }
+      return .number(number)
     }
   }
 

@@ -201,7 +201,7 @@ private struct JSONMembers<Key: CodingKey>: KeyedDecodingContainerProtocol {
   }
 
   private func member(_ key: any CodingKey) throws -> JSONDecoding {
-    let name = name(key)
+    let name = self.name(key)
     guard let start = members[name] else {
       throw JSONError(.missingKey(JSONError.shown(name)), offset: object.start, path: object.path)
     }

@@ -64,7 +64,7 @@ package struct ManifestEntry {
     switch value {
     case .integer, .number: return value.number.map { [$0] }
     case .list(let elements):
-      let numbers = elements.compactMap(\.number)
+      let numbers = elements.compactMap { $0.number }
       return numbers.count == elements.count ? numbers : nil
     case .string(let text):
       if let number = Double(text) { return number.isFinite ? [number] : nil }

@@ -54,7 +54,7 @@ public struct TrainingContainer: Sendable {
   private func channels() throws(TrainingError) -> [String: Channel] {
     let path = join(root, "input/config/inputdataconfig.json")
     guard FileStamp(path: path) != nil else { return [:] }
-    let bytes = try bytes(path)
+    let bytes = try self.bytes(path)
     do throws(JSONError) { return try JSON.decode([String: Channel].self, from: bytes) } catch {
       throw TrainingError(
         "\(path): this is no JSON object of channels, such as {\"train\": {\"ContentType\": \"application/x-recordio\"}}: \(error)"

@@ -53,6 +53,11 @@ let requests = FuzzTarget(
     let written = value.bytes
     let again = try require("JSON that is written is read") { try JSON(parsing: written) }
     try require(again.bytes == written, "JSON that is written is read to the same")
+    let decoded = try require("what is read is decoded") { try JSON.decode(JSON.self, from: body) }
+    try require(decoded.bytes == written, "what is read is decoded to the same")
+    let document = try require("what is read is encoded") { try JSON.encode(value, style: .document) }
+    try require(
+      (try? JSON(parsing: document))?.number == value.number, "a number in a document is the same number")
     try require(
       (try? JSONSerialization.jsonObject(with: Data(body), options: .fragmentsAllowed)) != nil,
       "what is read as JSON is JSON")

@@ -1,12 +1,14 @@
-/// What a connection may take.
+/// Timeouts and size limits of a connection.
 package struct ConnectionLimits: Sendable {
-  /// A connection on which no request begins for so long is closed: also one whose head comes a byte at a time.
+  /// Closes a connection on which no request head is completed within this time. A head that trickles in byte
+  /// by byte gets no extension.
   package var idleTime = Duration.seconds(60)
-  /// A body that is not there so long after its head is not waited for.
+  /// Closes a connection whose request body is not complete within this time after the head.
   package var bodyTime = Duration.seconds(30)
-  /// Where bodies may be large: each so many bytes that have come buy another second; nil: they buy nothing.
+  /// Extends `bodyTime` by one second for each this many bytes received, for services that accept large
+  /// bodies; nil: no extension.
   package var bodyBytesPerSecond: Int?
-  /// A client that asks first is told not to send a larger body.
+  /// The largest `Content-Length` that is answered with `100 Continue`.
   package var maximumBodyByteCount = 6 << 20
   package init() {}
 }

@@ -2,10 +2,10 @@ import HTTPTypes
 package import NIOCore
 package import NIOHTTPTypes
 
-/// Tells clients that ask first to go on, at once: botocore waits for a second otherwise, with every object it puts.
+/// Answers `Expect: 100-continue` at once; otherwise botocore waits one second before each object it puts.
 ///
-/// It also ends the connection of a client that leaves in the middle of a body, which the server would go on waiting for.
-/// It stands behind the decoder of HTTP and before the server, like other handlers of a connection.
+/// Also closes the connection of a client that disconnects in the middle of a request body; the server would
+/// wait for the rest forever. Belongs after the HTTP decoder and before the server in the pipeline.
 package final class ContinueHandler: ChannelInboundHandler, RemovableChannelHandler {
   package typealias InboundIn = HTTPRequestPart
   package typealias InboundOut = HTTPRequestPart

@@ -3,8 +3,8 @@ import Glibc
 package import Logging
 import Synchronization
 
-/// Writes each event as one line to stderr: `2026-11-22T20:15:03.127Z info POST /invocations 200 12.3 ms`, and behind it
-/// what is known beside the words, `name=value`, by name.
+/// Writes each event as one line to stderr: `2026-11-22T20:15:03.127Z info POST /invocations 200 12.3 ms`,
+/// followed by the metadata as `name=value`, sorted by name.
 package struct LineLog: LogHandler {
   package var metadata: Logger.Metadata = [:]
   package var logLevel: Logger.Level
@@ -21,13 +21,14 @@ package struct LineLog: LogHandler {
       .map { " \($0.key)=\(Self.word("\($0.value)"))" }
     let line = "\(timeText()) \(event.level) \(event.message)\(facts.joined())\n"
     let bytes = Array(line.utf8)
-    // One call a line: lines of several threads do not mix. A log that nobody takes is lost, and nothing else.
+    // One write per line, so that lines of several threads do not mix. A line that cannot be written is
+    // dropped.
     _ = unsafe bytes.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
   }
 }
 
 extension LineLog {
-  /// A value as one word, in quotes where it would be several.
+  /// A metadata value as one word; quoted as JSON if it is not one.
   private static func word(_ value: String) -> String {
     let isPlain =
       !value.isEmpty && value.utf8.allSatisfy { (0x21..<0x7F).contains($0) && $0 != 0x22 && $0 != 0x3D }
@@ -35,7 +36,7 @@ extension LineLog {
   }
 }
 
-/// The time in UTC, to the millisecond.
+/// The current time in UTC with milliseconds: `2026-11-22T20:15:03.127Z`.
 private func timeText() -> String {
   var now = timespec()
   var parts = unsafe tm()

@@ -6,7 +6,7 @@ import Metrics
 import NIOCore
 import NIOHTTP1
 
-/// Answers of a server, each with an id, a line in the log, and its place in the metrics.
+/// Gives each answer a request id, a log line, and an entry in the metrics.
 package struct Observed: Sendable {
   private let logger: Logger
   private let metrics: any MetricsFactory
@@ -15,9 +15,10 @@ package struct Observed: Sendable {
   private let text: @Sendable () -> String
 
   /// - Parameters:
-  ///   - metrics: what requests are counted in and `/metrics` shows.
-  ///   - isReady: whether `/healthz` says so.
-  ///   - isForObjects: whether a request for `/metrics`, `/healthz` or `/ping` is for a bucket of that name.
+  ///   - metrics: counts the requests and is what `/metrics` shows.
+  ///   - isReady: what `/healthz` and `/ping` report.
+  ///   - isForObjects: whether a request for `/metrics`, `/healthz` or `/ping` means the S3 bucket of that
+  ///     name.
   package init(
     logger: Logger, metrics: PrometheusMetrics, isReady: @escaping @Sendable () -> Bool = { true },
     isForObjects: @escaping @Sendable (Request) -> Bool = { _ in false }
@@ -29,10 +30,11 @@ package struct Observed: Sendable {
     text = { metrics.text() }
   }
 
-  /// Answers `/metrics`, `/healthz` and `/ping`, and has all else answered.
+  /// Answers `/metrics`, `/healthz` and `/ping`, and passes all other requests on.
   ///
   /// - Parameters:
-  ///   - part: which part of the server a request is for, one of few words.
+  ///   - part: the part of the server that a request is for; one of a few words, because it is a metric
+  ///     label.
   ///   - name: what the log calls a request.
   package func responder(
     part: @escaping @Sendable (Request) -> String,
@@ -56,7 +58,7 @@ package struct Observed: Sendable {
           response = Self.refusal(error, id).response
         }
       }
-      // One that the service made is the one that its client knows.
+      // Keep the id that the service chose, because its client knows that one.
       let shownID = response.headers[.requestID] ?? id
       response.headers[.requestID] = shownID
       self.record(request, name(request), part, response.status.code, start, shownID, fault: fault)
@@ -64,15 +66,16 @@ package struct Observed: Sendable {
     }
   }
 
-  /// A body that is no HTTP is its client's fault. All else is a client that went in the middle of its request, or a fault of
-  /// ours: then it is said, and not only cut off.
+  /// Invalid HTTP in a body is the client's error. Anything else is either a client that disconnected in the
+  /// middle of its request or a fault of the server, which is answered with 500 and not only by closing the
+  /// connection.
   private static func refusal(_ error: any Error, _ id: String) -> RuntimeError {
     if error is HTTPParserError {
-      return .validation("The request's body is not framed as its head says.", closing: true)
+      return .validation("The request body does not match the framing in its headers.", closing: true)
     }
     return RuntimeError(
       status: .internalServerError, type: "InternalFailure",
-      message: "The request could not be answered; the server's log says why (request \(id)).",
+      message: "The server failed to answer this request; its log says why (request \(id)).",
       isClosing: true)
   }
 

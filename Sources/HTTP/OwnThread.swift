@@ -1,6 +1,6 @@
 import Dispatch
 
-/// Runs tasks on a thread of its own: what computes for long must not hold the few that answer requests.
+/// Runs tasks on a dedicated thread, so that long computations do not block the threads that answer requests.
 package final class OwnThread: TaskExecutor {
   private let queue: DispatchQueue
 

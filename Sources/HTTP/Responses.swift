@@ -5,9 +5,9 @@ import NIOCore
 import Synchronization
 
 extension Response {
-  /// `{"error": "..."}`
+  /// A JSON error: `{"error": "..."}`.
   ///
-  /// - Parameter closing: ends the connection: the request's body was not read.
+  /// - Parameter closing: closes the connection, because the request body was not read.
   package static func refusal(_ status: HTTPResponse.Status, _ sentence: String, closing: Bool = false)
     -> Response
   {
@@ -18,6 +18,7 @@ extension Response {
       body: ResponseBody(byteBuffer: ByteBuffer(string: "{\"error\": \(jsonString(sentence))}\n")))
   }
 
+  /// A 503 answer that asks the client to retry after one second.
   package static func busy(_ reason: String, closing: Bool = false) -> Response {
     var response = refusal(.serviceUnavailable, "\(reason); try again soon", closing: closing)
     response.headers[.retryAfter] = "1"
@@ -25,7 +26,8 @@ extension Response {
   }
 }
 
-/// What a client sent, for a message: printable ASCII, and not much of it.
+/// Client-supplied text for use in a message: at most 200 characters, non-ASCII and control characters as
+/// `?`.
 package func shown(_ text: String) -> String {
   String(
     text.unicodeScalars.prefix(200).map {
@@ -34,26 +36,29 @@ package func shown(_ text: String) -> String {
 }
 
 extension Request {
-  /// Whether a body may follow, which somebody has to read.
+  /// Whether the request announces a body that must be read.
   package var mayHaveBody: Bool {
     headers[.transferEncoding] != nil || headers[.contentLength].map { $0 != "0" } ?? false
   }
 }
 
-/// "12.3"
+/// Milliseconds with one decimal: "12.3".
 package func milliseconds(_ duration: Duration) -> String {
   let tenths = Int64(exactly: (duration / .microseconds(100)).rounded()) ?? 0
   return "\(tenths / 10).\(tenths % 10)"
 }
 
-/// Bytes of all bodies that are being received or wait: clients that send much at once share what there is.
+/// A shared budget, in bytes, for request bodies that are being received or held by all clients together.
 package final class ReceivedBytes: Sendable {
   private let count = Mutex(0)
   private let limit: Int
 
+  /// - Parameter limit: in bytes.
   package init(limit: Int = 1 << 30) { self.limit = limit }
 
-  /// - Returns: `false`, with nothing taken, where there is no more room.
+  /// Reserves bytes.
+  ///
+  /// - Returns: `false`, with nothing reserved, if the budget does not suffice.
   package func take(_ byteCount: Int) -> Bool {
     count.withLock { count in
       guard byteCount <= limit - count else { return false }
@@ -62,5 +67,6 @@ package final class ReceivedBytes: Sendable {
     }
   }
 
+  /// Returns bytes that `take` reserved.
   package func give(back byteCount: Int) { count.withLock { $0 -= byteCount } }
 }

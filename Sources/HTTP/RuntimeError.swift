@@ -3,15 +3,15 @@ package import HTTPTypes
 package import Hummingbird
 import NIOCore
 
-/// An error of the runtime API as boto3 parses it: status, `x-amzn-ErrorType`, and JSON.
+/// An error of the SageMaker runtime API in the form that boto3 parses: status, `x-amzn-ErrorType`, and JSON.
 package struct RuntimeError: Error, Sendable, Equatable {
   package let status: HTTPResponse.Status
-  /// The name of the error's shape; nil: clients take the status for it, as SageMaker's own 413.
+  /// The error's shape name; nil as in SageMaker's own 413, where clients go by the status.
   package let type: String?
   package let message: String
-  /// Of ModelError: what the model said.
+  /// Only for ModelError: the model's own answer.
   package var original: (status: Int, message: String, log: String)?
-  /// The request's body was not read: the connection ends.
+  /// Closes the connection, because the request body was not read.
   package var isClosing = false
 
   package init(

@@ -2,13 +2,13 @@ import Encodings
 import FoundationEssentials
 import Inference
 
-/// One request and its answer, as SageMaker's data capture writes them: a line of JSON.
+/// One request and its answer as a line of JSON, in the format of SageMaker's data capture.
 struct CaptureRecord: Sendable {
   struct Part: Sendable {
     var contentType: String
     var data: [UInt8]
   }
-  /// nil: not captured.
+  /// nil if the plan does not capture it.
   var input: Part?
   var output: Part?
   var customAttributes: String?
@@ -16,7 +16,7 @@ struct CaptureRecord: Sendable {
   var eventID: String
   var time: Date
 
-  /// The line with its line feed.
+  /// The JSON line, including its line feed.
   func line(_ plan: CapturePlan) -> [UInt8] {
     var parts: [String] = []
     if let input { parts.append("\"endpointInput\":" + Self.json(input, "INPUT", plan)) }
@@ -41,7 +41,7 @@ struct CaptureRecord: Sendable {
       + "\"data\":\(jsonString(text)),\"encoding\":\"\(encoding)\"}"
   }
 
-  /// `endpoint/variant/yyyy/mm/dd/hh/mm-ss-mmm-uuid.jsonl`
+  /// The object's key: `endpoint/variant/yyyy/mm/dd/hh/mm-ss-mmm-uuid.jsonl`, in UTC.
   static func key(endpoint: String, variant: String, time: Date, id: String) -> String {
     // 2026-11-22T20:15:03.127Z
     let text = Array(time.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)))

@@ -2,10 +2,13 @@ import FoundationEssentials
 package import HTTP
 import Inference
 
-/// What a request says beside its image.
+/// The parts of an InvokeEndpoint request other than its image.
 package struct InvocationDetails: Sendable {
+  /// The variant that the client asks for; nil: chosen by weight.
   package var targetVariant: String?
+  /// Returned to the client and captured, otherwise unused.
   package var customAttributes: String?
+  /// Captured, otherwise unused.
   package var inferenceID: String?
   package var contentType = "application/x-image"
   package init() {}
@@ -14,22 +17,24 @@ package struct InvocationDetails: Sendable {
 /// The answer of an endpoint to one image.
 package struct Invocation: Sendable {
   package let probabilities: [Float]
-  /// A name for each; nil where the model has none.
+  /// The class name of each probability; nil if the model has none.
   package let classes: [String]?
+  /// The name of the variant that answered.
   package let variant: String
   package let body: [UInt8]
   package let contentType: String
   fileprivate let afterwards: @Sendable () -> Void
 
-  /// To be called once, when the answer is on its way: what only watches comes after it.
+  /// Must be called exactly once, after the answer has been sent; starts shadow comparison and data capture.
   package func isOnItsWay() { afterwards() }
 }
 
 extension EndpointFleet {
-  /// Answers one request.
+  /// Classifies one image with a variant of the endpoint.
   ///
-  /// - Parameter client: the image is dropped where it goes.
-  /// - Throws: `EndpointError`; `ImageRequest.Refusal`.
+  /// - Parameter client: if the client disconnects before the image is processed, the image is dropped.
+  /// - Throws: `EndpointError` if there is no such endpoint or variant, or the endpoint is still loading;
+  ///   `ImageRequest.Refusal` if the image cannot be classified.
   package func invoke(
     _ name: String, _ received: ImageRequest, _ details: InvocationDetails, from client: ClientPresence?
   ) async throws -> Invocation {

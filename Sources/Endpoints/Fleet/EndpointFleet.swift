@@ -7,9 +7,10 @@ import Synchronization
 
 /// All endpoints of this machine.
 ///
-/// They share its cores (`Cores`), the models (equal data is loaded once), and what may wait. A request takes the endpoint
-/// as it is at that moment; an update makes another one beside it, with its models loaded and warm, puts it in its place,
-/// and ends the old one when its last request is answered: none is lost, and none waits for a model.
+/// Endpoints share the machine's cores (`Cores`), the loaded models (equal models are loaded once), and the
+/// limits on waiting requests. An update builds a new endpoint with loaded, warmed-up models beside the old
+/// one, swaps the two, and retires the old one once its last request is answered. No request is lost, and
+/// none waits for a model to load.
 public final class EndpointFleet: Service {
   let limits: FleetLimits
   let shelf: ModelShelf
@@ -22,15 +23,17 @@ public final class EndpointFleet: Service {
 
   private struct Table {
     var live: [ByteName: LiveEndpoint] = [:]
-    /// Being made, changed or ended.
+    /// Endpoints that are being created, updated or deleted.
     var changing: Set<ByteName> = []
     var statistics: [ByteName: [String: VariantStatistics]] = [:]
   }
 
   /// - Parameters:
-  ///   - cores: of this machine; the only ones that networks run on.
-  ///   - store: where captured requests go.
-  ///   - draw: a number in 0..<1 for each choice: variants, samples, shadows.
+  ///   - cores: the cores that all networks run on.
+  ///   - loader: loads the models.
+  ///   - store: receives captured requests.
+  ///   - draw: returns a random number in 0..<1; called for each choice of a variant, capture sample or
+  ///     shadow copy.
   public init(
     cores: Cores, loader: any ModelLoading = FileModelLoader(), store: any ObjectWriting,
     limits: FleetLimits = FleetLimits(), logger: Logger, metrics: any MetricsFactory = MetricsSystem.factory,
@@ -45,7 +48,8 @@ public final class EndpointFleet: Service {
     shadowing = Shadowing(limit: limits.shadows, logger: logger)
   }
 
-  /// Stores captured requests and compares shadows until it is ended, or asked to shut down; then what waits is done.
+  /// Runs data capture and shadow comparison until `end` is called or a graceful shutdown begins; then
+  /// processes what is queued and returns.
   public func run() async {
     await withGracefulShutdownHandler {
       async let shadows: Void = shadowing.run()
@@ -56,15 +60,15 @@ public final class EndpointFleet: Service {
     }
   }
 
-  /// Has `run` return when what waits is done.
+  /// Makes `run` return once everything queued is processed.
   public func end() {
     shadowing.end()
     capture.end()
   }
 
-  /// Makes an endpoint; returns when it answers.
+  /// Creates an endpoint; returns when it answers requests.
   ///
-  /// - Throws: `EndpointError`, and nothing is left of it.
+  /// - Throws: `EndpointError`; then no part of the endpoint is left behind.
   public func create(_ plan: EndpointPlan) async throws(EndpointError) {
     try Self.check(plan)
     try begin(plan.name, isNew: true)
@@ -74,10 +78,13 @@ public final class EndpointFleet: Service {
     logger.info("endpoint in service", metadata: ["endpoint": "\(plan.name)"])
   }
 
-  /// Changes an endpoint to another plan; returns when the new variants answer and the old ones have ended. Until the
-  /// new ones are warm, and where one cannot be loaded, the old ones answer.
+  /// Replaces an endpoint's plan; returns when the new variants answer requests and the old ones have been
+  /// retired. The old variants keep answering until the new ones are warmed up, and also if a new one cannot
+  /// be loaded.
   ///
-  /// - Parameter retainsWeights: variants that stay keep the weights and counts they have now.
+  /// - Parameter retainsWeights: variants that are in both plans keep their current weights and instance
+  ///   counts.
+  /// - Throws: `EndpointError`; then the endpoint is unchanged.
   public func update(_ plan: EndpointPlan, retainsWeights: Bool = false) async throws(EndpointError) {
     try Self.check(plan)
     try begin(plan.name, isNew: false)
@@ -88,7 +95,9 @@ public final class EndpointFleet: Service {
     logger.info("endpoint updated", metadata: ["endpoint": "\(plan.name)"])
   }
 
-  /// Ends an endpoint; returns when its last request is answered.
+  /// Deletes an endpoint; returns when its last request is answered.
+  ///
+  /// - Throws: `EndpointError` if there is no such endpoint or it is being changed.
   public func delete(_ name: String) async throws(EndpointError) {
     try begin(name, isNew: false)
     defer { end(name) }
@@ -101,7 +110,9 @@ public final class EndpointFleet: Service {
     logger.info("endpoint deleted", metadata: ["endpoint": "\(name)"])
   }
 
-  /// UpdateEndpointWeightsAndCapacities: all changes, or none.
+  /// Applies an UpdateEndpointWeightsAndCapacities request: either all changes or none.
+  ///
+  /// - Throws: `EndpointError` if the endpoint or a variant does not exist, or a weight is invalid.
   public func apply(_ changes: [VariantChange], to name: String) throws(EndpointError) {
     guard let endpoint = live(name) else { throw Self.unknown(name) }
     var found: [(LiveVariant, VariantChange)] = []
@@ -113,7 +124,7 @@ public final class EndpointFleet: Service {
       }
       if let weight = change.weight, !(weight >= 0 && weight.isFinite) {
         throw EndpointError(
-          .invalid, "the weight of \(change.name) is \(weight); a number of at least 0 is expected")
+          .invalid, "the weight of variant \(change.name) is \(weight); a number of at least 0 is expected")
       }
       found.append((variant, change))
     }
@@ -130,7 +141,7 @@ public final class EndpointFleet: Service {
   }
   func nextDraw() -> Double { draw() }
 
-  /// The endpoint as it is now, with a request let in; `leave` has to follow.
+  /// The current endpoint, with one request admitted; the caller must call `leave` on it.
   func enter(_ name: String) throws(EndpointError) -> LiveEndpoint {
     while true {
       let (endpoint, isChanging) = table.withLock {
@@ -138,24 +149,24 @@ public final class EndpointFleet: Service {
       }
       guard let endpoint else {
         throw isChanging
-          ? EndpointError(.notReady, "The models of endpoint \(name) are being loaded.") : Self.unknown(name)
+          ? EndpointError(.notReady, "The models of endpoint \(name) are still loading.") : Self.unknown(name)
       }
-      // It ends: another one is in its place already, or none.
+      // The endpoint is being retired: look up its successor, if there is one.
       if endpoint.enter() { return endpoint }
     }
   }
 
   static func unknown(_ name: String) -> EndpointError {
-    EndpointError(.notFound, "there is no endpoint \(name)")
+    EndpointError(.notFound, "there is no endpoint named \(name)")
   }
 
   private func begin(_ name: String, isNew: Bool) throws(EndpointError) {
     let error = table.withLock { table -> EndpointError? in
       if table.changing.contains(ByteName(name)) {
-        return EndpointError(.busy, "the endpoint \(name) is being changed; wait until it is in service")
+        return EndpointError(.busy, "endpoint \(name) is being changed; wait until it is in service")
       }
       if isNew, table.live[ByteName(name)] != nil {
-        return EndpointError(.exists, "there is an endpoint \(name) already")
+        return EndpointError(.exists, "endpoint \(name) already exists")
       }
       if !isNew, table.live[ByteName(name)] == nil { return Self.unknown(name) }
       table.changing.insert(ByteName(name))
@@ -164,7 +175,7 @@ public final class EndpointFleet: Service {
     if let error { throw error }
   }
 
-  /// - Returns: the one that was in its place.
+  /// - Returns: the endpoint that was replaced.
   @discardableResult
   private func put(_ endpoint: LiveEndpoint) -> LiveEndpoint? {
     table.withLock { table in
@@ -180,13 +191,14 @@ public final class EndpointFleet: Service {
   private static func check(_ plan: EndpointPlan) throws(EndpointError) {
     let all = plan.variants + plan.shadowVariants
     guard !plan.variants.isEmpty else {
-      throw EndpointError(.invalid, "the endpoint \(plan.name) has no variant; at least one is expected")
+      throw EndpointError(.invalid, "endpoint \(plan.name) has no variants; at least one is expected")
     }
     guard Set(all.map(\.name)).count == all.count else {
-      throw EndpointError(.invalid, "two variants of the endpoint \(plan.name) have the same name")
+      throw EndpointError(.invalid, "two variants of endpoint \(plan.name) have the same name")
     }
     guard all.allSatisfy({ $0.weight >= 0 && $0.weight.isFinite }) else {
-      throw EndpointError(.invalid, "a variant of the endpoint \(plan.name) has a weight below 0")
+      throw EndpointError(
+        .invalid, "a variant of endpoint \(plan.name) has a weight that is not a number of at least 0")
     }
   }
 
@@ -199,7 +211,7 @@ public final class EndpointFleet: Service {
     }
   }
 
-  /// Loads all models; where one fails all are given back.
+  /// Loads all models of a plan; if one fails, releases those already loaded.
   private func assemble(_ plan: EndpointPlan) async throws(EndpointError) -> LiveEndpoint {
     var taken: [ModelPlan.Key] = []
     do throws(EndpointError) {

@@ -1,6 +1,6 @@
 import Inference
 
-/// An endpoint as it is now, for those who look at it.
+/// A snapshot of an endpoint's state and statistics.
 public struct EndpointSummary: Sendable, Hashable {
   public enum State: String, Sendable, Hashable {
     case creating = "Creating"
@@ -20,18 +20,20 @@ public struct EndpointSummary: Sendable, Hashable {
   }
 }
 
+/// A snapshot of a variant's state and statistics.
 public struct VariantSummary: Sendable, Hashable {
   public var name: String
   public var model: String
   public var isShadow = false
-  /// Now, and as the configuration says.
+  /// The current weight, and the weight in the configuration.
   public var weight = 1.0, plannedWeight = 1.0
   public var instanceCount = 1, plannedInstanceCount = 1
-  /// Images that wait now.
+  /// Images currently waiting.
   public var waiting = 0
   public var answered = 0, clientErrors = 0, serverErrors = 0, refused = 0
+  /// How long answered requests took.
   public var latency = LatencyHistogram()
-  /// Of a shadow variant.
+  /// Only for shadow variants.
   public var shadow = ShadowCounts()
 
   public init(name: String, model: String) {
@@ -41,7 +43,7 @@ public struct VariantSummary: Sendable, Hashable {
 }
 
 extension EndpointFleet {
-  /// nil where there is no such endpoint.
+  /// The summary of one endpoint; nil if it does not exist.
   public func summary(of name: String) -> EndpointSummary? {
     guard let endpoint = live(name) else {
       return isChanging(name) ? EndpointSummary(name: name, configurationName: "", state: .creating) : nil
@@ -49,7 +51,7 @@ extension EndpointFleet {
     return summary(endpoint)
   }
 
-  /// All endpoints, by name.
+  /// The summaries of all endpoints, sorted by name.
   public var summaries: [EndpointSummary] {
     let making = namesInMaking.map { EndpointSummary(name: $0, configurationName: "", state: .creating) }
     return (allLive().map { summary($0) } + making).sorted { $0.name < $1.name }

@@ -1,15 +1,16 @@
-/// How long requests took: counts in fixed steps, ten to each power of ten from 0.1 ms to 100 s, so that memory and
-/// time do not grow with the requests. A quantile is right to a step, 26 %.
+/// Request latencies in fixed buckets, ten per power of ten from 0.1 ms to 100 s. Memory and time do not grow
+/// with the number of requests. A quantile is accurate to one bucket, 26 %.
 public struct LatencyHistogram: Hashable, Sendable {
-  /// Counts by step; the last one is of all that took longer.
+  /// Counts by bucket; the last bucket is for everything longer than 100 s.
   private var counts = [Int](repeating: 0, count: bounds.count + 1)
   public private(set) var count = 0
+  /// The sum of all latencies.
   public private(set) var total = Duration.zero
   public private(set) var longest = Duration.zero
 
   public init() {}
 
-  /// The upper ends of the steps, in seconds.
+  /// The upper bounds of the buckets, in seconds.
   static let bounds: [Double] = (0...60).map { step in
     var value = 1e-4
     for _ in 0..<step / 10 { value *= 10 }
@@ -29,7 +30,7 @@ public struct LatencyHistogram: Hashable, Sendable {
     longest = max(longest, latency)
   }
 
-  /// The step that a time in seconds belongs to.
+  /// The index of the bucket that a latency, in seconds, belongs to.
   static func step(of seconds: Double) -> Int {
     var (low, high) = (0, bounds.count)
     while low < high {
@@ -39,7 +40,7 @@ public struct LatencyHistogram: Hashable, Sendable {
     return low
   }
 
-  /// The time that a share of the requests did not exceed; nil before the first.
+  /// The latency that a given share of the requests did not exceed; nil if nothing was recorded.
   ///
   /// - Parameter share: 0...1.
   public func quantile(_ share: Double) -> Duration? {

@@ -5,9 +5,9 @@ import Inference
 import Metrics
 import Synchronization
 
-/// An endpoint in work: its variants with their models, and the requests that are in them.
+/// A running endpoint: its variants with their models, and the count of requests in progress.
 ///
-/// An update makes a new one; this one ends when its last request is answered.
+/// An update creates a new one; the old one is drained and released.
 final class LiveEndpoint: Sendable {
   let plan: EndpointPlan
   let variants: [LiveVariant]
@@ -26,12 +26,12 @@ final class LiveEndpoint: Sendable {
     self.shadows = shadows
   }
 
-  /// The variant for a request.
+  /// Chooses the variant for a request.
   ///
   /// - Parameters:
-  ///   - target: the one that was asked for; nil: drawn by weight.
-  ///   - draw: 0..<1.
-  /// - Throws: `.notFound` where there is no such variant.
+  ///   - target: the variant that the client asked for; nil: choose by weight.
+  ///   - draw: a random number in 0..<1.
+  /// - Throws: `.invalid` if the target does not exist.
   func variant(_ target: String?, draw: Double) throws(EndpointError) -> LiveVariant {
     if let target {
       guard let found = variants.first(where: { hasSameBytes($0.plan.name, target) }) else {
@@ -46,21 +46,21 @@ final class LiveEndpoint: Sendable {
       if rest < weight { return variant }
       rest -= weight
     }
-    // Rounding, or a sum of 0: then the first one serves.
+    // Reached by rounding, or if all weights are 0, in which case the first variant serves.
     guard let last = variants.indices.last(where: { weights[$0] > 0 }).map({ variants[$0] }) ?? variants.first
     else {
-      throw EndpointError(.invalid, "the endpoint \(plan.name) has no variant")
+      throw EndpointError(.invalid, "endpoint \(plan.name) has no variants")
     }
     return last
   }
 
-  /// The share of requests that a shadow variant gets a copy of.
+  /// The fraction of requests, 0...1, that a shadow variant receives copies of.
   func share(of shadow: LiveVariant) -> Double {
     let sum = variants.reduce(0) { $0 + $1.weight }
     return sum > 0 ? min(1, shadow.weight / sum) : min(1, shadow.weight)
   }
 
-  /// A request begins; `false` where the endpoint ends, and its successor has to take it.
+  /// Admits a request; `false` if this endpoint is draining and its successor must take the request.
   func enter() -> Bool {
     state.withLock { state in
       if state.isEnding { return false }
@@ -79,7 +79,7 @@ final class LiveEndpoint: Sendable {
     waiter?.resume()
   }
 
-  /// Lets no more requests in, and waits until those in work are answered; to be called once.
+  /// Stops admitting requests and waits until those in progress are answered. Must be called only once.
   func drain() async {
     await withCheckedContinuation { continuation in
       let isEmpty = state.withLock { state in
@@ -93,7 +93,7 @@ final class LiveEndpoint: Sendable {
   }
 }
 
-/// A variant in work.
+/// A running variant: its plan, queue, and current weight.
 final class LiveVariant: Sendable {
   let plan: VariantPlan
   let queue: ClassifyingQueue
@@ -122,7 +122,7 @@ final class LiveVariant: Sendable {
   }
 }
 
-/// A variant's requests as the server's metrics count them.
+/// A variant's counters in the server's metrics.
 struct VariantMeters: Sendable {
   private let outcomes: [Outcome: Counter]
   private let latency: Timer
@@ -154,17 +154,17 @@ struct VariantMeters: Sendable {
   }
 }
 
-/// What became of a variant's requests. They go on over an update in which the variant keeps its name.
+/// Counts a variant's requests by outcome. An update that keeps the variant's name keeps its counts.
 final class VariantStatistics: Sendable {
   struct Counts: Sendable, Hashable {
     var answered = 0
-    /// Refused because of what the client sent.
+    /// Requests refused because of what the client sent.
     var clientErrors = 0
-    /// Refused because of the model or the server.
+    /// Requests that failed because of the model or the server.
     var serverErrors = 0
-    /// Refused because too much waits.
+    /// Requests refused because too many were waiting.
     var refused = 0
-    /// Of those answered, from the end of the request's body.
+    /// Latencies of answered requests, measured from the end of the request body.
     var latency = LatencyHistogram()
     var shadow = ShadowCounts()
   }

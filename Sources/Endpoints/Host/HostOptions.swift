@@ -1,27 +1,32 @@
 public import HTTP
 
-/// Where a model is hosted, and how much it takes on.
+/// The address of a model host, and its limits.
 public struct HostOptions: Sendable {
   public var hostname = "127.0.0.1"
-  /// 0: any free one.
+  /// The port to listen on; 0 picks a free one.
   public var port = 8080
-  /// The largest body, in MiB: SageMaker's MaxPayloadInMB.
+  /// The largest request body, in MiB: SageMaker's MaxPayloadInMB.
   public var maximumPayloadMegabytes = 6
-  /// Requests side by side that a batch transform is told to send.
+  /// The number of concurrent requests that a batch transform is told to send.
   public var concurrentTransforms = 32
-  /// Connections with a request in work; requests on others are refused, and idle ones give way before.
+  /// The maximum number of connections with a request in progress. Requests on further connections get 503;
+  /// idle connections are closed first.
   public var connections = 1024
-  /// Names, without a port, under which it is reached beside those of the loopback and `hostname`; `*`: all.
+  /// Host names of the server, without a port, in addition to the loopback names and `hostname`; `*` accepts
+  /// every name.
   public var allowedHosts: [String] = []
-  /// Other sites, `http://name:port`, whose pages may ask.
+  /// Other sites, `http://name:port`, whose pages may send requests.
   public var allowedOrigins: [String] = []
-  /// A connection on which no request begins for so long is closed: also one whose head comes a byte at a time.
+  /// Closes a connection on which no request head is completed within this time. A head that trickles in byte
+  /// by byte gets no extension.
   public var idleTime = Duration.seconds(60)
-  /// A body that is not there so long after its head is not waited for.
+  /// Closes a connection whose request body is not complete within this time after the head.
   public var bodyTime = Duration.seconds(30)
-  /// A request that is not in the network so long after its body is refused: SageMaker itself waits 60 s.
+  /// Refuses an image that has not reached the network within this time after its body; SageMaker itself
+  /// waits 60 s.
   public var waitingTime = Duration.seconds(55)
-  /// What is in work when the server is asked to stop has so long to end: SageMaker kills 30 s after it asked.
+  /// How long requests in progress may take to finish after shutdown begins; SageMaker kills the container 30
+  /// s after SIGTERM.
   public var graceTime = Duration.seconds(25)
   public init() {}
 
@@ -37,11 +42,11 @@ public struct HostOptions: Sendable {
 }
 
 extension HostOptions {
-  /// Takes over what SageMaker tells its containers by their environment.
-  ///
-  /// SAGEMAKER_BIND_TO_PORT, SAGEMAKER_MAX_PAYLOAD_IN_MB (0, streaming, is taken as 100), and
+  /// Applies the settings that SageMaker passes to its containers in environment variables:
+  /// SAGEMAKER_BIND_TO_PORT, SAGEMAKER_MAX_PAYLOAD_IN_MB (0 means streaming and is taken as 100), and
   /// SAGEMAKER_MAX_CONCURRENT_TRANSFORMS.
-  /// - Throws: where one of them holds no number that makes sense.
+  ///
+  /// - Throws: `ServerError` if a variable is not a number in its range.
   public mutating func apply(_ environment: [String: String]) throws(ServerError) {
     if let port = try Self.number(environment, "SAGEMAKER_BIND_TO_PORT", 1...65_535) { self.port = port }
     if let size = try Self.number(environment, "SAGEMAKER_MAX_PAYLOAD_IN_MB", 0...100) {

@@ -4,7 +4,7 @@ import Hummingbird
 import Logging
 import NIOCore
 
-/// SageMaker's hosting contract: three paths.
+/// Routes requests to the three paths of SageMaker's hosting contract.
 struct HostResponder: Sendable {
   let invocations: Invocations
   let logger: Logger
@@ -29,7 +29,7 @@ struct HostResponder: Sendable {
     default:
       return .refusal(
         .notFound,
-        "there is no \(shown(request.uri.path)); /ping, /invocations and /execution-parameters are",
+        "there is no \(shown(request.uri.path)); use /ping, /invocations or /execution-parameters",
         closing: request.mayHaveBody)
     }
   }
@@ -47,8 +47,8 @@ struct HostResponder: Sendable {
   private func notAllowed(_ request: Request, _ allowed: String) -> Response {
     var response = Response.refusal(
       .methodNotAllowed,
-      "\(shown(request.method.rawValue)) does not go with \(shown(request.uri.path)); "
-        + "\(allowed) does", closing: request.mayHaveBody)
+      "\(shown(request.method.rawValue)) is not allowed on \(shown(request.uri.path)); "
+        + "use \(allowed)", closing: request.mayHaveBody)
     response.headers[.allow] = allowed
     return response
   }

@@ -4,7 +4,7 @@ import Hummingbird
 import Inference
 import NIOCore
 
-/// `POST /invocations` of one model: an image in, its probabilities out.
+/// Answers `POST /invocations` of a model: an image in, its class probabilities out.
 struct Invocations: Sendable {
   let queue: ClassifyingQueue
   let options: HostOptions

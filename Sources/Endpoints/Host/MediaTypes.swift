@@ -1,18 +1,18 @@
 package import Inference
 
-/// What a request's Content-Type and Accept say.
+/// Reads the Content-Type and Accept headers of requests.
 package enum MediaTypes {
-  /// What the images of a request may be called; what they are is found in them.
+  /// The supported content types of images. The decoder goes by the image's bytes, not by this name.
   package static let images = ["application/x-image", "image/jpeg", "image/png"]
 
-  /// Whether this Content-Type is an image's; one that is left out is taken as such.
+  /// Whether a Content-Type is supported; a missing one is.
   package static func isImage(_ contentType: String?) -> Bool {
     guard let contentType else { return true }
     return images.contains(essence(contentType[...])) || essence(contentType[...]) == "image/jpg"
   }
 
-  /// The format asked for by an Accept header: of those of the highest weight the first that is known here; nil where
-  /// none is.
+  /// The output format that an Accept header asks for: the first known one of those with the highest weight;
+  /// nil if none is known.
   package static func format(accepting header: String?) -> PredictionFormat? {
     guard let header, !header.utf8.allSatisfy({ $0 == UInt8(ascii: " ") }) else { return .json }
     var best: (format: PredictionFormat, weight: Double)?
@@ -29,17 +29,17 @@ package enum MediaTypes {
     "*/*": .json, "application/*": .json, "application/json": .json, "application/jsonlines": .jsonlines,
   ]
 
-  /// A type without its parameters, in lower case.
+  /// The media type without its parameters, in lower case.
   private static func essence(_ type: Substring) -> String {
     trimmed(type.prefix { $0 != ";" }).lowercased()
   }
 
-  /// What stands behind a type, in lower case: `q=0.5`, `verbose`.
+  /// The parameters of a media type, in lower case: `q=0.5`, `verbose`.
   private static func parameters(_ range: Substring) -> [String] {
     range.split(separator: ";").dropFirst().map { trimmed($0).lowercased() }
   }
 
-  /// The `q` of a media range: 1 where there is none, 0 where it is no number.
+  /// The `q` of a media range, clamped to 0...1: 1 if missing, 0 if not a number.
   private static func weight(_ range: Substring) -> Double {
     for parameter in parameters(range) {
       if parameter.hasPrefix("q=") { return Double(parameter.dropFirst(2)).map { max(0, min(1, $0)) } ?? 0 }

@@ -2,18 +2,18 @@ import HTTP
 public import Inference
 import Logging
 
-/// One model behind SageMaker's hosting contract.
+/// Serves one model by SageMaker's hosting contract.
 ///
-/// The event loops and the tasks only move bytes; images are decoded and classified on the classifier's own threads, so
-/// `/ping` is answered at once however busy they are.
+/// Event loops and tasks only move bytes; images are decoded and classified on the classifier's own threads,
+/// so `/ping` is answered at once however busy the model is.
 public struct ModelHost: Sendable {
   public let queue: ClassifyingQueue
   public let options: HostOptions
   private let logger: Logger
 
   /// - Parameters:
-  ///   - limits: of the queue in front of the network.
-  ///   - isQuiet: only errors are written to stderr, not a line for each request.
+  ///   - limits: the limits of the queue in front of the network.
+  ///   - isQuiet: logs only errors to stderr, not a line per request.
   public init(
     _ classifier: Classifier, options: HostOptions = HostOptions(),
     limits: ClassifyingQueue.Limits = ClassifyingQueue.Limits(), isQuiet: Bool = false
@@ -23,10 +23,11 @@ public struct ModelHost: Sendable {
     logger = Logger(label: "imrec") { _ in LineLog(logLevel: isQuiet ? .error : .info) }
   }
 
-  /// Serves until the task is cancelled; then accepts no more connections, finishes what is in work, and returns.
+  /// Serves until the task is cancelled, then stops accepting connections, finishes the requests in progress,
+  /// and returns.
   ///
-  /// - Parameter onStart: gets the port when requests are answered.
-  /// - Throws: `ServerError` where the address cannot be used.
+  /// - Parameter onStart: called with the port as soon as requests are answered.
+  /// - Throws: `ServerError` if the address cannot be used.
   public func run(onStart: @escaping @Sendable (Int) -> Void = { _ in }) async throws {
     var server = GuardedServer(hostname: options.hostname, port: options.port, logger: logger)
     server.connections = options.connections

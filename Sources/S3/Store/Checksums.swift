@@ -1,6 +1,6 @@
 import Encodings
 
-/// The checksums that S3 keeps beside objects.
+/// The checksum algorithms that S3 supports.
 public enum ChecksumAlgorithm: String, CaseIterable, Hashable, Sendable {
   case crc32 = "CRC32"
   case crc32c = "CRC32C"
@@ -8,9 +8,9 @@ public enum ChecksumAlgorithm: String, CaseIterable, Hashable, Sendable {
   case sha1 = "SHA1"
   case sha256 = "SHA256"
 
-  /// "x-amz-checksum-crc32"
+  /// The header that carries the checksum: "x-amz-checksum-crc32".
   public var headerName: String { "x-amz-checksum-\(rawValue.lowercased())" }
-  /// "ChecksumCRC32"
+  /// The XML element that carries the checksum: "ChecksumCRC32".
   public var elementName: String { "Checksum\(rawValue)" }
 
   var byteCount: Int {
@@ -32,11 +32,11 @@ public enum ChecksumAlgorithm: String, CaseIterable, Hashable, Sendable {
   }
 }
 
-/// A checksum of an object, or of the checksums of its parts.
+/// A checksum of an object's bytes, or of the checksums of its parts.
 public struct Checksum: Hashable, Sendable {
   public let algorithm: ChecksumAlgorithm
   public let bytes: [UInt8]
-  /// The number of parts whose checksums this is the checksum of; nil: it is of the bytes themselves.
+  /// For a composite checksum, the number of parts; nil for a checksum of the bytes themselves.
   public let partCount: Int?
 
   public init(_ algorithm: ChecksumAlgorithm, _ bytes: [UInt8], partCount: Int? = nil) {
@@ -45,13 +45,13 @@ public struct Checksum: Hashable, Sendable {
     self.partCount = partCount
   }
 
-  /// In base64; of parts with their number: "yZRlqg==-3".
+  /// The checksum in base64, followed by the number of parts if it is composite: "yZRlqg==-3".
   public var text: String { base64Text(bytes) + (partCount.map { "-\($0)" } ?? "") }
-  /// S3's ChecksumType.
+  /// The value of S3's ChecksumType.
   public var type: String { partCount == nil ? "FULL_OBJECT" : "COMPOSITE" }
 
-  /// - Parameter text: in base64, perhaps with a number of parts.
-  /// - Throws: `.invalidRequest` where it is no checksum of this kind.
+  /// - Parameter text: the checksum in base64, optionally followed by a hyphen and the number of parts.
+  /// - Throws: `.invalidRequest` if it is not a checksum of this algorithm.
   public init(_ algorithm: ChecksumAlgorithm, text: String) throws(ObjectError) {
     let parts = text.utf8.split(separator: UInt8(ascii: "-"), maxSplits: 1)
     guard let first = parts.first, let bytes = base64Bytes(String(Substring(first))),
@@ -60,13 +60,14 @@ public struct Checksum: Hashable, Sendable {
     else {
       throw ObjectError(
         .invalidRequest,
-        "'\(shown(text))' is no \(algorithm.rawValue) checksum: base64 of \(algorithm.byteCount) bytes is")
+        "'\(shown(text))' is not a \(algorithm.rawValue) checksum; base64 of \(algorithm.byteCount) bytes is expected"
+      )
     }
     self.init(algorithm, bytes, partCount: parts.count == 2 ? Int(String(Substring(parts[1]))) : nil)
   }
 }
 
-/// Computes a checksum of bytes that come in pieces.
+/// Computes a checksum incrementally.
 struct ChecksumState: Sendable {
   private enum State: Sendable {
     case cyclic(CyclicRedundancy)
@@ -90,7 +91,7 @@ struct ChecksumState: Sendable {
       sum.update(bytes)
       state = .cyclic(sum)
     case .digest(var digest):
-      // Only one value refers to the digest then, and it is not copied.
+      // Drop the reference in `state` first, so that `update` does not copy the digest.
       state = .cyclic(CyclicRedundancy(.crc32))
       digest.update(bytes)
       state = .digest(digest)
@@ -106,11 +107,11 @@ struct ChecksumState: Sendable {
 }
 
 extension Checksum {
-  /// The checksum of parts one after the other, from those of the parts.
+  /// Combines the checksums of consecutive parts.
   ///
-  /// - Parameter composite: of their checksums' bytes, as S3 has it for SHA and, unless told otherwise, for CRC32; else
-  ///   of the whole, which cyclic checksums allow.
-  /// - Returns: nil for a whole's SHA, which only its bytes could tell.
+  /// - Parameter composite: whether to checksum the parts' checksums, which is S3's default except for
+  ///   CRC64NVME, or to derive the checksum of the whole object, which only CRCs allow.
+  /// - Returns: nil for a whole object's SHA, which cannot be derived from those of the parts.
   static func joined(
     _ parts: [(checksum: Checksum, byteCount: Int)], _ algorithm: ChecksumAlgorithm, composite: Bool
   )

@@ -1,10 +1,11 @@
-/// A cyclic redundancy check with reflected bits, started and ended with all ones: CRC-32, CRC-32C, CRC-64/NVME.
+/// A reflected cyclic redundancy check with all-ones initial value and final XOR: CRC-32, CRC-32C,
+/// CRC-64/NVME.
 struct CyclicRedundancy: Sendable {
   struct Polynomial: Sendable {
     /// 32 or 64.
     let bitCount: Int
     let reflected: UInt64
-    /// Eight tables of 256: what a byte does to the sum when 0 to 7 bytes follow it.
+    /// Slicing-by-8 tables, eight of 256 entries: the effect of a byte followed by 0 to 7 other bytes.
     let tables: [UInt64]
 
     static let crc32 = Polynomial(32, 0xEDB8_8320)
@@ -28,10 +29,10 @@ struct CyclicRedundancy: Sendable {
     }
 
     var ones: UInt64 { bitCount == 64 ? .max : 1 << UInt64(bitCount) - 1 }
-    /// The polynomial 1: bits are reflected.
+    /// The polynomial 1 in reflected bit order.
     var one: UInt64 { 1 << UInt64(bitCount - 1) }
 
-    /// The product of two polynomials modulo this one.
+    /// The product of two polynomials modulo this one; O(`bitCount`).
     func product(_ left: UInt64, _ right: UInt64) -> UInt64 {
       var (bit, factor, sum) = (one, right, UInt64(0))
       while bit != 0 {
@@ -42,9 +43,9 @@ struct CyclicRedundancy: Sendable {
       return sum
     }
 
-    /// What so many zero bytes behind it do to a sum, as a factor.
+    /// The factor that appending `byteCount` zero bytes multiplies a sum by; O(log `byteCount`) products.
     func shift(byteCount: Int) -> UInt64 {
-      // x^8, squared for each binary digit of the count.
+      // x^8, squared once per binary digit of the count.
       var (power, result, left) = (one >> 8, one, byteCount)
       while left > 0 {
         if left & 1 == 1 { result = product(result, power) }
@@ -63,13 +64,13 @@ struct CyclicRedundancy: Sendable {
     sum = polynomial.ones
   }
 
-  /// - Parameter bytes: a finished sum, the highest byte first.
+  /// - Parameter bytes: a finished checksum, most significant byte first.
   init(_ polynomial: Polynomial, bytes: [UInt8]) {
     self.polynomial = polynomial
     sum = bytes.reduce(0) { $0 << 8 | UInt64($1) } ^ polynomial.ones
   }
 
-  /// The finished sum, the highest byte first.
+  /// The finished checksum, most significant byte first.
   var bytes: [UInt8] {
     let value = sum ^ polynomial.ones
     return (0..<polynomial.bitCount / 8).reversed().map { UInt8(truncatingIfNeeded: value >> UInt64(8 * $0)) }
@@ -83,7 +84,7 @@ struct CyclicRedundancy: Sendable {
         while place &+ 8 <= bytes.count {
           let x =
             unsafe sum ^ UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self))
-          // Indices are bytes, and each table has 256 entries.
+          // In bounds: each index is one byte, and each table has 256 entries.
           let low =
             unsafe tables[1792 &+ Int(x & 255)] ^ tables[1536 &+ Int(x >> 8 & 255)]
             ^ tables[1280 &+ Int(x >> 16 & 255)] ^ tables[1024 &+ Int(x >> 24 & 255)]
@@ -102,7 +103,9 @@ struct CyclicRedundancy: Sendable {
     self.sum = sum
   }
 
-  /// The sum of this one's bytes and then the other's.
+  /// Turns this sum into that of both inputs concatenated.
+  ///
+  /// - Parameter byteCount: the length of the other sum's input.
   mutating func append(_ other: CyclicRedundancy, byteCount: Int) {
     let (first, second) = (sum ^ polynomial.ones, other.sum ^ polynomial.ones)
     sum = polynomial.product(polynomial.shift(byteCount: byteCount), first) ^ second ^ polynomial.ones

@@ -3,9 +3,10 @@ import Files
 import Glibc
 
 extension ObjectStore {
-  /// The object, opened: what is read of it stays what it was, whatever is put under its key meanwhile.
+  /// Opens an object. The reader keeps returning this version's bytes even if the object is replaced or
+  /// deleted meanwhile.
   ///
-  /// A file that came by hand is read once for its ETag.
+  /// For a file that was put there by hand, the first call reads it whole to compute its ETag.
   ///
   /// - Throws: `.noSuchBucket`, `.noSuchKey`.
   public func open(_ bucket: String, _ key: String) throws(ObjectError) -> ObjectReader {
@@ -25,12 +26,13 @@ extension ObjectStore {
     }
   }
 
-  /// What is known of the object, without its bytes.
+  /// An object's metadata, without its bytes; same errors and cost as `open`.
   public func info(_ bucket: String, _ key: String) throws(ObjectError) -> ObjectInfo {
     try open(bucket, key).info
   }
 
-  /// The record of a folder that was put as an object; nil for one that is only there for what is in it.
+  /// The record of a folder that was put as an object; nil for a folder that exists only because it holds
+  /// objects.
   func folderRecord(_ bucket: String, _ key: ObjectKey, in parent: borrowing StoreFolder) -> ObjectRecord? {
     guard let status = parent.status(key.name), status.st_mode & S_IFMT == S_IFDIR else { return nil }
     return records.record(bucket, key.text, of: FileIdentity(status), isFolder: true)
@@ -67,7 +69,7 @@ extension ObjectStore {
   }
 }
 
-/// An object opened for reading at any place; the file closes with the value.
+/// An open object, readable at any offset. The file is closed when the reader is released.
 public final class ObjectReader: Sendable {
   public let info: ObjectInfo
   private let descriptor: Int32?
@@ -81,7 +83,7 @@ public final class ObjectReader: Sendable {
 
   /// Fills the buffer with the bytes from `offset` on.
   ///
-  /// - Returns: how many there were; fewer than asked for only at the object's end.
+  /// - Returns: the number of bytes read; less than requested only at the end of the object.
   public func read(at offset: Int, into buffer: inout MutableRawSpan) throws(ObjectError) -> Int {
     guard let descriptor else { return 0 }
     let wanted = buffer.byteCount
@@ -100,7 +102,7 @@ public final class ObjectReader: Sendable {
     return total
   }
 
-  /// Adds a range to what is staged, its digests too.
+  /// Appends a range of the object to a staged object and its digests.
   package func append(_ range: Range<Int>, to staged: StagedObject) throws(ObjectError) {
     var offset = range.lowerBound
     while offset < range.upperBound {
@@ -108,7 +110,10 @@ public final class ObjectReader: Sendable {
       var span = buffer.mutableSpan
       var bytes = unsafe span.mutableBytes
       let got = try read(at: offset, into: &bytes)
-      guard got > 0 else { throw ObjectError(.internalError, "\(shown(info.key)) is shorter than it was") }
+      guard got > 0 else {
+        throw ObjectError(
+          .internalError, "\(shown(info.key)) was truncated while it was being copied")
+      }
       try staged.append(buffer.span.extracting(0..<got))
       offset += got
     }

@@ -3,16 +3,18 @@ import Files
 import Glibc
 import Synchronization
 
-/// S3's buckets and objects as folders and files: the object `a/b.jpg` of the bucket `photos` is `ROOT/photos/a/b.jpg`.
+/// Stores S3 buckets and objects as folders and files: the object `a/b.jpg` in the bucket `photos` is the
+/// file `ROOT/photos/a/b.jpg`.
 ///
-/// Files may be put there by hand, too, and taken from there: an object is a regular file, and nothing else is one; links
-/// are not followed, neither to files nor to folders nor as buckets. What a file does not say of itself (its type, its
-/// metadata, an ETag of parts) is in `ROOT/.imrec`, and so are uploads that are not finished. S3's keys that are no paths
-/// are refused (see `ObjectKey`), and so is a key below another object's key: `a/b` beside `a`.
+/// People may add and take files by hand. Only regular files are objects; symbolic links are never followed,
+/// whether they lead to files, folders or buckets. What a file cannot say about itself (content type,
+/// metadata, the ETag of a multipart upload) is kept in `ROOT/.imrec`, as are unfinished uploads. S3 keys
+/// that are not usable as paths are refused (see `ObjectKey`), and so is a key below another object's key:
+/// `a/b` beside `a`.
 ///
-/// An object is written beside, synced and renamed: after a crash it is the former one or the new one, with what belongs
-/// to it. Operations block on the disk; a server calls them on threads of its own. All of them are safe to call side by
-/// side.
+/// An object is written to a staging file, synced, and renamed into place. After a crash, an object is either
+/// the old one or the new one, with the matching metadata. Operations block on the disk, so a server calls
+/// them on dedicated threads. All of them may be called concurrently.
 public final class ObjectStore: Sendable {
   public let root: String
   let records: RecordCache
@@ -23,9 +25,10 @@ public final class ObjectStore: Sendable {
   final class Lock: Sendable { let mutex = Mutex(()) }
 
   /// - Parameters:
-  ///   - root: made where it is not there.
-  ///   - durably: waits for the disk whenever an object gets its name. Without it a loss of power may lose objects that
-  ///     were put a moment ago.
+  ///   - root: the folder of the store; created if missing.
+  ///   - durably: whether to sync to disk before an object becomes visible. Without it, a power failure may
+  ///     lose recently put objects.
+  /// - Throws: `ObjectError` if the folders cannot be created.
   public init(root: String, durably: Bool = true) throws(ObjectError) {
     self.root = root
     self.durably = durably
@@ -40,7 +43,7 @@ public final class ObjectStore: Sendable {
 
   var stagingFolder: String { root + "/.imrec/staging" }
 
-  /// Files that a killed process was writing: nobody holds them locked.
+  /// Removes the staging files of killed processes, recognizable by not being locked.
   private func removeLeftovers() {
     guard let folder = try? StoreFolder(path: stagingFolder), let entries = try? folder.entries() else {
       return
@@ -58,7 +61,7 @@ public final class ObjectStore: Sendable {
     removeUnbegunUploads()
   }
 
-  /// Runs `body` while nobody else changes this object.
+  /// Runs `body` while no other thread of this process changes the object.
   func exclusively(_ bucket: String, _ key: ObjectKey, _ body: () throws(ObjectError) -> Void)
     throws(ObjectError)
   {
@@ -71,12 +74,13 @@ public final class ObjectStore: Sendable {
 
   // MARK: Buckets
 
+  /// A bucket and the last change of its folder, which S3 clients see as its creation date.
   public struct Bucket: Hashable, Sendable {
     public let name: String
     public let created: UTCTime
   }
 
-  /// In the order of their names.
+  /// All buckets, sorted by name.
   public func buckets() throws(ObjectError) -> [Bucket] {
     let folder = try StoreFolder(path: root)
     var buckets: [Bucket] = []
@@ -90,25 +94,33 @@ public final class ObjectStore: Sendable {
     return buckets
   }
 
-  /// - Throws: `.invalidBucketName`; `.bucketAlreadyOwnedByYou`.
+  /// Creates a bucket.
+  ///
+  /// - Throws: `.invalidBucketName`; `.bucketAlreadyOwnedByYou` if it exists.
   public func makeBucket(_ name: String) throws(ObjectError) {
     try BucketName.check(name)
     let folder = try StoreFolder(path: root)
     if let status = folder.status(Array(name.utf8)) {
       guard status.st_mode & S_IFMT == S_IFDIR else {
-        throw ObjectError(.invalidBucketName, "a file that is no folder has the name '\(shown(name))'")
+        throw ObjectError(
+          .invalidBucketName,
+          "'\(shown(name))' is already the name of a file, which is not a folder")
       }
       throw ObjectError(
-        .bucketAlreadyOwnedByYou, "the bucket '\(shown(name))' is there already, and is yours")
+        .bucketAlreadyOwnedByYou, "the bucket '\(shown(name))' already exists and is owned by you")
     }
     try folder.makeFolder(Array(name.utf8))
     if durably { try folder.sync() }
   }
 
+  /// Checks that a bucket exists.
+  ///
   /// - Throws: `.noSuchBucket`.
   public func checkBucket(_ name: String) throws(ObjectError) { _ = try bucketFolder(name) }
 
-  /// - Throws: `.bucketNotEmpty`.
+  /// Deletes a bucket that holds no objects, along with its empty folders and unfinished uploads.
+  ///
+  /// - Throws: `.noSuchBucket`, `.bucketNotEmpty`.
   public func deleteBucket(_ name: String) throws(ObjectError) {
     do {
       let folder = try bucketFolder(name)
@@ -122,7 +134,7 @@ public final class ObjectStore: Sendable {
     guard parent.removeEmptyFolder(Array(name.utf8)) else {
       throw ObjectError(
         .bucketNotEmpty,
-        "the folder of the bucket '\(shown(name))' holds something that is no object, such as a link")
+        "the folder of the bucket '\(shown(name))' holds something that is not an object, such as a link")
     }
     for kind in ["objects", "uploads"] { removeTree("\(root)/.imrec/\(kind)", Array(name.utf8)) }
   }
@@ -135,7 +147,7 @@ public final class ObjectStore: Sendable {
     }
   }
 
-  /// Removes a folder of our own with all that is in it.
+  /// Removes one of the store's own folders with everything in it.
   func removeTree(_ parent: String, _ name: [UInt8]) {
     guard let folder = try? StoreFolder(path: parent) else { return }
     if let child = try? folder.folder(name) {
@@ -159,9 +171,9 @@ public final class ObjectStore: Sendable {
     return bucket
   }
 
-  /// The folder that holds the object, opened one name after the other.
+  /// The folder that holds the object, opened one path segment at a time.
   ///
-  /// - Returns: nil where it is not there.
+  /// - Returns: nil if it does not exist.
   func parentFolder(_ bucket: String, _ key: ObjectKey) throws(ObjectError) -> StoreFolder? {
     var folder = try bucketFolder(bucket)
     for name in key.folders {

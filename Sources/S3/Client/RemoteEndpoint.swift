@@ -1,7 +1,7 @@
 import Encodings
 import HTTPTypes
 
-/// A request to a real S3.
+/// A request to a remote S3 endpoint.
 struct RemoteCall: Sendable {
   let method: HTTPRequest.Method
   let bucket: String
@@ -19,7 +19,7 @@ struct RemoteCall: Sendable {
     )
   }
 
-  /// Path and query, encoded as they are signed and sent.
+  /// The path and query, percent-encoded exactly as they are signed and sent.
   var target: String {
     let path =
       "/\(percentEncoded(bucket.utf8))"
@@ -29,14 +29,14 @@ struct RemoteCall: Sendable {
   }
 }
 
-/// Where a real S3 is, and how to talk to it.
+/// The address of a remote S3 endpoint, and how requests to it are signed, sent and retried.
 struct RemoteEndpoint: Sendable {
-  /// "https://s3.eu-central-1.amazonaws.com"
+  /// The endpoint's URL without a trailing slash: "https://s3.eu-central-1.amazonaws.com".
   let name: String
   private let authority: String
   private let signer: RequestSigner?
   private let options: RemoteObjects.Options
-  /// Of what is no object's bytes.
+  /// The maximum size, in bytes, of a response other than an object's bytes.
   private static let mostAnswerBytes = 16 << 20
 
   init(_ text: String, _ credential: Credential?, _ options: RemoteObjects.Options) throws(ObjectError) {
@@ -48,27 +48,27 @@ struct RemoteEndpoint: Sendable {
     else {
       throw ObjectError(
         .invalidArgument,
-        "'\(shown(text))' is no endpoint of S3: http://host:port or https://host is expected")
+        "'\(shown(text))' is not an S3 endpoint; http://host:port or https://host is expected")
     }
     name = trimmed
-    // The port that everyone expects is not in the header, so it is not signed.
+    // Clients omit the default port from the Host header, so it must not be signed.
     let usual = scheme == "https://" ? ":443" : ":80"
     authority = host.hasSuffix(usual) ? String(host.dropLast(usual.count)) : host
     signer = credential.map { RequestSigner($0, region: options.region, service: "s3", rules: .s3) }
     self.options = options
   }
 
-  /// Sends the call until it is answered, or has failed for good.
+  /// Sends a request, and sends it again after transient failures, up to `Options.attempts` times in all.
   ///
-  /// - Parameter limit: a longer body is an error.
-  /// - Throws: `ObjectError` for an answer that is one.
+  /// - Parameter limit: the maximum size of the response body, in bytes.
+  /// - Throws: `ObjectError` for an S3 error; `Transfer.Failure`; `CancellationError`.
   func exchange(_ call: RemoteCall, limit: Int = mostAnswerBytes) async throws -> Transfer.Answer {
     var pause = options.firstPause
     for attempt in 1... {
       do {
         return try await once(call, limit)
       } catch let error where attempt < options.attempts && Self.mayPass(error) {
-        // Half of the pause by chance: many clients that were refused together do not come back together.
+        // Jitter: many clients that were refused together must not retry together.
         try await Task.sleep(for: pause * Double.random(in: 0.5...1))
         pause = min(pause * 2, .seconds(20))
       }
@@ -85,7 +85,7 @@ struct RemoteEndpoint: Sendable {
     }
   }
 
-  /// An answer that may be another one soon.
+  /// A response that is worth a retry.
   private struct RemoteRefusal: Error, CustomStringConvertible {
     let status: Int
     let description: String

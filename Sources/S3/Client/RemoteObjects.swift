@@ -2,23 +2,28 @@ import Encodings
 import Files
 import HTTPTypes
 
-/// A real S3, or anything that speaks its protocol, as jobs see it; `file://` places are this machine's files.
+/// A remote S3, or anything that speaks its protocol, as jobs see it. `file://` locations are this machine's
+/// files.
 ///
-/// Requests are path-style and signed by Signature Version 4. What fails for a reason that may pass (no connection, a
-/// status of 5xx, `SlowDown`) is tried again, with a growing pause. Large objects travel in parts, some side by side.
+/// Requests are path-style and signed with Signature Version 4. After a transient failure (no connection,
+/// status 5xx or 429), a request is retried with exponential backoff. Large objects are transferred in parts,
+/// several at once.
 public struct RemoteObjects: ObjectSource {
   public struct Options: Sendable {
     public var region = "us-east-1"
-    /// Files above it are put in parts.
+    /// Files larger than this, in bytes, are sent as multipart uploads.
     public var largestSinglePut = 64 << 20
-    /// Bytes of a part, or of a range that is fetched; more where 10,000 of them would not do.
+    /// The size, in bytes, of an uploaded part or a downloaded range; larger if the object would need more
+    /// than 10,000 parts.
     public var partByteCount = 16 << 20
-    /// Parts and ranges in memory at once.
+    /// The number of parts or ranges transferred at once, all of which are held in memory.
     public var width = 4
+    /// The maximum number of times that a request is sent.
     public var attempts = 6
-    /// Before the second attempt; doubled before each one after it, half of it by chance.
+    /// The pause before the second attempt. It doubles with each further attempt, up to 20 s, and is
+    /// shortened at random by up to half.
     public var firstPause = Duration.milliseconds(100)
-    /// A request in which nothing moves for so long has failed.
+    /// How long a request may make no progress before it fails.
     public var answerTime = Duration.seconds(120)
     public init() {}
   }
@@ -28,8 +33,8 @@ public struct RemoteObjects: ObjectSource {
 
   /// - Parameters:
   ///   - endpoint: `http://host:port` or `https://host`, without a path.
-  ///   - credential: nil: requests are not signed.
-  /// - Throws: `.invalidArgument` for something else.
+  ///   - credential: nil sends unsigned requests.
+  /// - Throws: `.invalidArgument` if the endpoint has another form.
   public init(endpoint: String, credential: Credential?, options: Options = Options()) throws(ObjectError) {
     self.endpoint = try RemoteEndpoint(endpoint, credential, options)
     self.options = options
@@ -50,7 +55,7 @@ public struct RemoteObjects: ObjectSource {
         guard let key = entry.text("Key").flatMap({ percentDecodedText($0, plusIsSpace: true) }),
           let size = entry.text("Size").flatMap({ Int($0) }),
           size >= 0
-        else { throw ObjectError(.internalError, "\(endpoint.name) lists an object without a key or a size") }
+        else { throw ObjectError(.internalError, "\(endpoint.name) listed an object without a key or size") }
         let etag = (entry.text("ETag") ?? "").filter { $0 != "\"" }
         return ListedObject(location: .object(bucket: bucket, key: key), byteCount: size, etag: etag)
       }
@@ -83,7 +88,7 @@ public struct RemoteObjects: ObjectSource {
     }
     let head = try await endpoint.exchange(RemoteCall(.head, bucket, key))
     guard let count = head.header("content-length").flatMap({ Int($0) }), count >= 0 else {
-      throw ObjectError(.internalError, "\(endpoint.name) does not tell the length of \(location)")
+      throw ObjectError(.internalError, "\(endpoint.name) did not send the length of \(location)")
     }
     // Every range must come from the object version that HEAD described; If-Match enforces it.
     let match = head.header("etag").map { [("if-match", $0)] } ?? []
@@ -122,12 +127,13 @@ public struct RemoteObjects: ObjectSource {
     }
     let begun = try await endpoint.exchange(RemoteCall(.post, bucket, key, query: [("uploads", "")]))
     guard let id = try XMLElement(begun.body).text("UploadId"), !id.isEmpty else {
-      throw ObjectError(.internalError, "\(endpoint.name) began an upload and gave it no id")
+      throw ObjectError(.internalError, "\(endpoint.name) began a multipart upload without sending its id")
     }
     do {
       try await uploadParts(path, stamp, bucket, key, id)
     } catch {
-      // Parts that stay behind cost money on a real S3. Where this fails as well, the first reason is the one to tell.
+      // On a real S3, abandoned parts cost money. If aborting fails as well, the first error is the one to
+      // report.
       _ = try? await endpoint.exchange(RemoteCall(.delete, bucket, key, query: [("uploadId", id)]))
       throw error
     }
@@ -142,7 +148,7 @@ public struct RemoteObjects: ObjectSource {
       let query = [("partNumber", "\(number + 1)"), ("uploadId", id)]
       let answer = try await endpoint.exchange(RemoteCall(.put, bucket, key, query: query, body: bytes))
       guard let etag = answer.header("etag") else {
-        throw ObjectError(.internalError, "\(endpoint.name) took a part and gave it no ETag")
+        throw ObjectError(.internalError, "\(endpoint.name) accepted a part without sending its ETag")
       }
       return etag
     } take: { number, etag in
@@ -151,13 +157,13 @@ public struct RemoteObjects: ObjectSource {
     list += "</CompleteMultipartUpload>"
     let done = try await endpoint.exchange(
       RemoteCall(.post, bucket, key, query: [("uploadId", id)], body: Array(list.utf8)))
-    // S3 may begin this answer with 200 and find out later that it failed.
+    // S3 may send status 200 first and report a failure in the response body.
     if let document = try? XMLElement(done.body), document.name == "Error" {
       throw RemoteEndpoint.error(document, status: 200, endpoint.name)
     }
   }
 
-  /// Ranges of one size but the last.
+  /// Ranges of equal size, except for the last one.
   private func parts(of byteCount: Int) -> [Range<Int>] {
     let size = max(options.partByteCount, (byteCount + ObjectStore.mostParts - 1) / ObjectStore.mostParts)
     return stride(from: 0, to: byteCount, by: size).map { $0..<min($0 + size, byteCount) }
@@ -175,8 +181,8 @@ public struct RemoteObjects: ObjectSource {
     return bytes
   }
 
-  /// Works on some inputs at once and takes the results in the order of the inputs; the next one starts when a result
-  /// has been taken.
+  /// Works on up to `width` inputs at once and takes the results in the order of the inputs. The next input
+  /// starts when a result has been taken.
   private func inOrder<Input: Sendable, Output: Sendable>(
     _ inputs: [Input], work: @escaping @Sendable (Input) async throws -> Output,
     take: (Int, Output) throws -> Void

@@ -4,7 +4,7 @@ import HummingbirdCore
 package import Logging
 import NIOCore
 
-/// A server of S3 alone, on this machine: for tests, and for measuring.
+/// A stand-alone S3 server on the loopback interface, for tests and benchmarks.
 package enum S3Application {
   private struct Responder: HTTPResponder {
     let service: S3Service
@@ -15,8 +15,8 @@ package enum S3Application {
   }
 
   /// - Parameters:
-  ///   - port: 0: any free one.
-  ///   - onStart: gets the port when requests are answered.
+  ///   - port: the port to listen on; 0 picks a free one.
+  ///   - onStart: called with the port as soon as requests are answered.
   package static func make(
     _ service: S3Service, port: Int, logger: Logger, onStart: @escaping @Sendable (Int) -> Void
   ) -> some ApplicationProtocol {

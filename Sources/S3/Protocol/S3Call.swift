@@ -1,7 +1,7 @@
 import Encodings
 import HTTPTypes
 
-/// The operations of S3 that are here.
+/// The implemented S3 operations.
 enum S3Operation: Hashable, Sendable {
   case listBuckets
   case createBucket, headBucket, deleteBucket, getBucketLocation
@@ -11,7 +11,7 @@ enum S3Operation: Hashable, Sendable {
     listParts
 }
 
-/// What a request's head asks for.
+/// The operation that a request's head asks for.
 struct S3Call: Sendable {
   let operation: S3Operation
   let bucket: String
@@ -19,18 +19,19 @@ struct S3Call: Sendable {
   let head: HTTPRequest
   private let target: RequestTarget
 
-  /// - Throws: `.notImplemented` with the operation's name; `.methodNotAllowed`; `.invalidURI`.
+  /// - Throws: `.notImplemented` naming the operation; `.methodNotAllowed`; `.invalidURI`.
   init(_ head: HTTPRequest) throws(ObjectError) {
     self.head = head
     target = RequestTarget(head.path ?? "/")
     let path = Substring(target.rawPath).utf8.drop { $0 == UInt8(ascii: "/") }
     let slash = path.firstIndex(of: UInt8(ascii: "/")) ?? path.endIndex
     let rest = slash == path.endIndex ? path[slash...] : path[path.index(after: slash)...]
-    // One slash leads the path; another one is the beginning of an empty bucket's key.
+    // A path begins with exactly one slash; a second one would mean a key in a bucket with an empty name.
     guard !target.rawPath.hasPrefix("//"), let bucket = Self.text(path[..<slash]), let key = Self.text(rest)
     else {
       throw ObjectError(
-        .invalidURI, "could not parse the specified URI: its path is not /bucket/key, percent-encoded UTF-8")
+        .invalidURI,
+        "could not parse the specified URI; the path /bucket/key in percent-encoded UTF-8 is expected")
     }
     (self.bucket, self.key) = (bucket, key)
     operation = try Self.operation(head, target, hasBucket: !bucket.isEmpty, hasKey: !key.isEmpty)
@@ -63,7 +64,7 @@ struct S3Call: Sendable {
       return target.value("list-type") == "2" ? .listObjectsV2 : .listObjects
     case (.post, true, false):
       if has("delete") { return .deleteObjects }
-      throw ObjectError(.notImplemented, "PostObject, an upload by a form, is not implemented here")
+      throw ObjectError(.notImplemented, "PostObject, an upload by HTML form, is not implemented here")
     case (.get, true, true):
       return has("uploadId") ? .listParts : .getObject
     case (.head, true, true): return .headObject
@@ -74,7 +75,7 @@ struct S3Call: Sendable {
     case (.post, true, true):
       if has("uploads") { return .createMultipartUpload }
       if has("uploadId") { return .completeMultipartUpload }
-      throw ObjectError(.notImplemented, "this POST to an object is not implemented here")
+      throw ObjectError(.notImplemented, "this POST request for an object is not implemented here")
     default:
       throw ObjectError(
         .methodNotAllowed,
@@ -82,7 +83,7 @@ struct S3Call: Sendable {
     }
   }
 
-  /// Of all that S3 has beside contents, nothing is here.
+  /// S3 features selected by a query parameter; none of them is implemented.
   private static let subresources = [
     ("accelerate", "AccelerateConfiguration"), ("acl", "Acl"), ("analytics", "AnalyticsConfiguration"),
     ("attributes", "Attributes"), ("cors", "Cors"), ("encryption", "Encryption"),
@@ -98,12 +99,14 @@ struct S3Call: Sendable {
     ("versions", "Versions"), ("website", "Website"),
   ]
 
-  /// A parameter of the query.
+  /// A query parameter; nil if missing.
   func parameter(_ name: String) -> String? { target.value(name) }
 
   func header(_ name: String) -> String? { head.headerFields[.amz(name)] }
 
-  /// A number of the query.
+  /// A query parameter as a number; the default if missing or empty.
+  ///
+  /// - Throws: `.invalidArgument` if it is not a number in the range.
   func number(_ name: String, default value: Int, in range: ClosedRange<Int>) throws(ObjectError) -> Int {
     guard let text = parameter(name), !text.isEmpty else { return value }
     guard let number = Int(text), range.contains(number) else {
@@ -114,14 +117,16 @@ struct S3Call: Sendable {
     return number
   }
 
-  /// What is to be kept of the headers.
+  /// The headers to record with the object.
+  ///
+  /// - Throws: `.notImplemented`, `.metadataTooLarge`.
   func attributes() throws(ObjectError) -> ObjectAttributes {
     for name in Self.unkept where header(name) != nil {
       throw ObjectError(
         .notImplemented, "a header you provided implies functionality that is not implemented: \(name)")
     }
     var fields = head.headerFields.map { (name: $0.name.canonicalName, value: $0.value) }
-    // How the body travels is no property of the object.
+    // The transfer framing is not a property of the object.
     if let place = fields.firstIndex(where: { $0.name == "content-encoding" }) {
       let kept = fields[place].value.split(separator: ",").map { String($0.drop { $0 == " " }) }
         .filter { $0 != "aws-chunked" }
@@ -145,7 +150,7 @@ struct S3Call: Sendable {
   }
 }
 
-/// An ETag without its quotes.
+/// An ETag without its quotes and spaces.
 func unquoted(_ etag: String) -> String {
   let trimmed = etag.utf8.filter { $0 != UInt8(ascii: " ") }
   guard trimmed.count >= 2, trimmed.first == UInt8(ascii: "\""), trimmed.last == UInt8(ascii: "\"") else {

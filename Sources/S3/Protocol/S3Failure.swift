@@ -3,11 +3,12 @@ package import Hummingbird
 import NIOCore
 import NIOHTTP1
 
-/// An error as S3 tells it.
+/// An error in the form that S3 clients parse: status, code and message.
 package struct S3Failure {
   package let code: String
   package let message: String
   package let statusCode: Int
+  /// The size of the object whose range is not satisfiable; sent in `Content-Range`.
   package var range: Int?
 
   package init(_ error: any Error) {
@@ -16,8 +17,9 @@ package struct S3Failure {
     case let error as SignatureError: self.init(error.code.rawValue, error.message, error.statusCode)
     case let error as S3RangeError: self.init(error)
     case is HTTPParserError:
-      self.init("IncompleteBody", "the request's body is not framed as its head says", 400)
-    case is CancellationError: self.init("ServiceUnavailable", "the server is ending; please try again", 503)
+      self.init("IncompleteBody", "the request body does not match the framing in its headers", 400)
+    case is CancellationError:
+      self.init("ServiceUnavailable", "the server is shutting down; please try again", 503)
     default: self.init("InternalError", "we encountered an internal error; please try again", 500)
     }
   }
@@ -50,12 +52,12 @@ package struct S3Failure {
   }
 }
 
-/// A range that lies behind the end of an object.
+/// A requested range that begins at or after the object's end; `byteCount` is the object's size.
 struct S3RangeError: Error {
   let byteCount: Int
 }
 
-/// An XML document being written.
+/// An XML document under construction.
 package struct XMLText {
   private(set) var text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 
@@ -71,7 +73,7 @@ package struct XMLText {
     text += "</\(name)>"
   }
 
-  /// The outermost one, with its name space: S3's, unless told otherwise.
+  /// A document with the given root element; its XML namespace is S3's by default.
   package static func document(
     _ name: String, space: String = "http://s3.amazonaws.com/doc/2006-03-01/",
     _ body: (inout XMLText) throws -> Void
@@ -85,7 +87,7 @@ package struct XMLText {
 
   package var responseBody: ResponseBody { ResponseBody(byteBuffer: ByteBuffer(string: text)) }
 
-  /// A good answer.
+  /// A 200 response with this document.
   package var response: Response {
     Response(status: .ok, headers: [.contentType: "application/xml"], body: responseBody)
   }

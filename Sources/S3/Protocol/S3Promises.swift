@@ -1,9 +1,10 @@
-/// Headers that a client relies on: conditions, checksums, locks, keys of its own; and which operation keeps which.
+/// The headers whose effect a client relies on (preconditions, checksums, object locks, encryption keys), and
+/// the operations that implement each.
 ///
-/// What an operation does not keep is refused by its name. A condition that is passed over has deleted what it should
-/// have kept.
+/// A request with such a header for an operation that does not implement it is refused. Ignoring a
+/// precondition, for example, could delete what it was meant to protect.
 enum S3Promises {
-  /// - Throws: `.notImplemented` with the name of the first one that the operation does not keep.
+  /// - Throws: `.notImplemented` naming the first header that the operation does not implement.
   static func check(_ names: some Sequence<String>, of operation: S3Operation) throws(ObjectError) {
     for name in names where isOne(name) && !keeps(operation, name) {
       throw ObjectError(
@@ -46,7 +47,7 @@ enum S3Promises {
   }
 
   private static let checksums = Set(ChecksumAlgorithm.allCases.map(\.headerName))
-  /// What is said of a body that is taken.
+  /// Headers about the request body.
   private static let bodies = checksums.union([
     "content-md5", "x-amz-sdk-checksum-algorithm", "x-amz-trailer",
   ])

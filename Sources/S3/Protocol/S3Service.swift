@@ -6,21 +6,25 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// S3's protocol in front of a store: path-style, as clients use it where an endpoint is an address.
+/// Implements S3's protocol on top of a store. Only path-style requests are supported, which is what clients
+/// send to an endpoint that is an address.
 ///
-/// It answers one request; the server that it is part of decides which requests are S3's. Bodies are streamed both ways,
-/// a megabyte at a time; the disk is worked on by threads of its own.
+/// The enclosing server decides which requests are S3's. Request and response bodies are streamed in pieces
+/// of at most about 1 MiB; disk access runs on dedicated threads.
 public final class S3Service: Sendable {
   public struct Options: Sendable {
-    /// Refuses requests that are not signed by one of `credentials`. Otherwise signatures are not looked at, but what a
-    /// request says of its body is, and the time until which a presigned URL is good.
+    /// Whether to refuse requests that are not signed with one of `credentials`. If `false`, signatures are
+    /// not checked, but stated body digests and the expiry of presigned URLs still are.
     public var requiresSignature = false
     public var credentials: [Credential] = []
+    /// The region that HeadBucket and GetBucketLocation report.
     public var region = "us-east-1"
-    /// Whose the buckets are.
+    /// The account id of the buckets' owner.
     public var account = "123456789012"
-    /// Bodies that are received or sent at once; each takes some 3 MB of memory. More get `SlowDown`.
+    /// The maximum number of bodies received or sent at once; each takes about 3 MB of memory. Further
+    /// requests get `SlowDown`.
     public var transfers = 128
+    /// The current time, replaceable for tests.
     public var now: @Sendable () -> UTCTime = { .now }
     public init() {}
   }
@@ -36,7 +40,7 @@ public final class S3Service: Sendable {
     verifier = RequestVerifier(options.credentials, rules: .s3, service: "s3")
   }
 
-  /// - Returns: an answer for every request; errors are answers, too.
+  /// Answers one request; an error becomes an S3 error response.
   public func respond(to request: Request) async -> Response {
     let id = String(randomHexText().prefix(16)).uppercased()
     var response: Response
@@ -46,7 +50,8 @@ public final class S3Service: Sendable {
       try checkOwner(call)
       response = try await answer(call, request, verified)
     } catch {
-      // What is left of the body is read and thrown away by the server: a client that is still sending reads no answer.
+      // The server drains the rest of the request body, because a client that is still sending does not read
+      // the response.
       response = S3Failure(error).response(to: request.head, id: id)
     }
     response.headers[.amz("x-amz-request-id")] = id
@@ -60,11 +65,12 @@ public final class S3Service: Sendable {
     return nil
   }
 
-  /// - Throws: `.accessDenied` where the client expects the buckets to be somebody else's.
+  /// - Throws: `.accessDenied` if the client expects the buckets to have another owner.
   private func checkOwner(_ call: S3Call) throws(ObjectError) {
     for name in ["x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"] {
       guard let owner = call.header(name), !hasSameBytes(owner, options.account) else { continue }
-      throw ObjectError(.accessDenied, "the bucket's owner is \(options.account), and \(name) is another one")
+      throw ObjectError(
+        .accessDenied, "the bucket's owner is \(options.account), but \(name) states another one")
     }
   }
 
@@ -94,7 +100,9 @@ public final class S3Service: Sendable {
     }
   }
 
-  /// Room for one body.
+  /// Reserves one of the concurrent transfers until the slot is released.
+  ///
+  /// - Throws: `.slowDown` if none is free.
   func beginTransfer() throws(ObjectError) -> TransferSlot {
     let isFree = transfersUnderWay.withLock { count in
       guard count < options.transfers else { return false }
@@ -103,20 +111,20 @@ public final class S3Service: Sendable {
     }
     guard isFree else {
       throw ObjectError(
-        .slowDown, "\(options.transfers) objects are being sent or received; please reduce your request rate")
+        .slowDown, "\(options.transfers) transfers are in progress; please reduce your request rate")
     }
     return TransferSlot { [self] in transfersUnderWay.withLock { $0 -= 1 } }
   }
 }
 
-/// Holds the room for one body as long as it lives.
+/// Occupies one of the concurrent transfers until it is deallocated.
 final class TransferSlot: Sendable {
   private let end: @Sendable () -> Void
   init(end: @escaping @Sendable () -> Void) { self.end = end }
   deinit { end() }
 }
 
-/// The threads that wait for the disk, so that those that serve connections do not.
+/// A thread pool for disk access, so that event loops and tasks never block on the disk.
 package final class DiskWork: Sendable {
   private let pool = NIOThreadPool(numberOfThreads: 16)
 
@@ -130,9 +138,9 @@ package final class DiskWork: Sendable {
 }
 
 extension HTTPField.Name {
-  /// - Precondition: the text is a name of a header.
+  /// - Precondition: `text` is a valid header name.
   static func amz(_ text: String) -> HTTPField.Name {
-    guard let name = HTTPField.Name(text) else { preconditionFailure("\(text) is a name of a header") }
+    guard let name = HTTPField.Name(text) else { preconditionFailure("'\(text)' is not a valid header name") }
     return name
   }
 }

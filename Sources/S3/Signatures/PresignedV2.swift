@@ -2,10 +2,10 @@ import Encodings
 import Files
 import HTTPTypes
 
-/// A URL that was presigned by Amazon's Signature Version 2, as boto3 does for S3 in us-east-1 unless it is told otherwise.
+/// A URL presigned with Amazon's Signature Version 2, which is boto3's default for S3 in us-east-1.
 ///
-/// Its query has `AWSAccessKeyId`, `Signature` and `Expires`; the headers that were signed may be in the query, too. The
-/// signature is HMAC-SHA1, which nobody can forge yet; the body is not in it.
+/// The query contains `AWSAccessKeyId`, `Signature` and `Expires`, and may contain signed headers. The
+/// signature is an HMAC-SHA1, which is still considered unforgeable; it does not cover the body.
 struct PresignedV2 {
   let accessKey: String
   let expiry: UTCTime
@@ -13,7 +13,8 @@ struct PresignedV2 {
   private let signature: [UInt8]
   private let stringToSign: String
 
-  /// - Returns: nil where the query names no `AWSAccessKeyId`.
+  /// - Returns: nil if the query has no `AWSAccessKeyId`.
+  /// - Throws: `.accessDenied` if the other parameters are missing or malformed.
   init?(_ request: HTTPRequest, _ target: RequestTarget) throws(SignatureError) {
     guard let accessKey = target.value("AWSAccessKeyId") else { return nil }
     guard let expires = target.value("Expires"), let seconds = Int(expires),
@@ -21,7 +22,7 @@ struct PresignedV2 {
     else {
       throw SignatureError(
         .accessDenied,
-        "a URL that is presigned with AWSAccessKeyId needs Signature, in base64, and Expires, in seconds since 1970"
+        "a URL presigned with AWSAccessKeyId needs a Signature in base64 and Expires in seconds since 1970"
       )
     }
     func value(_ name: String) -> String? {
@@ -45,12 +46,12 @@ struct PresignedV2 {
     stringToSign = lines.joined(separator: "\n")
   }
 
-  /// Takes the same time wherever the two differ.
+  /// Verifies the signature in constant time.
   func isValid(_ secret: String) -> Bool {
     isSame(signature, authenticationCode(of: Array(stringToSign.utf8), key: Array(secret.utf8), .sha1))
   }
 
-  /// The path as it was sent, and the parameters that make the request another one.
+  /// The path as it was sent, and the query parameters that the signature covers.
   private static func resource(_ target: RequestTarget) -> String {
     let parameters = target.query.compactMap { name, value -> (name: String, text: String)? in
       let name = String(decoding: name, as: UTF8.self)

@@ -1,11 +1,13 @@
 public import Encodings
 public import HTTPTypes
 
-/// The digest under which a body is signed.
+/// What a signature covers in place of the request body.
 public enum PayloadDigest: Hashable, Sendable {
+  /// The digest of an empty body.
   case empty
-  /// 64 hexadecimal digits.
+  /// The body's SHA-256 digest as 64 hexadecimal digits.
   case sha256(String)
+  /// UNSIGNED-PAYLOAD: the signature does not cover the body.
   case unsigned
 
   public init(of body: [UInt8]) { self = .sha256(sha256Text(body)) }
@@ -33,9 +35,10 @@ public struct RequestSigner: Sendable {
     self.rules = rules
   }
 
-  /// Adds the headers of a signature. All headers are signed but those that proxies and clients change on the way.
+  /// Adds the headers of a signature. It covers all headers except those that proxies and clients may change
+  /// on the way.
   ///
-  /// - Parameter request: its path is encoded as it will be sent; it has an authority, or a header `Host`.
+  /// - Parameter request: must have an authority or a Host header, and the path exactly as it will be sent.
   public func sign(_ request: inout HTTPRequest, payload: PayloadDigest, at time: UTCTime)
     throws(SignatureError)
   {
@@ -52,11 +55,11 @@ public struct RequestSigner: Sendable {
       + "Signature=\(key.signature(of: key.stringToSign(canonical, at: time)))"
   }
 
-  /// The path and query under which anyone may send this request for a while.
+  /// Presigns a request: returns the path and query with which anyone can send it until it expires.
   ///
   /// - Parameters:
-  ///   - request: its headers must be sent with it, too.
-  ///   - seconds: from `time` on; S3 takes a week at most.
+  ///   - request: its headers are signed, so they must be sent, too.
+  ///   - seconds: the validity from `time` on; S3 accepts at most one week.
   public func presign(_ request: HTTPRequest, expiringIn seconds: Int, at time: UTCTime)
     throws(SignatureError)
     -> String
@@ -96,7 +99,7 @@ extension HTTPField.Name {
   static let amzContentSHA256 = known("x-amz-content-sha256")
 
   private static func known(_ name: String) -> HTTPField.Name {
-    guard let name = HTTPField.Name(name) else { preconditionFailure("\(name) is a name of a header") }
+    guard let name = HTTPField.Name(name) else { preconditionFailure("'\(name)' is not a valid header name") }
     return name
   }
 }

@@ -1,7 +1,7 @@
 import Encodings
 import HTTPTypes
 
-/// What a request says of its own signature, taken apart and not believed yet.
+/// The parsed but unverified signature of a request.
 struct SignatureClaim {
   let accessKey: String
   let scope: SigningScope
@@ -10,14 +10,15 @@ struct SignatureClaim {
   let time: UTCTime
   let token: String?
   let isPresigned: Bool
-  /// How long a presigned URL is good for.
+  /// The validity of a presigned URL, in seconds.
   let expirySeconds: Int
 
   init(header: String, of request: HTTPRequest) throws(SignatureError) {
     let malformed = SignatureError.Code.authorizationHeaderMalformed
     let words = Substring(header).utf8.split(separator: UInt8(ascii: " "), maxSplits: 1)
     guard let algorithm = words.first, algorithm.elementsEqual(SigningKey.algorithm.utf8) else {
-      throw SignatureError(.invalidRequest, "the authorization is not of the kind \(SigningKey.algorithm)")
+      throw SignatureError(
+        .invalidRequest, "the Authorization header is not of the type \(SigningKey.algorithm)")
     }
     var fields: [String: String] = [:]
     for part in (words.count > 1 ? words[1] : words[0][words[0].endIndex...]).split(
@@ -25,7 +26,7 @@ struct SignatureClaim {
     {
       let part = part.drop { $0 == UInt8(ascii: " ") }
       guard let equals = part.firstIndex(of: UInt8(ascii: "=")) else {
-        throw SignatureError(malformed, "a part of the authorization has no '='")
+        throw SignatureError(malformed, "a part of the Authorization header has no '='")
       }
       let value = part[part.index(after: equals)...]
       fields[String(Substring(part[..<equals]))] = String(Substring(value)).trimmingSpaces
@@ -33,16 +34,17 @@ struct SignatureClaim {
     guard let credential = fields["Credential"], let headers = fields["SignedHeaders"],
       let signature = fields["Signature"]
     else {
-      throw SignatureError(malformed, "the authorization needs Credential, SignedHeaders and Signature")
+      throw SignatureError(
+        malformed, "the Authorization header needs Credential, SignedHeaders and Signature")
     }
-    // Clients of old write the time into Date.
+    // Old clients send the time only in the Date header.
     let written = request.headerFields[.amzDate]
     guard
       let time = written.flatMap({ UTCTime(compact: $0) })
         ?? (written == nil ? request.headerFields[.date].flatMap { UTCTime(httpDate: $0) } : nil)
     else {
       throw SignatureError(
-        .accessDenied, "the signed request needs a header x-amz-date of the form 20150830T123600Z, or Date")
+        .accessDenied, "a signed request needs a Date header, or x-amz-date in the form 20150830T123600Z")
     }
     try self.init(
       credential: credential, headers: headers, signature: signature, time: time,
@@ -65,7 +67,7 @@ struct SignatureClaim {
           + "and X-Amz-Expires")
     }
     guard let time = UTCTime(compact: date) else {
-      throw SignatureError(malformed, "X-Amz-Date is not of the form 20150830T123600Z")
+      throw SignatureError(malformed, "X-Amz-Date is not in the form 20150830T123600Z")
     }
     guard let seconds = Int(expires), (0...RequestVerifier.longestExpirySeconds).contains(seconds) else {
       throw SignatureError(malformed, "X-Amz-Expires is not a number of seconds from 0 to 604800, a week")
@@ -80,12 +82,12 @@ struct SignatureClaim {
     credential: String, headers: String, signature: String, time: UTCTime, token: String?, isPresigned: Bool,
     expirySeconds: Int, malformed: SignatureError.Code
   ) throws(SignatureError) {
-    // The name of an access key may have slashes of its own.
+    // An access key may contain slashes.
     let parts = credential.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
       .map { String(Substring($0)) }
     guard parts.count >= 5, parts[parts.count - 1] == "aws4_request" else {
       throw SignatureError(
-        malformed, "the credential is not of the form KEY/20150830/us-east-1/s3/aws4_request")
+        malformed, "the credential is not in the form KEY/20150830/us-east-1/s3/aws4_request")
     }
     guard hexBytes(signature)?.count == 32 else {
       throw SignatureError(malformed, "the signature is not 64 hexadecimal digits")

@@ -1,4 +1,4 @@
-/// Why a request is not accepted, with Amazon's code for it.
+/// Why a request's signature is refused, with Amazon's error code.
 public struct SignatureError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The raw value is the code as S3 spells it.
   public enum Code: String, Hashable, Sendable {
@@ -27,7 +27,7 @@ public struct SignatureError: Error, Hashable, Sendable, CustomStringConvertible
 
   public var description: String { "\(code.rawValue): \(message)" }
 
-  /// The status of the answer.
+  /// The HTTP status of the response.
   public var statusCode: Int {
     switch code {
     case .authorizationHeaderMalformed, .authorizationQueryParametersError, .incompleteBody, .invalidChunk,
@@ -37,7 +37,7 @@ public struct SignatureError: Error, Hashable, Sendable, CustomStringConvertible
     }
   }
 
-  /// The code as services other than S3 spell it.
+  /// The error code as services other than S3 spell it.
   public var generalCode: String {
     switch code {
     case .authorizationHeaderMalformed, .authorizationQueryParametersError: "IncompleteSignatureException"

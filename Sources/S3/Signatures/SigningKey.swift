@@ -1,11 +1,11 @@
 public import Encodings
 
-/// Who signs: an access key's name and its secret, for a while with a session token.
+/// An access key with its secret; a temporary one also has a session token.
 public struct Credential: Hashable, Sendable {
   public let accessKey: String
   public let secretKey: String
   public let sessionToken: String?
-  /// From then on the key is refused with `ExpiredToken`.
+  /// When the key expires; after that, it is refused with `ExpiredToken`.
   public let expiry: UTCTime?
 
   public init(accessKey: String, secretKey: String, sessionToken: String? = nil, expiry: UTCTime? = nil) {
@@ -16,9 +16,9 @@ public struct Credential: Hashable, Sendable {
   }
 }
 
-/// What a signature holds for: one day, one region, one service.
+/// What a signature is valid for: one day, one region, one service.
 public struct SigningScope: Hashable, Sendable {
-  /// "20150830"
+  /// In UTC: "20150830".
   public let day: String
   public let region: String
   public let service: String
@@ -29,19 +29,19 @@ public struct SigningScope: Hashable, Sendable {
     self.service = service
   }
 
-  /// "20150830/us-east-1/s3/aws4_request"
+  /// The scope as it is signed: "20150830/us-east-1/s3/aws4_request".
   public var text: String { "\(day)/\(region)/\(service)/aws4_request" }
 }
 
-/// How services differ in what they sign.
+/// How the canonical request differs between services.
 public enum SigningRules: Hashable, Sendable {
-  /// The path is signed as it is, each byte encoded once; the body's digest is a header of its own.
+  /// The path is percent-encoded once and not normalized; the body's digest is sent in a header.
   case s3
-  /// Dot segments and empty ones leave the path, and what is left is encoded once more.
+  /// The path is normalized (no dot segments, no empty ones) and percent-encoded a second time.
   case general
 }
 
-/// The key of a scope, derived from a secret, and what is signed with it.
+/// A signing key derived from a secret for one scope.
 struct SigningKey: Sendable {
   static let algorithm = "AWS4-HMAC-SHA256"
   let scope: SigningScope
@@ -56,12 +56,14 @@ struct SigningKey: Sendable {
     self.key = key
   }
 
+  /// Signs text with HMAC-SHA256.
+  ///
   /// - Returns: 64 hexadecimal digits.
   func signature(of text: String) -> String {
     hexText(authenticationCode(of: Array(text.utf8), key: key, .sha256))
   }
 
-  /// Takes the same time wherever the two differ.
+  /// Verifies a signature in constant time.
   func isValid(_ signature: some StringProtocol, of text: String) -> Bool {
     guard let bytes = hexBytes(signature) else { return false }
     return isSame(bytes, authenticationCode(of: Array(text.utf8), key: key, .sha256))

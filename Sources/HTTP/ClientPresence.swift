@@ -91,12 +91,12 @@ final class Clients: Sendable {
   }
 
   /// Whether the requests of a connection may be answered; `false` if too many are in progress. `true` for a
-  /// client that has disconnected, because its answer goes nowhere.
+  /// client that has disconnected, because its response goes nowhere.
   func isAdmitted(_ channel: any Channel) -> Bool {
     state.withLock { $0.clients[ObjectIdentifier(channel)]?.isAdmitted ?? true }
   }
 
-  /// Whether there are too many connections. If so, each answer closes its connection.
+  /// Whether there are too many connections. If so, each response closes its connection.
   var isCrowded: Bool { state.withLock { $0.isCrowded(most) } }
 
   func add(_ channel: any Channel) -> ClientPresence {

@@ -6,7 +6,7 @@ import NIOHTTPTypes
 /// whose request was refused before its body was read.
 ///
 /// Exactly one timeout runs at a time: for the request head (a head that trickles in gets no extension), then
-/// for the request body, and, after an answer that closes the connection, for the client to read that answer.
+/// for the request body, and, after a response that closes the connection, for the client to read that response.
 final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
   typealias InboundIn = HTTPRequestPart
   typealias InboundOut = HTTPRequestPart
@@ -18,9 +18,9 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
   private let origin: RequestOrigin
   private var presence: ClientPresence?
   private var clock: Scheduled<Void>?
-  /// The answer being written carries `Connection: close`.
+  /// The response being written carries `Connection: close`.
   private var isLastAnswer = false
-  /// The last answer has been written; whatever the client still sends is discarded.
+  /// The last response has been written; whatever the client still sends is discarded.
   private var isDiscarding = false
   /// The server is shutting down: the current or next request is the last one on this connection.
   private var isEnding = false
@@ -29,7 +29,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
   private var bodyByteCount = 0
   private var bodyStart = ContinuousClock.now
 
-  /// How long a refused client has to read the answer, and how long an idle client has, at shutdown, to
+  /// How long a refused client has to read the response, and how long an idle client has, at shutdown, to
   /// finish sending a request that it has begun.
   private static let lingerTime = TimeAmount.seconds(1)
 
@@ -93,7 +93,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
       requestsInWork -= 1
       if requestsInWork == 0 { clients.rests(context.channel) }
       if isLastAnswer {
-        // Closing at once would reset the connection while the client is still sending, and the answer would
+        // Closing at once would reset the connection while the client is still sending, and the response would
         // be lost.
         isDiscarding = isBodyComing
         let channel = context.channel
@@ -105,7 +105,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         restartClock(Self.lingerTime, context)
         return
       }
-      // An answer whose head was written before shutdown began could not carry `Connection: close`.
+      // A response whose head was written before shutdown began could not carry `Connection: close`.
       if requestsInWork == 0 {
         restartClock(isEnding ? Self.lingerTime : TimeAmount(limits.idleTime), context)
       }
@@ -116,7 +116,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     if case ChannelEvent.inputClosed? = event as? ChannelEvent {
       presence?.leave()
-      // Nobody waits for an answer to an incomplete request.
+      // Nobody waits for a response to an incomplete request.
       if isDiscarding || isBodyComing || requestsInWork == 0 { context.close(promise: nil) }
     }
     if event is ChannelShouldQuiesceEvent {

@@ -23,7 +23,7 @@ package struct GuardedServer: Sendable {
   package var graceTime = Duration.seconds(25)
   /// Services that run beside the server and are shut down after it.
   package var services: [any Service] = []
-  /// Builds the answer to a request that is refused before it reaches a service. That answer closes the
+  /// Builds the response to a request that is refused before it reaches a service. That response closes the
   /// connection.
   package var refusal: @Sendable (Request, HTTPResponse.Status, String) -> Response = { _, status, sentence in
     .refusal(status, sentence)
@@ -37,7 +37,7 @@ package struct GuardedServer: Sendable {
     origin = RequestOrigin(hosts: [hostname])
   }
 
-  /// Answers one request. The client is nil if nobody waits for the answer.
+  /// Answers one request. The client is nil if nobody waits for the response.
   package typealias Responder = @Sendable (Request, ClientPresence?) async throws -> Response
 
   /// Like `run(onStart:prepare:)`, with nothing to prepare.

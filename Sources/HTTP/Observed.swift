@@ -6,7 +6,7 @@ import Metrics
 import NIOCore
 import NIOHTTP1
 
-/// Gives each answer a request id, a log line, and an entry in the metrics.
+/// Gives each response a request id, a log line, and an entry in the metrics.
 package struct Observed: Sendable {
   private let logger: Logger
   private let metrics: any MetricsFactory

@@ -1,6 +1,6 @@
 import Dispatch
 
-/// Runs tasks on a dedicated thread, so that long computations do not block the threads that answer requests.
+/// Runs tasks on a dedicated thread, so that long computations do not block the threads that response requests.
 package final class OwnThread: TaskExecutor {
   private let queue: DispatchQueue
 

@@ -4,8 +4,8 @@ package import HTTPTypes
 /// Decides which requests to accept: from programs, from people, and from pages of this server, but not from
 /// pages of other sites that happen to be open in a browser.
 ///
-/// A browser lets any page send requests to this machine and only hides the answers from it. A page whose
-/// host name is re-pointed to this machine after it was loaded (DNS rebinding) can even read the answers.
+/// A browser lets any page send requests to this machine and only hides the responses from it. A page whose
+/// host name is re-pointed to this machine after it was loaded (DNS rebinding) can even read the responses.
 /// Browsers reveal where a request comes from with Host, Origin and Sec-Fetch-Site; other programs send only
 /// Host.
 package struct RequestOrigin: Sendable {

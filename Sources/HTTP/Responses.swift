@@ -18,7 +18,7 @@ extension Response {
       body: ResponseBody(byteBuffer: ByteBuffer(string: "{\"error\": \(jsonString(sentence))}\n")))
   }
 
-  /// A 503 answer that asks the client to retry after one second.
+  /// A 503 response that asks the client to retry after one second.
   package static func busy(_ reason: String, closing: Bool = false) -> Response {
     var response = refusal(.serviceUnavailable, "\(reason); try again soon", closing: closing)
     response.headers[.retryAfter] = "1"

@@ -9,7 +9,7 @@ package struct RuntimeError: Error, Sendable, Equatable {
   /// The error's shape name; nil as in SageMaker's own 413, where clients go by the status.
   package let type: String?
   package let message: String
-  /// Only for ModelError: the model's own answer.
+  /// Only for ModelError: the model's own response.
   package var original: (status: Int, message: String, log: String)?
   /// Closes the connection, because the request body was not read.
   package var isClosing = false

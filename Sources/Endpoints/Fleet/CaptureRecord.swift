@@ -2,7 +2,7 @@ import Encodings
 import FoundationEssentials
 import Inference
 
-/// One request and its answer as a line of JSON, in the format of SageMaker's data capture.
+/// One request and its response as a line of JSON, in the format of SageMaker's data capture.
 struct CaptureRecord: Sendable {
   struct Part: Sendable {
     var contentType: String

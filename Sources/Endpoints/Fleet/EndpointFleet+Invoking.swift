@@ -14,7 +14,7 @@ package struct InvocationDetails: Sendable {
   package init() {}
 }
 
-/// The answer of an endpoint to one image.
+/// The response of an endpoint to one image.
 package struct Invocation: Sendable {
   package let probabilities: [Float]
   /// The class name of each probability; nil if the model has none.
@@ -25,7 +25,7 @@ package struct Invocation: Sendable {
   package let contentType: String
   fileprivate let afterwards: @Sendable () -> Void
 
-  /// Must be called exactly once, after the answer has been sent; starts shadow comparison and data capture.
+  /// Must be called exactly once, after the response has been sent; starts shadow comparison and data capture.
   package func isOnItsWay() { afterwards() }
 }
 

@@ -31,7 +31,7 @@ private func firstOfMost(_ values: [Float]) -> Int? {
   values.indices.max { values[$0] < values[$1] || (values[$0] == values[$1] && $0 > $1) }
 }
 
-/// Sends shadow variants copies of requests after the client has its answer.
+/// Sends shadow variants copies of requests after the client has its response.
 ///
 /// Never slows production down: a copy waits in a bounded queue, or is dropped and counted if the queue is
 /// full; and shadow batches run only while no production image waits for the cores.

@@ -5,7 +5,7 @@ package import Inference
 import NIOCore
 import Synchronization
 
-/// A request to classify an image: the image, and the format of the answer.
+/// A request to classify an image: the image, and the format of the response.
 ///
 /// Everything that hosts models reads headers and bodies here, so the checks and error sentences are the same
 /// everywhere.

@@ -44,7 +44,7 @@ package struct RuntimeService: Sendable {
     return (percentDecodedText(parts[2]) ?? String(parts[2]), operation)
   }
 
-  /// Answers a request whose path `route` recognized. Errors become answers in the runtime API's format.
+  /// Answers a request whose path `route` recognized. Errors become responses in the runtime API's format.
   ///
   /// - Throws: errors of the connection.
   package func respond(

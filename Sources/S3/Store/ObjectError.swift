@@ -49,7 +49,7 @@ public struct ObjectError: Error, Hashable, Sendable, CustomStringConvertible {
 
   public var description: String { "\(code.rawValue): \(message)\(path.map { " (\($0))" } ?? "")" }
 
-  /// The HTTP status of the answer.
+  /// The HTTP status of the response.
   public var statusCode: Int {
     switch code {
     case .noSuchBucket, .noSuchKey, .noSuchUpload: 404

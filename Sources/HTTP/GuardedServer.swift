@@ -10,6 +10,7 @@ import Synchronization
 /// An HTTP server that withstands slow clients, rejects requests from other sites' pages, and shuts down
 /// gracefully.
 package struct GuardedServer: Sendable {
+  /// The host name or address to listen on.
   package var hostname: String
   /// The port to listen on; 0 picks a free one.
   package var port: Int

@@ -1,7 +1,10 @@
 /// A `multipart/form-data` request body (RFC 7578), held in memory.
 package struct MultipartForm: Sendable {
+  /// One field of the form.
   package struct Part: Sendable {
+    /// The name of an uploaded file on the client; nil for a text field.
     package var fileName: String?
+    /// In lower case; nil if the client states none.
     package var contentType: String?
     package var bytes: [UInt8]
   }

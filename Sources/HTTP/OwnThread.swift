@@ -4,6 +4,7 @@ import Dispatch
 package final class OwnThread: TaskExecutor {
   private let queue: DispatchQueue
 
+  /// - Parameter label: the name of the thread's queue, for debuggers.
   package init(_ label: String) { queue = DispatchQueue(label: label) }
 
   package func enqueue(_ job: consuming ExecutorJob) {

@@ -22,6 +22,7 @@ package struct RuntimeError: Error, Sendable, Equatable {
     (self.original, self.isClosing) = (original, isClosing)
   }
 
+  /// A ValidationError with status 400.
   package static func validation(_ message: String, closing: Bool = false) -> RuntimeError {
     RuntimeError(status: .badRequest, type: "ValidationError", message: message, isClosing: closing)
   }
@@ -31,6 +32,7 @@ package struct RuntimeError: Error, Sendable, Equatable {
       && a.original?.status == b.original?.status && a.original?.message == b.original?.message
   }
 
+  /// The response to send; 429 and 503 ask the client to retry after one second.
   package var response: Response {
     var json = "{\"Message\": \(jsonString(message))"
     if let original {

@@ -43,7 +43,7 @@ struct CaptureRecord: Sendable {
 
   /// The object's key: `endpoint/variant/yyyy/mm/dd/hh/mm-ss-mmm-uuid.jsonl`, in UTC.
   static func key(endpoint: String, variant: String, time: Date, id: String) -> String {
-    // 2026-11-22T20:15:03.127Z
+    // The form of the time: 2026-11-22T20:15:03.127Z
     let text = Array(time.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
     func part(_ range: Range<Int>) -> String { range.upperBound <= text.count ? String(text[range]) : "" }
     return "\(endpoint)/\(variant)/\(part(0..<4))/\(part(5..<7))/\(part(8..<10))/\(part(11..<13))/"

@@ -1,11 +1,13 @@
 /// The desired state of an endpoint, as given by CreateEndpoint and its configuration.
 public struct EndpointPlan: Hashable, Sendable {
   public var name: String
+  /// SageMaker's EndpointConfigName; only reported back.
   public var configurationName: String
   /// The production variants, at least one; requests are distributed among them by weight.
   public var variants: [VariantPlan]
   /// Shadow variants receive copies of requests; their answers are compared and discarded.
   public var shadowVariants: [VariantPlan] = []
+  /// nil: no requests are captured.
   public var capture: CapturePlan?
 
   public init(name: String, configurationName: String, variants: [VariantPlan]) {
@@ -61,7 +63,9 @@ public struct CapturePlan: Hashable, Sendable {
   public var samplingPercentage = 100
   /// `s3://bucket/prefix`; objects are written below `DESTINATION/ENDPOINT/VARIANT/yyyy/mm/dd/hh/`.
   public var destination: String
+  /// Whether to capture request bodies.
   public var capturesInput = true
+  /// Whether to capture response bodies.
   public var capturesOutput = true
   /// Lower-case content types whose data is captured as text; data of any other type is captured in base64.
   public var csvContentTypes: [String] = []
@@ -97,6 +101,7 @@ public struct FleetLimits: Sendable {
   public var captureByteCount = 64 << 20
   /// A captured object is written when it reaches this size, in bytes, or the age `captureTime`.
   public var captureObjectByteCount = 1 << 20
+  /// The maximum age of a captured object that is not written yet.
   public var captureTime = Duration.seconds(60)
   /// How long an image may wait for the network before it is refused; SageMaker waits this long, too.
   public var waitingTime = Duration.seconds(60)

@@ -2,6 +2,7 @@ import Inference
 
 /// A snapshot of an endpoint's state and statistics.
 public struct EndpointSummary: Sendable, Hashable {
+  /// SageMaker's EndpointStatus.
   public enum State: String, Sendable, Hashable {
     case creating = "Creating"
     case inService = "InService"
@@ -10,6 +11,7 @@ public struct EndpointSummary: Sendable, Hashable {
   public var name: String
   public var configurationName: String
   public var state: State
+  /// Production variants first, then shadow variants.
   public var variants: [VariantSummary] = []
   public var capture: CapturePlan?
 
@@ -30,6 +32,8 @@ public struct VariantSummary: Sendable, Hashable {
   public var instanceCount = 1, plannedInstanceCount = 1
   /// Images currently waiting.
   public var waiting = 0
+  /// Requests by outcome since the variant was created: answered, wrong requests, faults of the model or the
+  /// server, and refused because too many were waiting.
   public var answered = 0, clientErrors = 0, serverErrors = 0, refused = 0
   /// How long answered requests took.
   public var latency = LatencyHistogram()
@@ -57,6 +61,7 @@ extension EndpointFleet {
     return (allLive().map { summary($0) } + making).sorted { $0.name < $1.name }
   }
 
+  /// The counters of data capture, over all endpoints.
   public var captureCounts: CaptureCounts { capture.counts }
 
   private func summary(_ endpoint: LiveEndpoint) -> EndpointSummary {

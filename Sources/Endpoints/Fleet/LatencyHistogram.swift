@@ -23,6 +23,7 @@ public struct LatencyHistogram: Hashable, Sendable {
     7.943_282_347_242_815,
   ]
 
+  /// Counts one latency; O(log buckets).
   public mutating func record(_ latency: Duration) {
     counts[Self.step(of: latency / .seconds(1))] += 1
     count += 1
@@ -56,5 +57,6 @@ public struct LatencyHistogram: Hashable, Sendable {
     return longest
   }
 
+  /// The mean latency; nil if nothing was recorded.
   public var mean: Duration? { count > 0 ? total / count : nil }
 }

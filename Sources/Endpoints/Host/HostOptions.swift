@@ -2,6 +2,7 @@ public import HTTP
 
 /// The address of a model host, and its limits.
 public struct HostOptions: Sendable {
+  /// The host name or address to listen on.
   public var hostname = "127.0.0.1"
   /// The port to listen on; 0 picks a free one.
   public var port = 8080

@@ -10,6 +10,7 @@ import Synchronization
 /// Everything that hosts models reads headers and bodies here, so the checks and error sentences are the same
 /// everywhere.
 package struct ImageRequest: Sendable {
+  /// The format of the response body.
   package let image: [UInt8]
   package let format: PredictionFormat
   private let bodies: ReceivedBytes
@@ -30,6 +31,7 @@ package struct ImageRequest: Sendable {
       case model, busy, late, gone
     }
     package let reason: Reason
+    /// Why, as a sentence for the client.
     package let sentence: String
     /// Closes the connection, because the request body was not read.
     package var isClosing = false

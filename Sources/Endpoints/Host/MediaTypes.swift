@@ -55,6 +55,7 @@ package enum MediaTypes {
 }
 
 extension PredictionFormat {
+  /// The Content-Type of a response in this format.
   package var mediaType: String {
     switch self {
     case .json: "application/json"

@@ -9,7 +9,9 @@ import HTTPTypes
 /// status 5xx or 429), a request is retried with exponential backoff. Large objects are transferred in parts,
 /// several at once.
 public struct RemoteObjects: ObjectSource {
+  /// How requests are sent.
   public struct Options: Sendable {
+    /// The region that requests are signed for.
     public var region = "us-east-1"
     /// Files larger than this, in bytes, are sent as multipart uploads.
     public var largestSinglePut = 64 << 20

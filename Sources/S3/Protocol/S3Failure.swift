@@ -11,6 +11,7 @@ package struct S3Failure {
   /// The size of the object whose range is not satisfiable; sent in `Content-Range`.
   package var range: Int?
 
+  /// Translates an error. Unknown errors become InternalError, without their description.
   package init(_ error: any Error) {
     switch error {
     case let error as ObjectError: self.init(error.code.rawValue, error.message, error.statusCode)
@@ -33,6 +34,9 @@ package struct S3Failure {
     range = error.byteCount
   }
 
+  /// The response to send; without a body for HEAD.
+  ///
+  /// - Parameter id: the request id.
   package func response(to head: HTTPRequest, id: String) -> Response {
     var headers: HTTPFields = [.contentType: "application/xml"]
     if let range { headers[.contentRange] = "bytes */\(range)" }
@@ -61,12 +65,14 @@ struct S3RangeError: Error {
 package struct XMLText {
   private(set) var text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 
+  /// Appends an element with escaped text.
   package mutating func element(_ name: String, _ value: String) {
     text += "<\(name)>\(xmlText(value))</\(name)>"
   }
   package mutating func element(_ name: String, _ value: Int) { text += "<\(name)>\(value)</\(name)>" }
   package mutating func element(_ name: String, _ value: Bool) { text += "<\(name)>\(value)</\(name)>" }
 
+  /// Appends an element whose content `body` appends.
   package mutating func element(_ name: String, _ body: (inout XMLText) throws -> Void) rethrows {
     text += "<\(name)>"
     try body(&self)

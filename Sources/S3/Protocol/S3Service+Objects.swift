@@ -79,6 +79,9 @@ extension S3Service {
 
   private static let pieceByteCount = 1 << 19
 
+  /// Reads the bytes from `offset` on: up to 512 KiB, and none from `end` on; empty at `end`.
+  ///
+  /// - Throws: `.internalError` if the object was truncated meanwhile.
   package static func piece(_ reader: ObjectReader, _ offset: Int, _ end: Int, _ work: DiskWork) async throws
     -> ByteBuffer
   {

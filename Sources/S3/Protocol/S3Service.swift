@@ -12,10 +12,12 @@ import Synchronization
 /// The enclosing server decides which requests are S3's. Request and response bodies are streamed in pieces
 /// of at most about 1 MiB; disk access runs on dedicated threads.
 public final class S3Service: Sendable {
+  /// How the service answers requests.
   public struct Options: Sendable {
     /// Whether to refuse requests that are not signed with one of `credentials`. If `false`, signatures are
     /// not checked, but stated body digests and the expiry of presigned URLs still are.
     public var requiresSignature = false
+    /// The access keys that may sign requests.
     public var credentials: [Credential] = []
     /// The region that HeadBucket and GetBucketLocation report.
     public var region = "us-east-1"
@@ -132,6 +134,7 @@ package final class DiskWork: Sendable {
 
   deinit { pool.shutdownGracefully { _ in } }
 
+  /// Runs blocking work on one of 16 threads.
   package func run<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
     try await pool.runIfActive(body)
   }

@@ -5,6 +5,7 @@ import Files
 /// Attributes, comments and processing instructions are skipped. A document type declaration is refused, so a
 /// document cannot define entities.
 package struct XMLElement: Sendable {
+  /// The local name, without a namespace prefix.
   package let name: String
   package fileprivate(set) var text = ""
   package fileprivate(set) var children: [XMLElement] = []

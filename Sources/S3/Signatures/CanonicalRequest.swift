@@ -36,6 +36,7 @@ package struct RequestTarget: Sendable {
   /// value.
   package let query: [(name: [UInt8], value: [UInt8])]
 
+  /// - Parameter target: the path and query as they stand in the request line.
   package init(_ target: String) {
     let utf8 = target.utf8
     guard let mark = utf8.firstIndex(of: UInt8(ascii: "?")) else {

@@ -4,6 +4,7 @@ public import Encodings
 public struct Credential: Hashable, Sendable {
   public let accessKey: String
   public let secretKey: String
+  /// nil for a permanent key.
   public let sessionToken: String?
   /// When the key expires; after that, it is refused with `ExpiredToken`.
   public let expiry: UTCTime?

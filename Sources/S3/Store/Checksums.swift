@@ -35,6 +35,7 @@ public enum ChecksumAlgorithm: String, CaseIterable, Hashable, Sendable {
 /// A checksum of an object's bytes, or of the checksums of its parts.
 public struct Checksum: Hashable, Sendable {
   public let algorithm: ChecksumAlgorithm
+  /// The digest, most significant byte first.
   public let bytes: [UInt8]
   /// For a composite checksum, the number of parts; nil for a checksum of the bytes themselves.
   public let partCount: Int?

@@ -5,11 +5,13 @@ import Glibc
 public struct ObjectInfo: Hashable, Sendable {
   public let key: String
   public let byteCount: Int
+  /// In whole seconds.
   public let modified: UTCTime
   /// Without quotes. The MD5 digest in hexadecimal; for a multipart upload, the MD5 digest of the parts'
   /// digests, followed by a hyphen and the number of parts.
   public let etag: String
   public let attributes: ObjectAttributes
+  /// nil if the client asked for none.
   public let checksum: Checksum?
   /// The sizes of the parts of a multipart upload, in order; empty if the object was put in one piece, or if
   /// the sizes are too irregular to be recorded.
@@ -45,7 +47,9 @@ public struct ObjectInfo: Hashable, Sendable {
 
 /// Consecutive parts of equal size.
 public struct PartRun: Hashable, Sendable {
+  /// The number of parts.
   public let count: Int
+  /// The size of each part.
   public let byteCount: Int
 
   /// Run-length encodes part sizes.

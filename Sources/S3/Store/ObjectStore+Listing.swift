@@ -24,6 +24,7 @@ public struct ListingQuery: Hashable, Sendable {
 /// A page of a bucket's keys, sorted by their bytes.
 public struct BucketListing: Hashable, Sendable {
   public internal(set) var objects: [ObjectInfo] = []
+  /// Each ends with the delimiter.
   public internal(set) var commonPrefixes: [String] = []
   /// Whether there are more keys after `last`.
   public internal(set) var isTruncated = false

@@ -11,6 +11,7 @@ public struct PartedUpload: Hashable, Sendable {
   public let checksum: ChecksumAlgorithm?
   /// Whether the object's checksum will be computed from the parts' checksums instead of from all bytes.
   public let isComposite: Bool
+  /// The attributes of the future object.
   public let attributes: ObjectAttributes
 }
 
@@ -20,6 +21,7 @@ public struct ObjectPart: Hashable, Sendable {
   public let number: Int
   public let byteCount: Int
   public let modified: UTCTime
+  /// The part's MD5 digest in hexadecimal, without quotes.
   public let etag: String
   public let checksum: Checksum?
 }
@@ -43,6 +45,7 @@ public struct PartClaim: Hashable, Sendable {
 /// one file per part, whose name contains the part's number and digests. Uploads survive restarts of the
 /// process.
 extension ObjectStore {
+  /// The maximum number of parts of an upload.
   public static let mostParts = 10_000
   /// The minimum size, in bytes, of every part but the last.
   public static let smallestPart = 5 << 20

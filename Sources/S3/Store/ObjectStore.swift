@@ -16,6 +16,7 @@ import Synchronization
 /// the old one or the new one, with the matching metadata. Operations block on the disk, so a server calls
 /// them on dedicated threads. All of them may be called concurrently.
 public final class ObjectStore: Sendable {
+  /// The path of the store's folder.
   public let root: String
   let records: RecordCache
   let folders = FolderCache()

@@ -51,6 +51,7 @@ public final class StagedObject: Sendable {
     }
   }
 
+  /// The number of bytes written so far.
   public var byteCount: Int { writing.withLock { $0.byteCount } }
 
   /// Appends bytes to the file, but not to the digests.
@@ -128,6 +129,7 @@ public struct ExpectedDigests: Hashable, Sendable {
   public var md5: [UInt8]?
   /// 64 hexadecimal digits in lower case.
   public var sha256: String?
+  /// A checksum of the bytes themselves, in one of S3's algorithms.
   public var checksum: Checksum?
 
   public init(md5: [UInt8]? = nil, sha256: String? = nil, checksum: Checksum? = nil) {

@@ -6,7 +6,7 @@ import NIOHTTPTypes
 /// whose request was refused before its body was read.
 ///
 /// Exactly one timeout runs at a time: for the request head (a head that trickles in gets no extension), then
-/// for the request body, and, after a response that closes the connection, for the client to read that response.
+/// for the request body, and, after a response that closes the connection, for the client to read it.
 final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
   typealias InboundIn = HTTPRequestPart
   typealias InboundOut = HTTPRequestPart
@@ -159,4 +159,19 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     if presence != nil { clients.remove(context.channel) }
     presence = nil
   }
+}
+
+/// Timeouts and size limits of a connection.
+package struct ConnectionLimits: Sendable {
+  /// Closes a connection on which no request head is completed within this time. A head that trickles in byte
+  /// by byte gets no extension.
+  package var idleTime = Duration.seconds(60)
+  /// Closes a connection whose request body is not complete within this time after the head.
+  package var bodyTime = Duration.seconds(30)
+  /// Extends `bodyTime` by one second for each this many bytes received, for services that accept large
+  /// bodies; nil: no extension.
+  package var bodyBytesPerSecond: Int?
+  /// The largest `Content-Length` that is answered with `100 Continue`.
+  package var maximumBodyByteCount = 6 << 20
+  package init() {}
 }

@@ -1,4 +1,6 @@
 import Files
+import FoundationEssentials
+package import HTTP
 public import Inference
 public import Logging
 public import Metrics
@@ -247,5 +249,203 @@ public final class EndpointFleet: Service {
   private func retire(_ old: LiveEndpoint) async {
     await old.drain()
     for variant in old.variants + old.shadows { await shelf.giveBack(variant.plan.model.key) }
+  }
+}
+
+/// The parts of an InvokeEndpoint request other than its image.
+package struct InvocationDetails: Sendable {
+  /// The variant that the client asks for; nil: chosen by weight.
+  package var targetVariant: String?
+  /// Returned to the client and captured, otherwise unused.
+  package var customAttributes: String?
+  /// Captured, otherwise unused.
+  package var inferenceID: String?
+  package var contentType = "application/x-image"
+  package init() {}
+}
+
+/// The response of an endpoint to one image.
+package struct Invocation: Sendable {
+  package let probabilities: [Float]
+  /// The class name of each probability; nil if the model has none.
+  package let classes: [String]?
+  /// The name of the variant that answered.
+  package let variant: String
+  package let body: [UInt8]
+  package let contentType: String
+  fileprivate let afterwards: @Sendable () -> Void
+
+  /// Must be called exactly once, after the response has been sent; starts shadow comparison and data capture.
+  package func isOnItsWay() { afterwards() }
+}
+
+extension EndpointFleet {
+  /// Classifies one image with a variant of the endpoint.
+  ///
+  /// - Parameter client: if the client disconnects before the image is processed, the image is dropped.
+  /// - Throws: `EndpointError` if there is no such endpoint or variant, or the endpoint is still loading;
+  ///   `ImageRequest.Refusal` if the image cannot be classified.
+  package func invoke(
+    _ name: String, _ received: ImageRequest, _ details: InvocationDetails, from client: ClientPresence?
+  ) async throws -> Invocation {
+    let endpoint = try enter(name)
+    defer { endpoint.leave() }
+    let variant = try endpoint.variant(details.targetVariant, draw: nextDraw())
+    let start = ContinuousClock.now
+    let probabilities: [Float]
+    do throws(ImageRequest.Refusal) {
+      probabilities = try await received.classify(
+        with: variant.queue, waitingTime: limits.waitingTime, for: client)
+    } catch {
+      variant.count(error)
+      throw error
+    }
+    let time = ContinuousClock.now - start
+    variant.statistics.update { counts in
+      counts.answered += 1
+      counts.latency.record(time)
+    }
+    variant.meters.answered(in: time)
+    let body = received.format.text(probabilities, classes: variant.queue.classifier.classes)
+    let contentType = received.format.mediaType
+    return Invocation(
+      probabilities: probabilities, classes: variant.queue.classifier.classes, variant: variant.plan.name,
+      body: body, contentType: contentType
+    ) { [image = received.image] in
+      self.copy(image, probabilities, of: endpoint, variant)
+      self.sample(image, body, contentType, details, of: endpoint, variant)
+    }
+  }
+
+  private func copy(
+    _ image: [UInt8], _ probabilities: [Float], of endpoint: LiveEndpoint, _ variant: LiveVariant
+  ) {
+    for shadow in endpoint.shadows where nextDraw() < endpoint.share(of: shadow) {
+      shadowing.take(
+        .init(
+          endpoint: endpoint.plan.name, variant: shadow, image: image, production: variant.plan.name,
+          probabilities: probabilities))
+    }
+  }
+
+  private func sample(
+    _ image: [UInt8], _ body: [UInt8], _ contentType: String, _ details: InvocationDetails,
+    of endpoint: LiveEndpoint, _ variant: LiveVariant
+  ) {
+    guard let plan = endpoint.plan.capture, plan.isEnabled,
+      nextDraw() * 100 < Double(plan.samplingPercentage)
+    else { return }
+    capture.take(
+      CaptureRecord(
+        input: plan.capturesInput ? .init(contentType: details.contentType, data: image) : nil,
+        output: plan.capturesOutput ? .init(contentType: contentType, data: body) : nil,
+        customAttributes: details.customAttributes, inferenceID: details.inferenceID,
+        eventID: UUID().uuidString.lowercased(), time: Date()),
+      plan, endpoint: endpoint.plan.name, variant: variant.plan.name)
+  }
+}
+
+extension LiveVariant {
+  fileprivate func count(_ refusal: ImageRequest.Refusal) {
+    switch refusal.reason {
+    case .client, .gone:
+      statistics.update { $0.clientErrors += 1 }
+      meters.count(.clientError)
+    case .model, .late:
+      statistics.update { $0.serverErrors += 1 }
+      meters.count(.modelError)
+    case .busy:
+      statistics.update { $0.refused += 1 }
+      meters.count(.refused)
+    }
+  }
+}
+
+/// A snapshot of an endpoint's state and statistics.
+public struct EndpointSummary: Sendable, Hashable {
+  /// SageMaker's EndpointStatus.
+  public enum State: String, Sendable, Hashable {
+    case creating = "Creating"
+    case inService = "InService"
+    case updating = "Updating"
+  }
+  public var name: String
+  public var configurationName: String
+  public var state: State
+  /// Production variants first, then shadow variants.
+  public var variants: [VariantSummary] = []
+  public var capture: CapturePlan?
+
+  public init(name: String, configurationName: String, state: State) {
+    self.name = name
+    self.configurationName = configurationName
+    self.state = state
+  }
+}
+
+/// A snapshot of a variant's state and statistics.
+public struct VariantSummary: Sendable, Hashable {
+  public var name: String
+  public var model: String
+  public var isShadow = false
+  /// The current weight, and the weight in the configuration.
+  public var weight = 1.0, plannedWeight = 1.0
+  public var instanceCount = 1, plannedInstanceCount = 1
+  /// Images currently waiting.
+  public var waiting = 0
+  /// Requests by outcome since the variant was created: answered, wrong requests, faults of the model or the
+  /// server, and refused because too many were waiting.
+  public var answered = 0, clientErrors = 0, serverErrors = 0, refused = 0
+  /// How long answered requests took.
+  public var latency = LatencyHistogram()
+  /// Only for shadow variants.
+  public var shadow = ShadowCounts()
+
+  public init(name: String, model: String) {
+    self.name = name
+    self.model = model
+  }
+}
+
+extension EndpointFleet {
+  /// The summary of one endpoint; nil if it does not exist.
+  public func summary(of name: String) -> EndpointSummary? {
+    guard let endpoint = live(name) else {
+      return isChanging(name) ? EndpointSummary(name: name, configurationName: "", state: .creating) : nil
+    }
+    return summary(endpoint)
+  }
+
+  /// The summaries of all endpoints, sorted by name.
+  public var summaries: [EndpointSummary] {
+    let making = namesInMaking.map { EndpointSummary(name: $0, configurationName: "", state: .creating) }
+    return (allLive().map { summary($0) } + making).sorted { $0.name < $1.name }
+  }
+
+  /// The counters of data capture, over all endpoints.
+  public var captureCounts: CaptureCounts { capture.counts }
+
+  private func summary(_ endpoint: LiveEndpoint) -> EndpointSummary {
+    var result = EndpointSummary(
+      name: endpoint.plan.name, configurationName: endpoint.plan.configurationName,
+      state: isChanging(endpoint.plan.name) ? .updating : .inService)
+    result.capture = endpoint.plan.capture
+    result.variants =
+      endpoint.variants.map { summary($0, isShadow: false) }
+      + endpoint.shadows.map { summary($0, isShadow: true) }
+    return result
+  }
+
+  private func summary(_ variant: LiveVariant, isShadow: Bool) -> VariantSummary {
+    var result = VariantSummary(name: variant.plan.name, model: variant.plan.model.name)
+    let counts = variant.statistics.now
+    result.isShadow = isShadow
+    (result.weight, result.plannedWeight) = (variant.weight, variant.plan.weight)
+    (result.instanceCount, result.plannedInstanceCount) = (variant.instanceCount, variant.plan.instanceCount)
+    result.waiting = variant.queue.waitingCount
+    (result.answered, result.refused) = (counts.answered, counts.refused)
+    (result.clientErrors, result.serverErrors) = (counts.clientErrors, counts.serverErrors)
+    (result.latency, result.shadow) = (counts.latency, counts.shadow)
+    return result
   }
 }

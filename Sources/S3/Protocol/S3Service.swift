@@ -1,8 +1,12 @@
 public import Encodings
 import Files
-import HTTPTypes
+package import HTTPTypes
 public import Hummingbird
+import HummingbirdCore
+package import Logging
 import NIOCore
+import NIOHTTP1
+import NIOHTTPTypes
 import NIOPosix
 import Synchronization
 
@@ -145,5 +149,124 @@ extension HTTPField.Name {
   static func amz(_ text: String) -> HTTPField.Name {
     guard let name = HTTPField.Name(text) else { preconditionFailure("'\(text)' is not a valid header name") }
     return name
+  }
+}
+
+/// An error in the form that S3 clients parse: status, code and message.
+package struct S3Failure {
+  package let code: String
+  package let message: String
+  package let statusCode: Int
+  /// The size of the object whose range is not satisfiable; sent in `Content-Range`.
+  package var range: Int?
+
+  /// Translates an error. Unknown errors become InternalError, without their description.
+  package init(_ error: any Error) {
+    switch error {
+    case let error as ObjectError: self.init(error.code.rawValue, error.message, error.statusCode)
+    case let error as SignatureError: self.init(error.code.rawValue, error.message, error.statusCode)
+    case let error as S3RangeError: self.init(error)
+    case is HTTPParserError:
+      self.init("IncompleteBody", "the request body does not match the framing in its headers", 400)
+    case is CancellationError:
+      self.init("ServiceUnavailable", "the server is shutting down; please try again", 503)
+    default: self.init("InternalError", "we encountered an internal error; please try again", 500)
+    }
+  }
+
+  private init(_ code: String, _ message: String, _ statusCode: Int) {
+    (self.code, self.message, self.statusCode) = (code, message, statusCode)
+  }
+
+  private init(_ error: S3RangeError) {
+    self.init("InvalidRange", "the requested range is not satisfiable", 416)
+    range = error.byteCount
+  }
+
+  /// The response to send; without a body for HEAD.
+  ///
+  /// - Parameter id: the request id.
+  package func response(to head: HTTPRequest, id: String) -> Response {
+    var headers: HTTPFields = [.contentType: "application/xml"]
+    if let range { headers[.contentRange] = "bytes */\(range)" }
+    if statusCode == 503 { headers[.retryAfter] = "1" }
+    let status = HTTPResponse.Status(code: statusCode)
+    if head.method == .head { return Response(status: status, headers: headers) }
+    let path = RequestTarget(head.path ?? "/").rawPath
+    var body = XMLText()
+    body.element("Error") { body in
+      body.element("Code", code)
+      body.element("Message", message)
+      body.element("Resource", path)
+      body.element("RequestId", id)
+      body.element("HostId", id)
+    }
+    return Response(status: status, headers: headers, body: body.responseBody)
+  }
+}
+
+/// A requested range that begins at or after the object's end; `byteCount` is the object's size.
+struct S3RangeError: Error {
+  let byteCount: Int
+}
+
+/// A stand-alone S3 server on the loopback interface, for tests and benchmarks.
+package enum S3Application {
+  private struct Responder: HTTPResponder {
+    let service: S3Service
+
+    func respond(to request: Request, context: BasicRequestContext) async throws -> Response {
+      await service.respond(to: request)
+    }
+  }
+
+  /// - Parameters:
+  ///   - port: the port to listen on; 0 picks a free one.
+  ///   - onStart: called with the port as soon as requests are answered.
+  package static func make(
+    _ service: S3Service, port: Int, logger: Logger, onStart: @escaping @Sendable (Int) -> Void
+  ) -> some ApplicationProtocol {
+    let connection = HTTP1Channel.Configuration(
+      additionalChannelHandlers: [ContinueHandler()],
+      httpDecoderConfiguration: .init(
+        maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 64 << 10, maxHeaderFieldCount: 100))
+    return Application(
+      responder: Responder(service: service),
+      server: .http1(configuration: connection),
+      configuration: ApplicationConfiguration(
+        address: .hostname("127.0.0.1", port: port), serverName: "imrec", backlog: 1024),
+      onServerRunning: { onStart($0.localAddress?.port ?? port) }, logger: logger)
+  }
+}
+
+/// Answers `Expect: 100-continue` at once; otherwise botocore waits one second before each object it puts.
+///
+/// Also closes the connection of a client that disconnects in the middle of a request body; the server would
+/// wait for the rest forever. Belongs after the HTTP decoder and before the server in the pipeline.
+final class ContinueHandler: ChannelInboundHandler, RemovableChannelHandler {
+  typealias InboundIn = HTTPRequestPart
+  typealias InboundOut = HTTPRequestPart
+  typealias OutboundOut = HTTPResponsePart
+
+  private var isBodyComing = false
+
+  init() {}
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    switch unwrapInboundIn(data) {
+    case .head(let head):
+      isBodyComing = true
+      if head.headerFields[.expect]?.lowercased() == "100-continue" {
+        context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
+      }
+    case .body: break
+    case .end: isBodyComing = false
+    }
+    context.fireChannelRead(data)
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    if case ChannelEvent.inputClosed? = event as? ChannelEvent, isBodyComing { context.close(promise: nil) }
+    context.fireUserInboundEventTriggered(event)
   }
 }

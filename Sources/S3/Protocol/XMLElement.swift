@@ -1,4 +1,7 @@
 import Files
+import HTTPTypes
+package import Hummingbird
+import NIOCore
 
 /// An element of an XML document, as far as S3 requests need it: local names, text and children.
 ///
@@ -197,4 +200,42 @@ package func xmlText(_ text: String) -> String {
     }
   }
   return String(decoding: result, as: UTF8.self)
+}
+
+/// An XML document under construction.
+package struct XMLText {
+  private(set) var text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+
+  /// Appends an element with escaped text.
+  package mutating func element(_ name: String, _ value: String) {
+    text += "<\(name)>\(xmlText(value))</\(name)>"
+  }
+  package mutating func element(_ name: String, _ value: Int) { text += "<\(name)>\(value)</\(name)>" }
+  package mutating func element(_ name: String, _ value: Bool) { text += "<\(name)>\(value)</\(name)>" }
+
+  /// Appends an element whose content `body` appends.
+  package mutating func element(_ name: String, _ body: (inout XMLText) throws -> Void) rethrows {
+    text += "<\(name)>"
+    try body(&self)
+    text += "</\(name)>"
+  }
+
+  /// A document with the given root element; its XML namespace is S3's by default.
+  package static func document(
+    _ name: String, space: String = "http://s3.amazonaws.com/doc/2006-03-01/",
+    _ body: (inout XMLText) throws -> Void
+  ) rethrows -> XMLText {
+    var document = XMLText()
+    document.text += "<\(name) xmlns=\"\(space)\">"
+    try body(&document)
+    document.text += "</\(name)>"
+    return document
+  }
+
+  package var responseBody: ResponseBody { ResponseBody(byteBuffer: ByteBuffer(string: text)) }
+
+  /// A 200 response with this document.
+  package var response: Response {
+    Response(status: .ok, headers: [.contentType: "application/xml"], body: responseBody)
+  }
 }

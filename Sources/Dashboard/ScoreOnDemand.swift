@@ -1,6 +1,6 @@
+import Dispatch
 import Files
 import FoundationEssentials
-import HTTP
 import Predictions
 import Reporting
 import Scoring
@@ -60,5 +60,18 @@ final class ScoreOnDemand: Sendable {
     try Data(sentTruth).write(to: URL(filePath: path))
     defer { try? FileManager.default.removeItem(atPath: path) }
     return try await report(outputs: outputs, truth: path, classes: classes, details: details)
+  }
+}
+
+/// Runs tasks on a dedicated thread, so that long computations do not block the threads that answer requests.
+final class OwnThread: TaskExecutor {
+  private let queue: DispatchQueue
+
+  /// - Parameter label: the name of the thread's queue, for debuggers.
+  init(_ label: String) { queue = DispatchQueue(label: label) }
+
+  func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    queue.async { unsafe job.runSynchronously(on: self.asUnownedTaskExecutor()) }
   }
 }

@@ -1,9 +1,10 @@
 import Files
 import Glibc
 
-/// A store's objects and this machine's files, as jobs see them.
+/// A local object store and this machine's files, as jobs see them.
 ///
-/// Its operations work on the disk while their caller waits; jobs are few.
+/// Operations block the calling task while they wait for the disk, which is acceptable because there are few
+/// jobs.
 public struct LocalObjects: ObjectSource {
   public let store: ObjectStore
   private let files = LocalFiles()
@@ -47,8 +48,9 @@ public struct LocalObjects: ObjectSource {
     try Self.copy(try store.open(bucket, key), to: path)
   }
 
-  /// In the kernel, and sharing the bytes until one of both is changed where the file system can do that (Btrfs, XFS). Not
-  /// a second name of the same file: who writes to that, or changes its mode, does it to the object.
+  /// Copies in the kernel, sharing the data blocks until one of the files changes if the file system supports
+  /// it (Btrfs, XFS). Not a hard link: writing to a link, or changing its mode, would change the stored
+  /// object.
   @inline(never)
   private static func copy(_ reader: ObjectReader, to path: String) throws {
     let staged = try StagedObject(in: folderName(path), checksum: nil, withSHA256: false, durably: false)
@@ -81,14 +83,14 @@ public struct LocalObjects: ObjectSource {
   }
 }
 
-/// Files of this machine alone, by `file://` places.
+/// This machine's files, addressed as `file://` locations.
 ///
-/// What works on the disk is in functions of its own that are never inlined: swiftc 6.3.1 crashes in its optimiser on some
-/// async functions that catch and rethrow.
+/// Blocking work is in separate functions that are never inlined, because the optimizer of swiftc 6.3.1
+/// crashes on some async functions that catch and rethrow.
 struct LocalFiles: ObjectSource {
   private func path(_ location: S3Location) throws(ObjectError) -> String {
     guard case .file(let path) = location else {
-      throw ObjectError(.invalidArgument, "\(location) is no file of this machine")
+      throw ObjectError(.invalidArgument, "\(location) is not a file on this machine")
     }
     return path
   }
@@ -163,7 +165,7 @@ struct LocalFiles: ObjectSource {
     try file.publish()
   }
 
-  /// Writes a file from a megabyte at a time.
+  /// Writes a file in pieces of 1 MiB.
   static func write(_ path: String, byteCount: Int, _ read: (Int, inout MutableRawSpan) throws -> Int) throws
   {
     try write(path) { file in try pieces(byteCount, read) { bytes in try file.append(bytes) } }

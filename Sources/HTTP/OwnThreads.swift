@@ -1,10 +1,10 @@
 import NIOPosix
 
-/// Threads of their own for what waits for the disk or computes for long: it must not hold the few that tasks share.
+/// A pool of threads for work that blocks or computes for long, so that the few threads that tasks share stay free.
 package final class OwnThreads: TaskExecutor {
   private let pool: NIOThreadPool
 
-  /// - Parameter count: works at once, each on a thread; others wait for their turn, which comes in the order of the calls.
+  /// - Parameter count: the number of threads; further work waits for one, in the order of the calls.
   package init(_ count: Int = 1) {
     pool = NIOThreadPool(numberOfThreads: count)
     pool.start()
@@ -12,7 +12,7 @@ package final class OwnThreads: TaskExecutor {
 
   deinit { pool.shutdownGracefully { _ in } }
 
-  /// Runs `body` on one of the threads, also where the task is cancelled.
+  /// Runs `body` on one of the threads, even if the task is cancelled before its turn.
   ///
   /// - Throws: what `body` throws.
   package func run<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
@@ -21,7 +21,7 @@ package final class OwnThreads: TaskExecutor {
     }
   }
 
-  /// For work that itself awaits: see `withTaskExecutorPreference`.
+  /// For work that itself awaits: pass the pool to `withTaskExecutorPreference`.
   package func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
     pool.submit { _ in unsafe job.runSynchronously(on: self.asUnownedTaskExecutor()) }

@@ -61,7 +61,8 @@ struct LocalSageMakerTests {
         }
         let words = error.map { "\($0)" } ?? ""
         #expect(
-          words.contains(root == "/root" ? "it is in use by process" : "another program does so"), "\(words)")
+          words.contains(root == "/root" ? "it is in use by process" : "another program is using"), "\(words)"
+        )
       }
       #expect(scratchNames(server.folder + "/other").isEmpty)
       #expect(readScratchFile(input) == "x")

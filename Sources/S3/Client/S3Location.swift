@@ -1,12 +1,12 @@
 import Encodings
 import Files
 
-/// A place that a request names: an object, or a prefix of objects, of a bucket.
+/// The location of an object, or the prefix that a request names several objects by.
 ///
-/// A prefix is text and no folder: `s3://bucket/test_output` is also that of `test_output_pose/a.jpg`.
+/// A prefix is plain text, not a folder: `s3://bucket/test_output` is also a prefix of `test_output_pose/a.jpg`.
 public struct S3Location: Hashable, Sendable, CustomStringConvertible {
   public let bucket: String
-  /// May be empty.
+  /// Empty for the whole bucket.
   public let key: String
 
   public init(bucket: String, key: String) {
@@ -17,7 +17,8 @@ public struct S3Location: Hashable, Sendable, CustomStringConvertible {
   /// Reads `s3://bucket/key`, `https://bucket.s3.region.amazonaws.com/key` and
   /// `https://s3.region.amazonaws.com/bucket/key`.
   ///
-  /// The key of an `s3://` location is taken as it stands; that of a URL is percent-decoded.
+  /// The key of an `s3://` location is taken literally; the key in a URL is percent-decoded.
+  ///
   /// - Returns: nil for anything else.
   public init?(_ text: String) {
     guard let colon = text.utf8.firstRange(of: "://".utf8) else { return nil }
@@ -51,7 +52,7 @@ public struct S3Location: Hashable, Sendable, CustomStringConvertible {
     )
   }
 
-  /// By the bytes of the names, as buckets have it.
+  /// Compares bytes, as S3 compares keys.
   public static func == (left: S3Location, right: S3Location) -> Bool { left.bytes == right.bytes }
   public func hash(into hasher: inout Hasher) { hasher.combine(bytes) }
   private var bytes: ByteName { ByteName(description) }
@@ -61,7 +62,7 @@ public struct S3Location: Hashable, Sendable, CustomStringConvertible {
   /// Whether the key ends in a slash.
   public var isFolder: Bool { key.utf8.last == UInt8(ascii: "/") }
 
-  /// The place below this one, with one slash between them.
+  /// The location below this one, with one slash between them.
   public func appending(_ name: String) -> S3Location {
     S3Location(bucket: bucket, key: key.isEmpty || isFolder ? key + name : "\(key)/\(name)")
   }

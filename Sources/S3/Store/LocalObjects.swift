@@ -1,8 +1,9 @@
 import Files
 
-/// A store's objects, as jobs see them.
+/// A local object store, as jobs see it.
 ///
-/// Its operations work on the disk while their caller waits; jobs are few.
+/// Operations block the calling task while they wait for the disk, which is acceptable because there are few
+/// jobs.
 public struct LocalObjects: ObjectSource {
   public let store: ObjectStore
 
@@ -26,8 +27,9 @@ public struct LocalObjects: ObjectSource {
     try Self.copy(try store.open(location.bucket, location.key), to: path)
   }
 
-  /// In the kernel, and sharing the bytes until one of both is changed where the file system can do that (Btrfs, XFS). Not
-  /// a second name of the same file: who writes to that, or changes its mode, does it to the object.
+  /// Copies in the kernel, sharing the data blocks until one of the files changes if the file system supports
+  /// it (Btrfs, XFS). Not a hard link: writing to a link, or changing its mode, would change the stored
+  /// object.
   @inline(never)
   private static func copy(_ reader: ObjectReader, to path: String) throws {
     let staged = try StagedObject(in: folderName(path), checksum: nil, withSHA256: false, durably: false)

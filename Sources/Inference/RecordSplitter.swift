@@ -1,14 +1,14 @@
 import Files
 import Records
 
-/// SplitType: how an object is cut into records.
+/// SageMaker's SplitType: how an input is split into records.
 package enum RecordSplit: String, Sendable {
   case none = "None"
   case line = "Line"
   case recordIO = "RecordIO"
   case tfRecord = "TFRecord"
 
-  /// Bytes that a record has in a payload beside its own, at most.
+  /// The maximum number of bytes that framing adds to a record in a payload.
   fileprivate var frameByteCount: Int {
     switch self {
     case .none: 0
@@ -19,17 +19,17 @@ package enum RecordSplit: String, Sendable {
   }
 }
 
-/// Why an input has no output, in a sentence.
+/// Why an input has no output; a sentence.
 package struct TransformFault: Error, Hashable, Sendable, CustomStringConvertible {
   package let description: String
 
   package init(_ description: String) { self.description = description }
 }
 
-/// The most bytes of a record.
+/// The maximum size of a record.
 package struct PayloadLimit: Sendable {
   let byteCount: Int
-  /// What sets it, for messages: MaxPayloadInMB; nil: the caller.
+  /// The setting that it comes from, for messages; nil for the caller's own.
   let setting: String?
 
   package init(_ byteCount: Int, setting: String? = nil) {
@@ -46,12 +46,12 @@ package struct PayloadLimit: Sendable {
   }
 }
 
-/// The records of one file, one after the other; of a large file only one is in memory.
+/// Reads the records of one file in order. Only the current record is in memory.
 package struct RecordSplitter: ~Copyable {
   private enum Kind { case none, line, tfRecord }
   private let kind: Kind
   private let path: String
-  /// nil: it is read whole, or by `recordIO`.
+  /// nil if the file is read whole or by `recordIO`.
   private let file: InputFile?
   private let fileByteCount: Int
   private let limit: PayloadLimit
@@ -60,14 +60,14 @@ package struct RecordSplitter: ~Copyable {
   private var taken = 0
   private var recordIO: RecordReader?
   private let frameByteCount: Int
-  /// Read, and too much for the payload before.
+  /// A record that was read but did not fit into the previous payload.
   private var held: [UInt8]?
 
   private let blockByteCount: Int
 
   /// - Parameters:
-  ///   - limit: a larger record is refused.
-  ///   - blockByteCount: lines are read in blocks of so many bytes.
+  ///   - limit: a larger record is an error.
+  ///   - blockByteCount: lines are read in blocks of this many bytes.
   package init(
     _ path: String, _ split: RecordSplit, limit: PayloadLimit, blockByteCount: Int = 1 << 16
   ) throws {
@@ -98,9 +98,11 @@ package struct RecordSplitter: ~Copyable {
     return nil
   }
 
-  /// The next records that make a payload; empty after the last one.
+  /// The next records that fit into one payload; empty after the last record.
   ///
-  /// - Parameter byteCount: of the payload, the records' frames included. One record alone may have more.
+  /// - Parameter byteCount: the maximum size of the payload, including the records' framing. A single record may
+  ///   exceed it.
+  /// - Throws: as `next()`; the records read before the error are lost.
   package mutating func next(atMost count: Int, byteCount: Int) throws -> [[UInt8]] {
     var records: [[UInt8]] = []
     var left = byteCount
@@ -119,6 +121,9 @@ package struct RecordSplitter: ~Copyable {
     return records
   }
 
+  /// The next record; nil after the last one.
+  ///
+  /// - Throws: `TransformFault` for a record that is too large or cut short; `RecordError`; `FileError`.
   package mutating func next() throws -> [UInt8]? {
     if recordIO != nil {
       guard let record = try recordIO?.next() else { return nil }
@@ -145,7 +150,7 @@ package struct RecordSplitter: ~Copyable {
     }
   }
 
-  /// Of an image's record the image alone; other records have no header of that kind.
+  /// The image of an image record, without its header; the whole payload of any other record.
   private static func content(of record: Record) -> [UInt8] {
     guard let (_, start) = try? record.parse() else { return record.payload }
     let image = record.payload.dropFirst(start)
@@ -173,7 +178,7 @@ package struct RecordSplitter: ~Copyable {
     return bytes
   }
 
-  /// Without its end; nil after the last one. Empty lines are no records.
+  /// The next line without its terminator, LF or CRLF; nil after the last one. Empty lines are skipped.
   private mutating func nextLine() throws -> [UInt8]? {
     var line: [UInt8] = []
     var hasLine = false
@@ -194,13 +199,13 @@ package struct RecordSplitter: ~Copyable {
       line += rest[..<(end ?? rest.endIndex)]
       taken = end.map { $0 + 1 } ?? block.count
       if end != nil, line.last == UInt8(ascii: "\r") { line.removeLast() }
-      // A carriage return may come to be of the line's end.
+      // One more byte than the limit: it may be a carriage return whose line feed is in the next block.
       try checkLine(line.count, atMost: end == nil ? limit.byteCount + 1 : limit.byteCount)
       if end != nil, !line.isEmpty { return line }
     }
   }
 
-  /// TensorFlow's framing: length, its checksum, data, its checksum.
+  /// TensorFlow's framing: the length, its checksum, the data, its checksum. Checksums are not verified.
   private mutating func nextTFRecord() throws -> [UInt8]? {
     guard offset < fileByteCount else { return nil }
     let head = try read(12, at: offset)

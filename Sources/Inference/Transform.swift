@@ -1,10 +1,12 @@
 public import Files
 public import Records
 
-/// BatchStrategy: how many records make a payload.
+/// SageMaker's BatchStrategy: how many records are sent at once.
 package enum BatchStrategy: String, Sendable {
+  /// As many single requests as the batch holds, also of several inputs.
   case singleRecord = "SingleRecord"
-  /// As many of one input as `largestPayload` holds. Lines become one request; other records are a request each.
+  /// As many records of one input as fit into `largestPayload`. Lines are joined to one request; other records are one
+  /// request each.
   case multiRecord = "MultiRecord"
 }
 
@@ -12,23 +14,23 @@ package enum BatchStrategy: String, Sendable {
 public struct TransformOptions: Sendable {
   /// How a classifier's probabilities are written.
   public var format = PredictionFormat.jsonlines
-  /// Records that go through the model at once; without a split, each input is one record.
+  /// The maximum number of records sent to the model at once. Without a split, each input is one record.
   public var batch = 32
-  /// Records of more bytes fail their input: SageMaker's MaxPayloadInMB.
+  /// The maximum size of a record, in bytes; an input with a larger one is skipped. SageMaker's MaxPayloadInMB.
   public var largestPayload = 6 << 20
-  /// What sets `largestPayload`, for messages; nil: the caller.
+  /// The setting that `largestPayload` comes from, for messages.
   package var payloadSetting: String?
   /// Whether outputs that exist already are written again.
   public var overwrites = false
-  /// How an input is cut into records, whose answers make its output.
+  /// How an input is split into records. The answers to its records, in order, are its output.
   package var split = RecordSplit.none
-  /// What goes to the model at once.
+  /// How records are grouped into requests.
   package var strategy = BatchStrategy.singleRecord
-  /// Whether each record's answer ends with a line feed: AssembleWith Line.
+  /// Whether the answer to each record ends with a line feed: SageMaker's AssembleWith Line.
   package var endsLines = false
-  /// What of a record is sent and what of its answer is kept; nil: all.
+  /// Filters and joins of records and answers; nil leaves both unchanged.
   package var join: RecordJoin?
-  /// The answers to a batch that takes longer are refused; nil: no limit.
+  /// The maximum time for a batch; after it, all its answers count as refused. nil: no limit.
   package var longestAnswer: Duration?
   /// JSON lines, batches of 32, 6 MiB.
   public init() {}
@@ -59,7 +61,7 @@ public struct TransformSummary: Encodable, Sendable {
   public var skippedCount: Int { skipped.count + passedOver.imageCount }
 }
 
-/// Why the model does not answer a record: HTTP's status, and a sentence.
+/// Why the model refuses a record: an HTTP status and a sentence.
 package struct TransformRefusal: Error, Hashable, Sendable {
   package let status: Int
   package let message: String
@@ -70,7 +72,7 @@ package struct TransformRefusal: Error, Hashable, Sendable {
   }
 }
 
-/// Asks a model; an answer for each request, in their order.
+/// Sends requests to a model, and returns one answer for each, in order.
 package typealias TransformModel = @Sendable (_ requests: [[UInt8]]) async -> [TransformAnswer]
 package typealias TransformAnswer = Result<[UInt8], TransformRefusal>
 
@@ -105,18 +107,18 @@ public func transform(
   return summary
 }
 
-/// Takes inputs through a model, in their order: cuts them into records, asks the model for an answer to each, joins the
-/// answers of an input to its output.
+/// Runs inputs through a model, in order: splits each into records, asks the model for an answer to each record, and
+/// writes the answers as the input's output.
 ///
-/// While a batch is in the model, the outputs of the previous batch are written and the records of the next are read; at
-/// most three batches are in memory.
+/// While the model works on a batch, the outputs of the previous batch are written and the records of the next are read;
+/// at most three batches are in memory, each of at most 64 MiB and one record, or of one payload.
 ///
 /// - Parameters:
-///   - failed: called for each input without an output, with HTTP's status.
+///   - failed: called for each input that has no output, with an HTTP status.
 ///   - progress: called after each batch.
-/// - Throws: `FileError` where the folder of the inputs or the place of the outputs fails, or the machine;
-///   `CancellationError`, after whole outputs have got their names; what `inputs` throws. A bad input is *not* an error,
-///   nor one of which a single record is refused: it has no output, and is in `skipped`.
+/// - Throws: `FileError` if the machine, the folder of the inputs or the place of the outputs fails;
+///   `CancellationError`, after complete outputs got their names; what `inputs` throws. An input that cannot be read, or
+///   of which the model refuses one record, is *not* an error: it has no output, and is in `skipped`.
 package func transform(
   _ inputs: any TransformReader, to outputs: any TransformOutputs, options: TransformOptions,
   failed: @escaping (Skip, _ status: Int) -> Void = { _, _ in }, progress: (Progress) -> Void = { _ in },
@@ -155,7 +157,7 @@ package func transform(
   return run.summary
 }
 
-/// An answer that comes too late is none.
+/// Asks the model; all answers are refusals if they took longer than `longestAnswer`.
 private func ask(
   _ model: TransformModel, _ requests: [[UInt8]], within longestAnswer: Duration?
 ) async -> [TransformAnswer] {
@@ -179,7 +181,7 @@ private final class TransformRun {
     init(_ image: TransformItem.Image) { (name, output) = (image.name, image.output) }
   }
 
-  /// What goes to the model together.
+  /// What is sent to the model at once, and the outputs that end with it.
   struct Batch {
     enum Part {
       case records(Input, [[UInt8]], requestCount: Int)
@@ -194,17 +196,17 @@ private final class TransformRun {
   let options: TransformOptions
   var summary = TransformSummary()
   private let failed: (Skip, _ status: Int) -> Void
-  /// Whether a batch is one payload of records.
+  /// Whether a batch is one payload of `.multiRecord`.
   private let isPayload: Bool
   private let limit: PayloadLimit
-  /// The input that is being read, and what is left of it.
+  /// The input being read. The rest of it is in `splitter` or `whole`.
   private var current: Input?
   private var splitter: RecordSplitter?
   private var whole: [UInt8]?
-  /// The outputs that this run has handled: they may be there, too, but not from an earlier run.
+  /// The outputs that this run has handled: if one exists, it is not from an earlier run.
   private var seen: Set<OutputKey> = []
 
-  /// The bytes of a batch's records, after which it takes no more: large ones make smaller batches.
+  /// A batch with this many bytes takes no more records: large records make smaller batches.
   private static let batchByteCount = 64 << 20
 
   init(
@@ -228,7 +230,7 @@ private final class TransformRun {
       done: done, total: nil, skipped: summary.skipped.count, fraction: inputs.fraction)
   }
 
-  /// The next records of inputs that have no output yet; nil at the end.
+  /// Reads the next records of inputs that have no output yet; nil at the end.
   func read() throws -> Batch? {
     var batch = Batch()
     var byteCount = 0
@@ -328,7 +330,7 @@ private final class TransformRun {
     try outputs.publish(last: false)
   }
 
-  /// Goes on with the input's output, unless the input has failed.
+  /// Runs `body` with the input's output open, unless the input has failed.
   private func write(_ input: Input, _ body: () throws -> Void) throws {
     if input.hasFailed { return }
     do {
@@ -345,7 +347,6 @@ private final class TransformRun {
     }
   }
 
-  /// AssembleWith Line ends each record's answer with a line feed, None with nothing.
   private func append(_ answer: [UInt8]) throws(FileError) {
     try outputs.append(answer.span)
     if options.endsLines, answer.last != UInt8(ascii: "\n") {
@@ -353,8 +354,8 @@ private final class TransformRun {
     }
   }
 
-  /// MultiRecord makes one payload of lines. The records of RecordIO and TFRecord have frames, so a model that takes one
-  /// image a request tells them apart, and has an answer for each.
+  /// Whether a batch is one request. Only lines are joined: records of RecordIO and TFRecord have frames, so that even a
+  /// model that takes one image per request can tell them apart and answer each.
   private var joinsLines: Bool { isPayload && options.split == .line }
 
   private func requests(of records: [[UInt8]]) throws -> [[UInt8]] {
@@ -363,7 +364,7 @@ private final class TransformRun {
     return joinsLines ? [Array(requests.joined(separator: [UInt8(ascii: "\n")]))] : requests
   }
 
-  /// What stands in the output for records that went to the model together.
+  /// The outputs for records that were sent at once.
   private func results(of records: [[UInt8]], _ answers: [TransformAnswer]) throws -> [[UInt8]] {
     guard joinsLines else {
       return try zip(records, answers).map { record, answer in try result(record, try answer.get()) }
@@ -382,9 +383,9 @@ private final class TransformRun {
     try options.join?.result(record, answer) ?? answer
   }
 
-  /// Skips an input that cannot be read or sent.
+  /// Skips an input that could not be read.
   ///
-  /// - Throws: the error, where the next input would fail as well.
+  /// - Throws: the error, if the next input would fail as well.
   private func fail(_ input: Input, reading error: any Error) throws {
     closeInput()
     var fault = error as? FileError
@@ -401,7 +402,7 @@ private final class TransformRun {
   private func fail(_ input: Input, _ status: Int, _ reason: String) {
     if input.isOpen { outputs.discard() }
     input.hasFailed = true
-    // What is left of it is not read.
+    // The rest of it is not read.
     if current === input { closeInput() }
     skip(Skip(path: input.name, reason: reason), status)
   }

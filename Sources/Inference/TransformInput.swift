@@ -13,7 +13,7 @@ public enum TransformInput: Sendable {
   case records(String)
   /// SageMaker's manifest: `[{"prefix": "photos/"}, "a/1.jpg", "a/2.jpg"]`.
   case manifest(String)
-  /// Files, each with the path of its output without `.out`.
+  /// Single files; an output is named by `name`, with `.out` appended.
   case files([(name: String, path: String)])
 }
 

@@ -1,29 +1,30 @@
 package import Files
 import Glibc
 
-/// Where the outputs of a transform go, one after the other: each from `open` to `close` or `discard`.
+/// Where the outputs of a transform are written, one at a time: each from `open` to `close` or `discard`.
 ///
-/// A name is a relative path without `..`, and no two outputs of a transform have the same one.
+/// A name is a relative path without `..`. No two outputs of a transform have the same name.
 package protocol TransformOutputs: AnyObject {
-  /// Whether an earlier run left this output whole.
+  /// Whether an earlier run completed this output.
   func isWhole(_ name: String) -> Bool
-  /// Begins an output. Nothing is seen under its name before it is whole.
+  /// Begins an output, which appears under its name only when complete.
   func open(_ name: String) throws(FileError)
-  /// Adds to the output that is open.
+  /// Appends to the open output.
   func append(_ bytes: Span<UInt8>) throws(FileError)
-  /// Makes the open output whole; it may get its name with a later `publish`.
+  /// Completes the open output. It may get its name only with a later `publish`.
   func close() throws(FileError)
-  /// Removes the output that is open, if there is one.
+  /// Removes the open output, if there is one.
   func discard()
-  /// Gives whole outputs their names; before the last call it may leave that to a later one.
+  /// Gives complete outputs their names. Only the last call must do so for all of them.
   func publish(last: Bool) throws(FileError)
-  /// Removes the outputs that have no names yet: the place failed.
+  /// Removes complete outputs that have no names yet, after an error of the place itself.
   func abandon()
 }
 
-/// Outputs as files of a folder, which no other run may write to meanwhile.
+/// Writes outputs as files in a folder, which is locked against other runs.
 ///
-/// They get their names when they are on the disk, some hundred at a time (`StagedGroup`).
+/// Files get their names when they are on the disk, some hundred at a time (`StagedGroup`). The open output is held in
+/// memory.
 final class OutputFolder: TransformOutputs {
   private let folder: String
   private let isWholeFile: (_ path: String) -> Bool

@@ -2,28 +2,28 @@ import Encodings
 import Files
 package import Inference
 
-/// A transform job as its own process works at it: files in, `<name>.out` files out.
+/// The work of a transform job's own process: reads files and writes `<name>.out` files.
 ///
-/// SageMaker's rules: the records of an input come out in their order; an input of which one record fails has no output,
-/// and the others go on.
+/// As in SageMaker, the records of an input are answered in order, and an input with a record that fails has no output;
+/// the other inputs are not affected.
 package struct BatchTransform: Sendable {
-  /// Of the description: the model's folder or archive.
+  /// The model's folder or archive.
   package let model: String
-  /// What the requests say of themselves.
+  /// The Content-Type of the requests.
   package let contentType: String?
-  /// What is asked for.
+  /// The Accept header of the requests.
   package let accept: String?
-  /// Records in the model at once.
+  /// The number of records sent to the model at once.
   package var concurrency: Int { options.batch }
   private let inputs: [(name: String, path: String)]
   private let outputFolder: String
   private let options: TransformOptions
 
-  /// Requests side by side where the job does not say.
+  /// The concurrency if the job does not set MaxConcurrentTransforms.
   private static let standardConcurrency = 32
 
-  /// - Parameter path: of the description that `describe` made.
-  /// - Throws: `FileError`; `JSONError`; where the description lacks something.
+  /// - Parameter path: a file with a description made by `describe`.
+  /// - Throws: `FileError`; `JSONError`; `TransformFault` if the description is incomplete; `JSONPathError`.
   package init(description path: String) throws {
     let description = try JSON(parsing: try readFile(path, limit: 1 << 30).bytes)
     let job = description["request"] ?? [:]
@@ -40,10 +40,10 @@ package struct BatchTransform: Sendable {
     contentType = input["ContentType"]?.text
     accept = output["Accept"]?.text
     var options = TransformOptions()
-    // A job that begins again begins anew.
+    // A job that is restarted starts from the beginning.
     options.overwrites = true
     options.split = split
-    // The hosting contract of these models: one record a request.
+    // The hosting contract of these models is one record per request.
     let asked = job["BatchStrategy"]?.text.flatMap { BatchStrategy(rawValue: $0) } ?? .singleRecord
     options.strategy = split == .none ? .singleRecord : asked
     options.longestAnswer = job["ModelClientConfig"]?["InvocationsTimeoutInSeconds"]?.integer.map {
@@ -53,7 +53,7 @@ package struct BatchTransform: Sendable {
     let concurrent = job["MaxConcurrentTransforms"]?.integer ?? 0
     options.batch = concurrent > 0 ? min(concurrent, 100) : Self.standardConcurrency
     let megabytes = job["MaxPayloadInMB"]?.integer ?? 6
-    // 0 asks for streaming, which has no end; 100 is the most otherwise.
+    // 0 stands for streaming, which has no limit; otherwise 100 is the maximum.
     options.largestPayload = (megabytes > 0 ? min(megabytes, 100) : 100) << 20
     options.payloadSetting = "MaxPayloadInMB"
     let processing = job["DataProcessing"] ?? [:]
@@ -76,8 +76,8 @@ package struct BatchTransform: Sendable {
   }
 
   /// - Parameters:
-  ///   - tell: gets a line for each input that failed, as SageMaker's data log has it.
-  /// - Throws: `FileError` of the output folder, or of the machine; `CancellationError`.
+  ///   - tell: called with each line of the job's log, two for each failed input, in the form of SageMaker's data log.
+  /// - Throws: `FileError` if the output folder or the machine fails; `CancellationError`.
   package func run(
     _ model: @escaping TransformModel, tell: @escaping (String) -> Void
   ) async throws -> TransformSummary {
@@ -94,11 +94,11 @@ package struct BatchTransform: Sendable {
 }
 
 extension BatchStrategy {
-  /// As containers are told it, in SAGEMAKER_BATCH_STRATEGY.
+  /// The value of SAGEMAKER_BATCH_STRATEGY in containers.
   var variable: String { self == .singleRecord ? "SINGLE_RECORD" : "MULTI_RECORD" }
 }
 
-/// The outputs of a job in its folder, from which they go to the object store when the job has ended. One may be larger than
+/// Writes outputs to the job's folder, from which they are uploaded when the job has ended. An output may be larger than
 /// memory.
 private final class JobOutputs: TransformOutputs {
   private let folder: String

@@ -90,7 +90,7 @@ package actor ObjectiveReader {
       if epoch.isKept(checkpointFrequency: objective.checkpointFrequency) { kept = value }
       return value
     case .pattern(let pattern):
-      guard let value = pattern.firstGroup(of: line).flatMap({ Double($0) }) else { return nil }
+      guard let value = pattern.number(in: line) else { return nil }
       if kept.map({ objective.direction.isBetter(value, than: $0) || $0.isNaN }) ?? true { kept = value }
       return value
     }

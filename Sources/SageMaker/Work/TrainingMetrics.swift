@@ -49,17 +49,15 @@ struct TrainingMetrics: Sendable {
 
   private static func defined(by job: Resource, _ logPath: String) -> [String: Double] {
     let definitions = definitions(of: job.request)
-    guard !definitions.isEmpty, let end = try? readEnd(of: logPath, byteCount: longestLog) else { return [:] }
-    let lines = String(decoding: end.bytes, as: UTF8.self).split(separator: "\n")
+    guard !definitions.isEmpty else { return [:] }
+    let lines = lastLines(of: logPath, byteCount: longestLog)
     let begin = ContinuousClock.now
     var values: [String: Double] = [:]
     for definition in definitions {
       guard let pattern = try? definition.read() else { continue }
       for line in lines.reversed() {
         guard ContinuousClock.now - begin < longestSearch else { return values }
-        guard let value = pattern.firstGroup(of: line).flatMap({ Double($0) }), value.isFinite else {
-          continue
-        }
+        guard let value = pattern.number(in: line), value.isFinite else { continue }
         values[definition.name] = value
         break
       }

@@ -242,7 +242,7 @@ let package = Package(
       ],
       path: "tools/pages/sample-server", swiftSettings: tests),
     .target(
-      name: "DashboardSamples", dependencies: ["SageMaker", "S3", "Dashboard"],
+      name: "DashboardSamples", dependencies: ["Hyperparameters", "SageMaker", "S3", "Dashboard"],
       path: "Tests/DashboardSamples",
       swiftSettings: tests),
 

@@ -373,7 +373,10 @@ let package = Package(
       swiftSettings: tests),
     .testTarget(
       name: "CommandTests",
-      dependencies: ["Records", "imrec", "im2rec", "Files", "Imaging", "Models", "Terminal", "TestSupport"],
+      dependencies: [
+        "Records", "imrec", "im2rec", "Files", "Hyperparameters", "Imaging", "Models", "Terminal",
+        "TestSupport",
+      ],
       exclude: ["Goldens"], swiftSettings: tests),
   ]
 )

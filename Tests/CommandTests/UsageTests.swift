@@ -1,12 +1,33 @@
+import Foundation
+import Hyperparameters
 import Terminal
 import TestSupport
 import Testing
 
-private let verbs = [
-  ["convert"], ["list"], ["pack"], ["info"], ["verify"], ["extract"], ["merge"], ["tensors"],
-  ["bench", "decode"], ["score"], ["compare"], ["predict"], ["transform"], ["host"], ["serve"],
-  ["bench", "infer"], ["train"], ["tune"], ["bench", "train"],
-]
+/// What the program says of itself to the generators of manuals.
+private struct Tool: Decodable {
+  struct Command: Decodable {
+    let commandName: String, shouldDisplay: Bool
+    let subcommands: [Command]?, arguments: [Argument]?
+
+    /// The verbs of it that people use, each with the words that call it.
+    func verbs(_ words: [String]) -> [(words: [String], command: Command)] {
+      let shown = (subcommands ?? []).filter { $0.shouldDisplay && $0.commandName != "help" }
+      return shown.isEmpty ? [(words, self)] : shown.flatMap { $0.verbs(words + [$0.commandName]) }
+    }
+  }
+  struct Argument: Decodable {
+    struct Name: Decodable { let name: String }
+    let names: [Name]?, abstract: String?, valueName: String?, shouldDisplay: Bool
+  }
+  let command: Command
+
+  static let verbs = {
+    let dump = imrec.run(["--experimental-dump-help"], in: "/").output
+    return (try? JSONDecoder().decode(Tool.self, from: Data(dump.utf8)).command.verbs([])) ?? []
+  }()
+}
+private let verbs = Tool.verbs.map(\.words)
 
 @Suite("The command line of imrec")
 struct UsageTests {
@@ -17,6 +38,7 @@ struct UsageTests {
     let lines = run.output.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
     #expect(lines.count <= 24, "\(run)")
     #expect(lines.allSatisfy { $0.count <= 80 }, "\(run)")
+    #expect(verbs.count == 20)
     for verb in verbs { #expect(run.output.contains(" \(verb[0]) "), "\(verb)") }
     #expect(run.output.contains("EXAMPLE: imrec ") && run.output.contains("EXIT STATUS: 0 "))
   }
@@ -35,12 +57,25 @@ struct UsageTests {
     #expect(run.output.split(separator: "\n", omittingEmptySubsequences: false).count <= limit)
   }
 
+  @Test(
+    "has an option for each hyperparameter, with what the table says of it",
+    arguments: ["train", "bench train"])
+  func hyperparameters(_ verb: String) throws {
+    let command = try #require(Tool.verbs.first { $0.words.joined(separator: " ") == verb }?.command)
+    for row in HyperparameterSet.table {
+      let option = command.arguments?.first {
+        $0.names?.contains { $0.name == row.name.replacing("_", with: "-") } ?? false
+      }
+      #expect(option?.abstract == row.help && option?.valueName == row.valueName, "\(row.name)")
+    }
+  }
+
   @Test("says its version, and writes completions")
   func versionAndCompletions() {
     #expect(imrec.run(["--version"], in: "/").output == "\(programVersion)\n")
     for shell in ["bash", "zsh", "fish"] {
       let run = imrec.run(["--generate-completion-script", shell], in: "/")
-      #expect(run.status == 0 && run.output.contains("per-class"))
+      #expect(run.status == 0 && run.output.contains("per-class") && run.output.contains("learning-rate"))
     }
   }
 
@@ -78,7 +113,10 @@ struct UsageTests {
       ("train --train t.rec --validation v.rec --model-dir m --num_layers 19", "'num_layers' hyperparameter"),
       ("train --train t.rec --validation v.rec --model-dir m --num-layers 20", "more than 28 rows"),
       ("train --train t.rec --validation v.rec --model-dir m --checkpoint-every 0", "from 1 to"),
-      ("train --train t.rec --validation v.rec --model-dir m --learning-rat 1", "--learning-rate"),
+      ("train --train t.rec --validation v.rec --model-dir m --learning-rat 1", "'--learning-rate'?"),
+      ("train --train t.rec --validation v.rec --model-dir m --momentun=1", "'--momentum'?"),
+      ("train --train t.rec --validation v.rec --model-dir m --mean", "'--mean <r,g,b>'"),
+      ("bench train --learning-rate=2", "'learning_rate' hyperparameter"),
       ("train --opt-ml ml --train t.rec", "--opt-ml takes everything"),
       ("train --opt-ml ml --epochs 3", "--opt-ml takes everything"),
       ("tune", "<request>"), ("tune request.json", "--output"),

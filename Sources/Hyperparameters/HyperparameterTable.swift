@@ -104,7 +104,7 @@ extension HyperparameterSet {
     choice("precision_dtype", { $0.precision }, { if let value = $1 { $0.precision = value } })
       .rare("float32; float16 is computed as float32."),
     whole("resize", 1...65_535, { $0.resize }, { $0.resize = $1 })
-      .common("Scale the shorter side before the crop.", unit: "pixels"),
+      .common("The shorter side before the crop.", unit: "pixels"),
     whole("top_k", 2...Int.max, { $0.topK }, { $0.topK = $1 })
       .rare("Also log how often the class is among so many."),
     truth("use_pretrained_model", .flag, { $0.usePretrainedModel }, { $0.usePretrainedModel = $1 })
@@ -127,7 +127,7 @@ extension HyperparameterSet {
     whole("progressive_start", 1...65_535, { $0.progressiveStart }, { $0.progressiveStart = $1 })
       .rare("Begin with smaller images; needs resize.", unit: "pixels"),
     whole("seed", 0...Int.max, { $0.seed }, { $0.seed = $1 })
-      .common("The same seed and threads give the same weights.", unit: "number"),
+      .common("Same seed and threads: same weights.", unit: "number"),
     numbers("mean", { $0.mean }, { $0.mean = $1 })
       .rare("Subtracted from 0 to 255."),
     numbers("std", { $0.std }, { $0.std = $1 })

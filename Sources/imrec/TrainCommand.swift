@@ -152,7 +152,7 @@ struct TrainCommand: ParsableCommand {
     request.checkpointEvery = running.checkpointEvery
     request.archives = running.archive
     request.keepsDamaged = running.keepDamaged
-    request.threads = running.threads
+    request.threads = running.threads.given ?? RankLaunch.threadCount
     request.details = [("Program", "imrec \(Imrec.configuration.version)")]
   }
 
@@ -261,8 +261,5 @@ struct TrainRunOptions: ParsableArguments {
   var keepDamaged = false
   @Flag(help: "Also make model.tar.gz, as SageMaker leaves it.")
   var archive = false
-  @Option(
-    help: ArgumentHelp("Threads of a rank. (default: its share of the cores)", valueName: "count"),
-    transform: wholeNumber(1...1024))
-  var threads = RankLaunch.threadCount
+  @OptionGroup var threads: ThreadCount
 }

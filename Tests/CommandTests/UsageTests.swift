@@ -64,6 +64,19 @@ struct UsageTests {
     }
   }
 
+  @Test("takes --jobs and --threads as one option, of which it shows one", arguments: verbs)
+  func jobsAndThreads(_ verb: [String]) throws {
+    let command = try #require(Tool.verbs.first { $0.words == verb }?.command)
+    let counts = (command.arguments ?? []).filter { option in
+      option.names?.contains { ["jobs", "threads"].contains($0.name) } ?? false
+    }
+    #expect(counts.isEmpty || counts.count == 2 && counts.count(where: \.shouldDisplay) == 1, "\(counts)")
+    for option in command.arguments ?? [] where option.names?.contains(where: { $0.name == "quiet" }) ?? false
+    {
+      #expect(option.names?.contains { $0.name == "q" } == true)
+    }
+  }
+
   @Test(
     "has an option for each hyperparameter, with what the table says of it",
     arguments: ["train", "bench train"])
@@ -123,6 +136,9 @@ struct UsageTests {
       ("train --train t.rec --validation v.rec --model-dir m --learning-rat 1", "'--learning-rate'?"),
       ("train --train t.rec --validation v.rec --model-dir m --momentun=1", "'--momentum'?"),
       ("train --train t.rec --validation v.rec --model-dir m --mean", "'--mean <r,g,b>'"),
+      ("train --train t.rec --validation v.rec --model-dir m --jobs 2 --threads 2", "under two names"),
+      ("predict model a.jpg --jobs 0", "from 1 to"), ("pack in.lst photos --threads 0", "from 1 to"),
+      ("serve --running-jobs 0", "from 1 to"), ("serve --jobs 2 --threads 1", "under two names"),
       ("bench train --learning-rate=2", "'learning_rate' hyperparameter"),
       ("train --opt-ml ml --train t.rec", "--opt-ml takes everything"),
       ("train --opt-ml ml --epochs 3", "--opt-ml takes everything"),

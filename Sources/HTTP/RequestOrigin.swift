@@ -35,8 +35,7 @@ package struct RequestOrigin: Sendable {
   package func refusal(of request: HTTPRequest, at address: String?) -> String? {
     guard let authority = request.authority else { return "The request names no host." }
     guard isOurs(Self.hostName(authority).lowercased(), address) else {
-      return "This server does not go by the name \(shown(authority)). Where it should, "
-        + "the option --allow-host tells it so."
+      return "This server does not go by the name \(shown(authority)); whoever starts it can allow the name."
     }
     if let origin = request.headerFields[.origin] {
       if origins.contains(ByteName(origin.lowercased())) { return nil }
@@ -61,8 +60,7 @@ package struct RequestOrigin: Sendable {
   }
 
   private static func elsewhere(_ site: String) -> String {
-    "This request was sent by a page of \(site), so nothing was done. Where its pages may ask, "
-      + "the option --allow-origin tells this server so."
+    "This request was sent by a page of \(site), so nothing was done; whoever starts this server can allow its pages."
   }
 
   /// Who follows a link sees a page; the page that has the link does not.

@@ -51,7 +51,7 @@ struct TuneCommand: AsyncParsableCommand {
     } catch let error as FileError {
       throw error
     } catch let error as TuningError {
-      throw TuningError("\(request): \(error)", remedy: error.remedy)
+      throw TuningError("\(request): \(error)", lacks: error.lack)
     } catch {
       throw TuningError("\(request): \(error)")
     }
@@ -62,9 +62,7 @@ struct TuneCommand: AsyncParsableCommand {
   private func start(_ asked: TuningRequest, _ folder: TuningFolder) throws -> TuningRecord {
     if let record = try folder.record() {
       guard resume else {
-        throw TuningError(
-          "\(output): there is a tuning in this folder already",
-          remedy: "With --resume it goes on; or choose another --output.")
+        throw TuningError("\(output): there is a tuning in this folder already", lacks: .permission)
       }
       return record
     }

@@ -41,7 +41,7 @@ extension HyperparameterRows {
       self,
       children: rows.map { row -> Mirror.Child in
         let option = Option<String?>(
-          wrappedValue: nil, name: .customLong(row.name.replacing("_", with: "-")),
+          name: .customLong(row.name.replacing("_", with: "-")),
           help: ArgumentHelp(
             row.help, valueName: row.valueName, visibility: row.isRare ? .rare : .default))
         return (row.name, option)

@@ -22,7 +22,7 @@ private struct Tool: Decodable {
   }
   let command: Command
 
-  static let verbs = {
+  static let verbs: [(words: [String], command: Command)] = {
     let dump = imrec.run(["--experimental-dump-help"], in: "/").output
     return (try? JSONDecoder().decode(Tool.self, from: Data(dump.utf8)).command.verbs([])) ?? []
   }()

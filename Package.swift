@@ -242,7 +242,7 @@ let package = Package(
       ],
       path: "tools/pages/sample-server", swiftSettings: tests),
     .target(
-      name: "DashboardSamples", dependencies: ["SageMaker", "S3", "Dashboard"],
+      name: "DashboardSamples", dependencies: ["Hyperparameters", "SageMaker", "S3", "Dashboard"],
       path: "Tests/DashboardSamples",
       swiftSettings: tests),
 
@@ -374,7 +374,10 @@ let package = Package(
       swiftSettings: tests),
     .testTarget(
       name: "CommandTests",
-      dependencies: ["Records", "imrec", "im2rec", "Files", "Imaging", "Models", "Terminal", "TestSupport"],
+      dependencies: [
+        "Records", "imrec", "im2rec", "Files", "Hyperparameters", "Imaging", "Models", "Terminal",
+        "TestSupport",
+      ],
       exclude: ["Goldens"], swiftSettings: tests),
   ]
 )

@@ -37,8 +37,7 @@ package struct RequestOrigin: Sendable {
   package func refusal(of request: HTTPRequest, at address: String?) -> String? {
     guard let authority = request.authority else { return "The request has no Host header." }
     guard isOurs(Self.hostName(authority).lowercased(), address) else {
-      return "This server does not answer to the host name \(shown(authority)). "
-        + "To allow that name, start the server with --allow-host."
+      return "This server does not answer to the host name \(shown(authority)); whoever starts it can allow the name."
     }
     if let origin = request.headerFields[.origin] {
       if origins.contains(ByteName(origin.lowercased())) { return nil }
@@ -63,8 +62,7 @@ package struct RequestOrigin: Sendable {
   }
 
   private static func elsewhere(_ site: String) -> String {
-    "This request was sent by a page of \(site) and was refused. "
-      + "To allow pages of that site, start the server with --allow-origin."
+    "This request was sent by a page of \(site) and was refused; whoever starts the server can allow its pages."
   }
 
   /// A link from another site to a page is harmless: the user sees the page, the other site does not.

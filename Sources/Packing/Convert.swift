@@ -123,7 +123,7 @@ private func scanWarnings(_ scan: FolderScan, root: String, _ doubt: LayoutDoubt
         ? "the class folders \(names) look the same and differ only in how Unicode writes them: they are classes of their own"
         : "the class folders \(names) differ only in upper and lower case: they are classes of their own")
   }
-  sentences += scan.unmatchedPatterns.map { "--exclude \($0): nothing matches it" }
+  sentences += scan.unmatchedPatterns.map { "\($0): nothing matches this pattern of what is left out" }
   return sentences
 }
 

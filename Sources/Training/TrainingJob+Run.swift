@@ -153,16 +153,11 @@ extension TrainingJob {
   /// Both anew: a run that was resumed leaves no epoch twice.
   private func writeFigures(_ record: TrainingRecord, _ tell: (TrainingEvent) -> Void) {
     do {
-      try writeFile(metricsPath, try metricLines(record))
+      try writeFile(metricsPath, try record.epochs.map { try $0.line() + "\n" }.joined())
       try writeFile(reportPath, report(record).html())
     } catch {
       tell(.warning("the figures of the training could not be written: \(error)"))
     }
-  }
-
-  /// A JSON object an epoch.
-  private func metricLines(_ record: TrainingRecord) throws -> String {
-    try record.epochs.map { try JSON.text($0, style: .line.snakeCase) }.joined()
   }
 
   private func finished(

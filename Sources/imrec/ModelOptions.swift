@@ -53,7 +53,7 @@ struct ModelOptions: ParsableArguments {
     options.epoch = epoch
     options.engine = engine.engine
     options.kernels = engine.kernels
-    options.threads = engine.threads
+    options.threads = engine.threads.count
     options.batch = batch
     options.decoding = decoding
     if let maximumPixelCount { options.decoding.maximumPixelCount = maximumPixelCount }
@@ -62,10 +62,7 @@ struct ModelOptions: ParsableArguments {
 }
 
 struct EngineOptions: ParsableArguments {
-  @Option(
-    help: ArgumentHelp("Threads of the network. (default: number of cores)", valueName: "count"),
-    transform: wholeNumber(1...1024))
-  var threads = Imrec.coreCount
+  @OptionGroup var threads: ThreadCount
   @Option(
     help: ArgumentHelp(
       "fast, or reference: one operator after the other, for comparisons.", valueName: "name"))

@@ -12,13 +12,12 @@ struct TransformJobCommand: AsyncParsableCommand {
 
   @Argument(help: "What is to be done, as the server writes it.")
   var description: String
-  @Option(help: "Threads of the network.", transform: wholeNumber(1...1024))
-  var threads = Imrec.coreCount
+  @OptionGroup var threads: ThreadCount
 
   func run() async throws {
     let job = try BatchTransform(description: description)
     var options = ClassifierOptions()
-    options.threads = threads
+    options.threads = threads.count
     options.batch = min(job.concurrency, 32)
     let words = Words(quiet: false)
     let classifier = try Classifier(model: job.model, options: options) { words.warn(printable($0)) }

@@ -32,6 +32,22 @@ package enum HyperparameterKind: Hashable, Sendable {
   }
 }
 
+extension HyperparameterKind {
+  /// What stands for a value in a help.
+  var valueName: String {
+    switch self {
+    case .whole: "count"
+    case .real(let range): "\(shortest(range.lowerBound))-\(shortest(range.upperBound))"
+    case .choice: "name"
+    case .truth: "True|False"
+    case .flag: "0|1"
+    case .epochs: "epochs"
+    case .shape: "c,h,w"
+    case .numbers: "r,g,b"
+    }
+  }
+}
+
 /// A hyperparameter's text as it is understood.
 package enum HyperparameterValue: Hashable {
   case whole(Int)

@@ -6,6 +6,8 @@ public struct TrainingError: Error, Hashable, Sendable, CustomStringConvertible 
     case label
     /// That a former training may be replaced.
     case permission
+    /// The model to start from.
+    case model
   }
   public let description: String
   public let lack: Lack?

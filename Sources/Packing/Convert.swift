@@ -1,3 +1,4 @@
+import Encodings
 public import Files
 public import Records
 
@@ -122,7 +123,7 @@ private func scanWarnings(_ scan: FolderScan, root: String, _ doubt: LayoutDoubt
         ? "the class folders \(names) look the same and differ only in how Unicode writes them: they are classes of their own"
         : "the class folders \(names) differ only in upper and lower case: they are classes of their own")
   }
-  sentences += scan.unmatchedPatterns.map { "--exclude \($0): nothing matches it" }
+  sentences += scan.unmatchedPatterns.map { "\($0): nothing matches this pattern of what is left out" }
   return sentences
 }
 
@@ -241,5 +242,5 @@ private func report(_ summary: ConvertSummary) throws -> String {
     stable.splits[key]?.seconds = nil
     stable.splits[key]?.resumed = nil
   }
-  return try jsonDocument(stable)
+  return try JSON.text(stable, style: .document.snakeCase)
 }

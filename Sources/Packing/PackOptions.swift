@@ -89,6 +89,8 @@ public struct PackingError: Error, Hashable, Sendable, CustomStringConvertible {
     case layout(String)
     /// Files of records that are hardly the parts of one, in their order.
     case parts(String)
+    /// Two records that are to be merged have the same id.
+    case repeatedID(String)
   }
   public let reason: Reason
 
@@ -97,7 +99,8 @@ public struct PackingError: Error, Hashable, Sendable, CustomStringConvertible {
   public var description: String {
     switch reason {
     case .strict(let skip): "\(skip.path): \(skip.reason)"
-    case .contradiction(let sentence), .layout(let sentence), .parts(let sentence):
+    case .contradiction(let sentence), .layout(let sentence), .parts(let sentence),
+      .repeatedID(let sentence):
       sentence
     }
   }

@@ -1,3 +1,4 @@
+import Encodings
 import Files
 import Foundation
 import Glibc
@@ -73,10 +74,7 @@ public final class Artifact {
       // Of a former run, perhaps of other classes.
       unsafe unlink(classesPath)
     }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys]
-    try writeFile(
-      join(folder, "preprocess.json"), String(decoding: try encoder.encode(preset), as: UTF8.self) + "\n")
+    try writeFile(join(folder, "preprocess.json"), JSON.text(preset, style: .line))
     hasWrittenNetwork = true
   }
 

@@ -1,5 +1,5 @@
+import Encodings
 import Files
-import Foundation
 public import Hyperparameters
 public import Models
 
@@ -45,11 +45,9 @@ public struct Checkpoint: Sendable {
   /// - Throws: where the disk is full, or the state is not finite; the path then holds what it held.
   /// - Complexity: O(numbers), and a wait for the disk.
   public func write(to path: String) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys]
     let header = Header(
       identity: identity, updateCount: updateCount, hasAverage: average != nil, state: state)
-    let text = try encoder.encode(header).map { Float($0) }
+    let text = try JSON.encode(header, style: .line).map { Float($0) }
     var arrays = [(Self.stateName, Parameters.Array(shape: [text.count], values: text))]
     for (prefix, group) in [("weights/", weights), ("optimizer/", optimizer), ("average/", average ?? [:])] {
       arrays += group.sorted { $0.key < $1.key }.map { (prefix + $0.key, $0.value) }
@@ -65,8 +63,8 @@ public struct Checkpoint: Sendable {
     }
     let bytes = try file.values(of: Self.stateName).map { UInt8(exactly: $0) ?? 0 }
     let header: Header
-    do { header = try JSONDecoder().decode(Header.self, from: Data(bytes)) } catch {
-      throw FitError(.badCheckpoint(path: path, "its state cannot be read"))
+    do throws(JSONError) { header = try JSON.decode(Header.self, from: bytes) } catch {
+      throw FitError(.badCheckpoint(path: path, "its state cannot be read: \(error)"))
     }
     guard header.version == 1 else {
       throw FitError(.badCheckpoint(path: path, "its version is \(header.version); 1 is expected"))

@@ -1,4 +1,4 @@
-/// What ended a training, in a sentence, and what helps.
+/// What ended a training, in a sentence.
 public struct FitError: Error, Hashable, Sendable, CustomStringConvertible {
   public enum Reason: Hashable, Sendable {
     /// The loss, or the validation's, is no number any more. Epoch and batch are counted from 0.
@@ -29,24 +29,10 @@ public struct FitError: Error, Hashable, Sendable, CustomStringConvertible {
     case .unwritten(let words): return words
     }
   }
-
-  /// What to change.
-  public var remedy: String? {
-    switch reason {
-    case .diverged(_, _, let learningRate, _):
-      "Lower learning_rate (to \(shortText(learningRate / 10)), say), begin with warmup_epochs, or change the "
-        + "optimizer; a larger mini_batch_size is steadier, too."
-    case .otherTraining:
-      "Give the same values again, or another folder for the checkpoints, or leave --resume out."
-    case .badCheckpoint: "Remove it to begin anew."
-    case .unwritten: "Make room; with --resume the training goes on after its last checkpoint."
-    case .contradiction: nil
-    }
-  }
 }
 
 /// A number without noise: "0.01", "1e-05".
-func shortText(_ value: Double) -> String {
+package func shortText(_ value: Double) -> String {
   let rounded = Float(value)
   return rounded.isFinite ? "\(rounded)" : "\(value)"
 }

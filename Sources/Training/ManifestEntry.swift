@@ -1,6 +1,5 @@
 import Encodings
 import Files
-import FoundationEssentials
 package import Hyperparameters
 import Records
 
@@ -8,7 +7,7 @@ import Records
 package struct ManifestEntry {
   /// The path of the image: as the line has it, or taken from a file:// URL.
   package let path: String
-  private let values: [String: Value]
+  private let values: [String: JSON]
   private let options: ManifestOptions
   private let place: String
 
@@ -16,13 +15,13 @@ package struct ManifestEntry {
   package init(
     _ line: some Collection<UInt8>, _ options: ManifestOptions, at place: String
   ) throws(TrainingError) {
-    do {
-      values = try JSONDecoder().decode([String: Value].self, from: Data(line))
+    do throws(JSONError) {
+      values = try JSON.decode([String: JSON].self, from: Array(line))
     } catch {
       throw TrainingError(
-        "\(place): this is no JSON object such as {\"source-ref\": \"photos/1.jpg\", \"class\": 0}")
+        "\(place): this is no JSON object such as {\"source-ref\": \"photos/1.jpg\", \"class\": 0}: \(error)")
     }
-    guard case .text(let reference)? = values[options.image] else {
+    guard case .string(let reference)? = values[options.image] else {
       throw TrainingError("\(place): there is no \"\(options.image)\" with the path of an image")
     }
     do throws(ReferenceFault) {
@@ -44,7 +43,7 @@ package struct ManifestEntry {
   package func labels(_ choice: inout LabelChoice, classCount: Int?) throws(TrainingError) -> [Double] {
     let name = try choice.name(among: values.keys, except: options.image, at: place)
     guard let value = values[name] else { throw TrainingError("\(place): there is no \"\(name)\"") }
-    guard let labels = value.labels else {
+    guard let labels = Self.labels(value) else {
       throw TrainingError("\(place): \"\(name)\" is no number and no list of numbers")
     }
     guard let classCount, options.labelsAreClassIDs else { return labels }
@@ -60,36 +59,17 @@ package struct ManifestEntry {
     return present
   }
 
-  private enum Value: Decodable {
-    case text(String)
-    case number(Double)
-    case numbers([Double])
-    /// Metadata.
-    case other
-
-    init(from decoder: any Decoder) throws {
-      let value = try decoder.singleValueContainer()
-      if let text = try? value.decode(String.self) {
-        self = .text(text)
-      } else if let number = try? value.decode(Double.self) {
-        self = .number(number)
-      } else if let numbers = try? value.decode([Double].self) {
-        self = .numbers(numbers)
-      } else {
-        self = .other
-      }
-    }
-
-    /// A list may stand in quotes, as SageMaker's labelling jobs write it.
-    var labels: [Double]? {
-      switch self {
-      case .number(let number): [number]
-      case .numbers(let numbers): numbers
-      case .text(let text):
-        Double(text).map { $0.isFinite ? [$0] : nil }
-          ?? (try? JSONDecoder().decode([Double].self, from: Data(text.utf8)))
-      case .other: nil
-      }
+  /// A list may stand in quotes, as SageMaker's labelling jobs write it.
+  private static func labels(_ value: JSON) -> [Double]? {
+    switch value {
+    case .integer, .number: return value.number.map { [$0] }
+    case .list(let elements):
+      let numbers = elements.compactMap { $0.number }
+      return numbers.count == elements.count ? numbers : nil
+    case .string(let text):
+      if let number = Double(text) { return number.isFinite ? [number] : nil }
+      return try? JSON.decode([Double].self, from: Array(text.utf8))
+    case .null, .bool, .object: return nil
     }
   }
 }

@@ -1,4 +1,4 @@
-import Foundation
+import Encodings
 import Hyperparameters
 import Networks
 
@@ -30,7 +30,7 @@ extension TrainingJob {
   /// The images that other ranks could not decode, for the first to tell.
   func faults(ofOthers own: [Batches.Fault]) -> [[Batches.Fault]] {
     if ranks.count == 1 { return [] }
-    let bytes = own.isEmpty ? [] : (try? JSONEncoder().encode(own)).map { [UInt8]($0) } ?? []
-    return ranks.gather(bytes).map { (try? JSONDecoder().decode([Batches.Fault].self, from: Data($0))) ?? [] }
+    let bytes = own.isEmpty ? [] : (try? JSON.encode(own, style: .line)) ?? []
+    return ranks.gather(bytes).map { (try? JSON.decode([Batches.Fault].self, from: $0)) ?? [] }
   }
 }

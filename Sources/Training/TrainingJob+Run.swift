@@ -1,5 +1,5 @@
+import Encodings
 import Files
-import Foundation
 import Hyperparameters
 import Imaging
 import Models
@@ -153,19 +153,11 @@ extension TrainingJob {
   /// Both anew: a run that was resumed leaves no epoch twice.
   private func writeFigures(_ record: TrainingRecord, _ tell: (TrainingEvent) -> Void) {
     do {
-      try writeFile(metricsPath, try metricLines(record))
+      try writeFile(metricsPath, try record.epochs.map { try $0.line() + "\n" }.joined())
       try writeFile(reportPath, report(record).html())
     } catch {
       tell(.warning("the figures of the training could not be written: \(error)"))
     }
-  }
-
-  /// A JSON object an epoch.
-  private func metricLines(_ record: TrainingRecord) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys]
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    return try record.epochs.map { String(decoding: try encoder.encode($0), as: UTF8.self) + "\n" }.joined()
   }
 
   private func finished(

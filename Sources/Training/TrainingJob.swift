@@ -144,9 +144,7 @@ public final class TrainingJob {
     let fresh = Parameters(initialFor: graph, seed: UInt64(values.seed.magnitude))
     guard let path = request.pretrained else {
       if values.usePretrainedModel {
-        throw TrainingError(
-          "use_pretrained_model is 1, but there is no model to start from; name one (--model, or the channel 'model')"
-        )
+        throw TrainingError("use_pretrained_model is 1, but there is no model to start from", lacks: .model)
       }
       return (fresh, [])
     }

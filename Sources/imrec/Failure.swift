@@ -51,14 +51,15 @@ struct Failure {
         case .label: "Name it with --label-attribute; in a job's request, AttributeNames does."
         case .permission:
           "With --resume the training there goes on, with --overwrite it is replaced; or choose another folder."
+        case .model: "Name it with --model; in a container, the channel 'model' has it."
         case nil: nil
         }
     case let error as TuningError:
       sentence = error.description
-      remedy = error.remedy
+      remedy = Self.remedy(error)
     case let error as FitError:
       sentence = error.description
-      remedy = error.remedy
+      remedy = Self.remedy(error)
     case let error as UnusableLaunch:
       sentence = error.sentence
       remedy = error.remedy
@@ -133,6 +134,30 @@ struct Failure {
         + (sizeRemedy([error.description]).map { " " + $0 + "." } ?? "")
     case .layout: "Without --strict that is a warning."
     case .parts: "Where the files are meant to be joined all the same: --unchecked."
+    case .repeatedID: "--renumber gives the records new ids."
+    case .contradiction: nil
+    }
+  }
+
+  private static func remedy(_ error: TuningError) -> String? {
+    switch error.lack {
+    case .copy(let place): "Download it first, for example: aws s3 cp --recursive \(place) data/"
+    case .end: "Finish it: imrec tune REQUEST --output FOLDER --resume"
+    case .request: "Choose another --output, or the former request."
+    case .permission: "With --resume it goes on; or choose another --output."
+    case nil: nil
+    }
+  }
+
+  private static func remedy(_ error: FitError) -> String? {
+    switch error.reason {
+    case .diverged(_, _, let learningRate, _):
+      "Lower learning_rate (to \(shortText(learningRate / 10)), say), begin with warmup_epochs, or change the "
+        + "optimizer; a larger mini_batch_size is steadier, too."
+    case .otherTraining:
+      "Give the same values again, or another folder for the checkpoints, or leave --resume out."
+    case .badCheckpoint: "Remove it to begin anew."
+    case .unwritten: "Make room; with --resume the training goes on after its last checkpoint."
     case .contradiction: nil
     }
   }

@@ -39,7 +39,7 @@ struct HostCommand: AsyncParsableCommand {
   var queue = 256
   @OptionGroup var clients: ServerOptions
   @OptionGroup(title: "Model") var options: ModelOptions
-  @Flag(help: "No line for each request.")
+  @Flag(name: [.short, .long], help: "No line for each request.")
   var quiet = false
 
   func validate() throws {

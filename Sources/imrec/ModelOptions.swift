@@ -1,4 +1,5 @@
 public import ArgumentParser
+import Encodings
 import Files
 public import Imaging
 public import Inference
@@ -53,7 +54,7 @@ struct ModelOptions: ParsableArguments {
     options.epoch = epoch
     options.engine = engine.engine
     options.kernels = engine.kernels
-    options.threads = engine.threads
+    options.threads = engine.threads.count
     options.batch = batch
     options.decoding = decoding
     if let maximumPixelCount { options.decoding.maximumPixelCount = maximumPixelCount }
@@ -62,10 +63,7 @@ struct ModelOptions: ParsableArguments {
 }
 
 struct EngineOptions: ParsableArguments {
-  @Option(
-    help: ArgumentHelp("Threads of the network. (default: number of cores)", valueName: "count"),
-    transform: wholeNumber(1...1024))
-  var threads = Imrec.coreCount
+  @OptionGroup var threads: ThreadCount
   @Option(
     help: ArgumentHelp(
       "fast, or reference: one operator after the other, for comparisons.", valueName: "name"))

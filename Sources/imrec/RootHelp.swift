@@ -1,6 +1,16 @@
 import ArgumentParser
+import Encodings
 import Files
 import Terminal
+
+extension ArgumentVisibility {
+  /// That of an option which few runs need: the help leaves it out and names the longer help, which has it.
+  ///
+  /// It is hidden only while the help is asked for, since the parser suggests and completes no hidden option.
+  static let rare: ArgumentVisibility =
+    CommandLine.arguments.dropFirst().first == "help"
+      || CommandLine.arguments.contains(where: ["-h", "--help"].contains) ? .hidden : .default
+}
 
 /// The help of `imrec` itself: one line a verb, so that all of them fit one screen of 80 x 24.
 enum RootHelp {
@@ -29,6 +39,20 @@ enum RootHelp {
     return "Error: there is no verb '\(printable(String(word.prefix(40))))'"
       + (near.map { "; did you mean '\($0.verb)'?" } ?? "; the verbs are \(shown.joined(separator: ", "))")
       + "\n  See 'imrec --help' for more information.\n"
+  }
+
+  /// What stands below the help of the verb that the arguments name: how to see the options that it leaves out; `nil`
+  /// where it has all of them.
+  static func remark(for arguments: [String]) -> String? {
+    var (verb, words): (any ParsableCommand.Type, String) = (Imrec.self, "imrec")
+    for word in arguments {
+      guard let next = verb.configuration.subcommands.first(where: { $0.configuration.commandName == word })
+      else { continue }
+      (verb, words) = (next, "\(words) \(word)")
+    }
+    let lineCounts = [false, true].map { verb.helpMessage(includeHidden: $0).split(separator: "\n").count }
+    return lineCounts[0] < lineCounts[1]
+      ? "Rare options are left out; '\(words) --help-hidden' has all of them.\n" : nil
   }
 
   static var text: String {

@@ -32,13 +32,12 @@ struct ServeCommand: AsyncParsableCommand {
     transform: wholeNumber(1...1 << 40))
   var maximumPixelCount = DecodeOptions.service.maximumPixelCount
   @Option(
-    help: ArgumentHelp("Jobs that run at once; more wait. (default: 1)", valueName: "count"),
+    help: ArgumentHelp(
+      "Jobs that run at once, with --threads each or their share of the cores; more wait. (default: 1)",
+      valueName: "count"),
     transform: wholeNumber(1...1024))
-  var jobs = 1
-  @Option(
-    help: ArgumentHelp("Threads of each job. (default: the cores, shared out)", valueName: "count"),
-    transform: wholeNumber(1...1024))
-  var threads: Int?
+  var runningJobs = 1
+  @OptionGroup var threads: ThreadCount
   @Option(
     help: ArgumentHelp(
       "The region in ARNs, where a request names none.", valueName: "name"))
@@ -61,7 +60,7 @@ struct ServeCommand: AsyncParsableCommand {
       "Jobs and endpoints read and write there, signed with the access key where there is one. (default: in --root)",
       valueName: "url"))
   var s3Endpoint: String?
-  @Flag(help: "No line for each request.")
+  @Flag(name: [.short, .long], help: "No line for each request.")
   var quiet = false
 
   /// Of the options, or of the environment; nil: of neither.
@@ -107,8 +106,8 @@ struct ServeCommand: AsyncParsableCommand {
 
   func run() async throws {
     var options = ControlPlaneOptions(root: root)
-    options.runningJobs = jobs
-    options.threads = threads ?? max(1, Imrec.coreCount / jobs)
+    options.runningJobs = runningJobs
+    options.threads = threads.given ?? max(1, Imrec.coreCount / runningJobs)
     options.environment = ProcessInfo.processInfo.environment.filter { Self.inherited.contains($0.key) }
     var server = LocalSageMaker(options)
     server.port = port

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Encodings
 import Files
 import Hyperparameters
 import Inference
@@ -11,9 +12,9 @@ struct TrainCommand: ParsableCommand {
     commandName: "train",
     abstract: "A ResNet from labelled images.",
     discussion: """
-      SageMaker's image classification algorithm on this machine: its hyperparameters, its log, its model files.
-      EXAMPLE: imrec train --train T.rec --validation V.rec --model-dir model --num-layers 18 --epochs 10
-      Ctrl-C and SIGTERM finish the batch and write a checkpoint; the same command with --resume goes on.
+      SageMaker's image classification: its hyperparameters, log and model files.
+      EXAMPLE: imrec train --train T.rec --validation V.rec --model-dir m --epochs 10
+      Ctrl-C and SIGTERM leave a checkpoint; the same command with --resume goes on.
       """)
 
   @OptionGroup(title: "Files") var files: TrainFileOptions
@@ -152,7 +153,7 @@ struct TrainCommand: ParsableCommand {
     request.checkpointEvery = running.checkpointEvery
     request.archives = running.archive
     request.keepsDamaged = running.keepDamaged
-    request.threads = running.threads
+    request.threads = running.threads.given ?? RankLaunch.threadCount
     request.details = [("Program", "imrec \(Imrec.configuration.version)")]
   }
 
@@ -183,25 +184,30 @@ struct TrainFileOptions: ParsableArguments {
   var modelDir: String?
   @Option(
     help: ArgumentHelp(
-      "The folder of a training container: config, channels and results are in it.", valueName: "folder"))
+      "A training container's folder, with all it needs.", valueName: "folder"))
   var optMl: String?
 }
 
 struct TrainInputOptions: ParsableArguments {
   @Option(
-    help: ArgumentHelp(
-      "Where the paths of a .lst start from. (default: its own folder)", valueName: "folder"))
+    help: ArgumentHelp("Where paths of a .lst start. (default: its folder)", valueName: "folder"))
   var root: String?
-  @Option(help: ArgumentHelp("The same, of the validation. (default: --root)", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp(
+      "The same, of the validation. (default: --root)", valueName: "folder", visibility: .rare))
   var validationRoot: String?
   @Option(
     help: ArgumentHelp(
-      "The label of a manifest. (default: the one with metadata, or the only one)", valueName: "name"))
+      "The label of a manifest. (default: the one with metadata, or the only one)", valueName: "name",
+      visibility: .rare))
   var labelAttribute: String?
-  @Option(help: ArgumentHelp("The same, of the validation. (default: --label-attribute)", valueName: "name"))
+  @Option(
+    help: ArgumentHelp(
+      "The same, of the validation. (default: --label-attribute)", valueName: "name", visibility: .rare))
   var validationLabelAttribute: String?
   @Option(
-    help: ArgumentHelp("What a manifest's lists of labels hold: multi-hot, class-id.", valueName: "name"))
+    help: ArgumentHelp(
+      "What a manifest's lists of labels hold: multi-hot, class-id.", valueName: "name", visibility: .rare))
   var labelFormat: LabelFormat?
   @Option(help: ArgumentHelp("Names of the classes, one a line, in label order.", valueName: "file"))
   var classes: String?
@@ -212,7 +218,8 @@ struct TrainInputOptions: ParsableArguments {
   var model: String?
   @Option(
     help: ArgumentHelp(
-      "A JSON object of hyperparameters, as SageMaker's; options come before it.", valueName: "file"))
+      "A JSON object of hyperparameters, as SageMaker's; options come before it.", valueName: "file",
+      visibility: .rare))
   var hyperparameters: String?
 
   var isEmpty: Bool {
@@ -230,27 +237,30 @@ enum LabelFormat: String, ExpressibleByArgument {
 }
 
 struct TrainRunOptions: ParsableArguments {
-  @Flag(help: "Go on after the checkpoint, if there is one: as if nothing had happened.")
+  @Flag(help: "Go on after the checkpoint, if there is one.")
   var resume = false
   @Flag(help: "Replace the training that is in the folders already.")
   var overwrite = false
   @Option(
     help: ArgumentHelp(
-      "Also a checkpoint after so many batches. (default: after each epoch)", valueName: "batches"),
+      "Also a checkpoint after so many batches. (default: after each epoch)", valueName: "batches",
+      visibility: .rare),
     transform: wholeNumber(1...1_000_000_000))
   var checkpointEvery: Int?
-  @Option(help: ArgumentHelp("(default: checkpoints in the model's folder)", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp(
+      "(default: checkpoints in the model's folder)", valueName: "folder", visibility: .rare))
   var checkpointDir: String?
   @Option(
     help: ArgumentHelp(
-      "Gets metrics.jsonl and training.html. (default: the model's folder)", valueName: "folder"))
+      "Gets metrics.jsonl and training.html. (default: the model's folder)", valueName: "folder",
+      visibility: .rare))
   var outputDir: String?
-  @Flag(help: "Learn from damaged images too. (default: take others in their place, and say so)")
+  @Flag(
+    help: ArgumentHelp(
+      "Learn from damaged images too. (default: take others in their place, and say so)", visibility: .rare))
   var keepDamaged = false
   @Flag(help: "Also make model.tar.gz, as SageMaker leaves it.")
   var archive = false
-  @Option(
-    help: ArgumentHelp("Threads of a rank. (default: its share of the cores)", valueName: "count"),
-    transform: wholeNumber(1...1024))
-  var threads = RankLaunch.threadCount
+  @OptionGroup var threads: ThreadCount
 }

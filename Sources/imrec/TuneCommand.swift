@@ -1,4 +1,5 @@
 import ArgumentParser
+import Encodings
 import Files
 import Foundation
 import SageMaker
@@ -11,7 +12,8 @@ struct TuneCommand: AsyncParsableCommand {
     commandName: "tune",
     abstract: "Hyperparameters that train well, found by trying.",
     discussion: """
-      REQUEST is SageMaker's CreateHyperParameterTuningJob as a file; each job trains in a process of its own.
+      REQUEST is SageMaker's CreateHyperParameterTuningJob as a file; each job trains in a process of its own,
+      with its share of the threads.
       EXAMPLE: imrec tune request.json --output tuning
       Ctrl-C and SIGTERM stop the jobs in order; the same command with --resume goes on. So it does after kill -9.
       """)
@@ -19,14 +21,12 @@ struct TuneCommand: AsyncParsableCommand {
   @Argument(help: "JSON; an S3Uri may be a path or a file:// URL.")
   var request: String
   @Option(
+    name: [.short, .long],
     help: ArgumentHelp("Gets tuning.json, tuning.html, and a folder a job.", valueName: "folder"))
   var output: String
   @Flag(help: "Go on with the tuning in the folder, where a former run was broken off.")
   var resume = false
-  @Option(
-    help: ArgumentHelp("Threads of all jobs together. (default: the number of cores)", valueName: "count"),
-    transform: wholeNumber(1...1024))
-  var threads = Imrec.coreCount
+  @OptionGroup var threads: ThreadCount
   @OptionGroup(title: "Output") var options: OutputOptions
 
   func run() async throws {
@@ -48,11 +48,11 @@ struct TuneCommand: AsyncParsableCommand {
   @inline(never)
   private func readRequest() throws -> TuningRequest {
     do {
-      return try TuningRequest(JSONValue(json: readFile(request, limit: 1 << 24).bytes))
+      return try TuningRequest(json: readFile(request, limit: 1 << 24).bytes)
     } catch let error as FileError {
       throw error
     } catch let error as TuningError {
-      throw TuningError("\(request): \(error)", remedy: error.remedy)
+      throw TuningError("\(request): \(error)", lacks: error.lack)
     } catch {
       throw TuningError("\(request): \(error)")
     }
@@ -63,9 +63,7 @@ struct TuneCommand: AsyncParsableCommand {
   private func start(_ asked: TuningRequest, _ folder: TuningFolder) throws -> TuningRecord {
     if let record = try folder.record() {
       guard resume else {
-        throw TuningError(
-          "\(output): there is a tuning in this folder already",
-          remedy: "With --resume it goes on; or choose another --output.")
+        throw TuningError("\(output): there is a tuning in this folder already", lacks: .permission)
       }
       return record
     }
@@ -92,7 +90,7 @@ struct TuneCommand: AsyncParsableCommand {
   ) throws -> (TrainingProcess, warnings: [String]) {
     let inputs = try TrainingInputs(asked.channels)
     var runner = TrainingProcess(folder: output, inputs: inputs, objective: try Objective(asked))
-    runner.threads = max(1, threads / parallelJobs)
+    runner.threads = max(1, threads.count / parallelJobs)
     runner.timeLimit = asked.jobSeconds.map { .seconds($0) }
     var warnings: [String] = []
     if let place = asked.outputPath {

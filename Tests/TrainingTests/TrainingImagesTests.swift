@@ -89,7 +89,11 @@ private func opened(
   @Test(
     "a manifest's faults are told with the line",
     arguments: [
-      ("[1]", "this is no JSON object such as {\"source-ref\": \"photos/1.jpg\", \"class\": 0}"),
+      (
+        "[1]",
+        "this is no JSON object such as {\"source-ref\": \"photos/1.jpg\", \"class\": 0}: "
+          + "byte 0: '[' where an object is expected"
+      ),
       (#"{"class": 1}"#, "there is no \"source-ref\" with the path of an image"),
       (#"{"source-ref": "a.png"}"#, "there is no label"),
       (#"{"source-ref": "a.png", "class": {"a": 1}}"#, "\"class\" is no number and no list of numbers"),

@@ -49,6 +49,8 @@ public struct InferenceBenchmark: Encodable, Sendable {
   public var engine = ""
   /// The kernels in use: "portable", "avx2", "avx512"; "openblas" for the reference engine.
   public var kernels = ""
+  /// The numbers that the network computes with, "fp32" or "bf16".
+  public var precision = ""
   /// Channels, height, width of an image.
   public var shape: [Int] = []
   /// Billions of operations for one image.
@@ -92,6 +94,7 @@ public func benchmarkInference(
     result.shape = network.inputShape
     result.engine = network.engine.rawValue
     result.kernels = network.kernels
+    result.precision = network.precision.rawValue
     result.gflop = Double(operations(of: network.graph)) / 1e9
     let images = imaginedSamples(network.inputShape.reduce(size, *))
     var outputs = [Float](repeating: 0, count: size * network.outputCount)

@@ -229,6 +229,8 @@ public struct ClassifierOptions: Sendable {
   public var engine = Network.Engine.fast
   /// One of `Network.availableKernels`; nil: the best of this processor.
   public var kernels: String?
+  /// The numbers with which the fast engine computes.
+  public var precision = Network.Precision.fp32
   /// Threads of the classifier's own cores, where `cores` is nil.
   public var threads = 1
   /// The cores that the classifier shares with others; nil: it has its own, with `threads` threads.
@@ -239,6 +241,24 @@ public struct ClassifierOptions: Sendable {
   public var decoding = DecodeOptions()
   /// The model's own settings, the fast engine and one thread.
   public init() {}
+}
+
+extension Network.Precision {
+  /// The precision that the environment variable `IMREC_PRECISION` names; nil if it is not set, or empty.
+  ///
+  /// - Throws: if it names none.
+  public init?(environment: [String: String]) throws(ClassifierError) {
+    guard let name = environment["IMREC_PRECISION"], !name.isEmpty else { return nil }
+    guard let precision = Self.offered.first(where: { $0.rawValue == name }) else {
+      throw ClassifierError(
+        "IMREC_PRECISION is \(shortened(name, to: 40)); \(Self.offered.map(\.rawValue).joined(separator: " or ")) is expected"
+      )
+    }
+    self = precision
+  }
+
+  /// Those that need no calibration.
+  public static let offered: [Network.Precision] = [.fp32, .bf16]
 }
 
 extension Classifier {
@@ -262,8 +282,12 @@ extension Classifier {
     let cores = options.cores ?? Cores(Workers(count: options.threads))
     let network = try Network(
       model.graph, model.parameters, engine: options.engine, batch: options.batch, workers: cores.workers,
-      kernels: options.kernels)
+      precision: options.precision, kernels: options.kernels)
     if let fallback = network.fallback { warn("\(path): \(fallback)") }
+    if !network.hasFastKernels {
+      warn(
+        "\(options.precision) gains nothing here: the kernels \(network.kernels) have no instructions for it")
+    }
     try self.init(
       network: network, preset: try Self.preset(of: model, options),
       classes: try options.classes

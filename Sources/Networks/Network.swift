@@ -39,6 +39,10 @@ public final class Network: Sendable {
   public let engine: Engine
   /// A sentence that says why the reference engine runs although the fast one was asked for; nil if it does not.
   public let fallback: String?
+  /// The numbers with which the network computes; the reference engine has single precision.
+  public let precision: Precision
+  /// Whether the kernels have instructions for these numbers; without them bf16 is slower than fp32, and as exact.
+  public let hasFastKernels: Bool
   /// The kernels in use: one of `availableKernels`; "openblas" for the reference engine.
   public let kernels: String
   private let running: Running
@@ -77,6 +81,13 @@ public final class Network: Sendable {
           graph, parameters, batch: batch, workers: workers, precision: precision.type,
           precision == .int8 ? quantization : nil, set)
         (running, self.engine, self.kernels, self.fallback) = (.fast(fast), .fast, set.name, nil)
+        self.precision = precision
+        hasFastKernels =
+          switch precision {
+          case .fp32: true
+          case .bf16: set.hasFastBFloat16
+          case .int8: set.hasFastUInt8
+          }
         return
       } catch let error as Unplannable {
         fallback =
@@ -87,6 +98,8 @@ public final class Network: Sendable {
     running = .reference(try ReferenceEngine(graph, parameters))
     self.engine = .reference
     self.kernels = "openblas"
+    self.precision = .fp32
+    hasFastKernels = true
   }
 
   /// Computes the outputs of some images.

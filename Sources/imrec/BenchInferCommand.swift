@@ -36,7 +36,7 @@ struct BenchInferCommand: ParsableCommand {
 
   func run() throws {
     let workers = Workers(count: engine.threads.count)
-    let (kind, kernels) = (engine.engine, engine.kernels)
+    let (kind, kernels, precision) = (engine.engine, engine.kernels, try engine.precision())
     var options = InferenceBenchmarkOptions()
     options.batches = batch
     options.runs = runs
@@ -46,7 +46,8 @@ struct BenchInferCommand: ParsableCommand {
     let makeNetwork = { batch in
       let model = try BenchModel(model, epoch: epoch, inputShape: imageShape)
       let network = try Network(
-        model.graph, model.parameters, engine: kind, batch: batch, workers: workers, kernels: kernels)
+        model.graph, model.parameters, engine: kind, batch: batch, workers: workers, precision: precision,
+        kernels: kernels)
       fallback = network.fallback
       return network
     }
@@ -81,7 +82,7 @@ struct BenchInferCommand: ParsableCommand {
     let shape = result.shape.map { "\($0)" }.joined(separator: "x")
     lines.append(
       "\(shape), \(oneDecimal(result.gflop)) GFLOP an image; \(counted(result.threads, "thread")), "
-        + "\(result.engine) engine, \(result.kernels) kernels, "
+        + "\(result.engine) engine, \(result.kernels) kernels, \(result.precision), "
         + "\(byteText(result.peakMemoryBytes)) of memory at most")
     return lines.joined(separator: "\n") + "\n"
   }

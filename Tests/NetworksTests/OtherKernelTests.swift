@@ -179,7 +179,7 @@ func isSame(_ one: [Float], _ other: [Float]) -> Bool {
       let memory = GuardedMemory(seed: 1, padding: 0)
       let out = memory.output(Float.self, count * channels)
       net_interleave(
-        out, Int32(net_float32), memory.input(x), plane, channels, count, memory.input(scale),
+        out, Int32(net_float32), channels, memory.input(x), plane, channels, count, memory.input(scale),
         memory.input(shift))
       let expected = (0..<count * channels).map { index in
         x[index % channels * plane + index / channels] * scale[index % channels] + shift[index % channels]

@@ -8,7 +8,7 @@ extension NetworkKernels: CustomTestStringConvertible {
   public var testDescription: String { name }
 
   /// Those that differ in single precision.
-  static let singlePrecision = available.filter { !$0.hasFastBFloat16 }
+  static let singlePrecision = available.filter { !$0.hasFastUInt8 }
 }
 
 /// One call of `product` in memory that ends at a page which must not be touched. Its numbers are small integers, so
@@ -25,6 +25,8 @@ struct Sums: CustomTestStringConvertible {
   var special: Float?
   /// The numbers of the input and the weights, and those of the residual and the output.
   var type = ElementType.float32, output = ElementType.float32
+  /// What integer sums are multiplied by.
+  var scale: Float = 1
 
   var testDescription: String { "\(self)" }
 
@@ -121,8 +123,12 @@ struct Sums: CustomTestStringConvertible {
 
   /// Numbers in memory, as those of a type.
   func stored(_ numbers: [Float], as type: ElementType, _ memory: GuardedMemory) -> UnsafeRawPointer {
-    guard type == .bfloat16 else { return UnsafeRawPointer(memory.input(numbers)) }
-    return UnsafeRawPointer(memory.input(numbers.map(bfloat16)))
+    switch type {
+    case .float32: UnsafeRawPointer(memory.input(numbers))
+    case .bfloat16: UnsafeRawPointer(memory.input(numbers.map(bfloat16)))
+    // Weights are negative, too; the bits of a byte are the same.
+    case .uint8: UnsafeRawPointer(memory.input(numbers.map { UInt8(truncatingIfNeeded: Int($0)) }))
+    }
   }
 
   /// The rows, columns and blocks given, of the whole product. `padding`: floats before the page that must not be
@@ -139,14 +145,19 @@ struct Sums: CustomTestStringConvertible {
       written[$0] && residual == .inPlace ? numbers.residual[$0] : Self.untouched
     }
     let y: UnsafeMutableRawPointer
-    if output == .bfloat16 {
-      let halves = memory.output(UInt16.self, yCount)
-      for index in 0..<yCount { halves[index] = bfloat16(before[index]) }
-      y = UnsafeMutableRawPointer(halves)
-    } else {
+    switch output {
+    case .float32:
       let floats = memory.output(Float.self, yCount)
       for index in 0..<yCount { floats[index] = before[index] }
       y = UnsafeMutableRawPointer(floats)
+    case .bfloat16:
+      let halves = memory.output(UInt16.self, yCount)
+      for index in 0..<yCount { halves[index] = bfloat16(before[index]) }
+      y = UnsafeMutableRawPointer(halves)
+    case .uint8:
+      let bytes = memory.output(UInt8.self, yCount)
+      for index in 0..<yCount { bytes[index] = UInt8(truncatingIfNeeded: Int(before[index])) }
+      y = UnsafeMutableRawPointer(bytes)
     }
     let start = blockPart.lowerBound * yBlock + rowPart.lowerBound * yRow + columnPart.lowerBound * 16
     let other = residual == .none ? nil : stored(numbers.residual, as: output, memory)
@@ -163,14 +174,21 @@ struct Sums: CustomTestStringConvertible {
       tap_count: taps, run: run / word, weights: weights, next: weights,
       bias: hasBias ? memory.input(numbers.bias) + blockPart.lowerBound * 16 : nil,
       residual: residual == .inPlace ? UnsafeRawPointer(y + place) : other.map { $0 + place },
-      residual_type: output.kernelType, y: y + place, y_type: output.kernelType, y_row: yRow, y_block: yBlock,
+      residual_type: output.kernelType,
+      scales: type.isQuantized
+        ? memory.input([Float](repeating: scale, count: blocks * 16)) + blockPart.lowerBound * 16 : nil,
+      residual_scale: 1, y: y + place, y_type: output.kernelType, y_row: yRow, y_block: yBlock,
       rows: rowPart.count, columns: columnPart.count, blocks: blockPart.count, relu: relu ? 1 : 0)
-    if type == .bfloat16 { set.table.product_bfloat16(&product) } else { set.table.product(&product) }
+    set.product(of: type)(&product)
     #expect(memory.borders.allSatisfy { $0 == GuardedMemory.border })
-    if output == .bfloat16 {
+    switch output {
+    case .float32:
+      return Array(UnsafeBufferPointer(start: y.assumingMemoryBound(to: Float.self), count: yCount))
+    case .bfloat16:
       return UnsafeBufferPointer(start: y.assumingMemoryBound(to: UInt16.self), count: yCount).map(widened)
+    case .uint8:
+      return UnsafeBufferPointer(start: y.assumingMemoryBound(to: UInt8.self), count: yCount).map(Float.init)
     }
-    return Array(UnsafeBufferPointer(start: y.assumingMemoryBound(to: Float.self), count: yCount))
   }
 
   private func expectedPlaces() -> [Bool] {

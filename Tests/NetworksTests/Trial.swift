@@ -23,6 +23,7 @@ struct Trial {
     var batch = 32
     var threads = 1
     var precision = Network.Precision.fp32
+    var quantization: Quantization?
     var testDescription: String { "\(kernels), \(precision), batch \(batch), \(threads) threads" }
 
     /// Every kernel set, planned for one image and for many, on one thread and on two.
@@ -34,6 +35,7 @@ struct Trial {
   func network(_ plan: Plan) throws -> Network {
     try Network(
       graph, parameters, batch: plan.batch, workers: Workers(count: plan.threads), precision: plan.precision,
+      quantization: plan.quantization,
       kernels: plan.kernels)
   }
 

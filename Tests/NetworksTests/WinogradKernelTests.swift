@@ -131,7 +131,7 @@ private struct Winograd {
           x: UnsafePointer(v) + number * inPlane, x_step: 16, x_row: 0, taps: taps, tap_count: inBlocks,
           run: 16,
           weights: UnsafePointer(weights) + number * plane, next: UnsafePointer(weights), bias: nil,
-          residual: nil, residual_type: Int32(net_float32),
+          residual: nil, residual_type: Int32(net_float32), scales: nil, residual_scale: 1,
           y: m + number * outPlane, y_type: Int32(net_float32),
           y_row: 0, y_block: outBlock, rows: 1, columns: range.count, blocks: outBlocks, relu: 0)
         set.table.product(&product)

@@ -1,3 +1,5 @@
+public import Networks
+
 /// The desired state of an endpoint, as given by CreateEndpoint and its configuration.
 public struct EndpointPlan: Hashable, Sendable {
   public var name: String
@@ -43,6 +45,8 @@ public struct ModelPlan: Hashable, Sendable {
   public var path: String
   /// Distinguishes successive contents of the same path: an ETag or a modification time.
   public var version: String
+  /// The numbers with which its network computes.
+  public var precision = Network.Precision.fp32
 
   public init(name: String, path: String, version: String = "") {
     self.name = name
@@ -51,9 +55,12 @@ public struct ModelPlan: Hashable, Sendable {
   }
 
   /// The identity of the loaded model, independent of its name.
-  var key: Key { Key(path: path, version: version) }
+  var key: Key { Key(path: path, version: version, precision: precision) }
 
-  struct Key: Hashable, Sendable { let path: String, version: String }
+  struct Key: Hashable, Sendable {
+    let path: String, version: String
+    let precision: Network.Precision
+  }
 }
 
 /// SageMaker's DataCaptureConfig.

@@ -22,6 +22,7 @@ public struct FileModelLoader: ModelLoading {
       var options = ClassifierOptions()
       options.cores = cores
       options.decoding = decoding
+      options.precision = model.precision
       return try Classifier(model: model.path, options: options)
     }
   }

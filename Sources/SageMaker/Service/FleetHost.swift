@@ -1,5 +1,7 @@
 import Encodings
 package import Endpoints
+import Inference
+import Networks
 package import S3
 
 /// The endpoints that the control plane keeps, in the fleet that serves them.
@@ -55,7 +57,8 @@ package struct FleetHost: EndpointHost {
     let models = try await copies.bring(archives, for: endpoint.name, isBegin: isBegin)
     var plan = EndpointPlan(name: endpoint.name, configurationName: endpoint.config, variants: [])
     for (variant, copy) in zip(endpoint.variants, models) {
-      let model = ModelPlan(name: variant.model, path: await copies.path(of: copy), version: copy.version)
+      var model = ModelPlan(name: variant.model, path: await copies.path(of: copy), version: copy.version)
+      model.precision = try Self.precision(of: variant)
       var made = VariantPlan(name: variant.name, model: model, weight: variant.weight)
       made.instanceCount = variant.instanceCount
       if variant.isShadow { plan.shadowVariants.append(made) } else { plan.variants.append(made) }
@@ -69,6 +72,14 @@ package struct FleetHost: EndpointHost {
       throw EndpointError(.model, "the model \(variant.model) has no ModelDataUrl that names a model.tar.gz")
     }
     return data
+  }
+
+  private static func precision(of variant: HostedEndpoint.Variant) throws -> Network.Precision {
+    do throws(ClassifierError) {
+      return try Network.Precision(environment: variant.environment) ?? .fp32
+    } catch {
+      throw EndpointError(.model, "the model \(variant.model): \(error)")
+    }
   }
 
   private static func capture(_ config: JSON) -> CapturePlan? {

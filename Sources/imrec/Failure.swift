@@ -143,7 +143,7 @@ struct Failure {
     switch error.lack {
     case .copy(let place): "Download it first, for example: aws s3 cp --recursive \(place) data/"
     case .end: "Finish it: imrec tune REQUEST --output FOLDER --resume"
-    case .request: "Choose another --output, or the former request."
+    case .request: "Choose another --output, or use the original request."
     case .permission: "With --resume it goes on; or choose another --output."
     case nil: nil
     }

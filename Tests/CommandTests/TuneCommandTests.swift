@@ -230,7 +230,10 @@ struct TuneCommandTests {
         ({ write(folder, train: "photos") }, "There is no .rec file in the train channel"),
         ({ write(folder, jobs: 2, parallel: 3) }, "MaxParallelTrainingJobs [3]"),
         ({ write(folder, ranges: "") }, "nothing to tune"),
-        ({ writeScratchFile(folder + "/request.json", "{".utf8) }, "request.json: this is no JSON document"),
+        (
+          { writeScratchFile(folder + "/request.json", "{".utf8) },
+          "request.json: this is not a JSON document"
+        ),
       ]
       for (write, words) in cases {
         write()

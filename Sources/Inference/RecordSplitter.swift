@@ -53,7 +53,6 @@ package struct RecordSplitter: ~Copyable {
   private let path: String
   /// nil if the file is read whole or by `recordIO`.
   private let file: InputFile?
-  private let fileByteCount: Int
   private let limit: PayloadLimit
   private var offset = 0
   private var block: [UInt8] = []
@@ -73,9 +72,7 @@ package struct RecordSplitter: ~Copyable {
   ) throws {
     self.blockByteCount = blockByteCount
     let reader = try Self.reader(path, split)
-    let opened = try Self.file(path, split)
-    fileByteCount = opened?.byteCount ?? 0
-    file = opened
+    file = try Self.file(path, split)
     recordIO = reader
     self.path = path
     self.limit = limit
@@ -96,6 +93,13 @@ package struct RecordSplitter: ~Copyable {
   private static func file(_ path: String, _ split: RecordSplit) throws(FileError) -> InputFile? {
     if split == .line || split == .tfRecord { return try InputFile(path) }
     return nil
+  }
+
+  private var fileByteCount: Int {
+    switch file {
+    case .some(let file): file.byteCount
+    case .none: 0
+    }
   }
 
   /// The next records that fit into one payload; empty after the last record.

@@ -53,6 +53,12 @@ package struct RecordSplitter: ~Copyable {
   private let path: String
   /// nil if the file is read whole or by `recordIO`.
   private let file: InputFile?
+  private var fileByteCount: Int {
+    switch file {
+    case .some(let file): file.byteCount
+    case nil: 0
+    }
+  }
   private let limit: PayloadLimit
   private var offset = 0
   private var block: [UInt8] = []
@@ -93,13 +99,6 @@ package struct RecordSplitter: ~Copyable {
   private static func file(_ path: String, _ split: RecordSplit) throws(FileError) -> InputFile? {
     if split == .line || split == .tfRecord { return try InputFile(path) }
     return nil
-  }
-
-  private var fileByteCount: Int {
-    switch file {
-    case .some(let file): file.byteCount
-    case .none: 0
-    }
   }
 
   /// The next records that fit into one payload; empty after the last record.

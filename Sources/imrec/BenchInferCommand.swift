@@ -1,4 +1,5 @@
 import ArgumentParser
+import Encodings
 import Inference
 import Networks
 import Terminal

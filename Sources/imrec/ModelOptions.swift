@@ -1,4 +1,5 @@
 public import ArgumentParser
+import Encodings
 import Files
 public import Imaging
 public import Inference

@@ -3,10 +3,10 @@ public import Imaging
 public import Networks
 internal import Synchronization
 
-/// Makes the tensors and targets of batches, on all workers at once.
+/// Decodes, augments and labels the images of a batch, on all workers at once.
 ///
-/// What a batch holds depends on the plan, the epoch and the batch's number alone: not on threads, nor on what was made
-/// before.
+/// The content of a batch depends only on the plan, the epoch and the batch number, not on the number of threads or on
+/// earlier calls.
 public final class Batches: Sendable {
   public let images: TrainingImages
   public let plan: EpochPlan
@@ -16,13 +16,15 @@ public final class Batches: Sendable {
   private let lastOrder = Mutex<(epoch: Int, order: [Int])>((-1, []))
 
   /// - Parameters:
-  ///   - augmentation: for training; an evaluation takes none.
-  ///   - keepsDamaged: damaged images count as far as they decode.
+  ///   - plan: must be made for as many images as there are in `images`.
+  ///   - augmentation: random crops, flips and colour changes for training; the default changes nothing.
+  ///   - targets: label smoothing and mixup; only a training plan applies them.
+  ///   - keepsDamaged: whether damaged images are used as far as they decode, instead of being replaced or left out.
   public init(
     _ images: TrainingImages, plan: EpochPlan, augmentation: Augmentation = Augmentation(),
     targets: TargetOptions = TargetOptions(), keepsDamaged: Bool = false
   ) {
-    precondition(plan.imageCount == images.count, "the plan is for these images")
+    precondition(plan.imageCount == images.count, "the plan must be made for this number of images")
     self.images = images
     self.plan = plan
     self.augmentation = augmentation
@@ -30,35 +32,41 @@ public final class Batches: Sendable {
     decoding = DecodeOptions(keepDamaged: keepsDamaged)
   }
 
-  /// An image that cannot be decoded.
+  /// An image that could not be decoded.
   public struct Fault: Hashable, Sendable, Codable, CustomStringConvertible {
+    /// The image's path, or its record's place in a `.rec` file; and what is wrong with it.
     public let name: String, reason: String
-    /// What was taken in its place: the next one of the epoch's order that can be decoded; nil in an evaluation.
+    /// The image used instead: the next decodable one in the epoch's order. Nil in an evaluation, which leaves it out.
     public let replacement: String?
 
     public var description: String {
-      "\(name): \(reason); " + (replacement.map { "\($0) is taken in its place" } ?? "it is left out")
+      "\(name): \(reason); " + (replacement.map { "\($0) is used instead" } ?? "it is left out")
     }
   }
 
-  /// What `fill` made.
+  /// The result of `fill`.
   public struct Filled: Hashable, Sendable {
-    /// The number of the image in each place of the batch, from the first on; fewer than a batch at the end of an
-    /// evaluation, and where an evaluation leaves out what cannot be decoded.
+    /// The image number in each slot of the batch. An evaluation may have fewer images than `plan.batch`: at its end,
+    /// and wherever it leaves out images that cannot be decoded.
     public var images: [Int] = []
+    /// The images of this batch that could not be decoded.
     public var faults: [Fault] = []
 
+    /// Images in the batch.
     public var count: Int { images.count }
   }
 
-  /// Makes a batch.
+  /// Fills in the tensors and targets of a batch.
   ///
   /// - Parameters:
-  ///   - tensors: room for `plan.batch` images of the preset.
-  ///   - targets: room for `plan.batch` times `classCount` numbers.
-  ///   - preset: its shape may change from epoch to epoch.
-  /// - Throws: `TrainingError`: an image smaller than the shape, with its name; a file that can no longer be read; a set
-  ///   of which no image can be decoded. The numbers mean nothing then.
+  ///   - tensors: at least `plan.batch * preset.count` numbers.
+  ///   - targets: at least `plan.batch * classCount` numbers.
+  ///   - preset: its shape may differ from epoch to epoch.
+  ///   - epoch: counts from 0.
+  ///   - batch: counts from 0.
+  /// - Throws: `TrainingError` for an image smaller than the shape, for a file that can no longer be read, and if no
+  ///   image of the set can be decoded. The contents of both buffers are then undefined.
+  /// - Complexity: decodes up to `plan.batch` images, plus one for each image that has to be replaced.
   public func fill(
     _ tensors: inout MutableSpan<Float>, targets: inout MutableSpan<Float>, preset: Preset, epoch: Int,
     batch: Int, workers: Workers
@@ -66,8 +74,8 @@ public final class Batches: Sendable {
     let size = preset.count
     precondition(
       tensors.count >= plan.batch * size && targets.count >= plan.batch * images.classCount,
-      "there is room for a batch")
-    precondition((0..<plan.batchCount).contains(batch), "the epoch has this batch")
+      "both buffers must hold a whole batch")
+    precondition((0..<plan.batchCount).contains(batch), "the batch must be one of the epoch's")
     let places = plan.places(ofBatch: batch)
     let found = outcomes(
       &tensors, preset, order(epoch: epoch), places: Array(places), slots: Array(0..<places.count),
@@ -76,7 +84,7 @@ public final class Batches: Sendable {
       &tensors, targets: &targets, size, found, epoch: epoch, batch: batch, workers)
   }
 
-  /// Makes the tensors of the images at some places of the epoch's order, each in a slot of its own.
+  /// Decodes the images at the given places of the epoch's order, each into the slot at the same position of `slots`.
   func outcomes(
     _ tensors: inout MutableSpan<Float>, _ preset: Preset, _ order: [Int], places: [Int], slots: [Int],
     epoch: Int, _ workers: Workers
@@ -95,9 +103,9 @@ public final class Batches: Sendable {
     return found.withLock { $0 }
   }
 
-  /// What is left when the tensors of a batch are made: its targets, and what mixes images.
+  /// Completes a batch whose tensors are filled in: closes gaps, writes the targets and applies mixup.
   ///
-  /// - Parameter outcomes: of the batch's places.
+  /// - Parameter outcomes: one for each place of the batch, in order.
   func finish(
     _ tensors: inout MutableSpan<Float>, targets: inout MutableSpan<Float>, _ size: Int,
     _ outcomes: [Outcome?],
@@ -121,14 +129,14 @@ public final class Batches: Sendable {
     return result
   }
 
-  /// What became of one place of the batch.
+  /// What happened to one place of the batch: the image that fills it, the images that could not, or an error.
   struct Outcome: Sendable {
     var image: Int?
     var faults: [Fault] = []
     var error: TrainingError?
   }
 
-  /// Makes the tensor of the image at a place of the order or, in training, of the next one that can be decoded.
+  /// Fills in the tensor of the image at a place of the order or, in training, of the next image that decodes.
   func fill(
     _ tensor: inout MutableSpan<Float>, _ preset: Preset, _ order: [Int], from place: Int, epoch: Int
   ) -> Outcome {
@@ -162,7 +170,7 @@ public final class Batches: Sendable {
     }
     if plan.isTraining, outcome.image == nil {
       outcome.error = TrainingError(
-        "no image in the \(images.channel) channel can be decoded; the first: "
+        "no image of the \(images.channel) channel can be decoded; the first is "
           + (reasons.first.map { "\($0.name): \($0.reason)" } ?? ""))
     }
     let replacement = outcome.image.map { images.name(of: $0) }
@@ -170,13 +178,13 @@ public final class Batches: Sendable {
     return outcome
   }
 
-  /// Closes the gap of an image that is left out.
+  /// Moves an image into the gap that a left-out image leaves before it.
   private func move(_ tensors: inout MutableSpan<Float>, _ size: Int, from slot: Int, to target: Int) {
     if slot == target { return }
     for place in 0..<size { tensors[target * size + place] = tensors[slot * size + place] }
   }
 
-  /// Mixes neighbours: each keeps its share of itself, and takes the rest from the other.
+  /// Mixup of neighbouring images: each of a pair keeps `share` of itself and takes the rest from the other.
   private func mix(
     _ tensors: inout MutableSpan<Float>, _ targets: inout MutableSpan<Float>, _ size: Int,
     _ places: Range<Int>,
@@ -203,7 +211,7 @@ public final class Batches: Sendable {
     }
   }
 
-  /// The epoch's order; that of the last one asked for is kept.
+  /// The order of the images in an epoch; the order of the latest epoch is cached.
   func order(epoch: Int) -> [Int] {
     lastOrder.withLock { last in
       if last.epoch != epoch { last = (epoch, plan.order(epoch: epoch)) }
@@ -212,8 +220,8 @@ public final class Batches: Sendable {
   }
 }
 
-/// Numbers of which each worker gets a part of its own.
-@safe private struct Room: @unchecked Sendable {  // parts do not overlap, and the owner waits
+/// A buffer of which each worker writes a separate part.
+@safe private struct Room: @unchecked Sendable {  // parts do not overlap; the owner waits
   private let numbers: UnsafeMutableBufferPointer<Float>
 
   init(_ numbers: UnsafeMutableBufferPointer<Float>) { unsafe self.numbers = numbers }

@@ -2,13 +2,14 @@ import Files
 public import Hyperparameters
 
 extension HyperparameterSet {
-  /// Compares the sets with the hyperparameters, before training.
+  /// Compares the image sets with the hyperparameters, before training.
   ///
   /// - Parameters:
-  ///   - batch: images of one update, of all hosts together.
-  ///   - names: of the classes, where they are known.
-  /// - Returns: what the user should know: `num_training_samples` that are not so many, classes without images.
-  /// - Throws: fewer images than a batch.
+  ///   - batch: images of one update, over all hosts.
+  ///   - names: class names by label; may be empty.
+  /// - Returns: warnings about a `num_training_samples` that differs from the number of images, and about classes without
+  ///   images.
+  /// - Throws: `TrainingError` if there are fewer training images than one batch needs.
   public func check(
     train: TrainingImages, validation: TrainingImages?, batch: Int, names: [String] = []
   ) throws(TrainingError) -> [TrainingWarning] {
@@ -22,7 +23,7 @@ extension HyperparameterSet {
       found.append(
         TrainingWarning(
           "num_training_samples is \(numTrainingSamples), but the \(train.channel) channel has \(train.count) images; "
-            + "the images are counted"))
+            + "the number of images is used"))
     }
     for images in [train, validation].compactMap({ $0 }) {
       if let warning = images.missingClasses(names) { found.append(warning) }
@@ -32,7 +33,7 @@ extension HyperparameterSet {
 }
 
 extension TrainingImages {
-  /// Names the classes of which there is no image; nil where there are none.
+  /// A warning that names the classes without images; nil if every class has one.
   func missingClasses(_ names: [String]) -> TrainingWarning? {
     let missing = histogram.enumerated().filter { $0.element == 0 }.map(\.offset)
     if missing.isEmpty { return nil }

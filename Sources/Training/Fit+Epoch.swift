@@ -3,7 +3,7 @@ import Models
 import Networks
 
 extension FitRun {
-  /// Validates, stores the model where it is better, and writes the checkpoint.
+  /// Validates, stores the model if it is due or the best so far, and writes the checkpoint.
   func endEpoch() throws {
     var record = trainedRecord()
     parts.tell(.trained(record))
@@ -38,7 +38,7 @@ extension FitRun {
     if parts.isStopped() && !state.isOver { throw CancellationError() }
   }
 
-  /// A validation that is broken off begins anew when the training goes on: the epoch's batches are all done.
+  /// A cancelled validation leaves a checkpoint after the epoch's last batch, so that a resumed training starts with it.
   private func validated(_ parameters: Parameters) throws -> Validation {
     do { return try parts.validate(parameters, state.epoch) } catch let stop as CancellationError {
       writeCheckpoint()
@@ -83,11 +83,13 @@ extension FitRun {
     } catch {
       unwritten = (parameters, epoch, "\(error)")
       parts.tell(
-        .warning("the model of epoch \(epoch) could not be written and is kept in memory: \(error)"))
+        .warning(
+          "the model of epoch \(epoch) could not be written: \(error). It is kept in memory and "
+            + "tried again later"))
     }
   }
 
-  /// What is still to be written; where no epoch was due, the last one.
+  /// Writes a model that could not be written before; if no epoch was due for storing, the model of the last epoch.
   func storeLast() throws {
     if unwritten == nil, !hasStoredModel {
       store(try engine.average() ?? engine.parameters(), state.epoch, isOnly: false)
@@ -101,21 +103,21 @@ extension FitRun {
     }
   }
 
-  /// Of `checkpointFrequency`, whether an epoch was due yet.
+  /// Whether an epoch was stored or, with `checkpointFrequency`, was due.
   private var hasStoredModel: Bool {
     options.checkpointFrequency.map { state.epoch >= $0 } ?? hasStored
   }
 
-  /// One that cannot be written leaves the former one; the training goes on.
+  /// Writes a checkpoint. A failure leaves the previous checkpoint in place, and the training continues with a warning.
   func writeCheckpoint() {
     guard let path = parts.checkpointPath else { return }
     do {
       let weights = try engine.parameters().arraysInMemory()
       let optimizer = try engine.optimizerState()
-      // A step with a loss that is still a number may have made weights that are none.
+      // A step whose loss is finite can still have produced weights that are not.
       guard weights.values.allSatisfy({ $0.values.allSatisfy(\.isFinite) }) else {
         return parts.tell(
-          .warning("the weights hold NaN or infinity: no checkpoint is made, the former one stays"))
+          .warning("the weights contain NaN or infinity: no checkpoint is written, the previous one is kept"))
       }
       try Checkpoint(
         identity: options.identity, weights: weights, optimizer: optimizer.arrays,
@@ -126,8 +128,8 @@ extension FitRun {
     } catch {
       parts.tell(
         .warning(
-          "the checkpoint could not be written: \(error). The training goes on; ended now, it would lose what it "
-            + "learnt since the last one"))
+          "the checkpoint could not be written: \(error). Training continues, but stopping it now would lose everything "
+            + "since the previous checkpoint"))
     }
   }
 }

@@ -2,15 +2,15 @@ public import Hyperparameters
 public import Models
 import Networks
 
-/// Trains a network: epochs of steps, a validation after each, the best model stored, a checkpoint at each end.
+/// Trains a network. After each epoch it validates, stores the model if it is due, and writes a checkpoint.
 ///
 /// - Parameters:
-///   - start: the weights to begin with; a checkpoint's come before them.
-///   - checkpoint: where an earlier run stopped. The result is bit for bit that of a run that was never stopped.
-/// - Returns: every epoch, those of earlier runs included.
-/// - Throws: `CancellationError` when it was asked to end and the checkpoint is written; `FitError.diverged` where the loss
-///   is no number; what the parts throw. A checkpoint or a model that cannot be written does *not* end it before the last
-///   epoch: it is told, and tried again.
+///   - start: the initial weights; ignored if there is a checkpoint.
+///   - checkpoint: where an earlier run stopped. The result equals, bit for bit, that of an uninterrupted run.
+/// - Returns: the figures of every epoch, including those of earlier runs.
+/// - Throws: `CancellationError` if `parts.isStopped` returned true, after the checkpoint is written; `FitError.diverged`
+///   if a loss is NaN or infinite; what the parts throw. A checkpoint or model that cannot be written is *not* an error
+///   before the end: it is reported as a warning, and the next epoch tries again.
 public func fit(
   _ options: FitOptions, _ parts: FitParts, start: Parameters, from checkpoint: Checkpoint? = nil
 ) throws -> TrainingRecord {
@@ -26,7 +26,7 @@ final class FitRun {
   var engine: any TrainingEngine
   var state: FitState
   var updateCount: Int
-  /// A model that could not be written yet.
+  /// The model to store that could not be written so far.
   var unwritten: (parameters: Parameters, epoch: Int, reason: String)?
   var hasStored: Bool
   private var images: [Float] = []
@@ -37,7 +37,7 @@ final class FitRun {
     self.options = options
     self.parts = parts
     state = checkpoint?.state ?? FitState()
-    // More epochs than last time: it goes on, unless early stopping had ended it.
+    // With more epochs than last time the training continues, unless early stopping ended it.
     if !state.record.hasStoppedEarly { state.isOver = state.epoch >= options.epochs }
     updateCount = checkpoint?.updateCount ?? 0
     hasStored = !state.record.epochs.isEmpty
@@ -73,7 +73,7 @@ final class FitRun {
     if let average { try engine.startAverage(average) }
   }
 
-  /// The batches that are left of the epoch.
+  /// Trains the remaining batches of the epoch.
   private func trainEpoch() throws {
     let size = engine.inputShape.reduce(options.batch, *)
     let width = engine.outputCount
@@ -91,7 +91,7 @@ final class FitRun {
         .progress(
           epoch: state.epoch, epochs: options.epochs, batch: state.batch - 1, batchCount: options.batchCount,
           images: options.batch * options.rankCount, sums: state.sums))
-      // As MXNet's Speedometer: after batch 20, 40, ... of the epoch.
+      // MXNet's Speedometer reports after batch 20, 40, ... of the epoch, counted from 0.
       if state.batch > 1, (state.batch - 1) % options.reportEvery == 0 {
         let now = ContinuousClock.now
         let speed = Double(state.sums.images - mark.images) / max((now - mark.time) / .seconds(1), 1e-9)
@@ -108,7 +108,7 @@ final class FitRun {
 
   private func step() throws {
     let width = engine.outputCount
-    // Out of the object for the time of the step, as a span must not outlive an access to it.
+    // Moved out of the object during the step: a span must not outlive the access to the property.
     var (images, targets, outputs) = (self.images, self.targets, self.outputs)
     (self.images, self.targets, self.outputs) = ([], [], [])
     defer { (self.images, self.targets, self.outputs) = (images, targets, outputs) }
@@ -139,20 +139,20 @@ final class FitRun {
 
   func diverged(batch: Int?) -> FitError {
     let best = state.record.best.map {
-      "The best model so far, of epoch \($0.epoch), stands"
+      "The best model so far, of epoch \($0.epoch), is kept"
     }
-    let checkpoint = lastCheckpoint.map { "so does the checkpoint \($0)" }
+    let checkpoint = lastCheckpoint.map { "the last checkpoint is \($0)" }
     let standing = [best, checkpoint].compactMap(\.self).joined(separator: "; ")
     return FitError(
       .diverged(
         epoch: state.epoch, batch: batch, learningRate: state.learningRate,
-        standing: standing.isEmpty ? "There is no good model yet." : standing + "."))
+        standing: standing.isEmpty ? "No model has been stored yet." : standing + "."))
   }
 
-  /// The path of one that this run has written.
+  /// The path of the latest checkpoint of this run.
   var lastCheckpoint: String?
 
-  /// Asked to stop: what is done is kept.
+  /// Ends the run on request, after a checkpoint.
   private func end() throws -> Never {
     if parts.checkpointPath != nil { writeCheckpoint() }
     throw CancellationError()

@@ -1,27 +1,30 @@
 public import Models
 public import Networks
 
-/// What a training works with: so that each part can be tried with another.
+/// The collaborators of `fit`, as closures, so that tests can replace each of them.
 public struct FitParts {
-  /// Makes the network for images of a shape, with these weights.
+  /// Builds the network for images of a shape (channels, height, width), with these weights.
   public var makeEngine: (_ shape: [Int], _ parameters: Parameters) throws -> any TrainingEngine
-  /// Fills in the tensors and targets of a batch: always the same for an epoch, a batch and a shape.
+  /// Fills in the tensors and targets of a batch. Must be a pure function of epoch, batch and shape, or a resumed
+  /// training would differ from an uninterrupted one.
   public var fill:
     (
       _ epoch: Int, _ batch: Int, _ shape: [Int], _ images: inout MutableSpan<Float>,
       _ targets: inout MutableSpan<Float>
     ) throws -> Void
-  /// Over the whole validation set. Where it throws `CancellationError`, a checkpoint is written before `fit` does.
+  /// Evaluates weights on the whole validation set. If it throws `CancellationError`, `fit` writes a checkpoint first and
+  /// then throws it.
   public var validate: (_ parameters: Parameters, _ epoch: Int) throws -> Validation
-  /// Writes the model of an epoch, counted from 1, and says where.
-  /// Where `isOnly`, the one stored before goes when this one stands.
+  /// Writes the model of an epoch, counted from 1, and returns its path. With `isOnly`, models stored before are removed
+  /// afterwards.
   public var store: (_ parameters: Parameters, _ epoch: Int, _ isOnly: Bool) throws -> String
-  /// Where checkpoints go; nil: nowhere.
+  /// The path of the checkpoint; nil: none is written.
   public var checkpointPath: String?
+  /// Called with every event, on the training thread.
   public var tell: (TrainingEvent) -> Void = { _ in }
-  /// Makes what a batch adds up to that of all ranks.
+  /// Adds up the sums of a batch over all ranks.
   public var total: (_ sums: MetricSums) -> MetricSums = { $0 }
-  /// Asked after each batch: whether to write a checkpoint and end.
+  /// Called after each batch; true makes `fit` write a checkpoint and throw `CancellationError`.
   public var isStopped: () -> Bool = { false }
 
   public init(

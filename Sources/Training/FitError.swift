@@ -1,15 +1,16 @@
-/// What ended a training, in a sentence, and what helps.
+/// Why a training ended without a result: a sentence for the user, and a remedy.
 public struct FitError: Error, Hashable, Sendable, CustomStringConvertible {
   public enum Reason: Hashable, Sendable {
-    /// The loss, or the validation's, is no number any more. Epoch and batch are counted from 0.
+    /// The training loss, or with `batch` nil the validation loss, is NaN or infinite. Epoch and batch count from 0;
+    /// `standing` is a sentence about the models and checkpoints that are kept.
     case diverged(epoch: Int, batch: Int?, learningRate: Double, standing: String)
-    /// A checkpoint belongs to another training.
+    /// The checkpoint belongs to another training: the setting `name` is `there` in the checkpoint and `here` in this run.
     case otherTraining(path: String, name: String, there: String, here: String)
-    /// A checkpoint that is there and makes no sense.
+    /// The file is not a valid checkpoint.
     case badCheckpoint(path: String, String)
     /// The arguments, the files or the folders contradict each other.
     case contradiction(String)
-    /// The model could not be written, and there was no more epoch to try again after.
+    /// The model could not be written, and there is no further epoch after which to try again.
     case unwritten(String)
   }
   public let reason: Reason
@@ -20,32 +21,33 @@ public struct FitError: Error, Hashable, Sendable, CustomStringConvertible {
     switch reason {
     case .diverged(let epoch, let batch, let learningRate, let standing):
       let place = batch.map { "batch \($0)" } ?? "the validation"
-      return "the loss is not a number (NaN) any more: epoch \(epoch), \(place), learning rate "
+      return "the loss became NaN or infinite: epoch \(epoch), \(place), learning rate "
         + "\(shortText(learningRate)). \(standing)"
     case .otherTraining(let path, let name, let there, let here):
-      return "\(path): this checkpoint is of a training with \(name) \(there); here it is \(here)"
-    case .badCheckpoint(let path, let words): return "\(path): this is no checkpoint of imrec: \(words)"
+      return "\(path): this checkpoint belongs to a training with \(name) \(there); in this run it is \(here)"
+    case .badCheckpoint(let path, let words): return "\(path): not a valid checkpoint: \(words)"
     case .contradiction(let words): return words
     case .unwritten(let words): return words
     }
   }
 
-  /// What to change.
+  /// What the user can do; nil if the description says it all.
   public var remedy: String? {
     switch reason {
     case .diverged(_, _, let learningRate, _):
-      "Lower learning_rate (to \(shortText(learningRate / 10)), say), begin with warmup_epochs, or change the "
-        + "optimizer; a larger mini_batch_size is steadier, too."
+      "Lower learning_rate (for example to \(shortText(learningRate / 10))), start with warmup_epochs, or change the "
+        + "optimizer. A larger mini_batch_size also makes training more stable."
     case .otherTraining:
-      "Give the same values again, or another folder for the checkpoints, or leave --resume out."
-    case .badCheckpoint: "Remove it to begin anew."
-    case .unwritten: "Make room; with --resume the training goes on after its last checkpoint."
+      "Use the same values as before, choose another --checkpoint-dir, or leave --resume out."
+    case .badCheckpoint: "Remove the file to start the training over."
+    case .unwritten:
+      "Free some disk space, then run the command with --resume to continue after the last checkpoint."
     case .contradiction: nil
     }
   }
 }
 
-/// A number without noise: "0.01", "1e-05".
+/// A number in single precision, which hides rounding noise: "0.01", "1e-05".
 func shortText(_ value: Double) -> String {
   let rounded = Float(value)
   return rounded.isFinite ? "\(rounded)" : "\(value)"

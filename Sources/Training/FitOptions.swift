@@ -1,36 +1,39 @@
 public import Hyperparameters
 
-/// What a training does, apart from the network and the images.
+/// The settings of `fit`: everything but the network and the images.
 public struct FitOptions: Sendable {
+  /// Epochs to train, including those of earlier runs.
   public var epochs = 30
-  /// Images of a batch of each rank.
+  /// Images in one batch of one rank.
   public var batch = 32
   public var rankCount = 1
-  /// Batches of an epoch: whole ones only.
+  /// Full batches in an epoch.
   public var batchCount = 0
   public var isMultiLabel = false
-  /// Also counts the images whose class is among so many.
+  /// Also report top-k accuracy for this k; nil: not reported.
   public var topK: Int?
-  /// Keeps the model of every so many epochs; nil: of the best one alone.
+  /// Store the model after every this many epochs; nil: only the model of the best epoch.
   public var checkpointFrequency: Int?
-  /// Batches between two checkpoints within an epoch; nil: one at its end.
+  /// Write a checkpoint after every this many batches too; nil: only at the end of each epoch.
   public var checkpointEvery: Int?
+  /// nil: no early stopping.
   public var earlyStopping: EarlyStopping?
-  /// The moving average that is validated and stored instead of the weights; nil: the weights themselves.
+  /// Validate and store a moving average instead of the weights; nil: the weights themselves.
   public var average: MovingAverage?
-  /// What a checkpoint of this training has to have been made with.
+  /// Written into every checkpoint: the settings that a resumed training must share.
   public var identity: [String: String] = [:]
-  /// By epoch and batch, from 0.
+  /// The learning rate of a batch. Epoch and batch count from 0.
   public var learningRate: @Sendable (_ epoch: Int, _ batch: Int) -> Double = { _, _ in 0.1 }
-  /// Channels, height, width of an epoch's images.
+  /// Channels, height and width of the images in an epoch, which counts from 0.
   public var shape: @Sendable (_ epoch: Int) throws -> [Int] = { _ in [3, 224, 224] }
-  /// Batches between two events of speed.
+  /// Batches between two `.speed` events.
   public var reportEvery = 20
   public init() {}
 }
 
-/// What a validation found.
+/// The result of one validation.
 public struct Validation: Hashable, Sendable {
+  /// Over the whole validation set and all ranks.
   public var sums: MetricSums
 
   public init(_ sums: MetricSums) { self.sums = sums }

@@ -3,20 +3,21 @@ import Hyperparameters
 import Imaging
 import Records
 
-/// Where images are, and how their bytes are read; for all threads at once.
+/// Locates images by number and reads their bytes; safe to call from several threads.
 protocol ImagePlaces: Sendable {
   func name(of image: Int) -> String
   func withBytes<R>(of image: Int, _ body: (Span<UInt8>) throws -> R) throws -> R
 }
 
 /// The records of a `.rec` file.
-final class RecordPlaces: ImagePlaces, @unchecked Sendable {  // read at offsets only, which changes nothing
+final class RecordPlaces: ImagePlaces, @unchecked Sendable {  // only positional reads, which change no state
   private let reader: RecordReader
   private let path: String
   private var offsets: [Int] = []
   private var ids: [UInt64] = []
 
-  /// - Throws: `TrainingError` for labels and for a set without images; `RecordError` with the byte of the damage.
+  /// - Throws: `TrainingError` for invalid labels, a damaged file, and a file without images; `RecordError` with the byte
+  ///   offset if a record's header is damaged.
   init(_ path: String, channel: String, _ labels: inout LabelStore) throws {
     self.path = path
     do throws(RecordError) {
@@ -27,7 +28,7 @@ final class RecordPlaces: ImagePlaces, @unchecked Sendable {  // read at offsets
     var scan = try RecordReader(path)
     while let record = try Self.next(&scan) {
       let (header, imageStart) = try record.parse()
-      // InsightFace's records of labels alone.
+      // InsightFace writes records that carry labels but no image.
       if imageStart == record.payload.count && !header.labels.isEmpty { continue }
       try labels.append(header.allLabels.map { Double($0) }) {
         "\(path): byte \(record.offset): record \(header.id)"
@@ -48,9 +49,9 @@ final class RecordPlaces: ImagePlaces, @unchecked Sendable {  // read at offsets
     switch error.reason {
     case .badMagic, .otherKind:
       TrainingError(
-        "Unable to parse record: The Record IO header does not start with the magic number. This is so at \(error)"
+        "Unable to parse record: The Record IO header does not start with the magic number: \(error)"
       )
-    case .truncated: TrainingError("The .rec file was cut short: \(error)")
+    case .truncated: TrainingError("The .rec file is truncated: \(error)")
     default: TrainingError("\(error)")
     }
   }
@@ -68,12 +69,13 @@ final class RecordPlaces: ImagePlaces, @unchecked Sendable {  // read at offsets
   }
 }
 
-/// Image files.
+/// Image files named by a list or an augmented manifest.
 final class FilePlaces: ImagePlaces {
   private let paths: [String]
   private let root: InputRoot
 
-  /// - Throws: `TrainingError`, with line and path; `FileError` where the list cannot be read.
+  /// - Throws: `TrainingError` with the line for a bad line, bad labels or a missing image; `FileError` if the list cannot
+  ///   be read.
   init(list: String, root: String, channel: String, _ labels: inout LabelStore) throws {
     self.root = try InputRoot(root)
     var paths: [String] = []
@@ -121,9 +123,9 @@ final class FilePlaces: ImagePlaces {
     self.paths = paths
   }
 
-  /// A name that leads nowhere is found before training, not in the middle of it.
+  /// Reports a missing image before training starts, instead of in the middle of an epoch.
   private static func checkPresence(_ path: String, at place: String) throws(TrainingError) {
-    if FileStamp(path: path) == nil { throw TrainingError("\(place): there is no file \(path)") }
+    if FileStamp(path: path) == nil { throw TrainingError("\(place): the image \(path) does not exist") }
   }
 
   func name(of image: Int) -> String { paths[image] }
@@ -133,7 +135,7 @@ final class FilePlaces: ImagePlaces {
     do throws(FileError) {
       bytes = try readFile(paths[image], limit: 1 << 30).bytes
     } catch {
-      // Says that the whole folder is gone where it is.
+      // If the root folder itself is gone, the error names that instead of one image.
       if error.isMissing, (try? root.check()) == nil {
         throw TrainingError("\(FileError(.wentAway, path: root.path))")
       }

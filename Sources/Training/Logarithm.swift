@@ -1,4 +1,4 @@
 import Glibc
 
-/// Of a file of its own, as Glibc's names would hide many here.
+/// In a file of its own, because importing Glibc brings names into scope that clash with local ones.
 func naturalLogarithm(_ value: Double) -> Double { log(value) }

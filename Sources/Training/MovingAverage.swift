@@ -1,15 +1,15 @@
-/// How an exponential moving average of a network's weights follows them.
+/// An exponential moving average (EMA) of a network's weights.
 ///
-/// Early on it follows faster, with a decay of (1 + n) / (10 + n) after n updates: it would else be of the first weights.
+/// After n updates the decay is at most (1 + n) / (10 + n), so that the initial weights do not dominate the average.
 public struct MovingAverage: Hashable, Sendable {
-  /// What stays of the average at each update, 0..<1.
+  /// The share of the old average that each update keeps, 0..<1.
   public var decay: Double
 
   public init(decay: Double) { self.decay = decay }
 
-  /// What stays of it at an update.
+  /// The share of the old average that an update keeps.
   ///
-  /// - Parameter updates: made so far, this one included.
+  /// - Parameter updates: the number of updates so far, including this one.
   public func kept(updates: Int) -> Float {
     Float(min(decay, Double(1 + updates) / Double(10 + updates)))
   }

@@ -2,7 +2,7 @@ import Hyperparameters
 import Networks
 
 extension HyperparameterSet {
-  /// What `optimizer` and its parameters mean.
+  /// The optimizer that these hyperparameters describe.
   var mxnetOptimizer: Optimizer {
     switch optimizer {
     case .sgd: .sgd(momentum: momentum, weightDecay: weightDecay)

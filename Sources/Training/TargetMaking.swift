@@ -1,12 +1,12 @@
 import Glibc
 import Imaging
 
-/// What a network shall say of images: one-hot, smoothed, mixed; or a 0 or 1 a class.
+/// How training targets are softened: label smoothing and mixup.
 public struct TargetOptions: Hashable, Sendable {
-  /// What share of the truth goes to the other classes, evenly: `smooth_alpha` of MXNet's SoftmaxOutput. Of multi-label
-  /// data half of it goes from each number to the other.
+  /// The share of the target that is spread evenly over the other classes, 0..<1: `smooth_alpha` of MXNet's SoftmaxOutput.
+  /// For multi-label data, 1 becomes 1 - s / 2, and 0 becomes s / 2.
   public var labelSmoothing: Double
-  /// Images are mixed in pairs by a share that Beta(alpha, alpha) draws (Zhang et al. 2018); 0: not at all.
+  /// The alpha of the distribution Beta(alpha, alpha) from which mixup draws its shares (Zhang et al. 2018); 0: no mixup.
   public var mixupAlpha: Double
 
   public init(labelSmoothing: Double = 0, mixupAlpha: Double = 0) {
@@ -14,14 +14,14 @@ public struct TargetOptions: Hashable, Sendable {
     self.mixupAlpha = mixupAlpha
   }
 
-  /// How much of its own each image of a pair keeps: 1 where nothing is mixed.
+  /// The share of itself that each image of a pair keeps, 0...1; 1 without mixup.
   ///
-  /// - Parameter pair: half the place of its images in the epoch's order.
+  /// - Parameter pair: the number of the pair in the epoch's order; places 2 * pair and 2 * pair + 1 form a pair.
   public func share(ofPair pair: Int, seed: UInt64, epoch: Int) -> Float {
     guard mixupAlpha > 0 else { return 1 }
     var chance = KeyedGenerator(
       seed, Purpose.mixup, UInt64(truncatingIfNeeded: epoch), UInt64(truncatingIfNeeded: pair))
-    // Jöhnk's rejection, in logarithms, as powers of a small alpha are too small for numbers.
+    // Jöhnk's rejection method for the beta distribution, in logarithms: u^(1 / alpha) underflows for a small alpha.
     for _ in 0..<10_000 {
       let (x, y) = (log(1 - chance.fraction()) / mixupAlpha, log(1 - chance.fraction()) / mixupAlpha)
       guard exp(x) + exp(y) <= 1 else { continue }
@@ -32,7 +32,7 @@ public struct TargetOptions: Hashable, Sendable {
 }
 
 extension TrainingImages {
-  /// Writes the targets of one image, `classCount` numbers from `start` on.
+  /// Writes the targets of one image: `classCount` numbers, starting at index `start`.
   func writeTargets(of image: Int, smoothing: Double, to targets: inout MutableSpan<Float>, at start: Int) {
     if isMultiLabel {
       for place in 0..<classCount {

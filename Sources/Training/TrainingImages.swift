@@ -3,27 +3,28 @@ public import Imaging
 public import Networks
 internal import Synchronization
 
-/// The labelled images of one channel, by number. Labels are in memory, images are read when they are asked for.
+/// The labelled images of one channel, addressed by number. Labels are kept in memory; images are read on demand.
 public final class TrainingImages: Sendable {
   public let source: TrainingSource
-  /// "train" or "validation", for messages.
+  /// "train" or "validation", for error messages.
   public let channel: String
   public let classCount: Int
   public let isMultiLabel: Bool
   let labels: LabelStore
   private let places: any ImagePlaces
 
+  /// Images in the set.
   public var count: Int { labels.count }
 
-  /// Reads all labels: of a `.rec` file every record, in one pass.
+  /// Reads all labels. A `.rec` file is read in one pass over all its records.
   ///
-  /// - Throws: `TrainingError`: labels that are no classes, with their place; a damaged or cut file, with the byte; a line
-  ///   that is none; a file in a list that is not there; a set without images.
-  /// - Complexity: O(file); of a list, O(lines), and one question to the system a line.
+  /// - Throws: `TrainingError` for a label that is not a class, a damaged or truncated file (with the byte offset), a bad
+  ///   line, a listed file that does not exist, and a set without images.
+  /// - Complexity: O(bytes) for records; O(lines) for a list or a manifest, with one `stat` for each line.
   public init(
     _ source: TrainingSource, channel: String, classCount: Int, isMultiLabel: Bool = false
   ) throws(TrainingError) {
-    precondition(classCount >= 1, "there is a class at least")
+    precondition(classCount >= 1, "classCount must be at least 1")
     var labels = LabelStore(classCount: classCount, isMultiLabel: isMultiLabel)
     do {
       switch source {
@@ -43,34 +44,36 @@ public final class TrainingImages: Sendable {
     self.isMultiLabel = isMultiLabel
   }
 
-  /// The class of an image; of multi-label data, those that it has.
+  /// The class of an image or, for multi-label data, all its classes.
   public func classes(of image: Int) -> [Int] { labels.classes(of: image) }
 
-  /// Where the image stands, for messages: a path, or the byte and the id of a record.
+  /// The image's name for messages: a path, or the file, byte offset and id of a record.
   public func name(of image: Int) -> String { places.name(of: image) }
 
-  /// Lends the bytes of an image's file. Any thread may call.
-  /// - Throws: `TrainingError` where they can no longer be read; what `body` throws.
-  /// - Complexity: O(bytes); they are read anew each time.
+  /// Lends the bytes of an image's file to `body`. Safe to call from any thread.
+  /// - Throws: `TrainingError` if the bytes can no longer be read; what `body` throws.
+  /// - Complexity: O(bytes); every call reads them from disk.
   public func withBytes<R>(of image: Int, _ body: (Span<UInt8>) throws -> R) throws -> R {
     try places.withBytes(of: image, body)
   }
 
-  /// Images of each class.
+  /// The number of images of each class, by label.
   public var histogram: [Int] { labels.histogram }
 
-  /// What a yes of each class weighs against a no, so that both weigh the same in all: the images without the class
-  /// for each image with it, as the manual of PyTorch's BCEWithLogitsLoss chooses its `pos_weight`. (SageMaker says of
-  /// its own only that they come from the distribution of classes.) 1 for a class of none of the images, or of all.
+  /// The loss weight of a present class, by label: images without the class divided by images with it, so that both weigh
+  /// the same in total; 1 if no image or every image has the class.
+  ///
+  /// This is the `pos_weight` that PyTorch's BCEWithLogitsLoss documentation recommends. SageMaker documents only that its
+  /// weights come from the distribution of classes.
   public var positiveWeights: [Float] {
     histogram.map { $0 > 0 && $0 < count ? Float(count - $0) / Float($0) : 1 }
   }
 
-  /// Refuses a set with an image out of which the preset's shape cannot be cut, before any training.
+  /// Checks before training that no image is too small for the preset's shape.
   ///
-  /// Images whose header cannot be read are left to `Batches`.
-  /// - Throws: SageMaker's words, with the first such image and how many there are.
-  /// - Complexity: reads every image; decodes none.
+  /// Images whose header cannot be read are left to `Batches`, which replaces them.
+  /// - Throws: `TrainingError` in SageMaker's words, with the first such image and how many there are.
+  /// - Complexity: reads every file, but decodes only headers.
   public func checkSizes(_ preset: Preset, workers: Workers) throws(TrainingError) {
     let found = Mutex<[Int: String]>([:])
     let partCount = (count + 63) / 64

@@ -3,7 +3,7 @@ import Hyperparameters
 import Networks
 
 extension TrainingJob {
-  /// What all ranks have to have in common.
+  /// A description of everything that must be equal on all ranks.
   var common: String {
     let values = HyperparameterSet.table.map { "\($0.name)=\($0.get(hyperparameters)?.text ?? "")" }
     let sets = [train, validation].map { "\($0.count) \($0.histogram)" }
@@ -11,10 +11,10 @@ extension TrainingJob {
     return (values + sets + [place, Network.availableKernels.last ?? ""]).joined(separator: "\n")
   }
 
-  /// The lines of the log between "---- Parameters ----" and the dashes.
+  /// The lines of SageMaker's log between "---- Parameters ----" and the line of dashes.
   public var parameterLines: [String] { hyperparameters.parameterLines(hosts: ranks.count) }
 
-  /// `fit`, with the ends that all ranks come to together.
+  /// Runs `fit`, and marks the errors that all ranks reach together, so that rank 0 alone reports them.
   func fitTogether(_ options: FitOptions, _ parts: FitParts) throws -> TrainingRecord {
     do { return try fit(options, parts, start: start, from: checkpoint) } catch {
       switch error {
@@ -27,7 +27,7 @@ extension TrainingJob {
     }
   }
 
-  /// The images that other ranks could not decode, for the first to tell.
+  /// The images that each rank could not decode, in rank order, so that rank 0 can report them.
   func faults(ofOthers own: [Batches.Fault]) -> [[Batches.Fault]] {
     if ranks.count == 1 { return [] }
     let bytes = own.isEmpty ? [] : (try? JSONEncoder().encode(own)).map { [UInt8]($0) } ?? []

@@ -3,7 +3,7 @@ import Models
 import Reporting
 
 extension TrainingJob {
-  /// The figures of a training so far, for people.
+  /// The figures of the training so far, for `training.html`.
   func report(_ record: TrainingRecord) -> TrainingReport {
     var report = TrainingReport()
     report.epochs = record.epochs

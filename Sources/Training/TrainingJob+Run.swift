@@ -8,13 +8,14 @@ import Records
 import Reporting
 
 extension TrainingJob {
-  /// Trains, and leaves the model, `metrics.jsonl` and `training.html`; the last two are written anew after each epoch.
-  /// Of several ranks only the first writes and tells.
+  /// Trains, and writes the model, `metrics.jsonl` and `training.html`; the last two are rewritten after each epoch. Only
+  /// rank 0 writes files and sends events.
   ///
   /// - Parameters:
-  ///   - tell: gets every event, those of writing the metrics included.
-  ///   - isStopped: asked after each batch; where it says so a checkpoint is written and `CancellationError` thrown.
-  /// - Throws: as `fit`.
+  ///   - tell: called with every event, including warnings about the figures.
+  ///   - isStopped: called after each batch; if it returns true, a checkpoint is written and `CancellationError` thrown.
+  /// - Throws: what `fit` throws; `TrainingError` if the ranks have different inputs; `ModelError` or `FileError` if the
+  ///   model's folder or the archive cannot be written.
   public func run(
     tell: @escaping (TrainingEvent) -> Void, isStopped: @escaping () -> Bool
   ) throws -> TrainingSummary {
@@ -101,7 +102,7 @@ extension TrainingJob {
     return finished(&summary, record, since: begin)
   }
 
-  /// Among how many classes an image's is looked for; nil: only the first, as with several labels.
+  /// The k of top-k accuracy; nil: not reported. Multi-label data has none.
   public var topK: Int? { hyperparameters.multiLabel ? nil : hyperparameters.topK }
 
   private var trainingBatches: Batches {
@@ -150,17 +151,17 @@ extension TrainingJob {
   private var metricsPath: String { join(outputFolder, Self.metricsName) }
   private var reportPath: String { join(outputFolder, "training.html") }
 
-  /// Both anew: a run that was resumed leaves no epoch twice.
+  /// Rewrites both files, so that a resumed run lists no epoch twice. A failure is only a warning.
   private func writeFigures(_ record: TrainingRecord, _ tell: (TrainingEvent) -> Void) {
     do {
       try writeFile(metricsPath, try metricLines(record))
       try writeFile(reportPath, report(record).html())
     } catch {
-      tell(.warning("the figures of the training could not be written: \(error)"))
+      tell(.warning("\(Self.metricsName) or training.html could not be written: \(error)"))
     }
   }
 
-  /// A JSON object an epoch.
+  /// One JSON object for each epoch, a line each.
   private func metricLines(_ record: TrainingRecord) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]

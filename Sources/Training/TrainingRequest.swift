@@ -2,35 +2,37 @@ public import Hyperparameters
 public import Models
 public import Networks
 
-/// What is to be trained, on what, and where the results go.
+/// Everything that describes a training: hyperparameters, data, and the folders of the results.
 public struct TrainingRequest: Sendable {
-  /// Names and values as text; of a name that stands more than once the last counts.
+  /// Names and values as text; the last value of a repeated name counts.
   public var hyperparameters: [(name: String, value: String)] = []
-  /// Whether `num_classes` and `num_training_samples` have to be given; else the images say them.
+  /// Whether `num_classes` and `num_training_samples` must be given; otherwise they are inferred from the images.
   public var isComplete = false
   public var train: TrainingSource
   public var validation: TrainingSource
-  /// Gets the model.
+  /// The folder for the model.
   public var modelFolder: String
-  /// Gets `metrics.jsonl` and `training.html`; nil: `modelFolder` does.
+  /// The folder for `metrics.jsonl` and `training.html`; nil: `modelFolder`.
   public var outputFolder: String?
-  /// nil: `checkpoints` in `modelFolder`.
+  /// The folder for the checkpoint; nil: `checkpoints` in `modelFolder`.
   public var checkpointFolder: String?
-  /// Goes on after the checkpoint, if there is one.
+  /// Continue from the checkpoint if there is one.
   public var resumes = false
-  /// A training that is in the folders may be replaced; else, and where it is not gone on with, it is left alone.
+  /// Overwrite a previous training in the same folders. Without `replaces` and `resumes` such folders are refused.
   public var replaces = false
-  /// Batches between two checkpoints within an epoch.
+  /// Batches between two checkpoints within an epoch; nil: only at the end of each epoch.
   public var checkpointEvery: Int?
-  /// A trained model to start from: a folder or an archive.
+  /// The folder or archive of a trained model to start from.
   public var pretrained: String?
-  /// Names of the classes, in the order of their labels.
+  /// Class names in label order.
   public var classes: [String]?
-  /// Learns from damaged images as far as they decode; else others are taken in their place.
+  /// Train on damaged images as far as they decode; otherwise other images replace them.
   public var keepsDamaged = false
+  /// Also write `model.tar.gz`.
   public var archives = false
+  /// Compute threads of this process.
   public var threads = 1
-  /// For the report: what else says where it comes from.
+  /// Additional rows of the report, such as the program's version.
   public var details: [(name: String, value: String)] = []
 
   public init(train: TrainingSource, validation: TrainingSource, modelFolder: String) {
@@ -39,15 +41,15 @@ public struct TrainingRequest: Sendable {
     self.modelFolder = modelFolder
   }
 
-  /// Makes the network that learns; `Trainer` is the one.
+  /// Builds the network to train; see `trainer(with:)`.
   public typealias MakeEngine = (
     _ graph: Graph, _ parameters: Parameters, _ batch: Int, _ optimizer: Optimizer,
     _ positiveWeights: [Float]?, _ workers: Workers
   ) throws -> any TrainingEngine
 
-  /// `Trainer`, with the last of this machine's kernels.
+  /// Builds a `Trainer` with the fastest kernels of this machine.
   ///
-  /// - Parameter exchange: with whom it learns.
+  /// - Parameter exchange: adds up gradients over the ranks; nil: a single process.
   public static func trainer(with exchange: (any GradientExchange)? = nil) -> MakeEngine {
     { graph, parameters, batch, optimizer, positiveWeights, workers in
       try Trainer(

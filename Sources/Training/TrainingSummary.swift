@@ -1,33 +1,36 @@
 public import Files
 
-/// What `train` made.
+/// The result of `imrec train`, printed by `--json`.
 public struct TrainingSummary: Encodable, Sendable {
-  /// Done, those of earlier runs included.
+  /// Completed epochs, including those of earlier runs.
   public var epochs = 0
-  /// From 0, as in the log.
+  /// The epoch with the best validation accuracy; counts from 0, as in the log.
   public var bestEpoch: Int?
   public var bestValidationAccuracy: Double?
   public var bestValidationTopAccuracy: Double?
-  /// Of the last epoch.
+  /// This and the next three are figures of the last epoch.
   public var trainAccuracy: Double?
   public var trainLoss: Double?
   public var validationAccuracy: Double?
   public var validationLoss: Double?
   public var stoppedEarly = false
   public var classes = 0
-  /// Processes that trained together.
+  /// The number of processes that trained together.
   public var ranks = 1
   public var trainingImages = 0
   public var validationImages = 0
-  /// Of this run, validations included.
+  /// Duration of this run, including validations.
   public var seconds = 0.0
-  /// Of the training of all epochs.
+  /// Training speed over all epochs, without validations.
   public var imagesPerSecond = 0.0
-  /// The parameters' file that was stored last; nil where this run stored none.
+  /// The path of the parameter file to use; nil if there is none.
   public var model: String?
+  /// The path of `model.tar.gz`; nil if it was not requested.
   public var archive: String?
+  /// The path of `metrics.jsonl`.
   public var metrics = ""
+  /// The path of `training.html`.
   public var report = ""
-  /// Images that cannot be decoded: another was taken in training, none in the validation.
+  /// Images that could not be decoded: training used others instead, the validation left them out.
   public var skipped: [Skip] = []
 }

@@ -135,7 +135,7 @@ struct SeveralRanksTests {
     "what goes wrong on one rank ends all, with its sentence, said once", .enabled(if: canRunRanks),
     arguments: [
       (["--train", "missing.rec"], "missing.rec"),
-      (["--momentum", "0.5"], "rank 1 has other hyperparameters"),
+      (["--momentum", "0.5"], "checkpoint of rank 1 differ from those of rank 0"),
       (["--mini-batch-size", "13"], "The number of input images must be bigger"),
     ])
   func failing(_ row: (other: [String], words: String)) throws {

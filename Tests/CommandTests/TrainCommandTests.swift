@@ -53,7 +53,7 @@ struct TrainCommandTests {
         #expect(readScratchBytes(folder + "/a/" + name) == readScratchBytes(folder + "/b/" + name))
       }
       let other = train(folder, ["--model-dir", "a", "--epochs", "4", "--resume", "--momentum", "0.5"])
-      #expect(other.status == 1 && other.errors.contains("a training with momentum 0.9; here it is 0.5"))
+      #expect(other.status == 1 && other.errors.contains("a training with momentum 0.9; in this run it is 0.5"))
     }
   }
 
@@ -65,7 +65,7 @@ struct TrainCommandTests {
       let former = model()
       let again = train(folder, ["--model-dir", "m", "--epochs", "2"])
       #expect(
-        again.status == 1 && again.errors.contains("a former training has left this")
+        again.status == 1 && again.errors.contains("this file of a previous training would be overwritten")
           && again.errors.contains("--overwrite"), "\(again)")
       let elsewhere = train(folder, ["--model-dir", "n", "--output-dir", "m", "--epochs", "1"])
       #expect(elsewhere.status == 1 && elsewhere.errors.contains("m/metrics.jsonl"), "\(elsewhere)")

@@ -57,7 +57,8 @@ struct TrainInputTests {
       let refused = train(folder, "in.manifest", ["--model-dir", "m"])
       #expect(
         refused.status == 1
-          && refused.errors.contains(#"in.manifest:1: any of the attributes "id", "label" may be the label"#)
+          && refused.errors.contains(
+            #"in.manifest:1: the label is ambiguous: it could be any of the attributes "id", "label""#)
           && refused.errors.contains("Name it with --label-attribute"), "\(refused)")
       let named = train(
         folder, "in.manifest", ["--model-dir", "m", "--label-attribute", "label", "--epochs", "1"])

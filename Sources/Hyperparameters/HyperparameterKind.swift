@@ -1,38 +1,38 @@
 import Files
 
-/// What values a hyperparameter takes: how text is read, and what is said of text that is none of them.
+/// The values that a hyperparameter accepts: decides how its text is parsed, and what an error lists as expected.
 package enum HyperparameterKind: Hashable, Sendable {
   case whole(ClosedRange<Int>)
   case real(ClosedRange<Double>)
   case choice([String])
-  /// True or False, in any spelling of upper and lower case; also 1 and 0.
+  /// True or False, case-insensitive; 1 and 0 are accepted too.
   case truth
   /// 0 or 1.
   case flag
-  /// Epochs with commas between them, ascending.
+  /// Epochs separated by commas, ascending, from 1.
   case epochs
   /// Channels, height, width.
   case shape
-  /// One number, or one a channel.
+  /// One number, or three for red, green and blue.
   case numbers
 
-  /// What is expected, after SageMaker's "one of the following: ".
+  /// The accepted values, to follow SageMaker's words "one of the following: ".
   package var expectation: String {
     switch self {
-    case .whole(let range) where range.upperBound == .max: "whole numbers from \(range.lowerBound) on"
+    case .whole(let range) where range.upperBound == .max: "whole numbers of at least \(range.lowerBound)"
     case .whole(let range): "whole numbers from \(range.lowerBound) to \(range.upperBound)"
     case .real(let range): "numbers from \(shortest(range.lowerBound)) to \(shortest(range.upperBound))"
     case .choice(let names): names.map { "'\($0)'" }.joined(separator: ", ")
     case .truth: "'True', 'False'"
     case .flag: "'0', '1'"
-    case .epochs: "ascending epochs from 1 on with commas between them, such as '10,20'"
-    case .shape: "channels, height and width with commas between them, such as '3,224,224'"
-    case .numbers: "a number, or three for red, green and blue with commas between them"
+    case .epochs: "ascending epochs of at least 1, separated by commas, such as '10,20'"
+    case .shape: "channels, height and width, separated by commas, such as '3,224,224'"
+    case .numbers: "a number, or three for red, green and blue, separated by commas"
     }
   }
 }
 
-/// A hyperparameter's text as it is understood.
+/// The parsed value of a hyperparameter.
 package enum HyperparameterValue: Hashable {
   case whole(Int)
   case real(Double)
@@ -41,7 +41,7 @@ package enum HyperparameterValue: Hashable {
   case wholes([Int])
   case reals([Double])
 
-  /// Nil for text that is no value of this kind. Blanks at both ends and around commas have no meaning.
+  /// Parses text; nil if it is not a value of this kind. Spaces and tabs at both ends and around commas are ignored.
   package init?(_ text: String, _ kind: HyperparameterKind) {
     let text = trimmed(text)
     switch kind {
@@ -84,7 +84,7 @@ package enum HyperparameterValue: Hashable {
     }
   }
 
-  /// The text that is read back to the same value.
+  /// Text that parses to the same value.
   package var text: String {
     switch self {
     case .whole(let value): "\(value)"
@@ -97,7 +97,7 @@ package enum HyperparameterValue: Hashable {
   }
 }
 
-/// A finite decimal number; no hexadecimal, no "inf", no "nan".
+/// Parses a finite decimal number; hexadecimal digits, "inf" and "nan" are refused.
 private func decimal(_ text: String) -> Double? {
   guard text.utf8.allSatisfy({ "+-.eE0123456789".utf8.contains($0) }), let value = Double(text),
     value.isFinite
@@ -105,7 +105,7 @@ private func decimal(_ text: String) -> Double? {
   return value
 }
 
-/// Nil where one of them is no whole number.
+/// Parses whole numbers separated by commas; nil if one of them is not a whole number.
 private func wholeNumbers(_ text: String) -> [Int]? {
   let fields = text.split(separator: ",", omittingEmptySubsequences: false).map { Int(trimmed(String($0))) }
   let values = fields.compactMap { $0 }
@@ -117,17 +117,17 @@ private func trimmed(_ text: String) -> String {
   return String(rest.reversed().drop(while: { $0 == " " || $0 == "\t" }).reversed())
 }
 
-/// As Python prints it, but whole numbers without a point: "0.1", "1e-08", "1".
+/// The shortest text for a number, as Python prints it but without ".0" after a whole number: "0.1", "1e-08", "1".
 package func shortest(_ value: Double) -> String {
   if let whole = Int(exactly: value), abs(whole) < 1_000_000 { return "\(whole)" }
   return "\(value)"
 }
 
-/// The name that is the fewest typing errors away, where that is not more than a third of it; dashes count as
-/// underscores.
+/// The name with the smallest edit distance, for "did you mean"; nil if more than a third of its characters differ.
+/// Dashes count as underscores.
 package func nearest(to name: String, among names: [String]) -> String? {
   let wanted = Array(name.lowercased().utf8.map { $0 == UInt8(ascii: "-") ? UInt8(ascii: "_") : $0 })
-  // Nothing that long is a typing error.
+  // The edit distance takes quadratic time, and text this long is not a misspelt name.
   guard wanted.count <= 256 else { return nil }
   let ranked = names.map { (name: $0, errors: editDistance(wanted, Array($0.utf8))) }
   guard let best = ranked.min(by: { $0.errors < $1.errors }), best.errors <= max(2, best.name.utf8.count / 3)

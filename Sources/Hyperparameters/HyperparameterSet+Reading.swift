@@ -2,15 +2,17 @@ import Files
 import FoundationEssentials
 
 extension HyperparameterSet {
-  /// The hyperparameter that SageMaker gives to the trainings of a tuning: its objective. It says nothing to a training.
+  /// The hyperparameter with which SageMaker marks the training jobs of a tuning job: its objective. Training ignores it.
   public static let tuningMark = "_tuning_objective_metric"
 
-  /// The defaults of the algorithm, of the recipe if one is given, and these values.
+  /// Starts with the defaults, applies the recipe if one is given, and then the given values.
   ///
-  /// - Parameter pairs: names and values as text; of a name that is given more than once the last counts. An empty
-  ///   value, and "None", stand for a hyperparameter that is not given.
-  /// - Throws: an unknown name, with the nearest; a value that is none, in SageMaker's words; `num_classes` or
-  ///   `num_training_samples` missing, unless `isComplete` is false.
+  /// - Parameters:
+  ///   - pairs: names and values as text. The last value of a repeated name counts. An empty value and "None" mean that
+  ///     the hyperparameter is not given.
+  ///   - isComplete: whether `num_classes` and `num_training_samples` must be given.
+  /// - Throws: `TrainingError` for an unknown name (with the most similar one), for an invalid value (in SageMaker's
+  ///   words), and for a missing required name.
   public init(
     _ pairs: some Sequence<(name: String, value: String)>, isComplete: Bool = true
   ) throws(TrainingError) {
@@ -32,16 +34,21 @@ extension HyperparameterSet {
     }
     guard isComplete else { return }
     for name in ["num_classes", "num_training_samples"] where !given.contains(name) {
-      throw TrainingError("The hyperparameter '\(name)' is required, and no value is given for it")
+      throw TrainingError("The hyperparameter '\(name)' is required, but no value is given for it")
     }
   }
 
-  /// Reads SageMaker's `hyperparameters.json`: one object, all values text; numbers and truth values are taken too.
+  /// Parses SageMaker's `hyperparameters.json`: one JSON object whose values are strings; numbers and booleans are
+  /// accepted too.
+  ///
+  /// - Throws: as `init(_:isComplete:)`; `TrainingError` if the bytes are not such an object.
   public init(json: [UInt8], isComplete: Bool = true) throws(TrainingError) {
     try self.init(Self.pairs(json: json), isComplete: isComplete)
   }
 
-  /// Names and values of such a file, sorted by name; for one who adds to them.
+  /// Parses such a file into names and values, sorted by name, without checking them.
+  ///
+  /// - Throws: `TrainingError` if the bytes are not a JSON object of strings, numbers and booleans.
   public static func pairs(json: [UInt8]) throws(TrainingError) -> [(name: String, value: String)] {
     let texts: [String: JSONText]
     do {
@@ -51,10 +58,10 @@ extension HyperparameterSet {
         let name = context.codingPath.first?.stringValue
       else {
         throw TrainingError(
-          "The hyperparameters are no JSON object such as {\"num_classes\": \"10\", \"epochs\": \"5\"}")
+          "The hyperparameters are not a JSON object such as {\"num_classes\": \"10\", \"epochs\": \"5\"}")
       }
       throw TrainingError(
-        "The value of the '\(name)' hyperparameter is neither text nor a number; \"...\" is expected")
+        "The value of the '\(name)' hyperparameter is neither a string nor a number; a string is expected")
     }
     return texts.sorted { $0.key < $1.key }.map { ($0.key, $0.value.text) }
   }
@@ -74,18 +81,18 @@ extension HyperparameterSet {
   private static func unknown(_ name: String) -> TrainingError {
     let advice =
       nearest(to: name, among: names).map { "; did you mean '\($0)'?" }
-      ?? "; the known ones are \(shortList(names))"
+      ?? "; known names are \(shortList(names))"
     return TrainingError("The hyperparameter '\(name)' is not known\(advice)")
   }
 }
 
-/// Without the quotes that SageMaker's client puts round text in the jobs of a tuning.
+/// Removes the quotes that SageMaker's SDK puts around strings in tuning jobs.
 private func unquoted(_ text: String) -> String {
   text.utf8.count >= 2 && text.hasPrefix("\"") && text.hasSuffix("\"")
     ? String(text.dropFirst().dropLast()) : text
 }
 
-/// Text, or what stands for it.
+/// A JSON string, number or boolean, as text.
 struct JSONText: Decodable {
   let text: String
 
@@ -104,7 +111,7 @@ struct JSONText: Decodable {
 }
 
 extension HyperparameterSet: Codable {
-  /// As `init(json:)`; what is left out has its default.
+  /// As `init(json:)`, but names that are left out have their defaults.
   public init(from decoder: any Decoder) throws {
     let texts = try decoder.singleValueContainer().decode([String: JSONText].self)
     do {
@@ -115,13 +122,13 @@ extension HyperparameterSet: Codable {
     }
   }
 
-  /// What was given or is not the default, all of it text, as in SageMaker's file.
+  /// Encodes `texts`: all values as strings, as in SageMaker's file.
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.singleValueContainer()
     try container.encode(texts)
   }
 
-  /// The values that were given or are not the defaults, as text by name.
+  /// The values that were given or differ from their defaults, as text by name.
   public var texts: [String: String] {
     let usual = HyperparameterSet()
     var texts: [String: String] = [:]

@@ -1,70 +1,82 @@
 public import Imaging
 
-/// The hyperparameters of SageMaker's image classification algorithm, with its names, ranges and defaults; and, off by
-/// default, some of our own.
+/// The hyperparameters of SageMaker's image classification algorithm, with its names, ranges and defaults, and some
+/// additional ones, which are off by default.
 ///
-/// `values` that make sense one by one are made by `init`; `check` finds those that contradict each other.
+/// `init(_:isComplete:)` accepts values that are valid one by one; `check()` finds values that contradict each other.
 public struct HyperparameterSet: Hashable, Sendable {
-  // SageMaker's.
-  /// How many classes there are; the width of the network's output.
+  // SageMaker's hyperparameters, in the order of its manual.
+  /// The number of classes, and the width of the network's output; 0: not given.
   public var numClasses = 0
-  /// How many images the training set is said to have.
+  /// The declared number of training images; 0: not given.
   public var numTrainingSamples = 0
+  /// nil: no augmentation.
   public var augmentationType: Augmentation.Kind?
-  /// Adam's decay of the mean and of the mean of squares.
+  /// Adam's decay rates of the mean and of the mean of squares.
   public var beta1 = 0.9, beta2 = 0.999
-  /// A checkpoint each so many epochs; nil: the best epoch's alone.
+  /// Store the model after every this many epochs; nil: only the model of the best epoch.
   public var checkpointFrequency: Int?
   public var earlyStopping = false
-  /// Epochs before which training does not stop early.
+  /// Epochs before which training never stops early.
   public var earlyStoppingMinEpochs = 10
-  /// Epochs without improvement after which it does.
+  /// Epochs in a row without an improvement, after which training stops.
   public var earlyStoppingPatience = 5
-  /// What share of the best validation accuracy so far counts as an improvement.
+  /// The relative improvement over the best validation accuracy that counts, 0...1.
   public var earlyStoppingTolerance = 0.0
   public var epochs = 30
-  /// Adam's and RMSProp's guard against a division by 0.
+  /// Added by Adam and RMSProp to prevent a division by 0.
   public var eps = 1e-8
-  /// RMSProp's decay.
+  /// RMSProp's decay rate.
   public var gamma = 0.9
   /// Channels, height, width.
   public var imageShape = [3, 224, 224]
   public var kvStore: KVStore?
   public var learningRate = 0.1
+  /// What the learning rate is multiplied by after each epoch in `lrSchedulerStep`.
   public var lrSchedulerFactor = 0.1
-  /// Epochs after which the rate is multiplied by the factor.
+  /// Epochs after which the learning rate drops; ascending, from 1.
   public var lrSchedulerStep: [Int] = []
+  /// Images in one batch of each host.
   public var miniBatchSize = 32
   public var momentum = 0.9
+  /// Whether an image can have several classes; the network then has sigmoid outputs.
   public var multiLabel = false
+  /// The depth of the ResNet.
   public var numLayers = 152
   public var optimizer = OptimizerName.sgd
   public var precision = Precision.float32
-  /// The length of the shorter side before the crop.
+  /// Pixels to which the shorter side is scaled before the crop; nil: images keep their size.
   public var resize: Int?
+  /// Also report top-k accuracy for this k; nil: not reported.
   public var topK: Int?
   public var usePretrainedModel = false
-  /// With several labels an image, a rare class's yes counts more: `TrainingImages.positiveWeights`.
+  /// For multi-label data: weights rare classes higher in the loss; see `TrainingImages.positiveWeights`.
   public var useWeightedLoss = false
   public var weightDecay = 0.0001
 
-  // Ours, off by default.
+  // Hyperparameters that SageMaker's algorithm does not have; all are off by default.
+  /// The shape of the learning-rate schedule.
   public var lrSchedule = Schedule.Shape.step
-  /// Epochs in which the rate rises from 0 (`one_cycle`: from a 25th) to `learningRate`.
+  /// Warm-up: epochs in which the learning rate rises from 0 (`one_cycle`: from a 25th) to `learningRate`.
   public var warmupEpochs = 0
+  /// The share of the target spread over the other classes, 0..<1.
   public var labelSmoothing = 0.0
-  /// The parameter of the beta distribution that mixup draws from; 0: no mixup.
+  /// The alpha of mixup's beta distribution; 0: no mixup.
   public var mixupAlpha = 0.0
-  /// The decay, a step, of the moving average of the weights that is validated and kept; 0: none.
+  /// The decay per update of the moving average (EMA) of the weights, 0..<1; the average is validated and stored instead
+  /// of the weights. 0: no average.
   public var emaDecay = 0.0
-  /// The side that images start with and grow from, epoch by epoch, to `imageShape`; nil: always the whole shape.
+  /// The shorter side, in pixels, of the images in the first epochs; it grows to that of `imageShape`. nil: always the
+  /// full shape.
   public var progressiveStart: Int?
+  /// Determines the initial weights, the order of the images and their augmentation.
   public var seed = 0
-  /// Subtracted from samples of 0...255, then divided by; red, green, blue.
+  /// For red, green and blue: `mean` is subtracted from samples in 0...255, and the result is divided by `std`.
   public var mean = [0.0, 0, 0], std = [1.0, 1, 1]
+  /// Presets values that are not given; nil: the defaults.
   public var recipe: Recipe?
 
-  /// The names that were given, by a user or by the recipe; all others have their defaults.
+  /// The names that the user or the recipe has set; all others have their defaults.
   public internal(set) var given: Set<String> = []
 
   public enum OptimizerName: String, CaseIterable, Sendable { case sgd, adam, rmsprop, nag }
@@ -73,22 +85,23 @@ public struct HyperparameterSet: Hashable, Sendable {
     case synchronous = "dist_sync"
     case asynchronous = "dist_async"
   }
-  /// Values that go well together, for what is not given.
+  /// A set of values that work well together, for hyperparameters that are not given.
   public enum Recipe: String, CaseIterable, Sendable {
-    /// For small sets of images on a processor.
+    /// For small data sets, trained on a CPU.
     case fast
   }
 
-  /// The defaults; `numClasses` and `numTrainingSamples` have none.
+  /// The defaults; `numClasses` and `numTrainingSamples`, which have none, are 0.
   public init() {}
 
-  /// How a training image becomes a tensor, and an evaluation's the same without chance.
-  /// - Throws: where shape, mean and std make no preset.
+  /// The preprocessing of images at full size. Training adds random augmentation to it; evaluation uses it as it is.
+  /// - Throws: `PresetError` if shape, mean and std do not fit each other.
   public func preset() throws(PresetError) -> Preset {
     try Preset(
       mode: .crop, resize: resize, shape: imageShape, mean: mean.map { Float($0) }, std: std.map { Float($0) }
     )
   }
 
+  /// The random augmentation of `augmentation_type`.
   public var augmentation: Augmentation { Augmentation(augmentationType) }
 }

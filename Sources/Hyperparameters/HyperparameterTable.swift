@@ -1,16 +1,16 @@
 import Imaging
 
-/// One hyperparameter: its name, what values it takes, and where in `HyperparameterSet` it is.
+/// One hyperparameter: its name, its accepted values, and access to its property in `HyperparameterSet`.
 package struct Hyperparameter: Sendable {
   package let name: String
   package let kind: HyperparameterKind
-  /// Nil where nothing is set.
+  /// Returns nil if an optional hyperparameter is not set.
   package let get: @Sendable (HyperparameterSet) -> HyperparameterValue?
   package let set: @Sendable (inout HyperparameterSet, HyperparameterValue) -> Void
 }
 
 extension HyperparameterSet {
-  /// SageMaker's, in the order of its manual, then ours.
+  /// All hyperparameters: SageMaker's in the order of its manual, then the additional ones.
   package static let table: [Hyperparameter] = [
     whole("num_classes", 1...Int.max, { $0.numClasses }, { $0.numClasses = $1 }),
     whole("num_training_samples", 1...Int.max, { $0.numTrainingSamples }, { $0.numTrainingSamples = $1 }),
@@ -60,7 +60,7 @@ extension HyperparameterSet {
     choice("recipe", { $0.recipe }, { $0.recipe = $1 }),
   ]
 
-  /// How many at the end of the table are ours.
+  /// How many entries at the end of the table are not SageMaker's.
   static let ownCount = 10
 
   /// SageMaker's depths for images of more than 28 rows.
@@ -68,10 +68,10 @@ extension HyperparameterSet {
   /// SageMaker's depths for images of at most 28 rows.
   static let smallDepths = [20, 32, 44, 56, 110]
 
-  /// All names, SageMaker's in the order of its manual, then ours.
+  /// All names: SageMaker's in the order of its manual, then the additional ones.
   public static let names = table.map(\.name)
 
-  /// What a hyperparameter is for one that knows its name: what values it takes; nil for an unknown name.
+  /// The accepted values of a hyperparameter, as words for an error or a help text; nil for an unknown name.
   public static func expectation(of name: String) -> String? {
     table.first { $0.name == name }?.kind.expectation
   }

@@ -1,9 +1,10 @@
 extension HyperparameterSet.Recipe {
-  /// What the recipe sets where nothing is given.
+  /// The values that the recipe sets if they are not given.
   ///
-  /// Samples stay 0...255: the network's first layer normalises them, and endpoints of SageMaker's give it nothing else.
+  /// It leaves `mean` and `std` alone: the network's first layer normalizes samples of 0...255, and SageMaker's endpoints
+  /// pass it nothing else.
   ///
-  /// - Parameter resizes: whether `resize` is given; only then can the images begin smaller.
+  /// - Parameter resizes: whether `resize` is given; progressive resizing needs it.
   func values(for imageShape: [Int], resizes: Bool) -> [(name: String, value: String)] {
     switch self {
     case .fast:
@@ -14,7 +15,7 @@ extension HyperparameterSet.Recipe {
       ]
       let side = min(imageShape[1], imageShape[2])
       if resizes && side >= Self.leastGrowingSide {
-        // A third of the time for an image, at first; a network of fewer pixels learns little that is of use later.
+        // 4/7 of the side takes a third of the time per image. Below 64 pixels, little of what is learned transfers.
         values.append(("progressive_start", "\(max(64, side * 4 / 7 / 32 * 32))"))
       }
       return values

@@ -1,27 +1,29 @@
-/// Why a training cannot start or go on, in a sentence; in SageMaker's words where its algorithm has some.
+/// Why a training cannot start or continue, as a sentence for the user; in the words of SageMaker's algorithm if it has
+/// some for the case.
 public struct TrainingError: Error, Hashable, Sendable, CustomStringConvertible {
-  /// What the caller can say to have it go on.
+  /// What the user could add to make the training possible.
   public enum Lack: Hashable, Sendable {
-    /// Which attribute of a manifest is the label.
+    /// The name of the attribute that is the label in a manifest.
     case label
-    /// That a former training may be replaced.
+    /// Permission to overwrite, or to resume, a previous training.
     case permission
   }
   public let description: String
+  /// nil: nothing that the user could add would help.
   public let lack: Lack?
 
   public init(_ description: String, lacks lack: Lack? = nil) {
     (self.description, self.lack) = (description, lack)
   }
 
-  /// The line of SageMaker's log.
+  /// The line that SageMaker's algorithm logs for this error.
   public var logLine: String { "Customer Error: \(description)" }
 
-  /// What SageMaker gives as the reason of a failed job, and what stands in the file `failure`.
+  /// The failure reason that SageMaker reports for the job; also the content of the file `failure`.
   public var failureReason: String { "ClientError: \(description), exit code: 2" }
 }
 
-/// Something that does not keep a training from going on but that its user should know.
+/// Something the user should know that does not prevent the training.
 public struct TrainingWarning: Hashable, Sendable, CustomStringConvertible {
   public let description: String
 

@@ -2,16 +2,17 @@ import Files
 import Foundation
 
 extension TrainingSource {
-  /// What a channel of SageMaker's algorithm holds. That it is an augmented manifest comes before its content type, which
-  /// may be that of the images.
+  /// Finds the data of a channel of SageMaker's algorithm. Attribute names mark an augmented manifest whatever the content
+  /// type, which may be that of the images.
   ///
   /// - Parameters:
-  ///   - name: for the sentences: "train".
-  ///   - place: a folder, searched for its one `.rec`, or for a manifest; or one of these files itself.
-  ///   - lists: of image channels, the folder that has the one `.lst`, or the list itself.
-  ///   - contentType: SageMaker's, or nothing.
-  ///   - attributeNames: of an AugmentedManifestFile; else empty.
-  /// - Throws: no `.rec` or `.lst`, or more than one.
+  ///   - name: the channel's name for errors, such as "train".
+  ///   - place: a folder that holds exactly one `.rec` file or manifest, or such a file itself. For an image channel, the
+  ///     folder of the images.
+  ///   - lists: for an image channel, the folder that holds exactly one `.lst` file, or the file itself.
+  ///   - contentType: the channel's content type; may be empty.
+  ///   - attributeNames: those of an AugmentedManifestFile; otherwise empty.
+  /// - Throws: `TrainingError` if the expected file is missing, or there is more than one.
   public init(
     channel name: String, at place: String, lists: String?, contentType: String, attributeNames: [String] = []
   ) throws(TrainingError) {
@@ -34,14 +35,15 @@ extension TrainingSource {
       return
     }
     if isImages {
-      throw TrainingError("Unable to start training. There is no \(name)_lst channel, which images need")
+      throw TrainingError(
+        "Unable to start training. The \(name) channel holds images, so a \(name)_lst channel is expected")
     }
     self = .records(try only([".rec"], in: place, channel: name))
   }
 
-  /// The model that a channel of one holds: the archive in it, or, where there is none, the folder.
+  /// The path of the pretrained model in a model channel: its one archive or, if it holds none, the folder itself.
   ///
-  /// - Throws: more than one archive.
+  /// - Throws: `TrainingError` if there is more than one archive.
   public static func model(in place: String) throws(TrainingError) -> String {
     has(names(in: place), archiveSuffixes) ? try only(archiveSuffixes, in: place, channel: "model") : place
   }
@@ -54,7 +56,7 @@ private func has(_ names: [String], _ suffixes: [String]) -> Bool {
   names.contains { name in suffixes.contains { name.hasByteSuffix($0) } }
 }
 
-/// The one file with one of these endings.
+/// The path of the only file with one of these suffixes.
 private func only(_ suffixes: [String], in folder: String, channel: String) throws(TrainingError) -> String {
   let found = names(in: folder).filter { has([$0], suffixes) }
   let kind = suffixes[0]
@@ -70,14 +72,15 @@ private func only(_ suffixes: [String], in folder: String, channel: String) thro
   return join(folder, name)
 }
 
-/// Files, those in folders too, as SageMaker keeps the keys of a prefix; sorted. Of a file, itself.
+/// The files in a folder and its subfolders, sorted, because SageMaker keeps the keys below an S3 prefix as subfolders.
+/// For a file, its own absolute path.
 private func names(in folder: String) -> [String] {
   guard isFolder(folder) else { return FileStamp(path: folder) == nil ? [] : [absolute(folder)] }
   let names = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
   return names.filter { !isLitter(baseName($0)) && !isFolder(join(folder, $0)) }.sorted { precedes($0, $1) }
 }
 
-/// A path that stands for itself where it is joined.
+/// An absolute path, which `join` leaves unchanged.
 private func absolute(_ path: String) -> String {
   join(FileManager.default.currentDirectoryPath, path)
 }

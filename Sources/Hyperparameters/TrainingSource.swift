@@ -1,57 +1,58 @@
 import Files
 import Records
 
-/// Where labelled images come from.
+/// The source of labelled images.
 public enum TrainingSource: Hashable, Sendable {
-  /// A `.rec` file. An `.idx` beside it is not needed: labels are read from the records themselves.
+  /// A `.rec` file. It needs no `.idx`: labels are read from the records themselves.
   case records(String)
-  /// A `.lst` file, whose paths start from `root`: SageMaker's x-image channels.
+  /// A `.lst` file with paths relative to `root`, as in SageMaker's x-image channels.
   case list(String, root: String)
-  /// SageMaker's augmented manifest: a JSON object a line. Paths start from the manifest's folder.
+  /// SageMaker's augmented manifest: one JSON object per line. Paths are relative to the manifest's folder.
   case manifest(String, ManifestOptions = ManifestOptions())
 
+  /// The path of the `.rec`, list or manifest file.
   public var path: String {
     switch self {
     case .records(let path), .list(let path, _), .manifest(let path, _): path
     }
   }
 
-  /// Whether a manifest's lists of labels hold the numbers of classes.
+  /// Whether the lists of labels in a manifest hold class IDs.
   public var labelsAreClassIDs: Bool {
     if case .manifest(_, let options) = self { options.labelsAreClassIDs } else { false }
   }
 }
 
-/// How the lines of an augmented manifest are read.
+/// How to read the lines of an augmented manifest.
 public struct ManifestOptions: Hashable, Sendable {
-  /// The attribute with the image's path.
+  /// The attribute that holds the image's path.
   public var image = "source-ref"
-  /// That of the label; nil: what `LabelAttribute` finds.
+  /// The attribute that holds the label; nil: `LabelAttribute` decides.
   public var label: String?
-  /// A list of labels holds the numbers of classes (`label-format=class-id`), not a 0 or 1 a class.
+  /// Whether a list of labels holds class IDs (`label-format=class-id`) instead of a 0 or 1 for each class.
   public var labelsAreClassIDs = false
 
   public init() {}
 
-  /// As SageMaker's channels have it.
+  /// The options that a SageMaker channel describes.
   ///
   /// - Parameters:
-  ///   - names: AttributeNames, whose order says what they are: the image, then the label. Further ones are not read.
-  ///   - contentType: with a `label-format` in it, or without.
-  /// - Throws: names that are none of an image and a label; a format that is not known.
+  ///   - names: the channel's AttributeNames: first the image's, then the label's. Further names are ignored.
+  ///   - contentType: may contain a `label-format` parameter.
+  /// - Throws: `TrainingError` if the names are not an image's and a label's, or the label format is unknown.
   public init(attributeNames names: [String], contentType: String) throws(TrainingError) {
     guard names.count >= 2, names[0].hasByteSuffix("-ref"), !names[1].hasByteSuffix("-ref"),
       !names[1].hasByteSuffix(LabelAttribute.suffix)
     else {
       throw TrainingError(
-        "AttributeNames is [\(names.prefix(5).joined(separator: ", "))]; the image's and then the label's are expected, "
-          + "such as [source-ref, class]")
+        "AttributeNames is [\(names.prefix(5).joined(separator: ", "))]; the image's name followed by the label's is "
+          + "expected, such as [source-ref, class]")
     }
     (image, label) = (names[0], names[1])
     labelsAreClassIDs = try Self.labelsAreClassIDs(contentType)
   }
 
-  /// - Parameter contentType: `application/x-recordio; label-format=class-id`.
+  /// - Parameter contentType: such as `application/x-recordio; label-format=class-id`.
   static func labelsAreClassIDs(_ contentType: String) throws(TrainingError) -> Bool {
     for part in contentType.split(separator: ";").dropFirst() {
       let words = part.split(separator: "=", maxSplits: 1).map { $0.filter { $0 != " " }.lowercased() }
@@ -61,7 +62,7 @@ public struct ManifestOptions: Hashable, Sendable {
       case "multi-hot": return false
       default:
         throw TrainingError(
-          "the content type '\(contentType)' has a label-format that is not known; it is class-id or multi-hot"
+          "the content type '\(contentType)' has an unknown label-format; class-id or multi-hot is expected"
         )
       }
     }

@@ -53,7 +53,8 @@ struct TrainCommandTests {
         #expect(readScratchBytes(folder + "/a/" + name) == readScratchBytes(folder + "/b/" + name))
       }
       let other = train(folder, ["--model-dir", "a", "--epochs", "4", "--resume", "--momentum", "0.5"])
-      #expect(other.status == 1 && other.errors.contains("a training with momentum 0.9; in this run it is 0.5"))
+      #expect(
+        other.status == 1 && other.errors.contains("a training with momentum 0.9; in this run it is 0.5"))
     }
   }
 

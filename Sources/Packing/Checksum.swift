@@ -1,7 +1,7 @@
-/// A 64-bit checksum of the bytes, the same on every machine: it tells torn and flipped bytes, not forged ones.
+/// A 64-bit checksum, the same on every machine. It detects torn writes and flipped bits, but not deliberate changes.
 ///
-/// Four lanes of multiply and rotate over 8 bytes each, so that it costs nearly nothing beside the copying of the
-/// bytes; the length is part of it.
+/// Four lanes multiply and rotate 8 bytes each, which takes little time compared with copying the bytes. The length is
+/// part of the checksum.
 func checksum(_ bytes: Span<UInt8>, from start: UInt64 = 0) -> UInt64 {
   let prime: UInt64 = 0x9E37_79B1_85EB_CA87
   func mixed(_ lane: UInt64, _ word: UInt64) -> UInt64 {

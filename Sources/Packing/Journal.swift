@@ -1,12 +1,12 @@
 package import Files
 
-/// What became of a list entry in an earlier run.
+/// The outcome of a list entry in an earlier run.
 enum Resumed {
   case record(doubt: String?)
   case skipped(reason: String)
 }
 
-/// The whole lines of a journal; a last line without its end was being written and does not count.
+/// Reads the complete lines of a journal. A last line without a newline was interrupted by a crash and is ignored.
 package struct JournalReader {
   private let text: [UInt8]
   private var start = 0
@@ -20,10 +20,13 @@ package struct JournalReader {
   }
 }
 
-/// One line of the journal.
+/// One line of the journal of an unfinished `.rec` file.
 package enum JournalLine: Hashable {
+  /// A record was appended; `byteCount` and `checksum` are those of its frame, `source` is the stamp of the image file.
   case record(byteCount: Int, checksum: UInt64, doubt: String?, source: FileStamp?)
+  /// The list entry was skipped.
   case skip(reason: String, source: FileStamp?)
+  /// All entries are done; `byteCount` is the size of the `.rec` file.
   case end(byteCount: Int)
 
   package var text: String {
@@ -37,7 +40,7 @@ package enum JournalLine: Hashable {
   }
 
   package init?(_ line: some StringProtocol) {
-    // By bytes: Swift takes a tab with a mark behind it, and CR LF, for other characters.
+    // Split by bytes: Swift merges a tab and a following combining mark, and CR LF, into one character.
     let fields = line.utf8.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false)
       .map { String(decoding: $0, as: UTF8.self) }
     switch (fields.first, fields.count) {

@@ -1,8 +1,8 @@
 import Files
 
-/// A NumPy `.npy` file (format version 1.0, C order, little endian) written row by row.
+/// A NumPy `.npy` file (format version 1.0, C order, little endian), written row by row.
 ///
-/// The number of rows stands in the header and is known only at the end: its place is kept wide enough.
+/// The header holds the number of rows, which is known only at the end; the header has room for any number.
 struct NumpyFile: ~Copyable {
   enum Element: String {
     case float32 = "<f4"
@@ -11,7 +11,7 @@ struct NumpyFile: ~Copyable {
 
   private var file: StagedFile
   private let element: Element
-  /// The shape of one row; the file's shape is the row count and this.
+  /// The shape of one row; the shape in the file is the row count followed by this.
   private let rowShape: [Int]
   private(set) var rowCount = 0
   private static let headerByteCount = 128
@@ -35,7 +35,7 @@ struct NumpyFile: ~Copyable {
     rowCount += 1
   }
 
-  /// Writes the number of rows, and waits for the disk: only the renaming is left.
+  /// Writes the number of rows and syncs the file to disk; only the rename is left.
   mutating func seal() throws(FileError) {
     try file.overwrite(Self.header(element, [rowCount] + rowShape).span, at: 0)
     try file.sync()
@@ -48,7 +48,7 @@ struct NumpyFile: ~Copyable {
   private static func header(_ element: Element, _ shape: [Int]) -> [UInt8] {
     let dimensions = shape.map { "\($0)" }.joined(separator: ", ") + (shape.count == 1 ? "," : "")
     var text = "{'descr': '\(element.rawValue)', 'fortran_order': False, 'shape': (\(dimensions)), }"
-    // Magic, version and the length's two bytes come before the text; a line feed ends it.
+    // 10 bytes precede the text: magic, version and a two-byte length. A newline ends it.
     text += String(repeating: " ", count: max(0, headerByteCount - 10 - 1 - text.utf8.count)) + "\n"
     let length = UInt16(text.utf8.count)
     return [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(length & 0xFF), UInt8(length >> 8)] + Array(text.utf8)

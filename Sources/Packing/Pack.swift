@@ -1,16 +1,20 @@
 public import Files
 import Records
 
-/// Packs the images of a list into `output` and, beside it, the `.idx`.
+/// Packs the images of a list into a `.rec` file at `output`, and writes the `.idx` file beside it.
 ///
-/// The bytes are those of MXNet's im2rec.py for the same list and options, and do not depend on `jobs`. Memory does
-/// not grow with the list. Both files get their names only when whole; an interrupted run leaves
-/// `<output>.partial`, from which a run with `options.resume` goes on.
+/// The bytes equal those of MXNet's im2rec.py for the same list and options, and do not depend on `jobs`. Both files are
+/// renamed from staging files when complete. An interrupted run leaves `<output>.partial`, from which a run with
+/// `options.resume` continues.
 ///
-/// - Throws: `FileError` where the list or the output cannot be read or written, where the root is moved or removed
-///   meanwhile, and where the disk fails; `PackingError`; and `CancellationError`. An image that cannot be packed is
-///   *not* an error: it is in the summary's `skipped`.
-/// - Complexity: O(images); about `4 * jobs` images are in memory.
+/// - Parameters:
+///   - list: the path of a `.lst` file.
+///   - root: the folder that the paths of the list are relative to.
+/// - Throws: `FileError` if the list cannot be read, an output cannot be written, the disk fails, or the root is moved or
+///   removed during the run; `InputError` if no image can be packed; `PackingError` with `strict`, and if an output would
+///   overwrite an input; `CancellationError`. An image that cannot be packed is *not* an error: it is in the summary's
+///   `skipped`.
+/// - Complexity: O(images); about `4 * jobs` images are in memory, whatever the length of the list.
 public func pack(
   list: String, root: String, output: String, options: PackOptions, progress: (Progress) -> Void = { _ in }
 ) async throws -> PackSummary {
@@ -23,7 +27,7 @@ public func pack(
   return summary
 }
 
-/// As `pack`, but the files do not have their final names yet.
+/// As `pack`, but leaves the files unpublished, under their staging names.
 func stagePack(
   list: String, root: String, output: String, options: PackOptions, progress: (Progress) -> Void
 ) async throws -> (staged: StagedRecords, summary: PackSummary) {
@@ -67,7 +71,7 @@ func stagePack(
       throw InputError(
         inspection.entryCount == 1
           ? "the only image could not be packed: \(run.firstSkip)"
-          : "none of the \(inspection.entryCount) images could be packed; the first: \(run.firstSkip)")
+          : "none of the \(inspection.entryCount) images could be packed; the first is \(run.firstSkip)")
     }
     try staged.seal()
     summary.records = run.records
@@ -95,23 +99,23 @@ private func resume(_ staged: StagedRecords, list: String, root: String, options
   }
 }
 
-/// What the workers hand to the writer.
+/// What a worker hands to the writer.
 private struct PackedItem: Sendable {
   let id: UInt64
   let path: String
   let packed: Packed
   let source: FileStamp?
-  /// Whether it stands in the journal: lines that cannot be used are found anew each time.
+  /// Whether the item belongs in the journal; unusable lines of the list do not, as every run finds them again.
   let isEntry: Bool
 }
 
-/// The list's lines as the packer sees them.
+/// A line of the list: an entry to pack, or one that is skipped.
 enum ListItem: Sendable {
   case entry(ListEntry)
   case unusable(Skip)
 }
 
-/// Reads a list, and finds repeated ids.
+/// Reads a list, and skips repeated ids if the options say so.
 struct ListItems: ~Copyable {
   private var reader: ListReader
   private var ids = IDSet()
@@ -135,15 +139,15 @@ struct ListItems: ~Copyable {
           Skip(
             path: "\(list):\(line)",
             reason:
-              "id \(entry.id) was used by an earlier line; readers find one record of an id, so \(entry.path) "
-              + "would be lost"))
+              "an earlier line has the same id \(entry.id); readers find only one record for each id, so "
+              + "\(entry.path) would be lost"))
       }
       return .entry(entry)
     }
   }
 }
 
-/// The writer's side of a run.
+/// The writer of a run: appends records, and counts what was packed and skipped.
 private struct PackRun {
   let staged: StagedRecords
   let strict: Bool
@@ -180,7 +184,7 @@ private struct PackRun {
     self.doubtful.append(doubtful)
   }
 
-  /// Counts one entry of an earlier run, and the unusable lines before it.
+  /// Counts one entry that an earlier run has packed or skipped, and the unusable lines before it.
   mutating func replay(_ outcome: Resumed, of items: inout ListItems) throws {
     while let item = try items.next() {
       switch item {

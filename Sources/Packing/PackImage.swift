@@ -2,24 +2,24 @@ import Files
 import Imaging
 import Records
 
-/// What became of one list entry.
+/// The outcome of one list entry.
 enum Packed: Sendable {
-  /// The framed record, ready to be appended.
+  /// A complete record frame, ready to be appended to the `.rec` file.
   case record([UInt8], checksum: UInt64, doubt: String?)
   case skipped(reason: String)
 }
 
-/// Makes the record of one list entry: reads the file, decodes, crops, resizes, encodes and frames.
+/// Makes the record of one list entry: reads the file, decodes, crops, resizes, encodes and frames it.
 ///
-/// Follows `image_encode` of MXNet's im2rec.py: the square is cut before resizing, the short edge is resized also
-/// when that enlarges, one label is stored unless all are asked for.
-/// - Throws: where the machine lacks something, for example memory or open files, where its disk fails, and where the
-///   root is gone: no image is at fault then.
+/// Follows `image_encode` of MXNet's im2rec.py: the central square is cropped before resizing, small images are enlarged,
+/// and only the first label is stored unless `packLabel` is set.
+/// - Throws: `FileError` for problems that are not the image's fault: too little memory, too many open files, a failing
+///   disk, or a root folder that is gone.
 func packImage(_ entry: ListEntry, root: InputRoot, options: PackOptions) throws(FileError)
   -> (packed: Packed, source: FileStamp?)
 {
   do throws(FileError) {
-    // A record holds less than 2^29 bytes; a pass-through of a larger file cannot succeed.
+    // A record holds less than 2^29 bytes, so a file above this limit could not be stored unchanged.
     let file = try readFile(locate(entry.path, root: root.path).file, limit: maximumFileByteCount)
     return (pack(file.bytes, as: entry, options), file.stamp)
   } catch {
@@ -51,7 +51,8 @@ private func pack(_ file: [UInt8], as entry: ListEntry, _ options: PackOptions) 
   }
 }
 
-/// Damaged images are taken where that is asked for; what is no image at all never is.
+/// Checks a file that is to be stored unchanged. With `keepDamaged`, damaged images pass with a doubt; files that are not
+/// images never pass.
 private func checkWhole(_ file: Span<UInt8>, _ options: PackOptions) throws(ImageError) -> ImageDoubt? {
   do throws(ImageError) {
     switch options.check {
@@ -71,7 +72,7 @@ private func checkWhole(_ file: Span<UInt8>, _ options: PackOptions) throws(Imag
 }
 
 let maximumFileByteCount = 1 << 30
-/// A record of the largest payload, split into parts at every fourth byte, is no longer than this.
+/// The upper bound of a record's frame: the largest payload, with a magic number escaped at every fourth byte.
 let maximumFrameByteCount = 1 << 31
 
 private func header(of entry: ListEntry, options: PackOptions) -> ImageHeader {
@@ -98,8 +99,8 @@ private func reencode(
     if options.encoding == .jpg && max(size.width, size.height) > limit {
       throw ImageError(
         .cannotEncode(
-          "with its short edge at \(edge) it would become \(size.width)x\(size.height), and a JPEG has at most "
-            + "\(limit) pixels a side"))
+          "with a short edge of \(edge) pixels it would be \(size.width)x\(size.height), but a JPEG has at most "
+            + "\(limit) pixels per side"))
     }
     let resized = try pixels.resized(
       width: size.width, height: size.height, filter: options.filter, from: window,

@@ -2,50 +2,51 @@ public import Files
 public import Imaging
 public import Records
 
-/// How images become records. The defaults are those of MXNet's im2rec.
+/// How images become records. The defaults are those of MXNet's im2rec.py.
 public struct PackOptions: Sendable {
   public enum Encoding: String, CaseIterable, Sendable { case jpg, png }
-  /// What to do with a list line whose id an earlier line has: MXNet finds only one record of an id.
+  /// What to do with a line whose id an earlier line has; readers of the `.idx` find only one record for each id.
   public enum DuplicateIDs: Sendable { case skip, keep }
-  /// What is looked at in a file that is stored as it is.
+  /// How thoroughly a file is checked that is stored unchanged.
   public enum Check: Sendable {
-    /// All of it: the damage that decoding it would find.
+    /// Decode it, which finds all damage.
     case pixels
-    /// Its header and end, and a PNG's checksums; damage inside the data of a JPEG is not seen.
+    /// Check its header, its end, and a PNG's checksums. Damage inside the compressed data of a JPEG goes unnoticed.
     case structure
   }
 
   /// Pixels of the shorter edge; `nil` keeps the size.
   public var resize: Int?
-  /// Cut the central square out, before resizing.
+  /// Crop the central square before resizing.
   public var centerCrop = false
-  /// JPEG: 0...100. PNG: the compression level; above 9 means 9.
+  /// JPEG quality, 0...100, or PNG compression level; a level above 9 counts as 9.
   public var quality = 95
   public var encoding = Encoding.jpg
   public var color = ColorMode.rgb
   public var filter = Filter.linear
-  /// Store the files' bytes as they are.
+  /// Store the bytes of each file unchanged; the options above have no effect then.
   public var passThrough = false
+  /// How `passThrough` checks files.
   public var check = Check.pixels
   /// Store all labels of a line that has several; otherwise only the first.
   public var packLabel = false
-  /// Take images that are cut short or damaged as far as they can be decoded, as OpenCV does.
+  /// Pack truncated or damaged images as far as they can be decoded, as OpenCV does.
   public var keepDamaged = false
-  /// Stop at the first input that would be skipped and, without `keepDamaged`, at the first doubtful one.
+  /// Throw at the first input that would be skipped and, without `keepDamaged`, at the first doubtful one.
   public var strict = false
-  /// Images in work at once.
+  /// Images processed concurrently.
   public var jobs = 1
-  /// Images with more pixels are refused before memory is taken for them.
+  /// Images with more pixels are refused before memory for them is allocated.
   public var maximumPixelCount = DecodeOptions.standardMaximumPixelCount
-  /// Go on where an earlier, interrupted run with the same list and options stopped.
+  /// Continue an interrupted run with the same list and options.
   public var resume = false
-  /// Only this part of the list.
+  /// Pack only this part of the list; nil: all of it.
   public var part: ListShard?
   public var duplicateIDs = DuplicateIDs.skip
 
   public init() {}
 
-  /// Everything that decides the bytes of the output, as text: runs with the same key can be resumed.
+  /// Every option that influences the output, as text. A run can only resume one with the same key.
   var key: String {
     """
     resize=\(resize ?? 0) crop=\(centerCrop) quality=\(quality) encoding=\(encoding.rawValue) \
@@ -60,34 +61,35 @@ public struct PackOptions: Sendable {
   }
 }
 
-/// What a run of `pack` made.
+/// The result of `pack`.
 public struct PackSummary: Codable, Sendable {
   public var records = 0
-  /// Of the `.rec` file.
+  /// The size of the `.rec` file.
   public var bytes = 0
   public var seconds = 0.0
+  /// Inputs that were not packed, with the reason.
   public var skipped: [Skip] = []
-  /// Packed images that a sound file does not look like; with `keepDamaged` also the damaged ones.
+  /// Packed images that may be damaged; with `keepDamaged` also those that are.
   public var doubtful: [Skip] = []
-  /// Things worth knowing that lost nothing: absolute paths, labels that do not occur, ...
+  /// Sentences about the list: absolute paths, labels that do not occur, ...
   public var warnings: [String] = []
-  /// Records found whole from an earlier run.
+  /// Records kept from an earlier run.
   public var resumed = 0
 
-  /// How a warning ends that says that labels were dropped: a program can tell by it that storing all would help.
+  /// The end of the warning about dropped labels, by which a program recognizes it and can suggest `packLabel`.
   package static let droppedLabelWords = "of which only the first is stored"
 }
 
-/// Why a run of a pipeline ended without a result; the description is a sentence for the user.
+/// Why an operation ended without a result; the description is a sentence for the user.
 public struct PackingError: Error, Hashable, Sendable, CustomStringConvertible {
   public enum Reason: Hashable, Sendable {
-    /// `strict` was asked for, and this input would have been skipped, or is doubtful.
+    /// With `strict`: this input is doubtful, or would have been skipped.
     case strict(Skip)
     /// Inputs that contradict each other or the options.
     case contradiction(String)
-    /// `strict` was asked for, and the class folders are hardly classes.
+    /// With `strict`: the class folders look like another layout of a data set.
     case layout(String)
-    /// Files of records that are hardly the parts of one, in their order.
+    /// The files do not look like all parts of one list in the right order.
     case parts(String)
   }
   public let reason: Reason

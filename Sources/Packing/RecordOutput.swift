@@ -1,13 +1,13 @@
 import Files
 import Records
 
-/// A `.rec` and its `.idx` being written record by record, without a journal.
+/// Writes a `.rec` file and its `.idx` record by record, without a journal, so that an interrupted run starts over.
 struct RecordOutput: ~Copyable {
   private var rec: StagedFile
   private var idx: StagedFile
   private(set) var recordCount = 0
 
-  /// - Parameter path: of the `.rec`.
+  /// - Parameter path: the path of the `.rec` file; the `.idx` is written beside it.
   init(_ path: String) throws(FileError) {
     let rec = try StagedFile(path)
     do {
@@ -27,14 +27,14 @@ struct RecordOutput: ~Copyable {
     try append(frame: frame.span, key: key)
   }
 
-  /// - Parameter frame: one record as it stands in the file.
+  /// - Parameter frame: one complete record, as stored in the file.
   mutating func append(frame: Span<UInt8>, key: UInt64) throws(FileError) {
     try idx.append(RecordIndex.line(key: key, offset: rec.byteCount))
     try rec.append(frame)
     recordCount += 1
   }
 
-  /// Nothing is renamed before the disk has taken both files.
+  /// Renames both files after both are synced to disk.
   consuming func publish() throws(FileError) {
     do throws(FileError) {
       try rec.sync()

@@ -1,11 +1,11 @@
 import Files
 import Records
 
-/// The `.rec` and `.idx` of one run while they are made, and the journal that lets an interrupted run go on.
+/// The staging files of one run: the `.rec`, the `.idx`, and the journal from which an interrupted run can be resumed.
 ///
-/// The journal holds a line for each list entry that is done: the checksum of its record, or why it was skipped,
-/// and the stamp of its file. A later run believes none of it: it goes on after the last record whose bytes have
-/// their checksum and whose source is unchanged.
+/// The journal has a line for each finished list entry: the checksum of its record or the reason why it was skipped, and
+/// the size and time stamp of its image file. A resumed run verifies the journal: it continues after the last record whose
+/// bytes match their checksum and whose image file is unchanged.
 final class StagedRecords {
   let output: String
   private var rec: StagedFile?
@@ -13,10 +13,12 @@ final class StagedRecords {
   private var journal: StagedFile?
   private(set) var byteCount = 0
   private var unflushed = 0
-  /// An earlier run was interrupted between giving the `.rec` its final name and the end: it is whole.
+  /// Whether an earlier run was interrupted after it had renamed the complete `.rec`.
   private var alreadyPublished = false
 
-  /// - Parameter output: the final path of the `.rec`; the `.idx` stands beside it.
+  /// - Parameters:
+  ///   - output: the final path of the `.rec`; the `.idx` is written beside it.
+  ///   - key: describes the inputs and options; a journal with another key is discarded.
   init(output: String, key: String, resume: Bool) throws(FileError) {
     self.output = output
     let (stem, _) = splitExtension(output)
@@ -28,7 +30,7 @@ final class StagedRecords {
 
   private let header: String
 
-  /// Starts from nothing.
+  /// Discards what an earlier run left, and starts a new journal.
   func begin() throws(FileError) {
     try rec?.truncate(to: 0)
     try idx?.truncate(to: 0)
@@ -53,7 +55,7 @@ final class StagedRecords {
     try checkpoint(every: 64)
   }
 
-  /// Data go to the system before the journal speaks of them.
+  /// Flushes records before the journal lines that describe them.
   private func checkpoint(every count: Int) throws(FileError) {
     unflushed += 1
     guard unflushed >= count else { return }
@@ -62,17 +64,17 @@ final class StagedRecords {
     try journal?.flush()
   }
 
-  /// Finds how much of an earlier run still holds, and stands behind it; from nothing where none of it does.
+  /// Verifies the records of an earlier run and positions all files after the last valid one; starts over if there is none.
   ///
-  /// - Parameter next: the list's entries from the first, with the paths of their files.
-  /// - Returns: what became of the first entries, in the list's order.
+  /// - Parameter next: returns the list's entries from the first on, with the paths of their image files.
+  /// - Returns: the outcomes of the list's first entries, in order.
   func resume(next: () throws -> (id: UInt64, path: String)?) throws -> [Resumed] {
     var lines = JournalReader(try wholeJournal())
     guard let first = lines.next(), hasSameBytes(first + "\n", header) else {
       try begin()
       return []
     }
-    // An earlier run may have been interrupted after the renaming: then the records stand in the final file.
+    // If an earlier run was interrupted after the rename, the records are in the final file.
     let published = rec?.byteCount == 0 ? try? InputFile(output) : nil
     var done: [Resumed] = []
     var journalByteCount = header.utf8.count
@@ -102,7 +104,7 @@ final class StagedRecords {
     return done
   }
 
-  /// Whether an entry is still as its journal line has it; then its record counts as written.
+  /// The outcome of an entry if its journal line still holds; its record then counts as written. Nil otherwise.
   private func check(_ line: JournalLine, _ id: UInt64, _ path: String, _ published: borrowing InputFile?)
     throws
     -> Resumed?
@@ -124,7 +126,8 @@ final class StagedRecords {
     }
   }
 
-  /// Of a file that is there and could not be read, no stamp was taken: it is tried again.
+  /// Tries again to open a file that could not be read before, and therefore has no stamp in the journal. Nil if it can be
+  /// opened now.
   private func stillUnreadable(_ path: String) throws(FileError) -> Resumed? {
     do throws(FileError) {
       _ = try InputFile(path)
@@ -157,7 +160,7 @@ final class StagedRecords {
     return text
   }
 
-  /// Everything is written: waits for the disk, and notes that only the renaming is left.
+  /// Syncs both files to disk, and notes in the journal that only the rename is left.
   func seal() throws(FileError) {
     try rec?.sync()
     try idx?.sync()
@@ -165,25 +168,25 @@ final class StagedRecords {
     try journal?.sync()
   }
 
-  /// Gives both files their final names. Interrupted in between, `resume` finishes it.
+  /// Renames both files to their final names. If the run is interrupted in between, `resume` completes it.
   func publish() throws(FileError) {
     try idx.take()?.publish()
     if !alreadyPublished { try rec.take()?.publish() }
     if alreadyPublished { rec.take()?.discard() }
   }
 
-  /// Once all outputs of a run have their names.
+  /// Called after all outputs of a run have their final names.
   func removeJournal() {
     journal.take()?.discard()
   }
 
-  /// Leaves what is written for a run with `resume`.
+  /// Flushes the staging files, so that a run with `resume` can continue from them.
   func keepForLater() {
     try? rec?.flush()
     try? journal?.flush()
   }
 
-  /// Removes everything: nothing worth going on from was made.
+  /// Removes the staging files.
   func discard() {
     rec.take()?.discard()
     idx.take()?.discard()

@@ -1,15 +1,15 @@
 import Files
 
-/// Several small files that get their final names together.
+/// Several small staging files that are renamed together.
 final class StagedSet {
-  /// A box, since arrays hold no noncopyable values.
+  /// A class, because an array cannot hold the noncopyable `StagedFile`.
   private final class Member {
     var file: StagedFile?
     init(_ file: consuming StagedFile) { self.file = consume file }
   }
   private var members: [Member] = []
 
-  /// - Returns: the path under which the contents can be read until they are published.
+  /// - Returns: the path of the staging file, from which the lines can be read until `publish`.
   @discardableResult
   func add(_ path: String, lines: some Sequence<String>) throws(FileError) -> String {
     let member = Member(try StagedFile(path))

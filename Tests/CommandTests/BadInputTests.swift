@@ -90,7 +90,8 @@ struct BadInputTests {
       let run = imrec.run(
         ["pack", "l.lst", "photos", "--resize", "256", "--quiet"], in: folder, wrapper: gigabyte)
       #expect(
-        run.status == 2 && run.errors.contains("skipped: a/thin.png: with its short edge at 256"), "\(run)")
+        run.status == 2 && run.errors.contains("skipped: a/thin.png: with a short edge of 256 pixels"),
+        "\(run)")
     }
   }
 

@@ -93,7 +93,7 @@ struct DamagedRecordTests {
   @Test(
     "index is told from a good one",
     arguments: [
-      ("", "no entry for this record"), ("0\t4\n", "where no whole record begins"),
+      ("", "no entry for this record"), ("0\t4\n", "no intact record starts here"),
       ("x\ty\n", "line 1 is \"x"),
       ("0\t0\n0\t0\n", "more than one entry"), ("0\t99999999999999999999\n", "line 1 is"),
       ("0\t-1\n", "line 1 is"),

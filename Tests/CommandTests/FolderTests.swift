@@ -31,7 +31,7 @@ struct FolderTests {
         for words in [
           "warning: a: 1 .webp file was passed over, e.g. a/x.webp; only JPEG and PNG files are read",
           "warning: a: 1 .bmp file was passed over, e.g. a/y.bmp",
-          "warning: c: 1 .gif file was passed over, and no image is left; the class keeps its label",
+          "warning: c: 1 .gif file was passed over, so the class has no image; it keeps its label",
           "1 .txt file was passed over, e.g. readme.txt",
         ] { #expect(run.errors.contains(words), "\(words) in \(run)") }
         #expect(!run.errors.contains("jfif") && !run.errors.contains("has no image"), "\(run)")
@@ -107,7 +107,7 @@ struct FolderTests {
       let run = imrec.run(["extract", "in.rec", "out", "--classes", "names.txt"], in: folder)
       #expect(run.status == 0 && scratchNames(folder + "/out") == ["cat", "dog", "in.lst"], "\(run)")
       for (text, words) in [
-        ("cat\n", "the label 1 has no name: there are 1 class names"),
+        ("cat\n", "the label 1 has no class name; the 1 names are for"),
         ("cat\ncat\n", "line 2: 'cat' is the name of line 1"),
         ("", "it names no class"),
       ] {

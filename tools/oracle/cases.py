@@ -101,7 +101,7 @@ def truths(ran):
 
 
 def below_root(ran):
-    yield "no untrue warning", not ran.says("do not lie below")
+    yield "no untrue warning", not ran.says("are absolute and outside")
     yield "the records are there", (ran.out / "o16.rec").exists()
 
 

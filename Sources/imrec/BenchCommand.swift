@@ -5,7 +5,7 @@ import Terminal
 
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "bench", abstract: "How fast this machine is.",
+    commandName: "bench", abstract: "Measure how fast this machine is.",
     discussion: "EXAMPLE: imrec bench decode train.rec --resize 256",
     subcommands: [BenchDecodeCommand.self, BenchInferCommand.self, BenchTrainCommand.self])
 }
@@ -13,14 +13,14 @@ struct BenchCommand: ParsableCommand {
 struct BenchDecodeCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "decode",
-    abstract: "Images per second from records to tensors.",
+    abstract: "Measure images per second from records to tensors.",
     discussion: "EXAMPLE: imrec bench decode train.rec --shape 3,224,224 --resize 256")
 
   @Argument(help: "A .rec file.")
   var file: String
   @OptionGroup(title: "Tensor") var tensor: TensorShapeOptions
   @Option(
-    help: ArgumentHelp("Passes over the file that count. (default: 5)", valueName: "count"),
+    help: ArgumentHelp("Measured passes over the file. (default: 5)", valueName: "count"),
     transform: wholeNumber(1...1000))
   var runs = 5
   @OptionGroup(title: "Running") var jobs: JobOptions

@@ -6,24 +6,24 @@ import Terminal
 struct BenchInferCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "infer",
-    abstract: "Images per second through a network.",
+    abstract: "Measure images per second through a network.",
     discussion: "EXAMPLE: imrec bench infer resnet-50 --batch 1,32")
 
-  @Argument(help: "A model as for predict, or a network of random numbers: resnet-18, resnet-50-v1.")
+  @Argument(help: "A model as for predict, or a network with random weights: resnet-18, resnet-50-v1.")
   var model: String
   @Option(
-    help: ArgumentHelp("Images in one call; several sizes in turn. (default: 1,32)", valueName: "counts"),
+    help: ArgumentHelp("Batch sizes to measure, one after the other. (default: 1,32)", valueName: "counts"),
     transform: batchSizes)
   var batch = [1, 32]
-  @Flag(help: "Also the share of each layer.")
+  @Flag(help: "Also show the share of each layer.")
   var layers = false
   @Option(
-    help: ArgumentHelp("Runs that count, for each size. (default: 5)", valueName: "count"),
+    help: ArgumentHelp("Measured runs for each batch size. (default: 5)", valueName: "count"),
     transform: wholeNumber(1...1000))
   var runs = 5
   @Option(
     help: ArgumentHelp(
-      "Channels, height, width of the images. (default: what the model says)", valueName: "c,h,w"),
+      "Channels, height, width of the images. (default: those of the model)", valueName: "c,h,w"),
     transform: numbers(3))
   var imageShape: [Int]?
   @Option(
@@ -81,7 +81,7 @@ struct BenchInferCommand: ParsableCommand {
     lines.append(
       "\(shape), \(oneDecimal(result.gflop)) GFLOP an image; \(counted(result.threads, "thread")), "
         + "\(result.engine) engine, \(result.kernels) kernels, "
-        + "\(byteText(result.peakMemoryBytes)) of memory at most")
+        + "peak memory \(byteText(result.peakMemoryBytes))")
     return lines.joined(separator: "\n") + "\n"
   }
 }

@@ -6,15 +6,15 @@ import Training
 struct BenchTrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "train",
-    abstract: "Images per second of a training, on random images.",
+    abstract: "Measure images per second of training, on random images.",
     discussion: "EXAMPLE: imrec bench train --num-layers 18 --mini-batch-size 32")
 
   @Option(
-    help: ArgumentHelp("Runs that count, a second or a step each. (default: 5)", valueName: "count"),
+    help: ArgumentHelp("Measured runs of a second, or one step. (default: 5)", valueName: "count"),
     transform: wholeNumber(1...1000))
   var runs = 5
   @Option(
-    help: ArgumentHelp("Threads. (default: number of cores)", valueName: "count"),
+    help: ArgumentHelp("Compute threads. (default: number of cores)", valueName: "count"),
     transform: wholeNumber(1...1024))
   var threads = Imrec.coreCount
   @OptionGroup(title: "Hyperparameters") var hyperparameters: HyperparameterOptions
@@ -40,7 +40,7 @@ struct BenchTrainCommand: ParsableCommand {
       "\(oneDecimal(result.imagesPerSecond)) images/s (best \(oneDecimal(result.bestImagesPerSecond))); a step of "
         + "\(counted(result.batch, "image")): \(rounded(result.forwardSeconds * 1000)) ms forward, "
         + "\(rounded(result.backwardSeconds * 1000)) ms backward, \(rounded(result.updateSeconds * 1000)) ms update; "
-        + "\(counted(result.threads, "thread")), \(byteText(result.peakMemoryBytes)) of memory at most\n"
+        + "\(counted(result.threads, "thread")), peak memory \(byteText(result.peakMemoryBytes))\n"
     }
   }
 }

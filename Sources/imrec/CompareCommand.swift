@@ -12,8 +12,8 @@ struct CompareCommand: AsyncParsableCommand {
     commandName: "compare",
     abstract: "Compare two scores: what changed, and could it be chance?",
     discussion: """
-      Exits 2 if images are left out, since a run did not score them or the runs
-      disagree about their truth; 3 if B is worse than --fail-drop allows.
+      Exits 2 if images are left out because one run did not score them or the runs
+      disagree about their class, 3 if B is worse than --fail-drop allows.
       Gates: top1, top5, macro_f1, balanced_accuracy, class:NAME.recall.
       EXAMPLE: imrec compare before.json after.json --fail-drop top1=0.01
       """)
@@ -24,14 +24,14 @@ struct CompareCommand: AsyncParsableCommand {
   var b: String
   @Option(
     name: [.short, .customLong("output")],
-    help: ArgumentHelp("Everything, as JSON.", valueName: "comparison.json"))
+    help: ArgumentHelp("Write everything as JSON.", valueName: "comparison.json"))
   var output: String?
-  @Option(help: ArgumentHelp("Exit 3 if a figure drops by more: top1=0.01", valueName: "gates"))
+  @Option(help: ArgumentHelp("Exit 3 if a figure drops by more than this: top1=0.01", valueName: "gates"))
   var failDrop: [String] = []
   @OptionGroup var missing: MissingOptions
-  @Option(help: ArgumentHelp("Of the bootstrap intervals.", valueName: "number"))
+  @Option(help: ArgumentHelp("Seed of the bootstrap intervals.", valueName: "number"))
   var seed: UInt64 = 0
-  @Option(help: ArgumentHelp("Where the images are, for the HTML: a folder or a .rec.", valueName: "root"))
+  @Option(help: ArgumentHelp("The images for the HTML report: a folder or a .rec.", valueName: "root"))
   var images: String?
   @OptionGroup(title: "Reports") var reports: ReportOptions
   @OptionGroup(title: "Output") var results: OutputOptions
@@ -51,13 +51,13 @@ struct CompareCommand: AsyncParsableCommand {
     var comparison: Comparison
     let a: Score
     let b: Score
-    /// Images that one run or both could not score, and of these the ones that no run has an invalid output of.
+    /// Images that at least one run could not score; `missing` are those without an invalid output in either run.
     let notScored: Set<ByteName>
     let missing: Set<ByteName>
     var html: ComparisonReport { ComparisonReport(comparison, a: a, b: b) }
   }
 
-  // Not to be inlined, nor is `finish`: the optimiser of Swift 6.3.1 crashes on a coroutine with all of these throws.
+  // `compare` and `finish` must not be inlined: the optimizer of Swift 6.3.1 crashes on a coroutine with so many throws.
   @inline(never) private func compare() throws -> Work {
     try checkOutput(output, inputs: [a, b], verb: "compare")
     try reports.check(inputs: [a, b], outputs: [output], verb: "compare")
@@ -92,18 +92,18 @@ struct CompareCommand: AsyncParsableCommand {
       score = try JSONDecoder().decode(Score.self, from: Data(bytes))
     } catch let error as DecodingError {
       throw PackingError(
-        .contradiction("\(path): it is no score.json, as imrec score -o writes it: \(sentence(error))"))
+        .contradiction("\(path): not a score.json written by imrec score -o: \(sentence(error))"))
     }
     guard score.version == Score.currentVersion else {
       throw PackingError(
         .contradiction(
-          "\(path): its schema is version \(score.version); version \(Score.currentVersion) is expected"))
+          "\(path): the schema version is \(score.version); version \(Score.currentVersion) is expected"))
     }
     if let image = score.predictions.firstOutside(classCount: score.classes.count) {
       throw PackingError(
         .contradiction(
-          "\(path): \(image.path) has the labels \(image.truth) and \(image.predicted), and there are "
-            + "\(score.classes.count) classes: the file was changed since imrec score wrote it"))
+          "\(path): \(image.path) has the labels \(image.truth) and \(image.predicted), but there are only "
+            + "\(score.classes.count) classes: the file was modified after imrec score wrote it"))
     }
     return score
   }
@@ -131,7 +131,7 @@ struct CompareCommand: AsyncParsableCommand {
     Set((score.missing + score.invalid.map(\.path)).map { ByteName($0) })
   }
 
-  /// Where the runs came from, and what neither of them could score.
+  /// The files of the runs, and how many images neither run could score.
   private func details(_ first: Score, _ second: Score, neither: Int) -> [Detail] {
     var details = [Detail("A", a), Detail("B", b)]
     if neither > 0 {
@@ -146,10 +146,11 @@ struct CompareCommand: AsyncParsableCommand {
     for detail in comparison.details where detail.name == Comparison.joinedName {
       words.warn("joined: \(printable(shortened(detail.value, to: 400)))")
     }
-    words.listed("only in B", comparison.missingInA.map { ($0, "not scored in A, left out") })
-    words.listed("only in A", comparison.missingInB.map { ($0, "not scored in B, left out") })
+    words.listed("only in B", comparison.missingInA.map { ($0, "not scored in A; left out") })
+    words.listed("only in A", comparison.missingInB.map { ($0, "not scored in B; left out") })
     words.listed(
-      "truth differs", comparison.truthConflicts.map { ($0, "the runs give it different classes, left out") })
+      "truth differs",
+      comparison.truthConflicts.map { ($0, "its true class differs between the runs; left out") })
     if results.json {
       try comparison.writeJSON { chunk in
         guard writeToOutput(String(decoding: chunk, as: UTF8.self)) else { throw OutputClosed() }

@@ -2,7 +2,8 @@ import Reporting
 import Scoring
 import Terminal
 
-/// A comparison as the terminal shows it: which run is better and whether it could be chance, what changed, the gates.
+/// The terminal text of a comparison: which run is better, whether the difference could be chance, what changed, and the
+/// gates.
 struct CompareText {
   private static let listedCount = 10
   private(set) var text = ""
@@ -20,7 +21,7 @@ struct CompareText {
     addClasses()
     addFlips()
     if !comparison.gates.isEmpty {
-      line("\n" + style.heading("Gates") + style.quiet("   how much worse B may be"))
+      line("\n" + style.heading("Gates") + style.quiet("   the largest allowed drops from A to B"))
       for gate in comparison.gates { line(dropLine(gate)) }
     }
     if let output { line("\nwritten: \(printable(output))") }
@@ -37,14 +38,14 @@ struct CompareText {
     let verdict = "B is \(points) \(comparison.onlyBRight > comparison.onlyARight ? "better" : "worse")"
     line(
       style.heading("Top-1 accuracy: \(verdict)") + " (\(named("p", p)): "
-        + "\(p < 0.05 ? "hardly chance" : "could be chance"))\n")
+        + "\(p < 0.05 ? "unlikely to be chance" : "could be chance"))\n")
   }
 
   private mutating func addLeftOut() {
     for (name, paths, words) in [
-      ("only in A", comparison.missingInB, "not scored in B, left out"),
-      ("only in B", comparison.missingInA, "not scored in A, left out"),
-      ("truth differs", comparison.truthConflicts, "given to different classes, left out"),
+      ("only in A", comparison.missingInB, "not scored in B; left out"),
+      ("only in B", comparison.missingInA, "not scored in A; left out"),
+      ("truth differs", comparison.truthConflicts, "with different true classes in A and B; left out"),
     ] where !paths.isEmpty { row(name, "\(counted(paths.count, "image")) \(words)") }
   }
 
@@ -57,12 +58,12 @@ struct CompareText {
     figure("balanced", comparison.a.balancedAccuracy, comparison.b.balancedAccuracy, nil)
     line("")
     row(
-      "right",
+      "correct",
       "both \(groupedText(comparison.bothRight)), only A \(groupedText(comparison.onlyARight)), "
         + "only B \(groupedText(comparison.onlyBRight)), neither \(groupedText(comparison.bothWrong))")
     row(
       "McNemar",
-      "\(named("exact p", comparison.mcnemar.exactP)), \(named("mid-p", comparison.mcnemar.midP)), of "
+      "\(named("exact p", comparison.mcnemar.exactP)), \(named("mid-p", comparison.mcnemar.midP)), over "
         + counted(comparison.mcnemar.discordant, "image"))
   }
 
@@ -89,7 +90,7 @@ struct CompareText {
     }
     line(
       style.quiet(
-        "  \(groupedText(changed.count)) of \(groupedText(comparison.classes.count)) classes changed, \(groupedText(sure)) hardly by chance (q < 0.05, Benjamini-Hochberg)"
+        "  \(groupedText(changed.count)) of \(groupedText(comparison.classes.count)) classes changed, \(groupedText(sure)) significantly (q < 0.05, Benjamini-Hochberg)"
       ))
   }
 
@@ -99,7 +100,7 @@ struct CompareText {
     line(
       "\n" + style.heading("\(counted(comparison.flips.count, "image")) changed")
         + ": \(counts[.fixed] ?? 0) fixed, \(counts[.broken] ?? 0) broken, "
-        + "\(counts[.changed] ?? 0) wrong in another way")
+        + "\(counts[.changed] ?? 0) still wrong, but differently")
     let width = (style.width - 16) / 2
     let classWidth = (style.width - width - 18) / 2
     for flip in comparison.flips.filter({ $0.kind == .broken }).prefix(Self.listedCount) {
@@ -112,11 +113,11 @@ struct CompareText {
   private func dropLine(_ gate: GateResult) -> String {
     let change =
       gate.value.map {
-        $0 == 0 ? "stays the same" : ($0 > 0 ? "drops by " : "rises by ") + decimalText(abs($0), 4)
+        $0 == 0 ? "unchanged" : ($0 > 0 ? "drops by " : "rises by ") + decimalText(abs($0), 4)
       } ?? "not computed"
     return
       "  \(gate.passed ? style.good("passed") : style.bad("FAILED"))   \(cell(gate.gate, style.width - 50)): "
-      + "\(change), a drop of \(gate.threshold) is allowed"
+      + "\(change); a drop of \(gate.threshold) is allowed"
   }
 
   private func name(_ label: Int) -> String {

@@ -6,7 +6,7 @@ import Terminal
 struct ExtractCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "extract",
-    abstract: "Records back to files, one folder a label.",
+    abstract: "Turn records back into image files, one folder per label.",
     discussion: """
       Writes DIR/<label>/<id>.jpg (or .png) and a list that packs them again.
       EXAMPLE: imrec extract train.rec images/ --classes caltech-classes.txt
@@ -16,9 +16,9 @@ struct ExtractCommand: ParsableCommand {
   var file: String
   @Argument(help: "An empty or new folder.")
   var folder: String
-  @Option(help: ArgumentHelp("Name the folders by these lines: label 0 is the first.", valueName: "file"))
+  @Option(help: ArgumentHelp("Class names for the folders, one per line, from label 0.", valueName: "file"))
   var classes: String?
-  @Flag(help: "Write into a folder that is not empty, over files of the same name.")
+  @Flag(help: "Write into a folder that is not empty, and overwrite files.")
   var overwrite = false
   @OptionGroup var output: OutputOptions
 
@@ -31,7 +31,7 @@ struct ExtractCommand: ParsableCommand {
     try output.finish(result, skippedCount: result.skipped.count) {
       var text =
         "\(folder): \(counted(result.images, "image")) in \(counted(result.folders, "folder")), \(byteText(result.bytes))"
-      if result.labelRecords > 0 { text += "; \(result.labelRecords) records have labels and no image" }
+      if result.labelRecords > 0 { text += "; \(result.labelRecords) records have labels but no image" }
       return text + "\nlist: \(result.list)\n"
     }
   }

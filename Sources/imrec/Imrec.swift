@@ -54,14 +54,16 @@ struct Imrec: AsyncParsableCommand {
     }
   }
 
-  /// Says what went wrong and, where there is one, the remedy.
+  /// Writes the error and its remedy to stderr.
+  ///
+  /// - Returns: the exit status.
   static func report(_ error: any Error) -> Int32 {
     if let error = error as? WrongUsage {
       writeToErrorOutput("Error: \(printable(error.sentence))\n  See 'imrec \(error.verb) --help'.\n")
       return ExitStatus.wrongUsage
     }
     let usage = exitCode(for: error)
-    // Everything of the parser's own: help, version, wrong usage.
+    // The parser's own exits: help, version, wrong usage.
     if usage == .success || usage == .validationFailure {
       let text = fullMessage(for: error)
       if usage == .success {

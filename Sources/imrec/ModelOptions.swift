@@ -5,26 +5,26 @@ public import Inference
 public import Networks
 import Terminal
 
-/// What turns a model's files into a classifier: the options that `predict`, `transform` and `host` share.
+/// How a model's files become a classifier: the options that `predict`, `transform` and `host` share.
 struct ModelOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Names of the outputs, one a line. (default: the model's classes.txt)", valueName: "file"))
+      "Class names, one per line, in label order. (default: the model's classes.txt)", valueName: "file"))
   var classes: String?
   @Option(
     help: ArgumentHelp(
-      "crop or squash. (default: the model's preprocess.json, else squash, as SageMaker's endpoint; crop for torchvision's models)",
+      "crop or squash. (default: from the model's preprocess.json, else squash, as SageMaker's endpoint does; crop for torchvision's models)",
       valueName: "mode"))
   var preprocess: Preset.Mode?
   @Option(
     help: ArgumentHelp(
-      "With crop: scale the shorter side to this. (default: preprocess.json; 256 for torchvision's models)",
+      "With crop: scale the shorter side to this. (default: from preprocess.json; 256 for torchvision's models)",
       valueName: "pixels"),
     transform: wholeNumber(1...65_535))
   var resize: Int?
   @Option(
     help: ArgumentHelp(
-      "Channels, height, width of the images. (default: model-shapes.json, the .onnx or preprocess.json, else 3,224,224)",
+      "Channels, height, width of the images. (default: from model-shapes.json, the .onnx or preprocess.json, else 3,224,224)",
       valueName: "c,h,w"),
     transform: numbers(3))
   var imageShape: [Int]?
@@ -36,11 +36,13 @@ struct ModelOptions: ParsableArguments {
   @Option(
     name: .customLong("max-pixels"),
     help: ArgumentHelp(
-      "Refuse larger images unread. (default: 178956970; host: 25000000)", valueName: "count"),
+      "Refuse images with more pixels. (default: 178956970; host: 25000000)", valueName: "count"),
     transform: wholeNumber(1...1 << 40))
   var maximumPixelCount: Int?
 
-  /// - Parameter decoding: what `--max-pixels` changes.
+  /// Loads the model.
+  ///
+  /// - Parameter decoding: the decoding limits; `--max-pixels` overrides the pixel limit.
   func load(
     _ model: String, batch: Int = 32, words: Words,
     decoding: DecodeOptions = DecodeOptions()
@@ -63,22 +65,23 @@ struct ModelOptions: ParsableArguments {
 
 struct EngineOptions: ParsableArguments {
   @Option(
-    help: ArgumentHelp("Threads of the network. (default: number of cores)", valueName: "count"),
+    help: ArgumentHelp("Compute threads. (default: number of cores)", valueName: "count"),
     transform: wholeNumber(1...1024))
   var threads = Imrec.coreCount
   @Option(
     help: ArgumentHelp(
-      "fast, or reference: one operator after the other, for comparisons.", valueName: "name"))
+      "fast, or reference, which runs operator by operator, for comparisons.", valueName: "name"))
   var engine = Network.Engine.fast
   @Option(
     help: ArgumentHelp(
-      "\(Network.availableKernels.joined(separator: ", ")) here. (default: the last)", valueName: "name"))
+      "Kernels for this CPU: \(Network.availableKernels.joined(separator: ", ")). (default: the last)",
+      valueName: "name"))
   var kernels: String?
 
   func validate() throws {
     if let kernels, !Network.availableKernels.contains(kernels) {
       throw ValidationError(
-        "this processor has no kernels '\(kernels)'; it has \(Network.availableKernels.joined(separator: ", "))"
+        "this CPU has no kernels '\(kernels)'; it can use \(Network.availableKernels.joined(separator: ", "))"
       )
     }
   }

@@ -7,10 +7,10 @@ import Records
 struct PackingOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Scale the shorter side to this. (default: keep it)", valueName: "pixels"),
+      "Scale the shorter side to this. (default: keep the size)", valueName: "pixels"),
     transform: wholeNumber(1...65_535))
   var resize: Int?
-  @Flag(help: "Cut the central square out, before resizing.")
+  @Flag(help: "Crop the central square before resizing.")
   var centerCrop = false
   @Option(
     help: ArgumentHelp("JPEG quality, or PNG level (up to 9). (default: 95)", valueName: "0-100"),
@@ -22,13 +22,13 @@ struct PackingOptions: ParsableArguments {
   var color = ColorMode.rgb
   @Option(help: "linear is OpenCV's INTER_LINEAR, bit for bit.")
   var filter = Filter.linear
-  @Flag(help: "Store the files as they are; damage is looked for as ever.")
+  @Flag(help: "Store the files unchanged; they are still checked for damage.")
   var passThrough = false
-  @Flag(help: "Store all labels of a line, not just the first.")
+  @Flag(help: "Store all labels of a line, not only the first.")
   var packLabel = false
-  @Flag(help: "Pack damaged images as far as they decode, and name them.")
+  @Flag(help: "Pack damaged images as far as they decode, and report them.")
   var keepDamaged = false
-  @Flag(help: "Go on where an interrupted run stopped.")
+  @Flag(help: "Continue where an interrupted run stopped.")
   var resume = false
   @Flag(help: "Stop at the first input that is unusable or doubtful.")
   var strict = false

@@ -10,10 +10,10 @@ import Training
 
 /// How the program was started: alone, or by `mpirun` as one of several ranks.
 enum RankLaunch {
-  /// Runs `body` as what this process is. An error that all ranks share is said by one of them; none is left waiting for
-  /// one that has failed.
+  /// Runs `body` as one of several ranks if `mpirun` started this process, otherwise alone. An error of all ranks is
+  /// reported by one of them, and no rank waits for one that has failed.
   ///
-  /// - Throws: alone, what `body` throws; else, `ExitCode`: what went wrong has been said.
+  /// - Throws: alone, what `body` throws; as one of several ranks, `ExitCode` after the error has been reported.
   static func run(_ body: (Ranks) throws -> Void) throws {
     guard let count = number("OMPI_COMM_WORLD_SIZE") ?? number("PMI_SIZE"), count > 1 else {
       return try body(Ranks())
@@ -36,13 +36,13 @@ enum RankLaunch {
 
   #if MPI
     private static func end(_ error: any Error, _ ranks: Ranks, _ exchange: OpenMPIExchange) throws -> Never {
-      // Done, with some images skipped: the others have ended well.
+      // Rank 0 is done but skipped some images; the other ranks have succeeded.
       if let code = error as? ExitCode {
         exchange.leave()
         throw code
       }
       guard let speaker = ranks.speaker else {
-        // The others know nothing of it, and may be waiting for this one.
+        // The other ranks do not know of this error, and may be waiting for this one.
         let status = Imrec.report(error)
         exchange.abort(status: status)
         throw ExitCode(status)
@@ -53,7 +53,8 @@ enum RankLaunch {
     }
   #endif
 
-  /// The threads of this rank: the cores that it may use. Where it may use all of a machine, its share of them.
+  /// The default number of threads: the cores that this process may use, divided among the ranks on this machine unless
+  /// the process is already bound to some of the cores.
   static var threadCount: Int {
     let cores = Workers.coreCount
     guard cores >= sysconf(Int32(_SC_NPROCESSORS_ONLN)), let local = number("OMPI_COMM_WORLD_LOCAL_SIZE")
@@ -69,20 +70,20 @@ enum RankLaunch {
   }
 }
 
-/// Several processes that cannot reach each other: each would train by itself and write over the others' files.
+/// The processes cannot communicate: each would train by itself and overwrite the others' files.
 struct UnusableLaunch: Error {
   let count: Int
   let isBuiltWithMPI: Bool
 
   var sentence: String {
-    "this is one of \(count) processes that were started to train together, and it "
+    "this is one of \(count) processes started to train together, but it "
       + (isBuiltWithMPI ? "cannot reach the others" : "was built without MPI")
-      + ": each would write over the others' model"
+      + "; each would overwrite the others' model"
   }
 
   var remedy: String {
     isBuiltWithMPI
-      ? "Start it with Open MPI's own mpirun, of the version that it was built with."
-      : "Build it with: swift build -c release --traits MPI (on Debian it needs libopenmpi-dev); or start it without mpirun."
+      ? "Start it with the mpirun of the Open MPI version that it was built with."
+      : "Build it with: swift build -c release --traits MPI (Debian: install libopenmpi-dev first), or start it without mpirun."
   }
 }

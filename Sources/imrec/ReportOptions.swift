@@ -4,18 +4,18 @@ import Reporting
 import Scoring
 import Terminal
 
-/// How many images may be missing: one rule for `score` and `compare`.
+/// How many images may be missing; the option that `score` and `compare` share.
 struct MissingOptions: ParsableArguments {
   @Option(
     name: .customLong("allow-missing"),
-    help: ArgumentHelp("Exit 0 although so many images are missing. (default: 0)", valueName: "count"),
+    help: ArgumentHelp("Exit 0 if at most this many images are missing. (default: 0)", valueName: "count"),
     transform: wholeNumber(0...Int(Int32.max)))
   var allowed = 0
 }
 
 /// The report files of `score` and `compare`.
 struct ReportOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("A report to read: one HTML file with everything in it.", valueName: "file"))
+  @Option(help: ArgumentHelp("A report for people: one self-contained HTML file.", valueName: "file"))
   var html: String?
   @Option(help: ArgumentHelp("Tables for a spreadsheet: a folder of CSV files.", valueName: "dir"))
   var csv: String?
@@ -24,21 +24,21 @@ struct ReportOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The gates as JUnit tests, for a CI server.", valueName: "file"))
   var junit: String?
 
-  /// That no report would replace another, or an input; wrong usage, found before anything is read.
+  /// Refuses reports that would overwrite each other or an input; called before anything is read.
   func check(inputs: [String?], outputs: [String?], verb: String) throws(WrongUsage) {
     var taken: [(name: String, path: String)] = inputs.compactMap { $0.map { ("an input", $0) } }
     taken += outputs.compactMap { $0.map { ("another output", $0) } }
     for (option, path) in [("--html", html), ("--markdown", markdown), ("--junit", junit)] {
       guard let path else { continue }
       if let other = taken.first(where: { isSameFile($0.path, path) }) {
-        throw WrongUsage("\(option) \(path) is \(other.name) too: give it a name of its own", verb: verb)
+        throw WrongUsage("\(option) \(path) is also \(other.name); choose another name", verb: verb)
       }
       taken.append(("another output", path))
     }
   }
 
-  /// Each file appears when it is whole.
-  /// - Parameter thumbnails: of the images that the HTML shows.
+  /// Writes the requested reports; each file is renamed into place when it is complete.
+  /// - Parameter thumbnails: of the images that the HTML report shows.
   func write(_ score: Score, _ thumbnails: Thumbnails, _ words: Words) throws {
     if let html {
       try written(html, words) { try writeFile(html, ScoreReport(score).html(thumbnails: thumbnails)) }
@@ -68,8 +68,8 @@ struct ReportOptions: ParsableArguments {
     if let junit { try written(junit, words) { try writeFile(junit, comparison.junit()) } }
   }
 
-  /// Thumbnails for the HTML; what cannot be read is told and left out.
-  /// - Parameter byteBudget: of all their bytes together.
+  /// Makes thumbnails for the HTML report. Images that cannot be read are left out, with a warning.
+  /// - Parameter byteBudget: the most bytes of all thumbnails together.
   func thumbnails(of paths: [String], from source: ImageSource, byteBudget: Int, jobs: Int, _ words: Words)
     async throws -> Thumbnails
   {
@@ -81,7 +81,7 @@ struct ReportOptions: ParsableArguments {
       let more = thumbnails.unreadable.count - 1
       words.warn(
         "no thumbnail of \(printable(shortened(first.path))): \(printable(first.reason))"
-          + (more > 0 ? "; nor of \(more) more" : ""))
+          + (more > 0 ? "; \(counted(more, "more image")) cannot be shown either" : ""))
     }
     return thumbnails
   }
@@ -92,7 +92,8 @@ struct ReportOptions: ParsableArguments {
   }
 }
 
-/// Where the images are that a report shows: `--images`, a folder or a `.rec` file; else a truth that is a `.rec` file.
+/// The source of the images in a report: the folder or `.rec` file of `--images`, otherwise a truth that is a `.rec` file;
+/// nil if there is neither.
 func imageSource(images: String?, truth: String) throws -> ImageSource? {
   func isRecords(_ path: String) -> Bool { splitExtension(path).suffix == ".rec" && !isFolder(path) }
   if let images {
@@ -103,7 +104,7 @@ func imageSource(images: String?, truth: String) throws -> ImageSource? {
   return isRecords(truth) ? try ImageSource(records: truth) : nil
 }
 
-/// - Throws: `FileError` where `--images` names nothing that has images.
+/// - Throws: `FileError` if `--images` names neither a folder nor a readable `.rec` file.
 func checkImages(_ path: String) throws(FileError) {
   if isFolder(path) { return }
   let file = try InputFile(path)

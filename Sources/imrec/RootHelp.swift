@@ -2,14 +2,14 @@ import ArgumentParser
 import Files
 import Terminal
 
-/// The help of `imrec` itself: one line a verb, so that all of them fit one screen of 80 x 24.
+/// The help of `imrec` itself, with one line for each verb, so that it fits a terminal of 80 x 24 characters.
 enum RootHelp {
-  /// Whether the arguments, without the program's name, ask for this help.
+  /// Whether the arguments, without the program's name, request this help.
   static func isAskedFor(by arguments: [String]) -> Bool {
     [[], ["-h"], ["--help"], ["help"]].contains(arguments)
   }
 
-  /// What to say to a first word that is no verb: the verb that is spelt nearly so. `nil` for a verb or an option.
+  /// The error for a first word that is not a verb, with the most similar verb. `nil` for a verb or an option.
   static func unknownVerb(_ word: String) -> String? {
     let verbs = Imrec.configuration.groupedSubcommands.flatMap(\.subcommands).compactMap {
       $0.configuration.commandName
@@ -43,8 +43,8 @@ enum RootHelp {
       }
     }
     lines += [
-      "", "'imrec <verb> --help' tells all about a verb; 'imrec --version' the version.",
-      "Completions for the shell: imrec --generate-completion-script bash|zsh|fish",
+      "", "'imrec <verb> --help' describes a verb, 'imrec --version' prints the version.",
+      "Shell completions: imrec --generate-completion-script bash|zsh|fish",
     ]
     return lines.joined(separator: "\n") + "\n"
   }

@@ -11,8 +11,8 @@ struct ScoreCommand: AsyncParsableCommand {
     commandName: "score",
     abstract: "Score the outputs of a batch transform against the truth.",
     discussion: """
-      Exits 2 if an input is invalid or missing or an output unexpected, 3 if a
-      gate fails, 1 if nothing is scored. Nothing is left out silently.
+      Exits 2 if an output is invalid, missing or unexpected, 3 if a gate fails,
+      1 if nothing is scored. Nothing is left out silently.
       Gates: top1, top5, macro_f1, balanced_accuracy, log_loss (at most), ... and
       class:NAME.recall.
       EXAMPLE: imrec score outputs/ --truth val.lst --classes classes.txt \\
@@ -21,40 +21,45 @@ struct ScoreCommand: AsyncParsableCommand {
 
   @Argument(
     help:
-      "A folder of <name>.out files, as batch transform leaves them, or a file: JSON lines, an array, a CSV.")
+      "A folder of <name>.out files, as batch transform writes them, or a file: JSON lines, a JSON array, a CSV."
+  )
   var outputs: String
   @Option(help: "A .lst, a .rec, a folder of class folders, a CSV or JSON lines: paths and labels.")
   var truth: String
   @Option(
     help: ArgumentHelp(
-      "Class names, one a line, in label order. (default: those of the truth)", valueName: "file"))
+      "Class names, one per line, in label order. (default: those of the truth)", valueName: "file"))
   var classes: String?
   @Option(
-    help: ArgumentHelp("The column of the truth that names the image. (default: found)", valueName: "name"))
+    help: ArgumentHelp("The column of the truth that names the image. (default: detected)", valueName: "name")
+  )
   var imageColumn: String?
   @Option(
-    help: ArgumentHelp("The column of the truth that has the label. (default: found)", valueName: "name"))
+    help: ArgumentHelp("The column of the truth that holds the label. (default: detected)", valueName: "name")
+  )
   var labelColumn: String?
   @Option(
-    name: [.short, .customLong("output")], help: ArgumentHelp("Everything, as JSON.", valueName: "score.json")
+    name: [.short, .customLong("output")],
+    help: ArgumentHelp("Write everything as JSON.", valueName: "score.json")
   )
   var output: String?
   @Option(
     help: ArgumentHelp(
-      "Where the images are, a folder (slices by their size, aspect and grey) or a .rec.", valueName: "root"))
+      "The images: a folder (adds slices by size, aspect and greyness) or a .rec.", valueName: "root"))
   var images: String?
   @Option(
     help: ArgumentHelp(
-      "A table of classes and their groups. (default: found by clustering)", valueName: "file"))
+      "A table of classes and their groups. (default: groups from clustering)", valueName: "file"))
   var groups: String?
   @Option(
-    help: ArgumentHelp("Exit 3 if a figure is worse: top1=0.8,class:bathtub.recall=0.5", valueName: "gates"))
+    help: ArgumentHelp(
+      "Exit 3 if a figure is worse than this: top1=0.8,class:bathtub.recall=0.5", valueName: "gates"))
   var failUnder: [String] = []
   @OptionGroup var missing: MissingOptions
-  @Option(help: ArgumentHelp("Of the bootstrap intervals.", valueName: "number"))
+  @Option(help: ArgumentHelp("Seed of the bootstrap intervals.", valueName: "number"))
   var seed: UInt64 = 0
   @Option(
-    help: ArgumentHelp("Batches in work at once; the score does not depend on it.", valueName: "count"),
+    help: ArgumentHelp("Batches processed at once; the score does not depend on it.", valueName: "count"),
     transform: wholeNumber(1...4096))
   var jobs = Imrec.coreCount
   @OptionGroup(title: "Reports") var reports: ReportOptions
@@ -89,7 +94,7 @@ struct ScoreCommand: AsyncParsableCommand {
     try report(score, run)
   }
 
-  /// A gate that cannot be read is wrong usage, found before any output is.
+  /// Parses the gates before any output is read; a malformed one is wrong usage.
   private func gates(classes: [String]) throws -> [Gate] {
     try parsedGates(failUnder, of: "--fail-under", verb: "score") { (text) throws(ScoringError) in
       try Gate.parse(text, classes: classes)
@@ -108,7 +113,7 @@ struct ScoreCommand: AsyncParsableCommand {
     return details
   }
 
-  /// Writes what was asked for; each file appears when it is whole.
+  /// Writes the requested files; each is renamed into place when it is complete.
   private func write(_ score: Score, _ thumbnails: Thumbnails) throws {
     if let output { try writeStaged(output) { sink in try score.writeJSON(sink) } }
     try reports.write(score, thumbnails, results.words)
@@ -123,7 +128,7 @@ struct ScoreCommand: AsyncParsableCommand {
     let others = run.plan.source.others
     if let first = others.first {
       words.note(
-        "\(counted(others.count, "file")) in \(printable(outputs)) no output by its name: \(printable(shortened(first)))\(others.count > 1 ? ", ..." : "")"
+        "\(counted(others.count, "file")) in \(printable(outputs)) ignored, not named like an output: \(printable(shortened(first)))\(others.count > 1 ? ", ..." : "")"
       )
     }
     for sentence in joinedNames(run) { words.warn(printable(sentence)) }
@@ -139,7 +144,7 @@ struct ScoreCommand: AsyncParsableCommand {
         throw OutputClosed()
       }
     }
-    // Last, where they are seen.
+    // Last, where the user sees them.
     words.failedGates(score.gates) { gate in Gate.losses.contains(gate.gate) ? "at most" : "at least" }
     let advice = ScoreAdvice(score: score, run: run, truth: truth, classList: classes)
     for remedy in advice.remedies { words.warn(remedy) }
@@ -153,31 +158,31 @@ struct ScoreCommand: AsyncParsableCommand {
     }
   }
 
-  /// A sentence for each rule that took different names for the same.
+  /// A sentence for each rule that matched names which differ.
   private func joinedNames(_ run: ScoringRun) -> [String] {
     MatchRule.allCases.compactMap { rule -> String? in
       guard let count = run.ruleCounts[rule], let (output, image) = run.examples[rule] else { return nil }
       let example = "\(shortened(output, to: 80)) with \(shortened(image, to: 80))"
       let those = counted(count, "output")
       return switch rule {
-      case .stem: "\(those) joined with names that have no suffix, such as \(example)"
-      case .folder: "\(those) joined by putting one folder in front, such as \(example)"
+      case .stem: "\(those) matched to names without a suffix, such as \(example)"
+      case .folder: "\(those) matched by prepending a folder, such as \(example)"
       case .spelling:
-        "\(those) joined with \(count == 1 ? "a name" : "names") of another \(difference(output, image)), such as \(example)"
+        "\(those) matched to \(count == 1 ? "a name that differs" : "names that differ") in \(difference(output, image)), such as \(example)"
       default: nil
       }
     }
   }
 
-  /// How two names differ that are spelt in two ways.
+  /// In what two spellings of a name differ.
   private func difference(_ output: String, _ image: String) -> String {
-    // By String's own equality, which takes all forms of a character for one.
+    // String's equality ignores how Unicode composes a character.
     let parts = zip(output.split(separator: "/").reversed(), image.split(separator: "/").reversed())
-    if parts.allSatisfy({ $0 == $1 }) { return "Unicode form" }
+    if parts.allSatisfy({ $0 == $1 }) { return "Unicode normalization" }
     if output.utf8.contains(UInt8(ascii: "\\")) || image.utf8.contains(UInt8(ascii: "\\")) {
-      return "kind of slashes"
+      return "the direction of slashes"
     }
-    return "case (upper and lower)"
+    return "case"
   }
 
   private func matchText(_ run: ScoringRun) -> String {
@@ -186,10 +191,10 @@ struct ScoreCommand: AsyncParsableCommand {
   }
 
   private func reasonCounts(_ items: [InputProblem]) -> [(String, Int)] {
-    // Sentences that name a file or a byte differ each time: they count together.
+    // Reasons that contain a byte offset would all differ, so they are counted together.
     var counts: [ByteName: Int] = [:]
     for item in items {
-      counts[ByteName(item.reason.hasBytePrefix("byte ") ? "it is no JSON" : item.reason), default: 0] += 1
+      counts[ByteName(item.reason.hasBytePrefix("byte ") ? "not valid JSON" : item.reason), default: 0] += 1
     }
     if counts.count > 20 { return [("for various reasons", items.count)] }
     return counts.sorted { $0.key < $1.key }.map { ($0.key.text, $0.value) }

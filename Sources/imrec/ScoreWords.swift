@@ -3,7 +3,7 @@ import Reporting
 import Scoring
 import Terminal
 
-/// Writes a file whole or not at all.
+/// Writes a file to a staging file and renames it, so that it appears completely or not at all.
 func writeStaged(_ path: String, _ body: (([UInt8]) throws -> Void) throws -> Void) throws {
   var file = try StagedFile(path)
   do {
@@ -15,7 +15,7 @@ func writeStaged(_ path: String, _ body: (([UInt8]) throws -> Void) throws -> Vo
   try file.publish()
 }
 
-/// The gates of all uses of an option; one that cannot be read is wrong usage.
+/// Parses the gates of a repeatable option; a malformed gate is wrong usage.
 func parsedGates(
   _ texts: [String], of option: String, verb: String, _ parse: (String) throws(ScoringError) -> [Gate]
 ) throws -> [Gate] {
@@ -29,12 +29,12 @@ func parsedGates(
 }
 
 extension Words {
-  /// Names shown of the things that have one reason.
+  /// The most names shown for one reason.
   private static let shownNames = 3
-  /// Reasons shown.
+  /// The most reasons shown.
   private static let shownReasons = 6
 
-  /// Things that do not count, those of one reason in one line; said always.
+  /// Warns about inputs that do not count, with one line for all inputs of the same kind of reason.
   func listed(_ kind: String, _ items: [(path: String, reason: String)]) {
     var groups: [(reason: String, isOne: Bool, paths: [String], count: Int)] = []
     var places: [ByteName: Int] = [:]
@@ -63,7 +63,7 @@ extension Words {
     if unlistedCount > 0 { warn("\(kind): \(groupedText(unlistedCount)) more; --json lists them all") }
   }
 
-  /// A reason without what differs from input to input, its numbers and what it quotes: faults of one kind have one.
+  /// A reason without its numbers and quoted parts, which differ from input to input; equal for faults of one kind.
   private func kindOfReason(_ reason: String) -> String {
     var kind: [UInt8] = []
     var quote: UInt8?
@@ -79,26 +79,27 @@ extension Words {
     return String(decoding: kind, as: UTF8.self)
   }
 
-  /// Each failed gate with value and threshold; said always.
+  /// Warns about each failed gate, with its value and threshold.
   func failedGates(_ gates: [GateResult], _ bound: (GateResult) -> String) {
     for gate in gates where !gate.passed {
       let value = gate.value.map { "is \($0)" } ?? "could not be computed"
-      warn("gate failed: \(printable(gate.gate)) \(value), \(bound(gate)) \(gate.threshold) is asked for")
+      warn("gate failed: \(printable(gate.gate)) \(value), \(bound(gate)) \(gate.threshold) is required")
     }
   }
 }
 
-/// A name of at most 200 characters: the middle of a longer one is left out.
+/// A name of at most `limit` characters; the middle of a longer one is left out.
 func shortened(_ name: String, to limit: Int = 200) -> String {
   Reporting.shortened(name, to: limit, mark: "...")
 }
 
-/// A name for a table: escaped, and no wider than its column.
+/// A name for a table column: escaped, and cut to the column's width.
 func cell(_ name: String, _ width: Int) -> String { fitted(printable(shortened(name)), width) }
 
-/// "67.7 %", of a fraction.
+/// A fraction as "67.7 %", right-aligned to 7 columns.
 func percent(_ fraction: Double) -> String { leftPadded("\(decimalText(100 * fraction, 1)) %", 7) }
 
+/// An interval as "66.4 to 72.2 %", right-aligned to 15 columns.
 func interval(_ estimate: Estimate) -> String {
   leftPadded("\(decimalText(100 * estimate.low, 1)) to \(decimalText(100 * estimate.high, 1)) %", 15)
 }

@@ -1,21 +1,21 @@
 import ArgumentParser
 import Endpoints
 
-/// Who may ask a server, and how many at once: the options that `host` and `serve` share.
+/// Which clients a server accepts, and how many at once: the options that `host` and `serve` share.
 struct ServerOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Another name that it answers under, without a port; *: all. (may be given more than once)",
+      "Another host name to accept, without a port; *: all. (repeatable)",
       valueName: "name"))
   var allowHost: [String] = []
   @Option(
     help: ArgumentHelp(
-      "Another site whose pages may ask, such as http://localhost:8888. (may be given more than once)",
+      "Another site whose pages may send requests, such as http://localhost:8888. (repeatable)",
       valueName: "origin"))
   var allowOrigin: [String] = []
   @Option(
     help: ArgumentHelp(
-      "Connections with a request in work at once; more get 503, /ping is always answered. (default: 1024)",
+      "The most connections with an open request; more get status 503, except for /ping. (default: 1024)",
       valueName: "count"),
     transform: wholeNumber(1...100_000))
   var connections = 1024
@@ -26,7 +26,7 @@ struct ServerOptions: ParsableArguments {
         name.utf8.count(where: { $0 == UInt8(ascii: ":") }) != 1
       else {
         throw ValidationError(
-          "--allow-host is '\(name)'; a name or an address is expected, without http:// and without a port")
+          "--allow-host is '\(name)'; a host name or an address is expected, without http:// and a port")
       }
     }
     for site in allowOrigin {
@@ -37,7 +37,7 @@ struct ServerOptions: ParsableArguments {
         rest.allSatisfy({ $0 > 0x20 && $0 < 0x7F && !"/@?#*".utf8.contains($0) })
       else {
         throw ValidationError(
-          "--allow-origin is '\(site)'; http:// or https:// and a name are expected, and a port where it has one, "
+          "--allow-origin is '\(site)'; http:// or https:// and a host name are expected, with a port if it has one and "
             + "without a path: http://localhost:8888")
       }
     }

@@ -10,14 +10,15 @@ import Terminal
 struct OutputOptions: ParsableArguments {
   @Flag(help: "Print one JSON document on stdout.")
   var json = false
-  @Flag(help: "No progress and no notes; warnings are still printed.")
+  @Flag(help: "Print no progress and no notes; warnings are still printed.")
   var quiet = false
 
   var words: Words { Words(quiet: quiet) }
 
-  /// The result: as JSON where that is asked for, else as text for people. Exits 2 where inputs were skipped.
+  /// Prints the result to stdout: as JSON with `--json`, otherwise as text for people.
   ///
-  /// - Parameter doneCount: where a run that did nothing has failed: how many inputs were not skipped.
+  /// - Parameter doneCount: the number of inputs that were not skipped, for verbs that fail if it is 0; nil for others.
+  /// - Throws: `ExitCode`: 2 if inputs were skipped, 1 if `doneCount` is 0; `OutputClosed`.
   func finish(_ result: some Encodable, skippedCount: Int, doneCount: Int? = nil, text: () -> String) throws {
     if json {
       try emit(jsonDocument(result))
@@ -33,12 +34,12 @@ struct OutputOptions: ParsableArguments {
   }
 }
 
-/// The reader of stdout is gone, or the disk under it is full.
+/// Stdout cannot be written: its reader is gone, or its disk is full.
 struct OutputClosed: Error, CustomStringConvertible {
   var description: String { "the result could not be written to stdout" }
 }
 
-/// Arguments that are found to be wrong only when the inputs are known.
+/// Wrong arguments that can only be recognized once the inputs are known; exits with status 64.
 struct WrongUsage: Error {
   let sentence: String
   let verb: String
@@ -49,22 +50,22 @@ struct WrongUsage: Error {
   }
 }
 
-/// That an output would not replace an input.
+/// Refuses an output that would overwrite an input.
 func checkOutput(_ output: String?, inputs: [String?], verb: String) throws(WrongUsage) {
   guard let output, inputs.contains(where: { $0.map { isSameFile($0, output) } ?? false }) else { return }
-  throw WrongUsage("-o \(output) is an input too: give the output a name of its own", verb: verb)
+  throw WrongUsage("-o \(output) is also an input; choose another name for the output", verb: verb)
 }
 
 struct JobOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Images in work at once; the output does not depend on it. (default: number of cores)",
+      "Images processed at once; the output does not depend on it. (default: number of cores)",
       valueName: "count"),
     transform: wholeNumber(1...4096))
   var jobs = Imrec.coreCount
   @Option(
     name: .customLong("max-pixels"),
-    help: ArgumentHelp("Refuse larger images unread. (default: 178956970)", valueName: "count"),
+    help: ArgumentHelp("Refuse images with more pixels. (default: 178956970)", valueName: "count"),
     transform: wholeNumber(1...1 << 40))
   var maximumPixelCount = DecodeOptions.standardMaximumPixelCount
 }
@@ -73,7 +74,7 @@ extension Imrec {
   static let coreCount = Workers.coreCount
 }
 
-/// Reads a whole number of a range, or says what is expected.
+/// A parser for whole numbers in a range.
 func wholeNumber(_ range: ClosedRange<Int>) -> @Sendable (String) throws -> Int {
   { text in
     guard let value = Int(text), range.contains(value) else {
@@ -88,7 +89,7 @@ extension ColorMode: ExpressibleByArgument {}
 extension PackOptions.Encoding: ExpressibleByArgument {}
 extension TensorType: ExpressibleByArgument {}
 
-/// "18.1 MB"
+/// A number of bytes with a decimal unit: "18.1 MB".
 func byteText(_ count: Int) -> String {
   var value = Double(count)
   for unit in ["bytes", "kB", "MB", "GB"] {

@@ -2,11 +2,11 @@ import ArgumentParser
 import Packing
 import Records
 
-/// How a folder of class folders is divided: the options that `list` and `convert` share.
+/// How a folder of class folders is split: the options that `list` and `convert` share.
 struct SplitOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Training images of each class; the rest validate.", valueName: "count"),
+      "Training images per class; the others are for validation.", valueName: "count"),
     transform: wholeNumber(1...1_000_000_000))
   var perClass: Int?
   @Option(help: ArgumentHelp("Share of each class for training.", valueName: "0-1"))
@@ -16,18 +16,18 @@ struct SplitOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Share of each class for testing.", valueName: "0-1"))
   var testRatio: Double?
   @Option(
-    help: ArgumentHelp("Cross-validation with so many folds.", valueName: "count"),
+    help: ArgumentHelp("Cross-validation with this many folds.", valueName: "count"),
     transform: wholeNumber(2...1000))
   var folds: Int?
-  @Option(help: ArgumentHelp("The choice of images depends on nothing else.", valueName: "number"))
+  @Option(help: ArgumentHelp("Seed of the random split.", valueName: "number"))
   var seed = 100
-  @Flag(help: "Small classes keep just one image for validation.")
+  @Flag(help: "Give small classes one image for validation, the rest for training.")
   var allowSmallClasses = false
   @Option(
-    help: ArgumentHelp("Leave out folders or images that match; repeatable.", valueName: "glob"))
+    help: ArgumentHelp("Leave out matching folders or images. (repeatable)", valueName: "glob"))
   var exclude: [String] = []
   @Option(
-    help: ArgumentHelp("Lines path<TAB>group: a group stays on one side.", valueName: "file"))
+    help: ArgumentHelp("Lines path<TAB>group; groups are not split.", valueName: "file"))
   var groups: String?
 
   func validate() throws {
@@ -36,14 +36,14 @@ struct SplitOptions: ParsableArguments {
         "--per-class, --train-ratio/--val-ratio/--test-ratio and --folds exclude each other")
     }
     if allowSmallClasses && (hasRatios || folds != nil) {
-      throw ValidationError("--allow-small-classes goes with --per-class")
+      throw ValidationError("--allow-small-classes needs --per-class")
     }
     for (name, value) in [("train", trainRatio), ("val", valRatio), ("test", testRatio)] {
       if let value, !(0...1).contains(value) {
         throw ValidationError("--\(name)-ratio takes a number from 0 to 1")
       }
     }
-    // A hair more than 1 is what decimal fractions add up to.
+    // Decimal fractions such as 0.7 + 0.2 + 0.1 can add up to slightly more than 1.
     let sum = [trainRatio, valRatio, testRatio].reduce(0) { $0 + ($1 ?? 0) }
     if sum > 1 + 1e-9 { throw ValidationError("the ratios add up to \(sum), which is more than 1") }
   }

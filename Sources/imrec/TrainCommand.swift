@@ -9,11 +9,11 @@ import Training
 struct TrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "train",
-    abstract: "A ResNet from labelled images.",
+    abstract: "Train a ResNet on labelled images.",
     discussion: """
-      SageMaker's image classification algorithm on this machine: its hyperparameters, its log, its model files.
+      SageMaker's image classification algorithm on this machine, with its hyperparameters, log and model files.
       EXAMPLE: imrec train --train T.rec --validation V.rec --model-dir model --num-layers 18 --epochs 10
-      Ctrl-C and SIGTERM finish the batch and write a checkpoint; the same command with --resume goes on.
+      Ctrl-C and SIGTERM finish the batch and write a checkpoint; the same command with --resume continues.
       """)
 
   @OptionGroup(title: "Files") var files: TrainFileOptions
@@ -30,23 +30,26 @@ struct TrainCommand: ParsableCommand {
         input.isEmpty, running.checkpointDir == nil, running.outputDir == nil, !running.overwrite
       else {
         throw ValidationError(
-          "--opt-ml takes everything from its folder: no --train, --validation, --model-dir, --overwrite, and no "
-            + "hyperparameters"
+          "--opt-ml takes everything from its folder: --train, --validation, --model-dir, --overwrite and hyperparameters "
+            + "cannot be used with it"
         )
       }
       return
     }
     if running.resume && running.overwrite {
-      throw ValidationError("--resume goes on with a training, --overwrite replaces it: give one of them")
+      throw ValidationError(
+        "--resume continues a training, --overwrite replaces it: only one of them can be given")
     }
     for (name, value) in [
       ("--train", files.train), ("--validation", files.validation), ("--model-dir", files.modelDir),
     ]
-    where value == nil { throw ValidationError("\(name) is missing (or --opt-ml, a container's folder)") }
-    // What the options alone say is checked before anything is read.
+    where value == nil {
+      throw ValidationError("\(name) is missing (or --opt-ml, the folder of a container)")
+    }
+    // The options are checked on their own before anything is read.
     do {
       let given = try HyperparameterSet(hyperparameters.pairs + own.pairs, isComplete: false)
-      // With a file of them, they contradict each other or not only together.
+      // Whether they contradict each other is only known together with the values in the file, if there is one.
       if input.hyperparameters == nil { try given.check() }
     } catch { throw ValidationError("\(error)") }
   }
@@ -64,13 +67,13 @@ struct TrainCommand: ParsableCommand {
     } catch let stopped as StoppedRun {
       throw stopped
     } catch  where ranks.speaker.map({ $0 != ranks.rank }) ?? false {
-      // Another rank says it.
+      // Another rank reports the error.
       throw error
     } catch let skipped as ExitCode where skipped.rawValue == ExitStatus.someSkipped {
-      // A container is either done or failed; the log names what was skipped.
+      // A container either succeeds or fails; skipped images are in the log.
       return
     } catch {
-      // The file `failure` is of the training that runs there.
+      // The file `failure` belongs to the training that is running in the folder.
       if case .held? = (error as? FileError)?.reason { throw error }
       let failure = Failure(error)
       let words = [failure.sentence, failure.remedy].compactMap(\.self).joined(separator: ". ")
@@ -92,7 +95,7 @@ struct TrainCommand: ParsableCommand {
     do {
       summary = try job.run(tell: screen.take, isStopped: { Task.isCancelled })
     } catch is CancellationError {
-      throw StoppedRun(remedy: "The checkpoint stands: the same command with --resume goes on after it.")
+      throw StoppedRun(remedy: "A checkpoint was written; run the same command with --resume to continue.")
     }
     screen.finish()
     if ranks.isFirst { try tell(summary, request) }
@@ -102,7 +105,8 @@ struct TrainCommand: ParsableCommand {
   private func introduce(_ job: TrainingJob, _ screen: TrainingScreen, _ log: TrainingLog) {
     for warning in job.warnings { output.words.warn(printable(warning)) }
     if !job.renewed.isEmpty {
-      output.words.note("made anew, as the classes are others: \(job.renewed.joined(separator: ", "))")
+      output.words.note(
+        "reinitialized, because the classes differ from the model's: \(job.renewed.joined(separator: ", "))")
     }
     screen.write(log.parameterBlock(job.parameterLines))
   }
@@ -110,7 +114,7 @@ struct TrainCommand: ParsableCommand {
   @inline(never)
   private func tell(_ summary: TrainingSummary, _ request: TrainingRequest) throws {
     try output.finish(summary, skippedCount: summary.skipped.count) {
-      let best = summary.bestValidationAccuracy.map { "\(oneDecimal($0 * 100)) % of the validation right" }
+      let best = summary.bestValidationAccuracy.map { "\(oneDecimal($0 * 100)) % validation accuracy" }
       let epoch = summary.bestEpoch.map { " in epoch \($0)" } ?? ""
       let model = summary.archive ?? summary.model ?? request.modelFolder
       return
@@ -167,7 +171,7 @@ struct TrainCommand: ParsableCommand {
     }
     guard label == nil, input.labelFormat == nil else {
       throw WrongUsage(
-        "--label-attribute and --label-format go with an augmented manifest (.manifest, .jsonl, .json); \(path) is none",
+        "--label-attribute and --label-format need an augmented manifest (.manifest, .jsonl, .json); \(path) is not one",
         verb: "train")
     }
     return suffix == ".lst" ? .list(path, root: root ?? folderName(path)) : .records(path)
@@ -175,44 +179,48 @@ struct TrainCommand: ParsableCommand {
 }
 
 struct TrainFileOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("A .rec, a .lst, or an augmented manifest.", valueName: "file"))
+  @Option(help: ArgumentHelp("The training set: a .rec, a .lst or an augmented manifest.", valueName: "file"))
   var train: String?
-  @Option(help: ArgumentHelp("The same, for the validation.", valueName: "file"))
+  @Option(help: ArgumentHelp("The validation set, likewise.", valueName: "file"))
   var validation: String?
-  @Option(help: ArgumentHelp("Gets the model; it is made where it is not there.", valueName: "folder"))
+  @Option(help: ArgumentHelp("The folder for the model; created if needed.", valueName: "folder"))
   var modelDir: String?
   @Option(
     help: ArgumentHelp(
-      "The folder of a training container: config, channels and results are in it.", valueName: "folder"))
+      "The folder of a training container, with config, channels and results.", valueName: "folder"))
   var optMl: String?
 }
 
 struct TrainInputOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Where the paths of a .lst start from. (default: its own folder)", valueName: "folder"))
+      "The folder that the paths in a .lst are relative to. (default: its own)", valueName: "folder"))
   var root: String?
-  @Option(help: ArgumentHelp("The same, of the validation. (default: --root)", valueName: "folder"))
+  @Option(help: ArgumentHelp("The same for the validation set. (default: --root)", valueName: "folder"))
   var validationRoot: String?
   @Option(
     help: ArgumentHelp(
-      "The label of a manifest. (default: the one with metadata, or the only one)", valueName: "name"))
+      "The manifest's attribute with the label. (default: the one with metadata, or the only one)",
+      valueName: "name"))
   var labelAttribute: String?
-  @Option(help: ArgumentHelp("The same, of the validation. (default: --label-attribute)", valueName: "name"))
+  @Option(
+    help: ArgumentHelp("The same for the validation set. (default: --label-attribute)", valueName: "name"))
   var validationLabelAttribute: String?
   @Option(
-    help: ArgumentHelp("What a manifest's lists of labels hold: multi-hot, class-id.", valueName: "name"))
+    help: ArgumentHelp(
+      "The format of a manifest's lists of labels: multi-hot or class-id.", valueName: "name"))
   var labelFormat: LabelFormat?
-  @Option(help: ArgumentHelp("Names of the classes, one a line, in label order.", valueName: "file"))
+  @Option(help: ArgumentHelp("Class names, one per line, in label order.", valueName: "file"))
   var classes: String?
   @Option(
     help: ArgumentHelp(
-      "Start from this model, a folder or an archive; other classes get a new last layer.", valueName: "model"
+      "Start from this model (folder or archive); for other classes, its last layer is replaced.",
+      valueName: "model"
     ))
   var model: String?
   @Option(
     help: ArgumentHelp(
-      "A JSON object of hyperparameters, as SageMaker's; options come before it.", valueName: "file"))
+      "Hyperparameters as a JSON object, as SageMaker's; options take precedence.", valueName: "file"))
   var hyperparameters: String?
 
   var isEmpty: Bool {
@@ -221,36 +229,38 @@ struct TrainInputOptions: ParsableArguments {
   }
 }
 
-/// SageMaker's label-format.
+/// SageMaker's `label-format`.
 enum LabelFormat: String, ExpressibleByArgument {
-  /// A 0 or 1 a class.
+  /// A 0 or 1 for each class.
   case multiHot = "multi-hot"
-  /// The numbers of the classes.
+  /// Class IDs.
   case classID = "class-id"
 }
 
 struct TrainRunOptions: ParsableArguments {
-  @Flag(help: "Go on after the checkpoint, if there is one: as if nothing had happened.")
+  @Flag(help: "Continue from the checkpoint, if there is one, as if never interrupted.")
   var resume = false
-  @Flag(help: "Replace the training that is in the folders already.")
+  @Flag(help: "Replace a previous training in the same folders.")
   var overwrite = false
   @Option(
     help: ArgumentHelp(
-      "Also a checkpoint after so many batches. (default: after each epoch)", valueName: "batches"),
+      "Write a checkpoint after this many batches, too. (default: after each epoch)", valueName: "batches"),
     transform: wholeNumber(1...1_000_000_000))
   var checkpointEvery: Int?
-  @Option(help: ArgumentHelp("(default: checkpoints in the model's folder)", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp("The folder for the checkpoint. (default: MODEL-DIR/checkpoints)", valueName: "folder")
+  )
   var checkpointDir: String?
   @Option(
     help: ArgumentHelp(
-      "Gets metrics.jsonl and training.html. (default: the model's folder)", valueName: "folder"))
+      "The folder for metrics.jsonl and training.html. (default: MODEL-DIR)", valueName: "folder"))
   var outputDir: String?
-  @Flag(help: "Learn from damaged images too. (default: take others in their place, and say so)")
+  @Flag(help: "Train on damaged images, too. (default: use others instead, and warn)")
   var keepDamaged = false
-  @Flag(help: "Also make model.tar.gz, as SageMaker leaves it.")
+  @Flag(help: "Also write model.tar.gz, as SageMaker does.")
   var archive = false
   @Option(
-    help: ArgumentHelp("Threads of a rank. (default: its share of the cores)", valueName: "count"),
+    help: ArgumentHelp("Threads per process. (default: its share of the cores)", valueName: "count"),
     transform: wholeNumber(1...1024))
   var threads = RankLaunch.threadCount
 }

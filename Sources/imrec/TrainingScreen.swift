@@ -2,8 +2,8 @@ import Glibc
 import Terminal
 import Training
 
-/// Shows a training on stderr: SageMaker's lines, and on a terminal a bar in place of those within an epoch. How long the
-/// whole training still takes stands in the bar; where there is none, in a line of its own every tenth of the training.
+/// Shows a training on stderr: SageMaker's log lines and, on a terminal, a progress bar instead of the lines within an
+/// epoch. The bar shows the time left for the whole training; without a terminal, a line at every tenth does.
 final class TrainingScreen {
   private let log: TrainingLog
   private let isQuiet: Bool
@@ -22,7 +22,7 @@ final class TrainingScreen {
     case .progress(let epoch, let epochs, let batch, let batchCount, let images, _):
       let whole = Double(max(1, batchCount)) * Double(max(1, epochs))
       run.advance(to: Double(epoch * batchCount + batch + 1) / whole, by: 1 / whole)
-      // A line every 10 % of each epoch would drown the log.
+      // Without a terminal, a line every 10 % of each epoch would flood the log.
       guard isTerminal else { return }
       let (done, total) = ((batch + 1) * images, batchCount * images)
       display.update(
@@ -48,7 +48,7 @@ final class TrainingScreen {
   func write(_ lines: [String]) {
     if isQuiet || lines.isEmpty { return }
     display.finish()
-    // The lines are made here, of numbers and the user's own paths; their tabs are SageMaker's.
+    // Escaped between tabs, because the tabs belong to SageMaker's format.
     for line in lines {
       writeToErrorOutput(
         line.split(separator: "\t").map { printable(String($0)) }.joined(separator: "\t") + "\n")
@@ -58,29 +58,31 @@ final class TrainingScreen {
   func finish() { display.finish() }
 }
 
-/// How far a whole training is, and how long it still takes at the speed that it has had, validations included.
+/// The progress of a whole training, and the time left at its average speed, validations included.
 struct RunClock {
   private let start: ContinuousClock.Instant
-  /// Of all epochs; a training that goes on does not begin at 0.
+  /// The fraction of all epochs that was done at the start; above 0 for a resumed training.
   private var firstFraction: Double?
   private var fraction = 0.0
   private var toldTenths = -1
 
   init(start: ContinuousClock.Instant = .now) { self.start = start }
 
-  /// - Parameter step: what of it the last batch was.
+  /// - Parameters:
+  ///   - fraction: the fraction of the training that is done, 0...1.
+  ///   - step: the fraction of the training that one batch makes up.
   mutating func advance(to fraction: Double, by step: Double) {
     if firstFraction == nil { firstFraction = fraction - step }
     self.fraction = fraction
   }
 
-  /// "1:02:03"; nil where nothing is known yet, and at the end.
+  /// The time left, such as "1:02:03"; nil before the first batch and at the end.
   func timeLeft(at time: ContinuousClock.Instant = .now) -> String? {
     guard let firstFraction, fraction > firstFraction, fraction < 1 else { return nil }
     return clockText((time - start) / .seconds(1) * (1 - fraction) / (fraction - firstFraction))
   }
 
-  /// A line, the first time that it can be said and then for each further tenth.
+  /// A line about the time left: as soon as it is known, and then once for each further tenth; nil in between.
   mutating func news(at time: ContinuousClock.Instant = .now) -> String? {
     guard let left = timeLeft(at: time) else { return nil }
     let tenths = (1...10).last { Double($0) / 10 <= fraction + 1e-9 } ?? 0

@@ -9,19 +9,19 @@ import Tuning
 struct TuneCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tune",
-    abstract: "Hyperparameters that train well, found by trying.",
+    abstract: "Search for hyperparameters that train well.",
     discussion: """
-      REQUEST is SageMaker's CreateHyperParameterTuningJob as a file; each job trains in a process of its own.
+      REQUEST is a CreateHyperParameterTuningJob of SageMaker as a file; each job trains in its own process.
       EXAMPLE: imrec tune request.json --output tuning
-      Ctrl-C and SIGTERM stop the jobs in order; the same command with --resume goes on. So it does after kill -9.
+      Ctrl-C and SIGTERM stop the jobs cleanly; the same command with --resume continues, even after kill -9.
       """)
 
-  @Argument(help: "JSON; an S3Uri may be a path or a file:// URL.")
+  @Argument(help: "A JSON file; an S3Uri in it may be a path or a file:// URL.")
   var request: String
   @Option(
-    help: ArgumentHelp("Gets tuning.json, tuning.html, and a folder a job.", valueName: "folder"))
+    help: ArgumentHelp("The folder for tuning.json, tuning.html and the jobs.", valueName: "folder"))
   var output: String
-  @Flag(help: "Go on with the tuning in the folder, where a former run was broken off.")
+  @Flag(help: "Continue the tuning in the folder, where an earlier run stopped.")
   var resume = false
   @Option(
     help: ArgumentHelp("Threads of all jobs together. (default: the number of cores)", valueName: "count"),
@@ -58,14 +58,14 @@ struct TuneCommand: AsyncParsableCommand {
     }
   }
 
-  /// The record of a former run, or a new one.
+  /// The record of an earlier run, or a new one.
   @inline(never)
   private func start(_ asked: TuningRequest, _ folder: TuningFolder) throws -> TuningRecord {
     if let record = try folder.record() {
       guard resume else {
         throw TuningError(
-          "\(output): there is a tuning in this folder already",
-          remedy: "With --resume it goes on; or choose another --output.")
+          "\(output): this folder already holds a tuning",
+          remedy: "Use --resume to continue it, or choose another --output.")
       }
       return record
     }
@@ -97,7 +97,7 @@ struct TuneCommand: AsyncParsableCommand {
     var warnings: [String] = []
     if let place = asked.outputPath {
       if place.contains("://"), !place.lowercased().hasPrefix("file://") {
-        warnings.append("\(place) is not on this machine: the models stay in \(output)")
+        warnings.append("\(place) is not on this machine, so the models stay in \(output)")
       } else {
         runner.outputFolder = try Channel.pathHere(place)
       }
@@ -109,7 +109,7 @@ struct TuneCommand: AsyncParsableCommand {
   private func finish(_ record: TuningRecord, _ asked: TuningRequest, _ folder: TuningFolder) throws {
     switch record.status {
     case .stopped, .inProgress:
-      throw StoppedRun(remedy: "What is done stands: the same command with --resume goes on.")
+      throw StoppedRun(remedy: "Finished jobs are kept; run the same command with --resume to continue.")
     case .failed: throw TuningError(record.failureReason ?? "the tuning failed")
     case .completed: break
     }

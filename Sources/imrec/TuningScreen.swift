@@ -4,7 +4,7 @@ import Search
 import Terminal
 import Tuning
 
-/// Says on stderr what happens in a tuning, a line an event.
+/// Shows the events of a tuning on stderr, one line each.
 struct TuningScreen {
   private let request: TuningRequest
   private let words: Words
@@ -18,19 +18,19 @@ struct TuningScreen {
         "\($0.name) \(shownValue(job.tuned[$0.name] ?? ""))"
       }
       let epochs = job.resource.map { ", up to \(counted($0, "epoch"))" } ?? ""
-      note("\(title(job)) \(resumes ? "goes on" : "begins"): \(values.joined(separator: ", "))\(epochs)")
+      note("\(title(job)) \(resumes ? "resumes" : "starts"): \(values.joined(separator: ", "))\(epochs)")
     case .progress(let job):
       guard let value = job.curve.last else { return }
       note("\(title(job)), \(counted(job.curve.count, "epoch")): \(metric(job)) \(shownObjective(value))")
     case .ended(let job, let isBest):
-      let result = job.score.map { "\(metric(job)) \(shownObjective($0))" } ?? "without \(metric(job))"
+      let result = job.score.map { "\(metric(job)) \(shownObjective($0))" } ?? "no \(metric(job))"
       let status = job.wasStoppedEarly ? "was stopped early" : Self.ends[job.status] ?? ""
       if let reason = job.failureReason {
         words.warn(printable("\(title(job)) failed: \(reason)"))
       } else {
         note("\(title(job)) \(status): \(result)\(isBest ? ", the best so far" : "")")
       }
-    case .ending(let reason): note("no further job begins: \(reason)")
+    case .ending(let reason): note("no further job starts: \(reason)")
     case .warning(let sentence): words.warn(printable(sentence))
     }
   }
@@ -55,14 +55,14 @@ func shownObjective(_ value: Double) -> String {
   return abs(value) < 1e6 ? String(format: "%.4f", value) : String(format: "%.3e", value)
 }
 
-/// A hyperparameter's value with four digits; whole numbers and words as they are.
+/// A hyperparameter's value with four significant digits; whole numbers and words are unchanged.
 func shownValue(_ text: String) -> String {
   guard Int(text) == nil, let value = Double(text), value.isFinite else { return text }
   let short = String(format: "%.4g", value)
   return short.utf8.count < text.utf8.count ? short : text
 }
 
-/// All jobs of a tuning as a table for people, the best first; of at most 100 columns.
+/// All jobs of a tuning as a table for the terminal, the best first; at most 100 columns wide.
 struct TuningText {
   let table: String
 
@@ -106,7 +106,7 @@ struct TuningText {
     table = text
   }
 
-  /// The best job, the others with a value by that, and those without, in their order.
+  /// Sorts the jobs: the best one first, then the others by their objective, then those without one by number.
   private static func sorted(
     _ jobs: [JobRecord], _ best: JobRecord?, _ isBetter: (Double, Double) -> Bool
   ) -> [JobRecord] {
@@ -121,12 +121,12 @@ struct TuningText {
     }
   }
 
-  /// Of the columns that fit: the widest one gives way first, then the last hyperparameters are left out.
+  /// The widths of the columns that fit. The widest column shrinks first; then the last hyperparameters are left out.
   private static func widths(of rows: [[String]]) -> [Int] {
     var widths = rows[0].indices.map { column in rows.map { columnCount($0[column]) }.max() ?? 0 }
     func all() -> Int { widths.reduce(0, +) + gap * (widths.count - 1) }
     while all() > width {
-      // The names of jobs end in what tells them apart.
+      // A job's name needs more room, because its end tells jobs apart.
       let room = widths.indices.map { widths[$0] - ($0 == 0 ? 30 : 9) }
       if let most = room.max(), most > 0, let column = room.firstIndex(of: most) {
         widths[column] -= 1

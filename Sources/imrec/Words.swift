@@ -2,22 +2,22 @@ import Files
 import Imaging
 import Terminal
 
-/// What the program tells the person at the terminal. Words go to stderr, so that stdout holds only data.
+/// Messages for the person at the terminal. They go to stderr, so that stdout holds only data.
 struct Words: Sendable {
   private let isQuiet: Bool
 
   init(quiet: Bool) { isQuiet = quiet }
 
-  /// Something worth knowing; left out with `--quiet`.
+  /// Writes a message that is worth knowing; suppressed by `--quiet`.
   func note(_ sentence: String) {
     if !isQuiet { writeLine(sentence) }
   }
 
-  /// Something that was lost or looks wrong; always written.
+  /// Writes a message about something that was lost or looks wrong, also with `--quiet`.
   func warn(_ sentence: String) { writeLine("warning: \(sentence)") }
 
-  /// The inputs that were left out: the first ones one by one, then the number of the others. Where an option would
-  /// have taken some of them, a note names it.
+  /// Lists the inputs that were left out: the first `limit` one by one, then the number of the others. A note names the
+  /// option that would accept some of them, if there is one.
   func skipped(_ items: [(path: String, reason: String)], listing limit: Int = 50) {
     list("skipped", items, limit)
     if let remedy = sizeRemedy(items.map(\.reason)) { note(remedy) }
@@ -25,7 +25,7 @@ struct Words: Sendable {
 
   func skipped(_ items: [Skip]) { skipped(items.map { ($0.path, $0.reason) }) }
 
-  /// The inputs that were used although something about them is doubtful.
+  /// Lists the inputs that were used although they may be damaged.
   func doubtful(_ items: [Skip]) { list("doubtful", items.map { ($0.path, $0.reason) }, 50) }
 
   private func list(_ kind: String, _ items: [(path: String, reason: String)], _ limit: Int) {
@@ -38,13 +38,13 @@ struct Words: Sendable {
   private func writeLine(_ line: String) { writeToErrorOutput(line + "\n") }
 }
 
-/// What to do where an image has more pixels than the limit; nil where none of the reasons says so.
+/// The remedy for images with more pixels than the limit; nil if none of the reasons is that.
 func sizeRemedy(_ reasons: [String]) -> String? {
   let isTooLarge = reasons.contains { $0.contains(ImageError.sizeLimitWords) }
-  return isTooLarge ? "--max-pixels COUNT takes larger images" : nil
+  return isTooLarge ? "--max-pixels COUNT accepts larger images" : nil
 }
 
-/// A path without its middle if it would fill the screen; `--json` has all of it.
+/// A path, with the middle left out if it would fill the screen; `--json` shows all of it.
 private func shortened(_ text: String) -> String {
   text.count <= 240 ? text : "\(text.prefix(100))[...]\(text.suffix(100))"
 }

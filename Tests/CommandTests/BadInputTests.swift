@@ -144,7 +144,8 @@ struct BadInputTests {
       #expect(run.status == 2, "\(run)")
       #expect(run.errors.contains("skipped: b: permission to open it is denied"), "\(run)")
       #expect(run.errors.contains("skipped: a/00.jpg: permission to open it is denied"), "\(run)")
-      #expect(run.errors.contains("warning: b: the class folder has no image; it keeps its label"), "\(run)")
+      #expect(
+        run.errors.contains("warning: b: the class folder has no image; the class keeps its label"), "\(run)")
       chmod(folder, 0o555)
       let closed = imrec.run(["list", "photos", "l"], in: folder, wrapper: nobody)
       #expect(closed.status == 1 && closed.errors.contains("permission to write it is denied"), "\(closed)")

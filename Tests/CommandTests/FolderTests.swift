@@ -76,7 +76,7 @@ struct FolderTests {
         #expect(run.errors.contains("warning: photos: ") && run.errors.contains(words), "\(run)")
         let strict = imrec.run(verb + ["--strict"], in: folder)
         #expect(strict.status == 1 && strict.errors.contains(words), "\(strict)")
-        #expect(strict.errors.hasSuffix("Without --strict that is a warning.\n"), "\(strict)")
+        #expect(strict.errors.hasSuffix("Without --strict, this is only a warning.\n"), "\(strict)")
       }
     }
   }
@@ -108,8 +108,8 @@ struct FolderTests {
       #expect(run.status == 0 && scratchNames(folder + "/out") == ["cat", "dog", "in.lst"], "\(run)")
       for (text, words) in [
         ("cat\n", "the label 1 has no class name; the 1 names are for"),
-        ("cat\ncat\n", "line 2: 'cat' is the name of line 1"),
-        ("", "it names no class"),
+        ("cat\ncat\n", "line 2: 'cat' repeats the name in line 1"),
+        ("", "the file names no class"),
       ] {
         writeScratchFile(folder + "/names.txt", text.utf8)
         let refused = imrec.run(["extract", "in.rec", "other", "--classes", "names.txt"], in: folder)
@@ -145,7 +145,8 @@ struct FolderTests {
         #expect(
           run.status == 1 && run.errors.contains("imrec: c: it is in use by process \(getpid()), since "),
           "\(run)")
-        #expect(run.errors.contains("\n  Wait until it ends, or choose another output"), "\(run)")
+        #expect(
+          run.errors.contains("\n  Wait until the other process ends, or choose another output"), "\(run)")
         #expect(scratchNames(folder) == ["c.imrec.lock", "photos"])
       }
     }

@@ -12,7 +12,7 @@ struct Im2rec {
   }
 }
 
-/// Runs the command line.
+/// Parses and runs a command line.
 ///
 /// - Returns: the exit status.
 func run(_ arguments: [String], console: Console) async -> Int32 {
@@ -39,14 +39,14 @@ func run(_ arguments: [String], console: Console) async -> Int32 {
 
 private func sentence(of error: any Error) -> String {
   error is CancellationError
-    ? "stopped by \(interruptionName); no unfinished file has a final name" : "\(error)"
+    ? "stopped by \(interruptionName); no incomplete file was left under its final name" : "\(error)"
 }
 
 private func remedy(for error: any Error) -> String? {
   switch error {
   case let error as PackingError:
     if case .strict = error.reason {
-      "--strict stops at the first such input; without it, it is skipped."
+      "--strict stops at the first such input; without it, the input is skipped."
     } else {
       sizeRemedy([error.description])
     }
@@ -59,17 +59,18 @@ private func remedy(for error: any Error) -> String? {
 
 private func remedy(for reason: FileError.Reason) -> String? {
   switch reason {
-  case .system(_, ENOSPC), .system(_, EDQUOT): "Make room and run the command again."
-  case .system(_, EACCES), .system(_, EPERM): "Run as a user who may, or change the permissions (chmod)."
+  case .system(_, ENOSPC), .system(_, EDQUOT): "Free some disk space and run the command again."
+  case .system(_, EACCES), .system(_, EPERM):
+    "Run the command as a user with access, or change the permissions (chmod)."
   case .system(_, EEXIST): "Move that file away, or choose another prefix."
   case .system(_, EIO), .system(_, ESTALE), .wentAway:
-    "Nothing was replaced. Run the command again when it is back."
-  case .inUse, .held: "Wait until it ends, or choose another prefix."
+    "Nothing was replaced. Run the command again when the disk or folder is back."
+  case .inUse, .held: "Wait until the other process ends, or choose another prefix."
   default: nil
   }
 }
 
-/// Where text goes. Data and messages for the user are kept apart.
+/// The output streams: one for data, one for messages to the user.
 struct Console: Sendable {
   let data: @Sendable (String) -> Void
   /// Takes one line at a time, without its end.
@@ -86,14 +87,14 @@ struct Console: Sendable {
     words("im2rec: " + printable(sentence) + (remedy.map { "\n  " + $0 } ?? ""))
   }
 
-  /// Names an input that was left out.
+  /// Reports an input that was left out.
   func skip(_ path: String, _ reason: String) { words("skipped: \(printable(path)): \(printable(reason))") }
 
-  /// Names an input that was packed, but may be damaged.
+  /// Reports an input that was packed but may be damaged.
   func doubt(_ path: String, _ reason: String) { words("doubtful: \(printable(path)): \(printable(reason))") }
 }
 
-/// The text of `--help`: every option with its default, on 80 columns.
+/// The text of `--help`: every option with its default, at most 80 columns wide.
 let helpText = """
   OVERVIEW: Make image lists, or pack the images of a list into a RecordIO file.
   A drop-in for im2rec.py of MXNet 1.9.1: the same options, the same bytes.
@@ -112,12 +113,12 @@ let helpText = """
   LIST OPTIONS
     --list              Write <prefix>.lst, and print each folder's label.
     --exts <.e> ...     Extensions of images. (default: .jpeg .jpg .png)
-    --recursive         One label for each folder. (default: root's own files, label 0)
+    --recursive         One label for each folder. (default: only files in root, label 0)
     --no-shuffle        Keep the order of the folders. (default: shuffled, the same
                         way every time)
     --chunks <count>    Write this many lists. (default: 1)
-    --train-ratio <0-1> Share for <prefix>_train.lst, the rest for _val. (default: 1,
-                        one list)
+    --train-ratio <0-1> Share for <prefix>_train.lst; the rest goes to _val.
+                        (default: 1, one list)
     --test-ratio <0-1>  Share for <prefix>_test.lst. (default: 0)
 
   RECORD OPTIONS
@@ -126,15 +127,15 @@ let helpText = """
     --quality <1-100>   JPEG quality; for PNG the compression, 0-9. (default: 95)
     --encoding <format> .jpg or .png (default: .jpg)
     --color <mode>      1 colour, 0 grey, -1 as stored. (default: 1)
-    --pass-through      Keep each file's bytes; the options above do nothing. Looks
-                        at the header and the end of a JPEG, not for damage inside.
+    --pass-through      Keep each file's bytes; the options above have no effect. Checks
+                        the header and the end of a JPEG, not the data between.
     --pack-label        Keep all labels of a line. (default: the first)
     --num-thread <n>    Images processed at once. The output does not depend on it.
                         (default: 1)
 
   NOT IN IM2REC.PY
     --keep-damaged      Pack what can be read of damaged images, as im2rec.py
-                        does. (default: skip them, and say so)
+                        does. (default: skip and report them)
     --strict            Stop at the first image that cannot be read or is doubtful.
     --max-pixels <n>    Refuse larger images. (default: 178956970)
     --quiet             No progress.

@@ -92,10 +92,10 @@ struct FolderTests {
       #expect(readScratchFile(folder + "/p.lst").split(separator: "\n").count == 3)
       #expect(
         run.lines("warning: ") == [
-          "warning: 1 .jfif file was passed over, e.g. a/2.jfif; im2rec.py lists no file but .jpeg, .jpg or .png, "
-            + "--exts names others",
-          "warning: 1 .webp file was passed over, e.g. a/1.webp; im2rec.py lists no file but .jpeg, .jpg or .png, "
-            + "--exts names others",
+          "warning: 1 .jfif file was passed over, e.g. a/2.jfif; im2rec.py lists only files ending in .jpeg, .jpg or "
+            + ".png; --exts names other extensions",
+          "warning: 1 .webp file was passed over, e.g. a/1.webp; im2rec.py lists only files ending in .jpeg, .jpg or "
+            + ".png; --exts names other extensions",
         ])
     }
   }

@@ -1,11 +1,11 @@
 public import Imaging
 
 extension HyperparameterSet {
-  /// The preprocessing of an epoch. With `progressive_start`, early epochs use a smaller shape and a `resize` reduced by
-  /// the same factor (progressive resizing).
+  /// The preprocessing of an epoch. With `progressive_start`, early epochs use a smaller shape and a `resize` reduced
+  /// by the same factor (progressive resizing).
   ///
-  /// The sides grow linearly from `progressive_start`, in steps of 32 pixels (of 4 if the shape has at most 28 rows). The
-  /// last quarter of the epochs uses the full shape, so that training ends at the size used for inference.
+  /// The sides grow linearly from `progressive_start`, in steps of 32 pixels (of 4 if the shape has at most 28 rows).
+  /// The last quarter of the epochs uses the full shape, so that training ends at the size used for inference.
   /// - Parameter epoch: counts from 0.
   /// - Throws: `PresetError` if shape, mean and std do not fit each other.
   public func preset(epoch: Int) throws(PresetError) -> Preset {

@@ -2,7 +2,8 @@ import Files
 import FoundationEssentials
 
 extension HyperparameterSet {
-  /// The hyperparameter with which SageMaker marks the training jobs of a tuning job: its objective. Training ignores it.
+  /// The hyperparameter with which SageMaker marks the training jobs of a tuning job: its objective. Training ignores
+  /// it.
   public static let tuningMark = "_tuning_objective_metric"
 
   /// Starts with the defaults, applies the recipe if one is given, and then the given values.

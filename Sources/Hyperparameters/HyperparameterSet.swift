@@ -63,8 +63,8 @@ public struct HyperparameterSet: Hashable, Sendable {
   public var labelSmoothing = 0.0
   /// The alpha of mixup's beta distribution; 0: no mixup.
   public var mixupAlpha = 0.0
-  /// The decay per update of the moving average (EMA) of the weights, 0..<1; the average is validated and stored instead
-  /// of the weights. 0: no average.
+  /// The decay per update of the moving average (EMA) of the weights, 0..<1; the average is validated and stored
+  /// instead of the weights. 0: no average.
   public var emaDecay = 0.0
   /// The shorter side, in pixels, of the images in the first epochs; it grows to that of `imageShape`. nil: always the
   /// full shape.

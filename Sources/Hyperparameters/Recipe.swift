@@ -1,8 +1,8 @@
 extension HyperparameterSet.Recipe {
   /// The values that the recipe sets if they are not given.
   ///
-  /// It leaves `mean` and `std` alone: the network's first layer normalizes samples of 0...255, and SageMaker's endpoints
-  /// pass it nothing else.
+  /// It leaves `mean` and `std` alone: the network's first layer normalizes samples of 0...255, and SageMaker's
+  /// endpoints pass it nothing else.
   ///
   /// - Parameter resizes: whether `resize` is given; progressive resizing needs it.
   func values(for imageShape: [Int], resizes: Bool) -> [(name: String, value: String)] {

@@ -2,13 +2,13 @@ import Files
 import Foundation
 
 extension TrainingSource {
-  /// Finds the data of a channel of SageMaker's algorithm. Attribute names mark an augmented manifest whatever the content
-  /// type, which may be that of the images.
+  /// Finds the data of a channel of SageMaker's algorithm. Attribute names mark an augmented manifest whatever the
+  /// content type, which may be that of the images.
   ///
   /// - Parameters:
   ///   - name: the channel's name for errors, such as "train".
-  ///   - place: a folder that holds exactly one `.rec` file or manifest, or such a file itself. For an image channel, the
-  ///     folder of the images.
+  ///   - place: a folder that holds exactly one `.rec` file or manifest, or such a file itself. For an image channel,
+  ///     the folder of the images.
   ///   - lists: for an image channel, the folder that holds exactly one `.lst` file, or the file itself.
   ///   - contentType: the channel's content type; may be empty.
   ///   - attributeNames: those of an AugmentedManifestFile; otherwise empty.

@@ -55,8 +55,8 @@ public struct Listing: Sendable {
 /// keeps its label. Ids count from 0 in each list in the order of the walk, and the lines are shuffled as in im2rec.py,
 /// so that each list equals the one that im2rec.py makes from a tree of just its images.
 ///
-/// - Throws: `ScanError` if the folder cannot be read; `SplitError` if the split is impossible; `InputError` if there is no
-///   image; with `strict`, `PackingError` if an input would be skipped or the folders do not look like classes.
+/// - Throws: `ScanError` if the folder cannot be read; `SplitError` if the split is impossible; `InputError` if there
+///   is no image; with `strict`, `PackingError` if an input would be skipped or the folders do not look like classes.
 /// - Complexity: O(files); no image is decoded.
 public func makeLists(root: String, prefix: String, options: ListingOptions) throws -> Listing {
   let scan = try FolderScan(

@@ -19,14 +19,14 @@ public struct Extraction: Codable, Sendable {
   public var seconds = 0.0
 }
 
-/// Writes the stored bytes of each image in a `.rec` file to `<folder>/<label>/<id>.<jpg|png>`, and a list of all images
-/// in the order of the records.
+/// Writes the stored bytes of each image in a `.rec` file to `<folder>/<label>/<id>.<jpg|png>`, and a list of all
+/// images in the order of the records.
 ///
 /// Packing that list with `passThrough` (and `packLabel`) gives the same records.
 /// - Parameters:
 ///   - folder: created if it does not exist; must be empty unless `overwrite` is set.
-///   - classes: names of labels 0, 1, ..., used as folder names instead of the numbers. The labels are then checked first,
-///     which reads the file twice.
+///   - classes: names of labels 0, 1, ..., used as folder names instead of the numbers. The labels are then checked
+///     first, which reads the file twice.
 /// - Throws: `PackingError` if the folder is not empty or a label has no name; `InputError` if there is no image;
 ///   `FileError`. A damaged record, or a label that a list cannot represent, is *not* an error: the record is skipped.
 public func extract(
@@ -89,7 +89,8 @@ public func extract(
   return result
 }
 
-/// Checks that every label has a name. Otherwise a folder called "8" beside named ones would look like a class named "8".
+/// Checks that every label has a name. Otherwise a folder called "8" beside named ones would look like a class named
+/// "8".
 private func checkNames(of classes: [String], forLabelsIn path: String) throws {
   guard !classes.isEmpty else { return }
   var reader = try RecordReader(path)

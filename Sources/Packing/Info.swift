@@ -40,7 +40,8 @@ private let binEdges = [0, 32, 64, 96, 128, 192, 224, 256, 320, 384, 512, 768, 1
 
 /// Reads the headers of every record and its image.
 ///
-/// - Throws: `RecordError` at the first damaged record, while `verify` finds them all; `FileError`; `CancellationError`.
+/// - Throws: `RecordError` at the first damaged record, while `verify` finds them all; `FileError`;
+///   `CancellationError`.
 /// - Complexity: O(bytes); no image is decoded.
 public func info(_ path: String, progress: (Progress) -> Void = { _ in }) throws -> RecordInfo {
   var reader = try RecordReader(path)

@@ -1,8 +1,8 @@
 import Files
 import Records
 
-/// A first pass over a whole list, before any image is opened: counts the entries, computes the checksum of the file, and
-/// collects what deserves a warning.
+/// A first pass over a whole list, before any image is opened: counts the entries, computes the checksum of the file,
+/// and collects what deserves a warning.
 struct ListInspection {
   private(set) var entryCount = 0
   private(set) var checksum: UInt64 = 0

@@ -3,17 +3,17 @@ import Records
 
 /// Packs the images of a list into a `.rec` file at `output`, and writes the `.idx` file beside it.
 ///
-/// The bytes equal those of MXNet's im2rec.py for the same list and options, and do not depend on `jobs`. Both files are
-/// renamed from staging files when complete. An interrupted run leaves `<output>.partial`, from which a run with
+/// The bytes equal those of MXNet's im2rec.py for the same list and options, and do not depend on `jobs`. Both files
+/// are renamed from staging files when complete. An interrupted run leaves `<output>.partial`, from which a run with
 /// `options.resume` continues.
 ///
 /// - Parameters:
 ///   - list: the path of a `.lst` file.
 ///   - root: the folder that the paths of the list are relative to.
-/// - Throws: `FileError` if the list cannot be read, an output cannot be written, the disk fails, or the root is moved or
-///   removed during the run; `InputError` if no image can be packed; `PackingError` with `strict`, and if an output would
-///   overwrite an input; `CancellationError`. An image that cannot be packed is *not* an error: it is in the summary's
-///   `skipped`.
+/// - Throws: `FileError` if the list cannot be read, an output cannot be written, the disk fails, or the root is
+///   moved or removed during the run; `InputError` if no image can be packed; `PackingError` with `strict`, and if an
+///   output would overwrite an input; `CancellationError`. An image that cannot be packed is *not* an error: it is in
+///   the summary's `skipped`.
 /// - Complexity: O(images); about `4 * jobs` images are in memory, whatever the length of the list.
 public func pack(
   list: String, root: String, output: String, options: PackOptions, progress: (Progress) -> Void = { _ in }

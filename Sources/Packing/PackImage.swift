@@ -11,8 +11,8 @@ enum Packed: Sendable {
 
 /// Makes the record of one list entry: reads the file, decodes, crops, resizes, encodes and frames it.
 ///
-/// Follows `image_encode` of MXNet's im2rec.py: the central square is cropped before resizing, small images are enlarged,
-/// and only the first label is stored unless `packLabel` is set.
+/// Follows `image_encode` of MXNet's im2rec.py: the central square is cropped before resizing, small images are
+/// enlarged, and only the first label is stored unless `packLabel` is set.
 /// - Throws: `FileError` for problems that are not the image's fault: too little memory, too many open files, a failing
 ///   disk, or a root folder that is gone.
 func packImage(_ entry: ListEntry, root: InputRoot, options: PackOptions) throws(FileError)
@@ -51,8 +51,8 @@ private func pack(_ file: [UInt8], as entry: ListEntry, _ options: PackOptions) 
   }
 }
 
-/// Checks a file that is to be stored unchanged. With `keepDamaged`, damaged images pass with a doubt; files that are not
-/// images never pass.
+/// Checks a file that is to be stored unchanged. With `keepDamaged`, damaged images pass with a doubt; files that are
+/// not images never pass.
 private func checkWhole(_ file: Span<UInt8>, _ options: PackOptions) throws(ImageError) -> ImageDoubt? {
   do throws(ImageError) {
     switch options.check {

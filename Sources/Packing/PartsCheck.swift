@@ -6,10 +6,11 @@ import Records
 ///
 /// - Names as `pack` chooses them (`x.part000.rec`) must count from 0 without a gap. If the list `x.lst` exists, the
 ///   records must follow the order of its lines.
-/// - Without the list: if the ids ascend within each part, they must ascend across the parts, and no long range of ids may
-///   be missing between two parts. The ids of all parts, which may be shuffled, must count from 0 with few missing.
-/// - Some records may be missing, because unusable images were skipped. A gap of at least half the size of an average part
-///   counts as a missing part.
+/// - Without the list: if the ids ascend within each part, they must ascend across the parts, and no long range of
+///   ids may be missing between two parts. The ids of all parts, which may be shuffled, must count from 0 with few
+///   missing.
+/// - Some records may be missing, because unusable images were skipped. A gap of at least half the size of an average
+///   part counts as a missing part.
 /// - All parts must have the same number of labels, and must not consist of JPEG in one part and PNG in another.
 struct PartsCheck {
   private struct Part {
@@ -45,8 +46,8 @@ struct PartsCheck {
   private let lines: [UInt64: Int]?
   private let list: String
 
-  /// - Throws: `PackingError` with `.parts` if, by the names, a part is missing, repeated or out of order; `FileError` if
-  ///   the list cannot be read.
+  /// - Throws: `PackingError` with `.parts` if, by the names, a part is missing, repeated or out of order;
+  ///   `FileError` if the list cannot be read.
   init(_ paths: [String]) throws {
     let numbered = paths.compactMap { Self.number(of: $0) }
     let stem = numbered.first?.stem ?? ""

@@ -3,9 +3,9 @@ import Records
 
 /// The staging files of one run: the `.rec`, the `.idx`, and the journal from which an interrupted run can be resumed.
 ///
-/// The journal has a line for each finished list entry: the checksum of its record or the reason why it was skipped, and
-/// the size and time stamp of its image file. A resumed run verifies the journal: it continues after the last record whose
-/// bytes match their checksum and whose image file is unchanged.
+/// The journal has a line for each finished list entry: the checksum of its record or the reason why it was skipped,
+/// and the size and time stamp of its image file. A resumed run verifies the journal: it continues after the last
+/// record whose bytes match their checksum and whose image file is unchanged.
 final class StagedRecords {
   let output: String
   private var rec: StagedFile?
@@ -64,7 +64,8 @@ final class StagedRecords {
     try journal?.flush()
   }
 
-  /// Verifies the records of an earlier run and positions all files after the last valid one; starts over if there is none.
+  /// Verifies the records of an earlier run and positions all files after the last valid one; starts over if there is
+  /// none.
   ///
   /// - Parameter next: returns the list's entries from the first on, with the paths of their image files.
   /// - Returns: the outcomes of the list's first entries, in order.
@@ -126,8 +127,8 @@ final class StagedRecords {
     }
   }
 
-  /// Tries again to open a file that could not be read before, and therefore has no stamp in the journal. Nil if it can be
-  /// opened now.
+  /// Tries again to open a file that could not be read before, and therefore has no stamp in the journal. Nil if it can
+  /// be opened now.
   private func stillUnreadable(_ path: String) throws(FileError) -> Resumed? {
     do throws(FileError) {
       _ = try InputFile(path)

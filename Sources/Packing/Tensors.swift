@@ -47,11 +47,11 @@ public struct TensorSummary: Codable, Sendable {
 /// Turns records into two NumPy arrays: `output` of shape (N, C, H, W), and `<stem>-labels.npy` of shape (N,), or
 /// (N, labels) if labels are packed. Like numpy.save, it appends `.npy` to an `output` without that suffix.
 ///
-/// The rows equal those of MXNet's ImageRecordIter without augmentation. `float32` tensors are normalized with the preset's
-/// `mean` and `std`; `uint8` tensors hold the pixels, as ImageRecordUInt8Iter returns them.
-/// - Throws: `FileError` and `RecordError` if a file cannot be read or written; `InputError` if no record can be decoded;
-///   `PackingError` if an output would overwrite an input; `CancellationError`. A record that cannot be decoded is *not* an
-///   error: it is skipped.
+/// The rows equal those of MXNet's ImageRecordIter without augmentation. `float32` tensors are normalized with the
+/// preset's `mean` and `std`; `uint8` tensors hold the pixels, as ImageRecordUInt8Iter returns them.
+/// - Throws: `FileError` and `RecordError` if a file cannot be read or written; `InputError` if no record can be
+///   decoded; `PackingError` if an output would overwrite an input; `CancellationError`. A record that cannot be
+///   decoded is *not* an error: it is skipped.
 /// - Complexity: O(pixels); memory does not grow with the file.
 public func writeTensors(
   _ path: String, to output: String, options: TensorOptions, progress: (Progress) -> Void = { _ in }

@@ -7,8 +7,8 @@ extension HyperparameterSet {
   /// - Parameters:
   ///   - batch: images of one update, over all hosts.
   ///   - names: class names by label; may be empty.
-  /// - Returns: warnings about a `num_training_samples` that differs from the number of images, and about classes without
-  ///   images.
+  /// - Returns: warnings about a `num_training_samples` that differs from the number of images, and about classes
+  ///   without images.
   /// - Throws: `TrainingError` if there are fewer training images than one batch needs.
   public func check(
     train: TrainingImages, validation: TrainingImages?, batch: Int, names: [String] = []

@@ -11,8 +11,8 @@ public struct EpochPlan: Hashable, Sendable {
   /// This process, from 0, and the number of processes.
   public let rank: Int, rankCount: Int
   public let seed: UInt64
-  /// Whether each epoch is shuffled and drops the images that do not fill a global batch. An evaluation sees every image
-  /// in its original order; its last batch may be short, or empty for the last ranks.
+  /// Whether each epoch is shuffled and drops the images that do not fill a global batch. An evaluation sees every
+  /// image in its original order; its last batch may be short, or empty for the last ranks.
   public let isTraining: Bool
 
   public init(

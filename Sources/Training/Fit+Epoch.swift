@@ -38,7 +38,8 @@ extension FitRun {
     if parts.isStopped() && !state.isOver { throw CancellationError() }
   }
 
-  /// A cancelled validation leaves a checkpoint after the epoch's last batch, so that a resumed training starts with it.
+  /// A cancelled validation leaves a checkpoint after the epoch's last batch, so that a resumed training starts with
+  /// it.
   private func validated(_ parameters: Parameters) throws -> Validation {
     do { return try parts.validate(parameters, state.epoch) } catch let stop as CancellationError {
       writeCheckpoint()

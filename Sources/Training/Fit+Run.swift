@@ -8,9 +8,9 @@ import Networks
 ///   - start: the initial weights; ignored if there is a checkpoint.
 ///   - checkpoint: where an earlier run stopped. The result equals, bit for bit, that of an uninterrupted run.
 /// - Returns: the figures of every epoch, including those of earlier runs.
-/// - Throws: `CancellationError` if `parts.isStopped` returned true, after the checkpoint is written; `FitError.diverged`
-///   if a loss is NaN or infinite; what the parts throw. A checkpoint or model that cannot be written is *not* an error
-///   before the end: it is reported as a warning, and the next epoch tries again.
+/// - Throws: `CancellationError` if `parts.isStopped` returned true, after the checkpoint is written;
+///   `FitError.diverged` if a loss is NaN or infinite; what the parts throw. A checkpoint or model that cannot be
+///   written is *not* an error before the end: it is reported as a warning, and the next epoch tries again.
 public func fit(
   _ options: FitOptions, _ parts: FitParts, start: Parameters, from checkpoint: Checkpoint? = nil
 ) throws -> TrainingRecord {

@@ -12,11 +12,11 @@ public struct FitParts {
       _ epoch: Int, _ batch: Int, _ shape: [Int], _ images: inout MutableSpan<Float>,
       _ targets: inout MutableSpan<Float>
     ) throws -> Void
-  /// Evaluates weights on the whole validation set. If it throws `CancellationError`, `fit` writes a checkpoint first and
-  /// then throws it.
+  /// Evaluates weights on the whole validation set. If it throws `CancellationError`, `fit` writes a checkpoint first
+  /// and then throws it.
   public var validate: (_ parameters: Parameters, _ epoch: Int) throws -> Validation
-  /// Writes the model of an epoch, counted from 1, and returns its path. With `isOnly`, models stored before are removed
-  /// afterwards.
+  /// Writes the model of an epoch, counted from 1, and returns its path. With `isOnly`, models stored before are
+  /// removed afterwards.
   public var store: (_ parameters: Parameters, _ epoch: Int, _ isOnly: Bool) throws -> String
   /// The path of the checkpoint; nil: none is written.
   public var checkpointPath: String?

@@ -4,7 +4,8 @@ public struct FitError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The training loss, or with `batch` nil the validation loss, is NaN or infinite. Epoch and batch count from 0;
     /// `standing` is a sentence about the models and checkpoints that are kept.
     case diverged(epoch: Int, batch: Int?, learningRate: Double, standing: String)
-    /// The checkpoint belongs to another training: the setting `name` is `there` in the checkpoint and `here` in this run.
+    /// The checkpoint belongs to another training: the setting `name` is `there` in the checkpoint and `here` in this
+    /// run.
     case otherTraining(path: String, name: String, there: String, here: String)
     /// The file is not a valid checkpoint.
     case badCheckpoint(path: String, String)

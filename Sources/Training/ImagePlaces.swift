@@ -16,8 +16,8 @@ final class RecordPlaces: ImagePlaces, @unchecked Sendable {  // only positional
   private var offsets: [Int] = []
   private var ids: [UInt64] = []
 
-  /// - Throws: `TrainingError` for invalid labels, a damaged file, and a file without images; `RecordError` with the byte
-  ///   offset if a record's header is damaged.
+  /// - Throws: `TrainingError` for invalid labels, a damaged file, and a file without images; `RecordError` with the
+  ///   byte offset if a record's header is damaged.
   init(_ path: String, channel: String, _ labels: inout LabelStore) throws {
     self.path = path
     do throws(RecordError) {
@@ -74,8 +74,8 @@ final class FilePlaces: ImagePlaces {
   private let paths: [String]
   private let root: InputRoot
 
-  /// - Throws: `TrainingError` with the line for a bad line, bad labels or a missing image; `FileError` if the list cannot
-  ///   be read.
+  /// - Throws: `TrainingError` with the line for a bad line, bad labels or a missing image; `FileError` if the list
+  ///   cannot be read.
   init(list: String, root: String, channel: String, _ labels: inout LabelStore) throws {
     self.root = try InputRoot(root)
     var paths: [String] = []

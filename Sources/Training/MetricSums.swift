@@ -41,8 +41,9 @@ public struct MetricSums: Hashable, Sendable, Codable {
 
   /// Adds the images of a batch.
   ///
-  /// The class of an image is the index of its largest target, which also holds for smoothed labels; for two mixed images
-  /// it is the class with the larger share. The prediction is the first of the largest outputs. NaN is never correct.
+  /// The class of an image is the index of its largest target, which also holds for smoothed labels; for two mixed
+  /// images it is the class with the larger share. The prediction is the first of the largest outputs. NaN is never
+  /// correct.
   ///
   /// - Parameters:
   ///   - outputs: probabilities, at least `count * width`, row-major.

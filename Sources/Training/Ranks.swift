@@ -10,8 +10,8 @@ public final class Ranks {
   public let count: Int
   /// Adds up gradients over the ranks; nil for a single process.
   public let exchange: (any GradientExchange)?
-  /// The rank that reports why the run ends, so that an error of all ranks is printed once. Nil while not all ranks know
-  /// that the run ends.
+  /// The rank that reports why the run ends, so that an error of all ranks is printed once. Nil while not all ranks
+  /// know that the run ends.
   public private(set) var speaker: Int?
 
   /// - Parameter exchange: connects the ranks; nil: a single process.
@@ -57,8 +57,8 @@ public final class Ranks {
     }
   }
 
-  /// Runs something on all ranks that may fail on some of them; if it does, it throws on all of them. The lowest rank that
-  /// failed becomes the speaker.
+  /// Runs something on all ranks that may fail on some of them; if it does, it throws on all of them. The lowest rank
+  /// that failed becomes the speaker.
   ///
   /// - Parameter body: must not call other ranks: a rank that fails early would never join the call.
   /// - Throws: what `body` throws on this rank; `OtherRankFailed` if it failed only on others.

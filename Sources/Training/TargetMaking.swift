@@ -3,10 +3,11 @@ import Imaging
 
 /// How training targets are softened: label smoothing and mixup.
 public struct TargetOptions: Hashable, Sendable {
-  /// The share of the target that is spread evenly over the other classes, 0..<1: `smooth_alpha` of MXNet's SoftmaxOutput.
-  /// For multi-label data, 1 becomes 1 - s / 2, and 0 becomes s / 2.
+  /// The share of the target that is spread evenly over the other classes, 0..<1: `smooth_alpha` of MXNet's
+  /// SoftmaxOutput. For multi-label data, 1 becomes 1 - s / 2, and 0 becomes s / 2.
   public var labelSmoothing: Double
-  /// The alpha of the distribution Beta(alpha, alpha) from which mixup draws its shares (Zhang et al. 2018); 0: no mixup.
+  /// The alpha of the distribution Beta(alpha, alpha) from which mixup draws its shares (Zhang et al. 2018); 0: no
+  /// mixup.
   public var mixupAlpha: Double
 
   public init(labelSmoothing: Double = 0, mixupAlpha: Double = 0) {

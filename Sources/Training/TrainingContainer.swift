@@ -27,8 +27,8 @@ public struct TrainingContainer: Sendable {
 
   /// Reads the job from `input/config` and `input/data`. The job resumes from a checkpoint if there is one.
   ///
-  /// - Throws: `TrainingError` if the hyperparameters or a channel are missing, and if a channel does not hold exactly one
-  ///   `.rec`, `.lst` or manifest file.
+  /// - Throws: `TrainingError` if the hyperparameters or a channel are missing, and if a channel does not hold
+  ///   exactly one `.rec`, `.lst` or manifest file.
   public func request() throws(TrainingError) -> TrainingRequest {
     let channels = try self.channels()
     var request = TrainingRequest(

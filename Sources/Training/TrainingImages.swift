@@ -18,8 +18,8 @@ public final class TrainingImages: Sendable {
 
   /// Reads all labels. A `.rec` file is read in one pass over all its records.
   ///
-  /// - Throws: `TrainingError` for a label that is not a class, a damaged or truncated file (with the byte offset), a bad
-  ///   line, a listed file that does not exist, and a set without images.
+  /// - Throws: `TrainingError` for a label that is not a class, a damaged or truncated file (with the byte offset), a
+  ///   bad line, a listed file that does not exist, and a set without images.
   /// - Complexity: O(bytes) for records; O(lines) for a list or a manifest, with one `stat` for each line.
   public init(
     _ source: TrainingSource, channel: String, classCount: Int, isMultiLabel: Bool = false
@@ -60,11 +60,11 @@ public final class TrainingImages: Sendable {
   /// The number of images of each class, by label.
   public var histogram: [Int] { labels.histogram }
 
-  /// The loss weight of a present class, by label: images without the class divided by images with it, so that both weigh
-  /// the same in total; 1 if no image or every image has the class.
+  /// The loss weight of a present class, by label: images without the class divided by images with it, so that both
+  /// weigh the same in total; 1 if no image or every image has the class.
   ///
-  /// This is the `pos_weight` that PyTorch's BCEWithLogitsLoss documentation recommends. SageMaker documents only that its
-  /// weights come from the distribution of classes.
+  /// This is the `pos_weight` that PyTorch's BCEWithLogitsLoss documentation recommends. SageMaker documents only that
+  /// its weights come from the distribution of classes.
   public var positiveWeights: [Float] {
     histogram.map { $0 > 0 && $0 < count ? Float(count - $0) / Float($0) : 1 }
   }

@@ -8,14 +8,15 @@ import Records
 import Reporting
 
 extension TrainingJob {
-  /// Trains, and writes the model, `metrics.jsonl` and `training.html`; the last two are rewritten after each epoch. Only
-  /// rank 0 writes files and sends events.
+  /// Trains, and writes the model, `metrics.jsonl` and `training.html`; the last two are rewritten after each epoch.
+  /// Only rank 0 writes files and sends events.
   ///
   /// - Parameters:
   ///   - tell: called with every event, including warnings about the figures.
-  ///   - isStopped: called after each batch; if it returns true, a checkpoint is written and `CancellationError` thrown.
-  /// - Throws: what `fit` throws; `TrainingError` if the ranks have different inputs; `ModelError` or `FileError` if the
-  ///   model's folder or the archive cannot be written.
+  ///   - isStopped: called after each batch; if it returns true, a checkpoint is written and `CancellationError`
+  ///     thrown.
+  /// - Throws: what `fit` throws; `TrainingError` if the ranks have different inputs; `ModelError` or `FileError` if
+  ///   the model's folder or the archive cannot be written.
   public func run(
     tell: @escaping (TrainingEvent) -> Void, isStopped: @escaping () -> Bool
   ) throws -> TrainingSummary {

@@ -3,8 +3,8 @@ import Hyperparameters
 
 /// Formats events as the log lines of SageMaker's algorithm, so that programs that parse its log can parse this one.
 ///
-/// Accuracies have six decimals; epochs and batches count from 0. The accuracy in a batch's line is that of the epoch so
-/// far. Training accuracy covers full batches, validation accuracy every image once.
+/// Accuracies have six decimals; epochs and batches count from 0. The accuracy in a batch's line is that of the epoch
+/// so far. Training accuracy covers full batches, validation accuracy every image once.
 public struct TrainingLog: Sendable {
   /// Whether each line begins with the time, the level and the thread, as in SageMaker's containers.
   public let hasTime: Bool

@@ -106,44 +106,47 @@ let helpText = """
            im2rec --resize 256 --quality 95 --num-thread 4 pets photos/
 
     <prefix>            Prefix of the .lst, .rec and .idx files. Every list whose
-                        name starts with it is packed; if it is a folder, every list
-                        in it.
+                        name starts with it is packed; if it is a folder, every
+                        list in it.
     <root>              The folder that holds the images.
 
   LIST OPTIONS
     --list              Write <prefix>.lst, and print each folder's label.
     --exts <.e> ...     Extensions of images. (default: .jpeg .jpg .png)
-    --recursive         One label for each folder. (default: only files in root, label 0)
-    --no-shuffle        Keep the order of the folders. (default: shuffled, the same
-                        way every time)
+    --recursive         One label for each folder. (default: only files in
+                        root, label 0)
+    --no-shuffle        Keep the order of the folders. (default: shuffled, the
+                        same way every time)
     --chunks <count>    Write this many lists. (default: 1)
     --train-ratio <0-1> Share for <prefix>_train.lst; the rest goes to _val.
                         (default: 1, one list)
     --test-ratio <0-1>  Share for <prefix>_test.lst. (default: 0)
 
   RECORD OPTIONS
-    --resize <pixels>   Resize the shorter side to this. (default: 0, keep the size)
+    --resize <pixels>   Resize the shorter side to this. (default: 0, keep the
+                        size)
     --center-crop       Crop the center square before resizing.
     --quality <1-100>   JPEG quality; for PNG the compression, 0-9. (default: 95)
     --encoding <format> .jpg or .png (default: .jpg)
     --color <mode>      1 colour, 0 grey, -1 as stored. (default: 1)
-    --pass-through      Keep each file's bytes; the options above have no effect. Checks
-                        the header and the end of a JPEG, not the data between.
+    --pass-through      Keep each file's bytes; the options above have no
+                        effect. Checks the header and the end of a JPEG, not the
+                        data between.
     --pack-label        Keep all labels of a line. (default: the first)
-    --num-thread <n>    Images processed at once. The output does not depend on it.
+    --num-thread <n>    Images processed at once; does not change the output.
                         (default: 1)
 
   NOT IN IM2REC.PY
     --keep-damaged      Pack what can be read of damaged images, as im2rec.py
                         does. (default: skip and report them)
-    --strict            Stop at the first image that cannot be read or is doubtful.
+    --strict            Stop at the first image that is unreadable or doubtful.
     --max-pixels <n>    Refuse larger images. (default: 178956970)
     --quiet             No progress.
     -h, --help          Show this text.
     --version           Show the version.
 
-  Options may be abbreviated if that is unambiguous: --rec for --recursive. The old
-  spellings (--list True, --shuffle 1) are accepted, with a warning.
+  Options may be abbreviated if that is unambiguous: --rec for --recursive. The
+  old spellings (--list True, --shuffle 1) are accepted, with a warning.
 
   EXIT STATUS: 0 all done · 1 failed, no output left incomplete · 2 done, some
   images skipped · 64 wrong usage

@@ -88,11 +88,11 @@ struct ListSlice: Equatable {
   let range: Range<Int>
 }
 
-/// Divides `count` images into lists as im2rec.py does: chunks of equal length, and in each chunk first the test images,
-/// then the training images, then the validation images, with counts truncated to whole images.
+/// Divides `count` images into lists as im2rec.py does: chunks of equal length, and in each chunk first the test
+/// images, then the training images, then the validation images, with counts truncated to whole images.
 ///
-/// - Returns: the lists in the order in which im2rec.py writes them, and the number of images in none of them. If the two
-///   ratios add up to 1, there is no validation list for the images left over by truncation.
+/// - Returns: the lists in the order in which im2rec.py writes them, and the number of images in none of them. If the
+///   two ratios add up to 1, there is no validation list for the images left over by truncation.
 func slices(of count: Int, _ options: Options) -> (lists: [ListSlice], leftOut: Int) {
   let length = (count + options.chunks - 1) / options.chunks
   // Python's int() truncates; the ratios are in 0...1.

@@ -42,7 +42,8 @@ struct Options: Equatable, Sendable {
   /// More threads would only use more memory.
   static let threadLimit = 256
 
-  /// `quality` clamped to the encoder's range, as in OpenCV; the default 95 therefore means compression level 9 for PNG.
+  /// `quality` clamped to the encoder's range, as in OpenCV; the default 95 therefore means compression level 9 for
+  /// PNG.
   var effectiveQuality: Int {
     switch encoding {
     case .jpeg: min(max(quality, 1), 100)
@@ -84,8 +85,8 @@ enum Switch: String, CaseIterable {
     }
   }
 
-  /// Whether im2rec.py 1.9.1 has the option. Additional options must not make an abbreviation ambiguous that is valid in
-  /// im2rec.py.
+  /// Whether im2rec.py 1.9.1 has the option. Additional options must not make an abbreviation ambiguous that is valid
+  /// in im2rec.py.
   var isOriginal: Bool {
     switch self {
     case .shuffle, .keepDamaged, .maxPixels, .strict, .quiet, .version: false

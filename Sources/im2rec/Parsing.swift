@@ -20,8 +20,8 @@ func parse(_ arguments: [String]) throws(UsageError) -> ParsedArguments {
   var parser = Parser()
   try parser.read(tokens, oldBooleans: false)
   if parser.positionals.count > 2 {
-    // The old grammar, `--list True prefix root`, is tried only if there are too many words for the current one, so that
-    // a prefix can still be called "1".
+    // The old grammar, `--list True prefix root`, is tried only if there are too many words for the current one, so
+    // that a prefix can still be called "1".
     var old = Parser()
     try old.read(tokens, oldBooleans: true)
     if old.positionals.count == 2 { parser = old }
@@ -248,8 +248,8 @@ enum Token: Equatable {
 
 /// Classifies arguments as values or options, as argparse of Python 3.11 does.
 ///
-/// An option may be abbreviated to an unambiguous prefix. Negative numbers, arguments with a space, and everything after
-/// `--` are values.
+/// An option may be abbreviated to an unambiguous prefix. Negative numbers, arguments with a space, and everything
+/// after `--` are values.
 ///
 /// - Throws: `UsageError` for an unknown option and for an ambiguous prefix.
 func tokens(_ arguments: [String]) throws(UsageError) -> [Token] {
@@ -283,8 +283,8 @@ private func token(_ argument: String) throws(UsageError) -> Token {
   throw unknownOption(argument)
 }
 
-/// The option with exactly this spelling, otherwise all options that begin with it. Options of im2rec.py take precedence
-/// over additional ones.
+/// The option with exactly this spelling, otherwise all options that begin with it. Options of im2rec.py take
+/// precedence over additional ones.
 private func switches(startingWith spelled: String) -> [Switch] {
   if let exact = Switch.allCases.first(where: { $0.spelling == spelled }) { return [exact] }
   let matches = Switch.allCases.filter { $0.spelling.hasPrefix(spelled) }
@@ -292,7 +292,8 @@ private func switches(startingWith spelled: String) -> [Switch] {
   return original.isEmpty ? matches : original
 }
 
-/// Whether an argument looks like `-5`, `-.5` or `-0.5`; argparse treats these as values, as no option looks like a number.
+/// Whether an argument looks like `-5`, `-.5` or `-0.5`; argparse treats these as values, as no option looks like a
+/// number.
 private func isNegativeNumber(_ argument: String) -> Bool {
   let parts = argument.dropFirst().split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
   func isDigits(_ text: Substring) -> Bool { text.utf8.allSatisfy { (48...57).contains($0) } }

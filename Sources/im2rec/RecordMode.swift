@@ -8,8 +8,8 @@ import Terminal
 /// Packs every list that the prefix matches, as im2rec.py does without `--list`.
 ///
 /// - Returns: the exit status, which is 2 if images, lines or an empty list were left out.
-/// - Throws: `FileError` if a list cannot be read or an output cannot be written; what `Packing.pack` throws, for example
-///   if no image of a list can be packed.
+/// - Throws: `FileError` if a list cannot be read or an output cannot be written; what `Packing.pack` throws, for
+///   example if no image of a list can be packed.
 func makeRecords(_ options: Options, _ console: Console) async throws -> Int32 {
   let prefix = absolutePath(options.prefix)
   let found = try FoundLists.find(prefix: prefix)

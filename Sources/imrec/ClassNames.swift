@@ -4,8 +4,8 @@ import Records
 
 /// Reads a file of class names: one per line, in label order.
 ///
-/// - Throws: `FileError` if the file cannot be read; `PackingError` if it is empty or not UTF-8, or a name is repeated or
-///   cannot be the name of a folder.
+/// - Throws: `FileError` if the file cannot be read; `PackingError` if it is empty or not UTF-8, or a name is
+///   repeated or cannot be the name of a folder.
 func readClassNames(_ path: String) throws -> [String] {
   let bytes = try readFile(path, limit: 1 << 26).bytes
   let names = try nameLines(bytes).map { line in

@@ -57,7 +57,8 @@ struct CompareCommand: AsyncParsableCommand {
     var html: ComparisonReport { ComparisonReport(comparison, a: a, b: b) }
   }
 
-  // `compare` and `finish` must not be inlined: the optimizer of Swift 6.3.1 crashes on a coroutine with so many throws.
+  // `compare` and `finish` must not be inlined: the optimizer of Swift 6.3.1 crashes on a coroutine with so many
+  // throws.
   @inline(never) private func compare() throws -> Work {
     try checkOutput(output, inputs: [a, b], verb: "compare")
     try reports.check(inputs: [a, b], outputs: [output], verb: "compare")

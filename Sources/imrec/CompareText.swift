@@ -2,8 +2,8 @@ import Reporting
 import Scoring
 import Terminal
 
-/// The terminal text of a comparison: which run is better, whether the difference could be chance, what changed, and the
-/// gates.
+/// The terminal text of a comparison: which run is better, whether the difference could be chance, what changed, and
+/// the gates.
 struct CompareText {
   private static let listedCount = 10
   private(set) var text = ""

@@ -92,8 +92,8 @@ struct ReportOptions: ParsableArguments {
   }
 }
 
-/// The source of the images in a report: the folder or `.rec` file of `--images`, otherwise a truth that is a `.rec` file;
-/// nil if there is neither.
+/// The source of the images in a report: the folder or `.rec` file of `--images`, otherwise a truth that is a `.rec`
+/// file; nil if there is neither.
 func imageSource(images: String?, truth: String) throws -> ImageSource? {
   func isRecords(_ path: String) -> Bool { splitExtension(path).suffix == ".rec" && !isFolder(path) }
   if let images {

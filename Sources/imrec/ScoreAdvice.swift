@@ -5,7 +5,8 @@ import Reporting
 import Scoring
 import Terminal
 
-/// Advice after a score: what to do if the inputs do not fit each other or a figure suggests a mistake, and the next step.
+/// Advice after a score: what to do if the inputs do not fit each other or a figure suggests a mistake, and the next
+/// step.
 struct ScoreAdvice {
   let score: Score
   let run: ScoringRun

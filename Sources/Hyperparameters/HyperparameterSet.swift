@@ -16,6 +16,7 @@ public struct HyperparameterSet: Hashable, Sendable {
   public var beta1 = 0.9, beta2 = 0.999
   /// Store the model after every this many epochs; nil: only the model of the best epoch.
   public var checkpointFrequency: Int?
+  /// Whether training may end before the last epoch; see `EarlyStopping`.
   public var earlyStopping = false
   /// Epochs before which training never stops early.
   public var earlyStoppingMinEpochs = 10
@@ -30,6 +31,7 @@ public struct HyperparameterSet: Hashable, Sendable {
   public var gamma = 0.9
   /// Channels, height, width.
   public var imageShape = [3, 224, 224]
+  /// Hosts always train synchronously; `dist_async` only causes a warning.
   public var kvStore: KVStore?
   public var learningRate = 0.1
   /// What the learning rate is multiplied by after each epoch in `lrSchedulerStep`.
@@ -44,14 +46,17 @@ public struct HyperparameterSet: Hashable, Sendable {
   /// The depth of the ResNet.
   public var numLayers = 152
   public var optimizer = OptimizerName.sgd
+  /// Training always computes in float32; float16 only causes a warning.
   public var precision = Precision.float32
   /// Pixels to which the shorter side is scaled before the crop; nil: images keep their size.
   public var resize: Int?
   /// Also report top-k accuracy for this k; nil: not reported.
   public var topK: Int?
+  /// Whether a model to start from is required.
   public var usePretrainedModel = false
   /// For multi-label data: weights rare classes higher in the loss; see `TrainingImages.positiveWeights`.
   public var useWeightedLoss = false
+  /// The weight decay of `sgd` and `nag`.
   public var weightDecay = 0.0001
 
   // Hyperparameters that SageMaker's algorithm does not have; all are off by default.

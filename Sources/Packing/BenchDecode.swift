@@ -19,6 +19,7 @@ public struct DecodeBenchmark: Codable, Sendable {
   public var jobs = 0
   /// Channels, height, width of the tensors.
   public var shape: [Int] = []
+  /// Pixels to which the shorter side is scaled first; nil: images keep their size.
   public var resize: Int?
   /// The imaging kernels in use: "portable", "avx2" or "avx512".
   public var kernels = ""

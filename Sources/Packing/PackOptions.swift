@@ -21,8 +21,10 @@ public struct PackOptions: Sendable {
   public var centerCrop = false
   /// JPEG quality, 0...100, or PNG compression level; a level above 9 counts as 9.
   public var quality = 95
+  /// The format of the stored images.
   public var encoding = Encoding.jpg
   public var color = ColorMode.rgb
+  /// The interpolation of `resize`.
   public var filter = Filter.linear
   /// Store the bytes of each file unchanged; the options above have no effect then.
   public var passThrough = false

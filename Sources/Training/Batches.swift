@@ -9,8 +9,10 @@ internal import Synchronization
 /// earlier calls.
 public final class Batches: Sendable {
   public let images: TrainingImages
+  /// Which images belong to which batch.
   public let plan: EpochPlan
   public let augmentation: Augmentation
+  /// Label smoothing and mixup; ignored by an evaluation.
   public let targetOptions: TargetOptions
   private let decoding: DecodeOptions
   private let lastOrder = Mutex<(epoch: Int, order: [Int])>((-1, []))

@@ -24,6 +24,7 @@ public struct TrainingBenchmark: Encodable, Sendable {
   public var shape: [Int] = []
   /// Images of one step.
   public var batch = 0
+  /// The name of the hyperparameter `optimizer`.
   public var optimizer = ""
   public var threads = 0
   /// The peak resident memory of the process so far.

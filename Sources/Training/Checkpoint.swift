@@ -10,6 +10,7 @@ public import Models
 public struct Checkpoint: Sendable {
   /// What must not change when a training is resumed: hyperparameters and other settings by name.
   public var identity: [String: String]
+  /// The network's arrays by name, without MXNet's prefixes `arg:` and `aux:`.
   public var weights: [String: Parameters.Array]
   /// The optimizer's arrays by name: "momentum:NAME", ...
   public var optimizer: [String: Parameters.Array]

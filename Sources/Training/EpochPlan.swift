@@ -5,11 +5,13 @@ import Imaging
 /// A *global* batch is the concatenation of the batches of all ranks in rank order. N ranks with batch size B therefore
 /// see the same images per update as one rank with batch size N * B.
 public struct EpochPlan: Hashable, Sendable {
+  /// Images in the whole set.
   public let imageCount: Int
   /// Images in one batch of one rank.
   public let batch: Int
   /// This process, from 0, and the number of processes.
   public let rank: Int, rankCount: Int
+  /// Determines the order of the images.
   public let seed: UInt64
   /// Whether each epoch is shuffled and drops the images that do not fill a global batch. An evaluation sees every
   /// image in its original order; its last batch may be short, or empty for the last ranks.

@@ -6,9 +6,11 @@ public struct FitOptions: Sendable {
   public var epochs = 30
   /// Images in one batch of one rank.
   public var batch = 32
+  /// The number of processes that train together.
   public var rankCount = 1
   /// Full batches in an epoch.
   public var batchCount = 0
+  /// Whether an image can have several classes.
   public var isMultiLabel = false
   /// Also report top-k accuracy for this k; nil: not reported.
   public var topK: Int?

@@ -1,5 +1,6 @@
 /// Accuracy and loss over many images, as sums: the sums of batches and ranks can be added and stored in a checkpoint.
 public struct MetricSums: Hashable, Sendable, Codable {
+  /// Images added so far.
   public private(set) var images = 0
   /// The denominator of accuracy: the number of images or, for multi-label data, of all labels of all images.
   public private(set) var decisions = 0

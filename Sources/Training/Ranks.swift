@@ -7,6 +7,7 @@ public import Networks
 public final class Ranks {
   /// This process, 0..<count.
   public let rank: Int
+  /// The number of processes; 1 without an exchange.
   public let count: Int
   /// Adds up gradients over the ranks; nil for a single process.
   public let exchange: (any GradientExchange)?

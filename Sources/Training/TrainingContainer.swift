@@ -9,9 +9,13 @@ public struct TrainingContainer: Sendable {
 
   public init(_ root: String) { self.root = root }
 
+  /// SageMaker packs this folder into `model.tar.gz`.
   public var modelFolder: String { join(root, "model") }
+  /// SageMaker packs this folder into `output.tar.gz`.
   public var outputFolder: String { join(root, "output/data") }
+  /// SageMaker keeps this folder in step with the job's checkpoint location in S3.
   public var checkpointFolder: String { join(root, "checkpoints") }
+  /// The file with the reason of a failure.
   public var failurePath: String { join(root, "output/failure") }
 
   private struct Channel: Decodable {

@@ -8,7 +8,9 @@ public final class TrainingImages: Sendable {
   public let source: TrainingSource
   /// "train" or "validation", for error messages.
   public let channel: String
+  /// Labels are below this; for multi-label data, each image has this many.
   public let classCount: Int
+  /// Whether an image can have several classes.
   public let isMultiLabel: Bool
   let labels: LabelStore
   private let places: any ImagePlaces

@@ -13,7 +13,9 @@ public struct TrainingSummary: Encodable, Sendable {
   public var trainLoss: Double?
   public var validationAccuracy: Double?
   public var validationLoss: Double?
+  /// Whether early stopping ended the training.
   public var stoppedEarly = false
+  /// The number of classes.
   public var classes = 0
   /// The number of processes that trained together.
   public var ranks = 1

@@ -96,8 +96,7 @@ struct ListInspection {
     if options.part == nil, !hasOtherLabels, let last = labels.max(), labels.count <= last {
       let missing = (0...last).lazy.filter { !labels.contains($0) }.prefix(10).map { "\($0)" }
       sentences.append(
-        "labels go up to \(last), but \(last + 1 - labels.count) smaller "
-          + (last == labels.count ? "label does" : "labels do") + " not occur: "
+        "labels go up to \(last), but \(last + 1 - labels.count) smaller \(last == labels.count ? "label does" : "labels do") not occur: "
           + missing.joined(separator: ", ") + (last + 1 - labels.count > 10 ? ", ..." : ""))
     }
     return sentences

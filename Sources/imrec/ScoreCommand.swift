@@ -162,7 +162,7 @@ struct ScoreCommand: AsyncParsableCommand {
   private func joinedNames(_ run: ScoringRun) -> [String] {
     MatchRule.allCases.compactMap { rule -> String? in
       guard let count = run.ruleCounts[rule], let (output, image) = run.examples[rule] else { return nil }
-      let example = "\(shortened(output, to: 80)) with \(shortened(image, to: 80))"
+      let example = "\(shortened(output, to: 80)) and \(shortened(image, to: 80))"
       let those = counted(count, "output")
       return switch rule {
       case .stem: "\(those) matched to names without a suffix, such as \(example)"

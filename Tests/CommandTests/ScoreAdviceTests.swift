@@ -122,11 +122,11 @@ struct ScoreAdviceTests {
       for (truth, words) in [
         (
           "A/1.jpg,0\nA/2.JPG,0\nB/1.jpg,1\nc/1.jpg,2\n",
-          "3 outputs joined with names of another case (upper and lower), such as a/1.jpg with A/1.jpg"
+          "3 outputs matched to names that differ in case, such as a/1.jpg and A/1.jpg"
         ),
         (
           "a/1,0\na/2,0\nb/1,1\nc/1,2\n",
-          "4 outputs matched to names without a suffix, such as a/1.jpg with a/1"
+          "4 outputs matched to names without a suffix, such as a/1.jpg and a/1"
         ),
       ] {
         writeScratchFile("\(folder)/t.csv", ("path,label\n" + truth).utf8)

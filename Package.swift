@@ -71,7 +71,7 @@ let package = Package(
       name: "Predictions", dependencies: ["Encodings", "Files", "Records"], exclude: ["README.md"],
       swiftSettings: strict),
     .target(
-      name: "Scoring", dependencies: ["Files", "Imaging", "Predictions"], exclude: ["README.md"],
+      name: "Scoring", dependencies: ["Encodings", "Files", "Imaging", "Predictions"], exclude: ["README.md"],
       swiftSettings: strict),
     .target(
       name: "Reporting",
@@ -97,10 +97,11 @@ let package = Package(
       swiftSettings: strict),
     // Folders and lists to records, and back. No network: im2rec has no use for one, nor for the threads that OpenBLAS
     // starts with the program.
-    .target(name: "Packing", dependencies: ["Files", "Records", "Imaging"], swiftSettings: strict),
+    .target(
+      name: "Packing", dependencies: ["Encodings", "Files", "Records", "Imaging"], swiftSettings: strict),
     // What may be asked of a training: the table of its hyperparameters, its channels, and the record of an epoch.
     .target(
-      name: "Hyperparameters", dependencies: ["Files", "Imaging", "Records"],
+      name: "Hyperparameters", dependencies: ["Encodings", "Files", "Imaging", "Records"],
       swiftSettings: strict),
     // What a training learns from and how: hyperparameters, images, batches, schedules.
     .target(
@@ -167,9 +168,8 @@ let package = Package(
     .target(
       name: "SageMaker",
       dependencies: [
-        "CZlib", "Endpoints", "Files", "HTTP", "Hyperparameters", "Jobs", "Models", "Records",
-        "S3",
-        "Tuning",
+        "CZlib", "Encodings", "Endpoints", "Files", "HTTP", "Hyperparameters", "Inference", "Jobs", "Models",
+        "S3", "Tuning",
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -242,7 +242,7 @@ let package = Package(
       ],
       path: "tools/pages/sample-server", swiftSettings: tests),
     .target(
-      name: "DashboardSamples", dependencies: ["SageMaker", "S3", "Dashboard"],
+      name: "DashboardSamples", dependencies: ["Hyperparameters", "SageMaker", "S3", "Dashboard"],
       path: "Tests/DashboardSamples",
       swiftSettings: tests),
 
@@ -279,7 +279,7 @@ let package = Package(
     .testTarget(
       name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"], exclude: ["Corpus"],
       swiftSettings: tests),
-    .testTarget(name: "EncodingsTests", dependencies: ["Encodings"], swiftSettings: tests),
+    .testTarget(name: "EncodingsTests", dependencies: ["Encodings", "TestSupport"], swiftSettings: tests),
     .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"], swiftSettings: tests),
     .testTarget(
       name: "RecordsTests", dependencies: ["Files", "Records", "TestSupport"], swiftSettings: tests),
@@ -296,7 +296,7 @@ let package = Package(
     .testTarget(
       name: "InferenceTests",
       dependencies: [
-        "Inference", "Files", "Imaging", "Models", "Networks", "Packing", "Records",
+        "Inference", "Encodings", "Files", "Imaging", "Models", "Networks", "Packing", "Records",
         "InferenceTestSupport", "TestSupport",
       ],
       swiftSettings: tests),
@@ -317,7 +317,8 @@ let package = Package(
       ],
       swiftSettings: tests),
     .testTarget(
-      name: "PredictionsTests", dependencies: ["Predictions", "Records", "TestSupport"], swiftSettings: tests),
+      name: "PredictionsTests", dependencies: ["Encodings", "Predictions", "Records", "TestSupport"],
+      swiftSettings: tests),
     .testTarget(
       name: "PackingTests",
       dependencies: ["Packing", "Files", "Records", "Imaging", "TestSupport"],
@@ -354,7 +355,7 @@ let package = Package(
     .testTarget(
       name: "SageMakerTests",
       dependencies: [
-        "Files", "S3", "SageMaker", "TestSupport",
+        "Encodings", "Files", "Inference", "S3", "SageMaker", "TestSupport",
         .product(name: "GRDB", package: "GRDB.swift"),
       ],
       swiftSettings: tests),
@@ -373,7 +374,10 @@ let package = Package(
       swiftSettings: tests),
     .testTarget(
       name: "CommandTests",
-      dependencies: ["Records", "imrec", "im2rec", "Files", "Imaging", "Models", "Terminal", "TestSupport"],
+      dependencies: [
+        "Records", "imrec", "im2rec", "Files", "Hyperparameters", "Imaging", "Models", "Terminal",
+        "TestSupport",
+      ],
       exclude: ["Goldens"], swiftSettings: tests),
   ]
 )

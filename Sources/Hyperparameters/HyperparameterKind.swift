@@ -32,6 +32,22 @@ package enum HyperparameterKind: Hashable, Sendable {
   }
 }
 
+extension HyperparameterKind {
+  /// The placeholder for a value in help texts.
+  var valueName: String {
+    switch self {
+    case .whole: "count"
+    case .real(let range): "\(shortest(range.lowerBound))-\(shortest(range.upperBound))"
+    case .choice: "name"
+    case .truth: "True|False"
+    case .flag: "0|1"
+    case .epochs: "epochs"
+    case .shape: "c,h,w"
+    case .numbers: "r,g,b"
+    }
+  }
+}
+
 /// The parsed value of a hyperparameter.
 package enum HyperparameterValue: Hashable {
   case whole(Int)

@@ -1,5 +1,5 @@
+import Encodings
 import Files
-import FoundationEssentials
 
 extension HyperparameterSet {
   /// The hyperparameter with which SageMaker marks the training jobs of a tuning job: its objective. Training ignores
@@ -51,20 +51,31 @@ extension HyperparameterSet {
   ///
   /// - Throws: `TrainingError` if the bytes are not a JSON object of strings, numbers and booleans.
   public static func pairs(json: [UInt8]) throws(TrainingError) -> [(name: String, value: String)] {
-    let texts: [String: JSONText]
-    do {
-      texts = try JSONDecoder().decode([String: JSONText].self, from: Data(json))
-    } catch {
-      guard case DecodingError.typeMismatch(_, let context)? = error as? DecodingError,
-        let name = context.codingPath.first?.stringValue
-      else {
-        throw TrainingError(
-          "The hyperparameters are not a JSON object such as {\"num_classes\": \"10\", \"epochs\": \"5\"}")
-      }
+    let values: [String: JSON]
+    do throws(JSONError) { values = try JSON.decode([String: JSON].self, from: json) } catch {
       throw TrainingError(
-        "The value of the '\(name)' hyperparameter is neither a string nor a number; a string is expected")
+        "The hyperparameters are no JSON object such as {\"num_classes\": \"10\", \"epochs\": \"5\"}: \(error)"
+      )
     }
-    return texts.sorted { $0.key < $1.key }.map { ($0.key, $0.value.text) }
+    var pairs: [(name: String, value: String)] = []
+    for (name, value) in values.sorted(by: { $0.key < $1.key }) {
+      guard let text = Self.text(value) else {
+        throw TrainingError(
+          "The value of the '\(name)' hyperparameter is neither a string nor a number; a string is expected")
+      }
+      pairs.append((name, text))
+    }
+    return pairs
+  }
+
+  /// A JSON string, number or boolean as text; nil for other values.
+  private static func text(_ value: JSON) -> String? {
+    switch value {
+    case .string(let text): text
+    case .bool(let truth): truth ? "1" : "0"
+    case .integer, .number: value.integer.map { "\($0)" } ?? value.number.map { shortest($0) }
+    case .null, .list, .object: nil
+    }
   }
 
   package mutating func set(_ name: String, _ text: String) throws(TrainingError) {
@@ -93,42 +104,7 @@ private func unquoted(_ text: String) -> String {
     ? String(text.dropFirst().dropLast()) : text
 }
 
-/// A JSON string, number or boolean, as text.
-struct JSONText: Decodable {
-  let text: String
-
-  init(from decoder: any Decoder) throws {
-    let value = try decoder.singleValueContainer()
-    if let text = try? value.decode(String.self) {
-      self.text = text
-    } else if let truth = try? value.decode(Bool.self) {
-      text = truth ? "1" : "0"
-    } else if let whole = try? value.decode(Int.self) {
-      text = "\(whole)"
-    } else {
-      text = shortest(try value.decode(Double.self))
-    }
-  }
-}
-
-extension HyperparameterSet: Codable {
-  /// As `init(json:)`, but names that are left out have their defaults.
-  public init(from decoder: any Decoder) throws {
-    let texts = try decoder.singleValueContainer().decode([String: JSONText].self)
-    do {
-      try self.init(texts.map { ($0.key, $0.value.text) }, isComplete: false)
-    } catch {
-      throw DecodingError.dataCorrupted(
-        .init(codingPath: decoder.codingPath, debugDescription: "\(error)", underlyingError: error))
-    }
-  }
-
-  /// Encodes `texts`: all values as strings, as in SageMaker's file.
-  public func encode(to encoder: any Encoder) throws {
-    var container = encoder.singleValueContainer()
-    try container.encode(texts)
-  }
-
+extension HyperparameterSet {
   /// The values that were given or differ from their defaults, as text by name.
   public var texts: [String: String] {
     let usual = HyperparameterSet()

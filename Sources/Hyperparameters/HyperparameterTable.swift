@@ -1,67 +1,143 @@
 import Imaging
 
-/// One hyperparameter: its name, its accepted values, and access to its property in `HyperparameterSet`.
+/// One hyperparameter: its name, its accepted values, its help text, and access to its property in `HyperparameterSet`.
 package struct Hyperparameter: Sendable {
   package let name: String
   package let kind: HyperparameterKind
   /// Returns nil if an optional hyperparameter is not set.
   package let get: @Sendable (HyperparameterSet) -> HyperparameterValue?
   package let set: @Sendable (inout HyperparameterSet, HyperparameterValue) -> Void
+  /// Whether few trainings need it.
+  package private(set) var isRare = false
+  /// What stands for a value in a help: "0-1", "c,h,w".
+  package private(set) var valueName = ""
+  fileprivate var summary = "", unset = ""
+
+  /// What it does, its names where it has some, and its default, in a line for a help.
+  package var help: String {
+    var parts = summary.isEmpty ? [] : [summary]
+    if case .choice(let names) = kind, summary.isEmpty || summary.hasSuffix(":") {
+      parts.append(names.joined(separator: ", ") + ".")
+    }
+    // 0 stands for a number of classes or images that is not known yet.
+    let usual = get(HyperparameterSet())?.text
+    parts.append("(default: \(usual.flatMap { HyperparameterValue($0, kind) == nil ? nil : $0 } ?? unset))")
+    return parts.joined(separator: " ")
+  }
+
+  /// - Parameters:
+  ///   - summary: a sentence; where it is empty or ends with a colon, the names of a choice follow it.
+  ///   - unit: of the values; nil: what the kind says.
+  ///   - unset: the default, where it is no value.
+  func common(_ summary: String, unit: String? = nil, unset: String = "none") -> Hyperparameter {
+    var explained = self
+    (explained.summary, explained.valueName, explained.unset) = (summary, unit ?? kind.valueName, unset)
+    return explained
+  }
+
+  /// As `common`, of one that few trainings need.
+  func rare(_ summary: String, unit: String? = nil, unset: String = "none") -> Hyperparameter {
+    var explained = common(summary, unit: unit, unset: unset)
+    explained.isRare = true
+    return explained
+  }
 }
 
 extension HyperparameterSet {
   /// All hyperparameters: SageMaker's in the order of its manual, then the additional ones.
   package static let table: [Hyperparameter] = [
-    whole("num_classes", 1...Int.max, { $0.numClasses }, { $0.numClasses = $1 }),
-    whole("num_training_samples", 1...Int.max, { $0.numTrainingSamples }, { $0.numTrainingSamples = $1 }),
-    choice("augmentation_type", { $0.augmentationType }, { $0.augmentationType = $1 }),
-    real("beta_1", { $0.beta1 }, { $0.beta1 = $1 }),
-    real("beta_2", { $0.beta2 }, { $0.beta2 = $1 }),
-    whole("checkpoint_frequency", 1...Int.max, { $0.checkpointFrequency }, { $0.checkpointFrequency = $1 }),
-    truth("early_stopping", .truth, { $0.earlyStopping }, { $0.earlyStopping = $1 }),
+    whole("num_classes", 1...Int.max, { $0.numClasses }, { $0.numClasses = $1 })
+      .rare("Classes.", unset: "as many as are named, else what the labels say"),
+    whole("num_training_samples", 1...Int.max, { $0.numTrainingSamples }, { $0.numTrainingSamples = $1 })
+      .rare("Training images.", unset: "as many as there are"),
+    choice("augmentation_type", { $0.augmentationType }, { $0.augmentationType = $1 })
+      .common(""),
+    real("beta_1", { $0.beta1 }, { $0.beta1 = $1 })
+      .rare("adam."),
+    real("beta_2", { $0.beta2 }, { $0.beta2 = $1 })
+      .rare("adam."),
+    whole("checkpoint_frequency", 1...Int.max, { $0.checkpointFrequency }, { $0.checkpointFrequency = $1 })
+      .rare("Keep the model of every so many epochs.", unit: "epochs", unset: "the best one"),
+    truth("early_stopping", .truth, { $0.earlyStopping }, { $0.earlyStopping = $1 })
+      .rare("Stop when the validation gets no better."),
     whole(
       "early_stopping_min_epochs", 1...Int.max, { $0.earlyStoppingMinEpochs },
-      { $0.earlyStoppingMinEpochs = $1 }),
+      { $0.earlyStoppingMinEpochs = $1 }
+    )
+    .rare("But not before.", unit: "epochs"),
     whole(
-      "early_stopping_patience", 1...Int.max, { $0.earlyStoppingPatience }, { $0.earlyStoppingPatience = $1 }),
-    real("early_stopping_tolerance", { $0.earlyStoppingTolerance }, { $0.earlyStoppingTolerance = $1 }),
-    whole("epochs", 1...1_000_000, { $0.epochs }, { $0.epochs = $1 }),
-    real("eps", { $0.eps }, { $0.eps = $1 }),
-    real("gamma", { $0.gamma }, { $0.gamma = $1 }),
-    wholes("image_shape", .shape, { $0.imageShape }, { $0.imageShape = $1 }),
-    choice("kv_store", { $0.kvStore }, { $0.kvStore = $1 }),
-    real("learning_rate", { $0.learningRate }, { $0.learningRate = $1 }),
-    real("lr_scheduler_factor", { $0.lrSchedulerFactor }, { $0.lrSchedulerFactor = $1 }),
-    wholes("lr_scheduler_step", .epochs, { $0.lrSchedulerStep }, { $0.lrSchedulerStep = $1 }),
-    whole("mini_batch_size", 1...65_536, { $0.miniBatchSize }, { $0.miniBatchSize = $1 }),
-    real("momentum", { $0.momentum }, { $0.momentum = $1 }),
-    truth("multi_label", .flag, { $0.multiLabel }, { $0.multiLabel = $1 }),
+      "early_stopping_patience", 1...Int.max, { $0.earlyStoppingPatience }, { $0.earlyStoppingPatience = $1 }
+    )
+    .rare("Epochs without improvement before it stops.", unit: "epochs"),
+    real("early_stopping_tolerance", { $0.earlyStoppingTolerance }, { $0.earlyStoppingTolerance = $1 })
+      .rare("A smaller improvement is none."),
+    whole("epochs", 1...1_000_000, { $0.epochs }, { $0.epochs = $1 })
+      .common("Passes over the training images."),
+    real("eps", { $0.eps }, { $0.eps = $1 })
+      .rare("adam, rmsprop."),
+    real("gamma", { $0.gamma }, { $0.gamma = $1 })
+      .rare("rmsprop."),
+    wholes("image_shape", .shape, { $0.imageShape }, { $0.imageShape = $1 })
+      .common("Channels, height, width."),
+    choice("kv_store", { $0.kvStore }, { $0.kvStore = $1 })
+      .rare("With several hosts:"),
+    real("learning_rate", { $0.learningRate }, { $0.learningRate = $1 })
+      .common(""),
+    real("lr_scheduler_factor", { $0.lrSchedulerFactor }, { $0.lrSchedulerFactor = $1 })
+      .rare("What the steps multiply the rate by."),
+    wholes("lr_scheduler_step", .epochs, { $0.lrSchedulerStep }, { $0.lrSchedulerStep = $1 })
+      .rare("Multiply the rate by the factor after these: 10,20."),
+    whole("mini_batch_size", 1...65_536, { $0.miniBatchSize }, { $0.miniBatchSize = $1 })
+      .common("Images of an update."),
+    real("momentum", { $0.momentum }, { $0.momentum = $1 })
+      .rare("sgd, nag."),
+    truth("multi_label", .flag, { $0.multiLabel }, { $0.multiLabel = $1 })
+      .common("Any number of classes an image."),
     Hyperparameter(
       name: "num_layers", kind: .choice((largeDepths + smallDepths).map { "\($0)" }),
       get: { .name("\($0.numLayers)") },
-      set: { if case .name(let name) = $1, let depth = Int(name) { $0.numLayers = depth } }),
-    choice("optimizer", { $0.optimizer }, { if let value = $1 { $0.optimizer = value } }),
-    choice("precision_dtype", { $0.precision }, { if let value = $1 { $0.precision = value } }),
-    whole("resize", 1...65_535, { $0.resize }, { $0.resize = $1 }),
-    whole("top_k", 2...Int.max, { $0.topK }, { $0.topK = $1 }),
-    truth("use_pretrained_model", .flag, { $0.usePretrainedModel }, { $0.usePretrainedModel = $1 }),
-    truth("use_weighted_loss", .flag, { $0.useWeightedLoss }, { $0.useWeightedLoss = $1 }),
-    real("weight_decay", { $0.weightDecay }, { $0.weightDecay = $1 }),
+      set: { if case .name(let name) = $1, let depth = Int(name) { $0.numLayers = depth } }
+    )
+    .common("\(listed(largeDepths)); up to 28 rows \(listed(smallDepths)).", unit: "depth"),
+    choice("optimizer", { $0.optimizer }, { if let value = $1 { $0.optimizer = value } })
+      .common(""),
+    choice("precision_dtype", { $0.precision }, { if let value = $1 { $0.precision = value } })
+      .rare("float32; float16 is computed as float32."),
+    whole("resize", 1...65_535, { $0.resize }, { $0.resize = $1 })
+      .common("The shorter side before the crop.", unit: "pixels"),
+    whole("top_k", 2...Int.max, { $0.topK }, { $0.topK = $1 })
+      .rare("Also log how often the class is among so many."),
+    truth("use_pretrained_model", .flag, { $0.usePretrainedModel }, { $0.usePretrainedModel = $1 })
+      .rare("Needs a model to start from."),
+    truth("use_weighted_loss", .flag, { $0.useWeightedLoss }, { $0.useWeightedLoss = $1 })
+      .rare("A rare class's yes counts more; needs multi-label."),
+    real("weight_decay", { $0.weightDecay }, { $0.weightDecay = $1 })
+      .rare("sgd, nag; not of biases and betas."),
 
-    choice("lr_schedule", { $0.lrSchedule }, { if let value = $1 { $0.lrSchedule = value } }),
-    whole("warmup_epochs", 0...1_000_000, { $0.warmupEpochs }, { $0.warmupEpochs = $1 }),
-    real("label_smoothing", { $0.labelSmoothing }, { $0.labelSmoothing = $1 }),
-    real("mixup_alpha", within: 0...4, { $0.mixupAlpha }, { $0.mixupAlpha = $1 }),
-    real("ema_decay", { $0.emaDecay }, { $0.emaDecay = $1 }),
-    whole("progressive_start", 1...65_535, { $0.progressiveStart }, { $0.progressiveStart = $1 }),
-    whole("seed", 0...Int.max, { $0.seed }, { $0.seed = $1 }),
-    numbers("mean", { $0.mean }, { $0.mean = $1 }),
-    numbers("std", { $0.std }, { $0.std = $1 }),
-    choice("recipe", { $0.recipe }, { $0.recipe = $1 }),
+    choice("lr_schedule", { $0.lrSchedule }, { if let value = $1 { $0.lrSchedule = value } })
+      .common(""),
+    whole("warmup_epochs", 0...1_000_000, { $0.warmupEpochs }, { $0.warmupEpochs = $1 })
+      .rare("Epochs in which the rate rises.", unit: "epochs"),
+    real("label_smoothing", { $0.labelSmoothing }, { $0.labelSmoothing = $1 })
+      .rare("Share of each target that goes to all classes."),
+    real("mixup_alpha", within: 0...4, { $0.mixupAlpha }, { $0.mixupAlpha = $1 })
+      .rare("Mix pairs of images; 0: do not."),
+    real("ema_decay", { $0.emaDecay }, { $0.emaDecay = $1 })
+      .rare("Keep a moving average of the weights instead of them; 0: do not."),
+    whole("progressive_start", 1...65_535, { $0.progressiveStart }, { $0.progressiveStart = $1 })
+      .rare("Begin with smaller images; needs resize.", unit: "pixels"),
+    whole("seed", 0...Int.max, { $0.seed }, { $0.seed = $1 })
+      .common("Same seed and threads: same weights.", unit: "number"),
+    numbers("mean", { $0.mean }, { $0.mean = $1 })
+      .rare("Subtracted from 0 to 255."),
+    numbers("std", { $0.std }, { $0.std = $1 })
+      .rare("Divided by."),
+    choice("recipe", { $0.recipe }, { $0.recipe = $1 })
+      .common("Good values for small sets of images on a processor:"),
   ]
 
   /// How many entries at the end of the table are not SageMaker's.
-  static let ownCount = 10
+  package static let ownCount = 10
 
   /// SageMaker's depths for images of more than 28 rows.
   static let largeDepths = [18, 34, 50, 101, 152, 200]
@@ -74,6 +150,10 @@ extension HyperparameterSet {
   /// The accepted values of a hyperparameter, as words for an error or a help text; nil for an unknown name.
   public static func expectation(of name: String) -> String? {
     table.first { $0.name == name }?.kind.expectation
+  }
+
+  private static func listed(_ depths: [Int]) -> String {
+    depths.map { "\($0)" }.joined(separator: ", ")
   }
 
   private static func whole(

@@ -7,6 +7,8 @@ public struct TrainingError: Error, Hashable, Sendable, CustomStringConvertible 
     case label
     /// Permission to overwrite, or to resume, a previous training.
     case permission
+    /// The model to start from.
+    case model
   }
   public let description: String
   /// nil: nothing that the user could add would help.

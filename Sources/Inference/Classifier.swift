@@ -1,5 +1,5 @@
+import Encodings
 import Files
-import FoundationEssentials
 public import Imaging
 import Models
 public import Networks
@@ -283,8 +283,8 @@ extension Classifier {
         filter: own.filter)
     } catch let error as PresetError {
       throw ClassifierError("\(path): \(error)")
-    } catch let error as DecodingError {
-      throw ClassifierError("\(path): \(sentence(error))")
+    } catch let error as JSONError {
+      throw ClassifierError("\(path): \(error)")
     }
   }
 
@@ -302,9 +302,8 @@ extension Classifier {
       throw ClassifierError(
         "\(path): \(kind.sentence(expected: "a JSON object, {\"mode\": \"crop\", ...},"))")
     }
-    let data = Data(json)
-    let shape = try JSONDecoder().decode(Shape.self, from: data).shape
-    return (try JSONDecoder().decode(Preset.self, from: data), shape != nil)
+    let shape = try JSON.decode(Shape.self, from: json).shape
+    return (try JSON.decode(Preset.self, from: json), shape != nil)
   }
 }
 
@@ -328,16 +327,6 @@ public func classNames(_ bytes: [UInt8], path: String) throws(ClassifierError) -
     names.append(name)
   }
   return names
-}
-
-private func sentence(_ error: DecodingError) -> String {
-  switch error {
-  case .typeMismatch(_, let context), .valueNotFound(_, let context), .keyNotFound(_, let context),
-    .dataCorrupted(let context):
-    let key = context.codingPath.first.map { "\($0.stringValue): " } ?? ""
-    return key + context.debugDescription
-  @unknown default: return "\(error)"
-  }
 }
 
 /// What the classifier needs of a network, so that tests can use a network of a few lines.

@@ -1,5 +1,5 @@
+import Encodings
 import Files
-import Foundation
 
 /// A model as its files describe it: the network, its parameters, and the files beside them.
 ///
@@ -150,8 +150,8 @@ private func inputShapeOf(_ file: CheckpointFiles.SmallFile) throws(ModelError) 
     let shape: [Int]
   }
   let inputs: [Input]
-  do { inputs = try JSONDecoder().decode([Input].self, from: Data(file.bytes)) } catch {
-    throw ModelError("\(file.path): \(sentence(error))")
+  do throws(JSONError) { inputs = try JSON.decode([Input].self, from: file.bytes) } catch {
+    throw ModelError("\(file.path): \(error)")
   }
   let images = inputs.count == 1 ? inputs : inputs.filter { $0.name == "data" }
   guard images.count == 1, let input = images.first else {
@@ -260,8 +260,8 @@ extension Model {
     // A file that is not JSON at all is reported by whoever reads the whole preset.
     guard let preset, FileKind(preset.span) == .json else { return nil }
     let shape: [Int]?
-    do { shape = try JSONDecoder().decode(Preset.self, from: Data(preset)).shape } catch {
-      throw ModelError("\(join(folder, CheckpointFiles.presetName)): \(sentence(error))")
+    do throws(JSONError) { shape = try JSON.decode(Preset.self, from: preset).shape } catch {
+      throw ModelError("\(join(folder, CheckpointFiles.presetName)): \(error)")
     }
     guard shape == nil || shape?.count == 3 else {
       throw ModelError(
@@ -287,11 +287,10 @@ extension Model {
     guard FileStamp(path: path) != nil else { return }
     let config: Config
     do {
-      config = try JSONDecoder().decode(
-        Config.self, from: Data(try readFile(path, limit: Symbol.largestByteCount).bytes))
+      config = try JSON.decode(Config.self, from: readFile(path, limit: Symbol.largestByteCount).bytes)
     } catch let error as FileError {
       throw ModelError(error)
-    } catch { throw ModelError("\(path): \(sentence(error))") }
+    } catch { throw ModelError("\(path): \(error)") }
     var others: [String] = []
     if config.stridesInFirst == true { others.append("downsample_in_bottleneck is true") }
     if config.stridesInFirstStage == true { others.append("downsample_in_first_stage is true") }

@@ -1,5 +1,5 @@
+import Encodings
 import Files
-import Foundation
 
 /// A `.safetensors` file: u64 length, a JSON object of that length, then the arrays one after the other.
 /// `{"name": {"dtype": "F32", "shape": [64, 3, 7, 7], "data_offsets": [begin, end]}, "__metadata__": {...}}`
@@ -21,8 +21,8 @@ enum SafetensorsFile {
     }
     let json = try cursor.bytes(Int(byteCount), "the header", file)
     let header: Header
-    do { header = try JSONDecoder().decode(Header.self, from: Data(json)) } catch {
-      throw ModelError("\(label): the header: \(sentence(error))")
+    do throws(JSONError) { header = try JSON.decode(Header.self, from: json) } catch {
+      throw ModelError("\(label): the header: \(error)")
     }
     var entries: [String: ArrayFile.Entry] = [:]
     var end = 0

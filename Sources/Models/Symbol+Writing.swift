@@ -1,3 +1,5 @@
+import Encodings
+
 extension Symbol {
   /// The text that MXNet 1.9.1 saves, byte for byte.
   public var json: String {
@@ -19,9 +21,12 @@ extension Symbol {
   }
 
   private func text(_ node: Node) -> String {
-    var lines = [#"      "op": \#(quoted(node.operation))"#, #"      "name": \#(quoted(node.name))"#]
+    var lines = [
+      #"      "op": \#(jsonString(node.operation, .line))"#,
+      #"      "name": \#(jsonString(node.name, .line))"#,
+    ]
     let attributes = node.attributes.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
-    let pairs = attributes.map { "\(quoted($0.key)): \(quoted($0.value))" }
+    let pairs = attributes.map { "\(jsonString($0.key, .line)): \(jsonString($0.value, .line))" }
     if pairs.count == 1 {
       lines.append(#"      "attrs": {\#(pairs[0])}"#)
     } else if !pairs.isEmpty {
@@ -48,23 +53,5 @@ extension Symbol {
     case "Pooling": node.attributes["pool_type"] == "avg" ? 1 : 2
     default: 1
     }
-  }
-
-  private func quoted(_ text: String) -> String {
-    var result = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": result += "\\\""
-      case "\\": result += "\\\\"
-      case "\n": result += "\\n"
-      case "\r": result += "\\r"
-      case "\t": result += "\\t"
-      case "\0"..<" ":
-        let digits = String(scalar.value, radix: 16)
-        result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-    return result + "\""
   }
 }

@@ -1,5 +1,5 @@
+import Encodings
 import Files
-import Foundation
 
 /// MXNet's `symbol.json`: operators and variables, each after its inputs, not interpreted yet.
 ///
@@ -33,9 +33,9 @@ public struct Symbol: Hashable, Sendable {
   /// - Parameters:
   ///   - json: the whole file.
   ///   - label: its name in messages.
-  /// - Throws: where the text is not JSON (or is nested deeper than 512) or not a symbol; where an input or the head does
-  ///   not exist, or an input comes after its node (so there are no cycles); where there is not exactly one head; where two
-  ///   variables have the same name.
+  /// - Throws: where the text is not JSON or not a symbol, with the byte; where an input or the head does not exist, or an
+  ///   input comes after its node (so there are no cycles); where there is not exactly one head; where two variables have
+  ///   the same name.
   public init(json: [UInt8], label: String) throws(ModelError) {
     self.label = label
     guard json.count <= Self.largestByteCount else {
@@ -43,11 +43,11 @@ public struct Symbol: Hashable, Sendable {
         "\(label): it has \(json.count) bytes; at most \(Self.largestByteCount) are expected of a symbol")
     }
     let document: Document
-    do { document = try JSONDecoder().decode(Document.self, from: Data(json)) } catch {
+    do throws(JSONError) { document = try JSON.decode(Document.self, from: json) } catch {
       if let kind = FileKind(json.span), ![.symbol, .json, .text].contains(kind) {
         throw ModelError("\(label): \(kind.sentence(expected: FileKind.symbol.name))")
       }
-      throw ModelError("\(label): \(sentence(error))")
+      throw ModelError("\(label): \(error)")
     }
     guard document.nodes.count <= Self.largestNodeCount else {
       throw ModelError(
@@ -143,36 +143,6 @@ private struct DocumentNode: Decodable {
       all.merge(try values.decodeIfPresent([String: String].self, forKey: key) ?? [:]) { first, _ in first }
     }
     attributes = all
-  }
-}
-
-/// What JSONDecoder found, as a sentence that names the place.
-func sentence(_ error: any Error) -> String {
-  func place(_ path: [any CodingKey]) -> String {
-    guard !path.isEmpty else { return "this" }
-    return path.reduce(into: "") { text, key in
-      text += key.intValue.map { "[\($0)]" } ?? (text.isEmpty ? "" : ".") + shown(key.stringValue)
-    }
-  }
-  switch error as? DecodingError {
-  case .keyNotFound(let key, let context):
-    return "\(place(context.codingPath + [key])) is not there"
-  case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
-    return "\(place(context.codingPath)) is not \(kind(type))"
-  case .dataCorrupted(let context):
-    let reason = (context.underlyingError as NSError?)?.userInfo[NSDebugDescriptionErrorKey] as? String
-    let text = shown(reason ?? context.debugDescription)
-    return context.codingPath.isEmpty ? "this is no JSON: \(text)" : "\(place(context.codingPath)): \(text)"
-  default: return "this is no JSON"
-  }
-}
-
-private func kind(_ type: any Any.Type) -> String {
-  switch type {
-  case is String.Type: "a text"
-  case is Int.Type: "a whole number"
-  case is [Int].Type, is [[Int]].Type, is [Any].Type: "a list"
-  default: "what is expected there"
   }
 }
 

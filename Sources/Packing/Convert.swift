@@ -1,3 +1,4 @@
+import Encodings
 public import Files
 public import Records
 
@@ -132,7 +133,7 @@ private func scanWarnings(_ scan: FolderScan, root: String, _ doubt: LayoutDoubt
         ? "the class folders \(names) look the same and differ only in their Unicode normalization: they are separate classes"
         : "the class folders \(names) differ only in upper and lower case: they are separate classes")
   }
-  sentences += scan.unmatchedPatterns.map { "--exclude \($0): no folder or image matches this pattern" }
+  sentences += scan.unmatchedPatterns.map { "\($0): no folder or image matches this pattern to leave out" }
   return sentences
 }
 
@@ -270,5 +271,5 @@ private func report(_ summary: ConvertSummary) throws -> String {
     stable.splits[key]?.seconds = nil
     stable.splits[key]?.resumed = nil
   }
-  return try jsonDocument(stable)
+  return try JSON.text(stable, style: .document.snakeCase)
 }

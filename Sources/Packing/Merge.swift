@@ -75,9 +75,7 @@ private struct Merging: ~Copyable {
       let key = renumbers ? UInt64(output.recordCount) : keys?[record.offset] ?? header.id
       guard ids.insert(key) else {
         throw PackingError(
-          .contradiction(
-            "\(part): byte \(record.offset): an earlier record has the same id \(key); --renumber assigns new ids"
-          ))
+          .repeatedID("\(part): byte \(record.offset): an earlier record has the same id \(key)"))
       }
       check?.see(header, image: record.payload.span.extracting(imageStart..<record.payload.count))
       if renumbers {

@@ -93,6 +93,8 @@ public struct PackingError: Error, Hashable, Sendable, CustomStringConvertible {
     case layout(String)
     /// The files do not look like all parts of one list in the right order.
     case parts(String)
+    /// Two records that are to be merged have the same id.
+    case repeatedID(String)
   }
   public let reason: Reason
 
@@ -101,7 +103,8 @@ public struct PackingError: Error, Hashable, Sendable, CustomStringConvertible {
   public var description: String {
     switch reason {
     case .strict(let skip): "\(skip.path): \(skip.reason)"
-    case .contradiction(let sentence), .layout(let sentence), .parts(let sentence):
+    case .contradiction(let sentence), .layout(let sentence), .parts(let sentence),
+      .repeatedID(let sentence):
       sentence
     }
   }

@@ -1,3 +1,4 @@
+import Encodings
 import Files
 import Glibc
 
@@ -26,7 +27,7 @@ struct LineBlock: Sendable {
 enum LineError: Error {
   case file(FileError)
   /// The file is one JSON array that is damaged; the fault's offset counts in the file.
-  case array(JSONFault)
+  case array(JSONError)
 }
 
 /// Reads a file of lines in blocks of about 1 MiB, whatever its size.
@@ -154,7 +155,7 @@ struct LineBlocks: ~Copyable {
   private mutating func nextElement() throws(LineError) -> Range<Int>? {
     while true {
       var place = array ?? ArrayPlace()
-      do throws(JSONFault) {
+      do throws(JSONError) {
         let element = try Self.element(in: rest.span, &place, isFirst: line == 1)
         // A number that ends where `rest` ends may continue in what is not read yet.
         if let element, element.upperBound < rest.count || offset == file.byteCount {
@@ -167,7 +168,7 @@ struct LineBlocks: ~Copyable {
         }
       } catch {
         if offset == file.byteCount {
-          throw .array(JSONFault(error.reason, offset: offset - rest.count + error.offset))
+          throw .array(JSONError(error.reason, offset: offset - rest.count + error.offset))
         }
       }
       do throws(FileError) {
@@ -185,7 +186,7 @@ struct LineBlocks: ~Copyable {
   }
 
   private static func element(in bytes: Span<UInt8>, _ place: inout ArrayPlace, isFirst: Bool)
-    throws(JSONFault) -> Range<Int>?
+    throws(JSONError) -> Range<Int>?
   {
     var scanner = JSONScanner(at: place.cursor)
     defer { place.cursor = scanner.cursor }
@@ -232,7 +233,7 @@ func isSpreadOverLines(_ start: [UInt8]) -> Bool {
   else { return false }
   let bytes = Array(first)
   var scanner = JSONScanner()
-  do throws(JSONFault) {
+  do throws(JSONError) {
     try scanner.skipValue(bytes.span)
     return false
   } catch {

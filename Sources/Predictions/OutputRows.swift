@@ -1,3 +1,4 @@
+import Encodings
 import Files
 
 /// Some consecutive outputs, the unit of work: a range of the folder's files, or a block of lines.

@@ -1,3 +1,4 @@
+public import Encodings
 public import Files
 
 /// The outputs of a run: a folder of files, or one file that holds JSON lines, one JSON array or a table.
@@ -160,7 +161,7 @@ public struct OutputError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The file is of another kind; the sentence says of which, and what is expected.
     case otherKind(String)
     /// The file is one JSON array that is damaged.
-    case brokenArray(JSONFault)
+    case brokenArray(JSONError)
     /// None of the first `lines` lines can be read; the number of the first of them, and its fault.
     case noPrediction(lines: Int, first: Int, fault: String)
     /// It is uncertain what the columns of the table are; the sentence says why.

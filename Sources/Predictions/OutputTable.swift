@@ -179,7 +179,7 @@ extension PredictionParser {
       var sum = 0.0
       for cell in cells {
         var scanner = JSONScanner()
-        do throws(JSONFault) {
+        do throws(JSONError) {
           values.append(try scanner.number(cell.span))
           guard scanner.cursor == cell.count else { throw scanner.fault("the end of the field", cell.span) }
         } catch {

@@ -1,10 +1,10 @@
-import Encodings
+public import Encodings
 
 /// Why an output cannot be scored.
 public struct PredictionFault: Error, Hashable, Sendable, CustomStringConvertible {
   public enum Reason: Hashable, Sendable {
     /// The text is not JSON, or its shape is not that of a prediction.
-    case json(JSONFault)
+    case json(JSONError)
     /// An object without any key for a prediction.
     case noPrediction
     /// The array has this many probabilities instead of one for each class.
@@ -107,8 +107,8 @@ struct PredictionParser {
     let rowStart = values.count
     nameRank = nil
     do throws(PredictionFault) {
-      do throws(JSONFault) {
-        try checkStart(bytes, &scanner)
+      do throws(JSONError) {
+        try scanner.begin(bytes)
       } catch {
         throw PredictionFault(.json(error))
       }
@@ -117,21 +117,6 @@ struct PredictionParser {
       values.removeLast(values.count - rowStart)
       throw error
     }
-  }
-
-  private func checkStart(_ bytes: Span<UInt8>, _ scanner: inout JSONScanner) throws(JSONFault) {
-    let start = scanner.cursor
-    let first = scanner.peek(bytes)
-    if first >= 0xEF, isByteOrderMark(bytes, at: start) { throw JSONFault(.byteOrderMark, offset: start) }
-    scanner.skipBlanks(bytes)
-    if scanner.cursor == bytes.count { throw JSONFault(.empty, offset: start) }
-  }
-
-  private func isByteOrderMark(_ bytes: Span<UInt8>, at start: Int) -> Bool {
-    func starts(_ mark: [UInt8]) -> Bool {
-      start + mark.count <= bytes.count && mark.indices.allSatisfy { bytes[start + $0] == mark[$0] }
-    }
-    return starts([0xEF, 0xBB, 0xBF]) || starts([0xFE, 0xFF]) || starts([0xFF, 0xFE])
   }
 
   /// Parses a value of any shape.
@@ -171,7 +156,7 @@ extension PredictionParser {
     var findings = Findings()
     try members(bytes, &scanner) { (parser, key, scanner) throws(PredictionFault) in
       guard findings.seen & key.bit == 0 else {
-        throw PredictionFault(.json(JSONFault(.repeatedKey(nameText(parser.word)), offset: scanner.cursor)))
+        throw PredictionFault(.json(JSONError(.repeatedKey(nameText(parser.word)), offset: scanner.cursor)))
       }
       findings.seen |= key.bit
       switch key.role {
@@ -180,7 +165,7 @@ extension PredictionParser {
       case .joinedOutput:
         try parser.take(3, &findings, bytes, &scanner) { (parser, scanner) throws(PredictionFault) in
           guard parser.joinDepth < Self.maximumJoinDepth else {
-            throw PredictionFault(.json(JSONFault(.tooDeep, offset: scanner.cursor)))
+            throw PredictionFault(.json(JSONError(.tooDeep, offset: scanner.cursor)))
           }
           parser.joinDepth += 1
           defer { parser.joinDepth -= 1 }
@@ -242,7 +227,7 @@ extension PredictionParser {
     if scanner.skip(UInt8(ascii: "}"), bytes) { return }
     while true {
       word.removeAll(keepingCapacity: true)
-      do throws(JSONFault) {
+      do throws(JSONError) {
         guard scanner.peek(bytes) == UInt8(ascii: "\"") else { throw scanner.fault("a key in quotes", bytes) }
         try scanner.string(bytes, into: &word)
         try scanner.skipColon(bytes)
@@ -264,7 +249,7 @@ extension PredictionParser {
   }
 
   private func skip(_ bytes: Span<UInt8>, _ scanner: inout JSONScanner) throws(PredictionFault) {
-    do throws(JSONFault) {
+    do throws(JSONError) {
       try scanner.skipValue(bytes)
     } catch {
       throw PredictionFault(.json(error))
@@ -277,7 +262,7 @@ extension PredictionParser {
   {
     let start = scanner.cursor
     let isText = scanner.peek(bytes) == UInt8(ascii: "\"")
-    do throws(JSONFault) {
+    do throws(JSONError) {
       word.removeAll(keepingCapacity: true)
       if isText { try scanner.string(bytes, into: &word) } else { try scanner.skipValue(bytes) }
     } catch {
@@ -333,7 +318,7 @@ extension PredictionParser {
   {
     let start = scanner.cursor
     var number: Double?
-    do throws(JSONFault) {
+    do throws(JSONError) {
       if scanner.peek(bytes) == UInt8(ascii: "\"") {
         word.removeAll(keepingCapacity: true)
         try scanner.string(bytes, into: &word)
@@ -345,7 +330,7 @@ extension PredictionParser {
     }
     if let number {
       if let label = Int(exactly: number), isKnown(label) { return .label(label) }
-      let text = shown(bytes, start..<min(scanner.cursor, start + 40))
+      let text = scanner.text(bytes, start..<min(scanner.cursor, start + 40))
       throw PredictionFault(.unknownLabel(text, classCount: classCount))
     }
     return try label(text: word)
@@ -383,13 +368,13 @@ private func scanRow(
   while true {
     let numberStart = here.cursor
     let value: Double
-    do throws(JSONFault) {
+    do throws(JSONError) {
       value = try here.number(bytes)
     } catch {
       throw PredictionFault(.json(error))
     }
     if value < 0 {
-      let text = shown(bytes, numberStart..<min(here.cursor, numberStart + 40))
+      let text = here.text(bytes, numberStart..<min(here.cursor, numberStart + 40))
       throw PredictionFault(.negative(text, offset: numberStart))
     }
     sum += value

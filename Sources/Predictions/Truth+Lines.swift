@@ -21,7 +21,7 @@ extension Truth {
     line: Span<UInt8>, _ place: String, _ wanted: TruthColumns, _ names: inout NamedLabels
   ) {
     var parser = TruthLineParser(wanted)
-    do throws(JSONFault) {
+    do throws(JSONError) {
       try parser.parse(line)
     } catch {
       if let path = parser.path { return reject(path, error.description) }
@@ -63,12 +63,13 @@ private struct TruthLineParser {
   private var labelRank = Int.max
   /// The members whose values are scalars and whose keys do not name an image.
   private var others: [(key: [UInt8], value: [UInt8])] = []
+  private var keys: Set<[UInt8]> = []
   /// The keys that end in `-metadata`.
   private var metadata: Set<[UInt8]> = []
 
   init(_ wanted: TruthColumns) { self.wanted = wanted }
 
-  mutating func parse(_ bytes: Span<UInt8>) throws(JSONFault) {
+  mutating func parse(_ bytes: Span<UInt8>) throws(JSONError) {
     var scanner = JSONScanner()
     scanner.skipBlanks(bytes)
     guard scanner.skip(UInt8(ascii: "{"), bytes) else { throw scanner.fault("an object", bytes) }
@@ -77,8 +78,10 @@ private struct TruthLineParser {
       repeat {
         scanner.skipBlanks(bytes)
         guard scanner.peek(bytes) == UInt8(ascii: "\"") else { throw scanner.fault("a key in quotes", bytes) }
+        let start = scanner.cursor
         var key: [UInt8] = []
         try scanner.string(bytes, into: &key)
+        guard keys.insert(key).inserted else { throw JSONError(.repeatedKey(nameText(key)), offset: start) }
         try scanner.skipColon(bytes)
         try member(key, bytes, &scanner)
         scanner.skipBlanks(bytes)
@@ -111,7 +114,7 @@ private struct TruthLineParser {
   }
 
   private mutating func member(_ key: [UInt8], _ bytes: Span<UInt8>, _ scanner: inout JSONScanner)
-    throws(JSONFault)
+    throws(JSONError)
   {
     guard let value = try scalar(bytes, &scanner) else {
       if key.suffix(9).elementsEqual(LabelAttribute.suffix.utf8) { metadata.insert(key) }
@@ -134,7 +137,7 @@ private struct TruthLineParser {
   }
 
   /// The text of a string or the digits of a number; `nil` for any other value, which is skipped.
-  private func scalar(_ bytes: Span<UInt8>, _ scanner: inout JSONScanner) throws(JSONFault) -> [UInt8]? {
+  private func scalar(_ bytes: Span<UInt8>, _ scanner: inout JSONScanner) throws(JSONError) -> [UInt8]? {
     let start = scanner.cursor
     var text: [UInt8] = []
     switch scanner.peek(bytes) {

@@ -1,3 +1,4 @@
+public import Encodings
 public import Files
 public import Records
 
@@ -34,7 +35,7 @@ public struct TruthError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The file is of another kind; the sentence says of which, and what is expected.
     case otherKind(String)
     /// The file is one JSON array that is damaged.
-    case brokenArray(JSONFault)
+    case brokenArray(JSONError)
     /// The quote that opens in this line is never closed.
     case openQuote(line: Int)
     /// A row of a table of class groups cannot be used; the sentence says why.

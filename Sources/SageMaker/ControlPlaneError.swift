@@ -1,3 +1,5 @@
+public import Encodings
+
 /// Why an operation is refused, as AWS says it: a code that its clients turn into an exception, and a sentence.
 public struct ControlPlaneError: Error, Hashable, Sendable, CustomStringConvertible {
   public enum Code: String, Sendable {

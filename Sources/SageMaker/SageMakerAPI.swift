@@ -1,4 +1,6 @@
+import Encodings
 import Files
+public import S3
 
 /// Who asks: both only stand in ARNs and in answers.
 public struct Caller: Hashable, Sendable {
@@ -24,7 +26,7 @@ public struct Caller: Hashable, Sendable {
 public final class SageMakerAPI: Sendable {
   public let options: ControlPlaneOptions
   public let store: Store
-  let objects: any ObjectAccess
+  let objects: any ObjectSource
   let endpoints: any EndpointHost
   let engine: JobEngine
   let now: @Sendable () -> Double
@@ -38,7 +40,7 @@ public final class SageMakerAPI: Sendable {
   ///   - now: seconds since 1970.
   /// - Throws: where the store cannot be opened.
   public init(
-    _ options: ControlPlaneOptions, objects: any ObjectAccess, endpoints: any EndpointHost = NoEndpointHost(),
+    _ options: ControlPlaneOptions, objects: any ObjectSource, endpoints: any EndpointHost = NoEndpointHost(),
     now: @escaping @Sendable () -> Double = secondsSince1970
   ) throws {
     try makeFolder(options.root)
@@ -84,7 +86,7 @@ public final class SageMakerAPI: Sendable {
     guard body.count <= largestBody else {
       throw ControlPlaneError(.serialization, "The request has more than \(largestBody) bytes.")
     }
-    do throws(JSONError) { return body.isEmpty ? [:] : try JSON(reading: body) } catch {
+    do throws(JSONError) { return body.isEmpty ? [:] : try JSON(parsing: body) } catch {
       throw ControlPlaneError(.serialization, "The request is no JSON: \(error)")
     }
   }

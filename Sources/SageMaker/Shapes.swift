@@ -1,3 +1,4 @@
+import Encodings
 import Foundation
 import Synchronization
 
@@ -50,7 +51,7 @@ package struct Shapes: Sendable {
 
   /// Of the file that tools/oracle/goldens/shapes.py writes.
   package static let standard: Shapes = {
-    guard let table = try? JSON(reading: PackageResources.Shapes_json) else {
+    guard let table = try? JSON(parsing: PackageResources.Shapes_json) else {
       preconditionFailure("the table of shapes is built into the program, and is JSON")
     }
     return Shapes(table)

@@ -1,3 +1,5 @@
+package import Encodings
+
 /// A request held against its shape: what is wrong with it, in AWS's words.
 package struct Violations {
   private let shapes: Shapes

@@ -1,3 +1,4 @@
+import Encodings
 import Files
 
 /// Two runs on the same images: what changed, and whether it could be chance.
@@ -66,6 +67,13 @@ public struct Comparison: Codable, Hashable, Sendable {
     case top1Difference = "top1_difference"
     case macroF1Difference = "macro_f1_difference"
     case seed, draws, classes, flips, gates
+  }
+}
+
+extension Comparison {
+  /// As `Score.writeJSON`.
+  public func writeJSON(_ sink: ([UInt8]) throws -> Void) throws {
+    try JSON.write(self, style: .outline, to: sink)
   }
 }
 

@@ -1,3 +1,5 @@
+import Encodings
+
 /// Everything that is known about one run of a classifier over images whose class is known.
 ///
 /// Its JSON is schema version 1, which this target's README describes field by field; `CodingKeys` has the keys.
@@ -191,6 +193,18 @@ public struct WrongPrediction: Codable, Hashable, Sendable {
     case path, truth, predicted, confidence
     case truthProbability = "truth_probability"
     case rank
+  }
+}
+
+extension Score {
+  /// Writes the score as JSON, a piece at a time, so that a million predictions need no memory for their text.
+  ///
+  /// Keys stand in the order of the schema, numbers in the shortest form that reads back to the same value; the same
+  /// value gives the same bytes. The two outermost levels have an element a line.
+  /// - Parameter sink: takes the UTF-8 text, in pieces of about 64 KB.
+  /// - Throws: what `sink` throws.
+  public func writeJSON(_ sink: ([UInt8]) throws -> Void) throws {
+    try JSON.write(self, style: .outline, to: sink)
   }
 }
 

@@ -1,3 +1,4 @@
+import Encodings
 import Files
 import Foundation
 import Glibc
@@ -80,10 +81,7 @@ public final class Artifact {
       // An earlier run may have left one that names other classes.
       unsafe unlink(classesPath)
     }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys]
-    try writeFile(
-      join(folder, "preprocess.json"), String(decoding: try encoder.encode(preset), as: UTF8.self) + "\n")
+    try writeFile(join(folder, "preprocess.json"), JSON.text(preset, style: .line))
     hasWrittenNetwork = true
   }
 

@@ -1,5 +1,5 @@
+import Encodings
 import Files
-import Foundation
 public import Hyperparameters
 public import Models
 
@@ -53,11 +53,9 @@ public struct Checkpoint: Sendable {
   ///   existing file at `path` is then unchanged.
   /// - Complexity: O(numbers), plus an fsync.
   public func write(to path: String) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys]
     let header = Header(
       identity: identity, updateCount: updateCount, hasAverage: average != nil, state: state)
-    let text = try encoder.encode(header).map { Float($0) }
+    let text = try JSON.encode(header, style: .line).map { Float($0) }
     var arrays = [(Self.stateName, Parameters.Array(shape: [text.count], values: text))]
     for (prefix, group) in [("weights/", weights), ("optimizer/", optimizer), ("average/", average ?? [:])] {
       arrays += group.sorted { $0.key < $1.key }.map { (prefix + $0.key, $0.value) }
@@ -74,8 +72,8 @@ public struct Checkpoint: Sendable {
     }
     let bytes = try file.values(of: Self.stateName).map { UInt8(exactly: $0) ?? 0 }
     let header: Header
-    do { header = try JSONDecoder().decode(Header.self, from: Data(bytes)) } catch {
-      throw FitError(.badCheckpoint(path: path, "its training state cannot be decoded"))
+    do throws(JSONError) { header = try JSON.decode(Header.self, from: bytes) } catch {
+      throw FitError(.badCheckpoint(path: path, "its training state cannot be decoded: \(error)"))
     }
     guard header.version == 1 else {
       throw FitError(.badCheckpoint(path: path, "its version is \(header.version); version 1 is expected"))

@@ -1,4 +1,4 @@
-/// Why a training ended without a result: a sentence for the user, and a remedy.
+/// Why a training ended without a result, as a sentence for the user.
 public struct FitError: Error, Hashable, Sendable, CustomStringConvertible {
   public enum Reason: Hashable, Sendable {
     /// The training loss, or with `batch` nil the validation loss, is NaN or infinite. Epoch and batch count from 0;
@@ -31,25 +31,10 @@ public struct FitError: Error, Hashable, Sendable, CustomStringConvertible {
     case .unwritten(let words): return words
     }
   }
-
-  /// What the user can do; nil if the description says it all.
-  public var remedy: String? {
-    switch reason {
-    case .diverged(_, _, let learningRate, _):
-      "Lower learning_rate (for example to \(shortText(learningRate / 10))), start with warmup_epochs, or change the "
-        + "optimizer. A larger mini_batch_size also makes training more stable."
-    case .otherTraining:
-      "Use the same values as before, choose another --checkpoint-dir, or leave --resume out."
-    case .badCheckpoint: "Remove the file to start the training over."
-    case .unwritten:
-      "Free some disk space, then run the command with --resume to continue after the last checkpoint."
-    case .contradiction: nil
-    }
-  }
 }
 
 /// A number in single precision, which hides rounding noise: "0.01", "1e-05".
-func shortText(_ value: Double) -> String {
+package func shortText(_ value: Double) -> String {
   let rounded = Float(value)
   return rounded.isFinite ? "\(rounded)" : "\(value)"
 }

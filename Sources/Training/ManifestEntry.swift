@@ -1,6 +1,5 @@
 import Encodings
 import Files
-import FoundationEssentials
 package import Hyperparameters
 import Records
 
@@ -8,7 +7,7 @@ import Records
 package struct ManifestEntry {
   /// The path of the image as the line gives it, or the path of its file:// URL.
   package let path: String
-  private let values: [String: Value]
+  private let values: [String: JSON]
   private let options: ManifestOptions
   private let place: String
 
@@ -17,13 +16,13 @@ package struct ManifestEntry {
   package init(
     _ line: some Collection<UInt8>, _ options: ManifestOptions, at place: String
   ) throws(TrainingError) {
-    do {
-      values = try JSONDecoder().decode([String: Value].self, from: Data(line))
+    do throws(JSONError) {
+      values = try JSON.decode([String: JSON].self, from: Array(line))
     } catch {
       throw TrainingError(
-        "\(place): not a JSON object such as {\"source-ref\": \"photos/1.jpg\", \"class\": 0}")
+        "\(place): not a JSON object such as {\"source-ref\": \"photos/1.jpg\", \"class\": 0}: \(error)")
     }
-    guard case .text(let reference)? = values[options.image] else {
+    guard case .string(let reference)? = values[options.image] else {
       throw TrainingError("\(place): the attribute \"\(options.image)\" with the image's path is missing")
     }
     do throws(ReferenceFault) {
@@ -49,7 +48,7 @@ package struct ManifestEntry {
     guard let value = values[name] else {
       throw TrainingError("\(place): the label attribute \"\(name)\" is missing")
     }
-    guard let labels = value.labels else {
+    guard let labels = Self.labels(value) else {
       throw TrainingError("\(place): \"\(name)\" is neither a number nor a list of numbers")
     }
     guard let classCount, options.labelsAreClassIDs else { return labels }
@@ -65,36 +64,17 @@ package struct ManifestEntry {
     return present
   }
 
-  private enum Value: Decodable {
-    case text(String)
-    case number(Double)
-    case numbers([Double])
-    /// Metadata objects, which are not read.
-    case other
-
-    init(from decoder: any Decoder) throws {
-      let value = try decoder.singleValueContainer()
-      if let text = try? value.decode(String.self) {
-        self = .text(text)
-      } else if let number = try? value.decode(Double.self) {
-        self = .number(number)
-      } else if let numbers = try? value.decode([Double].self) {
-        self = .numbers(numbers)
-      } else {
-        self = .other
-      }
-    }
-
-    /// SageMaker's labelling jobs write a list as a quoted string, so text is parsed too.
-    var labels: [Double]? {
-      switch self {
-      case .number(let number): [number]
-      case .numbers(let numbers): numbers
-      case .text(let text):
-        Double(text).map { $0.isFinite ? [$0] : nil }
-          ?? (try? JSONDecoder().decode([Double].self, from: Data(text.utf8)))
-      case .other: nil
-      }
+  /// SageMaker's labelling jobs write a list as a quoted string, so text is parsed too.
+  private static func labels(_ value: JSON) -> [Double]? {
+    switch value {
+    case .integer, .number: return value.number.map { [$0] }
+    case .list(let elements):
+      let numbers = elements.compactMap { $0.number }
+      return numbers.count == elements.count ? numbers : nil
+    case .string(let text):
+      if let number = Double(text) { return number.isFinite ? [number] : nil }
+      return try? JSON.decode([Double].self, from: Array(text.utf8))
+    case .null, .bool, .object: return nil
     }
   }
 }

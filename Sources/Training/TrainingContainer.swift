@@ -1,5 +1,5 @@
+import Encodings
 public import Files
-import Foundation
 public import Hyperparameters
 
 /// The folders of a SageMaker training container: the job's description and data, and where the results belong.
@@ -60,9 +60,10 @@ public struct TrainingContainer: Sendable {
   private func channels() throws(TrainingError) -> [String: Channel] {
     let path = join(root, "input/config/inputdataconfig.json")
     guard FileStamp(path: path) != nil else { return [:] }
-    do { return try JSONDecoder().decode([String: Channel].self, from: Data(try bytes(path))) } catch {
+    let bytes = try self.bytes(path)
+    do throws(JSONError) { return try JSON.decode([String: Channel].self, from: bytes) } catch {
       throw TrainingError(
-        "\(path): not a JSON object of channels, such as {\"train\": {\"ContentType\": \"application/x-recordio\"}}"
+        "\(path): not a JSON object of channels, such as {\"train\": {\"ContentType\": \"application/x-recordio\"}}: \(error)"
       )
     }
   }

@@ -1,4 +1,4 @@
-import Foundation
+import Encodings
 import Hyperparameters
 import Networks
 
@@ -30,7 +30,7 @@ extension TrainingJob {
   /// The images that each rank could not decode, in rank order, so that rank 0 can report them.
   func faults(ofOthers own: [Batches.Fault]) -> [[Batches.Fault]] {
     if ranks.count == 1 { return [] }
-    let bytes = own.isEmpty ? [] : (try? JSONEncoder().encode(own)).map { [UInt8]($0) } ?? []
-    return ranks.gather(bytes).map { (try? JSONDecoder().decode([Batches.Fault].self, from: Data($0))) ?? [] }
+    let bytes = own.isEmpty ? [] : (try? JSON.encode(own, style: .line)) ?? []
+    return ranks.gather(bytes).map { (try? JSON.decode([Batches.Fault].self, from: $0)) ?? [] }
   }
 }

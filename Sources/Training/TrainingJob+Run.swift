@@ -1,5 +1,5 @@
+import Encodings
 import Files
-import Foundation
 import Hyperparameters
 import Imaging
 import Models
@@ -155,19 +155,11 @@ extension TrainingJob {
   /// Rewrites both files, so that a resumed run lists no epoch twice. A failure is only a warning.
   private func writeFigures(_ record: TrainingRecord, _ tell: (TrainingEvent) -> Void) {
     do {
-      try writeFile(metricsPath, try metricLines(record))
+      try writeFile(metricsPath, try record.epochs.map { try $0.line() + "\n" }.joined())
       try writeFile(reportPath, report(record).html())
     } catch {
       tell(.warning("\(Self.metricsName) or training.html could not be written: \(error)"))
     }
-  }
-
-  /// One JSON object for each epoch, a line each.
-  private func metricLines(_ record: TrainingRecord) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys]
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    return try record.epochs.map { String(decoding: try encoder.encode($0), as: UTF8.self) + "\n" }.joined()
   }
 
   private func finished(

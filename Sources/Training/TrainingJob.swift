@@ -147,9 +147,7 @@ public final class TrainingJob {
     let fresh = Parameters(initialFor: graph, seed: UInt64(values.seed.magnitude))
     guard let path = request.pretrained else {
       if values.usePretrainedModel {
-        throw TrainingError(
-          "use_pretrained_model is 1, but no model is given; name one with --model or the channel 'model'"
-        )
+        throw TrainingError("use_pretrained_model is 1, but no model to start from is given", lacks: .model)
       }
       return (fresh, [])
     }

@@ -1,3 +1,4 @@
+import Encodings
 import Search
 
 /// TrainingJobDefinitions, taken apart: for each definition a request of its own.
@@ -6,14 +7,14 @@ import Search
 /// first ones get one more. Each has a seed of its own, that two of the same ranges do not try the same.
 struct DefinitionParts {
   /// The names of the definitions, and their requests.
-  private(set) var requests: [(name: String, json: JSONValue)] = []
+  private(set) var requests: [(name: String, json: JSON)] = []
   let jobs: Int?
   let parallelJobs: Int
 
   private static let most = 10
 
   /// - Throws: also for names that are not there or not one definition's own, and for a warm start.
-  init(_ json: JSONValue, _ input: RequestReader) throws(TuningError) {
+  init(_ json: JSON, _ input: RequestReader) throws(TuningError) {
     guard case .object(var members) = json else { throw TuningError("The request is no JSON object") }
     if input.has("TrainingJobDefinition") {
       throw TuningError("TrainingJobDefinition and TrainingJobDefinitions cannot both be given")
@@ -65,15 +66,15 @@ struct DefinitionParts {
 
   /// A definition's own objective and ranges come first; what is common stands in for them.
   private static func config(
-    of definition: RequestReader, _ config: JSONValue?, share: Int?, parallelJobs: Int, seed: Int
-  ) -> JSONValue? {
+    of definition: RequestReader, _ config: JSON?, share: Int?, parallelJobs: Int, seed: Int
+  ) -> JSON? {
     guard case .object(var members)? = config, case .object(var limits)? = members["ResourceLimits"] else {
       return config
     }
-    limits["MaxNumberOfTrainingJobs"] = share.map { .whole($0) }
-    limits["MaxParallelTrainingJobs"] = .whole(parallelJobs)
+    limits["MaxNumberOfTrainingJobs"] = share.map { .integer($0) }
+    limits["MaxParallelTrainingJobs"] = .integer(parallelJobs)
     members["ResourceLimits"] = .object(limits)
-    members["RandomSeed"] = .whole(seed)
+    members["RandomSeed"] = .integer(seed)
     if definition.has("TuningObjective") { members["HyperParameterTuningJobObjective"] = nil }
     if definition.has("HyperParameterRanges") { members["ParameterRanges"] = nil }
     return .object(members)

@@ -1,3 +1,4 @@
+import Encodings
 import Files
 import FoundationEssentials
 import Glibc
@@ -32,7 +33,8 @@ public struct TrainingProcess: JobRunner {
   ) async throws -> JobOutcome {
     let place = join(folder, order.name)
     try makeFolder(place)
-    try writeFile(join(place, "hyperparameters.json"), try text(order.hyperparameters))
+    try writeFile(
+      join(place, "hyperparameters.json"), JSON.text(order.hyperparameters, style: .document))
     let log = join(place, Self.logName)
     let logStart = FileStamp(path: log)?.byteCount ?? 0
     var command = Command(program, arguments(order, place), folder: workingFolder(), logPath: log)
@@ -89,12 +91,6 @@ public struct TrainingProcess: JobRunner {
       join(place, "checkpoints"),
       "--hyperparameters", join(place, "hyperparameters.json"), "--threads", "\(threads)", "--resume",
     ]
-  }
-
-  private func text(_ hyperparameters: [String: String]) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(hyperparameters), as: UTF8.self) + "\n"
   }
 
   /// Relative paths are those of this process.

@@ -1,5 +1,5 @@
+import Encodings
 import Files
-import FoundationEssentials
 import Glibc
 import Reporting
 import Search
@@ -46,12 +46,12 @@ public final class TuningFolder: Sendable {
   public func record() throws -> TuningRecord? {
     guard FileStamp(path: join(path, Self.stateName)) != nil else { return nil }
     let record = try Self.read(path)
-    let (there, here) = (identity(of: record.request), identity(of: request.json))
+    let (there, here) = (try identity(of: record.request), try identity(of: request.json))
     guard there == here else {
       throw TuningError(
         "\(path): the tuning in this folder was begun with another request; only ResourceLimits and"
           + " TuningJobCompletionCriteria may change",
-        remedy: "Choose another --output, or the former request.")
+        lacks: .request)
     }
     var updated = TuningRecord(request.json)
     updated.take(record)
@@ -61,12 +61,11 @@ public final class TuningFolder: Sendable {
   package static func read(_ folder: String) throws -> TuningRecord {
     let path = join(folder, stateName)
     let bytes = try readFile(path, limit: 1 << 28).bytes
-    let decoder = JSONDecoder()
-    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-      positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
     let record: TuningRecord
-    do { record = try decoder.decode(TuningRecord.self, from: Data(bytes)) } catch {
-      throw TuningError("\(path): this is no state of a tuning")
+    do throws(JSONError) {
+      record = try JSON.decode(TuningRecord.self, from: bytes, style: style)
+    } catch {
+      throw TuningError("\(path): this is no state of a tuning: \(error)")
     }
     for (place, job) in record.jobs.enumerated() where job.number != place + 1 {
       throw TuningError(
@@ -77,7 +76,7 @@ public final class TuningFolder: Sendable {
 
   /// Writes all down, each file whole or not at all; the state comes first.
   public func keep(_ record: TuningRecord) throws {
-    try writeFile(join(path, Self.stateName), Self.text(record))
+    try writeFile(join(path, Self.stateName), JSON.text(record, style: Self.style))
     try writeFile(join(path, Self.descriptionName), description(of: record))
     let stand = record.jobs.map(\.status)
     let isNew = shown.withLock { shown in
@@ -93,16 +92,11 @@ public final class TuningFolder: Sendable {
 
   /// What `tuning.json` has.
   public func description(of record: TuningRecord) throws -> String {
-    try Self.text(request.description(of: record))
+    try JSON.text(request.description(of: record), style: Self.style)
   }
 
-  package static func text(_ value: some Encodable) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    encoder.nonConformingFloatEncodingStrategy = .convertToString(
-      positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
-    return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
-  }
+  /// Of both files.
+  private static let style = JSONStyle.document.namingNonFinite
 
   /// A relative link, so that the folder can be moved.
   private func linkBest(_ record: TuningRecord) throws {
@@ -116,16 +110,14 @@ public final class TuningFolder: Sendable {
     }
   }
 
-  /// What may not change while a tuning is on its way.
-  private func identity(of json: JSONValue) -> JSONValue {
-    guard case .object(var members) = json else { return json }
-    if case .object(var config)? = members["HyperParameterTuningJobConfig"] {
-      config["ResourceLimits"] = nil
-      config["TuningJobCompletionCriteria"] = nil
-      members["HyperParameterTuningJobConfig"] = .object(config)
+  /// What may not change while a tuning is on its way, as text: there 1 and 1.0 are the same.
+  private func identity(of json: JSON) throws -> [UInt8] {
+    var json = json.without("Tags")
+    if let config = json["HyperParameterTuningJobConfig"] {
+      json["HyperParameterTuningJobConfig"] =
+        config.without("ResourceLimits", "TuningJobCompletionCriteria")
     }
-    members["Tags"] = nil
-    return .object(members)
+    return try JSON.encode(json, style: .line)
   }
 }
 

@@ -1,3 +1,5 @@
+public import Encodings
+
 /// A tuning so far: all that it needs to go on, and to be told of.
 public struct TuningRecord: Codable, Hashable, Sendable {
   public enum Status: String, Codable, Sendable {
@@ -7,7 +9,7 @@ public struct TuningRecord: Codable, Hashable, Sendable {
     case stopped = "Stopped"
   }
   /// The request, as it was given.
-  public let request: JSONValue
+  public let request: JSON
   public var status = Status.inProgress
   public var jobs: [JobRecord] = []
   public var warmStart: [ParentRecord] = []
@@ -21,7 +23,7 @@ public struct TuningRecord: Codable, Hashable, Sendable {
   public var completionReason: String?
   public var convergenceTime: Double?
 
-  public init(_ request: JSONValue) { self.request = request }
+  public init(_ request: JSON) { self.request = request }
 }
 
 /// One job of a tuning.

@@ -1,3 +1,4 @@
+public import Encodings
 import Files
 package import Jobs
 public import Search
@@ -73,7 +74,7 @@ public struct TuningRequest: Sendable {
   /// DefinitionName.
   public let definitionName: String?
   /// All of it, as it was given.
-  public private(set) var json: JSONValue
+  public private(set) var json: JSON
   private var several: [TuningRequest] = []
   /// A request for each of TrainingJobDefinitions, with its share of the jobs; of a single one this request. Where there
   /// are several, what is said here of ranges, objective, hyperparameters and channels is the first one's.
@@ -81,8 +82,19 @@ public struct TuningRequest: Sendable {
 
   public static let namePattern = "^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,31}"
 
+  /// Reads a file of the request.
+  public init(json bytes: [UInt8]) throws {
+    let json: JSON
+    do throws(JSONError) { json = try JSON(parsing: bytes) } catch {
+      throw TuningError(
+        "this is no JSON document, such as {\"HyperParameterTuningJobName\": \"first\", ...}: line "
+          + "\(error.line(in: bytes)), \(error)")
+    }
+    try self.init(json)
+  }
+
   /// - Throws: `TuningError` and `SearchError`, in SageMaker's words where they are known.
-  public init(_ json: JSONValue) throws {
+  public init(_ json: JSON) throws {
     let input = try RequestReader(json, "", known: Self.members)
     if input.has("TrainingJobDefinitions") {
       self = try Self.request(ofSeveral: json, input)
@@ -149,7 +161,7 @@ public struct TuningRequest: Sendable {
     jobSeconds = try definition.object("StoppingCondition")?.whole("MaxRuntimeInSeconds", 1...Int.max)
   }
 
-  private static func request(ofSeveral json: JSONValue, _ input: RequestReader) throws -> TuningRequest {
+  private static func request(ofSeveral json: JSON, _ input: RequestReader) throws -> TuningRequest {
     let parts = try DefinitionParts(json, input)
     var made: [TuningRequest] = []
     for (name, part) in parts.requests {

@@ -30,7 +30,7 @@ struct BenchDecodeCommand: AsyncParsableCommand {
 
   func run() async throws {
     var options = TensorOptions(preset: try tensor.preset())
-    options.jobs = jobs.jobs
+    options.jobs = jobs.jobs.count
     options.maximumPixelCount = jobs.maximumPixelCount
     let display = ProgressDisplay(unit: "runs", quiet: output.quiet, showsRate: false)
     let result = try await benchmarkDecoding(file, options: options, runs: runs) { display.update($0) }

@@ -34,7 +34,7 @@ struct BenchInferCommand: ParsableCommand {
   @OptionGroup(title: "Output") var output: OutputOptions
 
   func run() throws {
-    let workers = Workers(count: engine.threads)
+    let workers = Workers(count: engine.threads.count)
     let (kind, kernels) = (engine.engine, engine.kernels)
     var options = InferenceBenchmarkOptions()
     options.batches = batch
@@ -53,7 +53,7 @@ struct BenchInferCommand: ParsableCommand {
       display.update(done: done, total: total, skipped: 0, fraction: Double(done) / Double(max(1, total)))
     }
     display.finish()
-    result.threads = engine.threads
+    result.threads = engine.threads.count
     if let fallback { output.words.warn(printable(fallback)) }
     try output.finish(result, skippedCount: 0) { text(result) }
   }

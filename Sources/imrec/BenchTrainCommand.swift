@@ -13,10 +13,7 @@ struct BenchTrainCommand: ParsableCommand {
     help: ArgumentHelp("Measured runs of a second, or one step. (default: 5)", valueName: "count"),
     transform: wholeNumber(1...1000))
   var runs = 5
-  @Option(
-    help: ArgumentHelp("Compute threads. (default: number of cores)", valueName: "count"),
-    transform: wholeNumber(1...1024))
-  var threads = Imrec.coreCount
+  @OptionGroup var threads: ThreadCount
   @OptionGroup(title: "Hyperparameters") var hyperparameters: HyperparameterOptions
   @OptionGroup(title: "Hyperparameters beyond SageMaker's") var own: OwnHyperparameterOptions
   @OptionGroup(title: "Output") var output: OutputOptions
@@ -30,7 +27,8 @@ struct BenchTrainCommand: ParsableCommand {
   func run() throws {
     let display = ProgressDisplay(unit: "runs", quiet: output.quiet, showsRate: false)
     let result = try benchmarkTraining(
-      HyperparameterSet(hyperparameters.pairs + own.pairs, isComplete: false), runs: runs, threads: threads,
+      HyperparameterSet(hyperparameters.pairs + own.pairs, isComplete: false), runs: runs,
+      threads: threads.count,
       makeEngine: TrainingRequest.trainer(),
       progress: { done, total in
         display.update(done: done, total: total, skipped: 0, fraction: Double(done) / Double(max(1, total)))

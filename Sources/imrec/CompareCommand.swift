@@ -1,6 +1,6 @@
 import ArgumentParser
+import Encodings
 import Files
-import FoundationEssentials
 import Packing
 import Records
 import Reporting
@@ -89,11 +89,11 @@ struct CompareCommand: AsyncParsableCommand {
   private func read(_ path: String) throws -> Score {
     let bytes = try readFile(path).bytes
     let score: Score
-    do {
-      score = try JSONDecoder().decode(Score.self, from: Data(bytes))
-    } catch let error as DecodingError {
+    do throws(JSONError) {
+      score = try JSON.decode(Score.self, from: bytes)
+    } catch {
       throw PackingError(
-        .contradiction("\(path): not a score.json written by imrec score -o: \(sentence(error))"))
+        .contradiction("\(path): not a score.json written by imrec score -o: \(error)"))
     }
     guard score.version == Score.currentVersion else {
       throw PackingError(
@@ -107,19 +107,6 @@ struct CompareCommand: AsyncParsableCommand {
             + "\(score.classes.count) classes: the file was modified after imrec score wrote it"))
     }
     return score
-  }
-
-  private func sentence(_ error: DecodingError) -> String {
-    func place(_ context: DecodingError.Context) -> String {
-      context.codingPath.isEmpty ? "" : "at \(context.codingPath.map(\.stringValue).joined(separator: ".")): "
-    }
-    switch error {
-    case .keyNotFound(let key, let context):
-      return "\(place(context))the key \"\(key.stringValue)\" is missing"
-    case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
-      return place(context) + context.debugDescription
-    @unknown default: return "\(error)"
-    }
   }
 
   private func gates(classes: [String]) throws -> [Gate] {

@@ -51,14 +51,15 @@ struct Failure {
         case .label: "Name it with --label-attribute or, in the request of a job, with AttributeNames."
         case .permission:
           "Use --resume to continue that training, --overwrite to replace it, or choose another folder."
+        case .model: "Name it with --model or, in a container, with the channel 'model'."
         case nil: nil
         }
     case let error as TuningError:
       sentence = error.description
-      remedy = error.remedy
+      remedy = Self.remedy(error)
     case let error as FitError:
       sentence = error.description
-      remedy = error.remedy
+      remedy = Self.remedy(error)
     case let error as UnusableLaunch:
       sentence = error.sentence
       remedy = error.remedy
@@ -136,6 +137,31 @@ struct Failure {
         + (sizeRemedy([error.description]).map { " " + $0 + "." } ?? "")
     case .layout: "Without --strict, this is only a warning."
     case .parts: "To join the files anyway, use --unchecked."
+    case .repeatedID: "Use --renumber to give the records new ids."
+    case .contradiction: nil
+    }
+  }
+
+  private static func remedy(_ error: TuningError) -> String? {
+    switch error.lack {
+    case .copy(let place): "Download it first, for example: aws s3 cp --recursive \(place) data/"
+    case .end: "Finish it first: imrec tune REQUEST --output FOLDER --resume"
+    case .request: "Choose another --output, or use the same request as before."
+    case .permission: "Use --resume to continue it, or choose another --output."
+    case nil: nil
+    }
+  }
+
+  private static func remedy(_ error: FitError) -> String? {
+    switch error.reason {
+    case .diverged(_, _, let learningRate, _):
+      "Lower learning_rate (for example to \(shortText(learningRate / 10))), start with warmup_epochs, or change the "
+        + "optimizer. A larger mini_batch_size also makes training more stable."
+    case .otherTraining:
+      "Use the same values as before, choose another --checkpoint-dir, or leave --resume out."
+    case .badCheckpoint: "Remove the file to start the training over."
+    case .unwritten:
+      "Free some disk space, then run the command with --resume to continue after the last checkpoint."
     case .contradiction: nil
     }
   }

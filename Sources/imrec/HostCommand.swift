@@ -39,7 +39,7 @@ struct HostCommand: AsyncParsableCommand {
   var queue = 256
   @OptionGroup var clients: ServerOptions
   @OptionGroup(title: "Model") var options: ModelOptions
-  @Flag(help: "Do not log requests.")
+  @Flag(name: [.short, .long], help: "Do not log requests.")
   var quiet = false
 
   func validate() throws {

@@ -67,7 +67,8 @@ struct Imrec: AsyncParsableCommand {
     if usage == .success || usage == .validationFailure {
       let text = fullMessage(for: error)
       if usage == .success {
-        return writeToOutput(text + "\n") ? ExitStatus.done : ExitStatus.failed
+        let remark = RootHelp.remark(for: Array(CommandLine.arguments.dropFirst())) ?? ""
+        return writeToOutput(text + "\n" + remark) ? ExitStatus.done : ExitStatus.failed
       }
       writeToErrorOutput(text + "\n")
       return usage.rawValue

@@ -55,7 +55,7 @@ struct ModelOptions: ParsableArguments {
     options.epoch = epoch
     options.engine = engine.engine
     options.kernels = engine.kernels
-    options.threads = engine.threads
+    options.threads = engine.threads.count
     options.batch = batch
     options.decoding = decoding
     if let maximumPixelCount { options.decoding.maximumPixelCount = maximumPixelCount }
@@ -64,10 +64,7 @@ struct ModelOptions: ParsableArguments {
 }
 
 struct EngineOptions: ParsableArguments {
-  @Option(
-    help: ArgumentHelp("Compute threads. (default: number of cores)", valueName: "count"),
-    transform: wholeNumber(1...1024))
-  var threads = Imrec.coreCount
+  @OptionGroup var threads: ThreadCount
   @Option(
     help: ArgumentHelp(
       "fast, or reference, which runs operator by operator, for comparisons.", valueName: "name"))

@@ -46,7 +46,7 @@ struct PackingOptions: ParsableArguments {
     options.keepDamaged = keepDamaged
     options.resume = resume
     options.strict = strict
-    options.jobs = jobs.jobs
+    options.jobs = jobs.jobs.count
     options.maximumPixelCount = jobs.maximumPixelCount
     return options
   }

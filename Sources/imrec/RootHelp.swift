@@ -2,6 +2,16 @@ import ArgumentParser
 import Files
 import Terminal
 
+extension ArgumentVisibility {
+  /// The visibility of rarely used options, which only the long help lists.
+  ///
+  /// They are hidden only when the short help is requested, because the parser neither suggests nor completes hidden
+  /// options.
+  static let rare: ArgumentVisibility =
+    CommandLine.arguments.dropFirst().first == "help"
+      || CommandLine.arguments.contains(where: ["-h", "--help"].contains) ? .hidden : .default
+}
+
 /// The help of `imrec` itself, with one line for each verb, so that it fits a terminal of 80 x 24 characters.
 enum RootHelp {
   /// Whether the arguments, without the program's name, request this help.
@@ -29,6 +39,20 @@ enum RootHelp {
     return "Error: there is no verb '\(printable(String(word.prefix(40))))'"
       + (near.map { "; did you mean '\($0.verb)'?" } ?? "; the verbs are \(shown.joined(separator: ", "))")
       + "\n  See 'imrec --help' for more information.\n"
+  }
+
+  /// What stands below the help of the verb that the arguments name: how to see the options that it leaves out; `nil`
+  /// where it has all of them.
+  static func remark(for arguments: [String]) -> String? {
+    var (verb, words): (any ParsableCommand.Type, String) = (Imrec.self, "imrec")
+    for word in arguments {
+      guard let next = verb.configuration.subcommands.first(where: { $0.configuration.commandName == word })
+      else { continue }
+      (verb, words) = (next, "\(words) \(word)")
+    }
+    let lineCounts = [false, true].map { verb.helpMessage(includeHidden: $0).split(separator: "\n").count }
+    return lineCounts[0] < lineCounts[1]
+      ? "Rare options are left out; '\(words) --help-hidden' has all of them.\n" : nil
   }
 
   static var text: String {

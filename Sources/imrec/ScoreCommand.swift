@@ -58,10 +58,7 @@ struct ScoreCommand: AsyncParsableCommand {
   @OptionGroup var missing: MissingOptions
   @Option(help: ArgumentHelp("Seed of the bootstrap intervals.", valueName: "number"))
   var seed: UInt64 = 0
-  @Option(
-    help: ArgumentHelp("Batches processed at once; the score does not depend on it.", valueName: "count"),
-    transform: wholeNumber(1...4096))
-  var jobs = Imrec.coreCount
+  @OptionGroup var jobs: JobCount
   @OptionGroup(title: "Reports") var reports: ReportOptions
   @OptionGroup(title: "Output") var results: OutputOptions
 
@@ -73,7 +70,7 @@ struct ScoreCommand: AsyncParsableCommand {
     var run = try ScoringRun(outputs: outputs, truth: truth, classes: classes, columns: columns)
     let gates = try gates(classes: run.plan.classes.names)
     var options = ScoringOptions()
-    options.jobs = jobs
+    options.jobs = jobs.count
     options.images = images.flatMap { isFolder($0) ? $0 : nil }
     options.score.seed = seed
     options.score.groups = try groups.map { try readClassGroups($0, of: run.plan.classes) }
@@ -87,7 +84,7 @@ struct ScoreCommand: AsyncParsableCommand {
     if reports.html != nil, let source = try imageSource(images: images, truth: truth) {
       let report = ScoreReport(score)
       thumbnails = try await reports.thumbnails(
-        of: report.wantedImages, from: source, byteBudget: report.thumbnailByteBudget(), jobs: jobs,
+        of: report.wantedImages, from: source, byteBudget: report.thumbnailByteBudget(), jobs: jobs.count,
         results.words)
     }
     try write(score, thumbnails)

@@ -32,13 +32,12 @@ struct ServeCommand: AsyncParsableCommand {
     transform: wholeNumber(1...1 << 40))
   var maximumPixelCount = DecodeOptions.service.maximumPixelCount
   @Option(
-    help: ArgumentHelp("Jobs that run at once; others wait. (default: 1)", valueName: "count"),
+    help: ArgumentHelp(
+      "Jobs that run at once, each with --threads or its share of the cores; others wait. (default: 1)",
+      valueName: "count"),
     transform: wholeNumber(1...1024))
-  var jobs = 1
-  @Option(
-    help: ArgumentHelp("Threads of each job. (default: the cores divided by --jobs)", valueName: "count"),
-    transform: wholeNumber(1...1024))
-  var threads: Int?
+  var runningJobs = 1
+  @OptionGroup var threads: ThreadCount
   @Option(
     help: ArgumentHelp(
       "The region in ARNs if a request names none.", valueName: "name"))
@@ -61,7 +60,7 @@ struct ServeCommand: AsyncParsableCommand {
       "The S3 service that jobs and endpoints use; requests are signed if there is an access key. (default: objects in --root)",
       valueName: "url"))
   var s3Endpoint: String?
-  @Flag(help: "Do not log requests.")
+  @Flag(name: [.short, .long], help: "Do not log requests.")
   var quiet = false
 
   /// The credential from the options or the environment; nil if neither has a complete one.
@@ -107,8 +106,8 @@ struct ServeCommand: AsyncParsableCommand {
 
   func run() async throws {
     var options = ControlPlaneOptions(root: root)
-    options.runningJobs = jobs
-    options.threads = threads ?? max(1, Imrec.coreCount / jobs)
+    options.runningJobs = runningJobs
+    options.threads = threads.given ?? max(1, Imrec.coreCount / runningJobs)
     options.environment = ProcessInfo.processInfo.environment.filter { Self.inherited.contains($0.key) }
     var server = LocalSageMaker(options)
     server.port = port

@@ -1,4 +1,5 @@
 public import ArgumentParser
+import Encodings
 import Files
 import Glibc
 public import Imaging
@@ -10,7 +11,7 @@ import Terminal
 struct OutputOptions: ParsableArguments {
   @Flag(help: "Print one JSON document on stdout.")
   var json = false
-  @Flag(help: "Print no progress and no notes; warnings are still printed.")
+  @Flag(name: [.short, .long], help: "Print no progress and no notes; warnings are still printed.")
   var quiet = false
 
   var words: Words { Words(quiet: quiet) }
@@ -21,7 +22,7 @@ struct OutputOptions: ParsableArguments {
   /// - Throws: `ExitCode`: 2 if inputs were skipped, 1 if `doneCount` is 0; `OutputClosed`.
   func finish(_ result: some Encodable, skippedCount: Int, doneCount: Int? = nil, text: () -> String) throws {
     if json {
-      try emit(jsonDocument(result))
+      try emit(JSON.text(result, style: .document.snakeCase))
     } else {
       try emit(text())
     }
@@ -56,13 +57,47 @@ func checkOutput(_ output: String?, inputs: [String?], verb: String) throws(Wron
   throw WrongUsage("-o \(output) is also an input; choose another name for the output", verb: verb)
 }
 
-struct JobOptions: ParsableArguments {
+/// How many inputs a verb works on at once. `--jobs` and `--threads` are one option under two names: verbs that read
+/// images document `--jobs`, verbs that run networks `--threads` (`ThreadCount`).
+struct JobCount: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Images processed at once; the output does not depend on it. (default: number of cores)",
+      "Inputs processed at once; the output does not depend on it. (default: number of cores)",
       valueName: "count"),
     transform: wholeNumber(1...4096))
-  var jobs = Imrec.coreCount
+  var jobs: Int?
+  @Option(help: .private, transform: wholeNumber(1...4096))
+  var threads: Int?
+
+  var count: Int { jobs ?? threads ?? Imrec.coreCount }
+
+  func validate() throws { try refuseBoth(jobs, threads) }
+}
+
+/// How many threads a verb computes with; see `JobCount`.
+struct ThreadCount: ParsableArguments {
+  @Option(
+    help: ArgumentHelp("Threads of the computation. (default: number of cores)", valueName: "count"),
+    transform: wholeNumber(1...1024))
+  var threads: Int?
+  @Option(help: .private, transform: wholeNumber(1...1024))
+  var jobs: Int?
+
+  /// `nil` where neither is given.
+  var given: Int? { threads ?? jobs }
+  var count: Int { given ?? Imrec.coreCount }
+
+  func validate() throws { try refuseBoth(jobs, threads) }
+}
+
+private func refuseBoth(_ jobs: Int?, _ threads: Int?) throws {
+  guard jobs == nil || threads == nil else {
+    throw ValidationError("--jobs and --threads are one option under two names: give one of them")
+  }
+}
+
+struct JobOptions: ParsableArguments {
+  @OptionGroup var jobs: JobCount
   @Option(
     name: .customLong("max-pixels"),
     help: ArgumentHelp("Refuse images with more pixels. (default: 178956970)", valueName: "count"),

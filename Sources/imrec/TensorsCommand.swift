@@ -69,7 +69,7 @@ struct TensorsCommand: AsyncParsableCommand {
     var options = TensorOptions(preset: try tensor.preset())
     options.type = dtype
     options.keepDamaged = keepDamaged
-    options.jobs = jobs.jobs
+    options.jobs = jobs.jobs.count
     options.maximumPixelCount = jobs.maximumPixelCount
     let display = ProgressDisplay(unit: "images", quiet: results.quiet)
     let summary = try await writeTensors(file, to: output, options: options) { display.update($0) }

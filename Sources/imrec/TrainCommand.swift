@@ -11,9 +11,9 @@ struct TrainCommand: ParsableCommand {
     commandName: "train",
     abstract: "Train a ResNet on labelled images.",
     discussion: """
-      SageMaker's image classification algorithm on this machine, with its hyperparameters, log and model files.
-      EXAMPLE: imrec train --train T.rec --validation V.rec --model-dir model --num-layers 18 --epochs 10
-      Ctrl-C and SIGTERM finish the batch and write a checkpoint; the same command with --resume continues.
+      SageMaker's image classification, with its hyperparameters, log and model files.
+      EXAMPLE: imrec train --train T.rec --validation V.rec --model-dir m --epochs 10
+      Ctrl-C and SIGTERM write a checkpoint; the same command with --resume continues.
       """)
 
   @OptionGroup(title: "Files") var files: TrainFileOptions
@@ -156,7 +156,7 @@ struct TrainCommand: ParsableCommand {
     request.checkpointEvery = running.checkpointEvery
     request.archives = running.archive
     request.keepsDamaged = running.keepDamaged
-    request.threads = running.threads
+    request.threads = running.threads.given ?? RankLaunch.threadCount
     request.details = [("Program", "imrec \(Imrec.configuration.version)")]
   }
 
@@ -187,28 +187,32 @@ struct TrainFileOptions: ParsableArguments {
   var modelDir: String?
   @Option(
     help: ArgumentHelp(
-      "The folder of a training container, with config, channels and results.", valueName: "folder"))
+      "A training container's folder.", valueName: "folder"))
   var optMl: String?
 }
 
 struct TrainInputOptions: ParsableArguments {
   @Option(
-    help: ArgumentHelp(
-      "The folder that the paths in a .lst are relative to. (default: its own)", valueName: "folder"))
+    help: ArgumentHelp("Base of the paths in a .lst. (default: its folder)", valueName: "folder"))
   var root: String?
-  @Option(help: ArgumentHelp("The same for the validation set. (default: --root)", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp(
+      "The same for the validation set. (default: --root)", valueName: "folder", visibility: .rare))
   var validationRoot: String?
   @Option(
     help: ArgumentHelp(
       "The manifest's attribute with the label. (default: the one with metadata, or the only one)",
-      valueName: "name"))
+      valueName: "name",
+      visibility: .rare))
   var labelAttribute: String?
   @Option(
-    help: ArgumentHelp("The same for the validation set. (default: --label-attribute)", valueName: "name"))
+    help: ArgumentHelp(
+      "The same for the validation set. (default: --label-attribute)", valueName: "name", visibility: .rare))
   var validationLabelAttribute: String?
   @Option(
     help: ArgumentHelp(
-      "The format of a manifest's lists of labels: multi-hot or class-id.", valueName: "name"))
+      "The format of a manifest's lists of labels: multi-hot or class-id.", valueName: "name",
+      visibility: .rare))
   var labelFormat: LabelFormat?
   @Option(help: ArgumentHelp("Class names, one per line, in label order.", valueName: "file"))
   var classes: String?
@@ -220,7 +224,8 @@ struct TrainInputOptions: ParsableArguments {
   var model: String?
   @Option(
     help: ArgumentHelp(
-      "Hyperparameters as a JSON object, as SageMaker's; options take precedence.", valueName: "file"))
+      "Hyperparameters as a JSON object, as SageMaker's; options take precedence.", valueName: "file",
+      visibility: .rare))
   var hyperparameters: String?
 
   var isEmpty: Bool {
@@ -238,29 +243,31 @@ enum LabelFormat: String, ExpressibleByArgument {
 }
 
 struct TrainRunOptions: ParsableArguments {
-  @Flag(help: "Continue from the checkpoint, if there is one, as if never interrupted.")
+  @Flag(help: "Continue from the checkpoint, if there is one.")
   var resume = false
   @Flag(help: "Replace a previous training in the same folders.")
   var overwrite = false
   @Option(
     help: ArgumentHelp(
-      "Write a checkpoint after this many batches, too. (default: after each epoch)", valueName: "batches"),
+      "Write a checkpoint after this many batches, too. (default: after each epoch)", valueName: "batches",
+      visibility: .rare),
     transform: wholeNumber(1...1_000_000_000))
   var checkpointEvery: Int?
   @Option(
-    help: ArgumentHelp("The folder for the checkpoint. (default: MODEL-DIR/checkpoints)", valueName: "folder")
-  )
+    help: ArgumentHelp(
+      "The folder for the checkpoint. (default: MODEL-DIR/checkpoints)", valueName: "folder",
+      visibility: .rare))
   var checkpointDir: String?
   @Option(
     help: ArgumentHelp(
-      "The folder for metrics.jsonl and training.html. (default: MODEL-DIR)", valueName: "folder"))
+      "The folder for metrics.jsonl and training.html. (default: MODEL-DIR)", valueName: "folder",
+      visibility: .rare))
   var outputDir: String?
-  @Flag(help: "Train on damaged images, too. (default: use others instead, and warn)")
+  @Flag(
+    help: ArgumentHelp(
+      "Train on damaged images, too. (default: use others instead, and warn)", visibility: .rare))
   var keepDamaged = false
   @Flag(help: "Also write model.tar.gz, as SageMaker does.")
   var archive = false
-  @Option(
-    help: ArgumentHelp("Threads per process. (default: its share of the cores)", valueName: "count"),
-    transform: wholeNumber(1...1024))
-  var threads = RankLaunch.threadCount
+  @OptionGroup var threads: ThreadCount
 }

@@ -11,7 +11,8 @@ struct TuneCommand: AsyncParsableCommand {
     commandName: "tune",
     abstract: "Search for hyperparameters that train well.",
     discussion: """
-      REQUEST is a CreateHyperParameterTuningJob of SageMaker as a file; each job trains in its own process.
+      REQUEST is a CreateHyperParameterTuningJob of SageMaker as a file; each job trains in its own process,
+      with its share of the threads.
       EXAMPLE: imrec tune request.json --output tuning
       Ctrl-C and SIGTERM stop the jobs cleanly; the same command with --resume continues, even after kill -9.
       """)
@@ -19,14 +20,12 @@ struct TuneCommand: AsyncParsableCommand {
   @Argument(help: "A JSON file; an S3Uri in it may be a path or a file:// URL.")
   var request: String
   @Option(
+    name: [.short, .long],
     help: ArgumentHelp("The folder for tuning.json, tuning.html and the jobs.", valueName: "folder"))
   var output: String
   @Flag(help: "Continue the tuning in the folder, where an earlier run stopped.")
   var resume = false
-  @Option(
-    help: ArgumentHelp("Threads of all jobs together. (default: the number of cores)", valueName: "count"),
-    transform: wholeNumber(1...1024))
-  var threads = Imrec.coreCount
+  @OptionGroup var threads: ThreadCount
   @OptionGroup(title: "Output") var options: OutputOptions
 
   func run() async throws {
@@ -48,11 +47,11 @@ struct TuneCommand: AsyncParsableCommand {
   @inline(never)
   private func readRequest() throws -> TuningRequest {
     do {
-      return try TuningRequest(JSONValue(json: readFile(request, limit: 1 << 24).bytes))
+      return try TuningRequest(json: readFile(request, limit: 1 << 24).bytes)
     } catch let error as FileError {
       throw error
     } catch let error as TuningError {
-      throw TuningError("\(request): \(error)", remedy: error.remedy)
+      throw TuningError("\(request): \(error)", lacks: error.lack)
     } catch {
       throw TuningError("\(request): \(error)")
     }
@@ -63,9 +62,7 @@ struct TuneCommand: AsyncParsableCommand {
   private func start(_ asked: TuningRequest, _ folder: TuningFolder) throws -> TuningRecord {
     if let record = try folder.record() {
       guard resume else {
-        throw TuningError(
-          "\(output): this folder already holds a tuning",
-          remedy: "Use --resume to continue it, or choose another --output.")
+        throw TuningError("\(output): this folder already holds a tuning", lacks: .permission)
       }
       return record
     }
@@ -92,7 +89,7 @@ struct TuneCommand: AsyncParsableCommand {
   ) throws -> (TrainingProcess, warnings: [String]) {
     let inputs = try TrainingInputs(asked.channels)
     var runner = TrainingProcess(folder: output, inputs: inputs, objective: try Objective(asked))
-    runner.threads = max(1, threads / parallelJobs)
+    runner.threads = max(1, threads.count / parallelJobs)
     runner.timeLimit = asked.jobSeconds.map { .seconds($0) }
     var warnings: [String] = []
     if let place = asked.outputPath {

@@ -33,7 +33,7 @@ struct VerifyCommand: AsyncParsableCommand {
 
   func run() async throws {
     var options = VerifyOptions()
-    options.jobs = jobs.jobs
+    options.jobs = jobs.jobs.count
     options.maximumPixelCount = jobs.maximumPixelCount
     options.keepDamaged = keepDamaged
     options.salvage = salvage

@@ -1,3 +1,4 @@
+import Encodings
 import TestSupport
 import Testing
 
@@ -13,7 +14,7 @@ struct CompanionTests {
     let reply = try #require(
       try await server.ask(
         "POST", "/", ["X-Amz-Target": "Logs_20140328.\(operation)"], body: request.encoded))
-    return try JSON(reading: reply.body)
+    return try JSON(parsing: reply.body)
   }
 
   private func form(_ server: SageMakerServer, _ service: String, _ body: String) async throws

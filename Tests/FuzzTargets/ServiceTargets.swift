@@ -1,6 +1,8 @@
+import Encodings
 import Files
 import Foundation
 import HTTP
+import Inference
 import SageMaker
 
 // Requests of SageMaker's API, forms of the dashboard, and what a batch transform reads.
@@ -43,18 +45,23 @@ let requests = FuzzTarget(
     let body = Array(input.dropFirst(line.count + 1))
     let value: JSON
     do throws(JSONError) {
-      value = try JSON(reading: body)
+      value = try JSON(parsing: body)
     } catch {
       try require((0...body.count).contains(error.offset), "a fault lies in the text")
       return try requireSentence(error)
     }
     let written = value.bytes
-    let again = try require("JSON that is written is read") { try JSON(reading: written) }
+    let again = try require("JSON that is written is read") { try JSON(parsing: written) }
     try require(again.bytes == written, "JSON that is written is read to the same")
+    let decoded = try require("what is read is decoded") { try JSON.decode(JSON.self, from: body) }
+    try require(decoded.bytes == written, "what is read is decoded to the same")
+    let document = try require("what is read is encoded") { try JSON.encode(value, style: .document) }
+    try require(
+      (try? JSON(parsing: document))?.number == value.number, "a number in a document is the same number")
     try require(
       (try? JSONSerialization.jsonObject(with: Data(body), options: .fragmentsAllowed)) != nil,
       "what is read as JSON is JSON")
-    try require(depth(of: value) <= JSON.largestDepth, "JSON lies no deeper than is allowed")
+    try require(depth(of: value) <= JSONScanner.maximumDepth, "JSON lies no deeper than is allowed")
     for (name, operation) in operations where line.isEmpty || line.elementsEqual(name.utf8) {
       do throws(ControlPlaneError) {
         let known = try Violations.check(value, as: operation.input)
@@ -67,7 +74,7 @@ let requests = FuzzTarget(
           [.validation, .serialization].contains(error.code), "\(name): a request is refused for what it says"
         )
         try requireSentence(error)
-        try require((try? JSON(reading: error.body.bytes)) != nil, "a refusal is JSON")
+        try require((try? JSON(parsing: error.body.bytes)) != nil, "a refusal is JSON")
       }
     }
   })
@@ -103,7 +110,7 @@ let paths = FuzzTarget(
     guard let text = String(validating: line, as: UTF8.self), text.utf8.count <= 63 else { return }
     let path: JSONPath
     do throws(JSONPathError) { path = try JSONPath(text) } catch { return try requireSentence(error) }
-    if let value = try? JSON(reading: Array(input.dropFirst(line.count + 1))) {
+    if let value = try? JSON(parsing: Array(input.dropFirst(line.count + 1))) {
       do throws(JSONPathError) {
         let found = try path.select(from: value)
         if path.steps.isEmpty, found.bytes != value.bytes {
@@ -170,7 +177,8 @@ let recordSplits = FuzzTarget(
     func read(inBlocksOf byteCount: Int) throws -> (records: [[UInt8]], fault: String?) {
       var records: [[UInt8]] = []
       do {
-        var splitter = try RecordSplitter(path, split, limit: limit, blockByteCount: byteCount)
+        var splitter = try RecordSplitter(
+          path, split, limit: PayloadLimit(limit), blockByteCount: byteCount)
         while let record = try splitter.next() {
           records.append(record)
           guard records.count <= content.count + 1 else { break }
@@ -217,7 +225,7 @@ let recordSplits = FuzzTarget(
     }
     // In payloads.
     guard fault == nil else { return }
-    var splitter = try RecordSplitter(path, split, limit: limit)
+    var splitter = try RecordSplitter(path, split, limit: PayloadLimit(limit))
     var joined: [[UInt8]] = []
     while true {
       let payload = try splitter.next(atMost: 3, byteCount: 40)

@@ -197,7 +197,7 @@ struct TransformTests {
         ("[{\"prefix\": 1}]", "not a manifest"),
         ("[{\"prefix\": \"s3://b/\"}, \"a\"]", "s3://"),
         ("[{\"prefix\": \"a\"}, {\"prefix\": \"b\"}]", "second"),
-        ("[{\"prefix\": \"a\"}, 3]", "element 2"), ("[", "not a manifest"), (depth, "not a manifest"),
+        ("[{\"prefix\": \"a\"}, 3]", "[1]: '3'"), ("[", "not a manifest"), (depth, "not a manifest"),
         ("[{\"prefix\": \"file://x\"}]", "file:///path"), ("[{\"prefix\": \"file:///%zz\"}]", "file:///path"),
       ] {
         writeScratchFile(path, text.utf8)

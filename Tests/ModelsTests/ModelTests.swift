@@ -108,13 +108,16 @@ import Testing
         #"[{"name": "data", "shape": [3, 2, 2]}]"#,
         "the shape of data is [3, 2, 2]; [batch, channels, height, width] is expected"
       ),
-      (#"[{"name": "data", "shape": ["3"]}]"#, "[0].shape[0] is not a whole number"),
-      (#"[{"name": "data"}]"#, "[0].shape is not there"),
+      (
+        #"[{"name": "data", "shape": ["3"]}]"#,
+        #"byte 28: [0].shape[0]: '"' where a whole number is expected"#
+      ),
+      (#"[{"name": "data"}]"#, #"byte 1: [0]: the key "shape" is missing"#),
       (
         #"[{"name": "a", "shape": [1, 3, 2, 2]}, {"name": "b", "shape": [1, 3, 9, 9]}]"#,
         "the inputs are a, b; one, or one named data, is expected"
       ),
-      (#"{"name": "data"}"#, "this is not a list"),
+      (#"{"name": "data"}"#, "byte 0: '{' where an array is expected"),
     ])
   func shapesFile(_ json: String, _ sentence: String) {
     withScratchFolder { folder in

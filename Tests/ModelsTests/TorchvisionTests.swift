@@ -310,7 +310,10 @@ import Testing
         #"{"a": {"dtype": "I32", "shape": [1], "data_offsets": [0, 4]}}"#,
         "a holds I32; F32, F64, F16 or BF16 is expected"
       ),
-      (#"{"a": {"dtype": "F32", "shape": [1]}}"#, "the header: a.data_offsets is not there"),
+      (
+        #"{"a": {"dtype": "F32", "shape": [1]}}"#,
+        #"the header: byte 6: a: the key "data_offsets" is missing"#
+      ),
     ])
   func damaged(_ header: String, _ sentence: String) {
     let text = header.isEmpty ? "{}" : header

@@ -1,3 +1,4 @@
+import Encodings
 import Testing
 
 @testable import Predictions
@@ -133,7 +134,7 @@ struct ShapeTests {
         == "byte 6: a string is not UTF-8")
     #expect(parse([0xFF, 0xFE, 0x5B, 0]).content == "byte 0: a byte order mark, which JSON must not have")
     #expect(parse(Array("[1,".utf8) + [0xC3, 0x28]).content == #"byte 3: '\xc3' where a number is expected"#)
-    #expect(parse(Array("[1,\0]".utf8)).content == #"byte 3: '\0' where a number is expected"#)
+    #expect(parse(Array("[1,\0]".utf8)).content == #"byte 3: '\u{0}' where a number is expected"#)
   }
 
   @Test("nesting is limited wherever it comes, without a stack that could run over")

@@ -166,6 +166,13 @@ struct TruthTests {
     #expect(named.labels == ["a": 1, "b": 0] && named.classes == ["cat", "dog"])
   }
 
+  @Test("a line with a key twice is refused")
+  func repeatedKey() throws {
+    let read = try Read("t.jsonl", #"{"path":"g.jpg","label":1,"label":2}"#.utf8)
+    #expect(read.labels.isEmpty)
+    #expect(read.rejections == ["g.jpg": #"byte 26: the key "label" stands twice in one object"#])
+  }
+
   @Test("of two keys with metadata none is taken for the label")
   func twoLabels() throws {
     let line = #"{"path":"a.jpg","kind":2,"kind-metadata":{},"age":1,"age-metadata":{}}"#

@@ -1,5 +1,7 @@
+import Encodings
 import Files
 import Foundation
+import S3
 import Synchronization
 import TestSupport
 
@@ -14,7 +16,7 @@ struct Desk: Sendable {
   ///   a transform job.
   init(
     _ folder: String, script: String = "exit 0", endpoints: any EndpointHost = NoEndpointHost(),
-    quotas: Quotas = Quotas(), objects: (any ObjectAccess)? = nil, lockTime: Duration = .seconds(5),
+    quotas: Quotas = Quotas(), objects: (any ObjectSource)? = nil, lockTime: Duration = .seconds(5),
     now: @escaping @Sendable () -> Double = secondsSince1970
   ) throws {
     self.folder = folder
@@ -34,7 +36,7 @@ struct Desk: Sendable {
   @discardableResult
   func ask(_ operation: String, _ request: JSON = [:]) async throws -> JSON {
     let answer = try await api.respond(to: operation, body: request.bytes, from: Caller())
-    let json = answer.isEmpty ? [:] : try JSON(reading: answer)
+    let json = answer.isEmpty ? [:] : try JSON(parsing: answer)
     // Each answer is of its shape.
     if let output = Shapes.standard.operations[operation]?.output {
       let known = try Violations.check(json, as: output)

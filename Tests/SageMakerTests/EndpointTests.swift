@@ -1,3 +1,4 @@
+import Encodings
 import Synchronization
 import TestSupport
 import Testing

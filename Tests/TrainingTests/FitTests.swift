@@ -129,7 +129,7 @@ import Testing
     }
   }
 
-  @Test("a loss that is no number ends it with the last good checkpoint and what to change")
+  @Test("a loss that is no number ends it with the last good checkpoint")
   func diverged() throws {
     try withScratchFolder { (folder) throws in
       let trial = Trial()
@@ -140,7 +140,6 @@ import Testing
         error?.description
           == "the loss became NaN or infinite: epoch 1, batch 2, learning rate 0.125. The best model so "
           + "far, of epoch 0, is kept; the last checkpoint is \(folder)/checkpoint.")
-      #expect(error?.remedy?.hasPrefix("Lower learning_rate (for example to 0.0125)") == true)
       let checkpoint = try Checkpoint(path: folder + "/checkpoint")
       #expect(checkpoint.place.epoch == 1 && checkpoint.place.batch == 0)
     }

@@ -89,7 +89,11 @@ private func opened(
   @Test(
     "a manifest's faults are told with the line",
     arguments: [
-      ("[1]", "not a JSON object such as {\"source-ref\": \"photos/1.jpg\", \"class\": 0}"),
+      (
+        "[1]",
+        "not a JSON object such as {\"source-ref\": \"photos/1.jpg\", \"class\": 0}: "
+          + "byte 0: '[' where an object is expected"
+      ),
       (#"{"class": 1}"#, "the attribute \"source-ref\" with the image's path is missing"),
       (#"{"source-ref": "a.png"}"#, "there is no attribute that could be the label"),
       (#"{"source-ref": "a.png", "class": {"a": 1}}"#, "\"class\" is neither a number nor a list of numbers"),

@@ -26,13 +26,12 @@ private func several(
 ) throws -> TuningRequest {
   let limit = jobs.map { "\"MaxNumberOfTrainingJobs\": \($0), " } ?? ""
   return try TuningRequest(
-    JSONValue(
-      json: Array(
-        """
-        {"HyperParameterTuningJobName": "unit", "HyperParameterTuningJobConfig": {"Strategy": "\(strategy)",
-        "ResourceLimits": {\(limit)"MaxParallelTrainingJobs": \(parallel)}\(config)},
-        "TrainingJobDefinitions": [\(definitions.joined(separator: ", "))]\(more)}
-        """.utf8)))
+    json: Array(
+      """
+      {"HyperParameterTuningJobName": "unit", "HyperParameterTuningJobConfig": {"Strategy": "\(strategy)",
+      "ResourceLimits": {\(limit)"MaxParallelTrainingJobs": \(parallel)}\(config)},
+      "TrainingJobDefinitions": [\(definitions.joined(separator: ", "))]\(more)}
+      """.utf8))
 }
 
 private let momentum =
@@ -71,11 +70,11 @@ struct DefinitionTests {
     runner.value = { order, epoch in order.definition == 1 ? 0.9 + Double(order.number) / 100 : 0.1 }
     let record = try await tuned(asked, runner)
     let told = asked.description(of: record)
-    #expect(told["BestTrainingJob"]?["TrainingJobDefinitionName"] == .text("b"))
-    #expect(told["BestTrainingJob"]?["TrainingJobName"] == .text(record.jobs[3].name))
+    #expect(told["BestTrainingJob"]?["TrainingJobDefinitionName"] == .string("b"))
+    #expect(told["BestTrainingJob"]?["TrainingJobName"] == .string(record.jobs[3].name))
     #expect(
       told["BestTrainingJob"]?["FinalHyperParameterTuningJobObjectiveMetric"]?["MetricName"]
-        == .text("train:accuracy"))
+        == .string("train:accuracy"))
     guard case .list(let definitions)? = told["TrainingJobDefinitions"] else {
       Issue.record("the definitions are not told")
       return

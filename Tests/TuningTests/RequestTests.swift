@@ -152,10 +152,13 @@ struct RequestTests {
       ),
       ({ try request(more: #""TrainingJobDefinitions": []"#) }, "cannot both be given"),
       ({ try request(more: #""Autotune": {"Mode": "Enabled"}"#) }, "Autotune is not offered"),
-      ({ try TuningRequest(JSONValue(json: Array("[1]".utf8))) }, "no JSON object"),
-      ({ try TuningRequest(JSONValue(json: Array("{".utf8))) }, "no JSON document"),
+      ({ try TuningRequest(json: Array("[1]".utf8)) }, "no JSON object"),
       (
-        { try TuningRequest(JSONValue(json: Array("{}".utf8))) },
+        { try TuningRequest(json: Array("{".utf8)) },
+        "no JSON document, such as {\"HyperParameterTuningJobName\": \"first\", ...}: line 1, byte 1: "
+      ),
+      (
+        { try TuningRequest(json: Array("{}".utf8)) },
         "Missing required parameter in input: \"HyperParameterTuningJobName\""
       ),
     ]

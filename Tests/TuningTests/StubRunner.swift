@@ -61,16 +61,15 @@ func request(
 ) throws -> TuningRequest {
   let limit = limits + (jobs.map { "\"MaxNumberOfTrainingJobs\": \($0), " } ?? "")
   return try TuningRequest(
-    JSONValue(
-      json: Array(
-        """
-        {"HyperParameterTuningJobName": "\(name)", "HyperParameterTuningJobConfig": {"Strategy": "\(strategy)",
-        "HyperParameterTuningJobObjective": {"Type": "\(type)", "MetricName": "\(metric)"},
-        "ResourceLimits": {\(limit)"MaxParallelTrainingJobs": \(parallel)},
-        "ParameterRanges": {\(ranges)}\(config.isEmpty ? "" : ", " + config)},
-        "TrainingJobDefinition": {"StaticHyperParameters": {\(statics)}\(definition.isEmpty ? "" : ", " + definition)}
-        \(more.isEmpty ? "" : ", " + more)}
-        """.utf8)))
+    json: Array(
+      """
+      {"HyperParameterTuningJobName": "\(name)", "HyperParameterTuningJobConfig": {"Strategy": "\(strategy)",
+      "HyperParameterTuningJobObjective": {"Type": "\(type)", "MetricName": "\(metric)"},
+      "ResourceLimits": {\(limit)"MaxParallelTrainingJobs": \(parallel)},
+      "ParameterRanges": {\(ranges)}\(config.isEmpty ? "" : ", " + config)},
+      "TrainingJobDefinition": {"StaticHyperParameters": {\(statics)}\(definition.isEmpty ? "" : ", " + definition)}
+      \(more.isEmpty ? "" : ", " + more)}
+      """.utf8))
 }
 
 /// Runs a request with a stub to its end.

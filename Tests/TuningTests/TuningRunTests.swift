@@ -80,7 +80,7 @@ struct TuningRunTests {
     #expect(
       described["TrainingJobs"].flatMap { list in
         if case .list(let jobs) = list { jobs[1]["TrainingJobStatus"] } else { nil }
-      } == .text("Stopped"))
+      } == .string("Stopped"))
     let last = try await tuned(asked, from: record)
     #expect(last.status == .completed && last.count(.completed) == 4)
   }

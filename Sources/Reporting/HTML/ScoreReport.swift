@@ -1,3 +1,4 @@
+import Encodings
 import Files
 public import Imaging
 public import Scoring
@@ -128,7 +129,7 @@ struct PageData {
   }
 
   var json: String {
-    var json = EmbeddedJSON()
+    var json = JSONWriter(.embedded)
     let images = listedImages()
     json.object { json in
       json.key("classes")
@@ -157,7 +158,7 @@ struct PageData {
       ramps(&json)
       add(images.flatMap(\.self), to: &json)
     }
-    return json.text
+    return String(decoding: json.bytes, as: UTF8.self)
   }
 
   private var orders: [(String, [Int])] {
@@ -171,7 +172,7 @@ struct PageData {
     return orders
   }
 
-  private func ramps(_ json: inout EmbeddedJSON) {
+  private func ramps(_ json: inout JSONWriter) {
     json.object { json in
       for (name, ramp) in [
         ("errorsLight", Ramp.errorsOnLight), ("rightLight", .rightOnLight), ("errorsDark", .errorsOnDark),
@@ -183,7 +184,7 @@ struct PageData {
     }
   }
 
-  private func add(_ images: [Int], to json: inout EmbeddedJSON) {
+  private func add(_ images: [Int], to json: inout JSONWriter) {
     var folders: [ByteName: Int] = [:]
     var folderNames: [String] = []
     var folderOf: [Int] = []

@@ -1,3 +1,4 @@
+import Encodings
 import Files
 
 /// The logs of jobs as CloudWatch Logs gives them out: SageMaker's SDK shows them while it waits for a job.

@@ -1,3 +1,5 @@
+import Encodings
+
 /// The secondary states of a training job.
 extension Resource {
   var secondaryStatus: String { state["SecondaryStatus"]?.text ?? "" }

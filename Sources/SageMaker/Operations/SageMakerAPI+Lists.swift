@@ -1,3 +1,5 @@
+import Encodings
+
 extension SageMakerAPI {
   /// One page of a kind, each resource as `summary` shows it.
   func list(

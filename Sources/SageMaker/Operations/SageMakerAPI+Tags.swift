@@ -1,3 +1,5 @@
+import Encodings
+
 extension SageMakerAPI {
   func addTags(_ call: Call) async throws(ControlPlaneError) -> JSON {
     let arn = try await tagged(call)

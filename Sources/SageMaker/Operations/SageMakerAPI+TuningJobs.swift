@@ -1,3 +1,5 @@
+package import Encodings
+import S3
 import Tuning
 
 extension SageMakerAPI {
@@ -213,14 +215,14 @@ package enum TuningRules {
     try check("MaxParallelTrainingJobs", parallel, quotas.tuningParallelTrainingJobs)
     for definition in definitions {
       try TrainingRules.checkChannels(of: definition)
-      _ = try ObjectPlace(definition["OutputDataConfig"]?["S3OutputPath"]?.text ?? "")
+      _ = try S3Location(uri: definition["OutputDataConfig"]?["S3OutputPath"]?.text ?? "")
     }
   }
 
   /// What the search and the trainer ask: ranges, strategy, hyperparameters, the objective.
   static func checkSearch(_ request: JSON) throws(ControlPlaneError) {
     do {
-      let asked = try TuningRequest(JSONValue(json: request.bytes))
+      let asked = try TuningRequest(request)
       try asked.checkHyperparameters()
       _ = try Objective(asked)
     } catch {

@@ -1,3 +1,4 @@
+import Encodings
 import Endpoints
 import Foundation
 import HTTP

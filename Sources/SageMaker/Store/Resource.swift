@@ -1,3 +1,4 @@
+public import Encodings
 import GRDB
 
 /// The kinds of things that SageMaker's operations make.
@@ -99,7 +100,7 @@ extension Resource {
     status = row["status"]
     parent = row["parent"]
     objective = row["objective"]
-    request = hasRequest ? try JSON(reading: Array((row["request"] as String).utf8)) : [:]
-    state = try JSON(reading: Array((row["state"] as String).utf8))
+    request = hasRequest ? try JSON(parsing: Array((row["request"] as String).utf8)) : [:]
+    state = try JSON(parsing: Array((row["state"] as String).utf8))
   }
 }

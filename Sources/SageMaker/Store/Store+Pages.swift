@@ -1,3 +1,4 @@
+import Encodings
 import GRDB
 
 /// What a List operation asks for.
@@ -118,7 +119,7 @@ extension ListQuery {
     let bytes = stride(from: 0, to: digits.count - digits.count % 2, by: 2).compactMap {
       UInt8(String(decoding: digits[$0...$0 + 1], as: UTF8.self), radix: 16)
     }
-    guard bytes.count * 2 == digits.count, let content = try? JSON(reading: bytes), let parts = content.list,
+    guard bytes.count * 2 == digits.count, let content = try? JSON(parsing: bytes), let parts = content.list,
       parts.count == columns.count + 1, parts[0].text == fingerprint
     else {
       throw .invalid("Invalid NextToken: it is not of this list with these filters and this order.")

@@ -1,3 +1,4 @@
+import Encodings
 import Files
 import Foundation
 import Hyperparameters
@@ -8,7 +9,7 @@ import Tuning
 extension JobEngine {
   func tune(_ work: Work) async throws {
     guard let job = try await store.find(work.kind, work.name), job.status == "InProgress" else { return }
-    let request = try TuningRequest(JSONValue(json: job.request.bytes))
+    let request = try TuningRequest(job.request)
     let folder = try TuningFolder(self.folder(of: work), request)
     var record: TuningRecord
     if let known = try folder.record() {

@@ -1,7 +1,8 @@
+import Glibc
 public import Hyperparameters
 public import Imaging
 public import Networks
-internal import Synchronization
+import Synchronization
 
 /// Decodes, augments and labels the images of a batch, on all workers at once.
 ///
@@ -231,5 +232,116 @@ public final class Batches: Sendable {
   func withNumbers<R>(_ range: Range<Int>, _ body: (inout MutableSpan<Float>) -> R) -> R {
     var part = unsafe MutableSpan(_unsafeElements: numbers.extracting(range))
     return body(&part)
+  }
+}
+
+/// Which images a rank sees in which batch: a pure function of the seed, the epoch and the rank.
+///
+/// A *global* batch is the concatenation of the batches of all ranks in rank order. N ranks with batch size B therefore
+/// see the same images per update as one rank with batch size N * B.
+public struct EpochPlan: Hashable, Sendable {
+  /// Images in the whole set.
+  public let imageCount: Int
+  /// Images in one batch of one rank.
+  public let batch: Int
+  /// This process, from 0, and the number of processes.
+  public let rank: Int, rankCount: Int
+  /// Determines the order of the images.
+  public let seed: UInt64
+  /// Whether each epoch is shuffled and drops the images that do not fill a global batch. An evaluation sees every
+  /// image in its original order; its last batch may be short, or empty for the last ranks.
+  public let isTraining: Bool
+
+  public init(
+    imageCount: Int, batch: Int, seed: UInt64 = 0, isTraining: Bool, rank: Int = 0, rankCount: Int = 1
+  ) {
+    precondition(
+      imageCount >= 0 && batch >= 1 && rankCount >= 1 && (0..<rankCount).contains(rank),
+      "rank must be in 0..<rankCount, and batch at least 1")
+    self.imageCount = imageCount
+    self.batch = batch
+    self.seed = seed
+    self.isTraining = isTraining
+    self.rank = rank
+    self.rankCount = rankCount
+  }
+
+  /// Batches in an epoch; the same for all ranks.
+  public var batchCount: Int {
+    let global = batch * rankCount
+    return isTraining ? imageCount / global : (imageCount + global - 1) / global
+  }
+
+  /// The places in the epoch's order that a batch of this rank covers.
+  ///
+  /// - Parameter number: the batch, from 0.
+  public func places(ofBatch number: Int) -> Range<Int> {
+    let start = min((number * rankCount + rank) * batch, imageCount)
+    return start..<min(start + batch, imageCount)
+  }
+
+  /// The image numbers in the order of an epoch: a Fisher-Yates shuffle for training, 0, 1, 2, ... for an evaluation.
+  /// - Complexity: O(images).
+  public func order(epoch: Int) -> [Int] {
+    var order = Array(0..<imageCount)
+    guard isTraining else { return order }
+    var chance = KeyedGenerator(seed, Purpose.order, UInt64(truncatingIfNeeded: epoch))
+    for place in stride(from: imageCount - 1, to: 0, by: -1) {
+      order.swapAt(place, chance.index(below: place + 1))
+    }
+    return order
+  }
+}
+
+/// Separates the random streams that share one seed.
+enum Purpose {
+  static let order: UInt64 = 0x6f72_6465_7200_0001
+  static let mixup: UInt64 = 0x6d69_7875_7000_0002
+}
+
+/// How training targets are softened: label smoothing and mixup.
+public struct TargetOptions: Hashable, Sendable {
+  /// The share of the target that is spread evenly over the other classes, 0..<1: `smooth_alpha` of MXNet's
+  /// SoftmaxOutput. For multi-label data, 1 becomes 1 - s / 2, and 0 becomes s / 2.
+  public var labelSmoothing: Double
+  /// The alpha of the distribution Beta(alpha, alpha) from which mixup draws its shares (Zhang et al. 2018); 0: no
+  /// mixup.
+  public var mixupAlpha: Double
+
+  public init(labelSmoothing: Double = 0, mixupAlpha: Double = 0) {
+    self.labelSmoothing = labelSmoothing
+    self.mixupAlpha = mixupAlpha
+  }
+
+  /// The share of itself that each image of a pair keeps, 0...1; 1 without mixup.
+  ///
+  /// - Parameter pair: the number of the pair in the epoch's order; places 2 * pair and 2 * pair + 1 form a pair.
+  public func share(ofPair pair: Int, seed: UInt64, epoch: Int) -> Float {
+    guard mixupAlpha > 0 else { return 1 }
+    var chance = KeyedGenerator(
+      seed, Purpose.mixup, UInt64(truncatingIfNeeded: epoch), UInt64(truncatingIfNeeded: pair))
+    // Jöhnk's rejection method for the beta distribution, in logarithms: u^(1 / alpha) underflows for a small alpha.
+    for _ in 0..<10_000 {
+      let (x, y) = (log(1 - chance.fraction()) / mixupAlpha, log(1 - chance.fraction()) / mixupAlpha)
+      guard exp(x) + exp(y) <= 1 else { continue }
+      return Float(1 / (1 + exp(y - x)))
+    }
+    return 0.5
+  }
+}
+
+extension TrainingImages {
+  /// Writes the targets of one image: `classCount` numbers, starting at index `start`.
+  func writeTargets(of image: Int, smoothing: Double, to targets: inout MutableSpan<Float>, at start: Int) {
+    if isMultiLabel {
+      for place in 0..<classCount {
+        let value = Double(labels.values[image * classCount + place])
+        targets[start + place] = Float(value * (1 - smoothing) + smoothing / 2)
+      }
+    } else {
+      let other = classCount > 1 ? smoothing / Double(classCount - 1) : 0
+      for place in 0..<classCount { targets[start + place] = Float(other) }
+      targets[start + Int(labels.values[image])] = Float(classCount > 1 ? 1 - smoothing : 1)
+    }
   }
 }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Accuracy and loss over many images, as sums: the sums of batches and ranks can be added and stored in a checkpoint.
 public struct MetricSums: Hashable, Sendable, Codable {
   /// Images added so far.
@@ -109,5 +111,5 @@ public struct MetricSums: Hashable, Sendable, Codable {
 
 /// The logarithm of a probability of at least 1e-12; NaN stays NaN.
 private func logarithm(_ probability: Double) -> Double {
-  probability < 1e-12 ? -27.631_021_115_928_547 : naturalLogarithm(probability)
+  probability < 1e-12 ? -27.631_021_115_928_547 : log(probability)
 }

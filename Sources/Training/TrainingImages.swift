@@ -1,7 +1,9 @@
+import Files
 public import Hyperparameters
 public import Imaging
 public import Networks
-internal import Synchronization
+import Records
+import Synchronization
 
 /// The labelled images of one channel, addressed by number. Labels are kept in memory; images are read on demand.
 public final class TrainingImages: Sendable {
@@ -95,5 +97,255 @@ public final class TrainingImages: Sendable {
       faults.count > 1
       ? "; \(faults.count - 1) more of \(count) images in the \(channel) channel are too small" : ""
     throw TrainingError("\(name(of: first)): \(fault)\(more)")
+  }
+}
+
+extension HyperparameterSet {
+  /// Compares the image sets with the hyperparameters, before training.
+  ///
+  /// - Parameters:
+  ///   - batch: images of one update, over all hosts.
+  ///   - names: class names by label; may be empty.
+  /// - Returns: warnings about a `num_training_samples` that differs from the number of images, and about classes
+  ///   without images.
+  /// - Throws: `TrainingError` if there are fewer training images than one batch needs.
+  public func check(
+    train: TrainingImages, validation: TrainingImages?, batch: Int, names: [String] = []
+  ) throws(TrainingError) -> [TrainingWarning] {
+    guard train.count >= batch else {
+      throw TrainingError(
+        "The number of input images must be bigger or equal to the mini_batch_size. The \(train.channel) channel has "
+          + "\(train.count) images, a batch \(batch)")
+    }
+    var found: [TrainingWarning] = []
+    if numTrainingSamples != train.count {
+      found.append(
+        TrainingWarning(
+          "num_training_samples is \(numTrainingSamples), but the \(train.channel) channel has \(train.count) images; "
+            + "the number of images is used"))
+    }
+    for images in [train, validation].compactMap({ $0 }) {
+      if let warning = images.missingClasses(names) { found.append(warning) }
+    }
+    return found
+  }
+}
+
+extension TrainingImages {
+  /// A warning that names the classes without images; nil if every class has one.
+  func missingClasses(_ names: [String]) -> TrainingWarning? {
+    let missing = histogram.enumerated().filter { $0.element == 0 }.map(\.offset)
+    if missing.isEmpty { return nil }
+    let all = missing.map { names.indices.contains($0) ? "\($0) (\(names[$0]))" : "\($0)" }
+    return TrainingWarning(
+      "the \(channel) channel has no image of \(missing.count == 1 ? "class" : "classes") "
+        + shortList(all))
+  }
+}
+
+/// Locates images by number and reads their bytes; safe to call from several threads.
+protocol ImagePlaces: Sendable {
+  func name(of image: Int) -> String
+  func withBytes<R>(of image: Int, _ body: (Span<UInt8>) throws -> R) throws -> R
+}
+
+/// The records of a `.rec` file.
+final class RecordPlaces: ImagePlaces, @unchecked Sendable {  // only positional reads, which change no state
+  private let reader: RecordReader
+  private let path: String
+  private var offsets: [Int] = []
+  private var ids: [UInt64] = []
+
+  /// - Throws: `TrainingError` for invalid labels, a damaged file, and a file without images; `RecordError` with the
+  ///   byte offset if a record's header is damaged.
+  init(_ path: String, channel: String, _ labels: inout LabelStore) throws {
+    self.path = path
+    do throws(RecordError) {
+      reader = try RecordReader(path)
+    } catch {
+      throw Self.inSageMakersWords(error)
+    }
+    var scan = try RecordReader(path)
+    while let record = try Self.next(&scan) {
+      let (header, imageStart) = try record.parse()
+      // InsightFace writes records that carry labels but no image.
+      if imageStart == record.payload.count && !header.labels.isEmpty { continue }
+      try labels.append(header.allLabels.map { Double($0) }) {
+        "\(path): byte \(record.offset): record \(header.id)"
+      }
+      offsets.append(record.offset)
+      ids.append(header.id)
+    }
+    if offsets.isEmpty {
+      throw TrainingError("Unable to start training. Empty .rec file in \(channel) channel.")
+    }
+  }
+
+  private static func next(_ reader: inout RecordReader) throws(TrainingError) -> Record? {
+    do throws(RecordError) { return try reader.next() } catch { throw inSageMakersWords(error) }
+  }
+
+  private static func inSageMakersWords(_ error: RecordError) -> TrainingError {
+    switch error.reason {
+    case .badMagic, .otherKind:
+      TrainingError(
+        "Unable to parse record: The Record IO header does not start with the magic number: \(error)"
+      )
+    case .truncated: TrainingError("The .rec file is truncated: \(error)")
+    default: TrainingError("\(error)")
+    }
+  }
+
+  func name(of image: Int) -> String { "\(path): byte \(offsets[image]): record \(ids[image])" }
+
+  func withBytes<R>(of image: Int, _ body: (Span<UInt8>) throws -> R) throws -> R {
+    let record: ImageRecord
+    do throws(RecordError) {
+      record = try ImageRecord(.whole(try reader.read(at: offsets[image])))
+    } catch {
+      throw TrainingError("\(error)")
+    }
+    return try record.withImage(body)
+  }
+}
+
+/// Image files named by a list or an augmented manifest.
+final class FilePlaces: ImagePlaces {
+  private let paths: [String]
+  private let root: InputRoot
+
+  /// - Throws: `TrainingError` with the line for a bad line, bad labels or a missing image; `FileError` if the list
+  ///   cannot be read.
+  init(list: String, root: String, channel: String, _ labels: inout LabelStore) throws {
+    self.root = try InputRoot(root)
+    var paths: [String] = []
+    var reader = try ListReader(list)
+    while let line = try reader.next() {
+      switch line {
+      case .bad(let reason, let number, let text):
+        if text.isEmpty { continue }
+        throw TrainingError("Invalid lst file in the \(channel) channel. \(list):\(number): \(reason)")
+      case .entry(let entry, let number):
+        try labels.append(entry.labels) { "\(list):\(number): \(entry.path)" }
+        let path = locate(entry.path, root: root).file
+        try Self.checkPresence(path, at: "\(list):\(number)")
+        paths.append(path)
+      }
+    }
+    if paths.isEmpty {
+      throw TrainingError("Invalid lst file in the \(channel) channel. \(list) names no image")
+    }
+    self.paths = paths
+  }
+
+  init(
+    manifest: String, _ options: ManifestOptions, channel: String, _ labels: inout LabelStore
+  ) throws {
+    root = try InputRoot(folderName(manifest))
+    var paths: [String] = []
+    var choice = LabelChoice(options)
+    let bytes = try readFile(manifest).bytes
+    for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+      .enumerated()
+    where !line.allSatisfy({ $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\r") || $0 == UInt8(ascii: "\t") }
+    ) {
+      let place = "\(manifest):\(index + 1)"
+      let entry = try ManifestEntry(line, options, at: place)
+      let path = join(folderName(manifest), entry.path)
+      let found = try entry.labels(&choice, classCount: labels.isMultiLabel ? labels.classCount : nil)
+      try labels.append(found) { "\(place): \(path)" }
+      try Self.checkPresence(path, at: place)
+      paths.append(path)
+    }
+    if paths.isEmpty {
+      throw TrainingError("Unable to start training. Empty manifest in \(channel) channel.")
+    }
+    self.paths = paths
+  }
+
+  /// Reports a missing image before training starts, instead of in the middle of an epoch.
+  private static func checkPresence(_ path: String, at place: String) throws(TrainingError) {
+    if FileStamp(path: path) == nil { throw TrainingError("\(place): the image \(path) does not exist") }
+  }
+
+  func name(of image: Int) -> String { paths[image] }
+
+  func withBytes<R>(of image: Int, _ body: (Span<UInt8>) throws -> R) throws -> R {
+    let bytes: [UInt8]
+    do throws(FileError) {
+      bytes = try readFile(paths[image], limit: 1 << 30).bytes
+    } catch {
+      // If the root folder itself is gone, the error names that instead of one image.
+      if error.isMissing, (try? root.check()) == nil {
+        throw TrainingError("\(FileError(.wentAway, path: root.path))")
+      }
+      throw TrainingError("\(error)")
+    }
+    return try body(bytes.span)
+  }
+}
+
+/// The labels of an image set: for each image its class or, for multi-label data, a 0 or 1 for each class.
+struct LabelStore: Sendable {
+  let classCount: Int
+  let isMultiLabel: Bool
+  /// One number for each image, or `classCount` numbers for multi-label data.
+  private(set) var values: [Int32] = []
+
+  init(classCount: Int, isMultiLabel: Bool) {
+    self.classCount = classCount
+    self.isMultiLabel = isMultiLabel
+  }
+
+  var count: Int { isMultiLabel ? values.count / classCount : values.count }
+
+  /// - Parameters:
+  ///   - labels: the labels of one image as the file has them.
+  ///   - place: file, line and image, for the error.
+  /// - Throws: `TrainingError` for a label that is not a class, and for a wrong number of labels.
+  mutating func append(_ labels: some Collection<Double>, at place: () -> String) throws(TrainingError) {
+    if isMultiLabel {
+      guard labels.count == classCount else {
+        throw TrainingError(
+          "Mismatch between number of labels in the multi-label data (\(labels.count)) and the num_classes parameter "
+            + "(\(classCount)): \(place())")
+      }
+      for label in labels {
+        guard label == 0 || label == 1 else {
+          throw TrainingError(
+            "\(place()): the multi-label data has the label \(shortest(label)); 0 or 1 is expected")
+        }
+        values.append(label == 1 ? 1 : 0)
+      }
+    } else {
+      guard labels.count == 1, let label = labels.first else {
+        throw TrainingError(
+          "\(place()): the image has \(labels.count) labels, but multi_label is 0; one label is expected")
+      }
+      guard let number = Int32(exactly: label), (0..<classCount).contains(Int(number)) else {
+        throw TrainingError(
+          "\(place()): the label is \(shortest(label)), but num_classes is \(classCount); a whole number from 0 to "
+            + "\(classCount - 1) is expected")
+      }
+      values.append(number)
+    }
+  }
+
+  /// The class of an image or, for multi-label data, all its classes.
+  func classes(of image: Int) -> [Int] {
+    guard isMultiLabel else { return [Int(values[image])] }
+    let start = image * classCount
+    return (0..<classCount).filter { values[start + $0] == 1 }
+  }
+
+  /// The number of images of each class, by label.
+  var histogram: [Int] {
+    var counts = [Int](repeating: 0, count: classCount)
+    if isMultiLabel {
+      for (place, value) in values.enumerated() where value == 1 { counts[place % classCount] += 1 }
+    } else {
+      for value in values { counts[Int(value)] += 1 }
+    }
+    return counts
   }
 }

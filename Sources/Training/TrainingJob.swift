@@ -1,10 +1,12 @@
+import Encodings
 import Files
 import Glibc
 public import Hyperparameters
 import Imaging
-import Models
-import Networks
+public import Models
+public import Networks
 import Records
+import Reporting
 
 /// A training whose inputs are checked and that is ready to run.
 public final class TrainingJob {
@@ -190,4 +192,132 @@ private final class FolderLock {
   }
 
   var isByFileOnly: Bool { lock.isByFileOnly }
+}
+
+extension TrainingJob {
+  /// A description of everything that must be equal on all ranks.
+  var common: String {
+    let values = HyperparameterSet.table.map { "\($0.name)=\($0.get(hyperparameters)?.text ?? "")" }
+    let sets = [train, validation].map { "\($0.count) \($0.histogram)" }
+    let place = checkpoint.map { "\($0.place) \($0.updateCount)" } ?? "the start"
+    return (values + sets + [place, Network.availableKernels.last ?? ""]).joined(separator: "\n")
+  }
+
+  /// The lines of SageMaker's log between "---- Parameters ----" and the line of dashes.
+  public var parameterLines: [String] { hyperparameters.parameterLines(hosts: ranks.count) }
+
+  /// Runs `fit`, and marks the errors that all ranks reach together, so that rank 0 alone reports them.
+  func fitTogether(_ options: FitOptions, _ parts: FitParts) throws -> TrainingRecord {
+    do { return try fit(options, parts, start: start, from: checkpoint) } catch {
+      switch error {
+      case is CancellationError: ranks.endTogether()
+      case let error as FitError:
+        if case .diverged = error.reason { ranks.endTogether() }
+      default: break
+      }
+      throw error
+    }
+  }
+
+  /// The images that each rank could not decode, in rank order, so that rank 0 can report them.
+  func faults(ofOthers own: [Batches.Fault]) -> [[Batches.Fault]] {
+    if ranks.count == 1 { return [] }
+    let bytes = own.isEmpty ? [] : (try? JSON.encode(own, style: .line)) ?? []
+    return ranks.gather(bytes).map { (try? JSON.decode([Batches.Fault].self, from: $0)) ?? [] }
+  }
+}
+
+extension TrainingJob {
+  /// The figures of the training so far, for `training.html`.
+  func report(_ record: TrainingRecord) -> TrainingReport {
+    var report = TrainingReport()
+    report.epochs = record.epochs
+    report.bestEpoch = record.best?.epoch
+    report.epochCount = hyperparameters.epochs
+    report.topK = topK
+    report.isMultiLabel = hyperparameters.multiLabel
+    report.hasStoppedEarly = record.hasStoppedEarly
+    report.hyperparameters = hyperparameters.changes
+    report.details =
+      [
+        ("Training images", "\(request.train.path) (\(train.count))"),
+        ("Validation images", "\(request.validation.path) (\(validation.count))"),
+        (
+          "Network",
+          "ResNet-\(network.depth), \(graph.parameters.reduce(0) { $0 + $1.shape.reduce(1, *) }) parameters"
+        ),
+        ("Threads", "\(request.threads)"),
+      ] + (ranks.count > 1 ? [("Ranks", "\(ranks.count)")] : [])
+      + (request.pretrained.map { [("Started from", $0)] } ?? []) + request.details
+    return report
+  }
+}
+
+/// Everything that describes a training: hyperparameters, data, and the folders of the results.
+public struct TrainingRequest: Sendable {
+  /// Names and values as text; the last value of a repeated name counts.
+  public var hyperparameters: [(name: String, value: String)] = []
+  /// Whether `num_classes` and `num_training_samples` must be given; otherwise they are inferred from the images.
+  public var isComplete = false
+  public var train: TrainingSource
+  public var validation: TrainingSource
+  /// The folder for the model.
+  public var modelFolder: String
+  /// The folder for `metrics.jsonl` and `training.html`; nil: `modelFolder`.
+  public var outputFolder: String?
+  /// The folder for the checkpoint; nil: `checkpoints` in `modelFolder`.
+  public var checkpointFolder: String?
+  /// Continue from the checkpoint if there is one.
+  public var resumes = false
+  /// Overwrite a previous training in the same folders. Without `replaces` and `resumes` such folders are refused.
+  public var replaces = false
+  /// Batches between two checkpoints within an epoch; nil: only at the end of each epoch.
+  public var checkpointEvery: Int?
+  /// The folder or archive of a trained model to start from.
+  public var pretrained: String?
+  /// Class names in label order.
+  public var classes: [String]?
+  /// Train on damaged images as far as they decode; otherwise other images replace them.
+  public var keepsDamaged = false
+  /// Also write `model.tar.gz`.
+  public var archives = false
+  /// Compute threads of this process.
+  public var threads = 1
+  /// Additional rows of the report, such as the program's version.
+  public var details: [(name: String, value: String)] = []
+
+  public init(train: TrainingSource, validation: TrainingSource, modelFolder: String) {
+    self.train = train
+    self.validation = validation
+    self.modelFolder = modelFolder
+  }
+
+  /// Builds the network to train; see `trainer(with:)`.
+  public typealias MakeEngine = (
+    _ graph: Graph, _ parameters: Parameters, _ batch: Int, _ optimizer: Optimizer,
+    _ positiveWeights: [Float]?, _ workers: Workers
+  ) throws -> any TrainingEngine
+
+  /// Builds a `Trainer` with the fastest kernels of this machine.
+  ///
+  /// - Parameter exchange: adds up gradients over the ranks; nil: a single process.
+  public static func trainer(with exchange: (any GradientExchange)? = nil) -> MakeEngine {
+    { graph, parameters, batch, optimizer, positiveWeights, workers in
+      try Trainer(
+        graph, parameters, batch: batch, optimizer: optimizer, positiveWeights: positiveWeights,
+        workers: workers, exchange: exchange)
+    }
+  }
+}
+
+extension HyperparameterSet {
+  /// The optimizer that these hyperparameters describe.
+  var mxnetOptimizer: Optimizer {
+    switch optimizer {
+    case .sgd: .sgd(momentum: momentum, weightDecay: weightDecay)
+    case .nag: .nag(momentum: momentum, weightDecay: weightDecay)
+    case .adam: .adam(beta1: beta1, beta2: beta2, epsilon: eps)
+    case .rmsprop: .rmsprop(gamma: gamma, epsilon: eps)
+    }
+  }
 }

@@ -1,10 +1,15 @@
 import ArgumentParser
 import Files
+import Glibc
 import Hyperparameters
 import Inference
 import Networks
 import Terminal
 import Training
+
+#if MPI
+  import MessagePassing
+#endif
 
 struct TrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -270,4 +275,174 @@ struct TrainRunOptions: ParsableArguments {
   @Flag(help: "Also write model.tar.gz, as SageMaker does.")
   var archive = false
   @OptionGroup var threads: ThreadCount
+}
+
+/// Shows a training on stderr: SageMaker's log lines and, on a terminal, a progress bar instead of the lines within an
+/// epoch. The bar shows the time left for the whole training; without a terminal, a line at every tenth does.
+final class TrainingScreen {
+  private let log: TrainingLog
+  private let isQuiet: Bool
+  private let isTerminal = isatty(STDERR_FILENO) == 1
+  private let display: ProgressDisplay
+  private var run = RunClock()
+
+  init(log: TrainingLog, quiet: Bool) {
+    self.log = log
+    isQuiet = quiet
+    display = ProgressDisplay(unit: "images", quiet: quiet)
+  }
+
+  func take(_ event: TrainingEvent) {
+    switch event {
+    case .progress(let epoch, let epochs, let batch, let batchCount, let images, _):
+      let whole = Double(max(1, batchCount)) * Double(max(1, epochs))
+      run.advance(to: Double(epoch * batchCount + batch + 1) / whole, by: 1 / whole)
+      // Without a terminal, a line every 10 % of each epoch would flood the log.
+      guard isTerminal else { return }
+      let (done, total) = ((batch + 1) * images, batchCount * images)
+      display.update(
+        done: done, total: total, skipped: 0, fraction: Double(done) / Double(max(1, total)),
+        label: "epoch \(epoch) of \(epochs)", rest: run.timeLeft().map { "ETA of all epochs \($0)" })
+    case .validating(let epoch, let epochs, let done, let total):
+      guard isTerminal else { return }
+      display.update(
+        done: done, total: total, skipped: 0, fraction: Double(done) / Double(max(1, total)),
+        label: "validation of epoch \(epoch) of \(epochs)",
+        rest: run.timeLeft().map { "ETA of all epochs \($0)" })
+    case .speed where isTerminal: break
+    case .speed, .validated:
+      write(log.lines(event))
+      if !isTerminal, let words = run.news() { write(log.info([words])) }
+    case .warning:
+      display.finish()
+      for line in log.lines(event) { writeToErrorOutput(printable(line) + "\n") }
+    default: write(log.lines(event))
+    }
+  }
+
+  func write(_ lines: [String]) {
+    if isQuiet || lines.isEmpty { return }
+    display.finish()
+    // Escaped between tabs, because the tabs belong to SageMaker's format.
+    for line in lines {
+      writeToErrorOutput(
+        line.split(separator: "\t").map { printable(String($0)) }.joined(separator: "\t") + "\n")
+    }
+  }
+
+  func finish() { display.finish() }
+}
+
+/// The progress of a whole training, and the time left at its average speed, validations included.
+struct RunClock {
+  private let start: ContinuousClock.Instant
+  /// The fraction of all epochs that was done at the start; above 0 for a resumed training.
+  private var firstFraction: Double?
+  private var fraction = 0.0
+  private var toldTenths = -1
+
+  init(start: ContinuousClock.Instant = .now) { self.start = start }
+
+  /// - Parameters:
+  ///   - fraction: the fraction of the training that is done, 0...1.
+  ///   - step: the fraction of the training that one batch makes up.
+  mutating func advance(to fraction: Double, by step: Double) {
+    if firstFraction == nil { firstFraction = fraction - step }
+    self.fraction = fraction
+  }
+
+  /// The time left, such as "1:02:03"; nil before the first batch and at the end.
+  func timeLeft(at time: ContinuousClock.Instant = .now) -> String? {
+    guard let firstFraction, fraction > firstFraction, fraction < 1 else { return nil }
+    return clockText((time - start) / .seconds(1) * (1 - fraction) / (fraction - firstFraction))
+  }
+
+  /// A line about the time left: as soon as it is known, and then once for each further tenth; nil in between.
+  mutating func news(at time: ContinuousClock.Instant = .now) -> String? {
+    guard let left = timeLeft(at: time) else { return nil }
+    let tenths = (1...10).last { Double($0) / 10 <= fraction + 1e-9 } ?? 0
+    guard tenths > toldTenths else { return nil }
+    toldTenths = tenths
+    return "\(rounded(fraction * 100)) % of the training is done; ETA \(left)"
+  }
+}
+
+/// How the program was started: alone, or by `mpirun` as one of several ranks.
+enum RankLaunch {
+  /// Runs `body` as one of several ranks if `mpirun` started this process, otherwise alone. An error of all ranks is
+  /// reported by one of them, and no rank waits for one that has failed.
+  ///
+  /// - Throws: alone, what `body` throws; as one of several ranks, `ExitCode` after the error has been reported.
+  static func run(_ body: (Ranks) throws -> Void) throws {
+    guard let count = number("OMPI_COMM_WORLD_SIZE") ?? number("PMI_SIZE"), count > 1 else {
+      return try body(Ranks())
+    }
+    #if MPI
+      guard number("OMPI_COMM_WORLD_SIZE") != nil, let exchange = OpenMPIExchange(),
+        exchange.rankCount == count
+      else { throw UnusableLaunch(count: count, isBuiltWithMPI: true) }
+      let ranks = Ranks(exchange)
+      do {
+        try body(ranks)
+        exchange.leave()
+      } catch {
+        try end(error, ranks, exchange)
+      }
+    #else
+      throw UnusableLaunch(count: count, isBuiltWithMPI: false)
+    #endif
+  }
+
+  #if MPI
+    private static func end(_ error: any Error, _ ranks: Ranks, _ exchange: OpenMPIExchange) throws -> Never {
+      // Rank 0 is done but skipped some images; the other ranks have succeeded.
+      if let code = error as? ExitCode {
+        exchange.leave()
+        throw code
+      }
+      guard let speaker = ranks.speaker else {
+        // The other ranks do not know of this error, and may be waiting for this one.
+        let status = Imrec.report(error)
+        exchange.abort(status: status)
+        throw ExitCode(status)
+      }
+      let status = speaker == ranks.rank ? Imrec.report(error) : ExitStatus.failed
+      exchange.leave()
+      throw ExitCode(status)
+    }
+  #endif
+
+  /// The default number of threads: the cores that this process may use, divided among the ranks on this machine unless
+  /// the process is already bound to some of the cores.
+  static var threadCount: Int {
+    let cores = Workers.coreCount
+    guard cores >= sysconf(Int32(_SC_NPROCESSORS_ONLN)), let local = number("OMPI_COMM_WORLD_LOCAL_SIZE")
+    else {
+      return cores
+    }
+    return max(1, cores / max(1, local))
+  }
+
+  private static func number(_ variable: String) -> Int? {
+    guard let text = unsafe getenv(variable) else { return nil }
+    return unsafe Int(String(cString: text))
+  }
+}
+
+/// The processes cannot communicate: each would train by itself and overwrite the others' files.
+struct UnusableLaunch: Error {
+  let count: Int
+  let isBuiltWithMPI: Bool
+
+  var sentence: String {
+    "this is one of \(count) processes started to train together, but it "
+      + (isBuiltWithMPI ? "cannot reach the others" : "was built without MPI")
+      + "; each would overwrite the others' model"
+  }
+
+  var remedy: String {
+    isBuiltWithMPI
+      ? "Start it with the mpirun of the Open MPI version that it was built with."
+      : "Build it with: swift build -c release --traits MPI (Debian: install libopenmpi-dev first), or start it without mpirun."
+  }
 }

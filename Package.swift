@@ -208,7 +208,7 @@ let package = Package(
       ],
       swiftSettings: strict),
     .executableTarget(
-      name: "im2rec", dependencies: ["Files", "Records", "Imaging", "Packing", "Terminal"],
+      name: "im2rec", dependencies: ["Encodings", "Files", "Records", "Imaging", "Packing", "Terminal"],
       swiftSettings: strict),
 
     // What tools/oracle compares with MXNet.

@@ -267,9 +267,10 @@ private struct JSONElements: UnkeyedDecodingContainer {
       throw JSONError(fault.reason, offset: fault.offset, path: element.path)
     }
     let result = try body(element)
-    try scanner.skipValue(array.bytes.span)
-    scanner.skipBlanks(array.bytes.span)
-    if scanner.skip(UInt8(ascii: ","), array.bytes.span) { scanner.skipBlanks(array.bytes.span) }
+    let bytes = array.bytes
+    try scanner.skipValue(bytes.span)
+    scanner.skipBlanks(bytes.span)
+    if scanner.skip(UInt8(ascii: ","), bytes.span) { scanner.skipBlanks(bytes.span) }
     currentIndex += 1
     return result
   }

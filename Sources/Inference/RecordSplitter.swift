@@ -53,7 +53,12 @@ package struct RecordSplitter: ~Copyable {
   private let path: String
   /// nil if the file is read whole or by `recordIO`.
   private let file: InputFile?
-  private let fileByteCount: Int
+  private var fileByteCount: Int {
+    switch file {
+    case .some(let file): file.byteCount
+    case nil: 0
+    }
+  }
   private let limit: PayloadLimit
   private var offset = 0
   private var block: [UInt8] = []
@@ -73,9 +78,7 @@ package struct RecordSplitter: ~Copyable {
   ) throws {
     self.blockByteCount = blockByteCount
     let reader = try Self.reader(path, split)
-    let opened = try Self.file(path, split)
-    fileByteCount = opened?.byteCount ?? 0
-    file = opened
+    file = try Self.file(path, split)
     recordIO = reader
     self.path = path
     self.limit = limit

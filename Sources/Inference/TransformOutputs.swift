@@ -64,7 +64,8 @@ final class OutputFolder: TransformOutputs {
 
   func close() throws(FileError) {
     try makeFolderOnce(folderName(openPath))
-    try outputs.add(openPath, openBytes.span)
+    let bytes = openBytes
+    try outputs.add(openPath, bytes.span)
   }
 
   func discard() { openBytes = [] }

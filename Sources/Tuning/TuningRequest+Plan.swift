@@ -1,3 +1,4 @@
+import Encodings
 import Search
 
 extension TuningRequest {
@@ -76,9 +77,9 @@ extension TuningRequest {
       range in
       let values = try range.list("Values").map { value throws(TuningError) in
         switch value {
-        case .text(let text): return text
-        case .whole(let number): return "\(number)"
-        case .real(let number): return "\(number)"
+        case .string(let text): return text
+        case .integer(let number): return "\(number)"
+        case .number(let number): return "\(number)"
         default: throw TuningError("\(range.place("Values")): strings are expected")
         }
       }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Encodings
 import Hyperparameters
 import Inference
 import Networks

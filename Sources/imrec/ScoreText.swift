@@ -1,3 +1,4 @@
+import Encodings
 import Reporting
 import Scoring
 import Terminal

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Encodings
 import Endpoints
 import HTTP
 import Inference

@@ -1,4 +1,4 @@
-import Encodings
+package import Encodings
 import Files
 import Glibc
 import Reporting
@@ -99,7 +99,7 @@ public final class TuningFolder: Sendable {
   }
 
   /// The style of `state.json` and `tuning.json`: NaN and infinities become strings.
-  private static let style = JSONStyle.document.namingNonFinite
+  package static let style = JSONStyle.document.namingNonFinite
 
   /// Links `best` to the best job's model; the link is relative, so that the folder can be moved.
   private func linkBest(_ record: TuningRecord) throws {

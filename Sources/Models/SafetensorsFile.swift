@@ -21,7 +21,7 @@ enum SafetensorsFile {
     }
     let json = try cursor.bytes(Int(byteCount), "the header", file)
     let header: Header
-    do throws(JSONError) { header = try JSON.decode(Header.self, from: json) } catch {
+    do throws(JSONError) { header = try JSON.decode(Header.self, from: Array(json)) } catch {
       throw ModelError("\(label): the header: \(error)")
     }
     var entries: [String: ArrayFile.Entry] = [:]

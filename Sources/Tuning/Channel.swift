@@ -24,7 +24,7 @@ public struct Channel: Hashable, Sendable {
     self.place = try place.required(place.text("S3Uri"), "S3Uri")
     var attributes: [String] = []
     for value in try place.list("AttributeNames") {
-      guard case .text(let name) = value else {
+      guard case .string(let name) = value else {
         throw TuningError("\(place.place("AttributeNames")): strings are expected")
       }
       attributes.append(name)

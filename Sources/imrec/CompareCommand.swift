@@ -131,7 +131,7 @@ struct CompareCommand: AsyncParsableCommand {
     let comparison = work.comparison
     let words = results.words
     for detail in comparison.details where detail.name == Comparison.joinedName {
-      words.warn("joined: \(printable(shortened(detail.value, to: 400)))")
+      words.warn("joined: \(Terminal.printable(shortened(detail.value, to: 400)))")
     }
     words.listed("only in B", comparison.missingInA.map { ($0, "not scored in A, left out") })
     words.listed("only in A", comparison.missingInB.map { ($0, "not scored in B, left out") })

@@ -168,9 +168,8 @@ let package = Package(
     .target(
       name: "SageMaker",
       dependencies: [
-        "CZlib", "Encodings", "Endpoints", "Files", "HTTP", "Hyperparameters", "Jobs", "Models", "Records",
-        "S3",
-        "Tuning",
+        "CZlib", "Encodings", "Endpoints", "Files", "HTTP", "Hyperparameters", "Inference", "Jobs", "Models",
+        "S3", "Tuning",
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -209,7 +208,7 @@ let package = Package(
       ],
       swiftSettings: strict),
     .executableTarget(
-      name: "im2rec", dependencies: ["Files", "Records", "Imaging", "Packing", "Terminal"],
+      name: "im2rec", dependencies: ["Encodings", "Files", "Records", "Imaging", "Packing", "Terminal"],
       swiftSettings: strict),
 
     // What tools/oracle compares with MXNet.
@@ -243,7 +242,7 @@ let package = Package(
       ],
       path: "tools/pages/sample-server", swiftSettings: tests),
     .target(
-      name: "DashboardSamples", dependencies: ["SageMaker", "S3", "Dashboard"],
+      name: "DashboardSamples", dependencies: ["Hyperparameters", "SageMaker", "S3", "Dashboard"],
       path: "Tests/DashboardSamples",
       swiftSettings: tests),
 
@@ -297,7 +296,7 @@ let package = Package(
     .testTarget(
       name: "InferenceTests",
       dependencies: [
-        "Inference", "Files", "Imaging", "Models", "Networks", "Packing", "Records",
+        "Inference", "Encodings", "Files", "Imaging", "Models", "Networks", "Packing", "Records",
         "InferenceTestSupport", "TestSupport",
       ],
       swiftSettings: tests),
@@ -356,7 +355,7 @@ let package = Package(
     .testTarget(
       name: "SageMakerTests",
       dependencies: [
-        "Encodings", "Files", "S3", "SageMaker", "TestSupport",
+        "Encodings", "Files", "Inference", "S3", "SageMaker", "TestSupport",
         .product(name: "GRDB", package: "GRDB.swift"),
       ],
       swiftSettings: tests),
@@ -375,7 +374,10 @@ let package = Package(
       swiftSettings: tests),
     .testTarget(
       name: "CommandTests",
-      dependencies: ["Records", "imrec", "im2rec", "Files", "Imaging", "Models", "Terminal", "TestSupport"],
+      dependencies: [
+        "Records", "imrec", "im2rec", "Files", "Hyperparameters", "Imaging", "Models", "Terminal",
+        "TestSupport",
+      ],
       exclude: ["Goldens"], swiftSettings: tests),
   ]
 )

@@ -1,6 +1,7 @@
 import Encodings
 import Files
 import Foundation
+import HTTP
 import NIOCore
 import S3
 import SageMaker
@@ -70,7 +71,7 @@ extension ControlPlaneSource {
   }
 
   package func localPath(of reference: String) async throws -> String? {
-    guard case .object(let bucket, let key)? = S3Location(reference) else {
+    guard let place = S3Location(reference) else {
       guard let path = try? Encodings.localPath(ofReference: reference),
         FileManager.default.fileExists(atPath: path)
       else { return nil }
@@ -78,6 +79,7 @@ extension ControlPlaneSource {
     }
     return try await Self.found {
       try await s3.work.run { [store = s3.store] in
+        let (bucket, key) = (place.bucket, place.key)
         let path = join(join(store.root, bucket), key)
         // A folder is not opened by its name: what is in it was found without following a link.
         let folder = key.isEmpty || key.utf8.last == UInt8(ascii: "/") ? key : key + "/"

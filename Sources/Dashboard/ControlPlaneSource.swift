@@ -1,6 +1,7 @@
 import Encodings
 import Files
 import FoundationEssentials
+import HTTP
 import Jobs
 package import S3
 package import SageMaker
@@ -70,7 +71,7 @@ package struct ControlPlaneSource: DashboardSource {
     let (metrics, log, report) = try await s3.work.run {
       (
         try? readFile(join(results, "metrics.jsonl"), limit: Self.longestFile).bytes,
-        Self.lastLines(of: join(folder, "log")),
+        lastLines(of: join(folder, "log"), byteCount: Self.longestLog),
         try? readFile(join(results, "training.html"), limit: Self.longestFile).bytes
       )
     }
@@ -98,17 +99,6 @@ package struct ControlPlaneSource: DashboardSource {
         job.state["ModelArtifacts"]?["S3ModelArtifacts"]?.text
           ?? job.request["OutputDataConfig"]?["S3OutputPath"]?.text ?? ""))
     return facts.filter { !$0.value.isEmpty }
-  }
-
-  /// The last lines of a file that may be written just now; none where there is no file.
-  private static func lastLines(of path: String) -> [String] {
-    guard let end = try? readEnd(of: path, byteCount: longestLog) else { return [] }
-    let lines = end.bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-    // The first of them may be half a line, and behind the last line end is none.
-    let whole = lines.dropFirst(end.offset > 0 ? 1 : 0)
-    return (whole.last?.isEmpty == true ? whole.dropLast() : whole).map {
-      String(decoding: $0, as: UTF8.self)
-    }
   }
 
   package func events(ofTrainingJob name: String) async throws -> AsyncStream<JobEvent> {

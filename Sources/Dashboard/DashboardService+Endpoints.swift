@@ -168,8 +168,7 @@ extension DashboardService {
   {
     var options = ThumbnailOptions()
     options.longestSide = 220
-    let bytes = image.bytes
-    let picture = await withTaskExecutorPreference(painting) { Thumbnail(of: bytes, options)?.jpeg }
+    let picture = try await painting.run { [options] in Thumbnail(of: image.bytes, options)?.jpeg }
     let order = invocation.probabilities.indices.sorted {
       let (a, b) = (invocation.probabilities[$0], invocation.probabilities[$1])
       return a > b || (a == b && $0 < $1)

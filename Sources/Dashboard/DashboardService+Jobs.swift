@@ -2,6 +2,7 @@ import Endpoints
 import FoundationEssentials
 import HTTP
 import Hummingbird
+import Hyperparameters
 import Reporting
 import SageMaker
 import Scoring
@@ -84,7 +85,7 @@ extension DashboardService {
       page.live = Self.address("training-jobs", name, "events")
     }
     var report = TrainingReport()
-    report.epochs = EpochLines.read(job.metrics)
+    report.epochs = EpochRecord.read(job.metrics, limit: 5000)
     if var curves = report.curves {
       if job.report != nil {
         curves.blocks.append(

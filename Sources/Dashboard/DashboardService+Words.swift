@@ -81,10 +81,8 @@ extension DashboardService {
   }
 
   static func objectAddress(_ value: String) -> String? {
-    guard value.utf8.starts(with: "s3://".utf8), case .object(let bucket, let key)? = S3Location(value) else {
-      return nil
-    }
-    let folder = key.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(key[...$0]) }
-    return address("s3", bucket) + Query.text([("prefix", folder)])
+    guard value.utf8.starts(with: "s3://".utf8), let place = S3Location(value) else { return nil }
+    let folder = place.key.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(place.key[...$0]) }
+    return address("s3", place.bucket) + Query.text([("prefix", folder)])
   }
 }

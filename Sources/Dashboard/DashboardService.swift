@@ -19,7 +19,7 @@ package struct DashboardService: Sendable {
   private let origin = RequestOrigin()
   let bodies: ReceivedBytes
   let scoring = ScoreOnDemand()
-  let painting = OwnThread("imrec.previews")
+  let painting = OwnThreads()
   let streams = LiveStreams(limit: 64)
 
   /// - Parameter bodies: counts what all clients of the server have sent and is not answered yet.

@@ -18,7 +18,7 @@ final class ScoreOnDemand: Sendable {
 
   /// No Mutex: in a release build swiftc 6.3.1 unlocked it as another thread than had locked it, behind the await.
   private let isRunning = Atomic(false)
-  private let thread = OwnThread("imrec.scoring")
+  private let thread = OwnThreads()
 
   /// - Parameters:
   ///   - outputs: a folder of `.out` files.

@@ -4,35 +4,36 @@ import Logging
 import NIOCore
 import Synchronization
 
-/// Lets connections in, as many as may be, and none any more when the server is to end.
+/// Admits connections up to a limit, and none once the server begins to shut down.
 ///
-/// The server underneath traps when it is ended while a connection is on its way from the socket to the task that
-/// serves it. So accepting is stopped first, and the end waits until every accepted connection has its task.
+/// The underlying server traps if it is shut down while an accepted connection has not yet reached the task
+/// that serves it. Shutdown therefore stops accepting first, then waits until every accepted connection has
+/// its task.
 final class AcceptGate: Sendable {
   private struct State {
     var connections = 0
     var isClosing = false
-    /// Closing, and asked for another connection since: none is accepted any more.
+    /// Set once the gate is closing and the listening socket has asked again; it accepts nothing after that.
     var isClosed = false
-    /// Connections on their way to their tasks.
+    /// Accepted connections that have not reached their tasks yet.
     var underWay = 0
     var address: SocketAddress?
   }
   private let state = Mutex(State())
   private let limit: Int
 
-  /// - Parameter limit: of connections at once.
+  /// - Parameter limit: the maximum number of simultaneous connections.
   init(limit: Int) { self.limit = limit }
 
   func serverRuns(at address: SocketAddress?) { state.withLock { $0.address = address } }
 
-  /// Stops accepting, and waits until every connection has its task; for a second at most.
+  /// Stops accepting, then waits at most one second until every accepted connection has its task.
   func close() async {
     let address = state.withLock { state in
       state.isClosing = true
       return state.address
     }
-    // The socket may wait for one more connection, however long that takes: it gets this one.
+    // The listening socket notices the closed gate only when a connection arrives, so make one.
     if let address { connectOnce(address) }
     for _ in 0..<200 {
       if state.withLock({ $0.isClosed && $0.underWay == 0 }) { return }
@@ -65,14 +66,15 @@ final class AcceptGate: Sendable {
   fileprivate func arrives() { state.withLock { $0.underWay -= 1 } }
 }
 
-/// How many connections a server takes.
+/// The number of connections that a server accepts, limited by the process's open-file limit.
 struct ConnectionRoom {
-  /// With a request in work.
+  /// Connections that may have a request in progress.
   let working: Int
-  /// Beside them, so that there is one for who only asks whether the server lives.
+  /// Additional connections, so that a health check gets through when all working connections are busy.
   let spare: Int
 
-  /// - Parameter working: less where the process may not open as many files.
+  /// - Parameter working: the desired number of working connections; reduced if the open-file limit is too
+  ///   low.
   init(working: Int) {
     let others = 64
     let files = Self.openFileLimit(wanted: working + others + 64)
@@ -81,17 +83,17 @@ struct ConnectionRoom {
     self.working = max(1, min(working, most - spare))
   }
 
-  /// Connections, before idle ones give way.
+  /// Above this number of connections, idle ones are closed.
   var most: Int { working + spare / 2 }
-  /// No more are accepted.
+  /// The maximum number of accepted connections.
   var limit: Int { working + spare }
 
-  /// The files that the process may have open: raised, where it may be raised so far.
+  /// The open-file limit of the process, after raising the soft limit as far as needed and allowed.
   private static func openFileLimit(wanted: Int) -> Int {
     let kind = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
     var files = rlimit()
     guard unsafe getrlimit(kind, &files) == 0 else { return wanted }
-    // The server's other work has files open, too.
+    // The rest of the server opens files as well.
     let more = min(files.rlim_max, rlim_t(2 * wanted + 1024))
     if more > files.rlim_cur {
       var raised = files
@@ -102,28 +104,29 @@ struct ConnectionRoom {
   }
 }
 
-/// That the process may have what the servers underneath need: they trap where a thread or a file is refused.
+/// Checks that the process can create the threads and files that the server needs; SwiftNIO and Dispatch trap
+/// when the system refuses one.
 ///
-/// - Throws: a sentence that names the limit.
+/// - Throws: `ServerError` naming the limit that is too low.
 func checkRoom() throws(ServerError) {
   let files = (0..<24).map { _ in unsafe open("/dev/null", O_RDONLY | O_CLOEXEC) }
   for file in files where file >= 0 { Glibc.close(file) }
   guard files.allSatisfy({ $0 >= 0 }) else {
     throw ServerError(
-      "too few files may be open at once for a server (ulimit -n); 64 are enough to begin with")
+      "the limit on open files (ulimit -n) is too low for a server; raise it to at least 64")
   }
-  // Event loops, the threads that wait for the disk, and those of jobs, models and timers.
+  // Event loops, disk threads, and the threads of jobs, models and timers.
   let count = sysconf(Int32(_SC_NPROCESSORS_ONLN)) + 40
   guard hasRoom(threads: count) else {
     throw ServerError(
-      "the system does not give this process the \(count) threads and the memory that a server needs; the limit of "
-        + "its memory (ulimit -v, 1 GB is enough to begin with) or of processes (ulimit -u) is too low")
+      "this process cannot get the \(count) threads and the memory that a server needs; raise the memory limit "
+        + "(ulimit -v; 1 GB is enough to start) or the process limit (ulimit -u)")
   }
 }
 
-/// Whether so many threads can be had at once, and some memory beside them.
+/// Whether the process can create `count` threads at once and reserve 64 MiB of memory beside them.
 private func hasRoom(threads count: Int) -> Bool {
-  // The threads read from a pipe until it ends.
+  // Each thread blocks in a read until the pipe is closed.
   var ends: [Int32] = [-1, -1]
   guard unsafe pipe(&ends) == 0 else { return false }
   var threads: [pthread_t] = []
@@ -151,7 +154,7 @@ private func hasRoom(threads count: Int) -> Bool {
   return true
 }
 
-/// The gate as the listening socket asks it.
+/// Connects the gate to the listening socket.
 struct AcceptGateDelegate: AvailableConnectionsDelegate {
   let gate: AcceptGate
 
@@ -160,7 +163,7 @@ struct AcceptGateDelegate: AvailableConnectionsDelegate {
   func isAcceptingNewConnections() -> Bool { gate.isOpen() }
 }
 
-/// HTTP/1 connections that the gate sees arrive at their tasks.
+/// An HTTP/1 channel that tells the gate when a connection reaches its task.
 struct GatedChannel: ServerChildChannel {
   let inner: HTTP1Channel
   let gate: AcceptGate

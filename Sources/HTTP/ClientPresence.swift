@@ -1,31 +1,32 @@
 import NIOCore
 import Synchronization
 
-/// Whether the client of a connection is still there, and what to do when it goes.
+/// Whether the client of a connection is still connected, and what to do when it disconnects.
 package final class ClientPresence: Sendable {
   private enum State {
     case here(onLeaving: (@Sendable () -> Void)?)
     case gone
   }
   private let state = Mutex(State.here(onLeaving: nil))
-  /// The address that it asks from; empty where it is not known.
+  /// The client's IP address; empty if unknown.
   package let address: String
 
   init(address: String = "") { self.address = address }
 
-  /// One that has gone before it was asked for.
+  /// The presence of a client that disconnected before anyone asked for it.
   static let gone: ClientPresence = {
     let presence = ClientPresence()
     presence.leave()
     return presence
   }()
 
-  /// Whether it is on this machine.
+  /// Whether the client connects over the loopback interface.
   package var isLocal: Bool {
     address == "::1" || address.hasPrefix("127.") || address.hasPrefix("::ffff:127.")
   }
 
-  /// Has `body` called when the client goes; at once where it is gone.
+  /// Calls `body` once when the client disconnects, or immediately if it already has. Replaces an earlier
+  /// `body`.
   package func onLeaving(_ body: @escaping @Sendable () -> Void) {
     let isGone = state.withLock { state in
       if case .gone = state { return true }
@@ -35,7 +36,7 @@ package final class ClientPresence: Sendable {
     if isGone { body() }
   }
 
-  /// Forgets what `onLeaving` was told.
+  /// Drops the callback that `onLeaving` set.
   package func forget() {
     state.withLock { state in if case .here = state { state = .here(onLeaving: nil) } }
   }
@@ -50,28 +51,29 @@ package final class ClientPresence: Sendable {
   }
 }
 
-/// The clients of all connections: who they are, which of them have a request in work, and which give way when there are
-/// more connections than may be.
+/// Tracks the clients of all connections: which of them have a request in progress, and which idle connection
+/// to close when there are too many.
 ///
-/// A connection that has sent no request yet gives way first, the oldest one before the others, and then one that has
-/// none now. Requests are in work on as many connections as may be; those of others are refused.
+/// Connections that have not sent a request yet are closed first, oldest first; then connections that are
+/// idle between requests. At most `limit` connections may have requests in progress; requests on other
+/// connections are refused.
 final class Clients: Sendable {
   fileprivate struct Client {
     let presence: ClientPresence
     let channel: any Channel
-    /// The place in `silent` or `resting`; nil while a request is in work.
+    /// The client's ticket in `silent` or `resting`; nil while a request is in progress.
     var place: Int?
     var isAdmitted = false
-    /// It was told to close.
+    /// The connection was chosen to be closed.
     var isLeaving = false
   }
   fileprivate struct State {
     var clients: [ObjectIdentifier: Client] = [:]
     var admittedCount = 0
     var leavingCount = 0
-    /// No request has come yet.
+    /// Connections that have not sent a request yet.
     var silent = IdleLine()
-    /// The last request is answered.
+    /// Connections whose last request has been answered.
     var resting = IdleLine()
     var lastPlace = 0
   }
@@ -80,21 +82,21 @@ final class Clients: Sendable {
   private let most: Int
 
   /// - Parameters:
-  ///   - limit: of connections with a request in work.
-  ///   - most: connections, before idle ones give way.
+  ///   - limit: the maximum number of connections with a request in progress.
+  ///   - most: above this number of connections, idle ones are closed.
   init(limit: Int, most: Int) { (self.limit, self.most) = (limit, most) }
 
   func presence(on channel: any Channel) -> ClientPresence? {
     state.withLock { $0.clients[ObjectIdentifier(channel)]?.presence }
   }
 
-  /// Whether the requests of a connection are answered; else there are too many in work. Those of a client that has gone
-  /// are nobody's.
+  /// Whether the requests of a connection may be answered; `false` if too many are in progress. `true` for a
+  /// client that has disconnected, because its response goes nowhere.
   func isAdmitted(_ channel: any Channel) -> Bool {
     state.withLock { $0.clients[ObjectIdentifier(channel)]?.isAdmitted ?? true }
   }
 
-  /// Whether there are more connections than may be: an answer is the last one of its connection then.
+  /// Whether there are too many connections. If so, each response closes its connection.
   var isCrowded: Bool { state.withLock { $0.isCrowded(most) } }
 
   func add(_ channel: any Channel) -> ClientPresence {
@@ -102,7 +104,7 @@ final class Clients: Sendable {
     let id = ObjectIdentifier(channel)
     let leaving = state.withLock { state in
       state.clients[id] = Client(presence: presence, channel: channel)
-      // Not the new one itself.
+      // Pick a connection to close before adding the new one, so that the new one is not picked.
       let leaving = state.nextToLeave(most, of: [\.silent, \.resting])
       state.wait(id, in: \.silent)
       return leaving
@@ -111,15 +113,15 @@ final class Clients: Sendable {
     return presence
   }
 
-  /// A request begins on a connection that had none.
+  /// Notes that a request begins on an idle connection.
   ///
-  /// - Returns: whether it may be answered.
+  /// - Returns: whether the request may be answered.
   func begins(on channel: any Channel) -> Bool {
     let id = ObjectIdentifier(channel)
     return state.withLock { state in
       guard var client = state.clients[id] else { return false }
       client.place = nil
-      // It was faster than what would have closed it.
+      // The request arrived before the connection was closed, so the connection stays.
       if client.isLeaving { state.leavingCount -= 1 }
       client.isLeaving = false
       client.isAdmitted = state.admittedCount < limit
@@ -129,7 +131,7 @@ final class Clients: Sendable {
     }
   }
 
-  /// The last request of a connection is answered.
+  /// Notes that the last pending request of a connection has been answered.
   func rests(_ channel: any Channel) {
     let id = ObjectIdentifier(channel)
     let leaving = state.withLock { state -> (any Channel)? in
@@ -152,7 +154,7 @@ final class Clients: Sendable {
     client?.presence.leave()
   }
 
-  /// Closes a connection unless a request comes first.
+  /// Closes a connection unless a request arrives first.
   private func end(_ channel: any Channel) {
     channel.eventLoop.execute { [self] in
       let isLeaving = state.withLock { $0.clients[ObjectIdentifier(channel)]?.isLeaving ?? false }
@@ -168,7 +170,7 @@ extension Clients.State {
     lastPlace += 1
     clients[id]?.place = lastPlace
     self[keyPath: line].add(id, at: lastPlace)
-    // Each request leaves one: those that are idle no more must not gather.
+    // Each request leaves a stale entry behind; remove them before they pile up.
     guard self[keyPath: line].count > 2 * clients.count + 64 else { return }
     let clients = clients
     self[keyPath: line].keep { clients[$0]?.place == $1 }
@@ -180,14 +182,14 @@ extension Clients.State {
     admittedCount -= 1
   }
 
-  /// The connection that gives way, where there are more than may be and one is idle.
+  /// Picks the idle connection to close; nil if there are not too many connections, or none is idle.
   fileprivate mutating func nextToLeave(
     _ most: Int, of lines: [WritableKeyPath<Self, IdleLine>]
   ) -> (any Channel)? {
     guard isCrowded(most) else { return nil }
     for line in lines {
       while let (id, place) = self[keyPath: line].next() {
-        // One that is idle no more, or is gone.
+        // Skip a stale entry: the connection is busy again or gone.
         guard let client = clients[id], client.place == place else { continue }
         clients[id]?.place = nil
         clients[id]?.isLeaving = true
@@ -199,7 +201,8 @@ extension Clients.State {
   }
 }
 
-/// Connections in the order in which they became idle. One that is idle no more stays until its turn comes.
+/// Connections in the order in which they became idle. An entry whose connection is busy again is skipped
+/// lazily.
 private struct IdleLine {
   private var waiting: [(id: ObjectIdentifier, place: Int)] = []
   private var first = 0

@@ -2,11 +2,11 @@ import HTTPTypes
 import NIOCore
 import NIOHTTPTypes
 
-/// Stands between a connection and the server: cuts off clients that are slow on purpose or not, notices those that
-/// leave, and ends a connection whose request was refused before its body was read.
+/// Protects the server from a connection: cuts off slow clients, notices disconnects, and closes a connection
+/// whose request was refused before its body was read.
 ///
-/// Three clocks, one at a time: until a request's head is whole (a head in small pieces gets no more time), until its
-/// body is, and, after an answer that ends the connection, until the client has read it.
+/// Exactly one timeout runs at a time: for the request head (a head that trickles in gets no extension), then
+/// for the request body, and, after a response that closes the connection, for the client to read it.
 final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
   typealias InboundIn = HTTPRequestPart
   typealias InboundOut = HTTPRequestPart
@@ -18,19 +18,19 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
   private let origin: RequestOrigin
   private var presence: ClientPresence?
   private var clock: Scheduled<Void>?
-  /// The answer being written says that it is the last one.
+  /// The response being written carries `Connection: close`.
   private var isLastAnswer = false
-  /// The last answer is written; what the client still sends is thrown away.
+  /// The last response has been written; whatever the client still sends is discarded.
   private var isDiscarding = false
-  /// The server ends: the request in work, or one that is on its way now, is the last one.
+  /// The server is shutting down: the current or next request is the last one on this connection.
   private var isEnding = false
   private var requestsInWork = 0
   private var isBodyComing = false
   private var bodyByteCount = 0
   private var bodyStart = ContinuousClock.now
 
-  /// A client that was refused gets this long to read why, and an idle one, when the server ends, to send what it has
-  /// begun.
+  /// How long a refused client has to read the response, and how long an idle client has, at shutdown, to
+  /// finish sending a request that it has begun.
   private static let lingerTime = TimeAmount.seconds(1)
 
   init(_ clients: Clients, _ limits: ConnectionLimits, _ origin: RequestOrigin) {
@@ -63,7 +63,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
       bodyByteCount = 0
       bodyStart = .now
       restartBodyClock(TimeAmount(limits.bodyTime), context)
-      // Who asks first is told to go on, unless what it wants to send would be refused.
+      // Answer `Expect: 100-continue`, unless the request would be refused anyway.
       if isAdmitted, head.headerFields[.expect]?.lowercased() == "100-continue",
         origin.refusal(of: head, at: context.channel.localAddress?.ipAddress) == nil,
         (head.headerFields[.contentLength].flatMap { Int($0) } ?? 0) <= limits.maximumBodyByteCount
@@ -93,7 +93,8 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
       requestsInWork -= 1
       if requestsInWork == 0 { clients.rests(context.channel) }
       if isLastAnswer {
-        // Closed at once, the client's bytes on the way would reset the connection, and the answer would be lost.
+        // Closing at once would reset the connection while the client is still sending, and the response would
+        // be lost.
         isDiscarding = isBodyComing
         let channel = context.channel
         let isDiscarding = isDiscarding
@@ -104,7 +105,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         restartClock(Self.lingerTime, context)
         return
       }
-      // An answer that was begun before the server was asked to end could not say that it is the last one.
+      // A response whose head was written before shutdown began could not carry `Connection: close`.
       if requestsInWork == 0 {
         restartClock(isEnding ? Self.lingerTime : TimeAmount(limits.idleTime), context)
       }
@@ -115,11 +116,11 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     if case ChannelEvent.inputClosed? = event as? ChannelEvent {
       presence?.leave()
-      // Nobody waits for an answer to half a request.
+      // Nobody waits for a response to an incomplete request.
       if isDiscarding || isBodyComing || requestsInWork == 0 { context.close(promise: nil) }
     }
     if event is ChannelShouldQuiesceEvent {
-      // An idle client may be sending its next request just now: closed at once, it would be lost.
+      // An idle client may be sending its next request right now; closing at once would lose it.
       isEnding = true
       if requestsInWork == 0 { restartClock(Self.lingerTime, context) }
       return
@@ -133,7 +134,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     clock = context.eventLoop.scheduleTask(in: time) { channel.close(promise: nil) }
   }
 
-  /// The time of a body; where bytes buy time, what has come is counted when the time is over.
+  /// Starts the body timeout. If received bytes extend it, they are counted when the timer fires.
   private func restartBodyClock(_ time: TimeAmount, _ context: ChannelHandlerContext) {
     guard let rate = limits.bodyBytesPerSecond else { return restartClock(time, context) }
     clock?.cancel()
@@ -158,4 +159,19 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     if presence != nil { clients.remove(context.channel) }
     presence = nil
   }
+}
+
+/// Timeouts and size limits of a connection.
+package struct ConnectionLimits: Sendable {
+  /// Closes a connection on which no request head is completed within this time. A head that trickles in byte
+  /// by byte gets no extension.
+  package var idleTime = Duration.seconds(60)
+  /// Closes a connection whose request body is not complete within this time after the head.
+  package var bodyTime = Duration.seconds(30)
+  /// Extends `bodyTime` by one second for each this many bytes received, for services that accept large
+  /// bodies; nil: no extension.
+  package var bodyBytesPerSecond: Int?
+  /// The largest `Content-Length` that is answered with `100 Continue`.
+  package var maximumBodyByteCount = 6 << 20
+  package init() {}
 }

@@ -7,21 +7,25 @@ import NIOCore
 package import ServiceLifecycle
 import Synchronization
 
-/// An HTTP server that bad clients cannot hold up, that other sites' pages cannot use, and that ends in order.
+/// An HTTP server that withstands slow clients, rejects requests from other sites' pages, and shuts down
+/// gracefully.
 package struct GuardedServer: Sendable {
+  /// The host name or address to listen on.
   package var hostname: String
-  /// 0: any free one.
+  /// The port to listen on; 0 picks a free one.
   package var port: Int
-  /// Connections with a request in work; requests on others are refused. Idle ones give way before.
+  /// The maximum number of connections with a request in progress. Requests on further connections get 503;
+  /// idle connections are closed first.
   package var connections = 1024
   package var limits = ConnectionLimits()
-  /// Who may ask; decided before a request is looked at or its body read.
+  /// Which hosts and sites may send requests; checked before a request is routed or its body is read.
   package var origin: RequestOrigin
-  /// What is in work when the server is asked to stop has so long to end.
+  /// How long requests in progress may take to finish after shutdown begins.
   package var graceTime = Duration.seconds(25)
-  /// What runs beside it, and is ended after it.
+  /// Services that run beside the server and are shut down after it.
   package var services: [any Service] = []
-  /// How a request is refused that reaches no service; the answer ends the connection.
+  /// Builds the response to a request that is refused before it reaches a service. That response closes the
+  /// connection.
   package var refusal: @Sendable (Request, HTTPResponse.Status, String) -> Response = { _, status, sentence in
     .refusal(status, sentence)
   }
@@ -34,21 +38,22 @@ package struct GuardedServer: Sendable {
     origin = RequestOrigin(hosts: [hostname])
   }
 
-  /// Answers one request; the client is nil where nobody waits for the answer.
+  /// Answers one request. The client is nil if nobody waits for the response.
   package typealias Responder = @Sendable (Request, ClientPresence?) async throws -> Response
 
-  /// As `run(onStart:prepare:)`, where nothing has to be prepared.
+  /// Like `run(onStart:prepare:)`, with nothing to prepare.
   package func run(onStart: @escaping @Sendable (Int) -> Void, respond: @escaping Responder) async throws {
     try await run(onStart: onStart, prepare: { respond })
   }
 
-  /// Serves until the task is cancelled; then accepts no more connections, finishes what is in work, and returns.
+  /// Serves until the task is cancelled, then stops accepting connections, finishes the requests in progress,
+  /// and returns.
   ///
   /// - Parameters:
-  ///   - onStart: gets the port when requests are answered.
-  ///   - prepare: called when the address is held, and before any request is answered: nothing that another server may
-  ///     be using is touched before.
-  /// - Throws: `ServerError` where the address cannot be used; what `prepare` throws.
+  ///   - onStart: called with the port as soon as requests are answered.
+  ///   - prepare: called once the server holds its address and before it answers any request, so it never
+  ///     touches files that another running server still uses.
+  /// - Throws: `ServerError` if the address cannot be used; whatever `prepare` throws.
   package func run(
     onStart: @escaping @Sendable (Int) -> Void, prepare: @escaping @Sendable () async throws -> Responder
   ) async throws {
@@ -71,25 +76,25 @@ package struct GuardedServer: Sendable {
     }
     preparation.onFailure { Task { await end() } }
     do {
-      // A task of its own: when ours is cancelled, it is asked to end in order, and not torn down.
+      // An unstructured task: cancelling ours must begin a graceful shutdown, not tear the server down.
       let serving = Task { try await group.run() }
       try await withTaskCancellationHandler {
         try await serving.value
       } onCancel: {
-        logger.info("ending: what is in work is finished")
+        logger.info("shutting down: finishing the requests in progress")
         Task { await end() }
       }
     } catch let error as IOError {
-      throw ServerError("\(hostname) port \(port) cannot be listened on: " + Self.sentence(error.errnoCode))
+      throw ServerError("cannot listen on \(hostname) port \(port): " + Self.sentence(error.errnoCode))
     }
     if let failure = preparation.failure { throw failure }
   }
 
   private static func sentence(_ code: CInt) -> String {
     switch code {
-    case EADDRINUSE: "another program does so already"
-    case EACCES: "this user may not use it"
-    case EADDRNOTAVAIL: "this machine has no such address"
+    case EADDRINUSE: "another program is using this port"
+    case EACCES: "this user may not use this port"
+    case EADDRNOTAVAIL: "this machine does not have this address"
     default: unsafe String(cString: strerror(code))
     }
   }
@@ -115,17 +120,17 @@ package struct GuardedServer: Sendable {
         availableConnectionsDelegate: AcceptGateDelegate(gate: gate)),
       onServerRunning: { channel in
         gate.serverRuns(at: channel.localAddress)
-        // Connections are accepted meanwhile, and their requests wait.
+        // The server already accepts connections; their requests wait for `prepare`.
         if await preparation.run() { onStart(channel.localAddress?.port ?? port) }
       },
       logger: innerLogger)
   }
 
-  /// For what the server underneath has to say.
+  /// For messages of the underlying server; errors only.
   private var innerLogger: Logger { Logger(label: "imrec") { _ in LineLog(logLevel: .error) } }
 }
 
-/// What answers requests, from when it is made.
+/// The responder, once `prepare` has made it.
 private final class Preparation: Sendable {
   private struct State {
     var responder: GuardedServer.Responder?
@@ -142,7 +147,7 @@ private final class Preparation: Sendable {
 
   func onFailure(_ body: @escaping @Sendable () -> Void) { state.withLock { $0.onFailure = body } }
 
-  /// - Returns: whether it succeeded.
+  /// - Returns: whether `prepare` succeeded.
   func run() async -> Bool {
     do {
       succeed(try await prepare())
@@ -153,7 +158,8 @@ private final class Preparation: Sendable {
     }
   }
 
-  // Functions of their own, never inlined: swiftc 6.3.1 locks a Mutex behind an await as the thread before it.
+  // Separate, never inlined functions: after an await, swiftc 6.3.1 locks a Mutex with the id of the thread
+  // that ran before the await.
   @inline(never)
   private func succeed(_ made: @escaping GuardedServer.Responder) { state.withLock { $0.responder = made } }
 
@@ -167,7 +173,7 @@ private final class Preparation: Sendable {
   }
 }
 
-/// Refuses what must not be answered, and tells the answering code whose request it is.
+/// Refuses requests that must not be answered, and passes each other request on with its client.
 private struct ClientResponder: HTTPResponder {
   let clients: Clients
   let origin: RequestOrigin
@@ -193,7 +199,8 @@ private struct ClientResponder: HTTPResponder {
       response.headers[.exposedHeaders] = "*"
       response.headers[.vary] = "Origin"
     }
-    // What a browser is sent has no rights but those that a page of this server gives itself: an object may be anything.
+    // Stored objects may hold any content, so a browser must not run scripts in what it is sent, unless a
+    // page of this server brings its own policy.
     response.headers[.contentTypeOptions] = "nosniff"
     if response.headers[.contentSecurityPolicy] == nil {
       response.headers[.contentSecurityPolicy] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
@@ -215,7 +222,7 @@ private struct ClientResponder: HTTPResponder {
     guard let respond = preparation.responder, clients.isAdmitted(channel) || Self.isHealthCheck(request)
     else {
       var response = refused(
-        request, .serviceUnavailable, "As many connections as may be have requests in work; try again soon.")
+        request, .serviceUnavailable, "Too many requests are in progress; try again soon.")
       response.headers[.retryAfter] = "1"
       return response
     }
@@ -230,13 +237,13 @@ private struct ClientResponder: HTTPResponder {
     return response
   }
 
-  /// Whether the server lives is told however many requests are in work.
+  /// Health checks are answered however many requests are in progress.
   private static func isHealthCheck(_ request: Request) -> Bool {
     (request.method == .get || request.method == .head) && ["/ping", "/healthz"].contains(request.uri.path)
   }
 }
 
-/// Why a server cannot start, in a sentence.
+/// Why a server cannot start, as a sentence for the user.
 public struct ServerError: Error, Hashable, Sendable, CustomStringConvertible {
   public let description: String
 

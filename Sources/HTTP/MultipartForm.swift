@@ -1,20 +1,23 @@
-/// A form as browsers send it with files (RFC 7578), small enough to be held whole.
+/// A `multipart/form-data` request body (RFC 7578), held in memory.
 package struct MultipartForm: Sendable {
+  /// One field of the form.
   package struct Part: Sendable {
+    /// The name of an uploaded file on the client; nil for a text field.
     package var fileName: String?
+    /// In lower case; nil if the client states none.
     package var contentType: String?
     package var bytes: [UInt8]
   }
-  /// The first of each name.
+  /// The parts by name; the first one if a name occurs more than once.
   package private(set) var parts: [String: Part] = [:]
 
-  /// - Returns: nil where it is no such form.
+  /// - Returns: nil if the body is not a well-formed form, or has more than 64 parts.
   package init?(_ body: [UInt8], contentType: String?) {
     guard let contentType, let boundary = Self.parameter("boundary", of: contentType), !boundary.isEmpty,
       boundary.utf8.count <= 70, contentType.lowercased().hasPrefix("multipart/form-data")
     else { return nil }
     let delimiter = Array("\r\n--\(boundary)".utf8)
-    // The first delimiter has no line end in front of it.
+    // The first delimiter has no CRLF in front of it.
     guard body.starts(with: delimiter.dropFirst(2)) else { return nil }
     var start = delimiter.count - 2
     var isClosed = false
@@ -32,14 +35,14 @@ package struct MultipartForm: Sendable {
     }
   }
 
-  /// Text without the blanks round it; nil where it is absent, empty or no UTF-8.
+  /// The value of a text field, without leading and trailing spaces; nil if absent, empty or not UTF-8.
   package func text(_ name: String) -> String? {
     guard let part = parts[name], let text = String(validating: part.bytes, as: UTF8.self) else { return nil }
     let trimmed = text.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()
     return trimmed.isEmpty ? nil : String(trimmed)
   }
 
-  /// A file; nil where none was chosen.
+  /// An uploaded file; nil if the user chose none.
   package func file(_ name: String) -> Part? { parts[name].flatMap { $0.bytes.isEmpty ? nil : $0 } }
 
   private mutating func add(_ part: ArraySlice<UInt8>) {
@@ -58,9 +61,9 @@ package struct MultipartForm: Sendable {
     if let name, parts[name] == nil { parts[name] = result }
   }
 
-  /// The value of `name=value` or `name="value"` behind a semicolon; one in quotes is not.
+  /// The value of the parameter `name=value` or `name="value"`; a semicolon within quotes does not end it.
   private static func parameter(_ name: String, of header: String) -> String? {
-    // By bytes: Swift takes a quote with a mark behind it for another character.
+    // Compare bytes: to Swift, a quote followed by a combining mark is a different Character.
     let quote = UInt8(ascii: "\"")
     var isQuoted = false
     let pieces = header.utf8.split(omittingEmptySubsequences: false) { byte in
@@ -79,7 +82,7 @@ package struct MultipartForm: Sendable {
     return nil
   }
 
-  /// Where `needle` begins; its first byte leads, which is rare in what is sent.
+  /// The index of `needle`, searched by its first byte, a CR, which is rare in uploaded data.
   private static func find(_ needle: [UInt8], in bytes: [UInt8], from start: Int) -> Int? {
     guard let first = needle.first else { return nil }
     var place = start

@@ -1,12 +1,15 @@
+import Encodings
 import FoundationEssentials
+import Glibc
 import HTTPTypes
 package import Hummingbird
 package import Logging
 import Metrics
 import NIOCore
 import NIOHTTP1
+import Synchronization
 
-/// Answers of a server, each with an id, a line in the log, and its place in the metrics.
+/// Gives each response a request id, a log line, and an entry in the metrics.
 package struct Observed: Sendable {
   private let logger: Logger
   private let metrics: any MetricsFactory
@@ -15,9 +18,10 @@ package struct Observed: Sendable {
   private let text: @Sendable () -> String
 
   /// - Parameters:
-  ///   - metrics: what requests are counted in and `/metrics` shows.
-  ///   - isReady: whether `/healthz` says so.
-  ///   - isForObjects: whether a request for `/metrics`, `/healthz` or `/ping` is for a bucket of that name.
+  ///   - metrics: counts the requests and is what `/metrics` shows.
+  ///   - isReady: what `/healthz` and `/ping` report.
+  ///   - isForObjects: whether a request for `/metrics`, `/healthz` or `/ping` means the S3 bucket of that
+  ///     name.
   package init(
     logger: Logger, metrics: PrometheusMetrics, isReady: @escaping @Sendable () -> Bool = { true },
     isForObjects: @escaping @Sendable (Request) -> Bool = { _ in false }
@@ -29,10 +33,11 @@ package struct Observed: Sendable {
     text = { metrics.text() }
   }
 
-  /// Answers `/metrics`, `/healthz` and `/ping`, and has all else answered.
+  /// Answers `/metrics`, `/healthz` and `/ping`, and passes all other requests on.
   ///
   /// - Parameters:
-  ///   - part: which part of the server a request is for, one of few words.
+  ///   - part: the part of the server that a request is for; one of a few words, because it is a metric
+  ///     label.
   ///   - name: what the log calls a request.
   package func responder(
     part: @escaping @Sendable (Request) -> String,
@@ -56,7 +61,7 @@ package struct Observed: Sendable {
           response = Self.refusal(error, id).response
         }
       }
-      // One that the service made is the one that its client knows.
+      // Keep the id that the service chose, because its client knows that one.
       let shownID = response.headers[.requestID] ?? id
       response.headers[.requestID] = shownID
       self.record(request, name(request), part, response.status.code, start, shownID, fault: fault)
@@ -64,15 +69,16 @@ package struct Observed: Sendable {
     }
   }
 
-  /// A body that is no HTTP is its client's fault. All else is a client that went in the middle of its request, or a fault of
-  /// ours: then it is said, and not only cut off.
+  /// Invalid HTTP in a body is the client's error. Anything else is either a client that disconnected in the
+  /// middle of its request or a fault of the server, which is answered with 500 and not only by closing the
+  /// connection.
   private static func refusal(_ error: any Error, _ id: String) -> RuntimeError {
     if error is HTTPParserError {
-      return .validation("The request's body is not framed as its head says.", closing: true)
+      return .validation("The request body does not match the framing in its headers.", closing: true)
     }
     return RuntimeError(
       status: .internalServerError, type: "InternalFailure",
-      message: "The request could not be answered; the server's log says why (request \(id)).",
+      message: "The server failed to answer this request; its log says why (request \(id)).",
       isClosing: true)
   }
 
@@ -116,4 +122,53 @@ package struct Observed: Sendable {
       "\(shown(request.method.rawValue)) \(shown(name)) \(status) \(milliseconds(time)) ms",
       metadata: facts)
   }
+}
+
+/// Writes each event as one line to stderr: `2026-11-22T20:15:03.127Z info POST /invocations 200 12.3 ms`,
+/// followed by the metadata as `name=value`, sorted by name.
+package struct LineLog: LogHandler {
+  package var metadata: Logger.Metadata = [:]
+  package var logLevel: Logger.Level
+
+  package init(logLevel: Logger.Level) { self.logLevel = logLevel }
+
+  package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  package func log(event: LogEvent) {
+    let facts = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
+      .map { " \($0.key)=\(Self.word("\($0.value)"))" }
+    let line = "\(timeText()) \(event.level) \(event.message)\(facts.joined())\n"
+    let bytes = Array(line.utf8)
+    // One write per line, so that lines of several threads do not mix. A line that cannot be written is
+    // dropped.
+    _ = unsafe bytes.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
+  }
+}
+
+extension LineLog {
+  /// A metadata value as one word; quoted as JSON if it is not one.
+  private static func word(_ value: String) -> String {
+    let isPlain =
+      !value.isEmpty && value.utf8.allSatisfy { (0x21..<0x7F).contains($0) && $0 != 0x22 && $0 != 0x3D }
+    return isPlain ? value : jsonString(value)
+  }
+}
+
+/// The current time in UTC with milliseconds: `2026-11-22T20:15:03.127Z`.
+private func timeText() -> String {
+  var now = timespec()
+  var parts = unsafe tm()
+  unsafe clock_gettime(CLOCK_REALTIME, &now)
+  unsafe gmtime_r(&now.tv_sec, &parts)
+  func digits(_ value: Int, _ count: Int) -> String {
+    let text = String(value)
+    return String(repeating: "0", count: max(0, count - text.count)) + text
+  }
+  return
+    unsafe "\(digits(Int(parts.tm_year) + 1900, 4))-\(digits(Int(parts.tm_mon) + 1, 2))-\(digits(Int(parts.tm_mday), 2))T"
+    + "\(digits(Int(parts.tm_hour), 2)):\(digits(Int(parts.tm_min), 2)):\(digits(Int(parts.tm_sec), 2))"
+    + ".\(digits(now.tv_nsec / 1_000_000, 3))Z"
 }

@@ -1,12 +1,13 @@
 public import Metrics
 import Synchronization
 
-/// The server's metrics, kept for a Prometheus that asks for them.
+/// The server's metrics, in memory, for Prometheus to scrape.
 ///
-/// Counters, gauges, and timers as histograms of fixed steps: memory does not grow with the requests, nor, as each name has
-/// a bounded number of label sets, with the names that clients send.
+/// Counters, gauges, and timers as histograms with fixed buckets. Memory does not grow with the number of
+/// requests; and because each metric has a bounded number of label sets, it does not grow with the names that
+/// clients send.
 public final class PrometheusMetrics: MetricsFactory {
-  /// Label sets of a name; further ones are counted together under the label `overflow`.
+  /// The maximum number of label sets of a metric; further ones are counted together under `overflow="true"`.
   static let seriesLimit = 200
 
   private struct Family {
@@ -38,14 +39,15 @@ public final class PrometheusMetrics: MetricsFactory {
   public func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
     series(label, dimensions, .histogram)
   }
-  // Series last as long as the server: a counter that went away and came back would seem to begin anew.
+  // Series live as long as the server: Prometheus would take a counter that disappears and returns for a
+  // reset.
   public func destroyCounter(_ handler: any CounterHandler) {}
   public func destroyFloatingPointCounter(_ handler: any FloatingPointCounterHandler) {}
   public func destroyMeter(_ handler: any MeterHandler) {}
   public func destroyRecorder(_ handler: any RecorderHandler) {}
   public func destroyTimer(_ handler: any TimerHandler) {}
 
-  /// The series of a name and its labels. One that is already of another kind is kept apart, under a name of its own.
+  /// The series of a metric and its labels. A name already in use for another kind of metric gets a suffix.
   private func series(_ label: String, _ dimensions: [(String, String)], _ kind: Kind) -> Series {
     let labels = Labels(dimensions)
     var name = Self.cleaned(label)
@@ -61,7 +63,7 @@ public final class PrometheusMetrics: MetricsFactory {
     }
   }
 
-  /// Everything in Prometheus' text format, by name.
+  /// All metrics in Prometheus' text format, sorted by name.
   public func text() -> String {
     var text = ""
     for (name, family) in families.withLock({ $0 }).sorted(by: { $0.key < $1.key }) {
@@ -85,7 +87,7 @@ public final class PrometheusMetrics: MetricsFactory {
     return body.first.map { $0.isNumber ? "_" + body : body } ?? "_"
   }
 
-  /// `{a="b",c="d"}` without the braces.
+  /// `a="b",c="d"`: labels without their braces.
   fileprivate struct Labels: Hashable {
     let text: String
 
@@ -103,11 +105,11 @@ public final class PrometheusMetrics: MetricsFactory {
     }
   }
 
-  /// One line or one histogram.
+  /// The values of one label set.
   fileprivate final class Series: CounterHandler, FloatingPointCounterHandler, MeterHandler,
     RecorderHandler, TimerHandler
   {
-    /// The upper ends of a histogram's steps, in seconds.
+    /// The upper bounds of the histogram's buckets, in seconds.
     static let bounds: [Double] = [
       0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
     ]

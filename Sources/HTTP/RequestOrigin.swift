@@ -1,24 +1,26 @@
 import Files
 package import HTTPTypes
 
-/// Who may ask: programs, people, and the pages of this server; not the pages of other sites that people have open.
+/// Decides which requests to accept: from programs, from people, and from pages of this server, but not from
+/// pages of other sites that happen to be open in a browser.
 ///
-/// A browser lets every page send requests to this machine and only hides the answers from it; and a page whose own name
-/// is pointed at this machine after it was loaded (DNS rebinding) reads the answers, too. A browser says where a request
-/// comes from by Host, Origin and Sec-Fetch-Site. Programs send Host alone.
+/// A browser lets any page send requests to this machine and only hides the responses from it. A page whose
+/// host name is re-pointed to this machine after it was loaded (DNS rebinding) can even read the responses.
+/// Browsers reveal where a request comes from with Host, Origin and Sec-Fetch-Site; other programs send only
+/// Host.
 package struct RequestOrigin: Sendable {
-  /// In lower case, without a port; an address of IPv6 in brackets.
+  /// Lower-case, without a port; IPv6 addresses in brackets.
   private let hosts: Set<ByteName>
   private let answersToAllHosts: Bool
-  /// In lower case: `http://name:port`.
+  /// Lower-case: `http://name:port`.
   private let origins: Set<ByteName>
   private let isPage: @Sendable (String) -> Bool
 
   /// - Parameters:
-  ///   - hosts: names and addresses, without a port, under which the server is reached beside those of the loopback and
-  ///     the address that a connection came to; `*`: all.
-  ///   - origins: other sites, `http://name:port`, whose pages may ask.
-  ///   - isPage: whether a path is that of a page for people: links of other sites may lead there.
+  ///   - hosts: names and addresses of this server, without a port, in addition to the loopback names and the
+  ///     address that a connection came in on; `*` accepts every name.
+  ///   - origins: other sites, `http://name:port`, whose pages may send requests.
+  ///   - isPage: whether a path is a page for people; other sites may link to it.
   package init(
     hosts: [String] = [], origins: [String] = [],
     isPage: @escaping @Sendable (String) -> Bool = { _ in false }
@@ -29,14 +31,13 @@ package struct RequestOrigin: Sendable {
     self.isPage = isPage
   }
 
-  /// Why a request is not answered; nil where it may be.
+  /// Why a request must be refused; nil if it may be answered.
   ///
-  /// - Parameter address: the one of this machine that the connection came to.
+  /// - Parameter address: this machine's address that the connection came in on.
   package func refusal(of request: HTTPRequest, at address: String?) -> String? {
-    guard let authority = request.authority else { return "The request names no host." }
+    guard let authority = request.authority else { return "The request has no Host header." }
     guard isOurs(Self.hostName(authority).lowercased(), address) else {
-      return "This server does not go by the name \(shown(authority)). Where it should, "
-        + "the option --allow-host tells it so."
+      return "This server does not answer to the host name \(shown(authority)); whoever starts it can allow the name."
     }
     if let origin = request.headerFields[.origin] {
       if origins.contains(ByteName(origin.lowercased())) { return nil }
@@ -48,12 +49,12 @@ package struct RequestOrigin: Sendable {
     }
   }
 
-  /// The site whose page asks, where it is one of those that were allowed: browsers want to read that it may.
+  /// The `Origin` of the request if it is an allowed site; browsers need it in `Access-Control-Allow-Origin`.
   package func allowedSite(of request: HTTPRequest) -> String? {
     request.headerFields[.origin].flatMap { origins.contains(ByteName($0.lowercased())) ? $0 : nil }
   }
 
-  /// Whether a form that changes something comes from a page of this server; programs do not send it.
+  /// Whether a form submission comes from a page of this server; always `false` for other programs.
   package func isOwnForm(_ request: HTTPRequest) -> Bool {
     if let site = request.headerFields[.fetchSite] { return site == "same-origin" }
     guard let origin = request.headerFields[.origin], let authority = request.authority else { return false }
@@ -61,11 +62,10 @@ package struct RequestOrigin: Sendable {
   }
 
   private static func elsewhere(_ site: String) -> String {
-    "This request was sent by a page of \(site), so nothing was done. Where its pages may ask, "
-      + "the option --allow-origin tells this server so."
+    "This request was sent by a page of \(site) and was refused; whoever starts the server can allow its pages."
   }
 
-  /// Who follows a link sees a page; the page that has the link does not.
+  /// A link from another site to a page is harmless: the user sees the page, the other site does not.
   private func isLink(_ request: HTTPRequest) -> Bool {
     let path = (request.path ?? "").prefix { $0 != "?" }
     return request.method == .get && request.headerFields[.fetchMode] == "navigate"
@@ -75,7 +75,7 @@ package struct RequestOrigin: Sendable {
   private func isOurs(_ name: String, _ address: String?) -> Bool {
     if answersToAllHosts || Self.isLoopback(name) || hosts.contains(ByteName(name)) { return true }
     guard var address else { return false }
-    // An address of IPv4 on a socket of both kinds.
+    // An IPv4 address on a dual-stack socket.
     if address.hasBytePrefix("::ffff:") { address.removeFirst("::ffff:".count) }
     return hasSameBytes(Self.bracketed(address.lowercased()), name)
   }
@@ -94,12 +94,12 @@ package struct RequestOrigin: Sendable {
     return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
   }
 
-  /// An address of IPv6 as a Host has it.
+  /// Puts an IPv6 address in brackets, as the Host header has it.
   private static func bracketed(_ name: String) -> String {
     name.utf8.contains(UInt8(ascii: ":")) && name.utf8.first != UInt8(ascii: "[") ? "[\(name)]" : name
   }
 
-  /// `host:port` and `[::1]:port` without the port.
+  /// Strips the port from `host:port` or `[::1]:port`.
   private static func hostName(_ authority: String) -> String {
     if authority.utf8.first == UInt8(ascii: "["), let end = authority.firstIndex(of: "]") {
       return String(authority[...end])
@@ -120,9 +120,11 @@ extension HTTPField.Name {
   package static let wantedHeaders = name("Access-Control-Request-Headers")
   package static let contentTypeOptions = name("X-Content-Type-Options")
 
-  /// A name that stands in this program.
+  /// A header name known at compile time.
+  ///
+  /// - Precondition: `text` is a valid header name.
   package static func name(_ text: String) -> HTTPField.Name {
-    guard let name = HTTPField.Name(text) else { preconditionFailure("\(text) is no name of a header") }
+    guard let name = HTTPField.Name(text) else { preconditionFailure("'\(text)' is not a valid header name") }
     return name
   }
 }

@@ -1,3 +1,5 @@
+import Encodings
+
 /// What became of one epoch: a line of `metrics.jsonl`, a point of the report's curves.
 public struct EpochRecord: Hashable, Sendable, Codable {
   /// From 0, as in the log.
@@ -35,6 +37,32 @@ public struct EpochRecord: Hashable, Sendable, Codable {
     guard let every = checkpointFrequency, every > 0 else { return isBest }
     // Where no epoch was due yet, the last one is stored.
     return (epoch + 1) % every == 0 || epoch + 1 < every
+  }
+}
+
+extension EpochRecord {
+  /// Reads a line of `metrics.jsonl`.
+  ///
+  /// - Returns: nil where the line is no epoch, as one that is only half written.
+  public init?(line: some Sequence<UInt8>) {
+    guard let record = try? JSON.decode(EpochRecord.self, from: Array(line), style: .line.snakeCase),
+      (0..<1_000_000).contains(record.epoch)
+    else { return nil }
+    self = record
+  }
+
+  /// Reads the epochs of a `metrics.jsonl`, which may be written just now: a line that is no epoch is passed over.
+  ///
+  /// - Parameter limit: how many lines are read at most, the last ones.
+  public static func read(_ bytes: [UInt8], limit: Int = .max) -> [EpochRecord] {
+    bytes.split(separator: UInt8(ascii: "\n")).suffix(limit).compactMap { EpochRecord(line: $0) }
+  }
+
+  /// The line of `metrics.jsonl`, without a line end.
+  ///
+  /// - Throws: where a figure is not finite.
+  public func line() throws -> String {
+    String(decoding: try JSON.encode(self, style: .line.snakeCase), as: UTF8.self)
   }
 }
 

@@ -1,10 +1,10 @@
 import Encodings
-import Files
+package import Files
 import Imaging
-import Records
+package import Records
 
 /// Where the images of a batch transform come from.
-public enum TransformInput: Hashable, Sendable {
+public enum TransformInput: Sendable {
   /// All images below a folder.
   case folder(String)
   /// The images of a `.lst` file, whose paths start from `root`.
@@ -13,17 +13,19 @@ public enum TransformInput: Hashable, Sendable {
   case records(String)
   /// SageMaker's manifest: `[{"prefix": "photos/"}, "a/1.jpg", "a/2.jpg"]`.
   case manifest(String)
+  /// Single files; an output is named by `name`, with `.out` appended.
+  case files([(name: String, path: String)])
 }
 
 /// One input of a batch transform.
-enum TransformItem {
+package enum TransformItem {
   case image(Image)
   /// It cannot be sent to the model, for this reason.
   case unusable(Skip)
   /// It has no output: a record of labels.
   case ignored
 
-  struct Image {
+  package struct Image {
     /// For messages, by which the caller can find it again.
     let name: String
     /// The path of its output below the output folder.
@@ -31,7 +33,7 @@ enum TransformItem {
     let content: Content
   }
 
-  enum Content {
+  package enum Content {
     case file(String)
     case bytes([UInt8])
   }
@@ -66,7 +68,7 @@ private func fault(inOutputPath path: String) -> String? {
 }
 
 /// Reads the inputs of a batch transform one after the other.
-protocol TransformReader: AnyObject {
+package protocol TransformReader: AnyObject {
   /// The next input; nil at the end.
   func next() throws -> TransformItem?
   /// The number of inputs; nil where it is not known before the end.
@@ -82,20 +84,21 @@ protocol TransformReader: AnyObject {
 }
 
 extension TransformReader {
-  var passedOver: [PassedOver] { [] }
-  var warnings: [String] { [] }
+  package var passedOver: [PassedOver] { [] }
+  package var warnings: [String] { [] }
 }
 
 extension TransformInput {
   /// Opens the input for reading.
   ///
   /// - Throws: `ScanError`, `FileError`, `ManifestError`; `PackingError` where a list is not one.
-  func open() throws -> any TransformReader {
+  package func open() throws -> any TransformReader {
     switch self {
     case .folder(let root): try ListedInputs(folder: root)
     case .list(let path, let root): try ListInputs(path, root: root)
     case .records(let path): try RecordInputs(path)
     case .manifest(let path): try ListedInputs(manifest: path)
+    case .files(let files): ListedInputs(files: files)
     }
   }
 }
@@ -128,6 +131,11 @@ private final class ListedInputs: TransformReader {
     // Where the prefix is not a folder, each image is missing by itself.
     root = try? InputRoot(folderName(manifest.prefix + "-"))
     (passedOver, warnings) = ([], [])
+  }
+
+  init(files: [(name: String, path: String)]) {
+    items = files.map { ($0.path, $0.name, nil) }
+    (problems, passedOver, warnings, root) = ([], [], [], nil)
   }
 
   var total: Int? { items.count + problems.count }

@@ -38,6 +38,20 @@ public func followLines<Result: Sendable>(
   return try result.get()
 }
 
+/// The lines of the end of a log, cut as `followLines` cuts them.
+///
+/// - Parameters:
+///   - path: the log.
+///   - byteCount: how much of the log's end is read at most; a line that begins before that is left out.
+/// - Returns: the lines, the last one also without a line end; none where no log can be read.
+public func lastLines(of path: String, byteCount: Int) -> [String] {
+  guard let end = try? readEnd(of: path, byteCount: byteCount) else { return [] }
+  let lines = end.bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+  // Behind the last line end is no line.
+  let whole = lines.dropFirst(end.offset > 0 ? 1 : 0)
+  return (whole.last?.isEmpty == true ? whole.dropLast() : whole).map { LineReader.text(of: $0) }
+}
+
 /// The number of lines of a file; 0 where there is no file.
 public func lineCount(of path: String) -> Int {
   var reader = LineReader(path, skipping: 0)
@@ -75,7 +89,11 @@ struct LineReader {
   private var taken: Int
   private var toSkip: Int
 
-  static let longestLine = 1 << 16
+  private static let longestLine = 1 << 16
+
+  static func text(of line: some Collection<UInt8>) -> String {
+    String(decoding: line.prefix(longestLine), as: UTF8.self)
+  }
 
   init(_ path: String, skipping skipped: Int) {
     self.path = path
@@ -134,7 +152,7 @@ struct LineReader {
     if toSkip > 0 {
       toSkip -= 1
     } else {
-      lines.append(String(decoding: rest, as: UTF8.self))
+      lines.append(Self.text(of: rest))
     }
     rest = []
   }

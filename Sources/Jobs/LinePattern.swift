@@ -32,6 +32,12 @@ public struct LinePattern: Sendable {
     return String(String.UnicodeScalarView(scalars[group]))
   }
 
+  /// The number that the first group captures in a line: the value of a metric. "nan" and "inf" are numbers.
+  ///
+  /// - Returns: nil where the line does not match, or the group captures no number.
+  /// - Complexity: O(line times pattern).
+  public func number(in line: some StringProtocol) -> Double? { firstGroup(of: line).flatMap { Double($0) } }
+
   struct Match: Hashable {
     let whole: Range<Int>
     /// The range of the first group; nil where it took no part in the match.

@@ -1,5 +1,6 @@
 import Encodings
 import Files
+public import S3
 
 /// Who asks: both only stand in ARNs and in answers.
 public struct Caller: Hashable, Sendable {
@@ -25,7 +26,7 @@ public struct Caller: Hashable, Sendable {
 public final class SageMakerAPI: Sendable {
   public let options: ControlPlaneOptions
   public let store: Store
-  let objects: any ObjectAccess
+  let objects: any ObjectSource
   let endpoints: any EndpointHost
   let engine: JobEngine
   let now: @Sendable () -> Double
@@ -39,7 +40,7 @@ public final class SageMakerAPI: Sendable {
   ///   - now: seconds since 1970.
   /// - Throws: where the store cannot be opened.
   public init(
-    _ options: ControlPlaneOptions, objects: any ObjectAccess, endpoints: any EndpointHost = NoEndpointHost(),
+    _ options: ControlPlaneOptions, objects: any ObjectSource, endpoints: any EndpointHost = NoEndpointHost(),
     now: @escaping @Sendable () -> Double = secondsSince1970
   ) throws {
     try makeFolder(options.root)

@@ -94,28 +94,6 @@ public func leftPadded(_ text: String, _ width: Int) -> String {
   String(repeating: " ", count: max(0, width - columnCount(text))) + text
 }
 
-/// Text that is safe to print: control characters, line separators, and invisible characters such as those that
-/// change the writing direction are escaped.
-public func printable(_ text: String) -> String {
-  var result = ""
-  for scalar in text.unicodeScalars {
-    switch scalar.value {
-    case 0x0A: result += "\\n"
-    case 0x0D: result += "\\r"
-    case 0x09: result += "\\t"
-    // The joiners are part of emoji and of Persian words.
-    case 0x200C...0x200D: result.unicodeScalars.append(scalar)
-    default:
-      switch scalar.properties.generalCategory {
-      case .control, .format, .lineSeparator, .paragraphSeparator:
-        result += "\\u{\(String(scalar.value, radix: 16))}"
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-  }
-  return result
-}
-
 /// Writes the result of the program to stdout.
 ///
 /// - Returns: whether it could be written; the reader may have closed the pipe.

@@ -53,7 +53,7 @@ public struct Channel: Hashable, Sendable {
       case .scheme(let scheme):
         throw TuningError(
           "\(place): \(scheme):// is not on this machine; a path or a file:// URL is expected",
-          remedy: "Download it first, for example: aws s3 cp --recursive \(place) data/")
+          lacks: .copy(of: place))
       case .malformed: throw TuningError("\(place): this is no file:// URL, such as file:///data/train")
       }
     }

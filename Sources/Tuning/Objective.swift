@@ -1,4 +1,3 @@
-import Encodings
 import Hyperparameters
 import Jobs
 import Search
@@ -80,14 +79,11 @@ package actor ObjectiveReader {
   private func value(in line: String) -> Double? {
     switch objective.source {
     case .figure(let figure):
-      guard
-        let epoch = try? JSON.decode(EpochRecord.self, from: Array(line.utf8), style: .line.snakeCase),
-        let value = figure(epoch)
-      else { return nil }
+      guard let epoch = EpochRecord(line: line.utf8), let value = figure(epoch) else { return nil }
       if epoch.isKept(checkpointFrequency: objective.checkpointFrequency) { kept = value }
       return value
     case .pattern(let pattern):
-      guard let value = pattern.firstGroup(of: line).flatMap({ Double($0) }) else { return nil }
+      guard let value = pattern.number(in: line) else { return nil }
       if kept.map({ objective.direction.isBetter(value, than: $0) || $0.isNaN }) ?? true { kept = value }
       return value
     }

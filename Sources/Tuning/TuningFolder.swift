@@ -51,7 +51,7 @@ public final class TuningFolder: Sendable {
       throw TuningError(
         "\(path): the tuning in this folder was begun with another request; only ResourceLimits and"
           + " TuningJobCompletionCriteria may change",
-        remedy: "Choose another --output, or the former request.")
+        lacks: .request)
     }
     var updated = TuningRecord(request.json)
     updated.take(record)

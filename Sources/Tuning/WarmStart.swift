@@ -46,7 +46,7 @@ extension TuningRequest {
       throw TuningError(
         "The parent tuning job '\(name)' is not finished; a parent must be in a terminal state"
           + " (Completed, Stopped or Failed)",
-        remedy: "Finish it: imrec tune REQUEST --output FOLDER --resume")
+        lacks: .end)
     }
     guard parent.metric == metric, parent.plan.direction == plan.direction else {
       throw TuningError(

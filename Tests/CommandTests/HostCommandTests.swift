@@ -142,7 +142,7 @@ struct HostCommandTests {
       withScratchFolder { folder in
         try? writeSmallModel(folder + "/model")
         let second = imrec.run(["host", "model", "--port", "\(port)"], in: folder)
-        #expect(second.status == 1 && second.errors.contains("another program does so already"), "\(second)")
+        #expect(second.status == 1 && second.errors.contains("another program is using"), "\(second)")
       }
     }
     #expect(taken.status == 0)

@@ -1,12 +1,33 @@
+import Foundation
+import Hyperparameters
 import Terminal
 import TestSupport
 import Testing
 
-private let verbs = [
-  ["convert"], ["list"], ["pack"], ["info"], ["verify"], ["extract"], ["merge"], ["tensors"],
-  ["bench", "decode"], ["score"], ["compare"], ["predict"], ["transform"], ["host"], ["serve"],
-  ["bench", "infer"], ["train"], ["tune"], ["bench", "train"],
-]
+/// What the program says of itself to the generators of manuals.
+private struct Tool: Decodable {
+  struct Command: Decodable {
+    let commandName: String, shouldDisplay: Bool
+    let subcommands: [Command]?, arguments: [Argument]?
+
+    /// The verbs of it that people use, each with the words that call it.
+    func verbs(_ words: [String]) -> [(words: [String], command: Command)] {
+      let shown = (subcommands ?? []).filter { $0.shouldDisplay && $0.commandName != "help" }
+      return shown.isEmpty ? [(words, self)] : shown.flatMap { $0.verbs(words + [$0.commandName]) }
+    }
+  }
+  struct Argument: Decodable {
+    struct Name: Decodable { let name: String }
+    let names: [Name]?, abstract: String?, valueName: String?, shouldDisplay: Bool
+  }
+  let command: Command
+
+  static let verbs: [(words: [String], command: Command)] = {
+    let dump = imrec.run(["--experimental-dump-help"], in: "/").output
+    return (try? JSONDecoder().decode(Tool.self, from: Data(dump.utf8)).command.verbs([])) ?? []
+  }()
+}
+private let verbs = Tool.verbs.map(\.words)
 
 @Suite("The command line of imrec")
 struct UsageTests {
@@ -17,6 +38,7 @@ struct UsageTests {
     let lines = run.output.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
     #expect(lines.count <= 24, "\(run)")
     #expect(lines.allSatisfy { $0.count <= 80 }, "\(run)")
+    #expect(verbs.count == 20)
     for verb in verbs { #expect(run.output.contains(" \(verb[0]) "), "\(verb)") }
     #expect(run.output.contains("EXAMPLE: imrec ") && run.output.contains("EXIT STATUS: 0 "))
   }
@@ -30,9 +52,42 @@ struct UsageTests {
     // The parser does not break the line of the usage.
     let wide = run.output.split(separator: "\n").filter { $0.count > 80 && !$0.hasPrefix("USAGE: ") }
     #expect(wide.isEmpty)
-    // Each hyperparameter is an option of its own.
-    let limit = verb.last == "train" ? 130 : 60
-    #expect(run.output.split(separator: "\n", omittingEmptySubsequences: false).count <= limit)
+    let lines = run.output.split(separator: "\n", omittingEmptySubsequences: false)
+    #expect(lines.count <= 60, "\(run)")
+    // What is left out, the longer help has.
+    let remark = "'imrec \(verb.joined(separator: " ")) --help-hidden'"
+    let whole = imrec.run(verb + ["--help-hidden"], in: "/", environment: ["COLUMNS": "80"]).output
+    #expect(run.output.contains(remark) == verb.contains("train") && !whole.contains("--help-hidden'"))
+    for option in Tool.verbs.first(where: { $0.words == verb })?.command.arguments ?? []
+    where option.shouldDisplay {
+      #expect(option.names?.allSatisfy { whole.contains("-\($0.name)") } ?? true, "\(option)")
+    }
+  }
+
+  @Test("takes --jobs and --threads as one option, of which it shows one", arguments: verbs)
+  func jobsAndThreads(_ verb: [String]) throws {
+    let command = try #require(Tool.verbs.first { $0.words == verb }?.command)
+    let counts = (command.arguments ?? []).filter { option in
+      option.names?.contains { ["jobs", "threads"].contains($0.name) } ?? false
+    }
+    #expect(counts.isEmpty || counts.count == 2 && counts.count(where: \.shouldDisplay) == 1, "\(counts)")
+    for option in command.arguments ?? [] where option.names?.contains(where: { $0.name == "quiet" }) ?? false
+    {
+      #expect(option.names?.contains { $0.name == "q" } == true)
+    }
+  }
+
+  @Test(
+    "has an option for each hyperparameter, with what the table says of it",
+    arguments: ["train", "bench train"])
+  func hyperparameters(_ verb: String) throws {
+    let command = try #require(Tool.verbs.first { $0.words.joined(separator: " ") == verb }?.command)
+    for row in HyperparameterSet.table {
+      let option = command.arguments?.first {
+        $0.names?.contains { $0.name == row.name.replacing("_", with: "-") } ?? false
+      }
+      #expect(option?.abstract == row.help && option?.valueName == row.valueName, "\(row.name)")
+    }
   }
 
   @Test("says its version, and writes completions")
@@ -40,7 +95,7 @@ struct UsageTests {
     #expect(imrec.run(["--version"], in: "/").output == "\(programVersion)\n")
     for shell in ["bash", "zsh", "fish"] {
       let run = imrec.run(["--generate-completion-script", shell], in: "/")
-      #expect(run.status == 0 && run.output.contains("per-class"))
+      #expect(run.status == 0 && run.output.contains("per-class") && run.output.contains("learning-rate"))
     }
   }
 
@@ -78,7 +133,13 @@ struct UsageTests {
       ("train --train t.rec --validation v.rec --model-dir m --num_layers 19", "'num_layers' hyperparameter"),
       ("train --train t.rec --validation v.rec --model-dir m --num-layers 20", "more than 28 rows"),
       ("train --train t.rec --validation v.rec --model-dir m --checkpoint-every 0", "from 1 to"),
-      ("train --train t.rec --validation v.rec --model-dir m --learning-rat 1", "--learning-rate"),
+      ("train --train t.rec --validation v.rec --model-dir m --learning-rat 1", "'--learning-rate'?"),
+      ("train --train t.rec --validation v.rec --model-dir m --momentun=1", "'--momentum'?"),
+      ("train --train t.rec --validation v.rec --model-dir m --mean", "'--mean <r,g,b>'"),
+      ("train --train t.rec --validation v.rec --model-dir m --jobs 2 --threads 2", "under two names"),
+      ("predict model a.jpg --jobs 0", "from 1 to"), ("pack in.lst photos --threads 0", "from 1 to"),
+      ("serve --running-jobs 0", "from 1 to"), ("serve --jobs 2 --threads 1", "under two names"),
+      ("bench train --learning-rate=2", "'learning_rate' hyperparameter"),
       ("train --opt-ml ml --train t.rec", "--opt-ml takes everything"),
       ("train --opt-ml ml --epochs 3", "--opt-ml takes everything"),
       ("tune", "<request>"), ("tune request.json", "--output"),

@@ -1,5 +1,6 @@
 import Dashboard
 import Foundation
+import Hyperparameters
 import S3
 import SageMaker
 
@@ -65,12 +66,14 @@ public final class SampleSource: DashboardSource {
       ("augmentation_type", "crop\(odd)"),
     ].map { Fact($0.0, $0.1) }
     var metrics = ""
-    for epoch in 0..<12 {
-      let x = Double(epoch)
-      metrics +=
-        "{\"epoch\":\(epoch),\"train_loss\":\(4 / (1 + x / 3)),\"validation_loss\":\(4.2 / (1 + x / 4)),"
-        + "\"train_accuracy\":\(0.95 - 0.9 / (1 + x)),\"validation_accuracy\":\(0.85 - 0.8 / (1 + x)),"
-        + "\"validation_images\":15187,\"learning_rate\":0.01,\"images_per_second\":\(90 + x),\"seconds\":60}\n"
+    for number in 0..<12 {
+      let x = Double(number)
+      var epoch = EpochRecord()
+      (epoch.epoch, epoch.seconds, epoch.imagesPerSecond) = (number, 60, 90 + x)
+      (epoch.trainLoss, epoch.validationLoss) = (4 / (1 + x / 3), 4.2 / (1 + x / 4))
+      (epoch.trainAccuracy, epoch.validationAccuracy) = (0.95 - 0.9 / (1 + x), 0.85 - 0.8 / (1 + x))
+      (epoch.validationImages, epoch.learningRate) = (15187, 0.01)
+      metrics += ((try? epoch.line()) ?? "") + "\n"
     }
     job.metrics = Array((metrics + "{\"epoch\":12,\"train_lo").utf8)
     job.log = (0..<60).map {

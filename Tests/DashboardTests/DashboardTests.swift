@@ -311,12 +311,4 @@ struct DashboardTests {
     #expect(MultipartForm(Array(body.utf8), contentType: "application/x-www-form-urlencoded") == nil)
     #expect(MultipartForm(Array(body.utf8), contentType: "multipart/form-data") == nil)
   }
-
-  @Test("reads epochs that are written just now, and passes over what is none")
-  func epochLines() {
-    let text =
-      "{\"epoch\":0,\"train_loss\":1.5}\nrubbish\n[1]\n{\"epoch\":-1}\n{\"epoch\":1e30}\n{\"epoch\":1,\"tra"
-    let epochs = EpochLines.read(Array(text.utf8))
-    #expect(epochs.map(\.epoch) == [0] && epochs.first?.trainLoss == 1.5)
-  }
 }

@@ -10,7 +10,7 @@ import Testing
 /// Leaves what it was given as the model, a metric, and a line.
 private let trainer = """
   cp "$3/input/data/train/a.txt" "$3/model/a.txt"
-  echo '{"epoch":0,"train_accuracy":0.5,"validation_accuracy":0.75}' > "$3/output/data/metrics.jsonl"
+  echo '{"epoch":0,"images":8,"train_loss":1,"train_accuracy":0.5,"validation_images":8,"validation_loss":1,"validation_accuracy":0.75,"learning_rate":0.1,"shape":[3,28,28],"seconds":1,"images_per_second":8,"data_seconds":0,"forward_seconds":0,"backward_seconds":0,"update_seconds":0,"validation_seconds":0,"is_best":true}' > "$3/output/data/metrics.jsonl"
   echo 'Epoch[0] is done'
   """
 private let s3Authorization =
@@ -61,7 +61,8 @@ struct LocalSageMakerTests {
         }
         let words = error.map { "\($0)" } ?? ""
         #expect(
-          words.contains(root == "/root" ? "it is in use by process" : "another program does so"), "\(words)")
+          words.contains(root == "/root" ? "it is in use by process" : "another program is using"), "\(words)"
+        )
       }
       #expect(scratchNames(server.folder + "/other").isEmpty)
       #expect(readScratchFile(input) == "x")
@@ -138,7 +139,7 @@ struct LocalSageMakerTests {
       writeScratchFile(
         folder + "/models/e.json", #"[{"data":"s3://b/m.tar.gz","version":"1","folder":"a"}]"#.utf8)
       _ = FleetHost(
-        makeFleet(StubLoader([:])), objects: SourceObjects(LocalObjects(store)), folder: folder + "/models")
+        makeFleet(StubLoader([:])), objects: LocalObjects(store), folder: folder + "/models")
       #expect(scratchNames(folder + "/models/a") == ["model.tar.gz"])
     }
   }

@@ -104,7 +104,7 @@ struct SignatureGateTests {
       (options.requiresSignature, options.credentials) = (true, [credential])
       let fleet = makeFleet(StubLoader([:]))
       let api = try SageMakerAPI(
-        ControlPlaneOptions(root: folder), objects: SourceObjects(LocalObjects(store)))
+        ControlPlaneOptions(root: folder), objects: LocalObjects(store))
       func parts(_ gate: SignatureGate?) -> Parts {
         Parts(
           control: ControlPlaneService(api), runtime: RuntimeService(fleet),

@@ -2,6 +2,7 @@ import Encodings
 import Files
 import Foundation
 import HTTP
+import Inference
 import SageMaker
 
 // Requests of SageMaker's API, forms of the dashboard, and what a batch transform reads.
@@ -176,7 +177,8 @@ let recordSplits = FuzzTarget(
     func read(inBlocksOf byteCount: Int) throws -> (records: [[UInt8]], fault: String?) {
       var records: [[UInt8]] = []
       do {
-        var splitter = try RecordSplitter(path, split, limit: limit, blockByteCount: byteCount)
+        var splitter = try RecordSplitter(
+          path, split, limit: PayloadLimit(limit), blockByteCount: byteCount)
         while let record = try splitter.next() {
           records.append(record)
           guard records.count <= content.count + 1 else { break }
@@ -223,7 +225,7 @@ let recordSplits = FuzzTarget(
     }
     // In payloads.
     guard fault == nil else { return }
-    var splitter = try RecordSplitter(path, split, limit: limit)
+    var splitter = try RecordSplitter(path, split, limit: PayloadLimit(limit))
     var joined: [[UInt8]] = []
     while true {
       let payload = try splitter.next(atMost: 3, byteCount: 40)

@@ -86,7 +86,7 @@ struct ChunkTests {
     var decoder = ChunkDecoder(signing: nil, hasTrailer: false)
     #expect(
       throws: SignatureError(
-        .incompleteBody, "the body has 5 bytes of data, and x-amz-decoded-content-length says 6")
+        .incompleteBody, "the body has 5 bytes of data, but x-amz-decoded-content-length is 6")
     ) {
       _ = try decode(Array("5\r\nhello\r\n0\r\n\r\n".utf8), pieces: 100, &decoder, expecting: 6)
     }

@@ -220,6 +220,43 @@ struct S3Tests {
     }
   }
 
+  @Test("headers that stand in the query, as in presigned URLs, count as headers do")
+  func headersInTheQuery() async throws {
+    try await withS3 { port, _, store in
+      let hello = Array("hello".utf8)
+      for (query, headers, status, name) in [
+        (
+          "x-amz-checksum-crc32=NhCmhg%3D%3D&x-amz-sdk-checksum-algorithm=CRC32&X-Amz-Meta-Who=me", [:], 200,
+          ""
+        ),
+        ("X-Amz-Checksum-Crc32=AAAAAA%3D%3D", [:], 400, "BadDigest"),
+        ("x-amz-checksum-md5=AAAAAA%3D%3D", [:], 501, "NotImplemented"),
+        ("x-amz-object-lock-mode=GOVERNANCE", [:], 501, "NotImplemented"),
+        ("x-amz-checksum-crc32=NhCmhg%3D%3D", ["x-amz-checksum-crc32": "AAAAAA=="], 400, "InvalidRequest"),
+        ("x-amz-expected-bucket-owner=210987654321", [:], 403, "AccessDenied"),
+      ] as [(String, [String: String], Int, String)] {
+        let reply = try await ask(port, "PUT", "/photos/k?\(query)", headers, body: hello)
+        #expect(reply?.status == status && code(reply) == name, "\(query): \(reply?.text ?? "")")
+      }
+      #expect(try store.info("photos", "k").attributes.headers["x-amz-meta-who"] == "me")
+    }
+  }
+
+  @Test("a digest of a body that does not come is refused")
+  func digestOfNoBody() async throws {
+    try await withS3 { port, _, store in
+      try store.put(Array("hello".utf8), as: "photos", "k")
+      let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+      let other = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+      for (digest, status) in [(empty, 200), ("UNSIGNED-PAYLOAD", 200), (other, 400), ("x", 400)] {
+        let reply = try await ask(port, "GET", "/photos/k", ["x-amz-content-sha256": digest])
+        #expect(reply?.status == status, "\(digest)")
+      }
+      #expect(try await ask(port, "DELETE", "/photos/k", ["x-amz-content-sha256": other])?.status == 400)
+      #expect(try store.info("photos", "k").byteCount == 5)
+    }
+  }
+
   @Test("checksums that are promised and do not come, or come and were not promised, are refused")
   func promisedChecksums() async throws {
     let framing = [
@@ -326,9 +363,9 @@ struct S3Tests {
       let unsigned = try await ask(port, "GET", "/photos/k")
       #expect(unsigned?.status == 403 && code(unsigned) == "AccessDenied")
       let remote = try RemoteObjects(endpoint: "http://127.0.0.1:\(port)", credential: credential)
-      let place = S3Location.object(bucket: "photos", key: "a b/\u{e9}+&=.txt")
+      let place = S3Location(bucket: "photos", key: "a b/\u{e9}+&=.txt")
       try await remote.put([1, 2, 3], to: place)
-      #expect(try await remote.exists(place))
+      #expect(try await remote.etag(of: place) != nil)
       let wrong = try RemoteObjects(
         endpoint: "http://127.0.0.1:\(port)", credential: Credential(accessKey: "AKID", secretKey: "other"))
       await #expect(throws: ObjectError.self) { try await wrong.put([1], to: place) }
@@ -428,8 +465,8 @@ struct S3Tests {
         root + "/large", (0..<1_400_000).flatMap { _ in withUnsafeBytes(of: generator.next()) { Array($0) } })
       writeScratchFile(root + "/empty", [])
       for (name, parts) in [("large", 3), ("empty", 0)] {
-        let place = S3Location.object(bucket: "photos", key: "d \u{1d11e}/\(name)")
-        #expect(try await !remote.exists(place))
+        let place = S3Location(bucket: "photos", key: "d \u{1d11e}/\(name)")
+        #expect(try await remote.etag(of: place) == nil)
         try await remote.upload("\(root)/\(name)", to: place)
         try await remote.download(place, to: root + "/back")
         #expect(readScratchBytes(root + "/back") == readScratchBytes("\(root)/\(name)"))
@@ -437,17 +474,16 @@ struct S3Tests {
       }
       #expect(try store.uploads("photos").isEmpty)
       for number in 0..<1005 { try store.put([1], as: "photos", "many/\(number)") }
-      var count = 0
-      try await remote.list(.object(bucket: "photos", key: "many")) { count += $0.count }
-      #expect(count == 1005)
+      let many = S3Location(bucket: "photos", key: "many")
+      #expect(try await remote.list(many).count == 1005)
+      #expect(try await remote.list(many, most: 1001).count == 1001)
       await #expect(throws: ObjectError.self) {
-        try await remote.list(.object(bucket: "nobody", key: "")) { _ in }
+        try await remote.list(S3Location(bucket: "nobody", key: ""))
       }
       await #expect(throws: ObjectError.self) {
-        try await remote.download(.object(bucket: "photos", key: "none"), to: root + "/none")
+        try await remote.download(S3Location(bucket: "photos", key: "none"), to: root + "/none")
       }
       #expect(!scratchNames(root).contains { $0.hasPrefix("none") })
-      #expect(try await !remote.exists(.object(bucket: "nobody", key: "x")))
     }
   }
 

@@ -59,16 +59,16 @@ struct RcloneTests {
       writeScratchFile(root + "/small", generator.bytes(1000))
       writeScratchFile(root + "/large", generator.bytes(11_000_000))
       for name in ["small", "large"] {
-        let place = S3Location.object(bucket: "photos", key: "d/a b+\u{e9} \(name)")
-        #expect(try await !remote.exists(place))
+        let place = S3Location(bucket: "photos", key: "d/a b+\u{e9} \(name)")
+        #expect(try await remote.etag(of: place) == nil)
         try await remote.upload("\(root)/\(name)", to: place)
-        #expect(try await remote.exists(place))
+        #expect(try await remote.etag(of: place) != nil)
         try await remote.download(place, to: root + "/back")
         #expect(readScratchBytes(root + "/back") == readScratchBytes("\(root)/\(name)"))
       }
-      var keys: [String] = []
-      try await remote.list(.object(bucket: "photos", key: "d/a")) { keys += $0.map(\.location.description) }
-      #expect(keys == ["s3://photos/d/a b+\u{e9} large", "s3://photos/d/a b+\u{e9} small"])
+      let found = try await remote.list(S3Location(bucket: "photos", key: "d/a"))
+      #expect(
+        found.map(\.description) == ["s3://photos/d/a b+\u{e9} large", "s3://photos/d/a b+\u{e9} small"])
     }
   }
 }

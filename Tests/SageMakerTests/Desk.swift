@@ -1,6 +1,7 @@
 import Encodings
 import Files
 import Foundation
+import S3
 import Synchronization
 import TestSupport
 
@@ -15,7 +16,7 @@ struct Desk: Sendable {
   ///   a transform job.
   init(
     _ folder: String, script: String = "exit 0", endpoints: any EndpointHost = NoEndpointHost(),
-    quotas: Quotas = Quotas(), objects: (any ObjectAccess)? = nil, lockTime: Duration = .seconds(5),
+    quotas: Quotas = Quotas(), objects: (any ObjectSource)? = nil, lockTime: Duration = .seconds(5),
     now: @escaping @Sendable () -> Double = secondsSince1970
   ) throws {
     self.folder = folder

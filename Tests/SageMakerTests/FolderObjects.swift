@@ -2,65 +2,63 @@ import Files
 import Foundation
 import Glibc
 import S3
+import TestSupport
 
 @testable import SageMaker
 
 /// Objects as files of a folder: `ROOT/bucket/key`.
-struct FolderObjects: ObjectAccess {
+struct FolderObjects: ObjectSource {
   let root: String
 
   init(_ root: String) { self.root = root }
 
-  func list(_ prefix: ObjectPlace, most: Int?) async throws -> [ObjectPlace] {
-    let bucket = try path(of: ObjectPlace(bucket: prefix.bucket, key: ""))
+  func list(_ prefix: S3Location, visit: ([ListedObject]) throws -> Bool) async throws {
+    let bucket = try path(of: S3Location(bucket: prefix.bucket, key: ""))
     // Below the last folder that the prefix names.
     let start = prefix.key.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(prefix.key[...$0]) } ?? ""
-    let folder = try path(of: ObjectPlace(bucket: prefix.bucket, key: start))
+    let folder = try path(of: S3Location(bucket: prefix.bucket, key: start))
     guard isFolder(bucket) else {
       throw ObjectError(.noSuchBucket, "the specified bucket does not exist: \(prefix.bucket)")
     }
-    guard let names = FileManager.default.enumerator(atPath: folder) else { return [] }
-    var found: [ObjectPlace] = []
+    guard let names = FileManager.default.enumerator(atPath: folder) else { return }
+    var found: [ListedObject] = []
     for case let name as String in names {
       let key = start + name
       guard key.hasBytePrefix(prefix.key), !isFolder(join(folder, name)), !name.hasSuffix(".partial") else {
         continue
       }
-      found.append(ObjectPlace(bucket: prefix.bucket, key: key))
-      if found.count == most { return found }
+      guard let stamp = FileStamp(path: join(folder, name)) else { continue }
+      found.append(
+        ListedObject(
+          location: S3Location(bucket: prefix.bucket, key: key), byteCount: stamp.byteCount,
+          etag: "\(stamp.byteCount)-\(stamp.modifiedNanoseconds)"))
     }
-    return found.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+    _ = try visit(found.sorted { precedes($0.location.key, $1.location.key) })
   }
 
-  func version(of object: ObjectPlace) async throws -> String {
-    let path = try path(of: object)
-    guard let stamp = FileStamp(path: path) else {
-      throw FileError(.system(call: "open", code: ENOENT), path: path)
-    }
-    return "\(stamp.byteCount)-\(stamp.modifiedNanoseconds)"
-  }
-
-  func download(_ object: ObjectPlace, to path: String) async throws {
+  func download(_ object: S3Location, to path: String) async throws {
     let source = try self.path(of: object)
     guard FileStamp(path: source) != nil else {
       throw ObjectError(.noSuchKey, "the specified key does not exist: \(object.key)")
     }
-    try await blocking { try linkOrCopy(source, to: path) }
+    try linkOrCopy(source, to: path)
   }
 
-  func upload(_ path: String, to object: ObjectPlace) async throws {
+  func upload(_ path: String, to object: S3Location) async throws {
     let target = try self.path(of: object)
-    try await blocking {
-      try makeFolder(folderName(target))
-      let partial = target + ".\(getpid()).partial"
-      try linkOrCopy(path, to: partial)
-      guard rename(partial, target) == 0 else {
-        throw FileError(.system(call: "rename", code: errno), path: target)
-      }
+    try makeFolder(folderName(target))
+    let partial = target + ".\(getpid()).partial"
+    try linkOrCopy(path, to: partial)
+    guard rename(partial, target) == 0 else {
+      throw FileError(.system(call: "rename", code: errno), path: target)
     }
   }
 
-  private func path(of object: ObjectPlace) throws -> String {
+  func put(_ bytes: [UInt8], to object: S3Location) async throws {
+    writeScratchFile(try path(of: object), bytes)
+  }
+
+  private func path(of object: S3Location) throws -> String {
     let bucket = try Channels.safe(object.bucket)
     guard !object.key.isEmpty else { return join(root, bucket) }
     let isFolder = object.key.hasSuffix("/")

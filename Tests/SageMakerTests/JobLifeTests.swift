@@ -63,11 +63,11 @@ struct JobLifeTests {
       let store = try ObjectStoreDesk(folder)
       try store.put("train/a.rec", "records")
       let path = folder + "/copy"
-      try await store.objects.download(ObjectPlace(bucket: "bucket", key: "train/a.rec"), to: path)
+      try await store.objects.download(S3Location(bucket: "bucket", key: "train/a.rec"), to: path)
       #expect(readScratchFile(path) == "records")
       writeScratchFile(path, "other".utf8)
       try FileManager.default.setAttributes([.posixPermissions: 0o400], ofItemAtPath: path)
-      try await store.objects.download(ObjectPlace(bucket: "bucket", key: "train/a.rec"), to: path + "2")
+      try await store.objects.download(S3Location(bucket: "bucket", key: "train/a.rec"), to: path + "2")
       #expect(readScratchFile(path + "2") == "records")
       #expect(scratchNames(folder).sorted() == ["copy", "copy2", "s3"])
     }
@@ -208,12 +208,12 @@ struct JobLifeTests {
 /// The object store of the service, in a folder.
 private struct ObjectStoreDesk {
   let store: ObjectStore
-  let objects: SourceObjects
+  let objects: LocalObjects
 
   init(_ folder: String) throws {
     store = try ObjectStore(root: folder + "/s3")
     try store.makeBucket("bucket")
-    objects = SourceObjects(LocalObjects(store))
+    objects = LocalObjects(store)
   }
 
   func put(_ key: String, _ text: String) throws { try store.put(Array(text.utf8), as: "bucket", key) }
@@ -243,24 +243,25 @@ private actor Gate {
 }
 
 /// Objects of which one kind of transfer waits at a gate.
-private struct SlowObjects: ObjectAccess {
+private struct SlowObjects: ObjectSource {
   let base: FolderObjects
   let slow: String
   let gate: Gate
 
-  func list(_ prefix: ObjectPlace, most: Int?) async throws -> [ObjectPlace] {
-    try await base.list(prefix, most: most)
+  func list(_ prefix: S3Location, visit: ([ListedObject]) throws -> Bool) async throws {
+    try await base.list(prefix, visit: visit)
   }
-  func version(of object: ObjectPlace) async throws -> String { try await base.version(of: object) }
 
-  func download(_ object: ObjectPlace, to path: String) async throws {
+  func download(_ object: S3Location, to path: String) async throws {
     if slow == "download" { await gate.pass() }
     try Task.checkCancellation()
     try await base.download(object, to: path)
   }
 
-  func upload(_ path: String, to object: ObjectPlace) async throws {
+  func upload(_ path: String, to object: S3Location) async throws {
     if slow == "upload" { await gate.pass() }
     try await base.upload(path, to: object)
   }
+
+  func put(_ bytes: [UInt8], to object: S3Location) async throws { try await base.put(bytes, to: object) }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import S3
 import Synchronization
 import TestSupport
 import Testing
@@ -6,32 +7,32 @@ import Testing
 @testable import SageMaker
 
 /// Archives in memory.
-private final class Archives: ObjectAccess {
-  struct Missing: Error {}
+private final class Archives: ObjectSource {
   let contents = Mutex<[String: String]>([:])
   let downloads = Mutex(0)
 
   init(_ contents: [String: String]) { self.contents.withLock { $0 = contents } }
 
-  func list(_ prefix: ObjectPlace, most: Int?) async throws -> [ObjectPlace] { [] }
-
-  func version(of object: ObjectPlace) async throws -> String {
-    guard let text = contents.withLock({ $0[object.key] }) else { throw Missing() }
-    return text
+  func list(_ prefix: S3Location, visit: ([ListedObject]) throws -> Bool) async throws {
+    guard let text = contents.withLock({ $0[prefix.key] }) else { return }
+    _ = try visit([ListedObject(location: prefix, byteCount: text.utf8.count, etag: text)])
   }
 
-  func download(_ object: ObjectPlace, to path: String) async throws {
-    guard let text = contents.withLock({ $0[object.key] }) else { throw Missing() }
+  func download(_ object: S3Location, to path: String) async throws {
+    guard let text = contents.withLock({ $0[object.key] }) else {
+      throw ObjectError(.noSuchKey, "there is no object \(object)")
+    }
     downloads.withLock { $0 += 1 }
     writeScratchFile(path, text.utf8)
   }
 
-  func upload(_ path: String, to object: ObjectPlace) async throws {}
+  func upload(_ path: String, to object: S3Location) async throws {}
+  func put(_ bytes: [UInt8], to object: S3Location) async throws {}
 }
 
 @Suite("Copies of models that endpoints use")
 struct ModelCopiesTests {
-  private func place(_ key: String) -> ObjectPlace { ObjectPlace(bucket: "b", key: key) }
+  private func place(_ key: String) -> S3Location { S3Location(bucket: "b", key: key) }
 
   /// The contents of the copies that are there.
   private func held(_ folder: String) -> [String] {
@@ -86,7 +87,7 @@ struct ModelCopiesTests {
       #expect(readScratchFile(await second.path(of: brought[0])) == "one")
       await second.accept("x")
       #expect(held(folder) == ["one"])
-      await #expect(throws: Archives.Missing.self) {
+      await #expect(throws: ControlPlaneError.self) {
         try await second.bring([place("a")], for: "new", isBegin: true)
       }
     }

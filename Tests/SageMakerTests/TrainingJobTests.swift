@@ -13,7 +13,7 @@ struct TrainingJobTests {
     cat "$3/input/data/train/a.rec" && echo "TRAINING_JOB_NAME=$TRAINING_JOB_NAME"
     echo weights > "$3/model/image-classification-0001.params"
     echo state > "$3/checkpoints/checkpoint"
-    echo '{"train_accuracy":0.5,"validation_accuracy":0.25}' > "$3/output/data/metrics.jsonl"
+    echo '{"epoch":0,"images":8,"train_loss":1,"train_accuracy":0.5,"validation_images":8,"validation_loss":1,"validation_accuracy":0.25,"learning_rate":0.1,"shape":[3,28,28],"seconds":1,"images_per_second":8,"data_seconds":0,"forward_seconds":0,"backward_seconds":0,"update_seconds":0,"validation_seconds":0,"is_best":true}' > "$3/output/data/metrics.jsonl"
     """
 
   private func run(
@@ -213,10 +213,11 @@ struct TrainingJobTests {
   func metrics(_ hyperparameters: JSON, _ expected: Double) async throws {
     let script = """
       echo weights > "$3/model/image-classification-0001.params"
+      rest='"images":8,"train_loss":1,"validation_images":8,"validation_loss":1,"learning_rate":0.1,"shape":[3,28,28],"seconds":1,"images_per_second":8,"data_seconds":0,"forward_seconds":0,"backward_seconds":0,"update_seconds":0,"validation_seconds":0'
       cat > "$3/output/data/metrics.jsonl" <<END
-      {"epoch":0,"train_accuracy":0.1,"validation_accuracy":0.75,"is_best":true}
-      {"epoch":1,"train_accuracy":0.2,"validation_accuracy":0.5,"is_best":false}
-      {"epoch":2,"train_accuracy":0.3,"validation_accuracy":0.25,"is_best":false}
+      {"epoch":0,"train_accuracy":0.1,"validation_accuracy":0.75,"is_best":true,$rest}
+      {"epoch":1,"train_accuracy":0.2,"validation_accuracy":0.5,"is_best":false,$rest}
+      {"epoch":2,"train_accuracy":0.3,"validation_accuracy":0.25,"is_best":false,$rest}
       END
       """
     try await run(script, ["HyperParameters": hyperparameters]) { _, job in

@@ -113,6 +113,34 @@ struct TuningJobTests {
     }
   }
 
+  @Test("a pattern finds the same value of a long line for the objective as for any other metric")
+  func patterns() async throws {
+    try await withScratchFolder { folder in
+      let script = """
+        echo weights > "$3/model/image-classification-0001.params"
+        printf 'before\\r\\n%2990d score=0.625\\r\\nafter\\r\\n' 1
+        """
+      let desk = try Desk(folder, script: script)
+      desk.put("train/a.rec")
+      var request = Self.request()
+      request["HyperParameterTuningJobConfig"]?["HyperParameterTuningJobObjective"]?["MetricName"] = "mine"
+      let pattern: JSON = #"^ *1 score=(\S+)\s*$"#
+      request["TrainingJobDefinition"]?["AlgorithmSpecification"]?["MetricDefinitions"] = [
+        ["Name": "mine", "Regex": pattern], ["Name": "other", "Regex": pattern],
+      ]
+      let asked = request
+      try await desk.working { desk in
+        let best = try await tune(desk, asked)["BestTrainingJob"]
+        #expect(best?["FinalHyperParameterTuningJobObjectiveMetric"]?["Value"]?.number == 0.625)
+        let child = try await desk.ask(
+          "DescribeTrainingJob", ["TrainingJobName": best?["TrainingJobName"] ?? ""])
+        let metrics = child["FinalMetricDataList"]?.list ?? []
+        #expect(metrics.map { $0["MetricName"] } == ["mine", "other"], "\(child)")
+        #expect(metrics.map { $0["Value"]?.number } == [0.625, 0.625], "\(child)")
+      }
+    }
+  }
+
   @Test("stopped, it stops its trainings, and ends as Stopped")
   func stopped() async throws {
     try await withScratchFolder { folder in

@@ -78,7 +78,7 @@ class Service:
         self.log = pathlib.Path(f"{self.root}-{self.starts}.log")
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [PROGRAM, "serve", "--root", self.root, "--port", str(self.port), "--jobs", "2", "--threads", "1",
+                [PROGRAM, "serve", "--root", self.root, "--port", str(self.port), "--running-jobs", "2", "--threads", "1",
                  *self.options],
                 stdout=output, stderr=output, env={**os.environ, "SWIFT_BACKTRACE": "enable=no"})
         self.url = local_server.address(self.process, self.log)

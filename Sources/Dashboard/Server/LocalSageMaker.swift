@@ -79,12 +79,11 @@ public struct LocalSageMaker: Sendable {
   private func makeParts(logger: Logger, metrics: PrometheusMetrics) throws -> Parts {
     let bodies = ReceivedBytes()
     let store = try ObjectStore(root: join(options.root, "s3"))
-    let source: any ObjectSource = remoteObjects ?? LocalObjects(store)
+    let objects: any ObjectSource = remoteObjects ?? LocalObjects(store)
     let fleet = EndpointFleet(
       cores: Cores(Workers(count: max(1, options.threads))),
-      loader: FileModelLoader(decoding: decoding), store: CaptureWriter(objects: source),
+      loader: FileModelLoader(decoding: decoding), store: CaptureWriter(objects: objects),
       logger: logger, metrics: metrics)
-    let objects = SourceObjects(source)
     let host = FleetHost(fleet, objects: objects, folder: join(options.root, "models"))
     let api = try SageMakerAPI(options, objects: objects, endpoints: host)
     let s3 = S3Service(store, options: s3Options)

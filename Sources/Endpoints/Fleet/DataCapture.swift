@@ -1,29 +1,34 @@
+import Encodings
 import FoundationEssentials
 import HTTP
+import Inference
 import Logging
 import Synchronization
 
-/// Where captured requests are stored.
+/// The object store that captured requests are written to.
 public protocol ObjectWriting: Sendable {
-  /// Writes an object; it appears when it is whole.
+  /// Writes an object, which becomes visible only when complete.
   ///
   /// - Parameter uri: `s3://bucket/key`.
+  /// - Throws: whatever the store throws; the caller logs it and loses the object.
   func write(_ bytes: [UInt8], to uri: String) async throws
 }
 
-/// What became of the captured requests.
+/// Counters of data capture since the fleet was created.
 public struct CaptureCounts: Sendable, Hashable {
+  /// Records collected, including those in objects that could not be written.
   public var records = 0
-  /// For which there was no room: the store is slower than the requests come.
+  /// Records dropped because the buffer was full: requests arrive faster than the store takes objects.
   public var dropped = 0
+  /// Objects written.
   public var objects = 0
   /// Objects that could not be written; their records are lost.
   public var failed = 0
   public init() {}
 }
 
-/// Collects captured requests by variant, and stores each collection as an object when it is large enough, old enough, or
-/// the last one.
+/// Collects captured requests per variant, and writes each batch as an object when it reaches its size limit
+/// or age limit, or at the end.
 final class DataCapture: Sendable {
   private struct Place: Hashable { let endpoint: String, variant: String, destination: String }
   private struct Collection {
@@ -52,7 +57,7 @@ final class DataCapture: Sendable {
   private let logger: Logger
 
   init(_ store: any ObjectWriting, limits: FleetLimits, logger: Logger) {
-    // The bytes are bounded; of objects there are not more than their bytes allow.
+    // The number of queued objects is bounded as well as their bytes.
     (objects, source) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(4096))
     room = ReceivedBytes(limit: limits.captureByteCount)
     self.limits = limits
@@ -81,7 +86,7 @@ final class DataCapture: Sendable {
     if let full { hand(full, place) }
   }
 
-  /// Stores what there is of an endpoint; of all where it is nil.
+  /// Queues the open batches of an endpoint for writing; those of all endpoints if nil.
   func flush(_ endpoint: String? = nil) {
     let closed = state.withLock { state in
       let closed = state.open.filter { endpoint == nil || $0.key.endpoint == endpoint }
@@ -105,7 +110,7 @@ final class DataCapture: Sendable {
     }
   }
 
-  /// Stores until it is ended and all is stored.
+  /// Writes queued objects until `end` is called and all of them are written.
   func run() async {
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await self.closeOld() }
@@ -114,7 +119,7 @@ final class DataCapture: Sendable {
     }
   }
 
-  /// Takes the last; `run` returns when they are stored.
+  /// Queues all open batches; `run` returns when they are written.
   func end() {
     state.withLock { $0.hasEnded = true }
     flush()
@@ -129,19 +134,19 @@ final class DataCapture: Sendable {
     } catch {
       countObject(\.failed)
       logger.error(
-        "captured requests are lost: \(error)",
+        "an object of captured requests could not be written, and its records are lost: \(error)",
         metadata: ["uri": "\(object.uri)", "records": "\(object.records)"])
     }
   }
 
-  // A function of its own: within an async one swiftc 6.3.1 locks a Mutex, in a release build, as the thread that ran before
-  // the await, and traps where it is unlocked.
+  // A separate function: in a release build, swiftc 6.3.1 makes an async function lock a Mutex with the id of
+  // the thread that ran before the await; unlocking it then traps.
   @inline(never)
   private func countObject(_ count: WritableKeyPath<CaptureCounts, Int>) {
     state.withLock { $0.counts[keyPath: count] += 1 }
   }
 
-  /// Closes each collection when its time has come.
+  /// Closes each batch when it reaches the age limit.
   private func closeOld() async {
     while !Task.isCancelled {
       let now = ContinuousClock.now
@@ -151,8 +156,81 @@ final class DataCapture: Sendable {
         return (old, state.open.values.map(\.start).min())
       }
       for (place, collection) in old { hand(collection, place) }
-      // What is opened meanwhile is younger than what is waited for here.
+      // Batches opened during the sleep reach the age limit later than the one that ends the sleep.
       try? await Task.sleep(until: (next ?? now) + limits.captureTime, clock: .continuous)
     }
+  }
+}
+
+/// One request and its response as a line of JSON, in the format of SageMaker's data capture.
+struct CaptureRecord: Sendable {
+  struct Part: Sendable {
+    var contentType: String
+    var data: [UInt8]
+  }
+  /// nil if the plan does not capture it.
+  var input: Part?
+  var output: Part?
+  var customAttributes: String?
+  var inferenceID: String?
+  var eventID: String
+  var time: Date
+
+  /// The JSON line, including its line feed.
+  func line(_ plan: CapturePlan) -> [UInt8] {
+    var json = JSONWriter(.ascii)
+    json.object { json in
+      json.key("captureData")
+      json.object { json in
+        if let input { Self.write(input, as: "endpointInput", "INPUT", plan, to: &json) }
+        if let output { Self.write(output, as: "endpointOutput", "OUTPUT", plan, to: &json) }
+      }
+      json.key("eventMetadata")
+      json.object { json in
+        json.key("eventId")
+        json.string(eventID)
+        if let customAttributes {
+          json.key("customAttributes")
+          json.strings([customAttributes])
+        }
+        if let inferenceID {
+          json.key("inferenceId")
+          json.string(inferenceID)
+        }
+        json.key("inferenceTime")
+        json.string(time.formatted(.iso8601))
+      }
+      json.key("eventVersion")
+      json.string("0")
+    }
+    return json.bytes + [UInt8(ascii: "\n")]
+  }
+
+  private static func write(
+    _ part: Part, as name: String, _ mode: String, _ plan: CapturePlan, to json: inout JSONWriter
+  ) {
+    let type = part.contentType.lowercased().prefix { $0 != ";" && $0 != " " }
+    let isType = { (types: [String]) in types.contains(String(type)) }
+    let encoding = isType(plan.jsonContentTypes) ? "JSON" : isType(plan.csvContentTypes) ? "CSV" : "BASE64"
+    json.key(name)
+    json.object { json in
+      json.key("observedContentType")
+      json.string(part.contentType)
+      json.key("mode")
+      json.string(mode)
+      json.key("data")
+      json.string(encoding == "BASE64" ? base64Text(part.data) : String(decoding: part.data, as: UTF8.self))
+      json.key("encoding")
+      json.string(encoding)
+    }
+  }
+
+  /// The object's key: `endpoint/variant/yyyy/mm/dd/hh/mm-ss-mmm-uuid.jsonl`, in UTC.
+  static func key(endpoint: String, variant: String, time: Date, id: String) -> String {
+    // The form of the time: 2026-11-22T20:15:03.127Z
+    let text = Array(time.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
+    func part(_ range: Range<Int>) -> String { range.upperBound <= text.count ? String(text[range]) : "" }
+    return "\(endpoint)/\(variant)/\(part(0..<4))/\(part(5..<7))/\(part(8..<10))/\(part(11..<13))/"
+      + "\(part(14..<16))-\(part(17..<19))-\(part(20..<23))-\(id.lowercased()).jsonl"
   }
 }

@@ -1,4 +1,6 @@
 import Files
+import FoundationEssentials
+package import HTTP
 public import Inference
 public import Logging
 public import Metrics
@@ -7,9 +9,10 @@ import Synchronization
 
 /// All endpoints of this machine.
 ///
-/// They share its cores (`Cores`), the models (equal data is loaded once), and what may wait. A request takes the endpoint
-/// as it is at that moment; an update makes another one beside it, with its models loaded and warm, puts it in its place,
-/// and ends the old one when its last request is answered: none is lost, and none waits for a model.
+/// Endpoints share the machine's cores (`Cores`), the loaded models (equal models are loaded once), and the
+/// limits on waiting requests. An update builds a new endpoint with loaded, warmed-up models beside the old
+/// one, swaps the two, and retires the old one once its last request is answered. No request is lost, and
+/// none waits for a model to load.
 public final class EndpointFleet: Service {
   let limits: FleetLimits
   let shelf: ModelShelf
@@ -22,15 +25,17 @@ public final class EndpointFleet: Service {
 
   private struct Table {
     var live: [ByteName: LiveEndpoint] = [:]
-    /// Being made, changed or ended.
+    /// Endpoints that are being created, updated or deleted.
     var changing: Set<ByteName> = []
     var statistics: [ByteName: [String: VariantStatistics]] = [:]
   }
 
   /// - Parameters:
-  ///   - cores: of this machine; the only ones that networks run on.
-  ///   - store: where captured requests go.
-  ///   - draw: a number in 0..<1 for each choice: variants, samples, shadows.
+  ///   - cores: the cores that all networks run on.
+  ///   - loader: loads the models.
+  ///   - store: receives captured requests.
+  ///   - draw: returns a random number in 0..<1; called for each choice of a variant, capture sample or
+  ///     shadow copy.
   public init(
     cores: Cores, loader: any ModelLoading = FileModelLoader(), store: any ObjectWriting,
     limits: FleetLimits = FleetLimits(), logger: Logger, metrics: any MetricsFactory = MetricsSystem.factory,
@@ -45,7 +50,8 @@ public final class EndpointFleet: Service {
     shadowing = Shadowing(limit: limits.shadows, logger: logger)
   }
 
-  /// Stores captured requests and compares shadows until it is ended, or asked to shut down; then what waits is done.
+  /// Runs data capture and shadow comparison until `end` is called or a graceful shutdown begins; then
+  /// processes what is queued and returns.
   public func run() async {
     await withGracefulShutdownHandler {
       async let shadows: Void = shadowing.run()
@@ -56,15 +62,15 @@ public final class EndpointFleet: Service {
     }
   }
 
-  /// Has `run` return when what waits is done.
+  /// Makes `run` return once everything queued is processed.
   public func end() {
     shadowing.end()
     capture.end()
   }
 
-  /// Makes an endpoint; returns when it answers.
+  /// Creates an endpoint; returns when it answers requests.
   ///
-  /// - Throws: `EndpointError`, and nothing is left of it.
+  /// - Throws: `EndpointError`; then no part of the endpoint is left behind.
   public func create(_ plan: EndpointPlan) async throws(EndpointError) {
     try Self.check(plan)
     try begin(plan.name, isNew: true)
@@ -74,10 +80,13 @@ public final class EndpointFleet: Service {
     logger.info("endpoint in service", metadata: ["endpoint": "\(plan.name)"])
   }
 
-  /// Changes an endpoint to another plan; returns when the new variants answer and the old ones have ended. Until the
-  /// new ones are warm, and where one cannot be loaded, the old ones answer.
+  /// Replaces an endpoint's plan; returns when the new variants answer requests and the old ones have been
+  /// retired. The old variants keep answering until the new ones are warmed up, and also if a new one cannot
+  /// be loaded.
   ///
-  /// - Parameter retainsWeights: variants that stay keep the weights and counts they have now.
+  /// - Parameter retainsWeights: variants that are in both plans keep their current weights and instance
+  ///   counts.
+  /// - Throws: `EndpointError`; then the endpoint is unchanged.
   public func update(_ plan: EndpointPlan, retainsWeights: Bool = false) async throws(EndpointError) {
     try Self.check(plan)
     try begin(plan.name, isNew: false)
@@ -88,7 +97,9 @@ public final class EndpointFleet: Service {
     logger.info("endpoint updated", metadata: ["endpoint": "\(plan.name)"])
   }
 
-  /// Ends an endpoint; returns when its last request is answered.
+  /// Deletes an endpoint; returns when its last request is answered.
+  ///
+  /// - Throws: `EndpointError` if there is no such endpoint or it is being changed.
   public func delete(_ name: String) async throws(EndpointError) {
     try begin(name, isNew: false)
     defer { end(name) }
@@ -101,7 +112,9 @@ public final class EndpointFleet: Service {
     logger.info("endpoint deleted", metadata: ["endpoint": "\(name)"])
   }
 
-  /// UpdateEndpointWeightsAndCapacities: all changes, or none.
+  /// Applies an UpdateEndpointWeightsAndCapacities request: either all changes or none.
+  ///
+  /// - Throws: `EndpointError` if the endpoint or a variant does not exist, or a weight is invalid.
   public func apply(_ changes: [VariantChange], to name: String) throws(EndpointError) {
     guard let endpoint = live(name) else { throw Self.unknown(name) }
     var found: [(LiveVariant, VariantChange)] = []
@@ -113,7 +126,7 @@ public final class EndpointFleet: Service {
       }
       if let weight = change.weight, !(weight >= 0 && weight.isFinite) {
         throw EndpointError(
-          .invalid, "the weight of \(change.name) is \(weight); a number of at least 0 is expected")
+          .invalid, "the weight of variant \(change.name) is \(weight); a number of at least 0 is expected")
       }
       found.append((variant, change))
     }
@@ -130,7 +143,7 @@ public final class EndpointFleet: Service {
   }
   func nextDraw() -> Double { draw() }
 
-  /// The endpoint as it is now, with a request let in; `leave` has to follow.
+  /// The current endpoint, with one request admitted; the caller must call `leave` on it.
   func enter(_ name: String) throws(EndpointError) -> LiveEndpoint {
     while true {
       let (endpoint, isChanging) = table.withLock {
@@ -138,24 +151,24 @@ public final class EndpointFleet: Service {
       }
       guard let endpoint else {
         throw isChanging
-          ? EndpointError(.notReady, "The models of endpoint \(name) are being loaded.") : Self.unknown(name)
+          ? EndpointError(.notReady, "The models of endpoint \(name) are still loading.") : Self.unknown(name)
       }
-      // It ends: another one is in its place already, or none.
+      // The endpoint is being retired: look up its successor, if there is one.
       if endpoint.enter() { return endpoint }
     }
   }
 
   static func unknown(_ name: String) -> EndpointError {
-    EndpointError(.notFound, "there is no endpoint \(name)")
+    EndpointError(.notFound, "there is no endpoint named \(name)")
   }
 
   private func begin(_ name: String, isNew: Bool) throws(EndpointError) {
     let error = table.withLock { table -> EndpointError? in
       if table.changing.contains(ByteName(name)) {
-        return EndpointError(.busy, "the endpoint \(name) is being changed; wait until it is in service")
+        return EndpointError(.busy, "endpoint \(name) is being changed; wait until it is in service")
       }
       if isNew, table.live[ByteName(name)] != nil {
-        return EndpointError(.exists, "there is an endpoint \(name) already")
+        return EndpointError(.exists, "endpoint \(name) already exists")
       }
       if !isNew, table.live[ByteName(name)] == nil { return Self.unknown(name) }
       table.changing.insert(ByteName(name))
@@ -164,7 +177,7 @@ public final class EndpointFleet: Service {
     if let error { throw error }
   }
 
-  /// - Returns: the one that was in its place.
+  /// - Returns: the endpoint that was replaced.
   @discardableResult
   private func put(_ endpoint: LiveEndpoint) -> LiveEndpoint? {
     table.withLock { table in
@@ -180,13 +193,14 @@ public final class EndpointFleet: Service {
   private static func check(_ plan: EndpointPlan) throws(EndpointError) {
     let all = plan.variants + plan.shadowVariants
     guard !plan.variants.isEmpty else {
-      throw EndpointError(.invalid, "the endpoint \(plan.name) has no variant; at least one is expected")
+      throw EndpointError(.invalid, "endpoint \(plan.name) has no variants; at least one is expected")
     }
     guard Set(all.map(\.name)).count == all.count else {
-      throw EndpointError(.invalid, "two variants of the endpoint \(plan.name) have the same name")
+      throw EndpointError(.invalid, "two variants of endpoint \(plan.name) have the same name")
     }
     guard all.allSatisfy({ $0.weight >= 0 && $0.weight.isFinite }) else {
-      throw EndpointError(.invalid, "a variant of the endpoint \(plan.name) has a weight below 0")
+      throw EndpointError(
+        .invalid, "a variant of endpoint \(plan.name) has a weight that is not a number of at least 0")
     }
   }
 
@@ -199,7 +213,7 @@ public final class EndpointFleet: Service {
     }
   }
 
-  /// Loads all models; where one fails all are given back.
+  /// Loads all models of a plan; if one fails, releases those already loaded.
   private func assemble(_ plan: EndpointPlan) async throws(EndpointError) -> LiveEndpoint {
     var taken: [ModelPlan.Key] = []
     do throws(EndpointError) {
@@ -235,5 +249,203 @@ public final class EndpointFleet: Service {
   private func retire(_ old: LiveEndpoint) async {
     await old.drain()
     for variant in old.variants + old.shadows { await shelf.giveBack(variant.plan.model.key) }
+  }
+}
+
+/// The parts of an InvokeEndpoint request other than its image.
+package struct InvocationDetails: Sendable {
+  /// The variant that the client asks for; nil: chosen by weight.
+  package var targetVariant: String?
+  /// Returned to the client and captured, otherwise unused.
+  package var customAttributes: String?
+  /// Captured, otherwise unused.
+  package var inferenceID: String?
+  package var contentType = "application/x-image"
+  package init() {}
+}
+
+/// The response of an endpoint to one image.
+package struct Invocation: Sendable {
+  package let probabilities: [Float]
+  /// The class name of each probability; nil if the model has none.
+  package let classes: [String]?
+  /// The name of the variant that answered.
+  package let variant: String
+  package let body: [UInt8]
+  package let contentType: String
+  fileprivate let afterwards: @Sendable () -> Void
+
+  /// Must be called exactly once, after the response has been sent; starts shadow comparison and data capture.
+  package func isOnItsWay() { afterwards() }
+}
+
+extension EndpointFleet {
+  /// Classifies one image with a variant of the endpoint.
+  ///
+  /// - Parameter client: if the client disconnects before the image is processed, the image is dropped.
+  /// - Throws: `EndpointError` if there is no such endpoint or variant, or the endpoint is still loading;
+  ///   `ImageRequest.Refusal` if the image cannot be classified.
+  package func invoke(
+    _ name: String, _ received: ImageRequest, _ details: InvocationDetails, from client: ClientPresence?
+  ) async throws -> Invocation {
+    let endpoint = try enter(name)
+    defer { endpoint.leave() }
+    let variant = try endpoint.variant(details.targetVariant, draw: nextDraw())
+    let start = ContinuousClock.now
+    let probabilities: [Float]
+    do throws(ImageRequest.Refusal) {
+      probabilities = try await received.classify(
+        with: variant.queue, waitingTime: limits.waitingTime, for: client)
+    } catch {
+      variant.count(error)
+      throw error
+    }
+    let time = ContinuousClock.now - start
+    variant.statistics.update { counts in
+      counts.answered += 1
+      counts.latency.record(time)
+    }
+    variant.meters.answered(in: time)
+    let body = received.format.text(probabilities, classes: variant.queue.classifier.classes)
+    let contentType = received.format.mediaType
+    return Invocation(
+      probabilities: probabilities, classes: variant.queue.classifier.classes, variant: variant.plan.name,
+      body: body, contentType: contentType
+    ) { [image = received.image] in
+      self.copy(image, probabilities, of: endpoint, variant)
+      self.sample(image, body, contentType, details, of: endpoint, variant)
+    }
+  }
+
+  private func copy(
+    _ image: [UInt8], _ probabilities: [Float], of endpoint: LiveEndpoint, _ variant: LiveVariant
+  ) {
+    for shadow in endpoint.shadows where nextDraw() < endpoint.share(of: shadow) {
+      shadowing.take(
+        .init(
+          endpoint: endpoint.plan.name, variant: shadow, image: image, production: variant.plan.name,
+          probabilities: probabilities))
+    }
+  }
+
+  private func sample(
+    _ image: [UInt8], _ body: [UInt8], _ contentType: String, _ details: InvocationDetails,
+    of endpoint: LiveEndpoint, _ variant: LiveVariant
+  ) {
+    guard let plan = endpoint.plan.capture, plan.isEnabled,
+      nextDraw() * 100 < Double(plan.samplingPercentage)
+    else { return }
+    capture.take(
+      CaptureRecord(
+        input: plan.capturesInput ? .init(contentType: details.contentType, data: image) : nil,
+        output: plan.capturesOutput ? .init(contentType: contentType, data: body) : nil,
+        customAttributes: details.customAttributes, inferenceID: details.inferenceID,
+        eventID: UUID().uuidString.lowercased(), time: Date()),
+      plan, endpoint: endpoint.plan.name, variant: variant.plan.name)
+  }
+}
+
+extension LiveVariant {
+  fileprivate func count(_ refusal: ImageRequest.Refusal) {
+    switch refusal.reason {
+    case .client, .gone:
+      statistics.update { $0.clientErrors += 1 }
+      meters.count(.clientError)
+    case .model, .late:
+      statistics.update { $0.serverErrors += 1 }
+      meters.count(.modelError)
+    case .busy:
+      statistics.update { $0.refused += 1 }
+      meters.count(.refused)
+    }
+  }
+}
+
+/// A snapshot of an endpoint's state and statistics.
+public struct EndpointSummary: Sendable, Hashable {
+  /// SageMaker's EndpointStatus.
+  public enum State: String, Sendable, Hashable {
+    case creating = "Creating"
+    case inService = "InService"
+    case updating = "Updating"
+  }
+  public var name: String
+  public var configurationName: String
+  public var state: State
+  /// Production variants first, then shadow variants.
+  public var variants: [VariantSummary] = []
+  public var capture: CapturePlan?
+
+  public init(name: String, configurationName: String, state: State) {
+    self.name = name
+    self.configurationName = configurationName
+    self.state = state
+  }
+}
+
+/// A snapshot of a variant's state and statistics.
+public struct VariantSummary: Sendable, Hashable {
+  public var name: String
+  public var model: String
+  public var isShadow = false
+  /// The current weight, and the weight in the configuration.
+  public var weight = 1.0, plannedWeight = 1.0
+  public var instanceCount = 1, plannedInstanceCount = 1
+  /// Images currently waiting.
+  public var waiting = 0
+  /// Requests by outcome since the variant was created: answered, wrong requests, faults of the model or the
+  /// server, and refused because too many were waiting.
+  public var answered = 0, clientErrors = 0, serverErrors = 0, refused = 0
+  /// How long answered requests took.
+  public var latency = LatencyHistogram()
+  /// Only for shadow variants.
+  public var shadow = ShadowCounts()
+
+  public init(name: String, model: String) {
+    self.name = name
+    self.model = model
+  }
+}
+
+extension EndpointFleet {
+  /// The summary of one endpoint; nil if it does not exist.
+  public func summary(of name: String) -> EndpointSummary? {
+    guard let endpoint = live(name) else {
+      return isChanging(name) ? EndpointSummary(name: name, configurationName: "", state: .creating) : nil
+    }
+    return summary(endpoint)
+  }
+
+  /// The summaries of all endpoints, sorted by name.
+  public var summaries: [EndpointSummary] {
+    let making = namesInMaking.map { EndpointSummary(name: $0, configurationName: "", state: .creating) }
+    return (allLive().map { summary($0) } + making).sorted { $0.name < $1.name }
+  }
+
+  /// The counters of data capture, over all endpoints.
+  public var captureCounts: CaptureCounts { capture.counts }
+
+  private func summary(_ endpoint: LiveEndpoint) -> EndpointSummary {
+    var result = EndpointSummary(
+      name: endpoint.plan.name, configurationName: endpoint.plan.configurationName,
+      state: isChanging(endpoint.plan.name) ? .updating : .inService)
+    result.capture = endpoint.plan.capture
+    result.variants =
+      endpoint.variants.map { summary($0, isShadow: false) }
+      + endpoint.shadows.map { summary($0, isShadow: true) }
+    return result
+  }
+
+  private func summary(_ variant: LiveVariant, isShadow: Bool) -> VariantSummary {
+    var result = VariantSummary(name: variant.plan.name, model: variant.plan.model.name)
+    let counts = variant.statistics.now
+    result.isShadow = isShadow
+    (result.weight, result.plannedWeight) = (variant.weight, variant.plan.weight)
+    (result.instanceCount, result.plannedInstanceCount) = (variant.instanceCount, variant.plan.instanceCount)
+    result.waiting = variant.queue.waitingCount
+    (result.answered, result.refused) = (counts.answered, counts.refused)
+    (result.clientErrors, result.serverErrors) = (counts.clientErrors, counts.serverErrors)
+    (result.latency, result.shadow) = (counts.latency, counts.shadow)
+    return result
   }
 }

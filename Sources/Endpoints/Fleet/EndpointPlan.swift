@@ -1,11 +1,13 @@
-/// An endpoint as it should be: what CreateEndpoint and its configuration say.
+/// The desired state of an endpoint, as given by CreateEndpoint and its configuration.
 public struct EndpointPlan: Hashable, Sendable {
   public var name: String
+  /// SageMaker's EndpointConfigName; only reported back.
   public var configurationName: String
-  /// At least one; they share the requests by weight.
+  /// The production variants, at least one; requests are distributed among them by weight.
   public var variants: [VariantPlan]
-  /// They get copies of requests, and their answers go nowhere.
+  /// Shadow variants receive copies of requests; their answers are compared and discarded.
   public var shadowVariants: [VariantPlan] = []
+  /// nil: no requests are captured.
   public var capture: CapturePlan?
 
   public init(name: String, configurationName: String, variants: [VariantPlan]) {
@@ -15,14 +17,15 @@ public struct EndpointPlan: Hashable, Sendable {
   }
 }
 
-/// A production or a shadow variant.
+/// A production variant or a shadow variant.
 public struct VariantPlan: Hashable, Sendable {
   public var name: String
   public var model: ModelPlan
-  /// At least 0. Of the requests a variant gets its weight's share of the sum of all; of a shadow variant the weight
-  /// over that of the production variants is the share of requests that it gets a copy of.
+  /// At least 0. A production variant receives requests in proportion to its share of the sum of all
+  /// production weights. A shadow variant receives copies of a fraction of the requests: its weight divided
+  /// by that sum, at most 1.
   public var weight = 1.0
-  /// Echoed: all variants run on the cores of this machine.
+  /// Only reported back: all variants run on the cores of this machine.
   public var instanceCount = 1
 
   public init(name: String, model: ModelPlan, weight: Double = 1) {
@@ -32,13 +35,13 @@ public struct VariantPlan: Hashable, Sendable {
   }
 }
 
-/// A model's data on this machine. Equal ones are loaded once.
+/// A model's files on this machine. Models with equal `path` and `version` are loaded once.
 public struct ModelPlan: Hashable, Sendable {
   /// SageMaker's ModelName.
   public var name: String
   /// A folder or an archive.
   public var path: String
-  /// Tells two contents of the same path apart: an ETag or a time.
+  /// Distinguishes successive contents of the same path: an ETag or a modification time.
   public var version: String
 
   public init(name: String, path: String, version: String = "") {
@@ -47,7 +50,7 @@ public struct ModelPlan: Hashable, Sendable {
     self.version = version
   }
 
-  /// What is loaded once, whatever models are called.
+  /// The identity of the loaded model, independent of its name.
   var key: Key { Key(path: path, version: version) }
 
   struct Key: Hashable, Sendable { let path: String, version: String }
@@ -56,23 +59,27 @@ public struct ModelPlan: Hashable, Sendable {
 /// SageMaker's DataCaptureConfig.
 public struct CapturePlan: Hashable, Sendable {
   public var isEnabled = true
-  /// Percent of the requests, 0...100.
+  /// The percentage of requests to capture, 0...100.
   public var samplingPercentage = 100
-  /// Objects appear below `DESTINATION/ENDPOINT/VARIANT/yyyy/mm/dd/hh/`.
+  /// `s3://bucket/prefix`; objects are written below `DESTINATION/ENDPOINT/VARIANT/yyyy/mm/dd/hh/`.
   public var destination: String
+  /// Whether to capture request bodies.
   public var capturesInput = true
+  /// Whether to capture response bodies.
   public var capturesOutput = true
-  /// Content types whose data is written as text, in lower case; all others in base64.
+  /// Lower-case content types whose data is captured as text; data of any other type is captured in base64.
   public var csvContentTypes: [String] = []
   public var jsonContentTypes: [String] = []
 
   public init(destination: String) { self.destination = destination }
 }
 
-/// A weight or a count of UpdateEndpointWeightsAndCapacities.
+/// One variant's change in UpdateEndpointWeightsAndCapacities.
 public struct VariantChange: Hashable, Sendable {
   public var name: String
+  /// The new weight; nil: unchanged.
   public var weight: Double?
+  /// The new instance count; nil: unchanged.
   public var instanceCount: Int?
 
   public init(name: String, weight: Double? = nil, instanceCount: Int? = nil) {
@@ -82,33 +89,34 @@ public struct VariantChange: Hashable, Sendable {
   }
 }
 
-/// How much a fleet of endpoints takes on.
+/// The limits of an endpoint fleet.
 public struct FleetLimits: Sendable {
-  /// Different models in memory at once.
+  /// The maximum number of different models in memory.
   public var models = 32
-  /// Images that wait at a production variant; more are refused.
+  /// The maximum number of images waiting at one production variant; further ones are refused.
   public var waiting = 256
-  /// Images that wait for all shadow variants of an endpoint together; more are dropped.
+  /// The maximum number of shadow copies waiting, over all shadow variants; further ones are dropped.
   public var shadows = 32
-  /// Bytes of captured requests and answers that are not stored yet; more are dropped.
+  /// The maximum number of captured bytes not written yet; further records are dropped.
   public var captureByteCount = 64 << 20
-  /// A captured object is stored when it has so many bytes, or is so old.
+  /// A captured object is written when it reaches this size, in bytes, or the age `captureTime`.
   public var captureObjectByteCount = 1 << 20
+  /// The maximum age of a captured object that is not written yet.
   public var captureTime = Duration.seconds(60)
-  /// SageMaker waits so long for an answer.
+  /// How long an image may wait for the network before it is refused; SageMaker waits this long, too.
   public var waitingTime = Duration.seconds(60)
   public init() {}
 }
 
-/// Why an endpoint cannot be made, changed or asked.
+/// Why an endpoint cannot be created, changed or invoked.
 public struct EndpointError: Error, Hashable, Sendable, CustomStringConvertible {
   public enum Reason: Hashable, Sendable {
     case notFound, exists, invalid
-    /// Another change of it is under way.
+    /// Another change of the endpoint is in progress.
     case busy
-    /// Its models are not loaded yet.
+    /// The endpoint's models are still loading.
     case notReady
-    /// More models than `FleetLimits` allows.
+    /// The fleet already holds as many models as `FleetLimits` allows.
     case tooMany
     /// A model cannot be loaded.
     case model

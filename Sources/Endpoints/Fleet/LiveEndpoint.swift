@@ -5,9 +5,9 @@ import Inference
 import Metrics
 import Synchronization
 
-/// An endpoint in work: its variants with their models, and the requests that are in them.
+/// A running endpoint: its variants with their models, and the count of requests in progress.
 ///
-/// An update makes a new one; this one ends when its last request is answered.
+/// An update creates a new one; the old one is drained and released.
 final class LiveEndpoint: Sendable {
   let plan: EndpointPlan
   let variants: [LiveVariant]
@@ -26,12 +26,12 @@ final class LiveEndpoint: Sendable {
     self.shadows = shadows
   }
 
-  /// The variant for a request.
+  /// Chooses the variant for a request.
   ///
   /// - Parameters:
-  ///   - target: the one that was asked for; nil: drawn by weight.
-  ///   - draw: 0..<1.
-  /// - Throws: `.notFound` where there is no such variant.
+  ///   - target: the variant that the client asked for; nil: choose by weight.
+  ///   - draw: a random number in 0..<1.
+  /// - Throws: `.invalid` if the target does not exist.
   func variant(_ target: String?, draw: Double) throws(EndpointError) -> LiveVariant {
     if let target {
       guard let found = variants.first(where: { hasSameBytes($0.plan.name, target) }) else {
@@ -46,21 +46,21 @@ final class LiveEndpoint: Sendable {
       if rest < weight { return variant }
       rest -= weight
     }
-    // Rounding, or a sum of 0: then the first one serves.
+    // Reached by rounding, or if all weights are 0, in which case the first variant serves.
     guard let last = variants.indices.last(where: { weights[$0] > 0 }).map({ variants[$0] }) ?? variants.first
     else {
-      throw EndpointError(.invalid, "the endpoint \(plan.name) has no variant")
+      throw EndpointError(.invalid, "endpoint \(plan.name) has no variants")
     }
     return last
   }
 
-  /// The share of requests that a shadow variant gets a copy of.
+  /// The fraction of requests, 0...1, that a shadow variant receives copies of.
   func share(of shadow: LiveVariant) -> Double {
     let sum = variants.reduce(0) { $0 + $1.weight }
     return sum > 0 ? min(1, shadow.weight / sum) : min(1, shadow.weight)
   }
 
-  /// A request begins; `false` where the endpoint ends, and its successor has to take it.
+  /// Admits a request; `false` if this endpoint is draining and its successor must take the request.
   func enter() -> Bool {
     state.withLock { state in
       if state.isEnding { return false }
@@ -79,7 +79,7 @@ final class LiveEndpoint: Sendable {
     waiter?.resume()
   }
 
-  /// Lets no more requests in, and waits until those in work are answered; to be called once.
+  /// Stops admitting requests and waits until those in progress are answered. Must be called only once.
   func drain() async {
     await withCheckedContinuation { continuation in
       let isEmpty = state.withLock { state in
@@ -93,7 +93,7 @@ final class LiveEndpoint: Sendable {
   }
 }
 
-/// A variant in work.
+/// A running variant: its plan, queue, and current weight.
 final class LiveVariant: Sendable {
   let plan: VariantPlan
   let queue: ClassifyingQueue
@@ -122,7 +122,7 @@ final class LiveVariant: Sendable {
   }
 }
 
-/// A variant's requests as the server's metrics count them.
+/// A variant's counters in the server's metrics.
 struct VariantMeters: Sendable {
   private let outcomes: [Outcome: Counter]
   private let latency: Timer
@@ -154,17 +154,17 @@ struct VariantMeters: Sendable {
   }
 }
 
-/// What became of a variant's requests. They go on over an update in which the variant keeps its name.
+/// Counts a variant's requests by outcome. An update that keeps the variant's name keeps its counts.
 final class VariantStatistics: Sendable {
   struct Counts: Sendable, Hashable {
     var answered = 0
-    /// Refused because of what the client sent.
+    /// Requests refused because of what the client sent.
     var clientErrors = 0
-    /// Refused because of the model or the server.
+    /// Requests that failed because of the model or the server.
     var serverErrors = 0
-    /// Refused because too much waits.
+    /// Requests refused because too many were waiting.
     var refused = 0
-    /// Of those answered, from the end of the request's body.
+    /// Latencies of answered requests, measured from the end of the request body.
     var latency = LatencyHistogram()
     var shadow = ShadowCounts()
   }
@@ -173,4 +173,67 @@ final class VariantStatistics: Sendable {
   var now: Counts { counts.withLock { $0 } }
 
   func update(_ body: (inout Counts) -> Void) { counts.withLock { body(&$0) } }
+}
+
+/// Request latencies in fixed buckets, ten per power of ten from 0.1 ms to 100 s. Memory and time do not grow
+/// with the number of requests. A quantile is accurate to one bucket, 26 %.
+public struct LatencyHistogram: Hashable, Sendable {
+  /// Counts by bucket; the last bucket is for everything longer than 100 s.
+  private var counts = [Int](repeating: 0, count: bounds.count + 1)
+  public private(set) var count = 0
+  /// The sum of all latencies.
+  public private(set) var total = Duration.zero
+  public private(set) var longest = Duration.zero
+
+  public init() {}
+
+  /// The upper bounds of the buckets, in seconds.
+  static let bounds: [Double] = (0...60).map { step in
+    var value = 1e-4
+    for _ in 0..<step / 10 { value *= 10 }
+    return value * tenths[step % 10]
+  }
+  /// 10^(n/10)
+  private static let tenths = [
+    1, 1.258_925_411_794_167_2, 1.584_893_192_461_113_5, 1.995_262_314_968_879_6, 2.511_886_431_509_580_1,
+    3.162_277_660_168_379_4, 3.981_071_705_534_972_5, 5.011_872_336_272_722, 6.309_573_444_801_932,
+    7.943_282_347_242_815,
+  ]
+
+  /// Counts one latency; O(log buckets).
+  public mutating func record(_ latency: Duration) {
+    counts[Self.step(of: latency / .seconds(1))] += 1
+    count += 1
+    total += latency
+    longest = max(longest, latency)
+  }
+
+  /// The index of the bucket that a latency, in seconds, belongs to.
+  static func step(of seconds: Double) -> Int {
+    var (low, high) = (0, bounds.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if bounds[middle] < seconds { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
+  /// The latency that a given share of the requests did not exceed; nil if nothing was recorded.
+  ///
+  /// - Parameter share: 0...1.
+  public func quantile(_ share: Double) -> Duration? {
+    guard count > 0 else { return nil }
+    let wanted = max(1, Int(exactly: (share * Double(count)).rounded(.up)) ?? count)
+    var seen = 0
+    for (step, number) in counts.enumerated() {
+      seen += number
+      if seen >= wanted {
+        return step < Self.bounds.count ? min(longest, .seconds(Self.bounds[step])) : longest
+      }
+    }
+    return longest
+  }
+
+  /// The mean latency; nil if nothing was recorded.
+  public var mean: Duration? { count > 0 ? total / count : nil }
 }

@@ -1,40 +1,34 @@
-import Dispatch
+import HTTP
 public import Imaging
 public import Inference
 import Networks
 
-/// Makes a model's classifier; where it blocks it blocks a thread of its own.
+/// Loads a model and makes its classifier. Loading may block, but only a thread of the loader's own.
 public protocol ModelLoading: Sendable {
-  /// - Throws: what keeps the model from being used; its description is told to the user.
+  /// - Throws: why the model cannot be used; the error's description is shown to the user.
   func load(_ model: ModelPlan, on cores: Cores) async throws -> Classifier
 }
 
-/// Loads from files.
+/// Loads models from files, one at a time, on a dedicated thread.
 public struct FileModelLoader: ModelLoading {
-  private let thread = DispatchQueue(label: "imrec.loading")
+  private let thread = OwnThreads()
   private let decoding: DecodeOptions
 
-  /// - Parameter decoding: how much work a picture may make.
+  /// - Parameter decoding: limits on the size of images to decode.
   public init(decoding: DecodeOptions = .service) { self.decoding = decoding }
 
   public func load(_ model: ModelPlan, on cores: Cores) async throws -> Classifier {
-    let decoding = decoding
-    return try await withCheckedThrowingContinuation { continuation in
-      thread.async {
-        continuation.resume(
-          with: Result {
-            var options = ClassifierOptions()
-            options.cores = cores
-            options.decoding = decoding
-            return try Classifier(model: model.path, options: options)
-          })
-      }
+    try await thread.run { [decoding] in
+      var options = ClassifierOptions()
+      options.cores = cores
+      options.decoding = decoding
+      return try Classifier(model: model.path, options: options)
     }
   }
 }
 
-/// The models in memory. Each is loaded and warmed up once, however many variants and endpoints want it, and leaves
-/// when the last of them has given it back.
+/// The models in memory. Each is loaded and warmed up once, however many variants and endpoints use it, and
+/// is released when its last user gives it back.
 actor ModelShelf {
   private struct Entry {
     let loading: Task<Classifier, any Error>
@@ -55,18 +49,19 @@ actor ModelShelf {
 
   func users(of key: ModelPlan.Key) -> Int { entries[key]?.users ?? 0 }
 
-  /// Takes a model, which waits until it is warm; `giveBack` has to follow once.
+  /// Returns a loaded and warmed-up model; the caller must call `giveBack` exactly once.
   ///
-  /// - Throws: `EndpointError`, with nothing taken.
+  /// - Throws: `EndpointError`; then `giveBack` must not be called.
   func take(_ model: ModelPlan) async throws(EndpointError) -> Classifier {
     let key = model.key
     if entries[key] == nil {
       guard entries.count < limit else {
         throw EndpointError(
-          .tooMany, "\(limit) models are in memory, the most that may be; delete an endpoint first")
+          .tooMany, "all \(limit) model slots are in use; delete an endpoint first")
       }
       let (loader, cores) = (loader, cores)
-      // A task of its own: it is everybody's who waits for the model, and ends with the loading.
+      // Not a child task: everyone who waits for the model shares it, and cancelling one of them must not
+      // cancel the load.
       entries[key] = Entry(
         loading: Task {
           let classifier = try await loader.load(model, on: cores)
@@ -76,13 +71,13 @@ actor ModelShelf {
     }
     entries[key]?.users += 1
     guard let loading = entries[key]?.loading else {
-      throw EndpointError(.model, "the model \(model.name) was given up while it was loaded")
+      throw EndpointError(.model, "model \(model.name) was released while it was loading")
     }
     do {
       return try await loading.value
     } catch {
       giveBack(key)
-      throw EndpointError(.model, "the model \(model.name) cannot be loaded: \(error)")
+      throw EndpointError(.model, "model \(model.name) cannot be loaded: \(error)")
     }
   }
 

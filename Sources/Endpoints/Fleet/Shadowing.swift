@@ -3,23 +3,23 @@ import Inference
 import Logging
 import Synchronization
 
-/// How a shadow variant's answers compare with those that were given.
+/// How a shadow variant's answers compare with those of the production variants.
 public struct ShadowCounts: Sendable, Hashable {
-  /// Both models answered.
+  /// Requests that both models answered.
   public var compared = 0
-  /// Of those, the class of the highest probability was the same.
+  /// Compared requests in which both models have the same most probable class.
   public var agreed = 0
-  /// Of a class's probability, over all that were compared.
+  /// The largest difference of any class's probability over all compared requests.
   public var largestDifference: Float = 0
-  /// The shadow model could not answer.
+  /// Copies that the shadow model could not answer.
   public var failed = 0
-  /// Copies for which there was no room.
+  /// Copies dropped because the queue was full.
   public var dropped = 0
   public init() {}
 
   mutating func add(_ production: [Float], _ shadow: [Float]) -> Float {
     compared += 1
-    // Networks of other classes are compared as far as they go.
+    // If the models have different numbers of classes, the common ones are compared.
     if firstOfMost(production) == firstOfMost(shadow), production.count == shadow.count { agreed += 1 }
     let difference = zip(production, shadow).reduce(Float(0)) { max($0, abs($1.0 - $1.1)) }
     largestDifference = max(largestDifference, difference)
@@ -31,10 +31,10 @@ private func firstOfMost(_ values: [Float]) -> Int? {
   values.indices.max { values[$0] < values[$1] || (values[$0] == values[$1] && $0 > $1) }
 }
 
-/// Gives shadow variants copies of requests after the answer is on its way.
+/// Sends shadow variants copies of requests after the client has its response.
 ///
-/// Never slows production: a copy waits in a bounded queue, or is dropped and counted where that is full, and its batch
-/// is run only while no image of production waits for the cores.
+/// Never slows production down: a copy waits in a bounded queue, or is dropped and counted if the queue is
+/// full; and shadow batches run only while no production image waits for the cores.
 final class Shadowing: Sendable {
   struct Copy: Sendable {
     let endpoint: String
@@ -49,10 +49,11 @@ final class Shadowing: Sendable {
   private let logger: Logger
   private let done = Mutex(0)
 
-  /// Copies that are compared at once: they share a batch, small, for production waits while it is run.
+  /// How many copies are compared at once. They form one batch, a small one, because production waits while
+  /// it runs.
   private static let width = 4
 
-  /// - Parameter limit: copies that wait.
+  /// - Parameter limit: the maximum number of waiting copies.
   init(limit: Int, logger: Logger) {
     (copies, source) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(max(1, limit)))
     bytes = ReceivedBytes(limit: 64 << 20)
@@ -68,7 +69,7 @@ final class Shadowing: Sendable {
 
   private func drop(_ copy: Copy) { copy.variant.statistics.update { $0.shadow.dropped += 1 } }
 
-  /// Compares until it is ended and nothing waits.
+  /// Compares queued copies until `end` is called and the queue is empty.
   func run() async {
     await withTaskGroup(of: Void.self) { group in
       var inWork = 0
@@ -83,7 +84,7 @@ final class Shadowing: Sendable {
     }
   }
 
-  /// Takes no more; `run` returns when what waits is done.
+  /// Stops accepting copies; `run` returns once the queue is empty.
   func end() { source.finish() }
 
   private func compare(_ copy: Copy) async {

@@ -5,30 +5,35 @@ package import Inference
 import NIOCore
 import Synchronization
 
-/// What a request to classify an image brings: the image, and the format of the answer.
+/// A request to classify an image: the image, and the format of the response.
 ///
-/// One reading of headers and body, and one set of sentences, for everything that hosts models.
+/// Everything that hosts models reads headers and bodies here, so the checks and error sentences are the same
+/// everywhere.
 package struct ImageRequest: Sendable {
+  /// The format of the response body.
   package let image: [UInt8]
   package let format: PredictionFormat
   private let bodies: ReceivedBytes
 
-  /// A request whose bytes count on nobody.
+  /// Makes a request from bytes in memory, which no shared budget counts.
   package init(image: [UInt8], format: PredictionFormat, bodies: ReceivedBytes = ReceivedBytes()) {
     self.image = image
     self.format = format
     self.bodies = bodies
   }
 
-  /// Why a request is not answered with probabilities.
+  /// Why a request gets no probabilities.
   package struct Refusal: Error, Sendable {
     package enum Reason: Sendable, Hashable {
+      /// The request itself is wrong; the status to answer with.
       case client(HTTPResponse.Status)
+      /// The model failed; too many images wait; the image waited too long; the client disconnected.
       case model, busy, late, gone
     }
     package let reason: Reason
+    /// Why, as a sentence for the client.
     package let sentence: String
-    /// The body was not read: the connection ends.
+    /// Closes the connection, because the request body was not read.
     package var isClosing = false
 
     package var status: HTTPResponse.Status {
@@ -41,31 +46,31 @@ package struct ImageRequest: Sendable {
     }
   }
 
-  /// Reads a request; the image's bytes are counted in `bodies` until `forget`.
+  /// Reads and checks a request. The image's bytes count against `bodies` until `forget` is called.
   ///
   /// - Parameters:
-  ///   - limit: bytes of the largest body.
-  ///   - bodies: counts what all clients together have sent.
-  /// - Throws: `Refusal`; what the connection throws.
+  ///   - limit: the largest allowed body, in bytes.
+  ///   - bodies: the budget that all clients share.
+  /// - Throws: `Refusal`; errors of the connection.
   package static func receive(_ request: Request, limit: Int, bodies: ReceivedBytes) async throws
     -> ImageRequest
   {
     guard MediaTypes.isImage(request.headers[.contentType]) else {
       throw Refusal(
         reason: .client(.unsupportedMediaType),
-        sentence: "content-type \(shown(request.headers[.contentType] ?? "")) not supported; "
-          + "\(MediaTypes.images.joined(separator: ", ")) are")
+        sentence: "content-type \(shown(request.headers[.contentType] ?? "")) is not supported; "
+          + "use one of \(MediaTypes.images.joined(separator: ", "))")
     }
     if let encoding = request.headers[.contentEncoding], encoding.lowercased() != "identity" {
       throw Refusal(
         reason: .client(.unsupportedMediaType),
-        sentence: "content-encoding \(shown(encoding)) not supported; send the image as it is")
+        sentence: "content-encoding \(shown(encoding)) is not supported; send the image unencoded")
     }
     guard let format = MediaTypes.format(accepting: request.headers[.accept]) else {
       throw Refusal(
         reason: .client(.notAcceptable),
-        sentence: "accept \(shown(request.headers[.accept] ?? "")) not supported; application/json, "
-          + "application/json;verbose and application/jsonlines are")
+        sentence: "accept \(shown(request.headers[.accept] ?? "")) is not supported; use application/json, "
+          + "application/json;verbose or application/jsonlines")
     }
     let image = try await receiveBody(request, limit: limit, bodies: bodies)
     guard !image.isEmpty else {
@@ -80,7 +85,7 @@ package struct ImageRequest: Sendable {
   {
     let tooLarge = Refusal(
       reason: .client(.contentTooLarge),
-      sentence: "the body is larger than the \(limit) bytes allowed here", isClosing: true)
+      sentence: "the body is larger than the limit of \(limit) bytes", isClosing: true)
     let length = request.headers[.contentLength].flatMap { Int($0) } ?? 0
     guard length <= limit else { throw tooLarge }
     var body: [UInt8] = []
@@ -98,12 +103,14 @@ package struct ImageRequest: Sendable {
     return body
   }
 
-  /// The image is not held any more.
+  /// Returns the image's bytes to the budget; must be called exactly once.
   package func forget() { bodies.give(back: image.count) }
 
-  /// Has the image classified; it is dropped where its client goes before it has begun.
+  /// Classifies the image. If the client disconnects before the image reaches the network, the image is
+  /// dropped.
   ///
-  /// - Parameter waitingTime: an image that is not in the network after so long is refused.
+  /// - Parameter waitingTime: how long the image may wait for the network.
+  /// - Returns: one probability per class.
   /// - Throws: `Refusal`.
   package func classify(
     with queue: ClassifyingQueue, waitingTime: Duration, for client: ClientPresence?
@@ -112,7 +119,7 @@ package struct ImageRequest: Sendable {
     do throws(ClassifyingQueue.Refusal) {
       ticket = try queue.submit(image, from: client?.address ?? "", deadline: .now + waitingTime)
     } catch {
-      throw Refusal(reason: .busy, sentence: "too many images wait")
+      throw Refusal(reason: .busy, sentence: "too many images are waiting")
     }
     client?.onLeaving { ticket.drop() }
     defer { client?.forget() }
@@ -124,9 +131,74 @@ package struct ImageRequest: Sendable {
     } catch let error as ClassificationError {
       throw Refusal(reason: .model, sentence: error.description)
     } catch ClassifyingQueue.Refusal.dropped {
-      throw Refusal(reason: .gone, sentence: "the client has gone", isClosing: true)
+      throw Refusal(reason: .gone, sentence: "the client has disconnected", isClosing: true)
     } catch {
       throw Refusal(reason: .late, sentence: "the image waited longer than \(waitingTime)")
+    }
+  }
+}
+
+/// Reads the Content-Type and Accept headers of requests.
+package enum MediaTypes {
+  /// The supported content types of images. The decoder goes by the image's bytes, not by this name.
+  package static let images = ["application/x-image", "image/jpeg", "image/png"]
+
+  /// Whether a Content-Type is supported; a missing one is.
+  package static func isImage(_ contentType: String?) -> Bool {
+    guard let contentType else { return true }
+    return images.contains(essence(contentType[...])) || essence(contentType[...]) == "image/jpg"
+  }
+
+  /// The output format that an Accept header asks for: the first known one of those with the highest weight;
+  /// nil if none is known.
+  package static func format(accepting header: String?) -> PredictionFormat? {
+    guard let header, !header.utf8.allSatisfy({ $0 == UInt8(ascii: " ") }) else { return .json }
+    var best: (format: PredictionFormat, weight: Double)?
+    for range in header.split(separator: ",") {
+      let weight = weight(range)
+      guard var format = formats[essence(range)], weight > best?.weight ?? 0 else { continue }
+      if format == .json, parameters(range).contains("verbose") { format = .verbose }
+      best = (format, weight)
+    }
+    return best?.format
+  }
+
+  private static let formats: [String: PredictionFormat] = [
+    "*/*": .json, "application/*": .json, "application/json": .json, "application/jsonlines": .jsonlines,
+  ]
+
+  /// The media type without its parameters, in lower case.
+  private static func essence(_ type: Substring) -> String {
+    trimmed(type.prefix { $0 != ";" }).lowercased()
+  }
+
+  /// The parameters of a media type, in lower case: `q=0.5`, `verbose`.
+  private static func parameters(_ range: Substring) -> [String] {
+    range.split(separator: ";").dropFirst().map { trimmed($0).lowercased() }
+  }
+
+  /// The `q` of a media range, clamped to 0...1: 1 if missing, 0 if not a number.
+  private static func weight(_ range: Substring) -> Double {
+    for parameter in parameters(range) {
+      if parameter.hasPrefix("q=") { return Double(parameter.dropFirst(2)).map { max(0, min(1, $0)) } ?? 0 }
+    }
+    return 1
+  }
+
+  private static func trimmed(_ text: Substring) -> Substring {
+    var text = text
+    while let last = text.utf8.last, last == 0x20 || last == 0x09 { text = text.dropLast() }
+    return text.drop { $0 == " " || $0 == "\t" }
+  }
+}
+
+extension PredictionFormat {
+  /// The Content-Type of a response in this format.
+  package var mediaType: String {
+    switch self {
+    case .json: "application/json"
+    case .jsonlines: "application/jsonlines"
+    case .verbose: "application/json;verbose"
     }
   }
 }

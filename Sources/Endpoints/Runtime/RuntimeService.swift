@@ -12,10 +12,13 @@ package struct RuntimeService: Sendable {
   let region: String
   private let bodies: ReceivedBytes
 
-  /// InvokeEndpoint's largest body.
+  /// The largest InvokeEndpoint body, in bytes.
   package static let bodyLimit = 6_291_456
 
-  /// - Parameter bodies: counts what all clients of the server have sent and is not answered yet.
+  /// - Parameters:
+  ///   - account: the account in ARNs and messages.
+  ///   - region: the region in ARNs.
+  ///   - bodies: the byte budget that all clients of the server share.
   package init(
     _ fleet: EndpointFleet, account: String = "123456789012", region: String = "us-east-1",
     bodies: ReceivedBytes = ReceivedBytes()
@@ -32,7 +35,7 @@ package struct RuntimeService: Sendable {
     case invokeStream = "invocations-response-stream"
   }
 
-  /// What a path asks for; nil where it is none of the runtime API.
+  /// The endpoint and operation that a path names; nil if the path is not part of the runtime API.
   package static func route(_ path: String) -> (endpoint: String, operation: Operation)? {
     let parts = path.split(separator: "/", omittingEmptySubsequences: false)
     guard parts.count == 4, parts[0].isEmpty, parts[1] == "endpoints",
@@ -41,7 +44,9 @@ package struct RuntimeService: Sendable {
     return (percentDecodedText(parts[2]) ?? String(parts[2]), operation)
   }
 
-  /// Answers a request whose path `route` has understood.
+  /// Answers a request whose path `route` recognized. Errors become responses in the runtime API's format.
+  ///
+  /// - Throws: errors of the connection.
   package func respond(
     to request: Request, endpoint: String, operation: Operation, from client: ClientPresence?
   ) async throws -> Response {
@@ -78,7 +83,7 @@ package struct RuntimeService: Sendable {
       })
   }
 
-  /// What can be refused before the body is read.
+  /// Makes all checks that need only the request head.
   private func check(_ request: Request, _ endpoint: String, _ operation: Operation) throws
     -> InvocationDetails
   {
@@ -86,7 +91,7 @@ package struct RuntimeService: Sendable {
     guard request.method == .post else {
       throw RuntimeError(
         status: .methodNotAllowed, type: "ValidationError",
-        message: "\(shown(request.method.rawValue)) does not go with this path; POST does", isClosing: closing
+        message: "\(shown(request.method.rawValue)) is not allowed on this path; use POST", isClosing: closing
       )
     }
     switch operation {
@@ -96,7 +101,7 @@ package struct RuntimeService: Sendable {
         "InvokeEndpointAsync is not offered by imrec; InvokeEndpoint answers at once", closing: closing)
     case .invokeStream:
       throw RuntimeError.validation(
-        "InvokeEndpointWithResponseStream is not offered by imrec: an image's probabilities are one piece; use "
+        "InvokeEndpointWithResponseStream is not offered by imrec: an image's probabilities are sent at once; use "
           + "InvokeEndpoint", closing: closing)
     }
     for name in [
@@ -111,7 +116,7 @@ package struct RuntimeService: Sendable {
     guard fleet.live(endpoint) != nil else {
       throw runtimeError(
         fleet.isChanging(endpoint)
-          ? EndpointError(.notReady, "The models of endpoint \(shown(endpoint)) are being loaded.")
+          ? EndpointError(.notReady, "The models of endpoint \(shown(endpoint)) are still loading.")
           : EndpointFleet.unknown(endpoint), endpoint, closing: closing)
     }
     var details = InvocationDetails()
@@ -154,7 +159,7 @@ package struct RuntimeService: Sendable {
     case .busy:
       return RuntimeError(
         status: .serviceUnavailable, type: "ServiceUnavailable",
-        message: "The request could not be taken: \(refusal.sentence). Try again soon.",
+        message: "The request was refused: \(refusal.sentence). Try again soon.",
         isClosing: refusal.isClosing)
     case .client(.contentTooLarge):
       return RuntimeError(

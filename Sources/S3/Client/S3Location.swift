@@ -1,17 +1,24 @@
 import Encodings
 import Files
 
-/// A place that a request names: an object, or a prefix of objects, of a bucket; or a path of this machine.
+/// The location of an object, or the prefix that a request names several objects by.
 ///
-/// A prefix is text and no folder: `s3://bucket/test_output` is also that of `test_output_pose/a.jpg`.
-public enum S3Location: Hashable, Sendable, CustomStringConvertible {
-  case object(bucket: String, key: String)
-  case file(path: String)
+/// A prefix is plain text, not a folder: `s3://bucket/test_output` is also a prefix of `test_output_pose/a.jpg`.
+public struct S3Location: Hashable, Sendable, CustomStringConvertible {
+  public let bucket: String
+  /// Empty for the whole bucket.
+  public let key: String
 
-  /// Reads `s3://bucket/key`, `https://bucket.s3.region.amazonaws.com/key`, `https://s3.region.amazonaws.com/bucket/key`
-  /// and `file:///path`.
+  public init(bucket: String, key: String) {
+    self.bucket = bucket
+    self.key = key
+  }
+
+  /// Reads `s3://bucket/key`, `https://bucket.s3.region.amazonaws.com/key` and
+  /// `https://s3.region.amazonaws.com/bucket/key`.
   ///
-  /// The key of an `s3://` location is taken as it stands; what is of a URL is percent-decoded.
+  /// The key of an `s3://` location is taken literally; the key in a URL is percent-decoded.
+  ///
   /// - Returns: nil for anything else.
   public init?(_ text: String) {
     guard let colon = text.utf8.firstRange(of: "://".utf8) else { return nil }
@@ -23,16 +30,10 @@ public enum S3Location: Hashable, Sendable, CustomStringConvertible {
     switch text[..<colon.lowerBound].lowercased() {
     case "s3":
       guard !host.isEmpty else { return nil }
-      self = .object(bucket: host, key: path)
-    case "file":
-      guard host.isEmpty || host == "localhost", slash != rest.endIndex,
-        let path = percentDecodedText("/" + path),
-        !path.utf8.contains(0)
-      else { return nil }
-      self = .file(path: path)
+      self.init(bucket: host, key: path)
     case "https", "http":
       guard let found = Self.bucketAndKey(host: host, path: path) else { return nil }
-      self = .object(bucket: found.bucket, key: found.key)
+      self.init(bucket: found.bucket, key: found.key)
     default: return nil
     }
   }
@@ -51,26 +52,18 @@ public enum S3Location: Hashable, Sendable, CustomStringConvertible {
     )
   }
 
-  /// By the bytes of the names, as buckets and file systems have it.
+  /// Compares bytes, as S3 compares keys.
   public static func == (left: S3Location, right: S3Location) -> Bool { left.bytes == right.bytes }
   public func hash(into hasher: inout Hasher) { hasher.combine(bytes) }
   private var bytes: ByteName { ByteName(description) }
 
-  public var description: String {
-    switch self {
-    case .object(let bucket, let key): "s3://\(bucket)/\(key)"
-    case .file(let path): "file://\(percentEncoded(path.utf8, keepingSlash: true))"
-    }
-  }
+  public var description: String { "s3://\(bucket)/\(key)" }
 
-  /// The place below this one, with one slash between them.
+  /// Whether the key ends in a slash.
+  public var isFolder: Bool { key.utf8.last == UInt8(ascii: "/") }
+
+  /// The location below this one, with one slash between them.
   public func appending(_ name: String) -> S3Location {
-    func joined(_ path: String) -> String {
-      path.isEmpty || path.utf8.last == UInt8(ascii: "/") ? path + name : "\(path)/\(name)"
-    }
-    switch self {
-    case .object(let bucket, let key): return .object(bucket: bucket, key: joined(key))
-    case .file(let path): return .file(path: joined(path))
-    }
+    S3Location(bucket: bucket, key: key.isEmpty || isFolder ? key + name : "\(key)/\(name)")
   }
 }

@@ -2,46 +2,48 @@ import CCurl
 import Dispatch
 import Synchronization
 
-/// A request of HTTP to another server.
+/// An HTTP request to another server.
 struct Transfer: Sendable {
   var method: String
   var url: String
-  /// As they are sent; libcurl adds `Host` and `Content-Length`.
+  /// Sent as given; libcurl adds `Host` and `Content-Length`.
   var headers: [(name: String, value: String)] = []
-  /// nil: the method has none.
+  /// The request body; nil if the method has none.
   var body: [UInt8]?
-  /// A longer answer is an error. What a refusal says counts as far as its first MiB, whatever this is.
+  /// The maximum size of a successful response body, in bytes; a larger one is an error. Of an error
+  /// response, only the first MiB is kept.
   var largestAnswer: Int
-  /// Ends a transfer in which nothing moves for so long.
+  /// How long the transfer may make no progress before it fails.
   var silence: Duration
 
   struct Answer: Sendable {
     var status = 0
-    /// Names in lower case.
+    /// Header names in lower case.
     var headers: [(name: String, value: String)] = []
     var body: [UInt8] = []
 
     func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
   }
 
-  /// Why there is no answer.
+  /// Why there is no response.
   struct Failure: Error, CustomStringConvertible {
     let description: String
-    /// Another attempt may go better: the connection failed, not the request.
+    /// Whether a retry may succeed: the connection failed, not the request.
     let mayPass: Bool
   }
 
-  /// Sends the request and waits for the whole answer, whatever its status. Redirections are followed.
+  /// Sends the request and waits for the whole response, whatever its status. Follows up to 5 redirects.
   ///
-  /// The environment's `http_proxy`, `https_proxy` and `no_proxy` count, as for every program of libcurl's.
-  /// - Throws: `Failure`; `CancellationError` at once where the task is cancelled.
+  /// Respects the environment variables `http_proxy`, `https_proxy` and `no_proxy`, as every libcurl program
+  /// does.
+  /// - Throws: `Failure`; `CancellationError` as soon as the task is cancelled.
   func answer() async throws -> Answer {
     let place = Mutex<UInt64?>(nil)
     return try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
         let number = Transfers.shared.start(self) { continuation.resume(with: $0) }
         place.withLock { $0 = number }
-        // Cancelled before there was a number to cancel by.
+        // The task may have been cancelled before the handler could see the number.
         if Task.isCancelled { Transfers.shared.cancel(number) }
       }
     } onCancel: {
@@ -50,7 +52,8 @@ struct Transfer: Sendable {
   }
 }
 
-/// All transfers of the process: one thread moves their bytes and keeps their connections, as long as there are any.
+/// Runs all transfers of the process on one thread, which lives as long as there are transfers. Connections
+/// are reused.
 @safe private final class Transfers: Sendable {
   typealias Done = @Sendable (Result<Transfer.Answer, any Error>) -> Void
   static let shared = Transfers()
@@ -63,12 +66,14 @@ struct Transfer: Sendable {
   }
   private let waiting = Mutex(Waiting())
   private let queue = DispatchQueue(label: "imrec.transfers")
-  /// Only the queue uses it; `curl_multi_wakeup` is for everyone.
+  /// Used only on the queue, except for `curl_multi_wakeup`, which is thread-safe.
   nonisolated(unsafe) private let multi: UnsafeMutableRawPointer
 
   private init() {
     curl_global_init(Int(CURL_GLOBAL_DEFAULT))
-    guard let multi = unsafe curl_multi_init() else { preconditionFailure("libcurl has no memory") }
+    guard let multi = unsafe curl_multi_init() else {
+      preconditionFailure("libcurl could not allocate memory")
+    }
     unsafe self.multi = multi
   }
 
@@ -97,7 +102,7 @@ struct Transfer: Sendable {
       }
       for (number, transfer, done) in started {
         guard let work = ActiveTransfer(transfer, done) else {
-          done(.failure(Transfer.Failure(description: "libcurl has no memory", mayPass: true)))
+          done(.failure(Transfer.Failure(description: "libcurl could not allocate memory", mayPass: true)))
           continue
         }
         active[number] = work
@@ -120,7 +125,7 @@ struct Transfer: Sendable {
     }
   }
 
-  /// Moves what can be moved, answers what is done, and waits for more.
+  /// Moves the bytes that can be moved, completes finished transfers, and waits for more.
   private func move(_ active: inout [UInt64: ActiveTransfer]) {
     var count: Int32 = 0
     unsafe curl_multi_perform(multi, &count)
@@ -135,7 +140,7 @@ struct Transfer: Sendable {
   }
 }
 
-/// A transfer with its handle of libcurl's, which ends with it.
+/// A transfer and the libcurl handle that it owns.
 @safe private final class ActiveTransfer {
   nonisolated(unsafe) let handle: UnsafeMutableRawPointer
   let done: Transfers.Done
@@ -149,7 +154,7 @@ struct Transfer: Sendable {
     unsafe self.handle = handle
     self.transfer = transfer
     self.done = done
-    // Without `Expect: 100-continue` and the type of a form, which libcurl would add.
+    // Suppress the `Expect: 100-continue` and the form content type that libcurl would add.
     for line in ["Expect:", "Content-Type:"] + transfer.headers.map({ "\($0.name): \($0.value)" }) {
       unsafe headerList = curl_slist_append(headerList, line)
     }
@@ -168,7 +173,7 @@ struct Transfer: Sendable {
     } else {
       if let body = transfer.body {
         unsafe set_large_number(handle, CURLOPT_POSTFIELDSIZE_LARGE, body.count)
-        // With a null pointer libcurl would read the body from standard input.
+        // Given a null pointer, libcurl would read the body from standard input.
         let filled = body.isEmpty ? [0] : body
         _ = unsafe filled.withUnsafeBytes {
           unsafe set_pointer(handle, CURLOPT_COPYPOSTFIELDS, $0.baseAddress)
@@ -194,7 +199,9 @@ struct Transfer: Sendable {
   }
 
   private static func of(_ pointer: UnsafeMutableRawPointer?) -> ActiveTransfer {
-    guard let pointer = unsafe pointer else { preconditionFailure("libcurl gives back what it was given") }
+    guard let pointer = unsafe pointer else {
+      preconditionFailure("libcurl must pass back the pointer that it was given")
+    }
     return unsafe Unmanaged.fromOpaque(pointer).takeUnretainedValue()
   }
 
@@ -202,7 +209,7 @@ struct Transfer: Sendable {
 
   private func takeHeader(_ bytes: UnsafeBufferPointer<CChar>) {
     let line = unsafe bytes.map { UInt8(bitPattern: $0) }.filter { $0 != 0x0D && $0 != 0x0A }
-    // A status line begins what counts: those before were of redirections and of 100 Continue.
+    // Each status line starts over: earlier ones belong to redirects or to 100 Continue.
     if line.starts(with: "HTTP/".utf8) {
       answer = Transfer.Answer()
       return
@@ -213,7 +220,7 @@ struct Transfer: Sendable {
       (String(decoding: line[..<colon], as: UTF8.self).lowercased(), String(decoding: value, as: UTF8.self)))
   }
 
-  /// - Returns: false where the answer is longer than it may be.
+  /// - Returns: `false` if the body exceeds `largestAnswer`.
   private func take(_ bytes: UnsafeRawBufferPointer) -> Bool {
     if !(200..<300).contains(unsafe get_number(handle, CURLINFO_RESPONSE_CODE)) {
       unsafe answer.body.append(contentsOf: bytes.prefix((1 << 20) - answer.body.count))
@@ -231,7 +238,7 @@ struct Transfer: Sendable {
     if isTooLong {
       return .failure(
         Transfer.Failure(
-          description: "the answer is longer than \(transfer.largestAnswer) bytes", mayPass: false))
+          description: "the response is longer than \(transfer.largestAnswer) bytes", mayPass: false))
     }
     guard code == CURLE_OK else {
       let words = unsafe String(cString: curl_easy_strerror(code))

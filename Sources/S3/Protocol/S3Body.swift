@@ -1,23 +1,25 @@
 import Encodings
+import HTTP
 import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// How a request's body is framed and what it is to be compared with.
+/// The framing of a request body, and the digests to compare the body with.
 struct S3Body: Sendable {
   let framing: BodyFraming
-  /// The length of the data, without framing, where the head tells it.
+  /// The length of the data without its framing, if the headers state it.
   let byteCount: Int?
   let md5: [UInt8]?
-  /// The checksum that a header gives.
+  /// The checksum given in a header.
   let checksum: Checksum?
-  /// The algorithm to compute: that of the header, or of one that is announced for after the body.
+  /// The checksum algorithm to compute, from a checksum header or from an announced trailer.
   let algorithm: ChecksumAlgorithm?
   private let chunkSigning: ChunkSigning?
-  /// The checksum comes behind the body.
+  /// Whether the checksum is in a trailer after the body.
   private let comesLater: Bool
 
-  /// - Throws: where the headers make no sense, or promise more than can be put.
+  /// - Throws: `ObjectError` or `SignatureError` if the headers contradict each other or are malformed, or
+  ///   the body is larger than one PUT allows.
   init(_ call: S3Call, _ verified: VerifiedRequest?) throws {
     framing = try BodyFraming(contentSHA256: call.header("x-amz-content-sha256"))
     var (isChunked, hasTrailer) = (false, false)
@@ -30,18 +32,20 @@ struct S3Body: Sendable {
     let length = call.header(isChunked ? "x-amz-decoded-content-length" : "content-length")
     byteCount = try length.map { text in
       guard let count = Int(text), count >= 0 else {
-        throw ObjectError(.invalidArgument, "the length of the body is not a number")
+        throw ObjectError(.invalidArgument, "the stated length of the request body is not a number")
       }
       return count
     }
     if let byteCount, byteCount > ObjectStore.largestPut {
       throw ObjectError(
         .entityTooLarge,
-        "your proposed upload has \(byteCount) bytes; \(ObjectStore.largestPut) are allowed at once")
+        "your proposed upload has \(byteCount) bytes; at most \(ObjectStore.largestPut) are allowed in one request"
+      )
     }
     md5 = try call.header("content-md5").map { text in
       guard let bytes = base64Bytes(text), bytes.count == 16 else {
-        throw ObjectError(.invalidDigest, "the Content-MD5 you specified is not valid: base64 of 16 bytes is")
+        throw ObjectError(
+          .invalidDigest, "the Content-MD5 you specified is not valid; base64 of 16 bytes is expected")
       }
       return bytes
     }
@@ -49,7 +53,7 @@ struct S3Body: Sendable {
     for algorithm in ChecksumAlgorithm.allCases {
       guard let text = call.header(algorithm.headerName) else { continue }
       guard found == nil else {
-        throw ObjectError(.invalidRequest, "expecting a single x-amz-checksum- header; there are two")
+        throw ObjectError(.invalidRequest, "expecting a single x-amz-checksum- header, but there are two")
       }
       found = try Checksum(algorithm, text: text)
     }
@@ -58,8 +62,8 @@ struct S3Body: Sendable {
       throw ObjectError(
         .invalidRequest,
         found == nil
-          ? "x-amz-trailer announces a checksum, and x-amz-content-sha256 says that nothing follows the body"
-          : "expecting a single checksum; there is one in the head, and another is announced for after the body"
+          ? "x-amz-trailer announces a checksum, but x-amz-content-sha256 does not announce a trailer"
+          : "expecting a single checksum, but there is one in the headers and another announced for the trailer"
       )
     }
     checksum = found
@@ -69,13 +73,13 @@ struct S3Body: Sendable {
       guard let algorithm, ChecksumAlgorithm(rawValue: name.uppercased()) == algorithm else {
         throw ObjectError(
           .invalidRequest,
-          "x-amz-sdk-checksum-algorithm is \(name), and there is no x-amz-checksum- or x-amz-trailer header for it"
+          "x-amz-sdk-checksum-algorithm is \(name), but there is no x-amz-checksum- or x-amz-trailer header for it"
         )
       }
     }
   }
 
-  /// The algorithm of the checksum that `x-amz-trailer` announces.
+  /// The algorithm of the checksum that the header `x-amz-trailer` announces.
   private static func announced(_ trailer: String) throws(ObjectError) -> ChecksumAlgorithm {
     let name = trailer.lowercased()
     guard let algorithm = ChecksumAlgorithm.allCases.first(where: { $0.headerName == name }) else {
@@ -88,18 +92,20 @@ struct S3Body: Sendable {
 
   var expectedSHA256: String? { if case .plain(let digest) = framing { digest } else { nil } }
 
-  /// Takes the whole body into the staged object, the next megabyte coming while one is written and digested.
+  /// Receives the whole body into a staged object. The next piece, about 1 MiB, is received while the current
+  /// one is written and digested.
   ///
-  /// - Returns: what to compare it with.
-  func receive(_ request: Request, into staged: StagedObject, _ work: DiskWork) async throws
+  /// - Returns: the digests to compare the staged object with.
+  func receive(_ request: Request, into staged: StagedObject, _ work: OwnThreads) async throws
     -> ExpectedDigests
   {
     var pieces = Pieces(request.body, framing, chunkSigning)
     var piece = try await pieces.next()
     while let current = piece {
-      // Refused as soon as it is too much, not when all of it has come.
+      // Refuse an oversized body as soon as it is too large, not after receiving all of it.
       guard pieces.byteCount <= byteCount ?? ObjectStore.largestPut else {
-        throw ObjectError(.entityTooLarge, "the body is longer than it may be")
+        throw ObjectError(
+          .entityTooLarge, "the request body is longer than \(byteCount ?? ObjectStore.largestPut) bytes")
       }
       async let written: Void = work.run { try staged.write(current.span) }
       async let digested: Void = work.run { staged.digest(current.span) }
@@ -110,21 +116,23 @@ struct S3Body: Sendable {
     return try expected(pieces.finish(expecting: byteCount))
   }
 
-  /// The whole of a small body, and what to compare it with.
+  /// Receives a small body into memory, together with the digests to compare it with.
   func receiveAll(_ request: Request, limit: Int) async throws -> (bytes: [UInt8], expected: ExpectedDigests)
   {
     var pieces = Pieces(request.body, framing, chunkSigning)
     var bytes: [UInt8] = []
     while let piece = try await pieces.next() {
       guard piece.count <= limit - bytes.count else {
-        throw ObjectError(.malformedXML, "the body is longer than the \(limit) bytes that are read of one")
+        throw ObjectError(.malformedXML, "the request body is longer than the limit of \(limit) bytes")
       }
       bytes += piece
     }
     return (bytes, try expected(pieces.finish(expecting: byteCount)))
   }
 
-  /// - Throws: where a checksum that was announced did not come, or one came that was not.
+  /// The digests to compare the body with, including a checksum in the trailers.
+  ///
+  /// - Throws: if an announced checksum is missing or an unannounced one is present.
   private func expected(_ trailers: [(name: String, value: String)]) throws -> ExpectedDigests {
     var expected = ExpectedDigests(md5: md5, sha256: expectedSHA256, checksum: checksum)
     for (name, value) in trailers where name.utf8.starts(with: "x-amz-checksum-".utf8) {
@@ -134,12 +142,12 @@ struct S3Body: Sendable {
       expected.checksum = try Checksum(algorithm, text: value)
     }
     guard !comesLater || expected.checksum != nil else {
-      throw SignatureError(.malformedTrailer, "the checksum that x-amz-trailer announced did not come")
+      throw SignatureError(.malformedTrailer, "the checksum that x-amz-trailer announced is missing")
     }
     return expected
   }
 
-  /// The data of a body in pieces of a megabyte or so.
+  /// The data of a body, without framing, in pieces of about 1 MiB.
   private struct Pieces {
     private var iterator: RequestBody.AsyncIterator
     private var decoder: ChunkDecoder?

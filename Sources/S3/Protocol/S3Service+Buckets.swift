@@ -1,10 +1,11 @@
 import Encodings
+import HTTP
 import HTTPTypes
 import Hummingbird
 import NIOCore
 
 extension S3Service {
-  /// The owner of everything: there is one user.
+  /// Every bucket and object has the same owner, because there is only one user.
   static func owner(_ xml: inout XMLText) {
     xml.element("Owner") { xml in
       xml.element("ID", "123456789012")
@@ -29,7 +30,7 @@ extension S3Service {
 
   func createBucket(_ call: S3Call, _ request: Request, _ verified: VerifiedRequest?) async throws -> Response
   {
-    // Where it should be is read and means nothing here: there is one place.
+    // The body states a region, which has no meaning here; it is only checked to be well-formed.
     let body = try await checkedBody(call, request, verified)
     if !body.isEmpty { _ = try XMLElement(body) }
     try await work.run { [store] in try store.makeBucket(call.bucket) }
@@ -50,7 +51,7 @@ extension S3Service {
   func bucketLocation(_ call: S3Call) async throws -> Response {
     try await work.run { [store] in try store.checkBucket(call.bucket) }
     var xml = XMLText()
-    // The first region has no name here.
+    // S3 reports us-east-1 as an empty location.
     xml.element("LocationConstraint", options.region == "us-east-1" ? "" : options.region)
     return xml.response
   }
@@ -63,7 +64,8 @@ extension S3Service {
     return XMLText.document("ListBucketResult") { xml in
       Self.describe(call, query, page, encode, &xml)
       xml.element("Marker", encode(query.after))
-      // Without a delimiter S3 leaves it out, and clients take the last key; all understand it.
+      // S3 omits NextMarker when there is no delimiter, and clients then use the last key; all of them accept
+      // it here.
       if page.isTruncated, let last = page.last { xml.element("NextMarker", encode(last)) }
       Self.contents(page, encode, withOwner: true, &xml)
     }.response
@@ -102,12 +104,14 @@ extension S3Service {
     )
   }
 
-  /// How keys are written: some of their characters cannot stand in XML.
+  /// How to encode keys in the response: as they are, or percent-encoded, since XML cannot contain all
+  /// characters.
   private func encoding(_ call: S3Call) throws -> @Sendable (String) -> String {
     switch call.parameter("encoding-type") {
     case nil: return { $0 }
     case "url"?: return { percentEncoded($0.utf8, keepingSlash: true) }
-    default: throw ObjectError(.invalidArgument, "invalid encoding method specified in request: url is one")
+    default:
+      throw ObjectError(.invalidArgument, "invalid encoding method specified in request; url is expected")
     }
   }
 
@@ -154,7 +158,7 @@ extension S3Service {
     let document = try XMLElement(body)
     let objects = document.children("Object")
     guard document.name == "Delete", (1...1000).contains(objects.count) else {
-      throw ObjectError(.malformedXML, "the XML you provided is no list of 1 to 1000 objects to delete")
+      throw ObjectError(.malformedXML, "the XML you provided is not a list of 1 to 1000 objects to delete")
     }
     let isQuiet = document.text("Quiet") == "true"
     let outcomes = try await work.run { [store] in
@@ -194,9 +198,9 @@ extension S3Service {
     }.response
   }
 
-  /// A small body, compared with what its headers say of it.
+  /// Receives a small body and compares it with the digests in its headers.
   func checkedBody(_ call: S3Call, _ request: Request, _ verified: VerifiedRequest?) async throws -> [UInt8] {
-    // A list of 10,000 parts with their checksums has some 3 MB.
+    // A list of 10,000 parts with their checksums is about 3 MB.
     let body = try await S3Body(call, verified).receiveAll(request, limit: 4 << 20)
     try body.expected.check(body.bytes)
     return body.bytes

@@ -1,5 +1,6 @@
 import Encodings
 import Files
+package import HTTP
 import HTTPTypes
 import Hummingbird
 package import NIOCore
@@ -7,7 +8,7 @@ package import NIOCore
 extension S3Service {
   // MARK: Getting
 
-  /// GET and HEAD: the same headers, with the bytes or without them.
+  /// GET and HEAD: the same headers, with or without the bytes.
   func getObject(_ call: S3Call) async throws -> Response {
     let reader = try await work.run { [store] in try store.open(call.bucket, call.key) }
     let info = reader.info
@@ -23,13 +24,14 @@ extension S3Service {
     }
     let whole = 0..<info.byteCount
     var range: Range<Int>?
-    // The part of an object that is another one by now would not go with what the client has.
+    // After a failed `If-Range`, send the whole object: a range of the new version would not fit what the
+    // client has.
     if precondition.holdsForRange(info) {
       range = try call.header("range").flatMap { try Self.range($0, of: info.byteCount) }
     }
     let mode = call.header("x-amz-checksum-mode")?.uppercased()
     guard mode == nil || mode == "ENABLED" else {
-      throw ObjectError(.invalidArgument, "x-amz-checksum-mode is \(mode ?? ""); ENABLED is the only one")
+      throw ObjectError(.invalidArgument, "x-amz-checksum-mode is \(mode ?? ""); ENABLED is expected")
     }
     if call.parameter("partNumber") != nil {
       guard call.header("range") == nil else {
@@ -38,7 +40,7 @@ extension S3Service {
       guard let part = try info.range(ofPart: try partNumber(call)) else {
         throw ObjectError(.invalidPartNumber, "the requested partnumber is not satisfiable")
       }
-      // No range could be told of nothing.
+      // Content-Range cannot express an empty range.
       range = part.isEmpty ? nil : part
       if info.partCount > 1 { headers[.amz("x-amz-mp-parts-count")] = "\(info.partCount)" }
     }
@@ -55,7 +57,7 @@ extension S3Service {
     return Response(status: status, headers: headers, body: try body(reader, sent))
   }
 
-  /// The bytes, half a megabyte at a time; the next is read while one is sent.
+  /// The bytes of a range, in pieces of 512 KiB; the next piece is read while the current one is sent.
   private func body(_ reader: ObjectReader, _ range: Range<Int>) throws -> ResponseBody {
     guard !range.isEmpty else { return ResponseBody() }
     let transfer = try beginTransfer()
@@ -78,9 +80,12 @@ extension S3Service {
 
   private static let pieceByteCount = 1 << 19
 
-  package static func piece(_ reader: ObjectReader, _ offset: Int, _ end: Int, _ work: DiskWork) async throws
-    -> ByteBuffer
-  {
+  /// Reads the bytes from `offset` on: up to 512 KiB, and none from `end` on; empty at `end`.
+  ///
+  /// - Throws: `.internalError` if the object was truncated meanwhile.
+  package static func piece(
+    _ reader: ObjectReader, _ offset: Int, _ end: Int, _ work: OwnThreads
+  ) async throws -> ByteBuffer {
     let count = min(pieceByteCount, end - offset)
     guard count > 0 else { return ByteBuffer() }
     return try await work.run {
@@ -90,10 +95,11 @@ extension S3Service {
           _unsafeBytes: UnsafeMutableRawBufferPointer(rebasing: bytes[..<count]))
         return try reader.read(at: offset, into: &span)
       }
-      // Somebody cut the file short by hand: the client must not take what there is for the whole.
+      // Someone truncated the file by hand. Fail, or the client would take the truncated object for the whole
+      // one.
       guard got == count else {
         throw ObjectError(
-          .internalError, "the object \(reader.info.key) was cut short while it was being sent")
+          .internalError, "the object \(reader.info.key) was truncated while it was being sent")
       }
       return buffer
     }
@@ -114,17 +120,17 @@ extension S3Service {
     return headers
   }
 
-  /// What a query may say of the answer to it.
+  /// The query parameters that override response headers.
   private static let overrides: [(String, HTTPField.Name)] = [
     ("response-content-type", .contentType), ("response-cache-control", .cacheControl),
     ("response-content-disposition", .contentDisposition), ("response-content-encoding", .contentEncoding),
     ("response-content-language", .contentLanguage), ("response-expires", .amz("expires")),
   ]
 
-  /// The bytes that a header `Range` asks for.
+  /// The byte range that a `Range` header asks for.
   ///
-  /// - Returns: nil for what is no single range: then all are sent, as HTTP has it.
-  /// - Throws: `S3RangeError` where the object ends before the range.
+  /// - Returns: nil if the header is not a single byte range; HTTP then requires the whole object to be sent.
+  /// - Throws: `S3RangeError` if the range begins at or after the object's end.
   static func range(_ header: String, of byteCount: Int) throws -> Range<Int>? {
     guard header.hasPrefix("bytes=") else { return nil }
     let ends = header.dropFirst("bytes=".count).utf8.split(
@@ -211,7 +217,7 @@ extension S3Service {
     }.response
   }
 
-  /// The object that `x-amz-copy-source` names.
+  /// The bucket and key that `x-amz-copy-source` names.
   func copySource(_ call: S3Call) throws(ObjectError) -> (bucket: String, key: String) {
     var text = Substring(call.header("x-amz-copy-source") ?? "")
     if let mark = text.utf8.firstIndex(of: UInt8(ascii: "?")) {
@@ -227,7 +233,7 @@ extension S3Service {
       let key = String(validating: bytes[(slash + 1)...], as: UTF8.self)
     else {
       throw ObjectError(
-        .invalidArgument, "x-amz-copy-source must name a bucket and a key, percent-encoded: bucket/key")
+        .invalidArgument, "x-amz-copy-source must be bucket/key, percent-encoded")
     }
     return (bucket, key)
   }
@@ -239,7 +245,7 @@ extension S3Service {
   }
 }
 
-/// The headers that make an answer depend on what the client has already.
+/// The preconditions in the headers of a GET, HEAD or copy request.
 struct S3Precondition {
   enum Outcome { case proceed, notModified }
   private let match: String?
@@ -248,7 +254,7 @@ struct S3Precondition {
   private let unmodifiedSince: UTCTime?
   private let range: String?
 
-  /// - Throws: `.invalidArgument` where it cannot be read.
+  /// - Throws: `.invalidArgument` if a date is malformed.
   init(_ head: HTTPRequest) throws(ObjectError) { try self.init(head, prefix: "") }
 
   init(copySourceOf head: HTTPRequest) throws(ObjectError) {
@@ -261,7 +267,7 @@ struct S3Precondition {
       guard let text = value(name) else { return nil }
       guard let time = UTCTime(httpDate: text) else {
         throw ObjectError(
-          .invalidArgument, "\(prefix)\(name) is no date of the form Sun, 30 Aug 2015 12:36:00 GMT")
+          .invalidArgument, "\(prefix)\(name) is not a date of the form Sun, 30 Aug 2015 12:36:00 GMT")
       }
       return time
     }
@@ -278,7 +284,8 @@ struct S3Precondition {
     }
   }
 
-  /// Whether a range may be sent: `If-Range` names what the client has a part of already, by its ETag or its date.
+  /// Whether a range may be sent: `If-Range`, if present, must state the object's current ETag or
+  /// modification time.
   func holdsForRange(_ info: ObjectInfo) -> Bool {
     guard let range else { return true }
     return hasSameBytes(range, "\"\(info.etag)\"") || UTCTime(httpDate: range) == info.modified
@@ -301,7 +308,7 @@ struct S3Precondition {
     return .proceed
   }
 
-  /// For a copy, where both ways to fail are one.
+  /// For copies, where "not modified" is a failed precondition, too.
   func check(_ info: ObjectInfo) throws(ObjectError) {
     guard try outcome(info) == .proceed else {
       throw ObjectError(.preconditionFailed, "at least one of the pre-conditions you specified did not hold")

@@ -1,4 +1,5 @@
 import Encodings
+import HTTP
 import HTTPTypes
 import Hummingbird
 
@@ -98,17 +99,17 @@ extension S3Service {
     let upload = try await upload(call)
     try Self.check(call, upload)
     let body = try await S3Body(call, verified).receiveAll(request, limit: 4 << 20)
-    // A checksum in the head is the whole object's, not this body's.
+    // A checksum in the headers is that of the whole object, not of this request body.
     try ExpectedDigests(md5: body.expected.md5, sha256: body.expected.sha256).check(body.bytes)
     let document = try XMLElement(body.bytes)
     let parts = document.children("Part")
     guard document.name == "CompleteMultipartUpload", parts.count <= ObjectStore.mostParts else {
       throw ObjectError(
-        .malformedXML, "the XML you provided is no list of 1 to \(ObjectStore.mostParts) parts")
+        .malformedXML, "the XML you provided is not a list of 1 to \(ObjectStore.mostParts) parts")
     }
     let claims = try parts.map { part throws(ObjectError) -> PartClaim in
       guard let number = part.text("PartNumber").flatMap({ Int($0) }), let etag = part.text("ETag") else {
-        throw ObjectError(.malformedXML, "a part has no number or no ETag")
+        throw ObjectError(.malformedXML, "a Part has no PartNumber or no ETag")
       }
       var checksums: [ChecksumAlgorithm: String] = [:]
       for algorithm in ChecksumAlgorithm.allCases { checksums[algorithm] = part.text(algorithm.elementName) }
@@ -137,19 +138,19 @@ extension S3Service {
     }.response
   }
 
-  /// That what the head says of the whole object's checksum can be compared with the upload's.
+  /// Checks that the checksum headers fit the algorithm and type that the upload was begun with.
   private static func check(_ call: S3Call, _ upload: PartedUpload) throws(ObjectError) {
     for algorithm in ChecksumAlgorithm.allCases
     where algorithm != upload.checksum && call.header(algorithm.headerName) != nil {
       throw ObjectError(
         .invalidRequest,
         "the upload was begun with \(upload.checksum.map { "the checksum algorithm \($0.rawValue)" } ?? "no checksum"), "
-          + "and there is a header \(algorithm.headerName)")
+          + "but the request has the header \(algorithm.headerName)")
     }
     guard let type = call.header("x-amz-checksum-type")?.uppercased() else { return }
     guard upload.checksum != nil, type == (upload.isComposite ? "COMPOSITE" : "FULL_OBJECT") else {
       throw ObjectError(
-        .invalidRequest, "x-amz-checksum-type is \(type), and the upload was not begun with it")
+        .invalidRequest, "x-amz-checksum-type is \(type), but the upload was begun with another type")
     }
   }
 
@@ -198,7 +199,7 @@ extension S3Service {
     guard (call.parameter("delimiter") ?? "").isEmpty else {
       throw ObjectError(.notImplemented, "ListMultipartUploads with a delimiter is not implemented here")
     }
-    // Without a key, an id says nothing.
+    // S3 ignores the upload id marker when there is no key marker.
     let id = marker.isEmpty ? "" : call.parameter("upload-id-marker") ?? ""
     let count = min(try call.number("max-uploads", default: 1000, in: 1...Int(Int32.max)), 1000)
     let left = try await work.run { [store] in

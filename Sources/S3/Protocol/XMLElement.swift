@@ -1,23 +1,30 @@
 import Files
+import HTTPTypes
+package import Hummingbird
+import NIOCore
 
-/// An element of an XML document, as far as S3's messages need it: names without their prefixes, text, children.
+/// An element of an XML document, as far as S3 requests need it: local names, text and children.
 ///
-/// Attributes, comments and instructions are passed over. A document type is refused, so nothing can be defined in it.
+/// Attributes, comments and processing instructions are skipped. A document type declaration is refused, so a
+/// document cannot define entities.
 package struct XMLElement: Sendable {
+  /// The local name, without a namespace prefix.
   package let name: String
   package fileprivate(set) var text = ""
   package fileprivate(set) var children: [XMLElement] = []
 
   package func children(_ name: String) -> [XMLElement] { children.filter { hasSameBytes($0.name, name) } }
   package func child(_ name: String) -> XMLElement? { children.first { hasSameBytes($0.name, name) } }
-  /// The text of a child; nil where there is none of that name.
+  /// The text of the first child of this name; nil if there is none.
   package func text(_ name: String) -> String? { child(name)?.text }
 
-  /// More are refused: a list of 10,000 parts has some 60,000.
+  /// A limit against hostile documents; a list of 10,000 parts has about 60,000 elements.
   private static let mostElements = 100_000
   private static let deepest = 16
 
-  /// - Parameter document: the caller bounds its length.
+  /// Parses a document.
+  ///
+  /// - Parameter document: the whole document; the caller limits its length.
   /// - Throws: `.malformedXML`.
   package init(_ document: [UInt8]) throws(ObjectError) {
     var reader = Reader(bytes: document)
@@ -118,7 +125,7 @@ package struct XMLElement: Sendable {
       throw malformed("</\(element.name)> is missing")
     }
 
-    /// Without what stands before its colon.
+    /// An element's local name, without its namespace prefix.
     private mutating func name() throws(ObjectError) -> String {
       let start = place
       while place < bytes.count, !isSpace(bytes[place]), ![0x2F, 0x3C, 0x3D, 0x3E].contains(bytes[place]) {
@@ -132,7 +139,9 @@ package struct XMLElement: Sendable {
       return text
     }
 
-    /// - Returns: whether the element ends with its tag.
+    /// Skips to the end of the tag.
+    ///
+    /// - Returns: whether the tag is self-closing.
     private mutating func skipAttributes() throws(ObjectError) -> Bool {
       var quote: UInt8?
       while place < bytes.count {
@@ -175,7 +184,7 @@ package struct XMLElement: Sendable {
   }
 }
 
-/// Text as it stands in XML, also within quotes.
+/// Text escaped for use in XML, also within quoted attributes.
 package func xmlText(_ text: String) -> String {
   var result: [UInt8] = []
   for byte in text.utf8 {
@@ -184,10 +193,49 @@ package func xmlText(_ text: String) -> String {
     case UInt8(ascii: "<"): result += Array("&lt;".utf8)
     case UInt8(ascii: ">"): result += Array("&gt;".utf8)
     case UInt8(ascii: "\""): result += Array("&quot;".utf8)
-    // White space that a reader would fold, and what XML cannot say but S3 says all the same.
+    // Escape white space that a parser would normalize, and control characters, which XML forbids but S3
+    // sends anyway.
     case 0x00..<0x20: result += Array("&#x\(String(byte, radix: 16));".utf8)
     default: result.append(byte)
     }
   }
   return String(decoding: result, as: UTF8.self)
+}
+
+/// An XML document under construction.
+package struct XMLText {
+  private(set) var text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+
+  /// Appends an element with escaped text.
+  package mutating func element(_ name: String, _ value: String) {
+    text += "<\(name)>\(xmlText(value))</\(name)>"
+  }
+  package mutating func element(_ name: String, _ value: Int) { text += "<\(name)>\(value)</\(name)>" }
+  package mutating func element(_ name: String, _ value: Bool) { text += "<\(name)>\(value)</\(name)>" }
+
+  /// Appends an element whose content `body` appends.
+  package mutating func element(_ name: String, _ body: (inout XMLText) throws -> Void) rethrows {
+    text += "<\(name)>"
+    try body(&self)
+    text += "</\(name)>"
+  }
+
+  /// A document with the given root element; its XML namespace is S3's by default.
+  package static func document(
+    _ name: String, space: String = "http://s3.amazonaws.com/doc/2006-03-01/",
+    _ body: (inout XMLText) throws -> Void
+  ) rethrows -> XMLText {
+    var document = XMLText()
+    document.text += "<\(name) xmlns=\"\(space)\">"
+    try body(&document)
+    document.text += "</\(name)>"
+    return document
+  }
+
+  package var responseBody: ResponseBody { ResponseBody(byteBuffer: ByteBuffer(string: text)) }
+
+  /// A 200 response with this document.
+  package var response: Response {
+    Response(status: .ok, headers: [.contentType: "application/xml"], body: responseBody)
+  }
 }

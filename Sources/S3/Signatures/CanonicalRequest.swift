@@ -1,15 +1,16 @@
 import Encodings
 import HTTPTypes
 
-/// A request in the one form that client and server agree on before they sign or check it.
+/// The canonical request of Signature Version 4, the form in which client and server sign or verify a
+/// request.
 struct CanonicalRequest {
   let text: String
 
   /// - Parameters:
-  ///   - target: path and query as they stand in the request line.
-  ///   - signedHeaders: their names in lower case, in the order in which they are signed.
-  ///   - payload: the body's SHA-256 in hexadecimal, or one of the words that stand for it.
-  /// - Throws: where a signed header is not in the request.
+  ///   - signedHeaders: lower-case names, in the order in which they are signed.
+  ///   - payload: the body's SHA-256 digest in hexadecimal, or a word that stands for it, such as
+  ///     UNSIGNED-PAYLOAD.
+  /// - Throws: `.signatureDoesNotMatch` if a signed header is missing.
   init(_ request: HTTPRequest, rules: SigningRules, signedHeaders: [String], payload: String)
     throws(SignatureError)
   {
@@ -27,13 +28,15 @@ struct CanonicalRequest {
   }
 }
 
-/// The target of a request line, taken apart.
+/// The target of a request line, split into its path and query.
 package struct RequestTarget: Sendable {
-  /// As it was sent.
+  /// The path as it was sent, percent-encoded.
   package let rawPath: String
-  /// Names and values, decoded, in the order in which they were sent. A name without `=` has an empty value.
+  /// The decoded names and values, in the order in which they were sent. A name without `=` has an empty
+  /// value.
   package let query: [(name: [UInt8], value: [UInt8])]
 
+  /// - Parameter target: the path and query as they stand in the request line.
   package init(_ target: String) {
     let utf8 = target.utf8
     guard let mark = utf8.firstIndex(of: UInt8(ascii: "?")) else {
@@ -46,7 +49,7 @@ package struct RequestTarget: Sendable {
       let equals = pair.firstIndex(of: UInt8(ascii: "="))
       let name = Substring(pair[..<(equals ?? pair.endIndex)])
       let value = equals.map { Substring(pair[pair.index(after: $0)...]) } ?? ""
-      // What is not encoded in order stands for itself.
+      // A name or value with malformed percent-encoding is taken literally.
       return (
         percentDecoded(name, plusIsSpace: true) ?? Array(name.utf8),
         percentDecoded(value, plusIsSpace: true) ?? Array(value.utf8)
@@ -54,7 +57,7 @@ package struct RequestTarget: Sendable {
     }
   }
 
-  /// The value of a parameter's first mention, as text: what is no UTF-8 in it is replaced.
+  /// The first value of a query parameter, with invalid UTF-8 replaced; nil if missing.
   package func value(_ name: String) -> String? {
     query.first { $0.name.elementsEqual(name.utf8) }.map { String(decoding: $0.value, as: UTF8.self) }
   }
@@ -78,7 +81,7 @@ package struct RequestTarget: Sendable {
     }
   }
 
-  /// Sorted by name and then by value; the signature itself is left out.
+  /// The canonical query string: sorted by name and then by value, without the signature itself.
   var canonicalQuery: String {
     query.filter { !$0.name.elementsEqual("X-Amz-Signature".utf8) }
       .map { (percentEncoded($0.name), percentEncoded($0.value)) }
@@ -92,9 +95,10 @@ package struct RequestTarget: Sendable {
 }
 
 extension HTTPRequest {
-  /// A header as it is signed: values of one name joined by commas, white space trimmed and folded.
+  /// A header value in canonical form: multiple values joined by commas, white space trimmed and collapsed.
   ///
-  /// - Parameter name: in lower case. `host` is found where HTTP/2 and Swift's HTTP types keep it, too.
+  /// - Parameter name: in lower case. `host` falls back to the request's authority.
+  /// - Returns: nil if the request has no such header.
   func headerValue(_ name: String) -> String? {
     guard let field = HTTPField.Name(name) else { return nil }
     var values = headerFields[values: field]
@@ -107,7 +111,8 @@ extension HTTPRequest {
   }
 }
 
-/// What a client sent, for a message: printable ASCII, and not much of it.
+/// Client-supplied text for use in a message: at most 200 characters, non-ASCII and control characters as
+/// `?`.
 func shown(_ text: some StringProtocol) -> String {
   String(text.unicodeScalars.prefix(200).map { (0x20..<0x7F).contains($0.value) ? Character($0) : "?" })
 }

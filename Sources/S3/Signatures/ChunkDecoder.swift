@@ -1,15 +1,15 @@
 import Encodings
 
-/// How the chunks of a body are signed: each signature is made from the one before.
+/// How the chunks of a request body are signed: each signature covers the previous one.
 public struct ChunkSigning: Sendable {
   let key: SigningKey
   let time: UTCTime
   let seed: String
 
-  /// What the first chunk's signature is made from.
+  /// The seed signature, which the first chunk's signature covers.
   package var first: String { seed }
 
-  /// - Parameter previous: the signature of the chunk before, or `first`.
+  /// - Parameter previous: the signature of the previous chunk, or `first`.
   package func signature(ofChunk data: [UInt8], after previous: String) -> String {
     key.signature(of: text(ofChunk: Digest.of(data, .sha256), after: previous))
   }
@@ -35,14 +35,16 @@ public struct ChunkSigning: Sendable {
   }
 }
 
-/// How Amazon's `x-amz-content-sha256` says that a body is sent.
+/// How a request body is framed, according to the header `x-amz-content-sha256`.
 public enum BodyFraming: Hashable, Sendable {
-  /// As it is; the digest to compare with, in hexadecimal, if there is one.
+  /// Not framed; with the body's SHA-256 digest in hexadecimal, if the client states it.
   case plain(sha256: String?)
-  /// In chunks with a length each (`aws-chunked`); perhaps each with a signature; perhaps with headers after the last.
+  /// Framed as `aws-chunked`: each chunk has a length and may have a signature; trailing headers may follow
+  /// the last chunk.
   case chunked(isSigned: Bool, hasTrailer: Bool)
 
-  /// - Parameter header: nil where there is none.
+  /// - Parameter header: the header's value; nil if missing.
+  /// - Throws: `.invalidRequest`.
   public init(contentSHA256 header: String?) throws(SignatureError) {
     switch header {
     case nil, "UNSIGNED-PAYLOAD": self = .plain(sha256: nil)
@@ -54,22 +56,22 @@ public enum BodyFraming: Hashable, Sendable {
         throw SignatureError(
           .invalidRequest,
           "x-amz-content-sha256 must be a SHA-256 digest of 64 hexadecimal digits, UNSIGNED-PAYLOAD, or one of the "
-            + "STREAMING words")
+            + "STREAMING values")
       }
       self = .plain(sha256: digits.lowercased())
     }
   }
 }
 
-/// Takes a body out of its `aws-chunked` framing, piece by piece as it comes, and checks its signatures.
+/// Decodes a request body from its `aws-chunked` framing as it arrives, and verifies its signatures.
 ///
-/// It holds no more than one line of the framing; the data go on as they come. So what was handed on is to be trusted
-/// only when `finish` has returned.
+/// Buffers at most one framing line and passes the data through, so the data must not be trusted until
+/// `finish` has returned.
 public struct ChunkDecoder: Sendable {
-  /// A line that is longer is no line of this framing.
+  /// In bytes; a longer line is an error.
   private static let longestLine = 8 << 10
   private static let mostTrailers = 32
-  /// The largest object there can be: 50 TiB.
+  /// S3's largest object, 50 TiB.
   private static let largestByteCount = 50 << 40
 
   private enum State {
@@ -85,19 +87,24 @@ public struct ChunkDecoder: Sendable {
   private var digest = Digest(.sha256)
   private var signedTrailers = ""
   private let hasTrailer: Bool
-  /// Bytes of data so far.
+  /// The number of data bytes decoded so far.
   public private(set) var byteCount = 0
-  /// The headers after the last chunk, names in lower case.
+  /// The headers after the last chunk, with names in lower case.
   public private(set) var trailers: [(name: String, value: String)] = []
 
-  /// - Parameter signing: nil: signatures, where there are some, are not looked at.
+  /// - Parameters:
+  ///   - signing: nil ignores signatures.
+  ///   - hasTrailer: whether trailing headers were announced.
   public init(signing: ChunkSigning?, hasTrailer: Bool) {
     self.signing = signing
     self.hasTrailer = hasTrailer
     previous = signing?.seed ?? ""
   }
 
-  /// - Parameter take: gets the data among the bytes, in order; never an empty piece.
+  /// Decodes the next bytes of the body.
+  ///
+  /// - Parameter take: called with each piece of data, in order; never empty.
+  /// - Throws: `.invalidChunk`, `.malformedTrailer`, `.signatureDoesNotMatch`, `.invalidRequest`.
   public mutating func decode(_ bytes: ArraySlice<UInt8>, take: (ArraySlice<UInt8>) -> Void)
     throws(SignatureError)
   {
@@ -118,7 +125,7 @@ public struct ChunkDecoder: Sendable {
         line += rest[..<(end ?? rest.endIndex)]
         rest = end.map { rest[($0 + 1)...] } ?? []
         guard line.count <= Self.longestLine else {
-          throw SignatureError(.invalidChunk, "a chunk begins with a line that is too long")
+          throw SignatureError(.invalidChunk, "a framing line is longer than \(Self.longestLine) bytes")
         }
         if end != nil {
           if line.last == UInt8(ascii: "\r") { line.removeLast() }
@@ -130,11 +137,12 @@ public struct ChunkDecoder: Sendable {
     }
   }
 
-  /// To be called when the body is over.
+  /// Checks that the body is complete; must be called at its end.
   ///
-  /// - Parameter expected: the length that the request's head promised, if it did.
+  /// - Parameter expected: the data length that the headers state, if they do.
+  /// - Throws: `.incompleteBody`, and the errors of `decode`.
   public mutating func finish(expecting expected: Int?) throws(SignatureError) {
-    // Some clients leave out the empty line at the very end.
+    // Some clients omit the empty line at the very end.
     if case .trailer = state, line.isEmpty, !hasTrailer || !trailers.isEmpty { try takeLine("") }
     guard case .end = state else {
       throw SignatureError(
@@ -143,7 +151,7 @@ public struct ChunkDecoder: Sendable {
     if let expected, expected != byteCount {
       throw SignatureError(
         .incompleteBody,
-        "the body has \(byteCount) bytes of data, and x-amz-decoded-content-length says \(expected)")
+        "the body has \(byteCount) bytes of data, but x-amz-decoded-content-length is \(expected)")
     }
   }
 
@@ -161,7 +169,7 @@ public struct ChunkDecoder: Sendable {
     }
   }
 
-  /// "10000;chunk-signature=..."
+  /// Parses a chunk header: "10000;chunk-signature=...".
   private mutating func begin(_ text: String) throws(SignatureError) {
     let parts = text.utf8.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
     let digits = String(Substring(parts[0]))
@@ -169,7 +177,8 @@ public struct ChunkDecoder: Sendable {
       let count = Int(digits, radix: 16), count <= Self.largestByteCount - byteCount
     else {
       throw SignatureError(
-        .invalidChunk, "a chunk begins with '\(shown(text.prefix(40)))', not with its length")
+        .invalidChunk,
+        "a chunk begins with '\(shown(text.prefix(40)))'; its length in hexadecimal is expected")
     }
     chunkSignature = ""
     for part in parts.dropFirst() where part.starts(with: "chunk-signature=".utf8) {
@@ -191,12 +200,12 @@ public struct ChunkDecoder: Sendable {
         chunkSignature, of: signing.text(ofChunk: digest.bytes, after: previous))
     else {
       throw SignatureError(
-        .signatureDoesNotMatch, "the signature of the chunk that ends at byte \(byteCount) is not right")
+        .signatureDoesNotMatch, "the signature of the chunk that ends at byte \(byteCount) does not match")
     }
     previous = chunkSignature
   }
 
-  /// "x-amz-checksum-crc32:AAAAAA==", or the empty line after the last of them.
+  /// Parses a trailing header, "x-amz-checksum-crc32:AAAAAA==", or the empty line after the last one.
   private mutating func takeTrailer(_ text: String) throws(SignatureError) {
     if text.isEmpty {
       if let signing, hasTrailer { try checkTrailers(signing) }
@@ -204,10 +213,11 @@ public struct ChunkDecoder: Sendable {
       return
     }
     guard hasTrailer else {
-      throw SignatureError(.malformedTrailer, "headers follow the last chunk unannounced")
+      throw SignatureError(.malformedTrailer, "headers follow the last chunk, but none were announced")
     }
     guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")), trailers.count < Self.mostTrailers else {
-      throw SignatureError(.malformedTrailer, "'\(shown(text.prefix(80)))' after the last chunk is no header")
+      throw SignatureError(
+        .malformedTrailer, "'\(shown(text.prefix(80)))' after the last chunk is not a valid header")
     }
     let name = text[..<colon].lowercased()
     let words = text[text.utf8.index(after: colon)...].utf8.split {
@@ -223,7 +233,7 @@ public struct ChunkDecoder: Sendable {
       signing.key.isValid(signature, of: signing.text(ofTrailers: signedTrailers, after: previous))
     else {
       throw SignatureError(
-        .signatureDoesNotMatch, "the signature of the headers after the last chunk is not right")
+        .signatureDoesNotMatch, "the signature of the headers after the last chunk does not match")
     }
   }
 }

@@ -2,18 +2,19 @@ public import Encodings
 import Files
 public import HTTPTypes
 
-/// Checks signatures of Amazon's Signature Version 4, in the header `Authorization` or in the query of a URL; of S3's URLs
-/// those of version 2, too.
+/// Verifies Signature Version 4 in the Authorization header or the query; for S3 also URLs presigned with
+/// Version 2.
 ///
-/// It sees the head of a request. What the signature says of the body is in the result, for whoever receives the body.
+/// Looks only at the head of a request. The result says what the signature covers of the body, for the code
+/// that receives the body.
 public struct RequestVerifier: Sendable {
-  /// A request whose clock is further off is refused.
+  /// The maximum difference, in seconds, between a request's time and the server's.
   public static let clockSkewSeconds = 15 * 60
-  /// The longest that a presigned URL may be good for: a week.
+  /// The maximum validity of a presigned URL, in seconds: one week.
   public static let longestExpirySeconds = 604_800
 
   public let rules: SigningRules
-  /// The service that must be in the scope; nil: any.
+  /// The service that the signature must be for; nil accepts any.
   public let service: String?
   private let credentials: [ByteName: Credential]
 
@@ -23,16 +24,18 @@ public struct RequestVerifier: Sendable {
     self.credentials = Dictionary(credentials.map { (ByteName($0.accessKey), $0) }) { first, _ in first }
   }
 
-  /// Whether the request carries a signature at all, good or bad.
+  /// Whether the request carries a signature, valid or not.
   public static func isSigned(_ request: HTTPRequest) -> Bool {
     request.headerFields[.authorization] != nil
       || RequestTarget(request.path ?? "/").value("X-Amz-Signature") != nil
   }
 
+  /// Verifies a request's signature.
+  ///
   /// - Parameters:
-  ///   - bodyDigest: the body's SHA-256 in hexadecimal, for services that do not put it into a header.
-  ///   - now: the time to compare the request's with.
-  /// - Throws: the reason for which the request must not be answered.
+  ///   - bodyDigest: the body's SHA-256 digest in hexadecimal, for services that do not send it in a header.
+  ///   - now: the server's time.
+  /// - Throws: `SignatureError` if the request must be refused.
   public func verify(_ request: HTTPRequest, bodyDigest: String? = nil, now: UTCTime) throws(SignatureError)
     -> VerifiedRequest
   {
@@ -47,7 +50,7 @@ public struct RequestVerifier: Sendable {
     } else if rules == .s3, let presigned = try PresignedV2(request, target) {
       return try verify(presigned, now)
     } else {
-      // S3 says so of everyone whom it does not know.
+      // S3 reports AccessDenied to every anonymous client.
       throw SignatureError(
         rules == .s3 ? .accessDenied : .missingAuthenticationToken,
         "the request is not signed; a signature is required here")
@@ -72,16 +75,16 @@ public struct RequestVerifier: Sendable {
     let credential = try credential(presigned.accessKey)
     try checkToken(presigned.token, credential, now)
     guard presigned.isValid(credential.secretKey) else { throw Self.otherSignature }
-    // No chunk of a body is signed by this version: what one could be checked with is no key of anyone's.
+    // Version 2 signs no chunks, so this key is never used.
     let scope = SigningScope(day: now.day, region: "", service: "s3")
     return VerifiedRequest(
       accessKey: presigned.accessKey, scope: scope, time: now, payload: PayloadDigest.unsigned.text, seed: "",
       key: SigningKey(secret: credential.secretKey, scope: scope))
   }
 
-  /// Whether a presigned URL is still good, for who does not look at its signature; all else passes.
+  /// Checks the expiry of a presigned URL without verifying its signature; other requests pass.
   ///
-  /// - Throws: `.accessDenied` where it has expired.
+  /// - Throws: `.accessDenied` if the URL has expired.
   public static func checkExpiry(of request: HTTPRequest, now: UTCTime) throws(SignatureError) {
     guard request.headerFields[.authorization] == nil, request.path?.utf8.contains(UInt8(ascii: "?")) == true
     else { return }
@@ -95,13 +98,13 @@ public struct RequestVerifier: Sendable {
 
   private static func checkExpiry(_ expiry: UTCTime, _ now: UTCTime) throws(SignatureError) {
     guard now <= expiry else {
-      throw SignatureError(.accessDenied, "the request has expired at \(expiry.iso8601)")
+      throw SignatureError(.accessDenied, "the request expired at \(expiry.iso8601)")
     }
   }
 
   private static let otherSignature = SignatureError(
     .signatureDoesNotMatch,
-    "the signature is not the one that this server computes from the request and the secret of the access key"
+    "the signature does not match the one that this server computes with the access key's secret"
   )
 
   private func credential(_ accessKey: String) throws(SignatureError) -> Credential {
@@ -115,7 +118,7 @@ public struct RequestVerifier: Sendable {
     guard abs(time.secondsSince1970 - now.secondsSince1970) <= Self.clockSkewSeconds else {
       throw SignatureError(
         .requestTimeTooSkewed,
-        "the request's time is \(time.iso8601) and the server's \(now.iso8601); more than 15 minutes lie between them"
+        "the request's time, \(time.iso8601), and the server's, \(now.iso8601), differ by more than 15 minutes"
       )
     }
   }
@@ -131,28 +134,29 @@ public struct RequestVerifier: Sendable {
     guard claim.scope.day == claim.time.day else {
       throw SignatureError(
         .signatureDoesNotMatch,
-        "the day of the credential, \(shown(claim.scope.day)), is not that of the request")
+        "the date of the credential, \(shown(claim.scope.day)), is not that of the request")
     }
     if let service, !hasSameBytes(claim.scope.service, service) {
       throw SignatureError(
         .authorizationHeaderMalformed,
-        "the credential is for the service '\(shown(claim.scope.service))', and this is '\(service)'")
+        "the credential is for the service '\(shown(claim.scope.service))', but this service is '\(service)'")
     }
     guard claim.signedHeaders.contains("host") else {
       throw SignatureError(.signatureDoesNotMatch, "'host' must be among the signed headers")
     }
-    // A header that changes what the request does, slipped in by someone who cannot sign.
+    // An unsigned header that changes what the request does may have been added by someone without the key.
     let signed = Set(claim.signedHeaders)
     for field in request.headerFields where Self.decides(field.name.canonicalName) {
       guard signed.contains(field.name.canonicalName) else {
         throw SignatureError(
-          .accessDenied, "the header '\(shown(field.name.canonicalName))' is in the request and is not signed"
+          .accessDenied,
+          "the request contains the header '\(shown(field.name.canonicalName))', which is not signed"
         )
       }
     }
   }
 
-  /// Whether a header says what is to be done: X-Amz-Target names the operation, others what it is done with.
+  /// Whether a header determines what the request does, such as X-Amz-Target, which names the operation.
   private static func decides(_ name: String) -> Bool {
     ["x-amz-", "x-amzn-sagemaker-"].contains { name.utf8.starts(with: $0.utf8) }
   }
@@ -161,7 +165,8 @@ public struct RequestVerifier: Sendable {
     if let expiry = credential.expiry, now >= expiry {
       throw SignatureError(.expiredToken, "the token has expired")
     }
-    // The token is no secret that a signature could not guard: it is compared as it comes.
+    // A plain comparison suffices: the token is public, and only the signature must be compared in constant
+    // time.
     guard token.map({ ByteName($0) }) == credential.sessionToken.map({ ByteName($0) }) else {
       throw SignatureError(.invalidToken, "the session token is not the one that belongs to this access key")
     }
@@ -178,23 +183,77 @@ public struct RequestVerifier: Sendable {
       }
       return PayloadDigest.unsigned.text
     case .general:
-      // A digest that the client only claims proves nothing about the body.
+      // The digest must be computed from the body; one that the client states proves nothing.
       return bodyDigest ?? PayloadDigest.empty.text
     }
   }
 }
 
-/// A request whose signature is right.
+/// A request whose signature is valid.
 public struct VerifiedRequest: Sendable {
   public let accessKey: String
   public let scope: SigningScope
   public let time: UTCTime
-  /// What was signed in place of the body: its SHA-256 in hexadecimal, or one of Amazon's words.
+  /// What was signed in place of the body: its SHA-256 digest in hexadecimal, or a word such as
+  /// UNSIGNED-PAYLOAD.
   let payload: String
-  /// The signature that the first chunk's is made from.
+  /// The seed signature, which the first chunk's signature covers.
   let seed: String
   let key: SigningKey
 
-  /// For the decoder of the body, where chunks are signed each.
+  /// For decoding a body whose chunks are signed.
   public var chunkSigning: ChunkSigning { ChunkSigning(key: key, time: time, seed: seed) }
+}
+
+/// Why a request's signature is refused, with Amazon's error code.
+public struct SignatureError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// The raw value is the code as S3 spells it.
+  public enum Code: String, Hashable, Sendable {
+    case accessDenied = "AccessDenied"
+    case authorizationHeaderMalformed = "AuthorizationHeaderMalformed"
+    case authorizationQueryParametersError = "AuthorizationQueryParametersError"
+    case expiredToken = "ExpiredToken"
+    case incompleteBody = "IncompleteBody"
+    case invalidAccessKeyId = "InvalidAccessKeyId"
+    case invalidChunk = "InvalidChunkSizeError"
+    case invalidRequest = "InvalidRequest"
+    case invalidToken = "InvalidToken"
+    case malformedTrailer = "MalformedTrailerError"
+    case missingAuthenticationToken = "MissingAuthenticationToken"
+    case requestTimeTooSkewed = "RequestTimeTooSkewed"
+    case signatureDoesNotMatch = "SignatureDoesNotMatch"
+  }
+  public let code: Code
+  /// A sentence for the user.
+  public let message: String
+
+  public init(_ code: Code, _ message: String) {
+    self.code = code
+    self.message = message
+  }
+
+  public var description: String { "\(code.rawValue): \(message)" }
+
+  /// The HTTP status of the response.
+  public var statusCode: Int {
+    switch code {
+    case .authorizationHeaderMalformed, .authorizationQueryParametersError, .incompleteBody, .invalidChunk,
+      .invalidRequest, .invalidToken, .malformedTrailer, .expiredToken:
+      400
+    default: 403
+    }
+  }
+
+  /// The error code as services other than S3 spell it.
+  public var generalCode: String {
+    switch code {
+    case .authorizationHeaderMalformed, .authorizationQueryParametersError: "IncompleteSignatureException"
+    case .expiredToken: "ExpiredTokenException"
+    case .invalidAccessKeyId, .invalidToken: "UnrecognizedClientException"
+    case .missingAuthenticationToken: "MissingAuthenticationTokenException"
+    case .requestTimeTooSkewed, .signatureDoesNotMatch: "InvalidSignatureException"
+    case .accessDenied: "AccessDeniedException"
+    default: "ValidationException"
+    }
+  }
 }

@@ -4,10 +4,10 @@ package import HTTPTypes
 package import Hummingbird
 import NIOCore
 
-/// Why a request that must be signed is not answered; each service has its own form for it.
+/// Why a request is refused by `SignatureGate`; each service has its own format for the response.
 package struct SignatureRefusal: Error, Sendable {
   package let status: HTTPResponse.Status
-  /// As services other than S3 spell it.
+  /// The error code as services other than S3 spell it.
   package let code: String
   package let message: String
 
@@ -16,9 +16,10 @@ package struct SignatureRefusal: Error, Sendable {
   }
 }
 
-/// Lets requests of SageMaker's control plane and runtime pass that one credential has signed.
+/// Admits requests to SageMaker's control plane and runtime only if they are signed with one credential.
 ///
-/// S3 checks its own: there the body's digest is in the head, and the body need not be held.
+/// S3 does without: there, the body's digest is in a header, so the body need not be held in memory to verify
+/// the signature.
 package struct SignatureGate: Sendable {
   private let credential: Credential
   private let bodies: ReceivedBytes
@@ -28,10 +29,12 @@ package struct SignatureGate: Sendable {
     self.bodies = bodies
   }
 
+  /// Verifies a request's signature.
+  ///
   /// - Parameters:
-  ///   - limit: bytes of the body.
-  ///   - service: the one whose name must be signed.
-  /// - Returns: the request with its body held whole: the signature is over its digest.
+  ///   - limit: the maximum size of the body, in bytes.
+  ///   - service: the service that the signature must be for.
+  /// - Returns: the request with its whole body in memory, because the signature covers the body's digest.
   package func admit(
     _ request: Request, limit: Int, service: String = "sagemaker"
   ) async throws(SignatureRefusal) -> Request {
@@ -39,7 +42,7 @@ package struct SignatureGate: Sendable {
     do throws(SignatureError) {
       _ = try verifier.verify(request.head, bodyDigest: "", now: .now)
     } catch {
-      // All else is wrong whatever the body is: nothing is read for it.
+      // Any other error is independent of the body, so refuse without reading the body.
       guard error.code == .signatureDoesNotMatch else { throw SignatureRefusal(error) }
     }
     let body = try await body(of: request, limit: limit)
@@ -56,11 +59,11 @@ package struct SignatureGate: Sendable {
   private func body(of request: Request, limit: Int) async throws(SignatureRefusal) -> ByteBuffer {
     let tooLarge = SignatureRefusal(
       status: .contentTooLarge, code: "ValidationException",
-      message: "The request has more than \(limit) bytes.")
+      message: "The request body is larger than the limit of \(limit) bytes.")
     if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit { throw tooLarge }
     var body = ByteBuffer()
     var count = 0
-    // The service that it is for counts it anew.
+    // The service that handles the request counts the body again.
     defer { bodies.give(back: count) }
     do {
       for try await part in request.body {
@@ -68,7 +71,7 @@ package struct SignatureGate: Sendable {
         guard bodies.take(part.readableBytes) else {
           throw SignatureRefusal(
             status: .serviceUnavailable, code: "ServiceUnavailable",
-            message: "Too much is being received; try again soon.")
+            message: "Too much data is being received; try again soon.")
         }
         count += part.readableBytes
         body.writeImmutableBuffer(part)
@@ -77,7 +80,7 @@ package struct SignatureGate: Sendable {
       throw refusal
     } catch {
       throw SignatureRefusal(
-        status: .badRequest, code: "ValidationException", message: "The request's body did not arrive.")
+        status: .badRequest, code: "ValidationException", message: "The request body is incomplete.")
     }
     return body
   }
@@ -91,9 +94,10 @@ extension SignatureRefusal {
 }
 
 extension Request {
-  /// The region and the service that a signature says it is for; it may be a wrong one.
+  /// The region and service that a request claims to be signed for; unverified.
   ///
-  /// `Credential=KEY/20261129/eu-west-1/sagemaker/aws4_request` in the header, or `X-Amz-Credential` in the query.
+  /// Taken from `Credential=KEY/20261129/eu-west-1/sagemaker/aws4_request` in the Authorization header, or
+  /// from `X-Amz-Credential` in the query.
   package var claimedScope: (region: String, service: String)? {
     let credential: String
     if let header = headers[.authorization] {

@@ -1,9 +1,9 @@
 import Files
 import Glibc
 
-/// Why the store does not do what was asked, with S3's code for it.
+/// Why an operation of the object store failed, with S3's error code.
 public struct ObjectError: Error, Hashable, Sendable, CustomStringConvertible {
-  /// The raw value is S3's name of it.
+  /// The raw value is the code as S3 spells it.
   public enum Code: String, Hashable, Sendable {
     case accessDenied = "AccessDenied"
     case badDigest = "BadDigest"
@@ -36,9 +36,9 @@ public struct ObjectError: Error, Hashable, Sendable, CustomStringConvertible {
     case contentSHA256Mismatch = "XAmzContentSHA256Mismatch"
   }
   public let code: Code
-  /// A sentence for the user, who may be on another machine.
+  /// A sentence for the user, who may be on another machine; it never contains a path of this machine.
   public let message: String
-  /// The file or folder that it happened with, for who has this machine.
+  /// The file or folder concerned, for those who have access to this machine.
   public let path: String?
 
   public init(_ code: Code, _ message: String, path: String? = nil) {
@@ -49,7 +49,7 @@ public struct ObjectError: Error, Hashable, Sendable, CustomStringConvertible {
 
   public var description: String { "\(code.rawValue): \(message)\(path.map { " (\($0))" } ?? "")" }
 
-  /// The status of the answer.
+  /// The HTTP status of the response.
   public var statusCode: Int {
     switch code {
     case .noSuchBucket, .noSuchKey, .noSuchUpload: 404
@@ -66,7 +66,7 @@ public struct ObjectError: Error, Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// What a system call answered, from `errno`.
+  /// The error for a failed system call, from `errno`.
   static func last(_ call: String, _ path: String) -> ObjectError {
     ObjectError(FileError(.system(call: call, code: errno), path: path))
   }
@@ -78,7 +78,7 @@ public struct ObjectError: Error, Hashable, Sendable, CustomStringConvertible {
     case .system(_, EMFILE), .system(_, ENFILE): code = .slowDown
     case .system(_, EFBIG): code = .entityTooLarge
     case .noFolder:
-      self.init(.internalError, "a folder of the object store is gone", path: error.path)
+      self.init(.internalError, "a folder of the object store is missing", path: error.path)
       return
     default: code = .internalError
     }
@@ -94,7 +94,7 @@ public struct ObjectError: Error, Hashable, Sendable, CustomStringConvertible {
   }
 }
 
-/// A name for a message, and not much of it.
+/// Client-supplied text for use in a message: at most 200 characters, control characters as `?`.
 func shown(_ text: String) -> String {
   String(String.UnicodeScalarView(text.unicodeScalars.prefix(200).map { $0.value < 0x20 ? "?" : $0 }))
 }

@@ -1,31 +1,34 @@
 public import Encodings
 import Glibc
 
-/// What is kept of an object beside its bytes.
+/// An object's metadata: everything about it but its bytes.
 public struct ObjectInfo: Hashable, Sendable {
   public let key: String
   public let byteCount: Int
+  /// In whole seconds.
   public let modified: UTCTime
-  /// Without quotes: the MD5 digest in hexadecimal; of an object put in parts, that of its parts' digests, and their
-  /// number behind a hyphen.
+  /// Without quotes. The MD5 digest in hexadecimal; for a multipart upload, the MD5 digest of the parts'
+  /// digests, followed by a hyphen and the number of parts.
   public let etag: String
   public let attributes: ObjectAttributes
+  /// nil if the client asked for none.
   public let checksum: Checksum?
-  /// Sizes of the parts that it was put in, in their order; empty: it was put as a whole, or they are not kept.
+  /// The sizes of the parts of a multipart upload, in order; empty if the object was put in one piece, or if
+  /// the sizes are too irregular to be recorded.
   public var parts: [PartRun] = []
 
-  /// How many parts it was put in: at least one.
+  /// The number of parts, at least 1.
   public var partCount: Int { max(1, parts.reduce(0) { $0 + $1.count }) }
 
-  /// The bytes of one of the parts it was put in.
+  /// The byte range of one part.
   ///
-  /// - Parameter number: from 1 on.
-  /// - Returns: nil: there is no such part.
-  /// - Throws: `.notImplemented` where it was put in parts whose sizes are not kept.
+  /// - Parameter number: 1-based.
+  /// - Returns: nil if there is no such part.
+  /// - Throws: `.notImplemented` if the object was put in parts whose sizes were not recorded.
   public func range(ofPart number: Int) throws(ObjectError) -> Range<Int>? {
     guard !parts.isEmpty else {
       guard !etag.utf8.contains(UInt8(ascii: "-")) else {
-        throw ObjectError(.notImplemented, "the sizes of the parts of this object were not kept")
+        throw ObjectError(.notImplemented, "the part sizes of this object were not recorded")
       }
       return number == 1 ? 0..<byteCount : nil
     }
@@ -42,12 +45,16 @@ public struct ObjectInfo: Hashable, Sendable {
   }
 }
 
-/// Parts of one size that follow each other.
+/// Consecutive parts of equal size.
 public struct PartRun: Hashable, Sendable {
+  /// The number of parts.
   public let count: Int
+  /// The size of each part.
   public let byteCount: Int
 
-  /// - Returns: none where they differ so often that they would make a long record.
+  /// Run-length encodes part sizes.
+  ///
+  /// - Returns: an empty array if the sizes need more than 256 runs, to keep records short.
   static func runs(_ byteCounts: [Int]) -> [PartRun] {
     var runs: [PartRun] = []
     for byteCount in byteCounts {
@@ -61,23 +68,23 @@ public struct PartRun: Hashable, Sendable {
   }
 }
 
-/// What a client says of an object when it puts it, and is told when it asks for it.
+/// The headers that a client sends with an object and gets back with it.
 public struct ObjectAttributes: Hashable, Sendable {
-  /// Headers, names in lower case: `content-type` and its like, and `x-amz-meta-...`.
+  /// The recorded headers, by lower-case name: those in `names`, and `x-amz-meta-...`.
   public private(set) var headers: [String: String] = [:]
 
-  /// The headers that are kept, other than those that begin with `x-amz-meta-`.
+  /// The recorded headers other than those that begin with `x-amz-meta-`.
   public static let names: Set = [
     "content-type", "cache-control", "content-disposition", "content-encoding", "content-language", "expires",
   ]
   public static let metadataPrefix = "x-amz-meta-"
-  /// S3's bound for names and values of `x-amz-meta-` together.
+  /// S3's limit, in bytes, on the names and values of all `x-amz-meta-` headers together.
   private static let mostMetadataBytes = 2048
   private static let mostHeaderBytes = 8192
 
   public init() {}
 
-  /// Takes what is to be kept among the headers of a request; others are passed over.
+  /// Picks the headers to record from those of a request and ignores the rest.
   ///
   /// - Throws: `.metadataTooLarge`.
   public init(_ fields: [(name: String, value: String)]) throws(ObjectError) {
@@ -95,14 +102,15 @@ public struct ObjectAttributes: Hashable, Sendable {
     }
     guard metadata <= Self.mostMetadataBytes, others <= Self.mostHeaderBytes else {
       throw ObjectError(
-        .metadataTooLarge, "the metadata has \(metadata) bytes; \(Self.mostMetadataBytes) are allowed")
+        .metadataTooLarge, "the metadata has \(metadata) bytes; at most \(Self.mostMetadataBytes) are allowed"
+      )
     }
   }
 
   mutating func keep(_ name: String, _ value: String) { headers[name] = value }
 }
 
-/// What tells whether a file is still the one that a record was written of.
+/// Identifies one version of a file, to detect whether a record still belongs to it.
 struct FileIdentity: Hashable, Sendable {
   let inode: UInt64
   let byteCount: Int
@@ -121,11 +129,12 @@ struct FileIdentity: Hashable, Sendable {
   }
 
   var modified: UTCTime {
-    // Whole seconds, as S3's headers have them.
+    // Rounded down to whole seconds, as in S3's headers.
     UTCTime(secondsSince1970: modifiedNanoseconds / 1_000_000_000)
   }
 
-  /// Whether the last change is a while ago: one that comes in the same tick of the file system's clock would not show.
+  /// Whether the file last changed more than 100 ms ago. A further change within the same tick of the file
+  /// system's clock would leave the modification time as it is, so a younger file's identity proves nothing.
   var isSettled: Bool {
     var now = timespec()
     unsafe clock_gettime(CLOCK_REALTIME, &now)
@@ -133,9 +142,11 @@ struct FileIdentity: Hashable, Sendable {
   }
 }
 
-/// The side file of an object: what its bytes do not say, and what takes long to compute from them.
+/// The metadata of an object as stored beside it: what the object's bytes do not say, and what is expensive
+/// to compute from them.
 ///
-/// A few lines of words, each percent-encoded: quick to read where thousands are listed.
+/// Stored as a few lines of percent-encoded words, which are fast to read when thousands of objects are
+/// listed.
 struct ObjectRecord: Hashable, Sendable {
   let key: String
   let identity: FileIdentity
@@ -171,7 +182,7 @@ struct ObjectRecord: Hashable, Sendable {
     self.parts = parts
   }
 
-  /// - Returns: nil for anything but a whole record: then it is as if there were none.
+  /// - Returns: nil unless the bytes are one complete record; the caller then proceeds as if there were none.
   init?(_ bytes: [UInt8]) {
     var lines = bytes.split(separator: UInt8(ascii: "\n"))[...]
     guard lines.popFirst()?.elementsEqual(Self.head.utf8) == true,
@@ -211,7 +222,7 @@ struct ObjectRecord: Hashable, Sendable {
       key: key, identity: identity, etag: etag, attributes: attributes, checksum: checksum, parts: parts)
   }
 
-  /// - Returns: nil where the parts do not make up the whole.
+  /// - Returns: nil if the sizes of the parts do not add up to the object's size.
   private static func parts(_ words: ArraySlice<String>, of byteCount: Int?) -> [PartRun]? {
     var (runs, total) = ([PartRun](), 0)
     for word in words {

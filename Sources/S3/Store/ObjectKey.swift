@@ -1,19 +1,20 @@
-/// An object's key, and the path in its bucket's folder that it is.
+/// An object's key, which is also the path of its file within the bucket's folder.
 ///
-/// A key is a path here, so that people can put files into a bucket by hand and find them there. S3 takes some keys that
-/// are no paths; they are refused when an object is put: keys with empty segments (a leading slash, two in a row), with
-/// `.` or `..` as a segment, with a NUL, or with a segment of more than 255 bytes. A key that ends in a slash is a
-/// folder; it can be put without contents only, as the consoles of S3 do. Names that begin with a dot are ordinary.
+/// Keys are paths so that people can put files into a bucket by hand and find objects there. Some keys that
+/// S3 accepts are not usable as paths, and putting an object under one fails: keys with empty segments (a
+/// leading slash, or two in a row), with a segment `.` or `..`, with a NUL, or with a segment of more than
+/// 255 bytes. A key that ends in a slash is a folder; as with S3's consoles, it can only be put without
+/// contents. Names that begin with a dot are ordinary.
 struct ObjectKey: Hashable, Sendable {
   static let longestByteCount = 1024
   static let longestSegment = 255
 
   let text: String
-  /// The folders that lead to it.
+  /// The names of the folders that lead to the object, outermost first.
   let folders: [[UInt8]]
-  /// Its name in the last folder.
+  /// The object's name within its folder.
   let name: [UInt8]
-  /// The key ends in a slash.
+  /// Whether the key ends in a slash.
   let isFolder: Bool
 
   var bytes: [UInt8] { Array(text.utf8) }
@@ -21,13 +22,14 @@ struct ObjectKey: Hashable, Sendable {
   static func == (left: ObjectKey, right: ObjectKey) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
   func hash(into hasher: inout Hasher) { hasher.combine(bytes) }
 
-  /// - Throws: the reason for which no object can have this key here.
+  /// - Throws: `.invalidArgument` or `.keyTooLong` if no object can have this key here.
   init(_ text: String) throws(ObjectError) {
     self.text = text
     let bytes = Array(text.utf8)
     guard !bytes.isEmpty else { throw ObjectError(.invalidArgument, "the key is empty") }
     guard bytes.count <= Self.longestByteCount else {
-      throw ObjectError(.keyTooLong, "the key has \(bytes.count) bytes; \(Self.longestByteCount) are allowed")
+      throw ObjectError(
+        .keyTooLong, "the key has \(bytes.count) bytes; at most \(Self.longestByteCount) are allowed")
     }
     isFolder = bytes.last == UInt8(ascii: "/")
     let path = isFolder ? bytes.dropLast() : bytes[...]
@@ -38,22 +40,23 @@ struct ObjectKey: Hashable, Sendable {
       if segment.count > Self.longestSegment {
         throw ObjectError(
           .keyTooLong,
-          "a name in the key '\(shown(text))' has \(segment.count) bytes; keys are paths of files here, and "
+          "a segment of the key '\(shown(text))' has \(segment.count) bytes; keys are file paths here, so at most "
             + "\(Self.longestSegment) are allowed")
       }
       if segment.isEmpty || segment == [0x2E] || segment == [0x2E, 0x2E] || segment.contains(0) {
         throw ObjectError(
           .invalidArgument,
-          "the key '\(shown(text))' is no path of a file: keys are paths here, without empty names, '.', '..' and NUL"
+          "the key '\(shown(text))' is not a file path; keys here must not have empty segments, '.', '..' or NUL"
         )
       }
     }
-    // One segment at least: what is not empty splits into some.
+    // There is at least one segment, because the text is not empty.
     name = segments.popLast() ?? []
     folders = segments
   }
 
-  /// The key for a look-up: one that can be no object's is nobody's, as long as S3 would take it.
+  /// Parses a key for a look-up: a key that no object can have here is `.noSuchKey`, unless S3 would refuse
+  /// it, too.
   init(existing text: String) throws(ObjectError) {
     do throws(ObjectError) {
       try self.init(text)
@@ -64,9 +67,9 @@ struct ObjectKey: Hashable, Sendable {
   }
 }
 
-/// The names that S3 gives buckets.
+/// The rules for bucket names.
 enum BucketName {
-  /// - Throws: where the name is not one that S3 would take.
+  /// - Throws: `.invalidBucketName` if S3 would refuse the name.
   static func check(_ name: String) throws(ObjectError) {
     let bytes = Array(name.utf8)
     let isPlain = bytes.allSatisfy {
@@ -83,12 +86,13 @@ enum BucketName {
     else {
       throw ObjectError(
         .invalidBucketName,
-        "'\(shown(name))' is no name of a bucket: 3 to 63 lower-case letters, digits, dots and hyphens are, with a "
-          + "letter or digit at both ends")
+        "'\(shown(name))' is not a bucket name; 3 to 63 lower-case letters, digits, dots and hyphens are expected, "
+          + "with a letter or digit at both ends")
     }
   }
 
-  /// Whether a folder of this name may be a bucket: also where someone made it by hand with a name S3 would not take.
+  /// Whether a folder of this name can be a bucket, including folders made by hand whose names S3 would
+  /// refuse.
   static func isPossible(_ name: [UInt8]) -> Bool {
     !name.isEmpty && name.count <= 255 && name[0] != UInt8(ascii: ".") && !name.contains(UInt8(ascii: "/"))
       && !name.contains(0)

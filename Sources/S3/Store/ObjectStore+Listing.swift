@@ -2,15 +2,15 @@ import Files
 import Glibc
 import Synchronization
 
-/// What to list of a bucket.
+/// Which part of a bucket to list.
 public struct ListingQuery: Hashable, Sendable {
-  /// Keys that begin with this text; nothing more is meant by it.
+  /// List only keys that begin with this text. It need not end at a slash.
   public var prefix: String
-  /// Keys that go on with this after the prefix are one common prefix; nil: none are.
+  /// Keys that contain this text after the prefix are grouped into common prefixes; nil: no grouping.
   public var delimiter: String?
-  /// Only keys and common prefixes behind this one.
+  /// List only keys and common prefixes that sort after this one.
   public var after: String
-  /// Keys and common prefixes together.
+  /// The page size: keys and common prefixes together.
   public var maximumCount: Int
 
   public init(prefix: String = "", delimiter: String? = nil, after: String = "", maximumCount: Int = 1000) {
@@ -21,18 +21,23 @@ public struct ListingQuery: Hashable, Sendable {
   }
 }
 
-/// A page of a bucket's keys, in the order of their bytes.
+/// A page of a bucket's keys, sorted by their bytes.
 public struct BucketListing: Hashable, Sendable {
   public internal(set) var objects: [ObjectInfo] = []
+  /// Each ends with the delimiter.
   public internal(set) var commonPrefixes: [String] = []
-  /// There is more behind `last`.
+  /// Whether there are more keys after `last`.
   public internal(set) var isTruncated = false
-  /// The last key or common prefix: where the next page begins.
+  /// The last key or common prefix of this page; the `after` of the query for the next page.
   public internal(set) var last: String?
 }
 
 extension ObjectStore {
-  /// - Complexity: O(keys of the page), and the entries of the folders on its way, which are remembered for the next page.
+  /// Lists one page of a bucket.
+  ///
+  /// - Throws: `.noSuchBucket`; errors of the file system.
+  /// - Complexity: O(keys of the page), plus reading the folders on the way to the page, whose entries are
+  ///   cached for the next page.
   public func list(_ bucket: String, _ query: ListingQuery) throws(ObjectError) -> BucketListing {
     let folder = try bucketFolder(bucket)
     guard query.maximumCount > 0 else { return BucketListing() }
@@ -50,7 +55,7 @@ extension ObjectStore {
     let maximumCount: Int
     var listing = BucketListing()
     var isDone = false
-    /// All keys that begin with it are dealt with.
+    /// All keys that begin with this are covered by a common prefix of the page.
     private var finished: [UInt8]?
 
     init(store: ObjectStore, bucket: String, query: ListingQuery) {
@@ -85,9 +90,9 @@ extension ObjectStore {
     {
       guard key.starts(with: prefix) || prefix.starts(with: key), key.count <= ObjectKey.longestByteCount
       else { return }
-      // All keys below are at or before where the page begins.
+      // All keys below this folder sort at or before the start of the page.
       if !precedes(after, key), !after.starts(with: key) { return }
-      // The common prefix that the last page ended with stands for all that is below.
+      // The previous page ended with the common prefix that covers this folder.
       if key.starts(with: prefix), let common = commonPrefix(key), common == after { return }
       if key.starts(with: prefix), precedes(after, key), let text = String(validating: key, as: UTF8.self),
         let marked = try? ObjectKey(text), let record = store.folderRecord(bucket, marked, in: parent)
@@ -103,15 +108,15 @@ extension ObjectStore {
       if let child = try parent.folder(Array(entry.name.dropLast())) { try visit(child, key) }
     }
 
-    /// The key up to the first delimiter behind the prefix.
+    /// The key up to and including the first delimiter after the prefix.
     private func commonPrefix(_ key: [UInt8]) -> [UInt8]? {
       guard !delimiter.isEmpty, let found = key[prefix.count...].firstRange(of: delimiter) else { return nil }
       return Array(key[..<found.upperBound])
     }
 
-    /// Adds the common prefix that stands for the key.
+    /// Adds the common prefix that covers the key.
     ///
-    /// - Returns: whether there is one.
+    /// - Returns: `false` if no common prefix covers the key.
     private mutating func takePrefix(_ key: [UInt8]) throws(ObjectError) -> Bool {
       guard let common = commonPrefix(key) else { return false }
       finished = common
@@ -141,7 +146,7 @@ extension ObjectStore {
       }
     }
 
-    /// Nil where the file is gone by now.
+    /// nil if the file has disappeared since the folder was read.
     private func info(_ folder: borrowing StoreFolder, _ name: [UInt8], _ key: String) throws(ObjectError)
       -> ObjectInfo?
     {
@@ -166,7 +171,7 @@ extension ObjectStore {
   }
 }
 
-/// The sorted entries of folders that were listed lately: each page of a long listing asks for them again.
+/// The sorted entries of recently listed folders, because each page of a long listing needs them again.
 final class FolderCache: Sendable {
   private struct Content {
     let device: UInt64
@@ -178,7 +183,7 @@ final class FolderCache: Sendable {
     var entryCount = 0
   }
   private let state = Mutex(State())
-  /// Some 20 MB; all are forgotten when there are more.
+  /// About 20 MB; the cache is emptied when it is full.
   private static let mostEntries = 200_000
 
   func entries(_ folder: borrowing StoreFolder) throws(ObjectError) -> [StoreFolder.Entry] {

@@ -2,32 +2,36 @@ public import Encodings
 import Files
 import Glibc
 
-/// An upload in parts that is not finished.
+/// A multipart upload that is neither completed nor aborted.
 public struct PartedUpload: Hashable, Sendable {
   public let id: String
   public let key: String
+  /// When the upload was begun, in whole seconds.
   public let started: UTCTime
   public let checksum: ChecksumAlgorithm?
-  /// The checksum will be that of the parts' checksums, not of the whole.
+  /// Whether the object's checksum will be computed from the parts' checksums instead of from all bytes.
   public let isComposite: Bool
+  /// The attributes of the future object.
   public let attributes: ObjectAttributes
 }
 
-/// A part of an upload.
+/// An uploaded part of a multipart upload.
 public struct ObjectPart: Hashable, Sendable {
   /// 1...10,000
   public let number: Int
   public let byteCount: Int
   public let modified: UTCTime
+  /// The part's MD5 digest in hexadecimal, without quotes.
   public let etag: String
   public let checksum: Checksum?
 }
 
-/// What a client says of a part when it completes an upload.
+/// A part as the client lists it when it completes an upload.
 public struct PartClaim: Hashable, Sendable {
   public let number: Int
+  /// In hexadecimal, without quotes.
   public let etag: String
-  /// In base64.
+  /// The checksums that the client states, in base64.
   public let checksums: [ChecksumAlgorithm: String]
 
   public init(number: Int, etag: String, checksums: [ChecksumAlgorithm: String] = [:]) {
@@ -37,18 +41,24 @@ public struct PartClaim: Hashable, Sendable {
   }
 }
 
-/// Uploads in parts: `ROOT/.imrec/uploads/BUCKET/ID` has a file that says what for, and one for each part, whose name
-/// says its number and digests. All of it outlives the process.
+/// Multipart uploads. `ROOT/.imrec/uploads/BUCKET/ID` holds a file `about` with the upload's attributes, and
+/// one file per part, whose name contains the part's number and digests. Uploads survive restarts of the
+/// process.
 extension ObjectStore {
+  /// The maximum number of parts of an upload.
   public static let mostParts = 10_000
-  /// All parts but the last have so many bytes at least.
+  /// The minimum size, in bytes, of every part but the last.
   public static let smallestPart = 5 << 20
 
   private static let aboutName = Array("about".utf8)
 
   private func uploadsFolder(_ bucket: String) -> String { "\(root)/.imrec/uploads/\(bucket)" }
 
-  /// - Parameter isComposite: nil: as S3 does unless told otherwise.
+  /// Begins a multipart upload.
+  ///
+  /// - Parameter isComposite: nil chooses S3's default: composite unless the algorithm is CRC64NVME.
+  /// - Throws: `.noSuchBucket`; `.invalidRequest` if the key is a folder's, or the checksum type is
+  ///   impossible for the algorithm; errors of the key.
   public func beginUpload(
     _ bucket: String, _ key: String, attributes: ObjectAttributes = ObjectAttributes(),
     checksum: ChecksumAlgorithm? = nil, isComposite: Bool? = nil
@@ -56,19 +66,22 @@ extension ObjectStore {
     let found = try ObjectKey(key)
     guard !found.isFolder else {
       throw ObjectError(
-        .invalidRequest, "the key '\(shown(key))' ends in a slash: it cannot have contents here")
+        .invalidRequest,
+        "the key '\(shown(key))' ends in a slash, which makes it a folder here; a folder cannot have contents"
+      )
     }
     try checkBucket(bucket)
     let composite = isComposite ?? (checksum != .crc64nvme)
     if let checksum, composite == (checksum == .crc64nvme) || (!composite && checksum.polynomial == nil) {
       throw ObjectError(
         .invalidRequest,
-        "the checksum type \(composite ? "COMPOSITE" : "FULL_OBJECT") does not go with \(checksum.rawValue)")
+        "the checksum type \(composite ? "COMPOSITE" : "FULL_OBJECT") is not available for \(checksum.rawValue)"
+      )
     }
     let upload = PartedUpload(
       id: randomHexText(), key: key, started: .now, checksum: checksum, isComposite: composite,
       attributes: attributes)
-    // A record of no file: the form is that of objects' side files.
+    // Reuses the format of object records, although this record belongs to no file.
     let marker = checksum.map {
       Checksum($0, [UInt8](repeating: 0, count: $0.byteCount), partCount: composite ? 0 : nil)
     }
@@ -96,7 +109,7 @@ extension ObjectStore {
 
   private func folder(_ bucket: String, _ id: String) throws(ObjectError) -> StoreFolder {
     try checkBucket(bucket)
-    // An id is what we made it, so it leads nowhere else.
+    // Ids are 32 hexadecimal digits, so an id that passes this check cannot name another folder.
     guard id.utf8.count == 32, hexBytes(id) != nil, isFolder(uploadsFolder(bucket)),
       let found = try StoreFolder(path: uploadsFolder(bucket)).folder(Array(id.utf8))
     else { throw noSuchUpload() }
@@ -109,7 +122,9 @@ extension ObjectStore {
       "the specified upload does not exist: the id may be invalid, or the upload was aborted or completed")
   }
 
-  /// - Throws: `.noSuchUpload`, also where the key is not the upload's.
+  /// Finds an upload.
+  ///
+  /// - Throws: `.noSuchUpload`, also if the upload is for another key.
   public func upload(_ bucket: String, _ key: String, _ id: String) throws(ObjectError) -> PartedUpload {
     let upload = try about(folder(bucket, id), id)
     guard upload.key.utf8.elementsEqual(key.utf8) else { throw noSuchUpload() }
@@ -129,9 +144,9 @@ extension ObjectStore {
       isComposite: record.checksum?.partCount != nil, attributes: record.attributes)
   }
 
-  /// In the order of keys, and of ids for one key.
+  /// The uploads of a bucket, sorted by key and then by id.
   ///
-  /// - Parameter after: a key, and of its uploads the last one that is not wanted; where there is no id, none of the key's is.
+  /// - Parameter after: list only uploads after this one; without an id, only uploads of later keys.
   public func uploads(_ bucket: String, prefix: String = "", after: (key: String, id: String?)? = nil)
     throws(ObjectError) -> [PartedUpload]
   {
@@ -167,7 +182,10 @@ extension ObjectStore {
       in: stagingFolder, checksum: upload.checksum ?? checksum, withSHA256: withSHA256, durably: durably)
   }
 
-  /// Makes what was staged a part; one of the same number is replaced.
+  /// Turns the staged bytes into a part, replacing an earlier part of the same number.
+  ///
+  /// - Throws: `.invalidArgument` for a number outside 1...10,000; `.badDigest` and the like;
+  ///   `.noSuchUpload`.
   @discardableResult
   public func finishPart(
     _ staged: StagedObject, _ bucket: String, _ upload: PartedUpload, number: Int,
@@ -175,7 +193,7 @@ extension ObjectStore {
   ) throws(ObjectError) -> ObjectPart {
     guard (1...Self.mostParts).contains(number) else {
       throw ObjectError(
-        .invalidArgument, "the number of a part is from 1 to \(Self.mostParts), and not \(number)")
+        .invalidArgument, "the part number is \(number); a number from 1 to \(Self.mostParts) is expected")
     }
     try staged.check(expected)
     if durably { try staged.sync() }
@@ -232,7 +250,8 @@ extension ObjectStore {
     for entry in try folder.entries() where !entry.isFolder {
       guard let status = folder.status(entry.name), let file = PartFile(entry.name, status) else { continue }
       let time = FileIdentity(status).modifiedNanoseconds
-      // Two of one number: the process was killed before it removed the former.
+      // Two files of one number remain if the process was killed while it replaced a part; the later one
+      // counts.
       if let last = files.last, last.file.part.number == file.part.number {
         if last.time <= time { files[files.count - 1] = (file, time) }
       } else {
@@ -242,18 +261,19 @@ extension ObjectStore {
     return files.map(\.file)
   }
 
-  /// In the order of their numbers.
+  /// The parts received so far, sorted by number.
   public func parts(_ bucket: String, _ upload: PartedUpload) throws(ObjectError) -> [ObjectPart] {
     try parts(folder(bucket, upload.id)).map(\.part)
   }
 
-  /// Makes the parts one object, copied in the kernel where the file system can do that.
+  /// Joins the parts into one object. The bytes are copied in the kernel if the file system supports it.
   ///
   /// - Parameters:
-  ///   - checksum: what the client says the whole's is.
-  ///   - byteCount: what the client says the whole has.
-  /// - Throws: `.invalidPartOrder`, `.invalidPart`, `.entityTooSmall`, `.badDigest`, `.invalidRequest`. Then the upload is
-  ///   still there.
+  ///   - claims: the parts to join, in ascending order of their numbers.
+  ///   - checksum: the whole object's checksum as the client states it.
+  ///   - byteCount: the whole object's size as the client states it.
+  /// - Throws: `.invalidPartOrder`, `.invalidPart`, `.entityTooSmall`, `.badDigest`, `.invalidRequest`,
+  ///   `.preconditionFailed`. The upload is then unchanged.
   public func completeUpload(
     _ bucket: String, _ upload: PartedUpload, _ claims: [PartClaim], checksum: String? = nil,
     byteCount: Int? = nil, conditions: WriteConditions = WriteConditions()
@@ -263,7 +283,7 @@ extension ObjectStore {
     var chosen: [PartFile] = []
     for claim in claims {
       if let last = chosen.last, last.part.number >= claim.number {
-        throw ObjectError(.invalidPartOrder, "the list of parts was not in ascending order of their numbers")
+        throw ObjectError(.invalidPartOrder, "the list of parts is not in ascending order by part number")
       }
       guard let file = present[claim.number], file.part.etag == claim.etag.lowercased(),
         claim.checksums.allSatisfy({ algorithm, text in
@@ -272,13 +292,13 @@ extension ObjectStore {
       else {
         throw ObjectError(
           .invalidPart,
-          "the part \(claim.number) could not be found: it was not uploaded, or its ETag or checksum is another one"
+          "part \(claim.number) could not be found: it was not uploaded, or its ETag or checksum is different"
         )
       }
       if let last = chosen.last, last.part.byteCount < Self.smallestPart {
         throw ObjectError(
           .entityTooSmall,
-          "the part \(last.part.number) has \(last.part.byteCount) bytes; all but the last need \(Self.smallestPart)"
+          "part \(last.part.number) has \(last.part.byteCount) bytes; all but the last need at least \(Self.smallestPart)"
         )
       }
       chosen.append(file)
@@ -288,13 +308,13 @@ extension ObjectStore {
     if let checksum, whole?.text != checksum, whole.map({ base64Text($0.bytes) }) != checksum {
       throw ObjectError(
         .badDigest,
-        "the checksum you specified is \(shown(checksum)), and that of the parts is \(whole?.text ?? "not known")"
+        "the checksum you specified is \(shown(checksum)), but that of the parts is \(whole?.text ?? "not known")"
       )
     }
     let found = chosen.reduce(0) { $0 + $1.part.byteCount }
     if let byteCount, byteCount != found {
       throw ObjectError(
-        .invalidRequest, "x-amz-mp-object-size is \(byteCount), and the parts have \(found) bytes together")
+        .invalidRequest, "x-amz-mp-object-size is \(byteCount), but the parts have \(found) bytes in total")
     }
     let staged = try stage(bucket, upload.key)
     for file in chosen { try add(file, of: folder, to: staged) }
@@ -318,7 +338,7 @@ extension ObjectStore {
     throws(ObjectError)
   {
     guard let (source, status) = try folder.file(file.name), Int(status.st_size) == file.part.byteCount else {
-      throw ObjectError(.invalidPart, "the part \(file.part.number) is gone")
+      throw ObjectError(.invalidPart, "part \(file.part.number) has disappeared")
     }
     let info = ObjectInfo(
       key: "part \(file.part.number)", byteCount: file.part.byteCount, modified: file.part.modified,
@@ -327,17 +347,19 @@ extension ObjectStore {
     try staged.copy(ObjectReader(info, descriptor: source), 0..<file.part.byteCount)
   }
 
+  /// Removes an upload and its parts.
   public func abortUpload(_ bucket: String, _ upload: PartedUpload) { removeUpload(bucket, upload) }
 
-  /// Takes the upload away as a whole, and then its files: killed in between, the process leaves no upload of which some
-  /// parts are missing.
+  /// Moves the upload's folder away first and then deletes its files, so that a killed process never leaves
+  /// an upload with some of its parts missing.
   private func removeUpload(_ bucket: String, _ upload: PartedUpload) {
     let folder = "\(uploadsFolder(bucket))/\(upload.id)"
     let isMoved = unsafe rename(folder, "\(stagingFolder)/\(upload.id)") == 0
     removeTree(isMoved ? stagingFolder : uploadsFolder(bucket), Array(upload.id.utf8))
   }
 
-  /// Removes the folders of uploads that a killed process had only begun to make: nobody knows their names.
+  /// Removes the folders of uploads that a killed process had not finished creating; no client knows their
+  /// ids.
   func removeUnbegunUploads() {
     guard let uploads = try? StoreFolder(path: root + "/.imrec/uploads"),
       let buckets = try? uploads.entries()

@@ -2,22 +2,23 @@ import Encodings
 import Files
 import Glibc
 
-/// When an object may be put over another one, or be deleted.
+/// Preconditions for replacing or deleting an object.
 public struct WriteConditions: Hashable, Sendable {
-  /// Only where there is none: `If-None-Match: *`.
+  /// Fail if the object exists: `If-None-Match: *`.
   public var mustBeNew = false
-  /// Only over the one with this ETag: `If-Match`.
+  /// Fail unless the object exists with this ETag, or with any if `*`: `If-Match`.
   public var etag: String?
   public init() {}
 }
 
 extension ObjectStore {
-  /// The largest object that can be put at once, as S3 has it: 5 GiB. In parts it can be more.
+  /// The largest object that can be put in one piece, in bytes, as in S3: 5 GiB. Multipart uploads can be
+  /// larger.
   public static let largestPut = 5 << 30
 
-  /// Begins to put an object. Nobody sees it before `finish`.
+  /// Begins to put an object, which stays invisible until `finish`.
   ///
-  /// - Throws: `.noSuchBucket`, and what is wrong with the key, before any byte is received.
+  /// - Throws: `.noSuchBucket` and errors of the key, before any byte is received.
   public func stage(
     _ bucket: String, _ key: String, checksum: ChecksumAlgorithm? = nil, withSHA256: Bool = false
   ) throws(ObjectError) -> StagedObject {
@@ -26,10 +27,10 @@ extension ObjectStore {
     return try StagedObject(in: stagingFolder, checksum: checksum, withSHA256: withSHA256, durably: durably)
   }
 
-  /// Makes what was staged the object of this key.
+  /// Publishes a staged object under its key, replacing an earlier one.
   ///
-  /// - Throws: `.badDigest` and its like; `.preconditionFailed`; `.invalidRequest` where the key cannot stand beside
-  ///   those that are there. Then there is what was there before.
+  /// - Throws: `.badDigest` and the like; `.preconditionFailed`; `.invalidRequest` if the key conflicts with
+  ///   an existing one. The earlier object is then unchanged.
   @discardableResult
   public func finish(
     _ staged: StagedObject, as bucket: String, _ key: String,
@@ -43,7 +44,7 @@ extension ObjectStore {
       conditions)
   }
 
-  /// Puts a small object.
+  /// Puts a small object from memory.
   @discardableResult
   public func put(
     _ bytes: [UInt8], as bucket: String, _ key: String, attributes: ObjectAttributes = ObjectAttributes()
@@ -53,9 +54,9 @@ extension ObjectStore {
     return try finish(staged, as: bucket, key, attributes: attributes)
   }
 
-  /// Copies an object, in the kernel where the file system can do that.
+  /// Copies an object. The bytes are copied in the kernel if the file system supports it.
   ///
-  /// - Parameter attributes: those of the copy; nil: as the source's.
+  /// - Parameter attributes: the attributes of the copy; nil: those of the source.
   public func copy(
     _ source: ObjectReader, to bucket: String, _ key: String, attributes: ObjectAttributes? = nil,
     conditions: WriteConditions = WriteConditions()
@@ -64,7 +65,7 @@ extension ObjectStore {
     let target = try ObjectKey(key)
     let staged = try stage(bucket, key)
     try staged.copy(source, 0..<info.byteCount)
-    // A copy is put in one piece, so its ETag is that of its bytes.
+    // A copy is put in one piece, so its ETag must be the digest of its bytes even if the source's is not.
     let etag =
       info.etag.utf8.contains(UInt8(ascii: "-")) ? hexText(try md5(staged.descriptor, key)) : info.etag
     let checksum = info.checksum.flatMap { $0.partCount == nil ? $0 : nil }
@@ -99,7 +100,7 @@ extension ObjectStore {
     guard staged.byteCount == 0 else {
       throw ObjectError(
         .invalidRequest,
-        "the key '\(shown(key.text))' ends in a slash, which makes it a folder here: it can be put without contents only"
+        "the key '\(shown(key.text))' ends in a slash, which makes it a folder here; a folder cannot have contents"
       )
     }
     var made: ObjectInfo?
@@ -131,20 +132,20 @@ extension ObjectStore {
     } catch  where error.code == .noSuchKey {
     }
     if conditions.mustBeNew, present != nil {
-      throw ObjectError(.preconditionFailed, "If-None-Match is *, and the object is there already")
+      throw ObjectError(.preconditionFailed, "If-None-Match is *, but the object already exists")
     }
     if let etag = conditions.etag {
       guard let present else { throw ObjectError.noSuchKey(key.text) }
       guard etag == present.etag || etag == "*" else {
         throw ObjectError(
-          .preconditionFailed, "If-Match is \(shown(etag)), and the object's ETag is \(present.etag)")
+          .preconditionFailed, "If-Match is \(shown(etag)), but the object's ETag is \(present.etag)")
       }
     }
   }
 
-  /// Renames the file to where its key says.
+  /// Renames the staged file to the path of its key.
   private func place(_ staged: StagedObject, _ bucket: String, _ key: ObjectKey) throws(ObjectError) {
-    // Who deletes the last object of a folder removes the folder, perhaps just now.
+    // Retry: whoever deletes the last object of a folder removes the folder, possibly right now.
     for _ in 0..<16 {
       let folder = try makeFolders(bucket, key)
       switch staged.place(key.name, in: folder) {
@@ -153,7 +154,7 @@ extension ObjectStore {
         return
       case ENOENT: continue
       case EISDIR, EEXIST, ENOTEMPTY:
-        // An empty folder is no object, unless it was put as one; one with something in it stays.
+        // An empty folder may give way, unless it was put as an object; a folder with contents must stay.
         if let marked = try? ObjectKey(key.text + "/"), folderRecord(bucket, marked, in: folder) != nil {
           throw conflict(key)
         }
@@ -163,7 +164,7 @@ extension ObjectStore {
       }
     }
     throw ObjectError(
-      .slowDown, "the folder of '\(shown(key.text))' is being deleted again and again; try again")
+      .slowDown, "the folder of '\(shown(key.text))' keeps being deleted by other requests; try again")
   }
 
   private func makeFolders(_ bucket: String, _ key: ObjectKey) throws(ObjectError) -> StoreFolder {
@@ -174,7 +175,7 @@ extension ObjectStore {
         do throws(ObjectError) {
           try folder.makeFolder(name)
         } catch {
-          // Removed under our hands: begin again from above.
+          // The folder was removed meanwhile, so begin again at the bucket.
           if folder.ownStatus().map({ $0.st_nlink == 0 }) == true { return try makeFolders(bucket, key) }
           throw error
         }
@@ -191,13 +192,13 @@ extension ObjectStore {
   private func conflict(_ key: ObjectKey) -> ObjectError {
     ObjectError(
       .invalidRequest,
-      "the key '\(shown(key.text))' cannot stand beside one that is there already: keys are paths of files here, and a "
-        + "file cannot be a folder, too, as 'a' and 'a/b' would have it")
+      "the key '\(shown(key.text))' conflicts with an existing key: keys are file paths here, so the keys 'a' and "
+        + "'a/b' cannot both exist")
   }
 
-  /// Deletes the object; one that is not there is deleted already.
+  /// Deletes an object. Deleting an object that does not exist succeeds.
   ///
-  /// - Throws: where there is a condition: `.preconditionFailed`, and `.noSuchKey` where there is no object.
+  /// - Throws: if there are conditions: `.preconditionFailed`, and `.noSuchKey` if the object does not exist.
   public func delete(
     _ bucket: String, _ key: String, conditions: WriteConditions = WriteConditions()
   ) throws(ObjectError) {
@@ -217,7 +218,7 @@ extension ObjectStore {
           folder.removeEmptyFolder(found.name)
         }
       } else {
-        // Links and what else is no object stay where they are.
+        // Links, and whatever else is not an object, stay where they are.
         guard let status = folder.status(found.name), status.st_mode & S_IFMT == S_IFREG,
           try folder.unlink(found.name)
         else { return }
@@ -228,7 +229,7 @@ extension ObjectStore {
     removeEmptyFolders(above: found, in: bucket)
   }
 
-  /// Removes the folders that are only there for objects that are gone.
+  /// Removes the folders that existed only for deleted objects.
   private func removeEmptyFolders(above key: ObjectKey, in bucket: String) {
     for depth in stride(from: key.folders.count, to: 0, by: -1) {
       let path = key.folders[..<depth]

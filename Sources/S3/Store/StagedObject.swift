@@ -4,14 +4,15 @@ import Files
 import Glibc
 import Synchronization
 
-/// A file without a name that anyone looks for, which becomes an object or a part of one when it is whole.
+/// A temporary file that becomes an object, or a part of one, once it is complete.
 ///
-/// `write` and `digest` take the same bytes, and may do so side by side on two threads: a large object is written while
-/// its digests are computed. It is removed with the value unless it was given a name.
+/// `write` and `digest` each take all bytes, and may run concurrently on two threads: a large object is
+/// written while its digests are computed. The file is removed when the value is released, unless it was
+/// given a name.
 public final class StagedObject: Sendable {
   private struct Writing {
     var byteCount = 0
-    /// So many of them the kernel has begun to bring to the disk.
+    /// How many of the written bytes the kernel has been asked to write back to disk.
     var begunByteCount = 0
     var isPlaced = false
   }
@@ -28,9 +29,10 @@ public final class StagedObject: Sendable {
   private static let writeBackByteCount = 8 << 20
 
   /// - Parameters:
-  ///   - checksum: to compute beside the MD5 digest that every object has.
-  ///   - withSHA256: to compare with the digest that a signature holds for.
-  ///   - durably: `sync` will be called at the end: the disk is kept busy until then, so that little is left to wait for.
+  ///   - checksum: computed in addition to the MD5 digest that every object has.
+  ///   - withSHA256: whether to compute the SHA-256 digest as well, to compare it with the signed one.
+  ///   - durably: whether `sync` will be called at the end. If so, write-back begins early, so that `sync`
+  ///     has little left to wait for.
   init(in folder: String, checksum: ChecksumAlgorithm?, withSHA256: Bool, durably: Bool) throws(ObjectError) {
     self.durably = durably
     path = "\(folder)/\(randomHexText())"
@@ -38,7 +40,7 @@ public final class StagedObject: Sendable {
       Digests(sha256: withSHA256 ? Digest(.sha256) : nil, checksum: checksum.map { ChecksumState($0) }))
     descriptor = unsafe Glibc.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o666)
     guard descriptor >= 0 else { throw ObjectError.last("write", path) }
-    // Tells who looks for leftovers that somebody is writing this.
+    // The lock tells whoever looks for leftovers that this file is in use.
     flock(descriptor, LOCK_EX | LOCK_NB)
   }
 
@@ -49,9 +51,10 @@ public final class StagedObject: Sendable {
     }
   }
 
+  /// The number of bytes written so far.
   public var byteCount: Int { writing.withLock { $0.byteCount } }
 
-  /// Writes the bytes behind those before.
+  /// Appends bytes to the file, but not to the digests.
   public func write(_ bytes: Span<UInt8>) throws(ObjectError) {
     let code = writing.withLock { writing -> Int32? in
       if let code = writeAll(bytes, to: descriptor, at: writing.byteCount) { return code }
@@ -66,7 +69,7 @@ public final class StagedObject: Sendable {
     if let code { throw ObjectError(FileError(.system(call: "write", code: code), path: path)) }
   }
 
-  /// Takes the bytes into the digests; in the same order.
+  /// Adds bytes to the digests. Must get the same bytes as `write`, in the same order.
   public func digest(_ bytes: Span<UInt8>) {
     digests.withLock { digests in
       digests.md5.update(bytes)
@@ -75,6 +78,7 @@ public final class StagedObject: Sendable {
     }
   }
 
+  /// Appends bytes to the file and to the digests.
   public func append(_ bytes: Span<UInt8>) throws(ObjectError) {
     try write(bytes)
     digest(bytes)
@@ -83,7 +87,7 @@ public final class StagedObject: Sendable {
   var md5: [UInt8] { digests.withLock { $0.md5.bytes } }
   var checksum: Checksum? { digests.withLock { $0.checksum?.checksum } }
 
-  /// Compares what came with what the client said would.
+  /// Compares the received bytes with what the client announced.
   ///
   /// - Throws: `.badDigest`, `.contentSHA256Mismatch`.
   func check(_ expected: ExpectedDigests) throws(ObjectError) {
@@ -91,7 +95,7 @@ public final class StagedObject: Sendable {
     try expected.check(md5: md5, sha256: sha256, checksum: checksum)
   }
 
-  /// Adds bytes of an object to the file, past the digests.
+  /// Appends bytes of an object to the file, but not to the digests.
   func copy(_ source: ObjectReader, _ range: Range<Int>) throws(ObjectError) {
     let offset = byteCount
     guard lseek(descriptor, off_t(offset), SEEK_SET) >= 0 else { throw ObjectError.last("write", path) }
@@ -109,9 +113,9 @@ public final class StagedObject: Sendable {
     return FileIdentity(status)
   }
 
-  /// Gives the file its name.
+  /// Moves the file to its final name.
   ///
-  /// - Returns: nil, or the code of the error.
+  /// - Returns: nil on success, otherwise the `errno`.
   func place(_ name: [UInt8], in folder: borrowing StoreFolder) -> Int32? {
     guard unsafe renameat(AT_FDCWD, path, folder.descriptor, cName(name)) == 0 else { return errno }
     writing.withLock { $0.isPlaced = true }
@@ -119,12 +123,13 @@ public final class StagedObject: Sendable {
   }
 }
 
-/// What a client says of the bytes that it sends.
+/// The digests that a client states for the bytes that it sends.
 public struct ExpectedDigests: Hashable, Sendable {
   /// 16 bytes.
   public var md5: [UInt8]?
   /// 64 hexadecimal digits in lower case.
   public var sha256: String?
+  /// A checksum of the bytes themselves, in one of S3's algorithms.
   public var checksum: Checksum?
 
   public init(md5: [UInt8]? = nil, sha256: String? = nil, checksum: Checksum? = nil) {
@@ -133,6 +138,8 @@ public struct ExpectedDigests: Hashable, Sendable {
     self.checksum = checksum
   }
 
+  /// Compares the stated digests with the computed ones.
+  ///
   /// - Throws: `.badDigest`, `.contentSHA256Mismatch`.
   func check(md5 foundMD5: [UInt8], sha256 foundSHA256: String?, checksum found: Checksum?)
     throws(ObjectError)
@@ -142,7 +149,7 @@ public struct ExpectedDigests: Hashable, Sendable {
     }
     if let sha256, let foundSHA256, sha256 != foundSHA256 {
       throw ObjectError(
-        .contentSHA256Mismatch, "x-amz-content-sha256 is \(sha256), and the body's SHA-256 is \(foundSHA256)")
+        .contentSHA256Mismatch, "x-amz-content-sha256 is \(sha256), but the body's SHA-256 is \(foundSHA256)")
     }
     if let checksum, checksum.bytes != found?.bytes {
       throw ObjectError(
@@ -152,7 +159,9 @@ public struct ExpectedDigests: Hashable, Sendable {
     }
   }
 
-  /// Compares small bytes with what is said of them.
+  /// Computes the digests of bytes in memory and compares them with the stated ones.
+  ///
+  /// - Throws: `.badDigest`, `.contentSHA256Mismatch`.
   package func check(_ bytes: [UInt8]) throws(ObjectError) {
     var state = checksum.map { ChecksumState($0.algorithm) }
     state?.update(bytes.span)
@@ -161,7 +170,7 @@ public struct ExpectedDigests: Hashable, Sendable {
   }
 }
 
-/// 32 hexadecimal digits that nobody can guess.
+/// 32 hexadecimal digits from the system's cryptographically secure generator.
 package func randomHexText() -> String {
   var generator = SystemRandomNumberGenerator()
   return hexText((0..<16).map { _ in UInt8.random(in: 0...255, using: &generator) })

@@ -1,19 +1,21 @@
 import CLinux
 import Glibc
 
-/// A folder held open; the names in it are looked up one at a time and links are never followed, so no name leads out.
+/// An open folder. Names in it are looked up one at a time and links are never followed, so no name can lead
+/// outside the store.
 struct StoreFolder: ~Copyable {
   let descriptor: Int32
-  /// For messages, and for keeping what was read of it.
+  /// For messages, and as the key of `FolderCache`.
   let path: String
 
   struct Entry: Sendable {
-    /// With a slash behind it where it is a folder: then the order of entries is that of the keys below them.
+    /// The name, with a trailing slash if it is a folder, so that entries sort in the order of the keys below
+    /// them.
     let name: [UInt8]
     let isFolder: Bool
   }
 
-  /// - Throws: also where `path` is a link.
+  /// - Throws: `ObjectError` if the path is not a folder that can be opened.
   init(path: String) throws(ObjectError) {
     descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     self.path = path
@@ -29,7 +31,7 @@ struct StoreFolder: ~Copyable {
 
   func child(_ name: [UInt8]) -> String { "\(path)/\(String(decoding: name, as: UTF8.self))" }
 
-  /// The folder of this name; nil where there is none: nothing, a file, or a link.
+  /// Opens a subfolder; nil if nothing, a file or a link has this name.
   func folder(_ name: [UInt8]) throws(ObjectError) -> StoreFolder? {
     let found = unsafe openat(descriptor, cName(name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
     guard found >= 0 else {
@@ -39,14 +41,14 @@ struct StoreFolder: ~Copyable {
     return StoreFolder(descriptor: found, path: child(name))
   }
 
-  /// Makes the folder where there is nothing of that name.
+  /// Creates a subfolder unless the name is already taken.
   func makeFolder(_ name: [UInt8]) throws(ObjectError) {
     guard unsafe mkdirat(descriptor, cName(name), 0o777) == 0 || errno == EEXIST else {
       throw ObjectError.last("make", child(name))
     }
   }
 
-  /// A regular file opened for reading, and what it is; nil where there is none.
+  /// Opens a regular file for reading; nil if there is none of this name. The caller closes the descriptor.
   package func file(_ name: [UInt8]) throws(ObjectError) -> (descriptor: Int32, status: stat)? {
     let found = unsafe openat(
       descriptor, cName(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
@@ -67,7 +69,7 @@ struct StoreFolder: ~Copyable {
     return (found, status)
   }
 
-  /// What the name is, links not followed; nil where there is nothing.
+  /// The status of a name, without following links; nil if nothing has this name.
   func status(_ name: [UInt8]) -> stat? {
     var status = stat()
     return unsafe fstatat(descriptor, cName(name), &status, AT_SYMLINK_NOFOLLOW) == 0 ? status : nil
@@ -78,27 +80,28 @@ struct StoreFolder: ~Copyable {
     return unsafe fstat(descriptor, &status) == 0 ? status : nil
   }
 
-  /// - Returns: whether a file of that name was there.
+  /// - Returns: `false` if there was no file of this name.
   func unlink(_ name: [UInt8]) throws(ObjectError) -> Bool {
     if unsafe unlinkat(descriptor, cName(name), 0) == 0 { return true }
     if [ENOENT, ENOTDIR, EISDIR].contains(errno) { return false }
     throw ObjectError.last("delete", child(name))
   }
 
-  /// - Returns: whether an empty folder of that name was there and is gone.
+  /// - Returns: whether an empty folder of this name was removed.
   @discardableResult
   func removeEmptyFolder(_ name: [UInt8]) -> Bool {
     unsafe unlinkat(descriptor, cName(name), AT_REMOVEDIR) == 0
   }
 
   func sync() throws(ObjectError) {
-    // Some file systems cannot sync a folder and say so with EINVAL; there is nothing more to do there.
+    // Some file systems cannot sync a folder and fail with EINVAL; nothing more can be done there.
     guard fsync(descriptor) == 0 || errno == EINVAL else { throw ObjectError.last("sync", path) }
   }
 
-  /// Regular files and folders, in the order of the bytes of the keys below them. Other things are passed over.
+  /// The regular files and folders, sorted by the bytes of the keys below them; all other entries are
+  /// skipped.
   func entries() throws(ObjectError) -> [Entry] {
-    // A descriptor of its own: reading moves the place in it.
+    // Reading moves a descriptor's position, so use a separate one.
     let own = unsafe openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard own >= 0 else { throw ObjectError.last("open", path) }
     guard let folder = unsafe fdopendir(own) else {
@@ -129,7 +132,7 @@ struct StoreFolder: ~Copyable {
   }
 }
 
-/// The order of S3: by bytes.
+/// S3's order of keys: bytewise.
 func precedes(_ left: [UInt8], _ right: [UInt8]) -> Bool {
   let count = min(left.count, right.count)
   let order = unsafe left.withUnsafeBytes { left in
@@ -141,12 +144,12 @@ func precedes(_ left: [UInt8], _ right: [UInt8]) -> Bool {
   return order == 0 ? left.count < right.count : order < 0
 }
 
-/// A name as the system takes it.
+/// A name as a null-terminated C string.
 func cName(_ name: [UInt8]) -> [CChar] { name.map { CChar(bitPattern: $0) } + [0] }
 
-/// Copies bytes of a file to the end of another one, in the kernel where the file system can do that.
+/// Appends bytes of one file to another, in the kernel if the file system supports it.
 ///
-/// - Returns: nil, or the code of the error that ended it; EIO where the source has fewer bytes.
+/// - Returns: nil on success, otherwise the `errno`; EIO if the source is too short.
 func copyBytes(from source: Int32, at offset: Int, count: Int, to target: Int32) -> Int32? {
   var (position, left) = (Int64(offset), count)
   while left > 0 {

@@ -1,4 +1,5 @@
 import Encodings
+import S3
 
 extension SageMakerAPI {
   // MARK: Configurations
@@ -28,7 +29,7 @@ extension SageMakerAPI {
       throw .invalid("At least one production variant must have an InitialVariantWeight greater than 0.")
     }
     if let capture = call.request["DataCaptureConfig"]?["DestinationS3Uri"]?.text {
-      _ = try ObjectPlace(capture)
+      _ = try S3Location(uri: capture)
     }
     let arn = call.arn(.endpointConfig, name)
     try options.quotas.check(.endpointConfig, current: try await store.count(.endpointConfig, statuses: [""]))

@@ -1,4 +1,5 @@
 package import Encodings
+import S3
 
 extension SageMakerAPI {
   func createModel(_ call: Call) async throws(ControlPlaneError) -> JSON {
@@ -16,7 +17,7 @@ extension SageMakerAPI {
       guard container["Image"] != nil || container["ModelPackageName"] != nil else {
         throw .invalid("Each container needs an Image (any text) or a ModelPackageName.")
       }
-      if let uri = Self.modelData(of: container) { _ = try ObjectPlace(uri) }
+      if let uri = Self.modelData(of: container) { _ = try S3Location(uri: uri) }
     }
     let arn = call.arn(.model, name)
     try options.quotas.check(.model, current: try await store.count(.model, statuses: [""]))

@@ -1,6 +1,7 @@
 import Encodings
 import Files
 import Hyperparameters
+import S3
 import Tuning
 
 extension SageMakerAPI {
@@ -40,8 +41,8 @@ extension SageMakerAPI {
   }
 
   func checkObjects(_ uri: String, role: String, _ call: Call) async throws(ControlPlaneError) {
-    let place = try ObjectPlace(uri)
-    let found: [ObjectPlace]
+    let place = try S3Location(uri: uri)
+    let found: [S3Location]
     do { found = try await objects.list(place, most: 1) } catch {
       // A store that does not answer now is the job's affair, which tries later.
       guard saysMissing(error) else { return }
@@ -122,8 +123,8 @@ enum TrainingRules {
     try checkMetrics(of: request)
     try check(
       request["StoppingCondition"] ?? [:], isSpot: request["EnableManagedSpotTraining"]?.isTrue ?? false)
-    _ = try ObjectPlace(request["OutputDataConfig"]?["S3OutputPath"]?.text ?? "")
-    if let uri = request["CheckpointConfig"]?["S3Uri"]?.text { _ = try ObjectPlace(uri) }
+    _ = try S3Location(uri: request["OutputDataConfig"]?["S3OutputPath"]?.text ?? "")
+    if let uri = request["CheckpointConfig"]?["S3Uri"]?.text { _ = try S3Location(uri: uri) }
   }
 
   private static func checkMetrics(of request: JSON) throws(ControlPlaneError) {
@@ -155,7 +156,7 @@ enum TrainingRules {
     guard let source = channel["DataSource"]?["S3DataSource"] else {
       throw .invalid("The channel \(name) has no S3DataSource; other sources are not read here.")
     }
-    _ = try ObjectPlace(source["S3Uri"]?.text ?? "")
+    _ = try S3Location(uri: source["S3Uri"]?.text ?? "")
     switch source["S3DataType"]?.text {
     case "AugmentedManifestFile":
       let names = (source["AttributeNames"]?.list ?? []).compactMap(\.text)
@@ -193,8 +194,8 @@ enum TrainingRules {
   }
 
   /// Where the model of a training job goes.
-  static func artifact(of job: Resource) throws(ControlPlaneError) -> ObjectPlace {
-    try ObjectPlace(job.request["OutputDataConfig"]?["S3OutputPath"]?.text ?? "")
+  static func artifact(of job: Resource) throws(ControlPlaneError) -> S3Location {
+    try S3Location(uri: job.request["OutputDataConfig"]?["S3OutputPath"]?.text ?? "")
       .appending("\(job.name)/output/model.tar.gz")
   }
 

@@ -1,4 +1,6 @@
 import Encodings
+import Inference
+import S3
 
 extension SageMakerAPI {
   func createTransformJob(_ call: Call) async throws(ControlPlaneError) -> JSON {
@@ -51,8 +53,8 @@ enum TransformRules {
   static func check(_ request: JSON) throws(ControlPlaneError) {
     let (input, output) = (request["TransformInput"] ?? [:], request["TransformOutput"] ?? [:])
     let source = input["DataSource"]?["S3DataSource"]
-    _ = try ObjectPlace(source?["S3Uri"]?.text ?? "")
-    _ = try ObjectPlace(output["S3OutputPath"]?.text ?? "")
+    _ = try S3Location(uri: source?["S3Uri"]?.text ?? "")
+    _ = try S3Location(uri: output["S3OutputPath"]?.text ?? "")
     guard let type = source?["S3DataType"]?.text, ["S3Prefix", "ManifestFile"].contains(type) else {
       throw .invalid("The S3DataType of a transform job is S3Prefix or ManifestFile.")
     }

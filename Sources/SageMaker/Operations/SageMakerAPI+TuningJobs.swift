@@ -1,4 +1,5 @@
 package import Encodings
+import S3
 import Tuning
 
 extension SageMakerAPI {
@@ -214,7 +215,7 @@ package enum TuningRules {
     try check("MaxParallelTrainingJobs", parallel, quotas.tuningParallelTrainingJobs)
     for definition in definitions {
       try TrainingRules.checkChannels(of: definition)
-      _ = try ObjectPlace(definition["OutputDataConfig"]?["S3OutputPath"]?.text ?? "")
+      _ = try S3Location(uri: definition["OutputDataConfig"]?["S3OutputPath"]?.text ?? "")
     }
   }
 

@@ -8,7 +8,7 @@ package struct FleetHost: EndpointHost {
   private let copies: ModelCopies
 
   /// - Parameter folder: gets the models' archives; it holds nothing else.
-  package init(_ fleet: EndpointFleet, objects: any ObjectAccess, folder: String) {
+  package init(_ fleet: EndpointFleet, objects: any ObjectSource, folder: String) {
     self.fleet = fleet
     copies = ModelCopies(objects: objects, folder: folder)
   }
@@ -64,7 +64,7 @@ package struct FleetHost: EndpointHost {
     return plan
   }
 
-  private static func archive(of variant: HostedEndpoint.Variant) throws -> ObjectPlace {
+  private static func archive(of variant: HostedEndpoint.Variant) throws -> S3Location {
     guard let data = variant.modelData, !data.key.isEmpty, data.key.utf8.last != UInt8(ascii: "/") else {
       throw EndpointError(.model, "the model \(variant.model) has no ModelDataUrl that names a model.tar.gz")
     }
@@ -95,7 +95,7 @@ package struct CaptureWriter: ObjectWriting {
   package init(objects: any ObjectSource) { self.objects = objects }
 
   package func write(_ bytes: [UInt8], to uri: String) async throws {
-    guard let place = S3Location(uri), case .object = place else {
+    guard let place = S3Location(uri) else {
       throw EndpointError(.invalid, "\(uri) is no s3://bucket/key that captured requests could be put at")
     }
     try await objects.put(bytes, to: place)

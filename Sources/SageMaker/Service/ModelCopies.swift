@@ -2,6 +2,7 @@ import Encodings
 import Files
 import Foundation
 import Glibc
+import S3
 
 /// The archives of the models that endpoints use, each content once.
 ///
@@ -20,14 +21,14 @@ actor ModelCopies {
     /// Of an update that is on its way.
     var coming: [Copy] = []
   }
-  private let objects: any ObjectAccess
+  private let objects: any ObjectSource
   private let folder: String
   private var uses: [String: Use] = [:]
 
   private static let archive = "model.tar.gz"
 
   /// Removes what no endpoint used when the program ended.
-  init(objects: any ObjectAccess, folder: String) {
+  init(objects: any ObjectSource, folder: String) {
     (self.objects, self.folder) = (objects, folder)
     for name in Self.names(in: folder) where name.hasSuffix(".json") {
       uses[String(name.dropLast(".json".count))] = Use(present: Self.read(join(folder, name)))
@@ -41,7 +42,7 @@ actor ModelCopies {
   ///
   /// - Parameter isBegin: the endpoint was in service before: an archive that is not to be found any more is used as it
   ///   came then.
-  func bring(_ archives: [ObjectPlace], for endpoint: String, isBegin: Bool) async throws -> [Copy] {
+  func bring(_ archives: [S3Location], for endpoint: String, isBegin: Bool) async throws -> [Copy] {
     let former = uses[endpoint]?.present ?? []
     var copies: [Copy] = []
     for archive in archives { copies.append(try await copy(of: archive, isBegin ? former : [])) }
@@ -78,9 +79,11 @@ actor ModelCopies {
     Self.sweep(folder, keeping: uses, isBegin: false)
   }
 
-  private func copy(of archive: ObjectPlace, _ former: [Copy]) async throws -> Copy {
+  private func copy(of archive: S3Location, _ former: [Copy]) async throws -> Copy {
     do {
-      let version = try await objects.version(of: archive)
+      guard let version = try await objects.etag(of: archive) else {
+        throw ControlPlaneError.invalid("there is no object \(archive)")
+      }
       return Copy(
         data: ByteName(archive.description), version: version, folder: Self.name(of: "\(archive) \(version)"))
     } catch {

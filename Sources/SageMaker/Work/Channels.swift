@@ -1,10 +1,11 @@
 import Encodings
 import Files
 import Foundation
+package import S3
 
 /// Brings objects to where a job's process reads them.
 package struct Channels {
-  let objects: any ObjectAccess
+  let objects: any ObjectSource
 
   /// What the caller has to mend.
   package struct Fault: Error, CustomStringConvertible {
@@ -13,13 +14,13 @@ package struct Channels {
 
   /// One object, and its path below a folder.
   package struct Item: Sendable {
-    package let object: ObjectPlace
+    package let object: S3Location
     package let path: String
   }
 
   /// The objects of a prefix. Paths are the keys after the prefix, or, where it ends within a name, after its last `/`.
   func items(prefix uri: String) async throws -> [Item] {
-    let place = try ObjectPlace(uri)
+    let place = try S3Location(uri: uri)
     let found = try await listed(place).filter { !$0.isFolder }
     guard !found.isEmpty else { throw Fault(description: "No S3 objects found under S3 URL \"\(uri)\"") }
     let base = place.key.isEmpty || place.isFolder ? place.key : place.key + "/"
@@ -29,21 +30,21 @@ package struct Channels {
   }
 
   /// No object where there is no bucket.
-  private func listed(_ place: ObjectPlace) async throws -> [ObjectPlace] {
-    do { return try await objects.list(place, most: nil) } catch let error where saysMissing(error) {
+  private func listed(_ place: S3Location) async throws -> [S3Location] {
+    do { return try await objects.list(place) } catch let error where saysMissing(error) {
       return []
     }
   }
 
   /// - Parameter namer: what names the object.
-  func download(_ object: ObjectPlace, to path: String, namedBy namer: String) async throws {
+  func download(_ object: S3Location, to path: String, namedBy namer: String) async throws {
     if try await !isThere(object, downloading: path) {
       throw Fault(description: "there is no object \(object), which \(namer) names")
     }
   }
 
   // Apart from the function that throws: swiftc 6.3.1 crashes in its optimiser where an async one catches and throws anew.
-  private func isThere(_ object: ObjectPlace, downloading path: String) async throws -> Bool {
+  private func isThere(_ object: S3Location, downloading path: String) async throws -> Bool {
     do {
       try await objects.download(object, to: path)
       return true
@@ -55,7 +56,7 @@ package struct Channels {
   /// The objects that a manifest names: `[{"prefix": "s3://bucket/prefix"}, "relative/path", ...]`.
   func items(manifest uri: String, in scratch: String) async throws -> [Item] {
     let path = join(scratch, "manifest.json")
-    try await download(try ObjectPlace(uri), to: path, namedBy: "the channel")
+    try await download(try S3Location(uri: uri), to: path, namedBy: "the channel")
     return try Self.items(manifest: uri, at: path)
   }
 
@@ -70,12 +71,12 @@ package struct Channels {
     guard let prefix = elements.first?["prefix"]?.text else {
       throw Fault(description: "the manifest \(uri) does not begin with {\"prefix\": \"s3://...\"}")
     }
-    let place = try ObjectPlace(prefix)
+    let place = try S3Location(uri: prefix)
     return try elements.dropFirst().map { element in
       guard let path = element.text else {
         throw Fault(description: "the manifest \(uri) names an object that is no text: \(element.encoded)")
       }
-      return Item(object: ObjectPlace(bucket: place.bucket, key: place.key + path), path: try safe(path))
+      return Item(object: S3Location(bucket: place.bucket, key: place.key + path), path: try safe(path))
     }
   }
 
@@ -95,7 +96,7 @@ package struct Channels {
   }
 
   @inline(never)
-  private static func unpack(_ packed: String, to path: String, of object: ObjectPlace) throws {
+  private static func unpack(_ packed: String, to path: String, of object: S3Location) throws {
     do { try unpackGzip(packed, to: path) } catch let fault as GzipFault {
       throw Fault(description: "\(object) is no whole gzip file: \(fault)")
     }
@@ -122,7 +123,7 @@ package struct Channels {
   func download(augmentedManifest uri: String, attributes: [String], to folder: String) async throws {
     try makeFolder(join(folder, "objects"))
     let path = join(folder, "manifest")
-    try await download(try ObjectPlace(uri), to: path, namedBy: "the channel")
+    try await download(try S3Location(uri: uri), to: path, namedBy: "the channel")
     let text = String(decoding: try readFile(path, limit: 1 << 30).bytes, as: UTF8.self)
     try? FileManager.default.removeItem(atPath: path)
     var lines = ""
@@ -145,7 +146,7 @@ package struct Channels {
             "\(uri): line \(index + 1): \(attributes.first ?? "the image") is no text such as s3://bucket/key"
         )
       }
-      let object = try ObjectPlace(reference)
+      let object = try S3Location(uri: reference)
       let image = join(folder, "objects/\(index)-\(try Self.safe(baseName(object.key)))")
       try await download(object, to: image, namedBy: "line \(index + 1) of \(uri)")
       members[name] = .string(image)
@@ -166,4 +167,21 @@ package struct Channels {
     }
     return path
   }
+}
+
+extension S3Location {
+  /// - Throws: `.validation` for what is no `s3://bucket/key`.
+  init(uri: String) throws(ControlPlaneError) {
+    guard uri.hasBytePrefix("s3://"), !uri.utf8.contains(0) else {
+      throw .invalid("\(uri) is no S3 URI that is read here; s3://bucket/key is expected")
+    }
+    guard let location = S3Location(uri) else { throw .invalid("\(uri) names no bucket") }
+    self = location
+  }
+
+  /// The key after its first bytes.
+  func key(after byteCount: Int) -> String { String(decoding: key.utf8.dropFirst(byteCount), as: UTF8.self) }
+
+  /// Where the name begins that the key ends in, in bytes: after the last `/`.
+  var nameStart: Int { key.utf8.count - (key.utf8.reversed().prefix { $0 != UInt8(ascii: "/") }.count) }
 }

@@ -1,4 +1,5 @@
 public import Encodings
+public import S3
 
 /// What serves endpoints; the control plane only keeps what they are.
 public protocol EndpointHost: Sendable {
@@ -22,7 +23,7 @@ public struct HostedEndpoint: Hashable, Sendable {
     public var name: String
     public var model: String
     /// Its model.tar.gz, or a prefix that its files are under.
-    public var modelData: ObjectPlace?
+    public var modelData: S3Location?
     public var environment: [String: String]
     /// Its share of the requests, relative to the others'.
     public var weight: Double

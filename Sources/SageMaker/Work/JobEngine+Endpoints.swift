@@ -1,4 +1,5 @@
 import Encodings
+import S3
 import Synchronization
 
 /// Endpoints: the store says what they are to be, the host makes it so.
@@ -82,7 +83,7 @@ extension JobEngine {
           HostedEndpoint.Variant(
             name: name, model: model,
             modelData: try SageMakerAPI.modelData(of: container).map { uri throws(ControlPlaneError) in
-              try ObjectPlace(uri)
+              try S3Location(uri: uri)
             },
             environment: (container["Environment"] ?? [:]).texts,
             weight: wanted?["DesiredWeight"]?.number ?? SageMakerAPI.weight(variant),

@@ -2,8 +2,10 @@ import Encodings
 import Files
 import Foundation
 import Glibc
+import HTTP
 import Jobs
 import Models
+import S3
 
 /// Training jobs: a container's folder is laid out, the trainer runs in a process of its own, the model goes up.
 extension JobEngine {
@@ -129,7 +131,7 @@ extension JobEngine {
   /// The checkpoint that another job, or an earlier start of this one, has left.
   private func fetchCheckpoint(of job: Resource, to folder: String) async throws {
     guard let uri = job.request["CheckpointConfig"]?["S3Uri"]?.text, try isEmptyFolder(folder) else { return }
-    let place = try ObjectPlace(uri)
+    let place = try S3Location(uri: uri)
     guard try await !objects.list(place, most: 1).isEmpty else { return }
     let channels = Channels(objects: objects)
     try await channels.download(try await channels.items(prefix: uri), to: folder)
@@ -141,7 +143,7 @@ extension JobEngine {
     _ work: Work, _ job: Resource, _ container: String, _ ending: Ending
   ) async throws {
     let (log, time) = (join(folder(of: work), "log"), now())
-    let metrics = try await blocking {
+    let metrics = try await disk.run {
       TrainingMetrics(container: container, job: job, logPath: log, now: time)
     }
     let isCutShort = ending.cause != .itself
@@ -149,7 +151,7 @@ extension JobEngine {
     if !ending.isSuccess, !isCutShort {
       reason = failure(of: ending, container, log: log)
     }
-    var artifact: ObjectPlace?
+    var artifact: S3Location?
     if reason == nil {
       try await step(work, "Uploading", "Uploading generated training model")
       do { artifact = try await upload(job, container, folder: folder(of: work)) } catch {
@@ -196,13 +198,13 @@ extension JobEngine {
   }
 
   /// - Returns: where the model is; nil where there is none.
-  private func upload(_ job: Resource, _ container: String, folder: String) async throws -> ObjectPlace? {
+  private func upload(_ job: Resource, _ container: String, folder: String) async throws -> S3Location? {
     let place = try TrainingRules.artifact(of: job)
-    let output = ObjectPlace(bucket: place.bucket, key: folderName(place.key))
+    let output = S3Location(bucket: place.bucket, key: folderName(place.key))
     let results = Self.files(in: join(container, "output/data"))
     if !results.isEmpty {
       let archive = join(folder, "output.tar.gz")
-      try await blocking { try writeModelArchive(archive, files: results) }
+      try await disk.run { try writeModelArchive(archive, files: results) }
       try await objects.upload(archive, to: output.appending("output.tar.gz"))
     }
     let files = Self.files(in: join(container, "model"))
@@ -212,16 +214,15 @@ extension JobEngine {
       return output.appending("model/")
     }
     let archive = join(folder, "model.tar.gz")
-    try await blocking { try writeModelArchive(archive, files: files) }
+    try await disk.run { try writeModelArchive(archive, files: files) }
     try await objects.upload(archive, to: place)
     return place
   }
 
   /// What cannot be uploaded is not lost: it stands in the job's folder.
   private func uploadCheckpoint(of job: Resource, from folder: String) async {
-    guard let uri = job.request["CheckpointConfig"]?["S3Uri"]?.text, let place = try? ObjectPlace(uri) else {
-      return
-    }
+    guard let uri = job.request["CheckpointConfig"]?["S3Uri"]?.text, let place = try? S3Location(uri: uri)
+    else { return }
     for file in Self.files(in: folder) {
       try? await objects.upload(file, to: place.appending(baseName(file)))
     }

@@ -1,7 +1,9 @@
 import Encodings
 import Files
 import Foundation
+import Inference
 import Jobs
+import S3
 
 /// Transform jobs: inputs and model come down, a process of its own works, outputs go up.
 extension JobEngine {
@@ -53,7 +55,7 @@ extension JobEngine {
         description: "the model \(job.request["ModelName"]?.text ?? "") has no ModelDataUrl")
     }
     let channels = Channels(objects: objects)
-    let place = try ObjectPlace(uri)
+    let place = try S3Location(uri: uri)
     var model = join(folder, "model.tar.gz")
     if place.isFolder {
       model = join(folder, "model")
@@ -77,7 +79,7 @@ extension JobEngine {
 
   /// Outputs are named by what comes after the last `/` of the prefix, as SageMaker's local mode does.
   private func relative(to uri: String, _ channels: Channels) async throws -> [Channels.Item] {
-    let place = try ObjectPlace(uri)
+    let place = try S3Location(uri: uri)
     let items = try await channels.items(prefix: uri)
     return try items.map { item in
       Channels.Item(object: item.object, path: try Channels.safe(item.object.key(after: place.nameStart)))
@@ -98,7 +100,7 @@ extension JobEngine {
           + ending.sentence(log: join(folder(of: work), "log"))
     }
     if ending.status == .exited(0) || ending.status == .exited(2) {
-      let place = try ObjectPlace(job.request["TransformOutput"]?["S3OutputPath"]?.text ?? "")
+      let place = try S3Location(uri: job.request["TransformOutput"]?["S3OutputPath"]?.text ?? "")
       let names = FileManager.default.enumerator(atPath: output)?.compactMap { $0 as? String } ?? []
       do {
         for name in names.sorted(by: { precedes($0, $1) })

@@ -1,6 +1,8 @@
 import Files
 import Foundation
+import HTTP
 import Jobs
+import S3
 import Synchronization
 
 /// Turns what the store holds into work: jobs are run, endpoints brought into service.
@@ -27,13 +29,15 @@ final class JobEngine: Sendable {
   }
 
   let store: Store
-  let objects: any ObjectAccess
+  let objects: any ObjectSource
   let endpoints: any EndpointHost
   let options: ControlPlaneOptions
   let now: @Sendable () -> Double
   let queue: JobQueue
   /// What the jobs of a tuning share comes down once: the others wait for it.
   let downloads: JobQueue
+  /// For archives and logs.
+  let disk = OwnThreads(4)
   private let running = Mutex<[Work: Running]>([:])
   /// Endpoints that the host has been told of.
   let begun = Mutex<Set<String>>([])
@@ -42,7 +46,7 @@ final class JobEngine: Sendable {
   private let submit: AsyncStream<Work>.Continuation
 
   init(
-    store: Store, objects: any ObjectAccess, endpoints: any EndpointHost, options: ControlPlaneOptions,
+    store: Store, objects: any ObjectSource, endpoints: any EndpointHost, options: ControlPlaneOptions,
     now: @escaping @Sendable () -> Double
   ) {
     (self.store, self.objects, self.endpoints, self.options, self.now) = (
@@ -221,13 +225,4 @@ final class JobEngine: Sendable {
 
   /// What a job's processes get of the environment.
   func environment(_ more: [String: String]) -> [String: String] { options.environment.merging(more) { $1 } }
-}
-
-/// Runs what blocks on a thread of its own: the few that tasks share stay free.
-func blocking<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
-  try await withCheckedThrowingContinuation { continuation in
-    DispatchQueue(label: "control-plane.files").async {
-      continuation.resume(with: Swift.Result { try body() })
-    }
-  }
 }

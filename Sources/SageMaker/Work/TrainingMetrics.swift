@@ -20,17 +20,8 @@ struct TrainingMetrics: Sendable {
     let frequency = job.request["HyperParameters"]?["checkpoint_frequency"]?.text.flatMap { Int($0) }
     let path = join(container, "output/data/metrics.jsonl")
     let bytes = (try? readFile(path, limit: 64 << 20).bytes) ?? []
-    for line in bytes.split(separator: UInt8(ascii: "\n")) {
-      guard let epoch = try? JSON(parsing: Array(line)) else { continue }
-      var record = EpochRecord()
-      (record.epoch, record.isBest) = (epoch["epoch"]?.integer ?? 0, epoch["is_best"]?.isTrue ?? true)
-      guard record.isKept(checkpointFrequency: frequency) else { continue }
-      for (name, member) in [
-        ("train:accuracy", "train_accuracy"), ("validation:accuracy", "validation_accuracy"),
-      ] {
-        guard let value = epoch[member]?.number else { continue }
-        values[name] = value
-      }
+    if let epoch = EpochRecord.read(bytes).last(where: { $0.isKept(checkpointFrequency: frequency) }) {
+      values = ["train:accuracy": epoch.trainAccuracy, "validation:accuracy": epoch.validationAccuracy]
     }
     for (name, value) in Self.defined(by: job, logPath) where values[name] == nil { values[name] = value }
     final = values.sorted { precedes($0.key, $1.key) }.map { Self.metric($0, $1, at: now) }
@@ -50,17 +41,15 @@ struct TrainingMetrics: Sendable {
 
   private static func defined(by job: Resource, _ logPath: String) -> [String: Double] {
     let definitions = definitions(of: job.request)
-    guard !definitions.isEmpty, let end = try? readEnd(of: logPath, byteCount: longestLog) else { return [:] }
-    let lines = String(decoding: end.bytes, as: UTF8.self).split(separator: "\n")
+    guard !definitions.isEmpty else { return [:] }
+    let lines = lastLines(of: logPath, byteCount: longestLog)
     let begin = ContinuousClock.now
     var values: [String: Double] = [:]
     for definition in definitions {
       guard let pattern = try? definition.read() else { continue }
       for line in lines.reversed() {
         guard ContinuousClock.now - begin < longestSearch else { return values }
-        guard let value = pattern.firstGroup(of: line).flatMap({ Double($0) }), value.isFinite else {
-          continue
-        }
+        guard let value = pattern.number(in: line), value.isFinite else { continue }
         values[definition.name] = value
         break
       }

@@ -2,11 +2,11 @@ import Files
 import Glibc
 import Synchronization
 
-/// The side files of all objects, and what was read of them lately.
+/// Reads, writes and caches the metadata records of objects.
 ///
-/// `ROOT/.imrec/objects/BUCKET/ab/abcdef...`, named by the digest of the key, so that no name is too long. A record
-/// holds for one file: its inode, size and time of last change are in it. An object that someone replaces by hand thus
-/// loses its record by itself.
+/// Records are in `ROOT/.imrec/objects/BUCKET/ab/abcdef...`, named by the SHA-256 digest of the key, so that
+/// no file name is too long. A record contains its object file's inode, size and modification time and is
+/// valid only for that file, so replacing an object by hand invalidates its record.
 final class RecordCache: Sendable {
   private struct Name: Hashable {
     let bucket: ByteName
@@ -15,7 +15,7 @@ final class RecordCache: Sendable {
   private let records = Mutex<[Name: ObjectRecord]>([:])
   private let root: String
   private let durably: Bool
-  /// Some 30 MB; all are forgotten when there are more.
+  /// About 30 MB; the cache is emptied when it is full.
   private static let mostRecords = 50_000
   private static let largestRecord = 64 << 10
 
@@ -29,9 +29,9 @@ final class RecordCache: Sendable {
     return "\(root)/\(bucket)/\(digest.prefix(2))/\(digest)"
   }
 
-  /// The record of this very file; nil where there is none.
+  /// The record of exactly this version of the file; nil if there is none.
   ///
-  /// - Parameter isFolder: a folder's time and size change with what is in it and are not compared.
+  /// - Parameter isFolder: compare only the inode, because a folder's time and size change with its contents.
   func record(_ bucket: String, _ key: String, of identity: FileIdentity, isFolder: Bool = false)
     -> ObjectRecord?
   {
@@ -77,13 +77,14 @@ final class RecordCache: Sendable {
     }
   }
 
-  /// Writes the record down beside the one of the object's former file: whichever of the two files stands under the
-  /// object's name after a crash, its record is there.
+  /// Writes the new record beside the current one, so that whichever of the two object files has the object's
+  /// name after a crash has its record, too.
   func prepare(_ bucket: String, _ record: ObjectRecord) throws(ObjectError) {
     let path = path(bucket, record.key)
     do throws(FileError) {
       try makeFolder(folderName(path))
-      // What a crash left as the next one may be that of the file that stands now.
+      // After a crash, the prepared record may be that of the current object file, so it must not be
+      // overwritten.
       if read(path + ".next") != nil, read(path) == nil { _ = unsafe rename(path + ".next", path) }
       var file = try StagedFile(path + ".next")
       do throws(FileError) {
@@ -98,15 +99,16 @@ final class RecordCache: Sendable {
     }
   }
 
-  /// Makes what was prepared the object's record.
+  /// Makes the prepared record the object's current one.
   func commit(_ bucket: String, _ record: ObjectRecord) {
     let path = path(bucket, record.key)
-    // Where this fails, the record is still found under its other name.
+    // If the rename fails, `record` still finds the record under its prepared name.
     _ = unsafe rename(path + ".next", path)
     remember(record, Name(bucket: ByteName(bucket), key: Array(record.key.utf8)))
   }
 
-  /// Keeps what was computed of a file that came by hand; it can be computed again.
+  /// Records what was computed from a file that was put there by hand. Failures are ignored, because it can
+  /// be computed again.
   func keep(_ bucket: String, _ record: ObjectRecord) {
     remember(record, Name(bucket: ByteName(bucket), key: Array(record.key.utf8)))
     let path = path(bucket, record.key)
@@ -121,7 +123,7 @@ final class RecordCache: Sendable {
       }
       try file.publish(durably: false)
     } catch {
-      // The next one who asks computes it again.
+      // It will be computed again when needed.
     }
   }
 

@@ -1,13 +1,13 @@
 package import Encodings
 
-/// Why a text is no JSONPath that transform jobs know.
+/// Why a text is not a JSONPath that transform jobs accept, or why it selects nothing; a sentence.
 package struct JSONPathError: Error, Hashable, Sendable, CustomStringConvertible {
   package let description: String
 
   package init(description: String) { self.description = description }
 }
 
-/// The part of JSONPath that SageMaker's filters have: `$`, `.name`, `['name', 'other']`, `[0, 2]`, `[-1]`, `[1:3]`, `*`.
+/// The subset of JSONPath that SageMaker's filters support: `$`, `.name`, `['name', 'other']`, `[0, 2]`, `[-1]`, `[1:3]`, `*`.
 package struct JSONPath: Hashable, Sendable {
   package enum Step: Hashable, Sendable {
     case names([String])
@@ -18,7 +18,7 @@ package struct JSONPath: Hashable, Sendable {
   package let steps: [Step]
 
   package init(_ text: String) throws(JSONPathError) {
-    // A mark that joins the character before it is a character of a name here.
+    // By scalars: a combining mark after a dot or a bracket belongs to the name, not to the delimiter.
     var rest = text[...].unicodeScalars
     guard rest.popFirst() == "$" else { throw JSONPathError(description: "a JSONPath begins with $") }
     var steps: [Step] = []
@@ -42,7 +42,7 @@ package struct JSONPath: Hashable, Sendable {
     self.steps = steps
   }
 
-  /// The bracket that is not in quotes.
+  /// The first closing bracket outside quotes.
   private static func end(of text: Substring) -> Substring.Index? {
     var isQuoted = false
     for index in text.unicodeScalars.indices {
@@ -71,7 +71,7 @@ package struct JSONPath: Hashable, Sendable {
     return .indices(indices.compactMap(\.self))
   }
 
-  /// Names in quotes with commas between them, each as it stands; nil where no quote begins the text.
+  /// Quoted names separated by commas, each taken literally; nil if the text does not begin with a quote.
   private static func names(_ text: Substring) throws(JSONPathError) -> [String]? {
     var rest = text.unicodeScalars.drop { $0 == " " }
     guard rest.first == "'" else { return nil }
@@ -87,9 +87,9 @@ package struct JSONPath: Hashable, Sendable {
     throw JSONPathError(description: "names in quotes are expected, such as ['a','b']")
   }
 
-  /// What it selects: one value for a path to one, else a list.
+  /// The selected value; a list of the selected values if a step of the path can select several.
   ///
-  /// - Throws: for an index that is out of range and a name that is not there.
+  /// - Throws: if an index is out of range or a member does not exist.
   package func select(from value: JSON) throws(JSONPathError) -> JSON {
     var found = [value]
     var isOne = true

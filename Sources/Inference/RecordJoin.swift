@@ -1,25 +1,32 @@
 import Encodings
 
-/// DataProcessing: what of a record is sent, and what of the answer is kept.
-struct RecordJoin: Sendable {
-  enum Format: Sendable { case csv, json }
-  /// Of the input; nil: bytes that are no text.
+/// SageMaker's DataProcessing: which part of a record is sent, and what is written for it.
+package struct RecordJoin: Sendable {
+  package enum Format: Sendable { case csv, json }
+  /// The format of the records; nil if they are binary.
   let format: Format?
   let inputFilter: JSONPath
   let outputFilter: JSONPath
   let joinsInput: Bool
 
+  package init(format: Format?, inputFilter: JSONPath, outputFilter: JSONPath, joinsInput: Bool) {
+    self.format = format
+    self.inputFilter = inputFilter
+    self.outputFilter = outputFilter
+    self.joinsInput = joinsInput
+  }
+
   private var isWhole: Bool { inputFilter.steps.isEmpty }
-  /// What the model answers stands in the output as it is.
+  /// Whether answers are written unchanged.
   var keepsAnswers: Bool { !joinsInput && outputFilter.steps.isEmpty }
 
-  /// What the model gets of a record.
+  /// The request for a record: the record, filtered by `inputFilter`.
   func request(_ record: [UInt8]) throws -> [UInt8] {
     guard !isWhole, let format else { return record }
     return Self.bytes(try inputFilter.select(from: try Self.value(record, format)), format)
   }
 
-  /// What stands in the output for a record.
+  /// The output for a record: the answer, joined with the record if `joinsInput`, filtered by `outputFilter`.
   func result(_ record: [UInt8], _ answer: [UInt8]) throws -> [UInt8] {
     if keepsAnswers { return answer }
     guard joinsInput, let format else {
@@ -43,7 +50,7 @@ struct RecordJoin: Sendable {
     switch format {
     case .json:
       do { return try JSON(parsing: bytes) } catch {
-        throw BatchFault(description: "it is no JSON: \(error)")
+        throw TransformFault("it is no JSON: \(error)")
       }
     case .csv:
       let text = String(decoding: bytes, as: UTF8.self)
@@ -52,7 +59,7 @@ struct RecordJoin: Sendable {
     }
   }
 
-  /// As they stand, quotes included.
+  /// The columns of a CSV line, unchanged, including their quotes.
   private static func columns(of line: String) -> [String] {
     var columns = [""]
     var isQuoted = false

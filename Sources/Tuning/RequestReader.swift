@@ -42,13 +42,14 @@ struct RequestReader {
 
   /// A string or a number, as text: for members such as the bounds of a range.
   func numeral(_ name: String) throws(TuningError) -> String? {
-    switch members[name] {
-    case nil: return nil
-    case .string(let text)?: return text
-    case .integer(let number)?: return "\(number)"
-    case .number(let number)?: return Int(exactly: number).map { "\($0)" } ?? "\(number)"
-    default: throw wrongKind(name, "a string, \"...\",")
-    }
+    guard let value = members[name] else { return nil }
+    guard let text = Self.numeral(value) else { throw wrongKind(name, "a string, \"...\",") }
+    return text
+  }
+
+  /// Nil for what is neither text nor a number.
+  static func numeral(_ value: JSON) -> String? {
+    value.text ?? value.integer.map { "\($0)" } ?? value.number.map { "\($0)" }
   }
 
   func whole(_ name: String, _ range: ClosedRange<Int>) throws(TuningError) -> Int? {

@@ -337,12 +337,10 @@ extension TuningRequest {
     let categorical = try ranges.objects("CategoricalParameterRanges", known: ["Name", "Values"]).map {
       range in
       let values = try range.list("Values").map { value throws(TuningError) in
-        switch value {
-        case .string(let text): return text
-        case .integer(let number): return "\(number)"
-        case .number(let number): return "\(number)"
-        default: throw TuningError("\(range.place("Values")): strings are expected")
+        guard let text = RequestReader.numeral(value) else {
+          throw TuningError("\(range.place("Values")): strings are expected")
         }
+        return text
       }
       return try Parameter(categorical: range.required(range.text("Name"), "Name"), values)
     }

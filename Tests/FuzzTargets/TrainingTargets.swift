@@ -250,7 +250,8 @@ let tuningStates = FuzzTarget(
     let text = try require("a record can be written") { try JSON.text(record, style: TuningFolder.style) }
     _ = try scratch.file(Array(text.utf8), "tuning/state.json")
     let again = try require("a record that is written is read") { try TuningFolder.read(folder) }
-    try require(try TuningFolder.text(again) == text, "a record that is written is read to the same")
+    try require(
+      try JSON.text(again, style: TuningFolder.style) == text, "a record that is written is read to the same")
     let best = record.best { $0 > $1 }
     try require(best?.score.map(\.isFinite) != false, "the best job has a score")
     try require(

@@ -1,20 +1,23 @@
 import Encodings
 import Files
-import FoundationEssentials
+import Foundation
 import HTTP
 import Jobs
+import NIOCore
 package import S3
 package import SageMaker
 
-/// What the control plane keeps and the object store holds, for the dashboard.
+/// The dashboard's data from the control plane's store and the object store.
 package struct ControlPlaneSource: DashboardSource {
   let api: SageMakerAPI
   let s3: S3Service
 
-  /// Training jobs of a tuning job that are shown, with their picture.
+  /// The largest number of training jobs read for a tuning job: one more than its page shows, so that the page can say that
+  /// there are more.
   private static let mostTrials = 1001
-  /// Bytes of a log's end.
+  /// How much of a log is shown, in bytes from its end.
   private static let longestLog = 1 << 16
+  /// The largest metrics file or report that is read, in bytes.
   private static let longestFile = 64 << 20
 
   package init(_ api: SageMakerAPI, _ s3: S3Service) { (self.api, self.s3) = (api, s3) }
@@ -46,7 +49,7 @@ package struct ControlPlaneSource: DashboardSource {
     return row
   }
 
-  /// What the tuning job goes by, or else the last validation accuracy.
+  /// The final objective, or else the final validation accuracy, rounded to four decimals.
   private static func accuracy(_ job: Resource) -> String? {
     let metrics = job.state["FinalMetricDataList"]?.list ?? []
     let accuracy = metrics.first { $0["MetricName"]?.text == "validation:accuracy" }?["Value"]?.number
@@ -110,14 +113,14 @@ package struct ControlPlaneSource: DashboardSource {
     let folder = api.folder(of: .trainingJob, name)
     let log = join(folder, "log")
     let metrics = join(folder, "opt-ml/output/data/metrics.jsonl")
-    // Counted before the reader hears anything: what is written from then on is an event.
+    // The lines are counted before the stream starts: each later line is an event.
     let counts = try await s3.work.run {
-      // Of a job that waits for its turn.
+      // A queued job does not have the folder yet.
       try makeFolder(folderName(metrics))
       return (log: lineCount(of: log), metrics: lineCount(of: metrics))
     }
     let following = Task {
-      // Without it the page shows what there is when it is loaded.
+      // If a file cannot be followed, the page still shows the state at the time it was loaded.
       try? await followLines(of: log, skipping: counts.log) { line in
         source.yield(.log(line))
       } during: {
@@ -154,7 +157,7 @@ package struct ControlPlaneSource: DashboardSource {
     view.failureReason = job.state["FailureReason"]?.text
     let limits = config["ResourceLimits"] ?? [:]
     for (words, member) in [
-      ("Jobs at once", "MaxParallelTrainingJobs"), ("Jobs at most", "MaxNumberOfTrainingJobs"),
+      ("Parallel jobs", "MaxParallelTrainingJobs"), ("Maximum jobs", "MaxNumberOfTrainingJobs"),
     ] {
       if let count = limits[member]?.integer { view.facts.append(Fact(words, "\(count)")) }
     }
@@ -197,7 +200,7 @@ package struct ControlPlaneSource: DashboardSource {
       ("Content type", job.request["TransformInput"]?["ContentType"]?.text),
     ].compactMap { name, value in value.map { Fact(name, $0) } }
     let output = join(api.folder(of: .transformJob, name), "output")
-    // Half of the outputs would be taken for all of them.
+    // The outputs of a job in progress are incomplete and must not be scored.
     if !job.isInWork, isFolder(output), try !isEmptyFolder(output) { view.outputs = output }
     return view
   }
@@ -212,12 +215,108 @@ extension JobKind {
     }
   }
 
-  /// Of the state, where the end stands.
+  /// The member of `Resource.state` that has the time of the end.
   fileprivate var endMember: String {
     switch self {
     case .training: "TrainingEndTime"
     case .tuning: "HyperParameterTuningEndTime"
     case .transform: "TransformEndTime"
+    }
+  }
+}
+
+extension ControlPlaneSource {
+  package func models(_ part: ListPage) async throws -> ListedRows<ModelView> {
+    let page = try await api.store.newest([.model], most: part.count, after: part.after)
+    return ListedRows(
+      page.rows.map { _, model in
+        ModelView(
+          model.name, created: Self.date(model.created),
+          dataURL: SageMakerAPI.modelData(of: SageMakerAPI.container(of: model)) ?? "")
+      }, next: page.next)
+  }
+
+  package func endpoints() async throws -> [EndpointView] {
+    let page = try await api.store.newest([.endpoint], most: api.options.quotas.endpoints)
+    return page.rows.map { _, endpoint in
+      var view = EndpointView(
+        endpoint.name, status: endpoint.status,
+        configuration: endpoint.state["EndpointConfigName"]?.text ?? "", created: Self.date(endpoint.created))
+      view.failureReason = endpoint.state["FailureReason"]?.text
+      return view
+    }
+  }
+
+  package func buckets() async throws -> [BucketView] {
+    try await s3.work.run { [store = s3.store] in
+      try store.buckets().map {
+        BucketView($0.name, created: Self.date(Double($0.created.secondsSince1970)))
+      }
+    }
+  }
+
+  package func objects(in bucket: String, prefix: String, _ part: ListPage) async throws -> ObjectListing? {
+    let query = ListingQuery(
+      prefix: prefix, delimiter: "/", after: part.after ?? "", maximumCount: part.count)
+    return try await Self.found {
+      try await s3.work.run { [store = s3.store] in
+        let page = try store.list(bucket, query)
+        return ObjectListing(
+          folders: page.commonPrefixes,
+          objects: page.objects.map {
+            .init(
+              $0.key, byteCount: $0.byteCount, modified: Self.date(Double($0.modified.secondsSince1970)))
+          }, next: page.isTruncated ? page.last : nil)
+      }
+    }
+  }
+
+  package func object(_ key: String, in bucket: String) async throws -> ObjectContent? {
+    let work = s3.work
+    guard
+      let reader = try await Self.found({
+        try await work.run { [store = s3.store] in try store.open(bucket, key) }
+      })
+    else { return nil }
+    let end = reader.info.byteCount
+    return ObjectContent(byteCount: end) { take in
+      var offset = 0
+      while offset < end {
+        let piece = try await S3Service.piece(reader, offset, end, work)
+        offset += piece.readableBytes
+        try await take(Array(buffer: piece))
+      }
+    }
+  }
+
+  package func localPath(of reference: String) async throws -> String? {
+    guard let place = S3Location(reference) else {
+      guard let path = try? Encodings.localPath(ofReference: reference),
+        FileManager.default.fileExists(atPath: path)
+      else { return nil }
+      return path
+    }
+    return try await Self.found {
+      try await s3.work.run { [store = s3.store] in
+        let (bucket, key) = (place.bucket, place.key)
+        let path = join(join(store.root, bucket), key)
+        // A folder cannot be opened as an object. An object listed in it proves that it exists, without following a link.
+        let folder = key.isEmpty || key.utf8.last == UInt8(ascii: "/") ? key : key + "/"
+        if try !store.list(bucket, ListingQuery(prefix: folder, maximumCount: 1)).objects.isEmpty {
+          return path
+        }
+        _ = try store.open(bucket, key)
+        return path
+      }
+    }
+  }
+
+  /// Runs a lookup; nil if the bucket or the object does not exist.
+  private static func found<Value>(_ body: () async throws -> Value) async throws -> Value? {
+    do {
+      return try await body()
+    } catch let error as ObjectError where error.code == .noSuchBucket || error.code == .noSuchKey {
+      return nil
     }
   }
 }

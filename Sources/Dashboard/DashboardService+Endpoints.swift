@@ -14,20 +14,21 @@ extension DashboardService {
         "endpoints", "All endpoints",
         [
           live.isEmpty && stored.isEmpty
-            ? Block.text("No endpoint yet. boto3's create_endpoint makes one.") : endpointTable(live, stored)
+            ? Block.text("No endpoints yet. Create one with boto3's create_endpoint.")
+            : endpointTable(live, stored)
         ])
     ]
     return page
   }
 
-  /// Endpoints in service, and those that are only stored.
+  /// The table of endpoints: those in service, then those that are only in the store. Nil if there are none.
   func endpointTable(_ live: [EndpointSummary], _ stored: [EndpointView]) -> Node? {
     var table = Table(
       "endpoints-table", "Endpoints", text: ["Name", "State", "Variants"],
       numbers: ["Answered", "Errors", "Refused", "Median", "99 %"])
     for endpoint in live {
       let real = endpoint.variants.filter { !$0.isShadow }
-      // The busiest variant stands for the endpoint's times.
+      // The latencies shown for an endpoint are those of its busiest variant.
       let busiest = real.max { $0.latency.count < $1.latency.count }
       table.add([
         Cell.head(endpoint.name, href: Self.address("endpoints", endpoint.name)),
@@ -76,7 +77,7 @@ extension DashboardService {
       page.sections.append(
         Section(
           "shadows", "Shadow variants",
-          lead: "They get copies of requests; their answers are compared with those given, and go nowhere.",
+          lead: "They get copies of requests; their answers are compared with production and never returned.",
           [table]))
     }
     return page
@@ -84,10 +85,10 @@ extension DashboardService {
 
   private func variantTable(_ summary: EndpointSummary) -> Node? {
     var table = Table(
-      "variants-table", "Since they came into service", text: ["Variant", "Model"],
+      "variants-table", "Since each variant came into service", text: ["Variant", "Model"],
       numbers: [
         "Weight", "Answered", "Client errors", "Model errors", "Refused", "Waiting", "Median", "90 %", "99 %",
-        "Longest",
+        "Maximum",
       ])
     for variant in summary.variants where !variant.isShadow {
       table.add([
@@ -107,7 +108,7 @@ extension DashboardService {
     var table = Table(
       "shadows-table", "Compared with production", text: ["Variant", "Model"],
       numbers: [
-        "Weight", "Compared", "Same first class", "Largest difference", "Failed", "Dropped", "Median",
+        "Weight", "Compared", "Same top class", "Largest difference", "Failed", "Dropped", "Median",
       ])
     for variant in summary.variants where variant.isShadow {
       let shadow = variant.shadow
@@ -128,7 +129,7 @@ extension DashboardService {
     var fields = [
       Block.Field(
         "image", "An image", .file(accept: "image/jpeg,image/png", isRequired: true),
-        hint: "JPEG or PNG, at most 6 MiB. It can be dropped here.")
+        hint: "JPEG or PNG, at most 6 MiB. You can drop a file here.")
     ]
     if variants.count > 1 { fields.append(.init("variant", "Variant", .choice([""] + variants))) }
     let form = Block.form(
@@ -136,15 +137,18 @@ extension DashboardService {
     return Section("try", "Try it", [result.isEmpty ? form : Block.columns([result, [form]])])
   }
 
-  /// The page of an endpoint with what it says of an image.
+  /// An endpoint's page with its predictions for an uploaded image.
   func tryOut(_ name: String, _ request: Request, _ client: ClientPresence?) async throws -> SitePage {
     let form = try await form(request, limit: RuntimeService.bodyLimit + 65_536)
     guard let image = form.file("image") else { throw PageError(.badRequest, "No image was chosen.") }
     guard image.bytes.count <= RuntimeService.bodyLimit else {
-      throw PageError(.contentTooLarge, "The image is larger than 6 MiB, the most that an endpoint takes.")
+      throw PageError(
+        .contentTooLarge, "The image is larger than 6 MiB, the limit for a request to an endpoint.")
     }
     var page = try await endpoint(name)
-    guard let summary = fleet.summary(of: name) else { throw PageError.missing("endpoint in service", name) }
+    guard let summary = fleet.summary(of: name) else {
+      throw PageError.missing("endpoint in service named", name)
+    }
     var details = InvocationDetails()
     details.targetVariant = form.text("variant")
     do {
@@ -179,9 +183,9 @@ extension DashboardService {
       table.add([Cell.head(name), Cell.share(min(1, max(0, Double(invocation.probabilities[index]))))])
     }
     return [
-      picture.map { Block.preview($0, mediaType: "image/jpeg", alt: "The image that was sent") },
+      picture.map { Block.preview($0, mediaType: "image/jpeg", alt: "The uploaded image") },
       Block.table(table),
-      Block.note("By the variant \(invocation.variant) in \(Self.milliseconds(time))."),
+      Block.note("Answered by the variant \(invocation.variant) in \(Self.milliseconds(time))."),
     ].compactMap(\.self)
   }
 }

@@ -1,14 +1,20 @@
 import Endpoints
+import Files
 import FoundationEssentials
 import HTTP
+import HTTPTypes
 import Hummingbird
 import Hyperparameters
+import NIOCore
+import Predictions
 import Reporting
 import SageMaker
 import Scoring
+import ServiceLifecycle
+import Synchronization
 
 extension DashboardService {
-  /// Jobs of all kinds, newest first, and what endpoints do.
+  /// The start page: jobs of all kinds, newest first, and the endpoints in service.
   func overview(_ query: Query) async throws -> SitePage {
     let kind = query["kind"].flatMap { JobKind(rawValue: $0) }
     let listing = try await source.jobs(kind, ListPage(after: query["after"]))
@@ -34,8 +40,8 @@ extension DashboardService {
           jobTable("jobs-table", words, listing.rows)
             ?? Block.text(
               kind == nil
-                ? "No job yet. With AWS_ENDPOINT_URL set to this server, boto3's create_training_job makes one."
-                : "No job of this kind."), Block.links(pager),
+                ? "No jobs yet. Set AWS_ENDPOINT_URL to this server and create one with boto3's create_training_job."
+                : "No jobs of this kind."), Block.links(pager),
         ])
     ]
     let summaries = fleet.summaries
@@ -47,7 +53,7 @@ extension DashboardService {
 
   func jobTable(_ id: String, _ caption: String, _ rows: [JobRow]) -> Node? {
     var table = Table(
-      id, caption, text: ["Name", "Kind", "State", "Created (UTC)"], numbers: ["Took", "Result"])
+      id, caption, text: ["Name", "Kind", "State", "Created (UTC)"], numbers: ["Duration", "Result"])
     for row in rows {
       table.add([
         Cell.head(row.name, href: Self.address(row)), Cell.text(row.kind.words),
@@ -58,7 +64,7 @@ extension DashboardService {
     return Block.table(table)
   }
 
-  /// Heading, state, times and failure of a job.
+  /// A job's page with its heading, status, times and failure reason.
   private func jobPage(_ row: JobRow, failure: String?) -> SitePage {
     var page = sitePage(row.name, in: .jobs)
     page.trail = [("Jobs", "/"), (row.kind.words, "/?kind=\(row.kind.rawValue)")]
@@ -67,7 +73,7 @@ extension DashboardService {
     page.addFact("Created", Self.time(row.created) + " UTC")
     if let ended = row.ended {
       page.addFact("Ended", Self.time(ended) + " UTC")
-      page.addFact("Took", Self.duration(row))
+      page.addFact("Duration", Self.duration(row))
     }
     return page
   }
@@ -89,7 +95,7 @@ extension DashboardService {
     if var curves = report.curves {
       if job.report != nil {
         curves.blocks.append(
-          Block.links([Block.Link("The whole report", Self.address("training-jobs", name, "report"))]) ?? [:])
+          Block.links([Block.Link("Full report", Self.address("training-jobs", name, "report"))]) ?? [:])
       }
       page.sections.append(curves)
     }
@@ -98,11 +104,11 @@ extension DashboardService {
         "log-section", "Log",
         [
           job.log.isEmpty
-            ? Block.note("Nothing is written yet.")
+            ? Block.note("Nothing has been logged yet.")
             : Block.note("The last \(counted(job.log.count, "line"))."),
           Block.log("log", "Log", job.log),
         ]))
-    if let table = Self.factsTable("hyperparameters-table", "As they were given", job.hyperparameters) {
+    if let table = Self.factsTable("hyperparameters-table", "As given in the request", job.hyperparameters) {
       page.sections.append(Section("hyperparameters", "Hyperparameters", [table]))
     }
     return page
@@ -110,7 +116,7 @@ extension DashboardService {
 
   func trainingReport(_ name: String) async throws -> Response {
     guard let html = try await source.trainingJob(name)?.report else {
-      throw PageError.missing("report of a training job", name)
+      throw PageError.missing("report of the training job", name)
     }
     return report(html)
   }
@@ -128,10 +134,10 @@ extension DashboardService {
     }
     if let best {
       page.addFact("Best job", best.row.name, href: Self.address(best.row))
-      page.addFact("Its objective", decimal(best.objective ?? 0, 5))
+      page.addFact("Best objective", decimal(best.objective ?? 0, 5))
     }
     if let chart = parallelCoordinates(job, best: best?.row.name).chart(
-      id: "parallel", title: "Parameters of each job, and what came of them")
+      id: "parallel", title: "Parameters and objective of each job")
     {
       page.sections.append(
         Section(
@@ -139,7 +145,8 @@ extension DashboardService {
           [
             Block.chart(
               chart, table: nil,
-              note: "Each line is a job; the thick one is the best. Broken lines: jobs without a result.")
+              note:
+                "Each line is a job; the thick line is the best one. Dashed lines are jobs without a result.")
           ]))
     }
     var table = Table(
@@ -156,11 +163,13 @@ extension DashboardService {
     }
     if job.trials.count > 1000 { table.rest = "The first 1,000 of \(whole(job.trials.count)) jobs." }
     page.sections.append(
-      Section("jobs", "Jobs", [Block.table(table) ?? Block.text("No job of this search has begun yet.")]))
+      Section(
+        "jobs", "Jobs", [Block.table(table) ?? Block.text("No training job of this search has started yet.")])
+    )
     return page
   }
 
-  /// A number as the search wrote it, with six digits; what is no number stays.
+  /// A parameter value for a table cell: a long number is rounded, any other text is unchanged.
   private static func shortNumber(_ text: String?) -> String {
     guard let text else { return "–" }
     guard text.count > 9, let value = Double(text), value.isFinite, value != 0 else { return text }
@@ -202,28 +211,28 @@ extension DashboardService {
     guard job.outputs != nil else { return page }
     page.sections.append(
       Section(
-        "score", "How good is it?",
-        lead: "Compare the outputs with the truth: an accuracy report is made at once.",
+        "score", "Accuracy",
+        lead: "Compare the outputs with the ground truth to get an accuracy report.",
         [
           Block.form(
-            "score-form", to: Self.address("transform-jobs", name, "score"), button: "Make the report",
+            "score-form", to: Self.address("transform-jobs", name, "score"), button: "Create report",
             [
               .init(
-                "path", "Truth on this machine or in S3", .text,
+                "path", "Ground truth on this machine or in S3", .text,
                 hint:
-                  "A .lst, a .rec, a folder of class folders, a CSV or JSON lines; a path or an s3:// address."
+                  "A .lst, .rec, CSV or JSON Lines file, or a folder with one folder per class; a path or s3:// URI."
               ),
-              .init("file", "Or a file to send", .file(accept: ".lst,.csv,.tsv,.jsonl", isRequired: false)),
+              .init("file", "Or upload a file", .file(accept: ".lst,.csv,.tsv,.jsonl", isRequired: false)),
             ])
         ]))
     return page
   }
 
-  /// The accuracy report of a transform job.
+  /// The accuracy report of a transform job, as a response.
   func score(_ name: String, _ request: Request) async throws -> Response {
     let form = try await form(request, limit: ScoreOnDemand.truthByteLimit)
     guard let job = try await source.transformJob(name), let outputs = job.outputs else {
-      throw PageError.missing("output of a transform job", name)
+      throw PageError.missing("output of the transform job", name)
     }
     do {
       let details = [Detail("Transform job", name), Detail("Model", job.model)]
@@ -232,14 +241,14 @@ extension DashboardService {
         let suffix = suffixes.first { file.fileName?.lowercased().hasSuffix($0) == true } ?? ".lst"
         let html = try await scoring.report(
           outputs: outputs, sentTruth: file.bytes, suffix: suffix, classes: job.classes,
-          details: details + [Detail("Truth", file.fileName ?? "a file that was sent")])
+          details: details + [Detail("Truth", file.fileName ?? "an uploaded file")])
         return report(Array(html.utf8))
       }
       guard let reference = form.text("path") else {
-        throw PageError(.badRequest, "Neither a path nor a file was given.")
+        throw PageError(.badRequest, "Give a path, or upload a file.")
       }
       guard let path = try await source.localPath(of: reference) else {
-        throw PageError(.badRequest, "There is no \(reference) on this machine.")
+        throw PageError(.badRequest, "There is no \(reference) on this machine or in its S3.")
       }
       let html = try await scoring.report(
         outputs: outputs, truth: path, classes: job.classes, details: details + [Detail("Truth", reference)])
@@ -257,5 +266,141 @@ extension JobKind {
     case .tuning: "Tuning"
     case .transform: "Transform"
     }
+  }
+}
+
+/// Counts the open event streams and limits their number.
+final class LiveStreams: Sendable {
+  private let count = Mutex(0)
+  private let limit: Int
+
+  init(limit: Int) { self.limit = limit }
+
+  /// Opens a stream; false if the limit is reached.
+  func enter() -> Bool {
+    count.withLock { count in
+      guard count < limit else { return false }
+      count += 1
+      return true
+    }
+  }
+
+  var isEmpty: Bool { count.withLock { $0 == 0 } }
+
+  func leave() { count.withLock { $0 -= 1 } }
+}
+
+extension DashboardService {
+  /// The events of a training job as Server-Sent Events. The stream ends with the job, the client or the server.
+  func events(_ name: String, _ client: ClientPresence?) async throws -> Response {
+    guard try await source.trainingJob(name) != nil else { throw PageError.missing("training job", name) }
+    let events = try await source.events(ofTrainingJob: name)
+    // For a slow client the oldest pieces are dropped; a reload of the page shows them.
+    let (pieces, source) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingNewest(256))
+    client?.onLeaving { source.finish() }
+    return Response(
+      status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],
+      body: ResponseBody { writer in
+        guard streams.enter() else {
+          // The limit is reached; the client reconnects in a minute.
+          try await writer.write(ByteBuffer(string: "retry: 60000\n\n"))
+          return try await writer.finish(nil)
+        }
+        defer {
+          streams.leave()
+          client?.forget()
+        }
+        var out = writer
+        await withGracefulShutdownHandler {
+          await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+              for await event in events { source.yield(Self.text(event)) }
+              source.yield("event: ended\ndata: \n\n")
+              source.finish()
+            }
+            source.yield(": here\n\n")
+            for await piece in pieces {
+              do { try await out.write(ByteBuffer(string: piece)) } catch { break }
+            }
+            group.cancelAll()
+          }
+        } onGracefulShutdown: {
+          source.finish()
+        }
+        writer = out
+        try await writer.finish(nil)
+      })
+  }
+
+  private static func text(_ event: JobEvent) -> String {
+    switch event {
+    case .changed: return "event: changed\ndata: \n\n"
+    case .log(let line):
+      // A line feed in the data would start another field.
+      let safe = line.unicodeScalars.map { $0.value < 0x20 && $0 != "\t" ? " " : String($0) }.joined()
+      return "event: log\ndata: \(safe)\n\n"
+    }
+  }
+}
+
+/// Makes accuracy reports of transform jobs on request, one at a time, on a dedicated thread.
+final class ScoreOnDemand: Sendable {
+  /// Why no report was made.
+  struct Refusal: Error, CustomStringConvertible {
+    let description: String
+    /// Whether another report is being made, so that a retry may succeed.
+    var isBusy = false
+  }
+  /// The largest ground truth that can be uploaded, in bytes.
+  static let truthByteLimit = 32 << 20
+
+  /// Not a Mutex: in release builds swiftc 6.3.1 unlocked it after the await, on another thread than had locked it.
+  private let isRunning = Atomic(false)
+  private let thread = OwnThreads()
+
+  /// The report as HTML.
+  ///
+  /// - Parameters:
+  ///   - outputs: the folder of the `.out` files.
+  ///   - truth: the local path of the ground truth.
+  ///   - classes: the path of a file of class names, one per line; nil to take those of the ground truth.
+  ///   - details: what the report says about its origin.
+  /// - Throws: `Refusal`; `CancellationError`.
+  func report(outputs: String, truth: String, classes: String?, details: [Detail]) async throws -> String {
+    let begins = isRunning.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing)
+    guard begins.exchanged else {
+      throw Refusal(description: "Another report is being made; try again when it is done.", isBusy: true)
+    }
+    defer { isRunning.store(false, ordering: .releasing) }
+    return try await withTaskExecutorPreference(thread) {
+      do {
+        var run = try ScoringRun(outputs: outputs, truth: truth, classes: classes)
+        guard run.plan.truth.count > 0 else {
+          let first = run.plan.truth.rejections.first.map { ": \($0.path): \($0.reason)" } ?? ""
+          throw Refusal(description: "The ground truth has no labeled image\(first)")
+        }
+        var options = ScoringOptions()
+        options.jobs = 1
+        var score = try await run.score(options)
+        score.details = details
+        return try ScoreReport(score).html()
+      } catch let error where error is CancellationError || error is Refusal {
+        throw error
+      } catch {
+        throw Refusal(description: "The outputs cannot be scored: \(error)")
+      }
+    }
+  }
+
+  /// The report as HTML, for an uploaded ground truth, which is kept in a temporary file while it is read.
+  ///
+  /// - Parameter suffix: the file name extension of the ground truth, which decides its format.
+  func report(
+    outputs: String, sentTruth: [UInt8], suffix: String, classes: String?, details: [Detail]
+  ) async throws -> String {
+    let path = join(FileManager.default.temporaryDirectory.path, "imrec-truth-\(UUID().uuidString)\(suffix)")
+    try Data(sentTruth).write(to: URL(filePath: path))
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    return try await report(outputs: outputs, truth: path, classes: classes, details: details)
   }
 }

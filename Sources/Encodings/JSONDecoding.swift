@@ -259,15 +259,15 @@ private struct JSONElements: UnkeyedDecodingContainer {
   var isAtEnd: Bool { scanner.peek(array.bytes.span) == UInt8(ascii: "]") }
 
   private mutating func next<Result>(_ body: (JSONDecoding) throws -> Result) throws -> Result {
+    let bytes = array.bytes
     let element = JSONDecoding(
-      bytes: array.bytes, style: array.style, start: scanner.cursor, step: .index(currentIndex),
+      bytes: bytes, style: array.style, start: scanner.cursor, step: .index(currentIndex),
       parent: parent)
     if isAtEnd {
-      let fault = scanner.fault("another element", array.bytes.span)
+      let fault = scanner.fault("another element", bytes.span)
       throw JSONError(fault.reason, offset: fault.offset, path: element.path)
     }
     let result = try body(element)
-    let bytes = array.bytes
     try scanner.skipValue(bytes.span)
     scanner.skipBlanks(bytes.span)
     if scanner.skip(UInt8(ascii: ","), bytes.span) { scanner.skipBlanks(bytes.span) }

@@ -1,30 +1,32 @@
 import Imaging
 
 extension HyperparameterSet {
-  /// Refuses values that contradict each other.
+  /// Checks values that are valid one by one against each other.
+  ///
+  /// - Throws: `TrainingError` that names the first two values that contradict each other.
   public func check() throws(TrainingError) {
     let (height, width) = (imageShape[1], imageShape[2])
     let shape = shownShape(imageShape)
     if let checkpointFrequency, checkpointFrequency > epochs {
       throw TrainingError(
-        "checkpoint_frequency is \(checkpointFrequency), but there are only \(epochs) epochs; at most that many is "
-          + "expected")
+        "checkpoint_frequency is \(checkpointFrequency), but there are only \(epochs) epochs; a value of at most "
+          + "\(epochs) is expected")
     }
     if let resize, resize <= max(height, width) {
       throw TrainingError(
-        "resize is \(resize), and image_shape is \(shape); resize has to be larger than both its height and its width"
+        "resize is \(resize), but image_shape is \(shape); resize must be larger than both height and width"
       )
     }
     let family = height <= 28 ? Self.smallDepths : Self.largeDepths
     guard family.contains(numLayers) else {
       throw TrainingError(
-        "num_layers is \(numLayers), and image_shape is \(shape); for images of "
+        "num_layers is \(numLayers), but image_shape is \(shape); for images with "
           + (height <= 28 ? "at most 28 rows " : "more than 28 rows ")
-          + "it is one of \(family.map { "\($0)" }.joined(separator: ", "))")
+          + "it must be one of \(family.map { "\($0)" }.joined(separator: ", "))")
     }
     if usePretrainedModel, imageShape != [3, 224, 224] {
       throw TrainingError(
-        "use_pretrained_model is 1, and image_shape is \(shape); a pretrained model takes 3,224,224 only")
+        "use_pretrained_model is 1, but image_shape is \(shape); a pretrained model needs 3,224,224")
     }
     try checkOwn()
     do throws(PresetError) { _ = try preset() } catch { throw TrainingError(error.description) }
@@ -33,32 +35,33 @@ extension HyperparameterSet {
   private func checkOwn() throws(TrainingError) {
     if warmupEpochs >= epochs, warmupEpochs > 0 {
       throw TrainingError(
-        "warmup_epochs is \(warmupEpochs), and there are \(epochs) epochs; fewer are expected")
+        "warmup_epochs is \(warmupEpochs), but there are only \(epochs) epochs; a smaller value is expected")
     }
     for (name, value) in [("label_smoothing", labelSmoothing), ("ema_decay", emaDecay)] where value >= 1 {
-      throw TrainingError("\(name) is 1, with which nothing is learned; less is expected")
+      throw TrainingError("\(name) is 1, with which a network learns nothing; a value below 1 is expected")
     }
     if mixupAlpha > 0, miniBatchSize % 2 != 0 {
       throw TrainingError(
-        "mixup_alpha is \(shortest(mixupAlpha)), and mini_batch_size is \(miniBatchSize); images are mixed in pairs, so "
-          + "an even size is expected")
+        "mixup_alpha is \(shortest(mixupAlpha)), but mini_batch_size is \(miniBatchSize); mixup needs pairs of images, so "
+          + "an even batch size is expected")
     }
     if let progressiveStart {
       guard resize != nil else {
         throw TrainingError(
-          "progressive_start needs resize: without it a smaller shape would be a smaller part")
+          "progressive_start needs resize: without it, a smaller shape would crop a smaller part of each image"
+        )
       }
       guard progressiveStart <= min(imageShape[1], imageShape[2]) else {
         throw TrainingError(
-          "progressive_start is \(progressiveStart), and image_shape is \(shownShape(imageShape)); at most its smaller "
-            + "side is expected")
+          "progressive_start is \(progressiveStart), but image_shape is \(shownShape(imageShape)); a value of at most its "
+            + "smaller side is expected")
       }
     }
   }
 
-  /// Values given that change nothing, each with the reason.
+  /// A warning for each given value that has no effect, with the reason.
   ///
-  /// - Parameter hosts: how many processes train together.
+  /// - Parameter hosts: the number of processes that train together.
   public func warnings(hosts: Int = 1) -> [TrainingWarning] {
     var found: [TrainingWarning] = []
     func warn(_ name: String, _ reason: String) {
@@ -68,14 +71,14 @@ extension HyperparameterSet {
       if !isUsed { for name in names { warn(name, reason) } }
     }
     let isOne = "the optimizer is \(optimizer.rawValue)"
-    warn(["beta_1", "beta_2"], unless: optimizer == .adam, "only adam takes it, and \(isOne)")
-    warn(["gamma"], unless: optimizer == .rmsprop, "only rmsprop takes it, and \(isOne)")
+    warn(["beta_1", "beta_2"], unless: optimizer == .adam, "only adam uses it, but \(isOne)")
+    warn(["gamma"], unless: optimizer == .rmsprop, "only rmsprop uses it, but \(isOne)")
     warn(
       ["eps"], unless: optimizer == .adam || optimizer == .rmsprop,
-      "only adam and rmsprop take it, and \(isOne)")
+      "only adam and rmsprop use it, but \(isOne)")
     warn(
       ["momentum", "weight_decay"], unless: optimizer == .sgd || optimizer == .nag,
-      "only sgd and nag take it, and \(isOne)")
+      "only sgd and nag use it, but \(isOne)")
     warn(["use_weighted_loss"], unless: multiLabel || !useWeightedLoss, "it needs multi_label")
     warn(
       ["early_stopping_min_epochs", "early_stopping_patience", "early_stopping_tolerance"],
@@ -84,18 +87,21 @@ extension HyperparameterSet {
     if earlyStopping, earlyStoppingMinEpochs >= epochs {
       found.append(
         TrainingWarning(
-          "early_stopping has no effect: early_stopping_min_epochs is \(earlyStoppingMinEpochs), and there are "
+          "early_stopping has no effect: early_stopping_min_epochs is \(earlyStoppingMinEpochs), but there are only "
             + "\(epochs) epochs"))
     }
-    warn(["kv_store"], unless: hosts > 1, "there is one host")
+    warn(["kv_store"], unless: hosts > 1, "there is only one host")
     if hosts > 1, kvStore == .asynchronous {
       found.append(
-        TrainingWarning("kv_store dist_async has no effect: hosts are kept in step, as by dist_sync"))
+        TrainingWarning(
+          "kv_store dist_async has no effect: hosts always train synchronously, as with dist_sync"))
     }
-    warn(["precision_dtype"], unless: precision == .float32, "training is computed in float32")
-    warn(["top_k"], unless: !multiLabel, "multi_label counts each class by itself")
+    warn(["precision_dtype"], unless: precision == .float32, "training always computes in float32")
+    warn(["top_k"], unless: !multiLabel, "with multi_label, each class is a decision of its own")
     if let topK, topK >= numClasses, numClasses > 0, !multiLabel {
-      found.append(TrainingWarning("top_k says nothing: it is \(topK), and there are \(numClasses) classes"))
+      found.append(
+        TrainingWarning(
+          "top_k is \(topK), but there are only \(numClasses) classes: top-k accuracy is always 1"))
     }
     found += scheduleWarnings()
     return found
@@ -111,13 +117,14 @@ extension HyperparameterSet {
     }
     for epoch in lrSchedulerStep where lrSchedule == .step && epoch >= epochs {
       found.append(
-        TrainingWarning("\(epoch) of lr_scheduler_step has no effect: training ends after \(epochs) epochs"))
+        TrainingWarning(
+          "epoch \(epoch) of lr_scheduler_step has no effect: training ends after \(epochs) epochs"))
     }
     return found
   }
 
-  /// What a training is made with, by SageMaker's names: the values that its log names, and every other one that is not
-  /// as usual.
+  /// The hyperparameters for a report, by SageMaker's names: those that its log lists, and every other one that differs
+  /// from its default.
   package var changes: [(name: String, value: String)] {
     let usual = HyperparameterSet()
     let always = [
@@ -138,7 +145,7 @@ extension HyperparameterSet {
     }
   }
 
-  /// The lines of SageMaker's log between "---- Parameters ----" and the dashes.
+  /// The lines of SageMaker's log between "---- Parameters ----" and the line of dashes.
   public func parameterLines(hosts: Int = 1) -> [String] {
     var lines = [
       "num_layers: \(numLayers)", "data type: <class 'numpy.\(precision.rawValue)'>", "epochs: \(epochs)",

@@ -1,25 +1,27 @@
 import Glibc
 
-/// The learning rate of each update of a training.
+/// The learning-rate schedule: the learning rate of each update of a training.
 public struct Schedule: Hashable, Sendable {
   public enum Shape: String, CaseIterable, Sendable {
-    /// MXNet's MultiFactorScheduler: multiplied by a factor after given epochs.
+    /// MXNet's MultiFactorScheduler: the rate is multiplied by a factor after given epochs.
     case step
-    /// MXNet's CosineScheduler: half a cosine down to 0.
+    /// MXNet's CosineScheduler: the rate falls to 0 along half a cosine.
     case cosine
-    /// Up from a 25th and down to a 250,000th of the rate, by half a cosine each (Smith and Topin 2018).
+    /// One-cycle policy: the rate rises from a 25th and falls to a 250,000th of `rate`, along half a cosine each (Smith
+    /// and Topin 2018).
     case oneCycle = "one_cycle"
   }
   public let shape: Shape
+  /// The base (or peak) learning rate, and what `.step` multiplies it by.
   public let rate: Double, factor: Double
-  /// Updates after which `.step` multiplies.
+  /// Updates after which `.step` multiplies the rate.
   public let steps: [Int]
-  /// Updates in which the rate rises.
+  /// Updates of the warm-up, in which the rate rises.
   public let warmup: Int
   /// Updates of the whole training.
   public let total: Int
 
-  /// - Parameter updatesPerEpoch: full batches of the training set.
+  /// - Parameter updatesPerEpoch: full global batches in an epoch.
   public init(_ hyperparameters: HyperparameterSet, updatesPerEpoch: Int) {
     shape = hyperparameters.lrSchedule
     rate = hyperparameters.learningRate
@@ -30,14 +32,15 @@ public struct Schedule: Hashable, Sendable {
     warmup = shape == .oneCycle && given == 0 ? total / 10 * 3 + total % 10 * 3 / 10 : given
   }
 
-  /// A step beyond what can be counted never comes.
+  /// Saturates at `Int.max`: an update with that number is never reached.
   private static func product(_ epochs: Int, _ updates: Int) -> Int {
     let (product, overflow) = epochs.multipliedReportingOverflow(by: updates)
     return overflow ? .max : product
   }
 
-  /// - Parameter update: counts from 1 over the whole training, as MXNet's `num_update`: the number of the update that is
-  ///   made with this rate.
+  /// The learning rate of an update.
+  ///
+  /// - Parameter update: counts from 1 over the whole training, like MXNet's `num_update`.
   public func learningRate(update: Int) -> Double {
     if shape == .oneCycle { return oneCycle(update) }
     if update < warmup { return rate * Double(update) / Double(warmup) }

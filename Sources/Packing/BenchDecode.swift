@@ -3,23 +3,33 @@ import Imaging
 import Records
 import Synchronization
 
-/// How fast records become tensors on this machine.
+/// How fast this machine turns records into tensors.
 public struct DecodeBenchmark: Codable, Sendable {
   /// Median over the runs.
   public var imagesPerSecond = 0.0
+  /// The fastest run.
   public var bestImagesPerSecond = 0.0
+  /// Images per second of each run, in order.
   public var runs: [Double] = []
-  /// Records decoded in a run.
+  /// Images decoded in one run.
   public var images = 0
+  /// Records of one run that could not be decoded.
   public var skipped = 0
+  /// Images decoded concurrently.
   public var jobs = 0
+  /// Channels, height, width of the tensors.
   public var shape: [Int] = []
+  /// Pixels to which the shorter side is scaled first; nil: images keep their size.
   public var resize: Int?
-  /// The kernels in use: "portable", "avx2", "avx512".
+  /// The imaging kernels in use: "portable", "avx2" or "avx512".
   public var kernels = ""
 }
 
-/// Decodes the whole file `runs` times, after one run that does not count; nothing is written.
+/// Decodes the whole file `runs` times, after one warm-up run, and writes nothing.
+///
+/// - Parameter runs: measured runs; values below 1 count as 1.
+/// - Throws: `InputError` if no record can be decoded; `FileError` and `RecordError` if the file cannot be read;
+///   `CancellationError`.
 public func benchmarkDecoding(
   _ path: String, options: TensorOptions, runs: Int, progress: (Progress) -> Void = { _ in }
 ) async throws -> DecodeBenchmark {
@@ -74,7 +84,7 @@ private func decodeOnce(_ path: String, options: TensorOptions) async throws -> 
   return (images, skipped)
 }
 
-/// Buffers of one size, each used by one worker at a time.
+/// A pool of buffers of one size; each buffer is used by one worker at a time.
 private final class TensorBuffers: Sendable {
   private let idle = Mutex<[[Float]]>([])
   private let elementCount: Int

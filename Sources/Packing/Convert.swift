@@ -2,55 +2,63 @@ import Encodings
 public import Files
 public import Records
 
+/// How `makeLists` scans and splits a folder.
 public struct ListingOptions: Sendable {
-  /// `nil`: one list of everything.
+  /// `nil`: one list of all images.
   public var split: Split?
+  /// Determines the split and the order of the lists.
   public var seed = 100
-  /// Globs of class folders or images to leave out.
+  /// Glob patterns of class folders or images to leave out.
   public var excluding: [String] = []
-  /// A file of `path<TAB>group` lines: images of a group stay on one side.
+  /// The path of a file with `path<TAB>group` lines; the images of a group stay on the same side of the split.
   public var groups: String?
+  /// Suffixes of image files, in lower case and with the dot.
   public var extensions = imageSuffixes
-  /// Stop at the first thing that would be left out.
+  /// Throw at the first input that would be skipped.
   public var strict = false
   public init() {}
 }
 
-/// The lists of a folder of class folders, not yet written.
+/// The lists made from a folder of class folders; not yet written.
 public struct Listing: Sendable {
+  /// One list: a side of the split, or everything.
   public struct Part: Sendable {
-    /// What the split calls it: "train", "val", "fold0-train", ...; "all" without a split.
+    /// The name of the part: "train", "val", "fold0-train", ...; "all" without a split.
     public let key: String
-    /// Of the `.lst`.
+    /// The path of the `.lst` file.
     public let path: String
     public let entries: [ListEntry]
-    /// Images of each class, by label.
+    /// The number of images of each class, by label.
     public let counts: [Int]
   }
+  /// Class names in label order.
   public let classes: [String]
-  /// Images of each class, by label; an image counts once, also where folds list it often.
+  /// The number of images of each class, by label. An image counts once even if several folds list it.
   public let totalCounts: [Int]
   public let parts: [Part]
-  /// What lies in the folder and is in no list.
+  /// Files and folders that could not be used, with the reason.
   public let skipped: [Skip]
-  /// Files that were not taken for images that can be read, one entry a kind.
+  /// Files that do not have the suffix of a supported image format, one entry for each kind.
   public let passedOver: [PassedOver]
   public let warnings: [String]
-  /// What was passed over and is nobody's loss: files that are no images, and litter.
+  /// Sentences about files that are not images, and about files of operating systems and editors.
   public let notes: [String]
+  /// Images in the folder; each counts once.
   public let imageCount: Int
 
+  /// Inputs that are lost: skipped ones, and images in unsupported formats.
   public var skippedCount: Int { skipped.count + passedOver.imageCount }
 }
 
-/// Scans `root` and divides its images.
+/// Scans `root` for images and splits them into lists.
 ///
-/// Every folder directly in `root` is a class; its label is its place in code-point order, whether it has images or
-/// not. Ids count from 0 in each list, in the order of the walk, and the lines are shuffled as im2rec.py shuffles
-/// them, so that a list equals im2rec.py's for a tree of just its images.
+/// Every folder directly in `root` is a class. Its label is its position in code-point order; a folder without images
+/// keeps its label. Ids count from 0 in each list in the order of the walk, and the lines are shuffled as in im2rec.py,
+/// so that each list equals the one that im2rec.py makes from a tree of just its images.
 ///
-/// - Throws: `ScanError`, `SplitError`; `PackingError` where there is no image, and with `strict` where one would be
-///   left out or the folders are hardly classes.
+/// - Throws: `ScanError` if the folder cannot be read; `SplitError` if the split is impossible; `InputError` if there
+///   is no image; with `strict`, `PackingError` if an input would be skipped or the folders do not look like classes.
+/// - Complexity: O(files); no image is decoded.
 public func makeLists(root: String, prefix: String, options: ListingOptions) throws -> Listing {
   let scan = try FolderScan(
     root: root, layout: .classFolders, extensions: options.extensions, excluding: options.excluding)
@@ -64,7 +72,7 @@ public func makeLists(root: String, prefix: String, options: ListingOptions) thr
   }
   guard !scan.images.isEmpty else {
     throw InputError(
-      "\(root): no image found in \(scan.classes.count) class folders; looked for "
+      "\(root): no image found in \(scan.classes.count) class folders; searched for "
         + options.extensions.sorted().joined(separator: ", ")
         + scan.passedOver.filter(\.areImages).map { "; " + $0.sentence }.joined())
   }
@@ -96,7 +104,7 @@ public func makeLists(root: String, prefix: String, options: ListingOptions) thr
 private func notes(_ scan: FolderScan) -> [String] {
   let kinds = scan.passedOver.filter { !$0.areImages }
   var sentences = kinds.prefix(10).map(\.sentence)
-  if kinds.count > 10 { sentences.append("files of \(kinds.count - 10) more kinds were passed over") }
+  if kinds.count > 10 { sentences.append("files of \(kinds.count - 10) other kinds were passed over") }
   if scan.litterCount > 0 {
     let (files, verb) = scan.litterCount == 1 ? ("file or folder", "was") : ("files and folders", "were")
     sentences.append(
@@ -109,25 +117,27 @@ private func notes(_ scan: FolderScan) -> [String] {
 private func scanWarnings(_ scan: FolderScan, root: String, _ doubt: LayoutDoubt?) -> [String] {
   var sentences = doubt.map { ["\(root): \($0)"] } ?? []
   sentences += scan.emptyClasses.map { empty in
-    if empty.passedOver.isEmpty { return "\(empty.name): the class folder has no image; it keeps its label" }
+    if empty.passedOver.isEmpty {
+      return "\(empty.name): the class folder has no image; the class keeps its label"
+    }
     let kinds = empty.passedOver.sorted { $0.key < $1.key }.map { PassedOver.words($1, of: $0) }
     let verb = empty.passedOver.values.reduce(0, +) == 1 ? "was" : "were"
     return
-      "\(empty.name): \(kinds.joined(separator: ", ")) \(verb) passed over, and no image is left; the class keeps its label"
+      "\(empty.name): \(kinds.joined(separator: ", ")) \(verb) passed over, so the class has no image; it keeps its label"
   }
   sentences += folderWarnings(scan)
   for group in scan.lookAlikeClasses {
     let names = group.names.map { "\"\($0)\"" }.joined(separator: " and ")
     sentences.append(
       group.differOnlyInForm
-        ? "the class folders \(names) look the same and differ only in how Unicode writes them: they are classes of their own"
-        : "the class folders \(names) differ only in upper and lower case: they are classes of their own")
+        ? "the class folders \(names) look the same and differ only in their Unicode normalization: they are separate classes"
+        : "the class folders \(names) differ only in upper and lower case: they are separate classes")
   }
-  sentences += scan.unmatchedPatterns.map { "\($0): nothing matches this pattern of what is left out" }
+  sentences += scan.unmatchedPatterns.map { "\($0): no folder or image matches this pattern to leave out" }
   return sentences
 }
 
-/// "60-train" is the file's name; the split is called "train".
+/// The name of a part: "train" for the file name "60-train".
 private func key(of name: String, _ split: Split?) -> String {
   if name.isEmpty { return "all" }
   if case .perClass(let count, _) = split, name.hasPrefix("\(count)-") {
@@ -136,9 +146,9 @@ private func key(of name: String, _ split: Split?) -> String {
   return name
 }
 
-/// Writes the lists, all or none.
+/// Writes the lists. All are written to staging files first and then renamed.
 ///
-/// - Throws: `FileError`, `.held` where another process is at work on outputs of this prefix.
+/// - Throws: `FileError`; its reason is `.held` if another process is writing outputs with this prefix.
 public func writeLists(_ listing: Listing, prefix: String) throws {
   let lock = try OutputLock(prefix: prefix)
   defer { withExtendedLifetime(lock) {} }
@@ -152,45 +162,64 @@ public func writeLists(_ listing: Listing, prefix: String) throws {
   }
 }
 
-/// What `convert` made.
+/// The result of `convert`; without durations, also the content of the report file.
 public struct ConvertSummary: Codable, Sendable {
+  /// The files of one part of the split.
   public struct Split: Codable, Sendable {
+    /// The path of the `.lst`, `.rec` and `.idx` file.
     public var list: String
     public var rec: String
     public var idx: String
     public var records: Int
+    /// Bytes of the `.rec` file.
     public var bytes: Int
     public var seconds: Double?
+    /// Images that could not be packed, with the reason.
     public var skipped: [Skip]
+    /// Packed images that may be damaged.
     public var doubtful: [Skip]
+    /// Records kept from an earlier, interrupted run.
     public var resumed: Int?
   }
+  /// One class.
   public struct Class: Codable, Sendable {
     public var label: Int
     public var name: String
-    /// Listed images, by split.
+    /// The number of listed images, by the name of the part.
     public var images: [String: Int]
   }
+  /// The version of this schema.
   public var version = 1
   public var root: String
   public var seed: Int
+  /// By the name of the part: "train", "val", ...
   public var splits: [String: Split] = [:]
+  /// In label order.
   public var classes: [Class] = []
-  /// What lies in the folder and is in no list.
+  /// Files and folders that could not be listed, with the reason.
   public var skipped: [Skip] = []
-  /// Files that were not taken for images that can be read, one entry a kind.
+  /// Files that do not have the suffix of a supported image format, one entry for each kind.
   public var passedOver: [PassedOver] = []
   public var warnings: [String] = []
+  /// The path of the report file; nil in the report itself.
   public var report: String?
 
+  /// Inputs that are in no `.rec` file.
   public var skippedCount: Int {
     skipped.count + passedOver.imageCount + splits.values.reduce(0) { $0 + $1.skipped.count }
   }
 }
 
-/// The main job: lists, records, index, class names and a report, from a folder of class folders.
+/// Converts a folder of class folders into lists, records, indexes, a file of class names, and a report.
 ///
-/// All files are made beside their final names first and get them together, at the end. The prefix is locked meanwhile.
+/// All files are written to staging files and renamed together at the end. The prefix is locked until then.
+///
+/// - Parameters:
+///   - root: holds one folder for each class.
+///   - prefix: what the paths of all outputs begin with.
+///   - listed: called once, after the scan.
+///   - progress: called with the name of the part after each image.
+/// - Throws: what `makeLists` and `pack` throw.
 public func convert(
   root: String, prefix: String, listing options: ListingOptions, packing: PackOptions,
   listed: (Listing) -> Void = { _ in }, progress: (String, Progress) -> Void = { _, _ in }
@@ -235,7 +264,7 @@ public func convert(
   return summary
 }
 
-/// The summary as it stands in the report file: without what differs from run to run.
+/// The content of the report file: the summary without values that differ from run to run.
 private func report(_ summary: ConvertSummary) throws -> String {
   var stable = summary
   for key in stable.splits.keys {

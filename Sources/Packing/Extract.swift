@@ -2,28 +2,33 @@ public import Files
 import Imaging
 import Records
 
-/// What `extract` made.
+/// The result of `extract`.
 public struct Extraction: Codable, Sendable {
   /// Images written.
   public var images = 0
+  /// Class folders written.
   public var folders = 0
-  /// Of the list that packs the images again.
+  /// The path of the list that packs the images again.
   public var list = ""
+  /// Bytes of the images.
   public var bytes = 0
-  /// Records with labels and no image.
+  /// Records with labels but no image.
   public var labelRecords = 0
+  /// Records that could not be extracted, with the reason.
   public var skipped: [Skip] = []
   public var seconds = 0.0
 }
 
-/// Writes each image of a `.rec` file as it is stored, to `<folder>/<label>/<id>.<jpg|png>`, and a list of them all
-/// in the order of the records.
+/// Writes the stored bytes of each image in a `.rec` file to `<folder>/<label>/<id>.<jpg|png>`, and a list of all
+/// images in the order of the records.
 ///
-/// Packing that list again with `passThrough` (and `packLabel`) gives the same records.
-/// - Parameter classes: names for labels 0, 1, ...: they name the folders instead of the numbers. The labels are then
-///   looked through first, which reads the file twice.
-/// - Throws: `PackingError` where the folder holds something already, and where a label has no name; `FileError`. A
-///   damaged record is skipped, and one whose labels no list can hold.
+/// Packing that list with `passThrough` (and `packLabel`) gives the same records.
+/// - Parameters:
+///   - folder: created if it does not exist; must be empty unless `overwrite` is set.
+///   - classes: names of labels 0, 1, ..., used as folder names instead of the numbers. The labels are then checked
+///     first, which reads the file twice.
+/// - Throws: `PackingError` if the folder is not empty or a label has no name; `InputError` if there is no image;
+///   `FileError`. A damaged record, or a label that a list cannot represent, is *not* an error: the record is skipped.
 public func extract(
   _ path: String, to folder: String, classes: [String] = [], overwrite: Bool = false,
   progress: (Progress) -> Void = { _ in }
@@ -32,7 +37,7 @@ public func extract(
   var reader = try RecordReader(path)
   try makeFolder(folder)
   if try !overwrite && !isEmptyFolder(folder) {
-    throw PackingError(.contradiction("\(folder): there is something in this folder already"))
+    throw PackingError(.contradiction("\(folder): this folder is not empty"))
   }
   try checkNames(of: classes, forLabelsIn: path)
   var result = Extraction()
@@ -60,7 +65,9 @@ public func extract(
       let labels = content.header.allLabels.map { Double($0) }
       if let label = labels.first(where: { !$0.isFinite }) {
         result.skipped.append(
-          Skip(path: "\(path):\(content.offset)", reason: "its label is \(label), which no list can hold"))
+          Skip(
+            path: "\(path):\(content.offset)", reason: "its label is \(label), which a list cannot represent")
+        )
         continue
       }
       let name = try writer.write(content)
@@ -74,7 +81,7 @@ public func extract(
   }
   guard result.images > 0 else {
     list.discard()
-    throw InputError("\(path): it holds no image")
+    throw InputError("\(path): this file holds no image")
   }
   try list.publish()
   result.folders = writer.folderCount
@@ -82,7 +89,8 @@ public func extract(
   return result
 }
 
-/// Every label has a name: a folder called "8" beside those of classes would pass for a class of that name.
+/// Checks that every label has a name. Otherwise a folder called "8" beside named ones would look like a class named
+/// "8".
 private func checkNames(of classes: [String], forLabelsIn path: String) throws {
   guard !classes.isEmpty else { return }
   var reader = try RecordReader(path)
@@ -94,8 +102,8 @@ private func checkNames(of classes: [String], forLabelsIn path: String) throws {
     {
       throw PackingError(
         .contradiction(
-          "\(path): byte \(content.offset): the label \(content.labelName) has no name: there are \(classes.count) "
-            + "class names, for the labels 0 to \(classes.count - 1)"))
+          "\(path): byte \(content.offset): the label \(content.labelName) has no class name; the \(classes.count) "
+            + "names are for the labels 0 to \(classes.count - 1)"))
     }
   }
 }
@@ -108,7 +116,7 @@ extension ImageRecord {
   }
 }
 
-/// Gives each image a folder and a name of its own.
+/// Writes each image to the folder of its class, under a unique name.
 private struct ImageWriter {
   let folder: String
   let classes: [String]
@@ -123,7 +131,7 @@ private struct ImageWriter {
 
   var folderCount: Int { made.count }
 
-  /// - Returns: the path below the folder.
+  /// - Returns: the path relative to `folder`.
   mutating func write(_ content: ImageRecord) throws(FileError) -> String {
     let subfolder = content.className(of: classes) ?? content.labelName
     if made.insert(ByteName(subfolder)).inserted { try makeFolder(join(folder, subfolder)) }

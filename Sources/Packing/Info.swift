@@ -2,40 +2,47 @@ public import Files
 import Imaging
 import Records
 
-/// What a `.rec` file holds, found from its headers and the headers of its images.
+/// The contents of a `.rec` file, according to the headers of its records and images.
 public struct RecordInfo: Codable, Sendable {
+  /// A bin of the histogram of short edges.
   public struct Bin: Codable, Sendable {
-    /// The short edges of this bin, in pixels: at least `from`, less than `below`.
+    /// The range of short edges in pixels: at least `from`, less than `below`.
     public let from: Int
     public let below: Int
+    /// Images in this bin.
     public var count: Int
   }
   public var records = 0
-  /// Of the file.
+  /// The size of the file.
   public var bytes = 0
-  /// Labels of an image: 1 unless labels are packed. The most where records differ.
+  /// The number of labels of an image, which is 1 unless labels are packed; the maximum if records differ.
   public var labelWidth = 0
-  /// Images of each (first) label.
+  /// The number of images by their first label.
   public var labels: [String: Int] = [:]
-  /// Images by format: "jpeg", "png", "other".
+  /// The number of images by format: "jpeg", "png", "other".
   public var encodings: [String: Int] = [:]
-  /// Images whose EXIF orientation is not upright.
+  /// The number of images whose EXIF orientation is not upright.
   public var orientations = 0
-  /// Records that carry labels and no image, as InsightFace's face sets have.
+  /// Records with labels but no image, as in InsightFace's data sets.
   public var labelRecords = 0
-  /// Images by the length of their short edge.
+  /// The histogram of the images' shorter edges, without empty bins.
   public var shortEdges: [Bin] = []
+  /// Width and height of the image with the smallest area.
   public var smallest: [Int]?
+  /// Width and height of the image with the largest area.
   public var largest: [Int]?
-  /// Bytes of the encoded images.
+  /// The mean size of the encoded images.
   public var meanImageBytes = 0
   public var warnings: [String] = []
 }
 
 private let binEdges = [0, 32, 64, 96, 128, 192, 224, 256, 320, 384, 512, 768, 1024, 2048, 4096]
 
-/// Reads every record's headers; no image is decoded.
-/// - Throws: `RecordError` at the first damaged record; `imrec verify` finds them all.
+/// Reads the headers of every record and its image.
+///
+/// - Throws: `RecordError` at the first damaged record, while `verify` finds them all; `FileError`;
+///   `CancellationError`.
+/// - Complexity: O(bytes); no image is decoded.
 public func info(_ path: String, progress: (Progress) -> Void = { _ in }) throws -> RecordInfo {
   var reader = try RecordReader(path)
   var result = RecordInfo()
@@ -73,7 +80,7 @@ public func info(_ path: String, progress: (Progress) -> Void = { _ in }) throws
     RecordInfo.Bin(
       from: binEdges[bin], below: bin + 1 < binEdges.count ? binEdges[bin + 1] : 65_536, count: edges[bin])
   }
-  if result.records == 0 { result.warnings.append("the file holds no record") }
+  if result.records == 0 { result.warnings.append("the file holds no records") }
   if result.labels.count == 1 && imageCount > 1 {
     result.warnings.append("every image has the label \(result.labels.keys.first ?? "")")
   }

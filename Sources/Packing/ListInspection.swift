@@ -1,13 +1,14 @@
 import Files
 import Records
 
-/// A first look at a whole list, before any image is opened: how many entries, which checksum, and what is odd.
+/// A first pass over a whole list, before any image is opened: counts the entries, computes the checksum of the file,
+/// and collects what deserves a warning.
 struct ListInspection {
   private(set) var entryCount = 0
   private(set) var checksum: UInt64 = 0
   private var badCount = 0
   private var firstBad: (line: Int, reason: String)?
-  /// Absolute paths that lie elsewhere than below the root.
+  /// Absolute paths outside the root.
   private var outsideCount = 0
   private var root: RootNames
   private var backslashCount = 0
@@ -18,7 +19,7 @@ struct ListInspection {
   private var repeatedIDCount = 0
   private var labels: Set<Int> = []
   private var hasOtherLabels = false
-  /// More classes than this are no classes but values; gaps between them mean nothing.
+  /// With more distinct labels than this, labels are values rather than classes, and gaps between them are normal.
   private static let maximumClassCount = 100_000
 
   init(_ path: String, part: ListShard?, root: String) throws(FileError) {
@@ -40,7 +41,7 @@ struct ListInspection {
     entryCount += 1
     if entry.path.utf8.first == UInt8(ascii: "/") && !root.isAbove(entry.path) { outsideCount += 1 }
     if entry.path.utf8.contains(UInt8(ascii: "\\")) { backslashCount += 1 }
-    // Looked for only where there can be some: a million paths have none.
+    // The cheap test comes first: most paths of a long list contain no "..".
     if entry.path.utf8.contains(UInt8(ascii: ".")) && climbs(entry.path) { climbingCount += 1 }
     if entry.labels.count > 1 { droppedLabelCount += 1 }
     if !ids.insert(entry.id) { repeatedIDCount += 1 }
@@ -56,34 +57,34 @@ struct ListInspection {
     path.utf8.split(separator: UInt8(ascii: "/")).dropLast().contains { $0.elementsEqual("..".utf8) }
   }
 
-  /// ": line 3: ..." where a line could not be used.
+  /// The first unusable line, to follow an error about a list without usable lines: "; line 3: ...".
   var firstProblem: String { firstBad.map { "; line \($0.line): \($0.reason)" } ?? "; it is empty" }
 
-  /// Sentences about things that are allowed but often not meant.
+  /// Sentences about properties of the list that are allowed but often unintended.
   func warnings(options: PackOptions) -> [String] {
     var sentences: [String] = []
     switch columns {
     case .idLabelsPath: break
     case .idPathLabel:
-      sentences.append("the list has the path before the label, and is read so: index, path, label")
+      sentences.append("the list has the path before the label; it is read as index, path, label")
     case .flagPathLabel:
       sentences.append(
-        "the list is InsightFace's (flag, path, label), and is read so; the ids are the numbers of the lines, from 0"
+        "the list has InsightFace's columns and is read as flag, path, label; the ids are line numbers, from 0"
       )
     }
     func say(_ count: Int, _ one: String, _ many: String) {
       if count > 0 { sentences.append(count == 1 ? "1 \(one)" : "\(count) \(many)") }
     }
     if options.duplicateIDs == .keep {
-      let loss = "a reader that goes by the .idx finds one record of an id"
+      let loss = "readers that use the .idx find only one record for each id"
       say(
-        repeatedIDCount, "line has the id of an earlier line; \(loss)",
-        "lines have the id of an earlier line; \(loss)")
+        repeatedIDCount, "line repeats the id of an earlier line; \(loss)",
+        "lines repeat the id of an earlier line; \(loss)")
     }
     say(
-      outsideCount, "path of the list is absolute and does not lie below \(root.path)",
-      "paths of the list are absolute and do not lie below \(root.path)")
-    let slashes = "where there is no such file, a slash is read for each"
+      outsideCount, "path of the list is absolute and outside \(root.path)",
+      "paths of the list are absolute and outside \(root.path)")
+    let slashes = "if no such file exists, each is read as a slash"
     say(
       backslashCount, "path of the list contains backslashes; \(slashes)",
       "paths of the list contain backslashes; \(slashes)")
@@ -95,19 +96,19 @@ struct ListInspection {
     if options.part == nil, !hasOtherLabels, let last = labels.max(), labels.count <= last {
       let missing = (0...last).lazy.filter { !labels.contains($0) }.prefix(10).map { "\($0)" }
       sentences.append(
-        "labels go up to \(last), but \(last + 1 - labels.count) below it \(last == labels.count ? "does" : "do") not occur: "
+        "labels go up to \(last), but \(last + 1 - labels.count) smaller \(last == labels.count ? "label does" : "labels do") not occur: "
           + missing.joined(separator: ", ") + (last + 1 - labels.count > 10 ? ", ..." : ""))
     }
     return sentences
   }
 }
 
-/// Tells which absolute paths lie below a folder, by whatever names it and the folders on the way have.
+/// Tells whether absolute paths are inside a folder, with symbolic links resolved.
 private struct RootNames {
   let path: String
   private let names: [String]
   private let real: String?
-  /// By the folder of a path that begins with none of the names.
+  /// Cached answers by folder, for paths that do not begin with one of `names`.
   private var answers: [ByteName: Bool] = [:]
   private static let answerLimit = 10_000
 
@@ -120,7 +121,7 @@ private struct RootNames {
   }
 
   mutating func isAbove(_ file: String) -> Bool {
-    // A path that leads upwards again is followed.
+    // A path with ".." can leave the root again, so it has to be resolved.
     if names.contains(where: { file.hasBytePrefix($0) }) && !file.utf8.contains("/../".utf8) { return true }
     let folder = ByteName(folderName(file))
     if let known = answers[folder] { return known }

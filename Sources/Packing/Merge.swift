@@ -1,22 +1,25 @@
 public import Files
 import Records
 
-/// What `merge` made.
+/// The result of `merge`.
 public struct Merged: Codable, Sendable {
   public var records = 0
+  /// The size of the merged `.rec` file.
   public var bytes = 0
+  /// Files that were joined.
   public var parts = 0
   public var seconds = 0.0
 }
 
-/// Joins `.rec` files, in the order given, into one with one index.
+/// Joins `.rec` files, in the given order, into one file with one index.
 ///
-/// A record's key is that of its part's `.idx`, or its id where there is none.
+/// The key of a record is taken from the `.idx` of its part or, without an `.idx`, is the record's id.
 /// - Parameters:
 ///   - renumbers: give the records the ids and keys 0, 1, 2, ... instead of their own.
-///   - checksParts: refuse what names, ids and images show not to be the parts of one file (`PartsCheck`).
-/// - Throws: `PackingError` where two parts have the same key, and `.parts`; `RecordError` at a damaged record: nothing
-///   is left out silently.
+///   - checksParts: refuse files that are not the parts of one list, as far as `PartsCheck` can tell. Ignored if
+///     `renumbers` is set.
+/// - Throws: `PackingError` if two records have the same key, and with `.parts` if the files do not belong together;
+///   `RecordError` at a damaged record, because nothing is left out silently; `FileError`; `CancellationError`.
 public func merge(
   _ parts: [String], into output: String, renumbers: Bool = false, checksParts: Bool = true,
   progress: (Progress) -> Void = { _ in }
@@ -27,7 +30,7 @@ public func merge(
   try checkNames(outputs: [output, splitExtension(output).stem + ".idx"], inputs: parts)
   let byteCounts = try parts.map { try InputFile($0).byteCount }
   let total = byteCounts.reduce(0, +)
-  // Records that get new ids need not have been parts of one file.
+  // With new ids the files need not be parts of one list.
   let check = checksParts && !renumbers ? try PartsCheck(parts) : nil
   var merging = Merging(output: try RecordOutput(output), renumbers: renumbers, check: check)
   do {
@@ -72,7 +75,7 @@ private struct Merging: ~Copyable {
       let key = renumbers ? UInt64(output.recordCount) : keys?[record.offset] ?? header.id
       guard ids.insert(key) else {
         throw PackingError(
-          .repeatedID("\(part): byte \(record.offset): an earlier record has the id \(key) too"))
+          .repeatedID("\(part): byte \(record.offset): an earlier record has the same id \(key)"))
       }
       check?.see(header, image: record.payload.span.extracting(imageStart..<record.payload.count))
       if renumbers {

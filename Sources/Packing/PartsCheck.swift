@@ -1,20 +1,22 @@
 import Files
 import Records
 
-/// Whether files of records are the parts of one, all of them, in their order and packed alike: as far as their names,
-/// their ids, the list beside them and their images show it.
+/// Checks whether `.rec` files are all parts of one list, in the right order and packed with the same options. The
+/// evidence is their names, their ids, the list beside them, and the formats of their images.
 ///
-/// - Names as `pack` gives them (`x.part000.rec`) count from 0 without a gap. Where their list is there (`x.lst`), the
-///   records follow its lines.
-/// - Without the list, ids that rise in each part rise over all of them, and no stretch of ids is missing between two
-///   parts. All ids together, which may be shuffled, count from 0 with few missing.
-/// - Records may be missing, for images that could not be used: what is half as many as a part has is a part.
-/// - All records have the same number of labels; JPEG and PNG are not divided by parts.
+/// - Names as `pack` chooses them (`x.part000.rec`) must count from 0 without a gap. If the list `x.lst` exists, the
+///   records must follow the order of its lines.
+/// - Without the list: if the ids ascend within each part, they must ascend across the parts, and no long range of
+///   ids may be missing between two parts. The ids of all parts, which may be shuffled, must count from 0 with few
+///   missing.
+/// - Some records may be missing, because unusable images were skipped. A gap of at least half the size of an average
+///   part counts as a missing part.
+/// - All parts must have the same number of labels, and must not consist of JPEG in one part and PNG in another.
 struct PartsCheck {
   private struct Part {
     let path: String
     var recordCount = 0
-    /// Lines of the list, from 0; ids where there is no list.
+    /// Positions of the first, the last and the furthest record: lines of the list, from 0, or ids without a list.
     var first = 0
     var last = 0
     var largest = 0
@@ -23,7 +25,7 @@ struct PartsCheck {
     var labelCount = Shared<Int>.none
   }
 
-  /// What records have in common.
+  /// A value that all records of a part have in common, if they do.
   private enum Shared<Value: Equatable> {
     case none
     case one(Value)
@@ -40,11 +42,12 @@ struct PartsCheck {
 
   private var parts: [Part] = []
   private var strayID: UInt64?
-  /// The line of each id, from 0; nil where no list is at hand.
+  /// The line of each id, from 0; nil if the list is not available.
   private let lines: [UInt64: Int]?
   private let list: String
 
-  /// - Throws: `.parts` for names of which one is missing, twice there or in another's place; `FileError`.
+  /// - Throws: `PackingError` with `.parts` if, by the names, a part is missing, repeated or out of order;
+  ///   `FileError` if the list cannot be read.
   init(_ paths: [String]) throws {
     let numbered = paths.compactMap { Self.number(of: $0) }
     let stem = numbered.first?.stem ?? ""
@@ -60,17 +63,18 @@ struct PartsCheck {
         .parts(
           number < expected
             ? "part \(number) of \(stem) is given twice"
-            : "part \(expected) of \(stem) is missing; given are \(numbers.sorted().map { "\($0)" }.joined(separator: ", "))"
+            : "part \(expected) of \(stem) is missing; the given parts are "
+              + numbers.sorted().map { "\($0)" }.joined(separator: ", ")
         ))
     }
     for (place, number) in numbers.enumerated() where place != number {
       throw PackingError(
-        .parts("\(paths[place]): this is part \(number), given where part \(place) should stand"))
+        .parts("\(paths[place]): this is part \(number), but part \(place) is expected at this position"))
     }
     lines = FileStamp(path: list) == nil ? nil : try Self.lines(of: list)
   }
 
-  /// "x" and 12 of "x.part012.rec".
+  /// ("x", 12) for "x.part012.rec"; nil for other names.
   private static func number(of path: String) -> (stem: String, number: Int)? {
     let (stem, suffix) = splitExtension(splitExtension(path).stem)
     guard suffix.hasBytePrefix(".part"), let number = Int(suffix.dropFirst(5)), number >= 0 else {
@@ -90,7 +94,9 @@ struct PartsCheck {
 
   mutating func begin(_ path: String) { parts.append(Part(path: path)) }
 
-  /// - Parameter image: the image file of the record.
+  /// Takes a record of the current part into account.
+  ///
+  /// - Parameter image: the bytes of the record's image file.
   mutating func see(_ header: ImageHeader, image: Span<UInt8>) {
     guard let index = parts.indices.last, !image.isEmpty else { return }
     guard let place = lines.map({ $0[header.id] }) ?? Int(exactly: header.id) else {
@@ -106,7 +112,7 @@ struct PartsCheck {
     parts[index].labelCount.add(header.labels.count)
   }
 
-  /// - Throws: `.parts`.
+  /// - Throws: `.parts` for the first contradiction.
   func finish() throws(PackingError) {
     let used = parts.filter { $0.recordCount > 0 }
     guard let first = used.first else { return }
@@ -114,7 +120,7 @@ struct PartsCheck {
     let averageCount = used.reduce(0) { $0 + $1.recordCount } / used.count
     let isPart: (Int) -> Bool = { $0 >= 2 && $0 >= averageCount - $0 }
     if let lines {
-      if let strayID { throw PackingError(.parts("the id \(strayID) does not stand in \(list)")) }
+      if let strayID { throw PackingError(.parts("the id \(strayID) does not occur in \(list)")) }
       if let other = used.first(where: { !$0.rises }) {
         throw PackingError(.parts("\(other.path): its records do not follow the lines of \(list)"))
       }
@@ -122,17 +128,17 @@ struct PartsCheck {
       let (head, tail) = (first.first, lines.count - 1 - (used.last?.last ?? 0))
       for (count, place) in [(head, "first"), (tail, "last")] where isPart(count) {
         throw PackingError(
-          .parts("the \(place) \(count) lines of \(list) have no record: is a part missing?"))
+          .parts("the \(place) \(count) lines of \(list) have no records: is a part missing?"))
       }
     } else if used.count > 1 {
       if used.allSatisfy(\.rises) { try checkOrder(used, of: "ids", isPart) }
       let count = used.reduce(0) { $0 + $1.recordCount }
       let largest = used.map(\.largest).max() ?? 0
       let missing = largest - (count - 1)
-      // More than a few of a hundred images are seldom unusable.
+      // It is rare that more than 5 % of the images are unusable.
       if isPart(missing) && missing >= count / 20 {
         throw PackingError(
-          .parts("\(missing) of the ids from 0 to \(largest) have no record: is a part missing?"))
+          .parts("\(missing) of the ids from 0 to \(largest) have no records: is a part missing?"))
       }
     }
   }
@@ -144,14 +150,14 @@ struct PartsCheck {
       guard next.first > former.last else {
         throw PackingError(
           .parts(
-            "\(next.path) belongs before \(former.path): its \(what) begin at \(next.first), those end at \(former.last)"
+            "\(next.path) belongs before \(former.path): its \(what) start at \(next.first), but the other's end at \(former.last)"
           ))
       }
       let missing = next.first - former.last - 1
       if isPart(missing) {
         throw PackingError(
           .parts(
-            "\(missing) \(what) between \(former.path) and \(next.path) have no record, from \(former.last + 1) to "
+            "\(missing) \(what) between \(former.path) and \(next.path) have no records, from \(former.last + 1) to "
               + "\(next.first - 1): is a part missing?"))
       }
     }
@@ -162,7 +168,8 @@ struct PartsCheck {
       if case (.one(let kind), .one(let otherKind)) = (parts[0].kind, other.kind), kind != otherKind {
         throw PackingError(
           .parts(
-            "each record of \(parts[0].path) is \(kind), each of \(other.path) \(otherKind): they were packed with other options"
+            "each record of \(parts[0].path) holds \(kind), each of \(other.path) \(otherKind): the files were packed with "
+              + "different options"
           ))
       }
       if case (.one(let count), .one(let otherCount)) = (parts[0].labelCount, other.labelCount),
@@ -170,8 +177,8 @@ struct PartsCheck {
       {
         throw PackingError(
           .parts(
-            "the records of \(parts[0].path) have \(max(1, count)) labels, those of \(other.path) \(max(1, otherCount)): they were "
-              + "packed with other options"))
+            "the records of \(parts[0].path) have \(max(1, count)) labels, those of \(other.path) \(max(1, otherCount)): the "
+              + "files were packed with different options"))
       }
     }
   }

@@ -2,13 +2,19 @@ public import Files
 public import Imaging
 import Records
 
+/// The element type of a tensor file.
 public enum TensorType: String, CaseIterable, Sendable { case float32, uint8 }
 
+/// How `writeTensors` and `benchmarkDecoding` turn records into tensors.
 public struct TensorOptions: Sendable {
+  /// Resize, crop, mean and std; `uint8` tensors ignore mean and std.
   public var preset: Preset
   public var type = TensorType.float32
+  /// Use damaged images as far as they decode; otherwise they are skipped.
   public var keepDamaged = false
+  /// Images decoded concurrently.
   public var jobs = 1
+  /// Images with more pixels are skipped before memory for them is allocated.
   public var maximumPixelCount = DecodeOptions.standardMaximumPixelCount
   public init(preset: Preset) { self.preset = preset }
 
@@ -21,25 +27,32 @@ public struct TensorOptions: Sendable {
   var elementCount: Int { preset.count }
 }
 
-/// What `writeTensors` made.
+/// The result of `writeTensors`.
 public struct TensorSummary: Codable, Sendable {
+  /// Rows of both arrays.
   public var records = 0
-  /// Of the array of images: records, channels, height, width.
+  /// The shape of the image array: records, channels, height, width.
   public var shape: [Int] = []
+  /// The path of the image array.
   public var images = ""
+  /// The path of the label array.
   public var labels = ""
-  /// Records with labels and no image: no rows.
+  /// Records with labels but no image; they have no row.
   public var labelRecords = 0
+  /// Records that could not be decoded, with the reason; they have no row.
   public var skipped: [Skip] = []
   public var seconds = 0.0
 }
 
-/// Turns the records into arrays: `output`, of shape (N, C, H, W), and `<stem>-labels.npy`, of shape (N,), or
-/// (N, labels) where labels are packed. As numpy.save does, it puts `.npy` behind an `output` that does not end so.
+/// Turns records into two NumPy arrays: `output` of shape (N, C, H, W), and `<stem>-labels.npy` of shape (N,), or
+/// (N, labels) if labels are packed. Like numpy.save, it appends `.npy` to an `output` without that suffix.
 ///
-/// Row for row equal to MXNet's ImageRecordIter at evaluation. Floats are those of the preset's `mean` and `std`;
-/// bytes are the pixels, as ImageRecordUInt8Iter has them.
-/// - Throws: `FileError`, `PackingError`. A record that cannot be decoded is skipped and has no row.
+/// The rows equal those of MXNet's ImageRecordIter without augmentation. `float32` tensors are normalized with the
+/// preset's `mean` and `std`; `uint8` tensors hold the pixels, as ImageRecordUInt8Iter returns them.
+/// - Throws: `FileError` and `RecordError` if a file cannot be read or written; `InputError` if no record can be
+///   decoded; `PackingError` if an output would overwrite an input; `CancellationError`. A record that cannot be
+///   decoded is *not* an error: it is skipped.
+/// - Complexity: O(pixels); memory does not grow with the file.
 public func writeTensors(
   _ path: String, to output: String, options: TensorOptions, progress: (Progress) -> Void = { _ in }
 ) async throws -> TensorSummary {
@@ -75,7 +88,7 @@ public func writeTensors(
           result.skipped.append(
             Skip(
               path: "\(path):\(offset)",
-              reason: "it has \(values.count) labels, the first record has \(labels?.width ?? 0)"))
+              reason: "the record has \(values.count) labels, but the first one has \(labels?.width ?? 0)"))
         }
       }
       progress(
@@ -84,7 +97,7 @@ public func writeTensors(
     guard result.records > 0 else {
       throw InputError(
         "\(path): no record could be decoded"
-          + (result.skipped.first.map { "; the first: \($0.reason)" } ?? ""))
+          + (result.skipped.first.map { "; reason of the first: \($0.reason)" } ?? ""))
     }
     try labels?.file?.seal()
     try images.seal()
@@ -146,7 +159,7 @@ private func floatTensor(_ image: Span<UInt8>, _ options: TensorOptions) throws(
   return unsafe tensor.withUnsafeBytes { unsafe Array($0) }
 }
 
-/// The labels' array. It is opened when the first record tells how many labels there are.
+/// The file of the label array. It is opened at the first record, which determines the number of labels.
 private struct LabelRows: ~Copyable {
   let width: Int
   var file: NumpyFile?
@@ -159,5 +172,60 @@ private struct LabelRows: ~Copyable {
   mutating func append(_ values: [Float]) throws(FileError) {
     let bytes = unsafe values.withUnsafeBytes { unsafe Array($0) }
     try file?.append(bytes.span)
+  }
+}
+
+/// A NumPy `.npy` file (format version 1.0, C order, little endian), written row by row.
+///
+/// The header holds the number of rows, which is known only at the end; the header has room for any number.
+struct NumpyFile: ~Copyable {
+  enum Element: String {
+    case float32 = "<f4"
+    case uint8 = "|u1"
+  }
+
+  private var file: StagedFile
+  private let element: Element
+  /// The shape of one row; the shape in the file is the row count followed by this.
+  private let rowShape: [Int]
+  private(set) var rowCount = 0
+  private static let headerByteCount = 128
+
+  init(_ path: String, element: Element, rowShape: [Int]) throws(FileError) {
+    let header = Self.header(element, [0] + rowShape)
+    var file = try StagedFile(path)
+    do {
+      try file.append(header.span)
+    } catch {
+      file.discard()
+      throw error
+    }
+    self.file = file
+    self.element = element
+    self.rowShape = rowShape
+  }
+
+  mutating func append(_ row: Span<UInt8>) throws(FileError) {
+    try file.append(row)
+    rowCount += 1
+  }
+
+  /// Writes the number of rows and syncs the file to disk; only the rename is left.
+  mutating func seal() throws(FileError) {
+    try file.overwrite(Self.header(element, [rowCount] + rowShape).span, at: 0)
+    try file.sync()
+  }
+
+  consuming func publish() throws(FileError) { try file.publish() }
+
+  consuming func discard() { file.discard() }
+
+  private static func header(_ element: Element, _ shape: [Int]) -> [UInt8] {
+    let dimensions = shape.map { "\($0)" }.joined(separator: ", ") + (shape.count == 1 ? "," : "")
+    var text = "{'descr': '\(element.rawValue)', 'fortran_order': False, 'shape': (\(dimensions)), }"
+    // 10 bytes precede the text: magic, version and a two-byte length. A newline ends it.
+    text += String(repeating: " ", count: max(0, headerByteCount - 10 - 1 - text.utf8.count)) + "\n"
+    let length = UInt16(text.utf8.count)
+    return [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(length & 0xFF), UInt8(length >> 8)] + Array(text.utf8)
   }
 }

@@ -2,44 +2,51 @@ public import Files
 import Imaging
 import Records
 
-/// What `verify` found. Offsets are of records' first bytes.
+/// The result of `verify`.
 public struct Verification: Codable, Sendable {
+  /// A fault of a record or of the index.
   public struct Bad: Codable, Sendable {
+    /// The byte offset of the record's first byte.
     public let offset: Int
-    /// `nil` where the record's header cannot be read, or the fault is in the index.
+    /// `nil` if the record's header cannot be read, or the fault is in the index.
     public let id: UInt64?
     public let reason: String
   }
-  /// Whole and damaged ones; 0 where no record begins anywhere in the file.
+  /// All records, intact and damaged; 0 if the file contains no record at all.
   public var records = 0
-  /// The doubtful ones among them.
+  /// Intact records, including doubtful ones.
   public var ok = 0
+  /// Damaged records and faults of the index.
   public var bad: [Bad] = []
-  /// Whole records with an image that a sound file does not look like; with `keepDamaged` also damaged ones.
+  /// Intact records whose image may be damaged; with `keepDamaged` also those whose image is.
   public var doubtful: [Bad] = []
-  /// Records with labels and no image, which count as sound.
+  /// Records with labels but no image; they count as intact.
   public var labelRecords = 0
-  /// Lines of the `.idx`; `nil` where there is none.
+  /// Lines of the `.idx` file; `nil` if there is none.
   public var indexEntries: Int?
   public var seconds = 0.0
 }
 
+/// What `verify` checks and writes.
 public struct VerifyOptions: Sendable {
+  /// Images decoded concurrently.
   public var jobs = 1
+  /// Images with more pixels count as bad.
   public var maximumPixelCount = DecodeOptions.standardMaximumPixelCount
-  /// A damaged image is doubtful, not bad, where pixels can be made of it.
+  /// A damaged image that decodes in part is doubtful instead of bad.
   public var keepDamaged = false
-  /// Where to write the records that are whole, with an `.idx` beside it.
+  /// The path of a `.rec` file for the intact records; an `.idx` is written beside it. nil: not written.
   public var salvage: String?
-  /// Write the `.idx` anew from the records.
+  /// Rebuild the `.idx` from the records.
   public var rebuildsIndex = false
   public init() {}
 }
 
-/// Reads every frame, header, index entry and image of a `.rec` file; every image is decoded in full.
+/// Checks every frame, header and index entry of a `.rec` file, and decodes every image completely.
 ///
-/// After a damaged record it goes on at the next place where a record can begin.
-/// - Throws: `FileError` where the file cannot be read or the outputs cannot be written. Damage is *not* an error.
+/// After a damaged record, the check resumes at the next magic number.
+/// - Throws: `FileError` if the file cannot be read or an output cannot be written; `PackingError` if an output would
+///   overwrite an input; `CancellationError`. Damage is *not* an error: it is in `bad`.
 public func verify(
   _ path: String, options: VerifyOptions, progress: (Progress) -> Void = { _ in }
 ) async throws -> Verification {
@@ -91,13 +98,13 @@ public func verify(
     rebuilt.take()?.discard()
     throw error
   }
-  // What begins with something else, and has no record further on either, is not a damaged record.
+  // A file without any record is not RecordIO at all; its bytes are not one damaged record.
   if !foundRecord { result.records = 0 }
   if let index {
     result.indexEntries = index.entryCount
     result.bad += index.problems(of: indexPath)
   }
-  // A file without records is of no use to any reader.
+  // An empty `.rec` file would be useless: readers refuse it.
   if result.ok == 0 { salvage.take()?.discard() }
   try salvage.take()?.publish()
   try rebuilt.take()?.publish()
@@ -111,7 +118,7 @@ private struct Judged: Sendable {
   var reason: String?
   var doubt: String?
   var isLabelRecord = false
-  /// Whether a record begins there, whole or not.
+  /// Whether a record starts at this offset, intact or not.
   var beginsRecord = true
   let record: Record?
 }
@@ -136,7 +143,7 @@ private func judge(_ record: Record, _ decoding: DecodeOptions) -> Judged {
       try content.withImage { (image) throws(ImageError) in _ = try decode(image, decoding, doubt: &doubt) }
       judged.doubt = doubt?.description
     } catch {
-      judged.reason = error.reason == .empty ? "the record has no image" : error.description
+      judged.reason = error.reason == .empty ? "the record holds no image" : error.description
     }
   } catch {
     judged.reason = error.sentence
@@ -144,7 +151,7 @@ private func judge(_ record: Record, _ decoding: DecodeOptions) -> Judged {
   return judged
 }
 
-/// Compares an index with the records as they go by.
+/// Compares the entries of an index with the records of the file.
 private struct IndexCheck {
   let entryCount: Int
   private var offsets: Set<Int>
@@ -152,7 +159,7 @@ private struct IndexCheck {
   private var unlisted: [Int] = []
   private var unreadable: String?
 
-  /// - Returns: `nil` where there is no index: it is optional.
+  /// - Returns: `nil` if there is no index, which is optional.
   init?(_ path: String) throws {
     guard FileStamp(path: path) != nil else { return nil }
     do throws(RecordError) {
@@ -176,7 +183,8 @@ private struct IndexCheck {
     if let unreadable { return [.init(offset: 0, id: nil, reason: unreadable)] }
     let name = baseName(path)
     return offsets.sorted().map {
-      .init(offset: $0, id: nil, reason: "\(name) has an entry for this byte, where no whole record begins")
+      .init(
+        offset: $0, id: nil, reason: "\(name) has an entry for this offset, but no intact record starts here")
     } + unlisted.map { .init(offset: $0, id: nil, reason: "\(name) has no entry for this record") }
       + repeatedKeys.map { .init(offset: 0, id: $0, reason: "\(name) has more than one entry for this id") }
   }

@@ -1,22 +1,24 @@
 package import Encodings
+import Foundation
+import Synchronization
 
-/// A request held against its shape: what is wrong with it, in AWS's words.
+/// Validates a request against its shape and describes each violation in AWS's words.
 package struct Violations {
   private let shapes: Shapes
   private var found: [String] = []
 
-  /// Sentences at most; more help nobody.
+  /// The largest number of violations that one error message lists.
   private static let most = 50
-  /// Characters of a text that is matched with its pattern; a longer one is too long already.
+  /// The longest text that is matched against a pattern, in characters; a longer text is reported as too long.
   static let longestMatched = 8192
-  /// Characters of a value that an answer repeats.
+  /// How much of a rejected value the message quotes, in characters.
   private static let longestShown = 256
 
   private init(_ shapes: Shapes) { self.shapes = shapes }
 
-  /// The members of a request that AWS knows; null is as good as nothing.
+  /// Validates a value, and drops null members and members that the shape does not have.
   ///
-  /// - Throws: `.serialization` where something is of another type; `.validation` with all that is wrong.
+  /// - Throws: `.serialization` if a value has the wrong type; `.validation` with the list of violations.
   package static func check(
     _ value: JSON, as shape: String, in shapes: Shapes = .standard
   ) throws(ControlPlaneError) -> JSON {
@@ -69,7 +71,7 @@ package struct Violations {
     _ given: [String: JSON], _ members: [String: String], _ required: [String], _ path: String
   ) throws(ControlPlaneError) -> JSON {
     var known: [String: JSON] = [:]
-    // The same sentences in the same order.
+    // Sorted, so that the message is deterministic.
     for (name, shape) in members.sorted(by: { $0.key < $1.key }) {
       let place = Self.place(path, name)
       if let value = given[name], value != .null {
@@ -177,13 +179,13 @@ package struct Violations {
 
   private static func text(_ bound: Double) -> String { Int(exactly: bound).map { "\($0)" } ?? "\(bound)" }
 
-  /// In lower camel case, as AWS's messages have it.
+  /// The path of a member, in lower camel case as in AWS's messages.
   private static func place(_ path: String, _ name: String) -> String {
     let name = name.prefix(1).lowercased() + name.dropFirst()
     return path.isEmpty ? name : "\(path).\(name)"
   }
 
-  /// What AWS says of a value of another type; it names no place.
+  /// AWS's error for a value of the wrong type; AWS does not say which member it is.
   private static func mismatch(_ value: JSON, _ kind: Shape.Kind) -> ControlPlaneError {
     let wanted =
       switch kind {
@@ -203,5 +205,94 @@ package struct Violations {
     case .integer, .number: ControlPlaneError(.serialization, "NUMBER_VALUE cannot be converted to \(wanted)")
     case .null: ControlPlaneError(.serialization, "NULL_VALUE cannot be converted to \(wanted)")
     }
+  }
+}
+
+/// The type and constraints of one shape in AWS's service model.
+struct Shape: Sendable {
+  enum Kind: Sendable, Hashable {
+    case string, integer, float, boolean, timestamp
+    case structure(members: [String: String], required: [String])
+    case list(element: String)
+    case map(key: String, value: String)
+  }
+  let kind: Kind
+  /// Bounds, both inclusive: of a string's length in characters, a number's value, or a collection's element count.
+  let least: Double?
+  let most: Double?
+  let pattern: String?
+  let choices: [String]?
+
+  fileprivate init?(_ facts: JSON) {
+    switch facts["t"]?.text {
+    case "s": kind = .string
+    case "i": kind = .integer
+    case "f": kind = .float
+    case "b": kind = .boolean
+    case "d": kind = .timestamp
+    case "S":
+      kind = .structure(
+        members: facts["m"]?.texts ?? [:], required: facts["r"]?.list?.compactMap(\.text) ?? [])
+    case "l": kind = .list(element: facts["e"]?.text ?? "")
+    case "m": kind = .map(key: facts["k"]?.text ?? "", value: facts["v"]?.text ?? "")
+    default: return nil
+    }
+    least = facts["n"]?.number
+    most = facts["x"]?.number
+    pattern = facts["p"]?.text
+    choices = facts["c"]?.list?.compactMap(\.text)
+  }
+}
+
+/// SageMaker's operations, and the shapes of their requests and responses.
+package struct Shapes: Sendable {
+  /// An API operation.
+  package struct Operation: Sendable {
+    /// The names of the shapes; `output` is nil if the response has no body.
+    package let input: String, output: String?
+  }
+  /// The operations that imrec supports, by name.
+  package let operations: [String: Operation]
+  /// The names of SageMaker's operations that imrec does not support.
+  let others: Set<String>
+  private let shapes: [String: Shape]
+
+  /// The built-in table, which tools/oracle/goldens/shapes.py generates from AWS's service model.
+  package static let standard: Shapes = {
+    guard let table = try? JSON(parsing: PackageResources.Shapes_json) else {
+      preconditionFailure("the built-in table of shapes must be valid JSON")
+    }
+    return Shapes(table)
+  }()
+
+  init(_ table: JSON) {
+    operations = (table["operations"]?.object ?? [:]).mapValues {
+      Operation(input: $0["input"]?.text ?? "", output: $0["output"]?.text)
+    }
+    others = Set(table["others"]?.list?.compactMap(\.text) ?? [])
+    shapes = (table["shapes"]?.object ?? [:]).compactMapValues { Shape($0) }
+  }
+
+  subscript(name: String) -> Shape? { shapes[name] }
+}
+
+/// A cache of compiled regular expressions.
+///
+/// The patterns of the built-in table have no nested ambiguous repetition, so matching does not backtrack exponentially;
+/// `Violations.longestMatched` bounds the length of the text.
+final class Patterns: Sendable {
+  static let standard = Patterns()
+  private let made = Mutex<[String: NSRegularExpression]>([:])
+
+  /// Whether the pattern matches the whole text. A pattern that does not compile matches every text.
+  func matches(_ text: String, _ pattern: String) -> Bool {
+    let expression = made.withLock { made -> NSRegularExpression? in
+      if let known = made[pattern] { return known }
+      let new = try? NSRegularExpression(pattern: "\\A(?:\(pattern))\\z")
+      made[pattern] = new
+      return new
+    }
+    guard let expression else { return true }
+    return expression.firstMatch(in: text, range: NSRange(text.startIndex..., in: text)) != nil
   }
 }

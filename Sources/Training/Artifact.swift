@@ -5,11 +5,13 @@ import Glibc
 public import Imaging
 public import Models
 
-/// The folder of a trained model, as SageMaker's algorithm leaves it: `image-classification-symbol.json`,
-/// `image-classification-NNNN.params`, `model-shapes.json`; and ours: `classes.txt` and `preprocess.json`.
+/// Writes the folder of a trained model: the files of SageMaker's algorithm (`image-classification-symbol.json`,
+/// `image-classification-NNNN.params`, `model-shapes.json`), and `classes.txt` and `preprocess.json`, which it lacks.
 ///
-/// Each file gets its name when it is whole. The parameters of a former run go when this one's first stand.
+/// Each file is written under a temporary name and renamed when complete. The parameter files of an earlier run are
+/// removed after this run has written its first one.
 public final class Artifact {
+  /// The path of the folder.
   public let folder: String
   private let writer: ModelWriter
   private let network: ResNet
@@ -17,17 +19,21 @@ public final class Artifact {
   private let classes: [String]?
   private let preset: Preset
   private var hasWrittenNetwork = false
-  /// The parameters' files of this run.
+  /// Names of the parameter files that belong to this training; all others are removed.
   private var written: Set<String>
 
+  /// What the names of the network's and the parameters' files begin with.
   public static let stem = "image-classification"
+  /// The name of the archive in the folder.
   public static let archiveName = "model.tar.gz"
 
   /// - Parameters:
-  ///   - folder: made where it is not there.
-  ///   - classes: names in the order of the outputs; nil: no `classes.txt`.
-  ///   - preset: how an image is prepared for this network when it is used.
-  ///   - isResumed: the parameters that stand there are this training's.
+  ///   - folder: created if it does not exist.
+  ///   - batch: the batch size that `model-shapes.json` names.
+  ///   - classes: class names in the order of the outputs; nil: no `classes.txt` is written.
+  ///   - preset: the preprocessing that inference must apply; written to `preprocess.json`.
+  ///   - isResumed: whether parameter files already in the folder belong to this training, and are kept.
+  /// - Throws: `FileError` if the folder cannot be created; `ModelError` if the network has no valid graph.
   public init(
     _ network: ResNet, folder: String, batch: Int, classes: [String]?, preset: Preset, isResumed: Bool = false
   ) throws {
@@ -41,24 +47,25 @@ public final class Artifact {
     written = isResumed ? Set(Self.parameterNames(in: folder)) : []
   }
 
-  /// Where the model of an epoch, counted from 1, stands if it was stored.
+  /// The path of an epoch's parameter file; nil if that epoch was not stored. Epochs count from 1.
   func path(epoch: Int) -> String? {
     let path = writer.parametersPath(epoch: epoch)
     return FileStamp(path: path) == nil ? nil : path
   }
 
-  /// Writes the model of an epoch.
+  /// Writes the parameters of an epoch; the first call also writes the network, `classes.txt` and `preprocess.json`.
   ///
   /// - Parameters:
-  ///   - epoch: from 1.
-  ///   - isOnly: the others of this run go.
-  /// - Returns: the path of its parameters.
+  ///   - epoch: counts from 1.
+  ///   - isOnly: whether the parameter files of this training's other epochs are removed.
+  /// - Returns: the path of the parameter file.
+  /// - Throws: `ModelError` or `FileError` if a file cannot be written.
   public func store(_ parameters: Parameters, epoch: Int, isOnly: Bool) throws -> String {
     if !hasWrittenNetwork { try writeNetwork() }
     let path = try writer.writeParameters(parameters, epoch: epoch)
     if isOnly { written = [] }
     written.insert(baseName(path))
-    // Only now: a run that ends between the two leaves a model too many, not one too few.
+    // Removed last: a run killed in between leaves one model too many, not one too few.
     for name in Self.parameterNames(in: folder) where !written.contains(name) {
       unsafe unlink(join(folder, name))
     }
@@ -71,16 +78,17 @@ public final class Artifact {
     if let classes {
       try writeFile(classesPath, classes.map { $0 + "\n" }.joined())
     } else {
-      // Of a former run, perhaps of other classes.
+      // An earlier run may have left one that names other classes.
       unsafe unlink(classesPath)
     }
     try writeFile(join(folder, "preprocess.json"), JSON.text(preset, style: .line))
     hasWrittenNetwork = true
   }
 
-  /// Writes `model.tar.gz` into the folder: the model's files, flat, the same bytes for the same files.
+  /// Writes `model.tar.gz` into the folder, with the model's files at its top level. Equal files give equal bytes.
   ///
-  /// - Returns: its path.
+  /// - Returns: the path of the archive.
+  /// - Throws: `ModelError` if a file cannot be read or the archive cannot be written.
   public func archive() throws(ModelError) -> String {
     let others = ["\(Self.stem)-symbol.json", "model-shapes.json", "classes.txt", "preprocess.json"]
     let files = (Self.parameterNames(in: folder) + others).map { join(folder, $0) }
@@ -89,7 +97,7 @@ public final class Artifact {
     return path
   }
 
-  /// `image-classification-NNNN.params` that stand in a folder, sorted.
+  /// The names in `folder` of the form `image-classification-NNNN.params`, sorted; NNNN has four or more digits.
   static func parameterNames(in folder: String) -> [String] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
     return names.filter { name in

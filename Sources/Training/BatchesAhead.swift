@@ -1,11 +1,11 @@
 public import Imaging
 public import Networks
 
-/// Makes the batches of a training before they are asked for, beside the steps; what is not ready when it is asked for
-/// the workers make. The batches are those of `Batches.fill`, bit for bit.
+/// Prefetches training batches on spare threads while the network trains. The workers decode whatever is not ready when
+/// a batch is requested. The batches equal those of `Batches.fill`, bit for bit.
 ///
-/// Nothing waits for the threads that work ahead: other programs may keep the cores from them. An image that such a thread
-/// has in work when its batch is asked for is made anew. One thread asks at a time.
+/// Nothing waits for a spare thread, because other programs may keep the cores busy: an image that such a thread is
+/// still decoding when its batch is requested is decoded a second time. Not thread-safe: one caller at a time.
 public final class BatchesAhead {
   private let batches: Batches
   private let epochs: Int
@@ -14,13 +14,13 @@ public final class BatchesAhead {
   private let preset: (_ epoch: Int) throws -> Preset
   private let shelf = Monitor(Shelf())
   private let threads: SpareThreads
-  /// Room of batches that were taken.
+  /// Buffers of delivered batches, for reuse.
   private var room: [FloatBuffer] = []
 
   /// - Parameters:
-  ///   - epochs: none is prepared after these.
-  ///   - depth: batches made or in work at most beside the one that is asked for; each takes its tensors' memory.
-  ///   - preset: of an epoch.
+  ///   - epochs: epochs of the training; nothing is prefetched after the last one.
+  ///   - depth: the most batches to prefetch; each needs memory for its tensors. 0 prefetches nothing.
+  ///   - preset: the preprocessing of an epoch, which may change the shape.
   public init(
     _ batches: Batches, epochs: Int, workers: Workers, depth: Int = 2,
     preset: @escaping (_ epoch: Int) throws -> Preset
@@ -31,7 +31,7 @@ public final class BatchesAhead {
     self.depth = depth
     self.preset = preset
     let shelf = shelf
-    // Half as many as workers: a core that is shared holds up all workers at the end of a layer.
+    // Half as many as there are workers: all workers wait at the end of a layer for one that has to share its core.
     threads = SpareThreads(count: depth > 0 ? (workers.count + 1) / 2 : 0) {
       while case .work(let work) = shelf.wait(for: { $0.next() }) {
         let outcome = work.make(by: batches)
@@ -45,16 +45,19 @@ public final class BatchesAhead {
     shelf.wake()
   }
 
-  /// Takes a batch; best the one that follows the last one taken.
+  /// Fills in a batch, and starts to prefetch the batches that follow it.
+  ///
+  /// A batch other than the one after the previous call discards what was prefetched.
   ///
   /// - Parameters: as `Batches.fill`.
-  /// - Throws: as `Batches.fill`, for this batch alone; where there is no memory for another one.
+  /// - Throws: what `Batches.fill` throws for this batch; an error of the buffers if memory for the next batches cannot
+  ///   be allocated; what `preset` throws.
   public func fill(
     _ tensors: inout MutableSpan<Float>, targets: inout MutableSpan<Float>, epoch: Int, batch: Int
   ) throws -> Batches.Filled {
     let draft = try place(epoch: epoch, batch: batch)
     var (begun, outcomes) = shelf.withLock { _ in draft.close() }
-    // Else a thread still writes into it.
+    // Otherwise a spare thread is still writing into the buffer.
     if outcomes.prefix(begun).allSatisfy({ $0 != nil }) { room.append(draft.room) }
     for slot in outcomes.indices where outcomes[slot] != nil { draft.copy(slot, to: &tensors) }
     let missing = outcomes.indices.filter { outcomes[$0] == nil }
@@ -66,13 +69,13 @@ public final class BatchesAhead {
       &tensors, targets: &targets, draft.preset.count, outcomes, epoch: epoch, batch: batch, workers)
   }
 
-  /// The draft of a batch, which leaves the shelf; those that follow are put on it.
+  /// Takes the draft of a batch off the shelf, and puts drafts of the following batches on it.
   private func place(epoch: Int, batch: Int) throws -> Draft {
     var drafts = shelf.withLock { shelf in
       defer { shelf.drafts = [] }
       return shelf.drafts
     }
-    // Not what was expected: none of them will be asked for.
+    // The caller jumped to another place: these drafts will not be requested.
     if let first = drafts.first, (first.epoch, first.batch) != (epoch, batch) { drafts = [] }
     var last = (epoch: epoch, batch: batch - 1)
     if let draft = drafts.last { last = (draft.epoch, draft.batch) }
@@ -98,7 +101,7 @@ public final class BatchesAhead {
   }
 }
 
-/// The batches in work, in the order in which they will be asked for.
+/// The batches being prefetched, in the order in which they will be requested.
 private struct Shelf {
   var drafts: [Draft] = []
   var isOver = false
@@ -108,7 +111,7 @@ private struct Shelf {
     case end
   }
 
-  /// The next image to make; nil where there is none yet.
+  /// The next image to decode; nil if there is none yet.
   func next() -> Next? {
     if isOver { return .end }
     for draft in drafts { if let work = draft.work() { return .work(work) } }
@@ -116,8 +119,8 @@ private struct Shelf {
   }
 }
 
-/// A batch that is being made. Its counts and outcomes are touched under the shelf's lock, each slot of its room by one
-/// maker.
+/// A batch being prefetched. `begun` and `outcomes` are accessed only under the shelf's lock; each slot of `room` has a
+/// single writer.
 private final class Draft: @unchecked Sendable {
   let epoch: Int, batch: Int
   let preset: Preset
@@ -145,9 +148,9 @@ private final class Draft: @unchecked Sendable {
 
   func take(_ outcome: Batches.Outcome, slot: Int) { outcomes[slot] = outcome }
 
-  /// Nobody begins a further image.
+  /// Stops handing out images.
   ///
-  /// - Returns: how many were begun, and what became of those that are done.
+  /// - Returns: how many images were handed out, and the outcomes of those that are finished.
   func close() -> (begun: Int, outcomes: [Batches.Outcome?]) {
     defer { begun = places.count }
     return (begun, outcomes)
@@ -156,7 +159,8 @@ private final class Draft: @unchecked Sendable {
   func copy(_ slot: Int, to tensors: inout MutableSpan<Float>) {
     let size = preset.count
     precondition(
-      tensors.count >= (slot + 1) * size && room.count >= (slot + 1) * size, "there is room for a batch")
+      tensors.count >= (slot + 1) * size && room.count >= (slot + 1) * size,
+      "both buffers must hold this slot")
     unsafe tensors.withUnsafeMutableBufferPointer { numbers in
       guard let start = numbers.baseAddress else { return }
       unsafe (start + slot * size).update(from: room.start + slot * size, count: size)

@@ -3,34 +3,42 @@ public import Hyperparameters
 public import Models
 public import Networks
 
-/// How fast a network learns here: steps on random images, without reading and decoding any.
+/// How fast this machine trains a network: steps on random images, without reading or decoding files.
 public struct TrainingBenchmark: Encodable, Sendable {
   /// Median over the runs.
   public var imagesPerSecond = 0.0
+  /// The fastest run.
   public var bestImagesPerSecond = 0.0
+  /// Images per second of each run, in order.
   public var runs: [Double] = []
-  /// Of one step, in the median.
+  /// Median duration of a whole step, and of its parts.
   public var stepSeconds = 0.0
   public var forwardSeconds = 0.0
   public var backwardSeconds = 0.0
   public var updateSeconds = 0.0
-  /// Making the network ready.
+  /// Time to build the network and its workers.
   public var loadSeconds = 0.0
+  /// The depth of the ResNet.
   public var layers = 0
+  /// Channels, height, width.
   public var shape: [Int] = []
+  /// Images of one step.
   public var batch = 0
+  /// The name of the hyperparameter `optimizer`.
   public var optimizer = ""
   public var threads = 0
+  /// The peak resident memory of the process so far.
   public var peakMemoryBytes = 0
 }
 
-/// Measures steps of a training with these hyperparameters, after one that does not count.
+/// Measures training steps with these hyperparameters, after one warm-up step.
 ///
 /// - Parameters:
-///   - hyperparameters: of them the network's, the batch's and the optimizer's matter; 1000 classes where none are given.
-///   - runs: that count; each lasts a second or one step.
+///   - hyperparameters: only those of the network, the batch and the optimizer matter. `num_classes` defaults to 1000.
+///   - runs: measured runs; each lasts one second, or one step if that takes longer.
 ///   - progress: called after each run.
-/// - Throws: `TrainingError`; `ModelError`; what the engine throws; `CancellationError`.
+/// - Throws: `TrainingError` for contradictory hyperparameters; `ModelError`; what the engine throws;
+///   `CancellationError`.
 public func benchmarkTraining(
   _ hyperparameters: HyperparameterSet, runs: Int, threads: Int, makeEngine: TrainingRequest.MakeEngine,
   progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
@@ -53,7 +61,7 @@ public func benchmarkTraining(
   func step() throws -> (whole: Duration, parts: TrainingStep) {
     let start = ContinuousClock.now
     var span = outputs.mutableSpan
-    // So small that the numbers stay what they are.
+    // Such a low rate hardly changes the weights, so random data cannot make them diverge.
     let parts = try engine.step(
       data.images.span, targets: data.targets.span, count: batch, learningRate: 1e-6, outputs: &span)
     return (.now - start, parts)
@@ -86,7 +94,7 @@ public func benchmarkTraining(
   return result
 }
 
-/// Numbers of 0...255, and a class for each image.
+/// Samples in 0...255, and one-hot targets with one class for each image.
 private func imagined(_ batch: Int, _ graph: Graph) -> (images: [Float], targets: [Float]) {
   let images = imaginedSamples(graph.inputShape.reduce(batch, *))
   var targets = [Float](repeating: 0, count: batch * graph.outputCount)

@@ -3,22 +3,29 @@ import Files
 public import Hyperparameters
 public import Models
 
-/// A training at one moment, as one file: an MXNet `.params` list with the weights, the optimiser's arrays, the moving
-/// average, and the counts as JSON, a byte a number. It replaces the former one when it is whole.
+/// The complete state of a training between two batches, stored as one MXNet `.params` file: the weights, the
+/// optimizer's arrays, the moving average, and the counters as JSON (an array with one number for each byte).
+///
+/// A new checkpoint replaces the previous one by an atomic rename.
 public struct Checkpoint: Sendable {
-  /// What has to be the same where a training goes on: hyperparameters by name.
+  /// What must not change when a training is resumed: hyperparameters and other settings by name.
   public var identity: [String: String]
+  /// The network's arrays by name, without MXNet's prefixes `arg:` and `aux:`.
   public var weights: [String: Parameters.Array]
-  /// "momentum:NAME", ...
+  /// The optimizer's arrays by name: "momentum:NAME", ...
   public var optimizer: [String: Parameters.Array]
+  /// Updates made so far, over all epochs.
   public var updateCount: Int
+  /// The moving average of the weights; nil without `ema_decay`.
   public var average: [String: Parameters.Array]?
   package var state: FitState
 
+  /// The name of the file in the folder of checkpoints.
   public static let fileName = "imrec-checkpoint.params"
 
-  /// The epoch and the batch that come next, from 0.
+  /// The epoch and the batch to train next; both count from 0.
   public var place: (epoch: Int, batch: Int) { (state.epoch, state.batch) }
+  /// The figures of the epochs completed so far.
   public var record: TrainingRecord { state.record }
 
   private struct Header: Codable {
@@ -42,8 +49,9 @@ public struct Checkpoint: Sendable {
     self.state = state
   }
 
-  /// - Throws: where the disk is full, or the state is not finite; the path then holds what it held.
-  /// - Complexity: O(numbers), and a wait for the disk.
+  /// - Throws: `ModelError` if the file cannot be written; an encoding error if the state holds NaN or infinity. An
+  ///   existing file at `path` is then unchanged.
+  /// - Complexity: O(numbers), plus an fsync.
   public func write(to path: String) throws {
     let header = Header(
       identity: identity, updateCount: updateCount, hasAverage: average != nil, state: state)
@@ -55,22 +63,23 @@ public struct Checkpoint: Sendable {
     try ParameterWriter.write(path, arrays.map(\.0)) { (index) throws(ModelError) in arrays[index].1 }
   }
 
-  /// - Throws: `ModelError` with the byte offset where the file is damaged; `FitError` where it is something else.
+  /// - Throws: `ModelError` with the byte offset if the file is damaged; `FitError` if it is not a checkpoint, or has
+  ///   another version.
   public init(path: String) throws {
     let file = try Parameters(file: path)
     guard file.shape(of: Self.stateName) != nil else {
-      throw FitError(.badCheckpoint(path: path, "it has no state"))
+      throw FitError(.badCheckpoint(path: path, "it holds no training state"))
     }
     let bytes = try file.values(of: Self.stateName).map { UInt8(exactly: $0) ?? 0 }
     let header: Header
     do throws(JSONError) { header = try JSON.decode(Header.self, from: bytes) } catch {
-      throw FitError(.badCheckpoint(path: path, "its state cannot be read: \(error)"))
+      throw FitError(.badCheckpoint(path: path, "its training state cannot be decoded: \(error)"))
     }
     guard header.version == 1 else {
-      throw FitError(.badCheckpoint(path: path, "its version is \(header.version); 1 is expected"))
+      throw FitError(.badCheckpoint(path: path, "its version is \(header.version); version 1 is expected"))
     }
     guard header.updateCount >= 0, header.state.isPossible else {
-      throw FitError(.badCheckpoint(path: path, "its state has counts that no training has"))
+      throw FitError(.badCheckpoint(path: path, "its counters are out of range"))
     }
     func group(_ prefix: String) throws -> [String: Parameters.Array] {
       var arrays: [String: Parameters.Array] = [:]
@@ -86,7 +95,7 @@ public struct Checkpoint: Sendable {
       state: header.state)
   }
 
-  /// That it belongs to this training.
+  /// Refuses a checkpoint of a training with another identity.
   func check(_ identity: [String: String], path: String) throws(FitError) {
     for name in Set(identity.keys).union(self.identity.keys).sorted() {
       let (there, here) = (self.identity[name], identity[name])

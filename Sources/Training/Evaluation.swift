@@ -2,7 +2,7 @@ import Imaging
 import Models
 import Networks
 
-/// The validation set, and the inference engine that judges weights on it: every image once.
+/// Validates weights on the validation set with the inference engine; every image counts once.
 final class Evaluation {
   private let batches: Batches
   private let graph: Graph
@@ -11,10 +11,10 @@ final class Evaluation {
   private let topK: Int?
   private let positiveWeights: [Float]?
   private let ranks: Ranks
-  /// Images that were left out the last time.
+  /// Images that the latest validation left out because they could not be decoded.
   private(set) var faults: [Batches.Fault] = []
 
-  /// - Parameter ranks: share the set; each judges its part.
+  /// - Parameter ranks: the ranks among which the set is divided.
   init(
     _ images: TrainingImages, graph: Graph, preset: Preset, batch: Int, topK: Int?,
     positiveWeights: [Float]? = nil, keepsDamaged: Bool = false, workers: Workers, ranks: Ranks
@@ -33,10 +33,11 @@ final class Evaluation {
   }
 
   /// - Parameters:
-  ///   - tell: gets how many images were judged, of how many, after each batch.
-  ///   - isStopped: asked after each batch, on all ranks.
-  /// - Throws: `CancellationError` where it is stopped.
-  /// - Complexity: plans the network anew for the weights.
+  ///   - tell: called after each batch with the number of images done and the number of all images.
+  ///   - isStopped: called after each batch but the last; must return the same on all ranks.
+  /// - Returns: the sums over all ranks.
+  /// - Throws: `CancellationError` if `isStopped` returns true; what building the network and filling batches throw.
+  /// - Complexity: builds a new network plan for the weights; O(images).
   func validation(
     of parameters: Parameters, tell: (_ images: Int, _ of: Int) -> Void = { _, _ in },
     isStopped: () -> Bool = { false }
@@ -56,7 +57,7 @@ final class Evaluation {
           &imageSpan, targets: &targetSpan, preset: preset, epoch: 0, batch: number, workers: workers)
       }
       faults += filled.faults
-      // The last ranks may have none of the last images.
+      // The last ranks may have no image in the last batch.
       if filled.count > 0 {
         var room = outputs.mutableSpan
         var outputSpan = room._mutatingExtracting(first: filled.count * width)

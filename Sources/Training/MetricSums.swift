@@ -1,17 +1,21 @@
-/// What the outputs of many images add up to: sums only, so that parts can be added and kept in a checkpoint.
+import Glibc
+
+/// Accuracy and loss over many images, as sums: the sums of batches and ranks can be added and stored in a checkpoint.
 public struct MetricSums: Hashable, Sendable, Codable {
+  /// Images added so far.
   public private(set) var images = 0
-  /// What `correct` counts: images, or with several labels an image the labels of all images.
+  /// The denominator of accuracy: the number of images or, for multi-label data, of all labels of all images.
   public private(set) var decisions = 0
+  /// Correct decisions.
   public private(set) var correct = 0
-  /// Images whose class is among the first k.
+  /// Images whose class is among the k largest outputs.
   public private(set) var inTop = 0
-  /// Of the cross-entropy, in nats; with several labels an image each is the mean over its outputs, as what is trained.
+  /// The summed cross-entropy in nats. For multi-label data an image adds the mean over its outputs, as in training.
   public private(set) var loss = 0.0
 
   public init() {}
 
-  /// All of them, and back.
+  /// All sums as numbers, in the order that `init(_:)` reads.
   var numbers: [Double] { [Double(images), Double(decisions), Double(correct), Double(inTop), loss] }
   var counts: [Int] { [images, decisions, correct, inTop] }
 
@@ -31,27 +35,35 @@ public struct MetricSums: Hashable, Sendable, Codable {
     loss += other.loss
   }
 
+  /// 0...1; 0 without images.
   public var accuracy: Double { decisions > 0 ? Double(correct) / Double(decisions) : 0 }
+  /// Top-k accuracy, 0...1; 0 without images.
   public var topAccuracy: Double { images > 0 ? Double(inTop) / Double(images) : 0 }
+  /// Nats per image; 0 without images.
   public var meanLoss: Double { images > 0 ? loss / Double(images) : 0 }
 
-  /// Adds images.
+  /// Adds the images of a batch.
   ///
-  /// The class of an image is where its targets are largest: also with smoothed labels, and of two mixed images the one
-  /// that has more of it. A prediction is the first of the largest outputs; NaN is never right.
+  /// The class of an image is the index of its largest target, which also holds for smoothed labels; for two mixed
+  /// images it is the class with the larger share. The prediction is the first of the largest outputs. NaN is never
+  /// correct.
   ///
   /// - Parameters:
-  ///   - outputs: probabilities, `count * width`.
-  ///   - targets: as many.
-  ///   - isMultiLabel: every output is a decision of its own, yes above 0.5.
-  ///   - top: counts the images whose class is among so many.
-  ///   - positiveWeights: what a yes of each output counts in the loss, with several labels an image; nil: 1.
-  ///   - loss: the sum over these images; nil: computed here.
+  ///   - outputs: probabilities, at least `count * width`, row-major.
+  ///   - targets: likewise.
+  ///   - count: images.
+  ///   - width: outputs of each image.
+  ///   - isMultiLabel: whether every output is a decision of its own: present if above 0.5.
+  ///   - top: the k of top-k accuracy; nil: not counted.
+  ///   - positiveWeights: for multi-label data, the weight of a present class in the loss, by label; nil: 1.
+  ///   - loss: the summed loss of these images; nil: computed here.
   public mutating func add(
     _ outputs: Span<Float>, targets: Span<Float>, count: Int, width: Int, isMultiLabel: Bool, top: Int?,
     positiveWeights: [Float]? = nil, loss: Double? = nil
   ) {
-    precondition(outputs.count >= count * width && targets.count >= count * width, "numbers for each image")
+    precondition(
+      outputs.count >= count * width && targets.count >= count * width,
+      "outputs and targets must cover every image")
     images += count
     decisions += isMultiLabel ? count * width : count
     for image in 0..<count {
@@ -72,7 +84,7 @@ public struct MetricSums: Hashable, Sendable, Codable {
     if let loss { self.loss += loss }
   }
 
-  /// How many outputs come before this one: larger ones, and equal ones in front of it.
+  /// The rank of an output, from 0: the number of larger outputs, and of equal ones at a lower index.
   private static func rank(of truth: Int, in row: Range<Int>, _ outputs: Span<Float>) -> Int {
     let value = outputs[truth]
     if value.isNaN { return row.count }
@@ -81,7 +93,7 @@ public struct MetricSums: Hashable, Sendable, Codable {
     return rank
   }
 
-  /// MXNet's CrossEntropy: probabilities below 1e-12 count as that.
+  /// Cross-entropy as MXNet's CrossEntropy metric computes it: probabilities below 1e-12 count as 1e-12.
   private static func loss(
     _ row: Range<Int>, _ outputs: Span<Float>, _ targets: Span<Float>, _ isMultiLabel: Bool,
     _ positiveWeights: [Float]?
@@ -97,7 +109,7 @@ public struct MetricSums: Hashable, Sendable, Codable {
   }
 }
 
-/// NaN stays NaN.
+/// The logarithm of a probability of at least 1e-12; NaN stays NaN.
 private func logarithm(_ probability: Double) -> Double {
-  probability < 1e-12 ? -27.631_021_115_928_547 : naturalLogarithm(probability)
+  probability < 1e-12 ? -27.631_021_115_928_547 : log(probability)
 }

@@ -2,20 +2,25 @@ import Encodings
 public import Files
 public import Hyperparameters
 
-/// The folders of a SageMaker training container, `/opt/ml` there: what a job is asked, and where its results go.
+/// The folders of a SageMaker training container: the job's description and data, and where the results belong.
 public struct TrainingContainer: Sendable {
+  /// The root folder, which is `/opt/ml` in a container.
   public let root: String
 
   public init(_ root: String) { self.root = root }
 
+  /// SageMaker packs this folder into `model.tar.gz`.
   public var modelFolder: String { join(root, "model") }
+  /// SageMaker packs this folder into `output.tar.gz`.
   public var outputFolder: String { join(root, "output/data") }
+  /// SageMaker keeps this folder in step with the job's checkpoint location in S3.
   public var checkpointFolder: String { join(root, "checkpoints") }
+  /// The file with the reason of a failure.
   public var failurePath: String { join(root, "output/failure") }
 
   private struct Channel: Decodable {
     let contentType: String?
-    /// Of an augmented manifest that has been laid out as files; SageMaker's own containers are not told.
+    /// The attributes of an augmented manifest that imrec serve has stored as a file; SageMaker does not pass them on.
     let attributeNames: [String]?
 
     private enum CodingKeys: String, CodingKey {
@@ -24,9 +29,10 @@ public struct TrainingContainer: Sendable {
     }
   }
 
-  /// The job as `input/config` and `input/data` describe it. A checkpoint that is there is gone on from.
+  /// Reads the job from `input/config` and `input/data`. The job resumes from a checkpoint if there is one.
   ///
-  /// - Throws: `TrainingError`: no hyperparameters, no or more than one `.rec` or `.lst` file in a channel.
+  /// - Throws: `TrainingError` if the hyperparameters or a channel are missing, and if a channel does not hold
+  ///   exactly one `.rec`, `.lst` or manifest file.
   public func request() throws(TrainingError) -> TrainingRequest {
     let channels = try self.channels()
     var request = TrainingRequest(
@@ -34,7 +40,7 @@ public struct TrainingContainer: Sendable {
       modelFolder: modelFolder)
     let path = join(root, "input/config/hyperparameters.json")
     request.hyperparameters = try HyperparameterSet.pairs(json: bytes(path))
-    // What a tuning asks for is taken as `num_classes` and `num_training_samples` of the data, as outside of containers.
+    // Jobs of a tuning may omit `num_classes` and `num_training_samples`; they are then counted from the data.
     request.isComplete = !request.hyperparameters.contains { $0.name == HyperparameterSet.tuningMark }
     request.outputFolder = outputFolder
     request.checkpointFolder = checkpointFolder
@@ -44,20 +50,20 @@ public struct TrainingContainer: Sendable {
     return request
   }
 
-  /// Leaves the reason where SageMaker looks for it: its first 1024 characters.
+  /// Writes the reason of a failure to `output/failure`, where SageMaker reads its first 1,024 characters.
   public func writeFailure(_ reason: String) throws(FileError) {
     try makeFolder(folderName(failurePath))
     try writeFile(failurePath, String(reason.prefix(1024)))
   }
 
-  /// The content types of the channels; none where there is no such file.
+  /// The channels by name; empty if the file does not exist.
   private func channels() throws(TrainingError) -> [String: Channel] {
     let path = join(root, "input/config/inputdataconfig.json")
     guard FileStamp(path: path) != nil else { return [:] }
     let bytes = try self.bytes(path)
     do throws(JSONError) { return try JSON.decode([String: Channel].self, from: bytes) } catch {
       throw TrainingError(
-        "\(path): this is no JSON object of channels, such as {\"train\": {\"ContentType\": \"application/x-recordio\"}}: \(error)"
+        "\(path): not a JSON object of channels, such as {\"train\": {\"ContentType\": \"application/x-recordio\"}}: \(error)"
       )
     }
   }
@@ -70,7 +76,7 @@ public struct TrainingContainer: Sendable {
     let folder = join(root, "input/data/\(name)")
     guard isFolder(folder) else {
       throw TrainingError(
-        "Unable to start training. There is no \(name) channel: \(folder) is not there")
+        "Unable to start training. There is no \(name) channel: the folder \(folder) does not exist")
     }
     let lists = join(root, "input/data/\(name)_lst")
     return try TrainingSource(

@@ -1,5 +1,5 @@
 import Encodings
-import Files
+public import Files
 import Hyperparameters
 import Imaging
 import Models
@@ -8,13 +8,15 @@ import Records
 import Reporting
 
 extension TrainingJob {
-  /// Trains, and leaves the model, `metrics.jsonl` and `training.html`; the last two are written anew after each epoch.
-  /// Of several ranks only the first writes and tells.
+  /// Trains, and writes the model, `metrics.jsonl` and `training.html`; the last two are rewritten after each epoch.
+  /// Only rank 0 writes files and sends events.
   ///
   /// - Parameters:
-  ///   - tell: gets every event, those of writing the metrics included.
-  ///   - isStopped: asked after each batch; where it says so a checkpoint is written and `CancellationError` thrown.
-  /// - Throws: as `fit`.
+  ///   - tell: called with every event, including warnings about the figures.
+  ///   - isStopped: called after each batch; if it returns true, a checkpoint is written and `CancellationError`
+  ///     thrown.
+  /// - Throws: what `fit` throws; `TrainingError` if the ranks have different inputs; `ModelError` or `FileError` if
+  ///   the model's folder or the archive cannot be written.
   public func run(
     tell: @escaping (TrainingEvent) -> Void, isStopped: @escaping () -> Bool
   ) throws -> TrainingSummary {
@@ -101,7 +103,7 @@ extension TrainingJob {
     return finished(&summary, record, since: begin)
   }
 
-  /// Among how many classes an image's is looked for; nil: only the first, as with several labels.
+  /// The k of top-k accuracy; nil: not reported. Multi-label data has none.
   public var topK: Int? { hyperparameters.multiLabel ? nil : hyperparameters.topK }
 
   private var trainingBatches: Batches {
@@ -150,13 +152,13 @@ extension TrainingJob {
   private var metricsPath: String { join(outputFolder, Self.metricsName) }
   private var reportPath: String { join(outputFolder, "training.html") }
 
-  /// Both anew: a run that was resumed leaves no epoch twice.
+  /// Rewrites both files, so that a resumed run lists no epoch twice. A failure is only a warning.
   private func writeFigures(_ record: TrainingRecord, _ tell: (TrainingEvent) -> Void) {
     do {
       try writeFile(metricsPath, try record.epochs.map { try $0.line() + "\n" }.joined())
       try writeFile(reportPath, report(record).html())
     } catch {
-      tell(.warning("the figures of the training could not be written: \(error)"))
+      tell(.warning("\(Self.metricsName) or training.html could not be written: \(error)"))
     }
   }
 
@@ -183,4 +185,41 @@ extension TrainingJob {
     summary.report = reportPath
     return summary
   }
+}
+
+/// The result of `imrec train`, printed by `--json`.
+public struct TrainingSummary: Encodable, Sendable {
+  /// Completed epochs, including those of earlier runs.
+  public var epochs = 0
+  /// The epoch with the best validation accuracy; counts from 0, as in the log.
+  public var bestEpoch: Int?
+  public var bestValidationAccuracy: Double?
+  public var bestValidationTopAccuracy: Double?
+  /// This and the next three are figures of the last epoch.
+  public var trainAccuracy: Double?
+  public var trainLoss: Double?
+  public var validationAccuracy: Double?
+  public var validationLoss: Double?
+  /// Whether early stopping ended the training.
+  public var stoppedEarly = false
+  /// The number of classes.
+  public var classes = 0
+  /// The number of processes that trained together.
+  public var ranks = 1
+  public var trainingImages = 0
+  public var validationImages = 0
+  /// Duration of this run, including validations.
+  public var seconds = 0.0
+  /// Training speed over all epochs, without validations.
+  public var imagesPerSecond = 0.0
+  /// The path of the parameter file to use; nil if there is none.
+  public var model: String?
+  /// The path of `model.tar.gz`; nil if it was not requested.
+  public var archive: String?
+  /// The path of `metrics.jsonl`.
+  public var metrics = ""
+  /// The path of `training.html`.
+  public var report = ""
+  /// Images that could not be decoded: training used others instead, the validation left them out.
+  public var skipped: [Skip] = []
 }

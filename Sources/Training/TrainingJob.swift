@@ -1,18 +1,20 @@
+import Encodings
 import Files
 import Glibc
 public import Hyperparameters
 import Imaging
-import Models
-import Networks
+public import Models
+public import Networks
 import Records
+import Reporting
 
-/// One training, checked and ready to run.
+/// A training whose inputs are checked and that is ready to run.
 public final class TrainingJob {
-  /// With the numbers of classes and images filled in.
+  /// The hyperparameters, with `num_classes` and `num_training_samples` filled in.
   public let hyperparameters: HyperparameterSet
-  /// What does no harm but should be known.
+  /// Sentences about settings without effect, and about data that looks wrong.
   public let warnings: [String]
-  /// The arrays that were made anew, of a pretrained model.
+  /// Names of the pretrained model's arrays that do not fit the new network and were reinitialized.
   public let renewed: [String]
   let request: TrainingRequest
   let ranks: Ranks
@@ -22,20 +24,23 @@ public final class TrainingJob {
   let start: Parameters
   let train: TrainingImages
   let validation: TrainingImages
-  /// Of `use_weighted_loss`.
+  /// The weights of `use_weighted_loss`; nil if it is off.
   let positiveWeights: [Float]?
   let workers: Workers
   let checkpoint: Checkpoint?
   let checkpointPath: String
   let outputFolder: String
-  /// Of the first rank; for as long as the job lives.
+  /// Held by rank 0 for as long as the job lives.
   private let locks: [FolderLock]
 
   /// Reads the labels of all images, and checks everything that can be checked before the first step.
   ///
-  /// - Parameter ranks: that train together, each with a job of its own of the same request.
-  /// - Throws: `TrainingError` in SageMaker's words where it has some, also for folders that another training is in;
-  ///   `ModelError` of a pretrained model; `FitError` of a checkpoint; `FileError`, `.held` where a training runs there.
+  /// - Parameters:
+  ///   - ranks: the processes that train together; each makes its own job from the same request.
+  ///   - makeEngine: builds the network; see `TrainingRequest.trainer(with:)`.
+  /// - Throws: `TrainingError` for contradictory settings and bad data, in SageMaker's words if it has some, and if a
+  ///   previous training would be overwritten; `ModelError` for the pretrained model; `FitError` for the checkpoint;
+  ///   `FileError`, with `.held` if another training is running in the same folders.
   public init(
     _ request: TrainingRequest, ranks: Ranks = Ranks(), makeEngine: @escaping TrainingRequest.MakeEngine
   ) throws {
@@ -59,7 +64,7 @@ public final class TrainingJob {
     if values.numTrainingSamples == 0 { values.numTrainingSamples = train.count }
     if let classes = request.classes, classes.count != values.numClasses {
       throw TrainingError(
-        "there are \(classes.count) names of classes, and num_classes is \(values.numClasses); as many are expected"
+        "there are \(classes.count) class names, but num_classes is \(values.numClasses); the numbers must be equal"
       )
     }
     hyperparameters = values
@@ -82,9 +87,9 @@ public final class TrainingJob {
     locks = ranks.isFirst ? try Self.lock(own) : []
     warnings = known + locks.filter(\.isByFileOnly).map { wordsOfLockFile(in: $0.folder) }
     if ranks.isFirst {
-      // Another may have been there between the look and the lock.
+      // Checked again: another training may have run between the first check and the lock.
       try Self.checkIsFree(request, checkpointPath, outputFolder)
-      // Of the training that is replaced: this one, broken off early, would go on from it.
+      // If this run stopped before its first checkpoint, --resume would continue from the replaced training's.
       if request.replaces, unsafe unlink(checkpointPath) != 0, errno != ENOENT {
         throw FileError(.system(call: "remove", code: errno), path: checkpointPath)
       }
@@ -101,7 +106,7 @@ public final class TrainingJob {
     }
   }
 
-  /// - Throws: where a former training has left something that this one would replace.
+  /// - Throws: `TrainingError` if a previous training left files that this one would overwrite.
   private static func checkIsFree(
     _ request: TrainingRequest, _ checkpointPath: String, _ outputFolder: String
   ) throws(TrainingError) {
@@ -110,10 +115,10 @@ public final class TrainingJob {
     let others = [checkpointPath, join(outputFolder, metricsName)]
     guard let found = (parameters + others).first(where: { FileStamp(path: $0) != nil }) else { return }
     throw TrainingError(
-      "\(found): a former training has left this, and it would be replaced", lacks: .permission)
+      "\(found): this file of a previous training would be overwritten", lacks: .permission)
   }
 
-  /// Keeps two trainings out of the same folders.
+  /// Locks the folders, so that no second training can use them.
   private static func lock(_ folders: [String?]) throws(FileError) -> [FolderLock] {
     var locks: [FolderLock] = []
     for folder in folders.compactMap(\.self)
@@ -123,19 +128,19 @@ public final class TrainingJob {
     return locks
   }
 
-  /// As many as there are names, else one more than the largest label.
+  /// The number of class names or, without them, the largest label plus 1.
   private static func classCount(
     _ request: TrainingRequest, _ values: HyperparameterSet
   ) throws(TrainingError) -> Int {
     if let classes = request.classes { return classes.count }
     guard !values.multiLabel else {
-      throw TrainingError("num_classes is required with multi_label, or the names of the classes")
+      throw TrainingError("multi_label needs num_classes or the class names")
     }
     let images = try TrainingImages(request.train, channel: "train", classCount: largestClassCount)
     return (images.histogram.lastIndex { $0 > 0 } ?? 0) + 1
   }
 
-  /// What labels may count up to where nobody says how many classes there are.
+  /// The most classes that are accepted when their number has to be inferred from the labels.
   private static let largestClassCount = 100_000
 
   private static func start(
@@ -144,7 +149,7 @@ public final class TrainingJob {
     let fresh = Parameters(initialFor: graph, seed: UInt64(values.seed.magnitude))
     guard let path = request.pretrained else {
       if values.usePretrainedModel {
-        throw TrainingError("use_pretrained_model is 1, but there is no model to start from", lacks: .model)
+        throw TrainingError("use_pretrained_model is 1, but no model to start from is given", lacks: .model)
       }
       return (fresh, [])
     }
@@ -154,16 +159,16 @@ public final class TrainingJob {
     return (transfer.parameters, transfer.renewed)
   }
 
-  /// What has to be the same where a training goes on: all that the result depends on.
+  /// Everything that must not change when a training is resumed, because the result depends on it.
   static func identity(
     _ values: HyperparameterSet, images: Int, ranks: Int, keepsDamaged: Bool = false
   ) -> [String: String] {
-    // The model of every epoch would be the same with any of these.
+    // These do not influence the weights of any epoch.
     var free: Set = [
       "checkpoint_frequency", "early_stopping", "early_stopping_min_epochs", "early_stopping_patience",
       "early_stopping_tolerance", "kv_store", "recipe", "use_pretrained_model", "num_training_samples",
     ]
-    // Where neither the rate nor the size of the images depends on how many there are to come.
+    // The number of epochs may change if neither the learning rate nor the image size depends on it.
     if values.lrSchedule == .step && values.progressiveStart == nil { free.insert("epochs") }
     var identity: [String: String] = [:]
     for hyperparameter in HyperparameterSet.table where !free.contains(hyperparameter.name) {
@@ -176,7 +181,7 @@ public final class TrainingJob {
   }
 }
 
-/// A lock with what it is of, to be kept among others.
+/// The lock of a folder; a class, because an array cannot hold the noncopyable `OutputLock`.
 private final class FolderLock {
   let folder: String
   private let lock: OutputLock
@@ -187,4 +192,132 @@ private final class FolderLock {
   }
 
   var isByFileOnly: Bool { lock.isByFileOnly }
+}
+
+extension TrainingJob {
+  /// A description of everything that must be equal on all ranks.
+  var common: String {
+    let values = HyperparameterSet.table.map { "\($0.name)=\($0.get(hyperparameters)?.text ?? "")" }
+    let sets = [train, validation].map { "\($0.count) \($0.histogram)" }
+    let place = checkpoint.map { "\($0.place) \($0.updateCount)" } ?? "the start"
+    return (values + sets + [place, Network.availableKernels.last ?? ""]).joined(separator: "\n")
+  }
+
+  /// The lines of SageMaker's log between "---- Parameters ----" and the line of dashes.
+  public var parameterLines: [String] { hyperparameters.parameterLines(hosts: ranks.count) }
+
+  /// Runs `fit`, and marks the errors that all ranks reach together, so that rank 0 alone reports them.
+  func fitTogether(_ options: FitOptions, _ parts: FitParts) throws -> TrainingRecord {
+    do { return try fit(options, parts, start: start, from: checkpoint) } catch {
+      switch error {
+      case is CancellationError: ranks.endTogether()
+      case let error as FitError:
+        if case .diverged = error.reason { ranks.endTogether() }
+      default: break
+      }
+      throw error
+    }
+  }
+
+  /// The images that each rank could not decode, in rank order, so that rank 0 can report them.
+  func faults(ofOthers own: [Batches.Fault]) -> [[Batches.Fault]] {
+    if ranks.count == 1 { return [] }
+    let bytes = own.isEmpty ? [] : (try? JSON.encode(own, style: .line)) ?? []
+    return ranks.gather(bytes).map { (try? JSON.decode([Batches.Fault].self, from: $0)) ?? [] }
+  }
+}
+
+extension TrainingJob {
+  /// The figures of the training so far, for `training.html`.
+  func report(_ record: TrainingRecord) -> TrainingReport {
+    var report = TrainingReport()
+    report.epochs = record.epochs
+    report.bestEpoch = record.best?.epoch
+    report.epochCount = hyperparameters.epochs
+    report.topK = topK
+    report.isMultiLabel = hyperparameters.multiLabel
+    report.hasStoppedEarly = record.hasStoppedEarly
+    report.hyperparameters = hyperparameters.changes
+    report.details =
+      [
+        ("Training images", "\(request.train.path) (\(train.count))"),
+        ("Validation images", "\(request.validation.path) (\(validation.count))"),
+        (
+          "Network",
+          "ResNet-\(network.depth), \(graph.parameters.reduce(0) { $0 + $1.shape.reduce(1, *) }) parameters"
+        ),
+        ("Threads", "\(request.threads)"),
+      ] + (ranks.count > 1 ? [("Ranks", "\(ranks.count)")] : [])
+      + (request.pretrained.map { [("Started from", $0)] } ?? []) + request.details
+    return report
+  }
+}
+
+/// Everything that describes a training: hyperparameters, data, and the folders of the results.
+public struct TrainingRequest: Sendable {
+  /// Names and values as text; the last value of a repeated name counts.
+  public var hyperparameters: [(name: String, value: String)] = []
+  /// Whether `num_classes` and `num_training_samples` must be given; otherwise they are inferred from the images.
+  public var isComplete = false
+  public var train: TrainingSource
+  public var validation: TrainingSource
+  /// The folder for the model.
+  public var modelFolder: String
+  /// The folder for `metrics.jsonl` and `training.html`; nil: `modelFolder`.
+  public var outputFolder: String?
+  /// The folder for the checkpoint; nil: `checkpoints` in `modelFolder`.
+  public var checkpointFolder: String?
+  /// Continue from the checkpoint if there is one.
+  public var resumes = false
+  /// Overwrite a previous training in the same folders. Without `replaces` and `resumes` such folders are refused.
+  public var replaces = false
+  /// Batches between two checkpoints within an epoch; nil: only at the end of each epoch.
+  public var checkpointEvery: Int?
+  /// The folder or archive of a trained model to start from.
+  public var pretrained: String?
+  /// Class names in label order.
+  public var classes: [String]?
+  /// Train on damaged images as far as they decode; otherwise other images replace them.
+  public var keepsDamaged = false
+  /// Also write `model.tar.gz`.
+  public var archives = false
+  /// Compute threads of this process.
+  public var threads = 1
+  /// Additional rows of the report, such as the program's version.
+  public var details: [(name: String, value: String)] = []
+
+  public init(train: TrainingSource, validation: TrainingSource, modelFolder: String) {
+    self.train = train
+    self.validation = validation
+    self.modelFolder = modelFolder
+  }
+
+  /// Builds the network to train; see `trainer(with:)`.
+  public typealias MakeEngine = (
+    _ graph: Graph, _ parameters: Parameters, _ batch: Int, _ optimizer: Optimizer,
+    _ positiveWeights: [Float]?, _ workers: Workers
+  ) throws -> any TrainingEngine
+
+  /// Builds a `Trainer` with the fastest kernels of this machine.
+  ///
+  /// - Parameter exchange: adds up gradients over the ranks; nil: a single process.
+  public static func trainer(with exchange: (any GradientExchange)? = nil) -> MakeEngine {
+    { graph, parameters, batch, optimizer, positiveWeights, workers in
+      try Trainer(
+        graph, parameters, batch: batch, optimizer: optimizer, positiveWeights: positiveWeights,
+        workers: workers, exchange: exchange)
+    }
+  }
+}
+
+extension HyperparameterSet {
+  /// The optimizer that these hyperparameters describe.
+  var mxnetOptimizer: Optimizer {
+    switch optimizer {
+    case .sgd: .sgd(momentum: momentum, weightDecay: weightDecay)
+    case .nag: .nag(momentum: momentum, weightDecay: weightDecay)
+    case .adam: .adam(beta1: beta1, beta2: beta2, epsilon: eps)
+    case .rmsprop: .rmsprop(gamma: gamma, epsilon: eps)
+    }
+  }
 }

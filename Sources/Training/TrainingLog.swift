@@ -1,13 +1,14 @@
 import Glibc
 import Hyperparameters
 
-/// The lines that SageMaker's algorithm logs, so that what reads its log can read this one.
+/// Formats events as the log lines of SageMaker's algorithm, so that programs that parse its log can parse this one.
 ///
-/// Numbers have six decimals, epochs and batches count from 0. An accuracy in a line of a batch is that of the epoch so
-/// far; those of the training are over whole batches, those of the validation over all images, each once.
+/// Accuracies have six decimals; epochs and batches count from 0. The accuracy in a batch's line is that of the epoch
+/// so far. Training accuracy covers full batches, validation accuracy every image once.
 public struct TrainingLog: Sendable {
-  /// Whether each line begins with the time and the thread, as in SageMaker's containers.
+  /// Whether each line begins with the time, the level and the thread, as in SageMaker's containers.
   public let hasTime: Bool
+  /// The k in the name `top_k_accuracy_K`; nil: top-k accuracy is not logged.
   public let topK: Int?
 
   public init(hasTime: Bool, topK: Int? = nil) {
@@ -15,7 +16,7 @@ public struct TrainingLog: Sendable {
     self.topK = topK
   }
 
-  /// The lines of an event, without line ends; none for what only a progress bar wants.
+  /// The lines of an event, without newlines; empty for events that only a progress bar shows.
   public func lines(_ event: TrainingEvent) -> [String] {
     switch event {
     case .progress, .validating: []
@@ -50,14 +51,15 @@ public struct TrainingLog: Sendable {
     }
   }
 
-  /// The block at the start: a line for each parameter.
+  /// The block of hyperparameters at the start of the log.
   public func parameterBlock(_ parameters: [String]) -> [String] {
     info(["---- Parameters ----"] + parameters + ["--------------------"])
   }
 
+  /// Lines of level INFO.
   public func info(_ lines: [String]) -> [String] { stamped(lines, "INFO") }
 
-  /// How SageMaker's algorithm says what its user has to mend.
+  /// The line in which SageMaker's algorithm reports an error that the user can correct.
   public func failure(_ words: String) -> [String] { stamped(["Customer Error: " + words], "ERROR") }
 
   private func top(_ value: Double?, _ start: String) -> [String] {
@@ -71,7 +73,7 @@ public struct TrainingLog: Sendable {
     return lines.map { stamp + $0 }
   }
 
-  /// MM/DD/YYYY HH:MM:SS
+  /// Local time as MM/DD/YYYY HH:MM:SS; empty if the time zone cannot be read.
   private static func now() -> String {
     var seconds = time(nil)
     var parts = unsafe tm()
@@ -82,7 +84,7 @@ public struct TrainingLog: Sendable {
   }
 }
 
-/// As C's `%.nf` for what a log has: halves go away from 0.
+/// Formats like C's `%.nf`, but rounds exact halves away from 0.
 func fixed(_ value: Double, _ decimals: Int) -> String {
   guard value.isFinite else { return value.isNaN ? "nan" : value < 0 ? "-inf" : "inf" }
   var scale = 1.0

@@ -5,10 +5,11 @@ public import Hyperparameters
 /// A channel of InputDataConfig.
 public struct Channel: Hashable, Sendable {
   public let name: String
-  /// S3Uri: a `file://` URL or a path here; else what a resolver makes one of.
+  /// The S3Uri: a local path, a `file://` URL, or another URI that a resolver converts to a path.
   public let place: String
+  /// ContentType; empty if the channel has none.
   public let contentType: String
-  /// Of an augmented manifest: the image's, then the label's.
+  /// AttributeNames of an augmented manifest: of the image, then of the label; empty for other data.
   public let attributes: [String]
 
   static let members = [
@@ -35,43 +36,47 @@ public struct Channel: Hashable, Sendable {
     }
   }
 
-  /// Makes a path of this machine of an S3Uri.
+  /// Converts an S3Uri to a local path.
   public typealias Resolver = @Sendable (String) throws -> String
 
-  /// Paths as they are, and `file://` URLs.
-  /// - Throws: `TuningError` for `s3://` and for what is nowhere.
+  /// Resolves local paths and `file://` URLs.
+  ///
+  /// - Throws: `TuningError` for other URIs, such as `s3://`, and if nothing exists at the path.
   public static let local: Resolver = { place in
     let path = try pathHere(place)
     guard FileStamp(path: path) != nil else { throw TuningError("\(path): there is no such file or folder") }
     return path
   }
 
-  /// The path that a place names, whether something is there or not.
+  /// The path in a local path or a `file://` URL, whether or not anything exists there.
+  ///
+  /// - Throws: `TuningError` for other URIs and malformed ones.
   public static func pathHere(_ place: String) throws(TuningError) -> String {
     do throws(ReferenceFault) { return try localPath(ofReference: place) } catch {
       switch error {
       case .scheme(let scheme):
         throw TuningError(
-          "\(place): \(scheme):// is not on this machine; a path or a file:// URL is expected",
+          "\(place): \(scheme):// is not on this machine; a local path or a file:// URL is expected",
           lacks: .copy(of: place))
-      case .malformed: throw TuningError("\(place): this is no file:// URL, such as file:///data/train")
+      case .malformed:
+        throw TuningError("\(place): this is not a valid file:// URL, such as file:///data/train")
       }
     }
   }
 }
 
-/// What the jobs of a tuning learn from.
+/// The data that the jobs of a tuning train on.
 public struct TrainingInputs: Hashable, Sendable {
   public let train: TrainingSource
   public let validation: TrainingSource
-  /// A model to start from.
+  /// The path of a pretrained model to start from; nil to start from random weights.
   public let pretrained: String?
 
   public init(train: TrainingSource, validation: TrainingSource, pretrained: String? = nil) {
     (self.train, self.validation, self.pretrained) = (train, validation, pretrained)
   }
 
-  /// - Throws: `TuningError`, `TrainingError`: a channel that is missing or has not what it is to have.
+  /// - Throws: `TuningError` or `TrainingError` if a required channel is missing or its contents are not as expected.
   public init(_ channels: [Channel], resolve: Channel.Resolver = Channel.local) throws {
     func path(_ name: String) throws -> String? {
       try channels.first { $0.name == name }.map { try resolve($0.place) }
@@ -79,7 +84,7 @@ public struct TrainingInputs: Hashable, Sendable {
     func source(_ name: String) throws -> TrainingSource {
       guard let channel = channels.first(where: { $0.name == name }) else {
         throw TuningError(
-          "InputDataConfig has no channel '\(name)'; the channels 'train' and 'validation' are expected")
+          "InputDataConfig has no channel '\(name)'; the channels 'train' and 'validation' are required")
       }
       if let image = channel.attributes.first, image != "source-ref" {
         throw TuningError(

@@ -1,31 +1,33 @@
 import Encodings
 import Search
 
-/// TrainingJobDefinitions, taken apart: for each definition a request of its own.
+/// Splits a request with TrainingJobDefinitions into one request per definition.
 ///
-/// One budget is over all of them. By turns each gets its share of MaxNumberOfTrainingJobs; where they do not divide, the
-/// first ones get one more. Each has a seed of its own, that two of the same ranges do not try the same.
+/// The definitions share one budget. MaxNumberOfTrainingJobs is divided evenly among them; if there is a remainder, the
+/// first ones get one job more. Each has its own seed, so that two with equal ranges do not try the same values.
 struct DefinitionParts {
-  /// The names of the definitions, and their requests.
+  /// The definitions' names, empty if a definition has none, and their requests.
   private(set) var requests: [(name: String, json: JSON)] = []
+  /// MaxNumberOfTrainingJobs, for all definitions together; nil if there is no limit.
   let jobs: Int?
+  /// MaxParallelTrainingJobs, for all definitions together.
   let parallelJobs: Int
 
   private static let most = 10
 
-  /// - Throws: also for names that are not there or not one definition's own, and for a warm start.
+  /// - Throws: `TuningError`; with several definitions also for a missing or duplicate DefinitionName, and for a warm start.
   init(_ json: JSON, _ input: RequestReader) throws(TuningError) {
-    guard case .object(var members) = json else { throw TuningError("The request is no JSON object") }
+    guard case .object(var members) = json else { throw TuningError("The request is not a JSON object") }
     if input.has("TrainingJobDefinition") {
       throw TuningError("TrainingJobDefinition and TrainingJobDefinitions cannot both be given")
     }
     let definitions = try input.objects("TrainingJobDefinitions", known: TuningRequest.definitionMembers)
     guard (1...Self.most).contains(definitions.count) else {
       throw TuningError(
-        "TrainingJobDefinitions has \(definitions.count) definitions, 1 to \(Self.most) are expected")
+        "TrainingJobDefinitions has \(definitions.count) definitions; 1 to \(Self.most) are expected")
     }
     if definitions.count > 1, input.has("WarmStartConfig") {
-      throw TuningError("WarmStartConfig is not offered with several TrainingJobDefinitions")
+      throw TuningError("WarmStartConfig is not supported with several TrainingJobDefinitions")
     }
     let config = try input.required(
       input.object("HyperParameterTuningJobConfig", known: TuningRequest.configMembers),
@@ -35,8 +37,8 @@ struct DefinitionParts {
     parallelJobs = try limits?.whole("MaxParallelTrainingJobs", 1...Int.max) ?? 1
     if let jobs, jobs < definitions.count {
       throw TuningError(
-        "MaxNumberOfTrainingJobs is \(jobs), and there are \(definitions.count) TrainingJobDefinitions; each needs"
-          + " one at least")
+        "MaxNumberOfTrainingJobs is \(jobs), but there are \(definitions.count) TrainingJobDefinitions; each needs"
+          + " at least one job")
     }
     if let jobs, parallelJobs > jobs {
       throw TuningError("MaxParallelTrainingJobs must be less than or equal to MaxNumberOfTrainingJobs")
@@ -51,7 +53,7 @@ struct DefinitionParts {
       if definitions.count > 1 {
         guard let name, !requests.contains(where: { $0.name == name }) else {
           throw TuningError(
-            "\(definition.place("DefinitionName")): each of several definitions needs a DefinitionName of its own"
+            "\(definition.place("DefinitionName")): each of several definitions needs a unique DefinitionName"
           )
         }
         let share = jobs.map { $0 / definitions.count + (index < $0 % definitions.count ? 1 : 0) }
@@ -64,7 +66,7 @@ struct DefinitionParts {
     }
   }
 
-  /// A definition's own objective and ranges come first; what is common stands in for them.
+  /// The tuning configuration for one definition, whose own objective and ranges replace the common ones.
   private static func config(
     of definition: RequestReader, _ config: JSON?, share: Int?, parallelJobs: Int, seed: Int
   ) -> JSON? {
@@ -80,7 +82,10 @@ struct DefinitionParts {
     return .object(members)
   }
 
-  /// - Throws: where the best of all could not be said; where a grid has other jobs than are asked for.
+  /// Checks the plans of all definitions together.
+  ///
+  /// - Throws: `TuningError` if their objectives differ in Type, so that no job is the best overall; `SearchError` if the grids
+  ///   have another number of combinations than MaxNumberOfTrainingJobs.
   func check(_ plans: [Plan]) throws {
     guard plans.count > 1 else { return }
     guard Set(plans.map(\.direction)).count == 1 else {

@@ -2,26 +2,26 @@ import Hyperparameters
 import Jobs
 import Search
 
-/// Where the values of an objective come from.
+/// The source of an objective metric's values.
 ///
-/// A job's objective is that of the model it leaves (`EpochRecord.isKept`), so of the trainer's own figures the value in
-/// that epoch counts; of values found in its log the best.
+/// A job's objective is that of the model it saves. For the trainer's own metrics, it is the value of the epoch whose model is
+/// kept (`EpochRecord.isKept`); for values found in the log, it is the best one.
 public struct Objective: Sendable {
   enum Source: Sendable {
-    /// A member of each line of `metrics.jsonl`.
+    /// A value in each line of `metrics.jsonl`.
     case figure(@Sendable (EpochRecord) -> Double?)
-    /// The first group of a regular expression, in lines of the log.
+    /// The first group of a regular expression that lines of the log match.
     case pattern(LinePattern)
   }
   let source: Source
   let direction: Direction
-  /// As StaticHyperParameters has it.
+  /// checkpoint_frequency in StaticHyperParameters, in epochs; nil if it is not set.
   let checkpointFrequency: Int?
 
-  /// Whether its values stand in the job's log; else in its `metrics.jsonl`.
+  /// Whether the values are read from the job's log; otherwise from its `metrics.jsonl`.
   package var isOfLog: Bool { if case .pattern = source { true } else { false } }
 
-  /// The trainer's own figures, by name.
+  /// The trainer's own metrics, by name.
   static let figures: [(name: String, value: @Sendable (EpochRecord) -> Double?)] = [
     ("validation:accuracy", { $0.validationAccuracy }), ("train:accuracy", { $0.trainAccuracy }),
     ("validation:loss", { $0.validationLoss }), ("train:loss", { $0.trainLoss }),
@@ -30,7 +30,7 @@ public struct Objective: Sendable {
     ("train:top_k_accuracy", { $0.trainTopAccuracy }),
   ]
 
-  /// - Throws: a name that nothing has; a pattern that is none, or has no group.
+  /// - Throws: `TuningError` if no metric has this name, or if its regular expression is malformed or has no group.
   public init(_ request: TuningRequest) throws(TuningError) {
     direction = request.plan.direction
     checkpointFrequency = request.statics["checkpoint_frequency"].flatMap { Int($0) }
@@ -38,7 +38,7 @@ public struct Objective: Sendable {
       source = .pattern(try definition.read())
       return
     }
-    // As in the console: "validation:accuracy:epoch".
+    // SageMaker's console offers names such as "validation:accuracy:epoch".
     let name =
       request.metric.hasSuffix(":epoch") ? String(request.metric.dropLast(":epoch".count)) : request.metric
     guard let figure = Self.figures.first(where: { $0.name == name }) else {
@@ -51,12 +51,13 @@ public struct Objective: Sendable {
   }
 }
 
-/// Reads a job's lines, and says what of the objective is new.
+/// Finds the objective's values in a job's lines and reports each new one.
 package actor ObjectiveReader {
   private let objective: Objective
   private let report: @Sendable (JobProgress) async -> Verdict
+  /// The number of values that were reported before a restart, and that are still to be skipped.
   private var known: Int
-  /// Of the model that the job would leave now.
+  /// The objective of the model that the job would save if it ended now.
   private var kept: Double?
   private(set) var verdict = Verdict.goOn
 
@@ -65,7 +66,7 @@ package actor ObjectiveReader {
     (self.objective, self.known, self.report) = (objective, known, report)
   }
 
-  /// - Returns: whether the job is to end.
+  /// - Returns: whether the job must stop.
   package func take(_ line: String) async -> Verdict {
     guard let value = value(in: line) else { return verdict }
     if known > 0 {

@@ -1,15 +1,16 @@
 import Encodings
 
-/// A structure of a request, whose members are taken by name and kind.
+/// Reads the members of a JSON object in a request by name and type, with errors in SageMaker's words.
 struct RequestReader {
   private let members: [String: JSON]
-  /// As SageMaker's sentences name it: `hyperParameterTuningJobConfig.resourceLimits`.
+  /// The object's place in the request, as in SageMaker's messages: `hyperParameterTuningJobConfig.resourceLimits`.
   let path: String
 
-  /// - Parameter known: the members that there may be. Nil: any.
+  /// - Parameter known: the names of the allowed members; nil to allow any.
+  /// - Throws: `TuningError` if the value is not an object or has another member.
   init(_ value: JSON, _ path: String, known: [String]?) throws(TuningError) {
     guard case .object(let members) = value else {
-      throw TuningError("\(path.isEmpty ? "The request" : path) is no JSON object; {...} is expected")
+      throw TuningError("\(path.isEmpty ? "The request" : path) is not a JSON object; {...} is expected")
     }
     self.members = members.filter { $0.value != .null }
     self.path = path
@@ -39,15 +40,16 @@ struct RequestReader {
     }
   }
 
-  /// Text, where a number is as good: as a range's bound.
+  /// A string or a number, as text: for members such as the bounds of a range.
   func numeral(_ name: String) throws(TuningError) -> String? {
-    switch members[name] {
-    case nil: return nil
-    case .string(let text)?: return text
-    case .integer(let number)?: return "\(number)"
-    case .number(let number)?: return Int(exactly: number).map { "\($0)" } ?? "\(number)"
-    default: throw wrongKind(name, "a string, \"...\",")
-    }
+    guard let value = members[name] else { return nil }
+    guard let text = Self.numeral(value) else { throw wrongKind(name, "a string, \"...\",") }
+    return text
+  }
+
+  /// Nil for what is neither text nor a number.
+  static func numeral(_ value: JSON) -> String? {
+    value.text ?? value.integer.map { "\($0)" } ?? value.number.map { "\($0)" }
   }
 
   func whole(_ name: String, _ range: ClosedRange<Int>) throws(TuningError) -> Int? {
@@ -81,7 +83,7 @@ struct RequestReader {
     }
   }
 
-  /// Structures of a list.
+  /// The objects in a list.
   func objects(_ name: String, known: [String]) throws(TuningError) -> [RequestReader] {
     var readers: [RequestReader] = []
     for (index, value) in try list(name).enumerated() {

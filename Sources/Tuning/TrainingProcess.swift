@@ -7,19 +7,21 @@ import Jobs
 import Models
 import Synchronization
 
-/// Trains each job by `imrec train`, a process of its own, in a folder of its own.
+/// Runs each job as a child process, `imrec train`, in its own folder.
 public struct TrainingProcess: JobRunner {
-  /// The tuning's folder; a job's is in it, by its name.
+  /// The tuning's folder. It contains a folder for each job, with the job's name.
   public let folder: String
   let inputs: TrainingInputs
   let objective: Objective
-  /// Of each job.
+  /// Compute threads per job.
   public var threads = 1
+  /// The time limit of each job; nil means none.
   public var timeLimit: Duration?
-  /// A folder that gets `<job>/output/model.tar.gz`, as SageMaker's S3OutputPath does.
+  /// The folder to write `<job>/output/model.tar.gz` to, as SageMaker does with S3OutputPath; nil to write no archive.
   public var outputFolder: String?
-  /// The program and what stands before its arguments.
+  /// The command that runs imrec; the arguments of a job are appended to it.
   public var program = Command.thisProgram
+  /// The time between SIGTERM and SIGKILL when a job is stopped.
   public var gracePeriod = Duration.seconds(120)
 
   static let modelName = "model", logName = "train.log"
@@ -65,7 +67,7 @@ public struct TrainingProcess: JobRunner {
 
   private func outcome(_ ending: Ending, reason: () -> String) -> JobOutcome {
     switch ending.status {
-    // 2: done, but some images were skipped.
+    // Status 2: the training completed, but some images were skipped.
     case .exited(0), .exited(2): return .completed
     default: break
     }
@@ -93,22 +95,23 @@ public struct TrainingProcess: JobRunner {
     ]
   }
 
-  /// Relative paths are those of this process.
+  /// The current directory, so that relative paths mean the same to the child process.
   private func workingFolder() -> String { FileManager.default.currentDirectoryPath }
 
-  /// This process's, without what would make a training one of several ranks.
+  /// The environment of this process, without the MPI variables that would make a job one rank of a distributed training.
   static var environment: [String: String] {
     ProcessInfo.processInfo.environment.filter { name, _ in
       !["OMPI_", "PMI_", "PMIX_"].contains { name.hasPrefix($0) }
     }
   }
 
+  /// Writes the archive of a job's model to `outputFolder`.
   private func publishModel(_ name: String, _ place: String) throws {
     guard let outputFolder else { return }
     let model = join(place, Self.modelName)
     let names = (try? FileManager.default.contentsOfDirectory(atPath: model).sorted()) ?? []
     let files = names.filter { $0.hasSuffix(".params") || $0.hasSuffix(".json") || $0 == "classes.txt" }
-    // Stopped before its first epoch was done.
+    // A job that was stopped before the end of its first epoch has no parameters.
     guard files.contains(where: { $0.hasSuffix(".params") }) else { return }
     let target = join(outputFolder, "\(name)/output")
     try makeFolder(target)
@@ -116,7 +119,7 @@ public struct TrainingProcess: JobRunner {
   }
 }
 
-/// A child that may be asked to stop before it is there.
+/// A child process that can be asked to stop before it has started.
 private final class ChildHandle: Sendable {
   private let state = Mutex<(child: Child?, isStopped: Bool)>((nil, false))
 

@@ -1,21 +1,23 @@
 import Search
 
-/// What happens in a tuning.
+/// An event in a tuning.
 public enum TuningEvent: Sendable {
-  /// A job begins, or goes on.
+  /// A job starts or resumes.
   case began(JobRecord, resumes: Bool)
-  /// A job has one more value of the objective.
+  /// A job has reported the objective after another epoch.
   case progress(JobRecord)
+  /// A job has ended; `isBest` says whether it is the best so far.
   case ended(JobRecord, isBest: Bool)
-  /// No further job begins; why.
+  /// No further job starts, for this reason.
   case ending(String)
+  /// Something is wrong, but the tuning continues.
   case warning(String)
 }
 
-/// One run of a tuning, from its first job or from where a former run was broken off.
+/// One run of a tuning, from its first job or from where an earlier run was interrupted.
 ///
-/// What is next depends on the request and the record alone: the same request and seed give the same jobs as long as they
-/// end in the same order.
+/// The next step depends only on the request and the record: the same request and seed give the same jobs as long as the
+/// jobs end in the same order.
 public actor TuningRun {
   private let request: TuningRequest
   private let search: SharedSearch
@@ -23,13 +25,16 @@ public actor TuningRun {
   private let keep: @Sendable (TuningRecord) throws -> Void
   private let tell: @Sendable (TuningEvent) -> Void
   private let now: @Sendable () -> Double
+  /// The state of the tuning after the last event.
   public private(set) var record: TuningRecord
-  /// Why no further job begins.
+  /// Why no further job starts; nil while jobs may start.
   private var ending: String?
   private var begin = ContinuousClock.now
+  /// The running time of earlier runs, in seconds.
   private var earlierSeconds = 0.0
+  /// Why the last attempt to write the record failed; nil if it succeeded.
   private var unkept: (any Error)?
-  /// Jobs that run now.
+  /// The indices of the running jobs.
   private var running: Set<Int> = []
 
   private enum Happening: Sendable {
@@ -38,11 +43,12 @@ public actor TuningRun {
   }
 
   /// - Parameters:
-  ///   - record: a new one, or one that was broken off; its request is `request`.
-  ///   - keep: writes the record down, after every event. Where that fails it is told, and tried again at the next.
-  ///   - tell: gets every event, in order; it must not wait.
-  ///   - now: seconds since 1970.
-  /// - Throws: `SearchError` where Hyperband has no resource.
+  ///   - record: a new record, or that of an interrupted run; its request is `request`.
+  ///   - runner: runs the jobs.
+  ///   - keep: stores the record; called after every event. A failure causes a warning, and the next event tries again.
+  ///   - tell: receives every event, in order; it must not block.
+  ///   - now: returns the current time in seconds since 1970.
+  /// - Throws: `SearchError` if Hyperband has no maximum resource.
   public init(
     _ request: TuningRequest, record: TuningRecord, runner: any JobRunner,
     keep: @escaping @Sendable (TuningRecord) throws -> Void, tell: @escaping @Sendable (TuningEvent) -> Void,
@@ -53,10 +59,11 @@ public actor TuningRun {
     search = try SharedSearch(request)
   }
 
-  /// Trains jobs until all are done, something ends the tuning, or the task is cancelled: then the jobs that run are
-  /// stopped in order, and their records are those of jobs in progress, to go on with.
+  /// Runs jobs until all are done, a limit or a completion criterion ends the tuning, or the task is cancelled. On
+  /// cancellation, running jobs are stopped gracefully and stay in progress in the record, so that the next run resumes them.
   ///
-  /// - Throws: where the record can be written neither at the start nor at the end.
+  /// - Returns: the record after the last event.
+  /// - Throws: the error of `keep` if the record could not be stored at the start or at the end.
   public func run() async throws -> TuningRecord {
     begin = .now
     earlierSeconds = record.runtimeSeconds
@@ -132,7 +139,7 @@ public actor TuningRun {
       do {
         return .job(index, try await runner.run(order) { await self.take($0, of: index) })
       } catch {
-        // Whatever it is that a cancelled job throws: it has not failed by itself.
+        // A cancelled job has not failed, whatever it throws.
         let isStopped = error is CancellationError || Task.isCancelled
         return .job(index, isStopped ? .stopped : .failed("\(error)"))
       }
@@ -154,14 +161,14 @@ public actor TuningRun {
 
   private func take(_ happening: Happening) {
     guard case .job(let index, let outcome) = happening else {
-      // Ended by its own end, or by that of the whole.
-      if ending == nil, !Task.isCancelled { end("MaxRuntimeInSeconds is over") }
+      // The timer is also cancelled when the tuning ends for another reason.
+      if ending == nil, !Task.isCancelled { end("MaxRuntimeInSeconds was reached") }
       return
     }
     running.remove(index)
     let isOurs = ending != nil || record.jobs[index].wasStoppedEarly
     switch outcome {
-    // Broken off with the whole: it goes on with it.
+    // The job was interrupted with the tuning and stays in progress, to be resumed.
     case .stopped where Task.isCancelled && !isOurs: return save()
     case .stopped: record.jobs[index].status = .stopped
     case .completed:
@@ -212,13 +219,13 @@ public actor TuningRun {
   }
 
   private var failureReason: String {
-    guard let first = record.jobs.first else { return "No training job was begun" }
+    guard let first = record.jobs.first else { return "No training job was started" }
     if let failed = record.jobs.first(where: { $0.status == .failed }) {
       return
         "All training jobs failed. The first one, \(failed.name): \(failed.failureReason ?? "no reason is known")"
     }
     return
-      "No training job has a value of the objective metric \(request.metric); the first one is \(first.name)"
+      "No training job reported the objective metric \(request.metric); the first job is \(first.name)"
   }
 
   private func save() {
@@ -231,4 +238,78 @@ public actor TuningRun {
       unkept = error
     }
   }
+}
+
+/// Runs the jobs of a tuning: as child processes, on a server, or simulated in a test.
+public protocol JobRunner: Sendable {
+  /// Runs one job, or resumes it, to its end.
+  ///
+  /// - Parameter report: receives the objective after each epoch beyond the first `order.known`, one call at a time. If it
+  ///   returns `.stop`, the job must be stopped gracefully.
+  /// - Returns: how the job ended. If the task is cancelled, the job must be stopped gracefully; the outcome is `.stopped`,
+  ///   or `.completed` if it was already done.
+  /// - Throws: if the job could not be run; it then counts as failed.
+  func run(_ order: JobOrder, report: @escaping @Sendable (JobProgress) async -> Verdict) async throws
+    -> JobOutcome
+}
+
+/// A job to run.
+public struct JobOrder: Hashable, Sendable {
+  public let name: String
+  /// Counted from 1 within the tuning.
+  public let number: Int
+  /// Static and tuned hyperparameters; with Hyperband, `epochs` is the total to train to.
+  public let hyperparameters: [String: String]
+  /// Whether the job has run before; it then resumes from its checkpoint, if it has one.
+  public let resumes: Bool
+  /// How many values of the objective are already known.
+  public let known: Int
+  /// The index in `TuningRequest.definitions` of the definition that the job belongs to.
+  public let definition: Int
+
+  public init(
+    name: String, number: Int, hyperparameters: [String: String], resumes: Bool = false, known: Int = 0,
+    definition: Int = 0
+  ) {
+    self.definition = definition
+    (self.name, self.number, self.hyperparameters) = (name, number, hyperparameters)
+    (self.resumes, self.known) = (resumes, known)
+  }
+}
+
+/// Passes each job to the runner of its definition.
+public struct DefinitionRunners: JobRunner {
+  let runners: [any JobRunner]
+
+  /// - Parameter runners: in the order of `TuningRequest.definitions`.
+  public init(_ runners: [any JobRunner]) { self.runners = runners }
+
+  public func run(
+    _ order: JobOrder, report: @escaping @Sendable (JobProgress) async -> Verdict
+  ) async throws -> JobOutcome {
+    guard runners.indices.contains(order.definition) else { return .failed("its definition does not exist") }
+    return try await runners[order.definition].run(order, report: report)
+  }
+}
+
+/// The objective that a job reports after an epoch.
+public struct JobProgress: Hashable, Sendable {
+  /// The objective of this epoch.
+  public let value: Double
+  /// The objective of the model that the job would leave now; nil means the best value so far.
+  public let kept: Double?
+
+  public init(_ value: Double, kept: Double? = nil) { (self.value, self.kept) = (value, kept) }
+}
+
+/// Whether a job may go on.
+public enum Verdict: Hashable, Sendable { case goOn, stop }
+
+/// How a job ended.
+public enum JobOutcome: Hashable, Sendable {
+  case completed
+  /// The job was asked to stop, or reached its time limit.
+  case stopped
+  /// The job failed, for this reason.
+  case failed(String)
 }

@@ -5,16 +5,16 @@ import Terminal
 
 /// Writes the lists, byte for byte as `im2rec.py --list`, and prints the label of each folder.
 ///
-/// - Returns: the exit status, which is 2 where something that looks like an image could not be listed.
-/// - Throws: `ScanError` where the root cannot be read; `FileError` where a list cannot be written.
+/// - Returns: the exit status, which is 2 if something that looks like an image could not be listed.
+/// - Throws: `ScanError` if the root cannot be read; `FileError` if a list cannot be written.
 func makeLists(_ options: Options, _ console: Console) throws -> Int32 {
   let root = absolutePath(options.root)
   let prefix = absolutePath(options.prefix)
-  // Checked before the scan, which may take long.
+  // Checked before the scan, which can take a long time.
   guard isFolder(folderName(prefix)) else {
     console.fail(
-      "the lists cannot be written: there is no folder \(folderName(prefix))",
-      remedy: "Make it (mkdir -p), or choose another prefix.")
+      "the lists cannot be written: the folder \(folderName(prefix)) does not exist",
+      remedy: "Create it (mkdir -p), or choose another prefix.")
     return ExitStatus.failed
   }
   let scan = try FolderScan(
@@ -23,21 +23,22 @@ func makeLists(_ options: Options, _ console: Console) throws -> Int32 {
   for problem in scan.problems { console.skip(problem.path, problem.reason) }
   for kind in scan.passedOver where kind.areImages {
     console.warn(
-      "\(kind.sentence); im2rec.py lists no file but \(options.extensions.formatted), --exts names others")
+      "\(kind.sentence); im2rec.py lists only files ending in \(options.extensions.formatted); --exts names other "
+        + "extensions")
   }
   guard !scan.images.isEmpty else {
     console.fail(
       "no image was found \(options.recursive ? "in" : "directly in") \(root): none of its files ends with "
         + options.extensions.formatted,
       remedy: options.recursive
-        ? "Is it the right folder? --exts names other extensions."
-        : "--recursive also looks into the folders below it; --exts names other extensions.")
+        ? "Check that this is the right folder; --exts names other extensions."
+        : "--recursive also searches its subfolders; --exts names other extensions.")
     return ExitStatus.failed
   }
   var order = Array(scan.images.indices)
   if options.shuffle {
-    // As Python's random.seed(100) and random.shuffle. Images are shuffled before they are cut into lists and keep
-    // their ids.
+    // Equals Python's random.seed(100) and random.shuffle. Images keep their ids, and are shuffled before they are
+    // divided into lists.
     var random = MersenneTwister(seed: 100)
     random.shuffle(&order)
   }
@@ -46,7 +47,9 @@ func makeLists(_ options: Options, _ console: Console) throws -> Int32 {
     try Task.checkCancellation()
     let path = prefix + list.suffix + ".lst"
     try write(order[list.range], of: scan, to: path)
-    if list.range.isEmpty { console.warn("\(path) is empty: \(order.count) images do not reach so far") }
+    if list.range.isEmpty {
+      console.warn("\(path) is empty: \(order.count) images are too few for this many lists")
+    }
   }
   if options.recursive {
     // The names of the labels are written nowhere else.
@@ -54,8 +57,8 @@ func makeLists(_ options: Options, _ console: Console) throws -> Int32 {
   }
   if leftOut > 0 {
     console.warn(
-      "\(leftOut) of \(order.count) images are in no list: the shares are cut to whole images, and with ratios that add "
-        + "up to 1 there is no _val list for the rest. im2rec.py leaves them out silently")
+      "\(leftOut) of \(order.count) images are in no list: the shares are rounded down to whole images, and with ratios "
+        + "that add up to 1 there is no _val list for the rest. im2rec.py leaves them out silently")
   }
   if !options.quiet {
     let names = lists.count == 1 ? prefix + lists[0].suffix + ".lst" : "\(lists.count) lists \(prefix)*.lst"
@@ -81,19 +84,19 @@ private func write(_ images: ArraySlice<Int>, of scan: FolderScan, to path: Stri
 
 /// A list file and the images it contains.
 struct ListSlice: Equatable {
-  /// What the name has between the prefix and `.lst`: "_0_train".
+  /// The part of the file name between the prefix and `.lst`, such as "_0_train".
   let suffix: String
   let range: Range<Int>
 }
 
-/// How im2rec.py cuts `count` images into lists: chunks of equal length, and in each chunk first the test images,
-/// then those for training, then those for validation, with counts truncated to whole images.
+/// Divides `count` images into lists as im2rec.py does: chunks of equal length, and in each chunk first the test
+/// images, then the training images, then the validation images, with counts truncated to whole images.
 ///
-/// - Returns: the lists in the order in which im2rec.py writes them, and how many images are in none of them. If the
-///   two ratios add up to 1, there is no validation list that would take the images left over by truncation.
+/// - Returns: the lists in the order in which im2rec.py writes them, and the number of images in none of them. If the
+///   two ratios add up to 1, there is no validation list for the images left over by truncation.
 func slices(of count: Int, _ options: Options) -> (lists: [ListSlice], leftOut: Int) {
   let length = (count + options.chunks - 1) / options.chunks
-  // Truncated as Python's int() does; the ratios are from 0 to 1.
+  // Python's int() truncates; the ratios are in 0...1.
   let train = Int(exactly: (Double(length) * options.trainRatio).rounded(.towardZero)) ?? 0
   let test = Int(exactly: (Double(length) * options.testRatio).rounded(.towardZero)) ?? 0
   var lists: [ListSlice] = []

@@ -39,11 +39,11 @@ struct Options: Equatable, Sendable {
   var quiet = false
 
   static let standardMaximumPixelCount = DecodeOptions.standardMaximumPixelCount
-  /// More threads than this would only use memory.
+  /// More threads would only use more memory.
   static let threadLimit = 256
 
-  /// `quality` in the range of the encoder. Like OpenCV, this clamps it, so the default 95 packs PNG with compression
-  /// level 9.
+  /// `quality` clamped to the encoder's range, as in OpenCV; the default 95 therefore means compression level 9 for
+  /// PNG.
   var effectiveQuality: Int {
     switch encoding {
     case .jpeg: min(max(quality, 1), 100)
@@ -85,8 +85,8 @@ enum Switch: String, CaseIterable {
     }
   }
 
-  /// Whether im2rec.py 1.9.1 has the option. Options added here must not make an abbreviation ambiguous that is valid
-  /// there.
+  /// Whether im2rec.py 1.9.1 has the option. Additional options must not make an abbreviation ambiguous that is valid
+  /// in im2rec.py.
   var isOriginal: Bool {
     switch self {
     case .shuffle, .keepDamaged, .maxPixels, .strict, .quiet, .version: false

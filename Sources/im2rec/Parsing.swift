@@ -7,10 +7,10 @@ enum ParsedArguments: Equatable {
   case run(Options, warnings: [String])
 }
 
-/// Parses a command line as im2rec.py 1.9.1 does, or as its versions up to MXNet 1.0 did.
+/// Parses a command line as im2rec.py 1.9.1 does, or as the versions up to MXNet 1.0 did.
 ///
 /// - Parameter arguments: without the program's name.
-/// - Throws: for every command line that im2rec.py would refuse, and for values that it would fail on.
+/// - Throws: `UsageError` for a command line that im2rec.py would refuse, and for values on which it would fail.
 func parse(_ arguments: [String]) throws(UsageError) -> ParsedArguments {
   let tokens = try tokens(arguments)
   if tokens.contains(where: { if case .option(.help, _, nil) = $0 { true } else { false } }) { return .help }
@@ -20,8 +20,8 @@ func parse(_ arguments: [String]) throws(UsageError) -> ParsedArguments {
   var parser = Parser()
   try parser.read(tokens, oldBooleans: false)
   if parser.positionals.count > 2 {
-    // `--list True prefix root`: tried only where there are too many words for today's grammar, so that a prefix may
-    // still be called "1".
+    // The old grammar, `--list True prefix root`, is tried only if there are too many words for the current one, so
+    // that a prefix can still be called "1".
     var old = Parser()
     try old.read(tokens, oldBooleans: true)
     if old.positionals.count == 2 { parser = old }
@@ -70,7 +70,7 @@ private struct Parser {
             throw UsageError("\(option.spelling) needs one or more values after it")
           }
           guard !values.contains("") else {
-            throw UsageError("\(option.spelling) takes extensions such as .jpg, not an empty word")
+            throw UsageError("\(option.spelling) takes extensions such as .jpg, not an empty one")
           }
           options.extensions = values
         }
@@ -78,24 +78,26 @@ private struct Parser {
     }
   }
 
-  /// Sets a flag, which may have a boolean after it as in older versions.
+  /// Sets a flag, which may be followed by a boolean, as in older versions.
   private mutating func turn(_ option: Switch, _ spelled: String, _ word: String?) throws(UsageError) {
     var isOn = true
     if let word {
       guard let value = boolean(word) else {
-        throw UsageError("\(option.spelling) takes no value, but '\(word)' is given to it")
+        throw UsageError("\(option.spelling) takes no value, but is given '\(word)'")
       }
       isOn = value
-      // Name today's spelling.
+      // The warning names the current spelling.
       let turnsShuffleOff = option == .shuffle ? !value : option == .noShuffle && value
       let today =
         switch option {
-        case .shuffle, .noShuffle: turnsShuffleOff ? "write --no-shuffle" : "leave it out, lists are shuffled"
+        case .shuffle, .noShuffle:
+          turnsShuffleOff ? "write --no-shuffle" : "leave it out, lists are shuffled by default"
         default: value ? "write \(option.spelling)" : "leave it out"
         }
-      warnings.append("'\(spelled) \(word)' is the spelling of MXNet 1.0 and older; today: \(today)")
+      warnings.append("'\(spelled) \(word)' is the spelling of MXNet 1.0 and older; now \(today)")
     } else if option == .shuffle {
-      warnings.append("'\(spelled)' is the spelling of MXNet 1.0 and older; leave it out, lists are shuffled")
+      warnings.append(
+        "'\(spelled)' is the spelling of MXNet 1.0 and older; leave it out, lists are shuffled by default")
     }
     switch option {
     case .list: options.list = isOn
@@ -141,14 +143,14 @@ private struct Parser {
         given.contains(.exts) ? ": --exts takes every word after it; write -- before the prefix" : ""
       throw UsageError("the prefix and the root folder are missing\(cause)")
     case 1:
-      throw UsageError("the root folder is missing: after the prefix '\(positionals[0])' nothing is left")
+      throw UsageError("the root folder is missing after the prefix '\(positionals[0])'")
     case 2: break
     default:
       let extra = positionals[2...].map { "'\($0)'" }.joined(separator: ", ")
       let cause =
         given.contains(.exts)
-        ? "" : "; more than a prefix ('\(positionals[0])') and a root ('\(positionals[1])')"
-      throw UsageError("these arguments are too many: \(extra)\(cause)")
+        ? "" : " after the prefix '\(positionals[0])' and the root '\(positionals[1])'"
+      throw UsageError("unexpected arguments: \(extra)\(cause)")
     }
     options.prefix = positionals[0]
     options.root = positionals[1]
@@ -157,18 +159,19 @@ private struct Parser {
   }
 
   private mutating func warnAboutLists() {
-    // im2rec.py compares with the suffix in lower case, dot included, so `jpg` and `.JPG` match nothing there.
+    // im2rec.py compares extensions with the lower-case suffix, including the dot, so `jpg` and `.JPG` match no file.
     for (position, text) in options.extensions.enumerated() {
       let sound = (text.hasPrefix(".") ? text : "." + text).lowercased()
       guard sound != text else { continue }
       options.extensions[position] = sound
-      warnings.append("--exts \(text) is taken as \(sound); im2rec.py finds no file with '\(text)'")
+      warnings.append("--exts \(text) is read as \(sound); im2rec.py would find no file with '\(text)'")
     }
     let sum = options.trainRatio + options.testRatio
     if options.trainRatio == 1, options.testRatio > 0 {
-      warnings.append("--test-ratio does nothing where --train-ratio is 1: everything is in one list")
+      warnings.append("--test-ratio has no effect if --train-ratio is 1: all images are in one list")
     } else if sum > 1 {
-      warnings.append("--train-ratio and --test-ratio add up to \(sum): the training list gets what is left")
+      warnings.append(
+        "--train-ratio and --test-ratio add up to \(sum), more than 1: the training list gets what is left")
     }
   }
 
@@ -178,15 +181,15 @@ private struct Parser {
       if !idle.isEmpty {
         let names = idle.map(\.spelling).joined(separator: ", ")
         warnings.append(
-          "--pass-through keeps the files as they are: \(names) \(idle.count > 1 ? "do" : "does") nothing")
+          "\(names) \(idle.count > 1 ? "have" : "has") no effect: --pass-through keeps the files unchanged")
       }
     } else if given.contains(.quality), options.quality != options.effectiveQuality {
-      warnings.append("--quality \(options.quality) is out of range; \(options.effectiveQuality) is taken")
+      warnings.append("--quality \(options.quality) is out of range; \(options.effectiveQuality) is used")
     }
   }
 }
 
-/// A boolean as older versions of im2rec.py take it; `nil` for any other word.
+/// A boolean as older versions of im2rec.py accept it; `nil` for any other word.
 private func boolean(_ word: String) -> Bool? {
   switch word.lowercased() {
   case "true", "1", "yes", "on": true
@@ -195,7 +198,7 @@ private func boolean(_ word: String) -> Bool? {
   }
 }
 
-/// A whole number as Python's `int` reads it: with white space around it, a sign, and underscores between digits.
+/// Parses a whole number as Python's `int` does: with surrounding white space, a sign, and underscores between digits.
 private func integer(_ option: Switch, _ text: String, in range: ClosedRange<Int>) throws(UsageError) -> Int {
   guard let plain = withoutUnderscores(text), let value = Int(plain) else {
     throw UsageError("\(option.spelling) takes a whole number, not '\(text)'")
@@ -210,7 +213,7 @@ private func integer(_ option: Switch, _ text: String, in range: ClosedRange<Int
 }
 
 private func ratio(_ option: Switch, _ text: String) throws(UsageError) -> Double {
-  // Unlike Python, Double also reads hexadecimal digits.
+  // Unlike Python's float, Double accepts hexadecimal digits.
   guard let plain = withoutUnderscores(text), !plain.lowercased().contains("x"), let value = Double(plain)
   else { throw UsageError("\(option.spelling) takes a number, not '\(text)'") }
   guard (0...1).contains(value) else {
@@ -219,8 +222,7 @@ private func ratio(_ option: Switch, _ text: String) throws(UsageError) -> Doubl
   return value
 }
 
-/// `text` without the white space and underscores that Python allows in numbers; `nil` where an underscore is
-/// misplaced.
+/// `text` without the white space and underscores that Python allows in numbers; `nil` if an underscore is misplaced.
 private func withoutUnderscores(_ text: String) -> String? {
   let blanks: Set<Character> = [" ", "\t", "\n", "\r", "\u{b}", "\u{c}", "\r\n"]
   var plain = text[...]
@@ -238,18 +240,18 @@ private func withoutUnderscores(_ text: String) -> String? {
 /// An argument as Python's argparse classifies it.
 enum Token: Equatable {
   case value(String)
-  /// The first `--`. An option takes no value beyond it.
+  /// The first `--`; options take no values after it.
   case separator
   /// `attached` is the text after the equals sign.
   case option(Switch, spelled: String, attached: String?)
 }
 
-/// Classifies arguments as values and options, as argparse of Python 3.11 does.
+/// Classifies arguments as values or options, as argparse of Python 3.11 does.
 ///
-/// An option may be abbreviated to an unambiguous prefix. Negative numbers and arguments with a space are values, and
-/// so is everything after `--`.
+/// An option may be abbreviated to an unambiguous prefix. Negative numbers, arguments with a space, and everything
+/// after `--` are values.
 ///
-/// - Throws: for an unknown option and for an ambiguous prefix.
+/// - Throws: `UsageError` for an unknown option and for an ambiguous prefix.
 func tokens(_ arguments: [String]) throws(UsageError) -> [Token] {
   var result: [Token] = []
   for (position, argument) in arguments.enumerated() {
@@ -281,8 +283,8 @@ private func token(_ argument: String) throws(UsageError) -> Token {
   throw unknownOption(argument)
 }
 
-/// The option with exactly this spelling, or else all options that begin with it. Those of im2rec.py hide those added
-/// here.
+/// The option with exactly this spelling, otherwise all options that begin with it. Options of im2rec.py take
+/// precedence over additional ones.
 private func switches(startingWith spelled: String) -> [Switch] {
   if let exact = Switch.allCases.first(where: { $0.spelling == spelled }) { return [exact] }
   let matches = Switch.allCases.filter { $0.spelling.hasPrefix(spelled) }
@@ -290,7 +292,8 @@ private func switches(startingWith spelled: String) -> [Switch] {
   return original.isEmpty ? matches : original
 }
 
-/// Whether it is `-5`, `-.5` or `-0.5`, which are values for argparse because no option looks like a number.
+/// Whether an argument looks like `-5`, `-.5` or `-0.5`; argparse treats these as values, as no option looks like a
+/// number.
 private func isNegativeNumber(_ argument: String) -> Bool {
   let parts = argument.dropFirst().split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
   func isDigits(_ text: Substring) -> Bool { text.utf8.allSatisfy { (48...57).contains($0) } }
@@ -300,7 +303,7 @@ private func isNegativeNumber(_ argument: String) -> Bool {
 
 private func unknownOption(_ argument: String) -> UsageError {
   let name = Array(argument.drop { $0 == "-" }.prefix { $0 != "=" }.utf8)
-  // No option is longer, and a long text that was pasted by mistake must not take quadratic time.
+  // Longer than any option; the edit distance of text pasted by mistake would take quadratic time.
   let near =
     name.count > 32
     ? nil

@@ -6,31 +6,32 @@ import Packing
 import Records
 import Terminal
 
-/// Packs every list that the prefix names, as im2rec.py does without `--list`.
+/// Packs every list that the prefix matches, as im2rec.py does without `--list`.
 ///
-/// - Returns: the exit status, which is 2 where images, lines or an empty list were left out.
-/// - Throws: where a list cannot be read or an output cannot be written, or no image of a list can be packed.
+/// - Returns: the exit status, which is 2 if images, lines or an empty list were left out.
+/// - Throws: `FileError` if a list cannot be read or an output cannot be written; what `Packing.pack` throws, for
+///   example if no image of a list can be packed.
 func makeRecords(_ options: Options, _ console: Console) async throws -> Int32 {
   let prefix = absolutePath(options.prefix)
   let found = try FoundLists.find(prefix: prefix)
   guard !found.names.isEmpty else {
     console.fail(
-      "there is no list: no file in \(found.folder) starts with \(prefix) and ends with .lst",
-      remedy: "im2rec --list --recursive \(options.prefix) \(options.root) makes one.")
+      "no list found: no file in \(found.folder) starts with \(prefix) and ends with .lst",
+      remedy: "Make one first: im2rec --list --recursive \(options.prefix) \(options.root)")
     return ExitStatus.failed
   }
   for name in found.doubtful {
     console.warn(
-      "\(join(found.folder, name)) is packed only because its name starts with '\(baseName(prefix))'; move it away if "
-        + "that is not meant")
+      "\(join(found.folder, name)) is packed because its name starts with '\(baseName(prefix))'; move it away if that is "
+        + "not intended")
   }
   var skipped = 0
   var packed = 0
   for name in found.names {
     let list = join(found.folder, name)
     if FileStamp(path: list)?.byteCount == 0 {
-      // The last of many chunks may be empty; readers would fail on an empty .rec.
-      console.skip(list, "the list is empty, so there are no records to make of it")
+      // The last of many chunks may be empty; readers fail on an empty .rec.
+      console.skip(list, "the list is empty, so there is nothing to pack")
       skipped += 1
       continue
     }
@@ -39,7 +40,8 @@ func makeRecords(_ options: Options, _ console: Console) async throws -> Int32 {
     }
     let summary = try await pack(list, options, console)
     for warning in summary.warnings {
-      let remedy = warning.hasSuffix(PackSummary.droppedLabelWords) ? " (--pack-label stores all)" : ""
+      let remedy =
+        warning.hasSuffix(PackSummary.droppedLabelWords) ? " (--pack-label stores all of them)" : ""
       console.warn(warning + remedy)
     }
     for skip in summary.skipped { console.skip(skip.path, skip.reason) }
@@ -68,10 +70,10 @@ private func pack(_ list: String, _ options: Options, _ console: Console) async 
   ) { progress.update($0) }
 }
 
-/// What to do where an image has more pixels than the limit; nil where none of the reasons says so.
+/// The remedy for images with more pixels than the limit; nil if none of the reasons is that.
 func sizeRemedy(_ reasons: [String]) -> String? {
   let isTooLarge = reasons.contains { $0.contains(ImageError.sizeLimitWords) }
-  return isTooLarge ? "--max-pixels <n> takes larger images." : nil
+  return isTooLarge ? "--max-pixels <n> accepts larger images." : nil
 }
 
 extension PackOptions {
@@ -85,17 +87,17 @@ extension PackOptions {
     passThrough = options.passThrough
     packLabel = options.packLabel
     keepDamaged = options.keepDamaged
-    // im2rec.py does not look at the bytes at all.
+    // im2rec.py does not check the bytes at all.
     check = .structure
     strict = options.strict
     jobs = options.threads
     maximumPixelCount = options.maximumPixelCount
-    // im2rec.py packs them all; readers of its files go by offsets.
+    // im2rec.py packs them all; programs that read its files by offset find them.
     duplicateIDs = .keep
   }
 }
 
-/// Progress: a bar on a terminal, otherwise the line that im2rec.py prints for every thousand images.
+/// Progress: a bar on a terminal, otherwise the line that im2rec.py prints every 1,000 images.
 private struct ProgressLines {
   private let console: Console
   private let isQuiet: Bool
@@ -126,19 +128,19 @@ private struct ProgressLines {
   func finish() { bar?.finish() }
 }
 
-/// The lists that record mode packs.
+/// The lists that match a prefix, which record mode packs.
 struct FoundLists: Equatable {
-  /// The folder of the lists, in which their records are written too.
+  /// The folder of the lists; the records are written there, too.
   let folder: String
-  /// Their names in the folder, sorted by bytes.
+  /// The file names of the lists, sorted by bytes.
   let names: [String]
-  /// Those that match only because their names begin with the prefix.
+  /// Lists whose names begin with the prefix but are not of the form that list mode writes.
   let doubtful: [String]
 
-  /// Every file whose path begins with the prefix and ends with `.lst`, as for im2rec.py.
+  /// Finds every file whose path begins with the prefix and ends with `.lst`, as im2rec.py does.
   ///
-  /// If the prefix is a folder, the lists in it are taken or, where it has none, those beside it: list mode writes them
-  /// there, for example `photos.lst` beside `photos/`, and im2rec.py then finds none.
+  /// If the prefix is a folder, the result is the lists in it or, if there are none, those beside it: list mode writes
+  /// `photos.lst` beside `photos/`, where im2rec.py would not find it.
   ///
   /// - Parameter prefix: an absolute path.
   static func find(prefix: String) throws(FileError) -> FoundLists {
@@ -166,7 +168,7 @@ struct FoundLists: Equatable {
       })
   }
 
-  /// Whether list mode writes lists with this suffix: optional `_<chunk>`, then optionally one of the three splits.
+  /// Whether list mode writes lists with this suffix: an optional `_<chunk>`, followed by an optional split.
   private static func isOwn(_ suffix: Substring) -> Bool {
     var rest = suffix
     for split in ["_train", "_val", "_test"] where rest.hasByteSuffix(split) {

@@ -8,14 +8,14 @@ import Terminal
 struct ConvertCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "convert",
-    abstract: "Class folders to training and validation records.",
+    abstract: "Turn class folders into training and validation records.",
     discussion: """
       Makes PREFIX-60-train.lst/.rec/.idx, PREFIX-60-val.lst/.rec/.idx,
-      PREFIX-classes.txt (one name a line, in label order), PREFIX-report.json.
+      PREFIX-classes.txt (one name per line, in label order), PREFIX-report.json.
       EXAMPLE: imrec convert photos/ caltech --resize 256 --exclude '*clutter'
       """)
 
-  @Argument(help: "A folder with one folder for each class.")
+  @Argument(help: "A folder that holds one folder for each class.")
   var root: String
   @Argument(help: "What the names of the outputs begin with.")
   var prefix: String
@@ -46,7 +46,7 @@ struct ConvertCommand: AsyncParsableCommand {
       words.skipped(split.skipped)
       words.doubtful(split.doubtful)
       if let resumed = split.resumed, resumed > 0 {
-        words.note("\(name): \(counted(resumed, "record")) of an earlier run kept")
+        words.note("\(name): \(counted(resumed, "record")) kept from an earlier run")
       }
     }
     try output.finish(summary, skippedCount: summary.skippedCount) { text(summary) }

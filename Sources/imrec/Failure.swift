@@ -10,7 +10,7 @@ import Terminal
 import Training
 import Tuning
 
-/// An error as the user reads it: what is wrong, and what to do.
+/// An error as the user reads it: a sentence that says what is wrong, and a remedy.
 struct Failure {
   let sentence: String
   let remedy: String?
@@ -48,10 +48,10 @@ struct Failure {
       sentence = error.description
       remedy =
         switch error.lack {
-        case .label: "Name it with --label-attribute; in a job's request, AttributeNames does."
+        case .label: "Name it with --label-attribute or, in the request of a job, with AttributeNames."
         case .permission:
-          "With --resume the training there goes on, with --overwrite it is replaced; or choose another folder."
-        case .model: "Name it with --model; in a container, the channel 'model' has it."
+          "Use --resume to continue that training, --overwrite to replace it, or choose another folder."
+        case .model: "Name it with --model or, in a container, with the channel 'model'."
         case nil: nil
         }
     case let error as TuningError:
@@ -67,8 +67,8 @@ struct Failure {
       sentence = "stopped by \(interruptionName)"
       remedy = error.remedy
     case is CancellationError:
-      sentence = "stopped by \(interruptionName); no unfinished file has a final name"
-      remedy = "What is done stands in .partial files: --resume goes on from there, where the verb has it."
+      sentence = "stopped by \(interruptionName); no incomplete file was left under its final name"
+      remedy = "Finished work is kept in .partial files; verbs that have --resume continue from there."
     default:
       sentence = "\(error)"
       remedy = nil
@@ -80,19 +80,20 @@ struct Failure {
     case .file(let failure): remedy(failure.reason)
     case .records(let failure): remedy(failure)
     case .unknownFormat where error.path.hasSuffix(".idx"):
-      "An index has no labels: name the .rec or the .lst beside it."
+      "An index holds no labels; name the .rec or .lst file beside it."
     case .unknownFormat:
-      "Each line needs a path and a label, such as a/1.jpg,3; the ending says the format: .lst, .rec, .csv, .jsonl."
+      "Each line needs a path and a label, such as a/1.jpg,3; the suffix names the format: .lst, .rec, .csv, .jsonl."
     case .encoding, .notUTF8: "Save it as UTF-8, for example: iconv -f latin1 -t utf-8 FILE"
     case .emptyClassName, .repeatedClass:
-      "Each class of the model stands once, one a line, in the order of training."
+      "Name each class of the model once, one per line, in the order used for training."
     case .noColumn, .repeatedColumn:
-      "Say which columns hold what: --image-column NAME --label-column NAME; or name them in the first row: path,label"
+      "Name the columns with --image-column NAME --label-column NAME, or in the first row: path,label"
     case .unknownHeader:
-      "If it names the columns, say which hold what: --image-column NAME --label-column NAME; if it is an image, put the row path,label in front."
-    case .manySeparators: "Name the columns in the first row, such as path,label with the separator between."
-    case .noColumns: "Leave --image-column and --label-column out."
-    case .badGroup: "Each row is a class, by name or label, and its group: dog,pets"
+      "If the first row names the columns, select two of them with --image-column NAME --label-column NAME; if it is an image, insert the row path,label before it."
+    case .manySeparators:
+      "Name the columns in the first row, for example path,label, with the file's separator."
+    case .noColumns: "Omit --image-column and --label-column."
+    case .badGroup: "Each row needs a class (its name or label) and its group: dog,pets"
     default: nil
     }
   }
@@ -100,9 +101,9 @@ struct Failure {
   private static func remedy(_ error: OutputError) -> String? {
     switch error.reason {
     case .file(let failure): remedy(failure.reason)
-    case .orderUnknown, .orderMeansNothing: "Give each line a \"path\", as the truth has it."
+    case .orderUnknown, .orderMeansNothing: "Add a \"path\" to each line, spelt as in the truth."
     case .noPrediction, .unclearTable:
-      "A line is JSON such as {\"path\": \"a/1.jpg\", \"prediction\": [0.1, 0.9]}; a table has the header path and a column for each class, or path,predicted_label."
+      "Each line must be JSON such as {\"path\": \"a/1.jpg\", \"prediction\": [0.1, 0.9]}; a table needs the column path and either one column per class or predicted_label."
     case .brokenArray, .otherKind: nil
     }
   }
@@ -110,19 +111,21 @@ struct Failure {
   private static func remedy(_ reason: FileError.Reason) -> String? {
     switch reason {
     case .system(_, ENOSPC), .system(_, EDQUOT):
-      "Make room and run the command again; with --resume it goes on where it stopped, where the verb has it."
-    case .system(_, EACCES), .system(_, EPERM): "Run as a user who may, or change the permissions (chmod)."
+      "Free some disk space and run the command again; verbs that have --resume can continue with it."
+    case .system(_, EACCES), .system(_, EPERM):
+      "Run the command as a user with access, or change the permissions (chmod)."
     case .system(_, EMFILE): "Allow more open files (ulimit -n 4096), or use fewer --jobs or --folds."
-    case .noFolder(let folder): "Make it first: mkdir -p \(folder)"
+    case .noFolder(let folder): "Create the folder first: mkdir -p \(folder)"
     case .system(_, EEXIST): "Move that file away, or choose another name."
     case .system(_, EIO), .system(_, ENODEV), .system(_, ENXIO), .system(_, ESTALE), .system(_, ENOTCONN):
-      "Nothing was replaced. Run the command again when the disk or the file server is well."
+      "Nothing was replaced. Run the command again when the disk or file server works."
     case .system(_, ENOMEM): "Close other programs, or use fewer --jobs."
-    case .system(_, EROFS): "Choose an output on a disk that can be written to."
+    case .system(_, EROFS): "Choose an output on a writable disk."
     case .system(_, ENAMETOOLONG): "Choose a shorter name."
     case .wentAway: "Nothing was replaced. Run the command again when the folder is back."
-    case .inUse: "Wait until it ends, or choose another output name."
-    case .held: "Wait until it ends, or choose another output; of imrec serve another --root."
+    case .inUse: "Wait until the other process ends, or choose another output name."
+    case .held:
+      "Wait until the other process ends, or choose another output (for imrec serve: another --root)."
     default: nil
     }
   }
@@ -130,11 +133,11 @@ struct Failure {
   private static func remedy(_ error: PackingError) -> String? {
     switch error.reason {
     case .strict:
-      "--strict stops at the first such input; without it, it is skipped and counted. --resume goes on here."
+      "--strict stops at the first such input. Without it, the input is skipped and counted; --resume continues from here."
         + (sizeRemedy([error.description]).map { " " + $0 + "." } ?? "")
-    case .layout: "Without --strict that is a warning."
-    case .parts: "Where the files are meant to be joined all the same: --unchecked."
-    case .repeatedID: "--renumber gives the records new ids."
+    case .layout: "Without --strict, this is only a warning."
+    case .parts: "To join the files anyway, use --unchecked."
+    case .repeatedID: "Use --renumber to give the records new ids."
     case .contradiction: nil
     }
   }
@@ -142,9 +145,9 @@ struct Failure {
   private static func remedy(_ error: TuningError) -> String? {
     switch error.lack {
     case .copy(let place): "Download it first, for example: aws s3 cp --recursive \(place) data/"
-    case .end: "Finish it: imrec tune REQUEST --output FOLDER --resume"
-    case .request: "Choose another --output, or the former request."
-    case .permission: "With --resume it goes on; or choose another --output."
+    case .end: "Finish it first: imrec tune REQUEST --output FOLDER --resume"
+    case .request: "Choose another --output, or use the same request as before."
+    case .permission: "Use --resume to continue it, or choose another --output."
     case nil: nil
     }
   }
@@ -152,12 +155,13 @@ struct Failure {
   private static func remedy(_ error: FitError) -> String? {
     switch error.reason {
     case .diverged(_, _, let learningRate, _):
-      "Lower learning_rate (to \(shortText(learningRate / 10)), say), begin with warmup_epochs, or change the "
-        + "optimizer; a larger mini_batch_size is steadier, too."
+      "Lower learning_rate (for example to \(shortText(learningRate / 10))), start with warmup_epochs, or change the "
+        + "optimizer. A larger mini_batch_size also makes training more stable."
     case .otherTraining:
-      "Give the same values again, or another folder for the checkpoints, or leave --resume out."
-    case .badCheckpoint: "Remove it to begin anew."
-    case .unwritten: "Make room; with --resume the training goes on after its last checkpoint."
+      "Use the same values as before, choose another --checkpoint-dir, or leave --resume out."
+    case .badCheckpoint: "Remove the file to start the training over."
+    case .unwritten:
+      "Free some disk space, then run the command with --resume to continue after the last checkpoint."
     case .contradiction: nil
     }
   }
@@ -166,20 +170,20 @@ struct Failure {
     guard case .smallClasses(_, let classes) = error.reason,
       let least = classes.map(\.imageCount).min()
     else { return nil }
-    let fewer = least > 1 ? "Use --per-class \(least - 1) or less; or leave" : "Leave"
-    return "\(fewer) small classes out with --exclude; or keep them with --allow-small-classes."
+    let fewer = least > 1 ? "Use --per-class \(least - 1) or less, leave" : "Leave"
+    return "\(fewer) small classes out with --exclude, or keep them with --allow-small-classes."
   }
 
   private static func remedy(_ error: RecordError) -> String? {
     switch error.reason {
     case .file(let failure): return remedy(failure.reason)
     case .otherKind where error.path.hasByteSuffix(".lst"):
-      return "imrec pack \(error.path) ROOT makes records of it."
-    case .otherKind where error.path.hasByteSuffix(".idx"): return "Name the .rec beside it."
+      return "Pack it first: imrec pack \(error.path) ROOT"
+    case .otherKind where error.path.hasByteSuffix(".idx"): return "Name the .rec file beside it."
     case .otherKind: return nil
     default: break
     }
     return
-      "imrec verify \(error.path) finds every damaged record; with --salvage OUT.rec it keeps the whole ones."
+      "imrec verify \(error.path) finds every damaged record; --salvage OUT.rec keeps the intact ones."
   }
 }

@@ -9,42 +9,42 @@ import Terminal
 struct HostCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "host",
-    abstract: "A model as a web service, as SageMaker hosts it.",
+    abstract: "Serve a model over HTTP, as a SageMaker container does.",
     discussion: """
-      GET /ping, POST /invocations, GET /execution-parameters. Ctrl-C or SIGTERM: what is in work is finished.
+      GET /ping, POST /invocations, GET /execution-parameters. On Ctrl-C or SIGTERM it finishes open requests.
       EXAMPLE: imrec host model.tar.gz --port 8080
       then: curl -H 'Content-Type: image/jpeg' --data-binary @dog.jpg http://127.0.0.1:8080/invocations
       """)
 
-  @Argument(help: "A folder, an archive, or a .safetensors or .onnx file.")
+  @Argument(help: "The model: a folder, an archive, or a .safetensors or .onnx file.")
   var model: String?
   @Option(
     name: .customLong("opt-ml"),
     help: ArgumentHelp(
-      "As SageMaker's container: the model is in DIR/model, all addresses.", valueName: "dir"))
+      "Run as SageMaker's container: model in DIR/model, on all addresses.", valueName: "dir"))
   var optML: String?
   @Option(
-    help: ArgumentHelp("(default: 8080; 0: any free one)", valueName: "number"),
+    help: ArgumentHelp("The port to listen on. (default: 8080; 0: any free one)", valueName: "number"),
     transform: wholeNumber(0...65_535))
   var port: Int?
-  @Option(help: ArgumentHelp("The address listened on. (default: 127.0.0.1)", valueName: "name"))
+  @Option(help: ArgumentHelp("The address to listen on. (default: 127.0.0.1)", valueName: "name"))
   var hostname: String?
   @Option(
-    help: ArgumentHelp("Refuse larger bodies with 413. (default: 6)", valueName: "MiB"),
+    help: ArgumentHelp("Refuse larger bodies with status 413. (default: 6)", valueName: "MiB"),
     transform: wholeNumber(1...100))
   var maxPayload: Int?
   @Option(
-    help: ArgumentHelp("Images that may wait; more are refused with 503. (default: 256)", valueName: "count"),
+    help: ArgumentHelp("The most images that wait; more get status 503. (default: 256)", valueName: "count"),
     transform: wholeNumber(1...100_000))
   var queue = 256
   @OptionGroup var clients: ServerOptions
   @OptionGroup(title: "Model") var options: ModelOptions
-  @Flag(name: [.short, .long], help: "No line for each request.")
+  @Flag(name: [.short, .long], help: "Do not log requests.")
   var quiet = false
 
   func validate() throws {
     guard (model == nil) != (optML == nil) else {
-      throw ValidationError("either a model or --opt-ml is expected")
+      throw ValidationError("either <model> or --opt-ml is expected")
     }
   }
 
@@ -61,7 +61,7 @@ struct HostCommand: AsyncParsableCommand {
     var settings = HostOptions()
     if optML != nil {
       settings.hostname = "0.0.0.0"
-      // What SageMaker calls its containers.
+      // The host name under which SageMaker calls its containers.
       settings.allowedHosts = ["model.aws.local"]
       try settings.apply(ProcessInfo.processInfo.environment)
     }

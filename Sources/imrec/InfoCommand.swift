@@ -6,7 +6,7 @@ import Terminal
 struct InfoCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "info",
-    abstract: "What a RecordIO file holds.",
+    abstract: "Show what a RecordIO file holds.",
     discussion: """
       Counts records, labels, formats and sizes from the headers; decodes no image.
       EXAMPLE: imrec info caltech-60-train.rec
@@ -30,7 +30,7 @@ struct InfoCommand: ParsableCommand {
       lines.append("  " + name + String(repeating: " ", count: max(1, 16 - name.count)) + value)
     }
     guard info.records > 0 else { return lines[0] + "\n" }
-    row("labels", "\(info.labels.count) different, \(info.labelWidth) for each image\(range(info.labels))")
+    row("labels", "\(info.labels.count) distinct, \(info.labelWidth) per image\(range(info.labels))")
     if !info.encodings.isEmpty {
       row(
         "formats",
@@ -40,8 +40,8 @@ struct InfoCommand: ParsableCommand {
     if let smallest = info.smallest, let largest = info.largest {
       row("sizes", "\(smallest[0])x\(smallest[1]) to \(largest[0])x\(largest[1])")
     }
-    if info.orientations > 0 { row("turned by EXIF", "\(info.orientations)") }
-    if info.labelRecords > 0 { row("label records", "\(info.labelRecords) with labels and no image") }
+    if info.orientations > 0 { row("EXIF-rotated", "\(info.orientations)") }
+    if info.labelRecords > 0 { row("label records", "\(info.labelRecords) with labels but no image") }
     let most = info.shortEdges.map(\.count).max() ?? 1
     if !info.shortEdges.isEmpty { lines.append("  short edge, pixels") }
     for bin in info.shortEdges {

@@ -9,19 +9,19 @@ import Terminal
 struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list",
-    abstract: "Class folders to lists only.",
+    abstract: "Make image lists from class folders, without records.",
     discussion: """
-      Without a split it writes PREFIX.lst, as im2rec.py --list --recursive does.
+      Without a split, it writes PREFIX.lst as im2rec.py --list --recursive does.
       Prints the label and the name of each class.
       EXAMPLE: imrec list photos/ photos --train-ratio 0.8 --test-ratio 0.1
       """)
 
-  @Argument(help: "A folder with one folder for each class.")
+  @Argument(help: "A folder that holds one folder for each class.")
   var root: String
   @Argument(help: "What the names of the lists begin with.")
   var prefix: String
   @OptionGroup(title: "Split (default: none)") var splitting: SplitOptions
-  @Flag(help: "Stop at the first thing that would be left out.")
+  @Flag(help: "Stop at the first input that would be left out.")
   var strict = false
   @OptionGroup(title: "Output") var output: OutputOptions
 

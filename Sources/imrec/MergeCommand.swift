@@ -5,10 +5,10 @@ import Terminal
 struct MergeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "merge",
-    abstract: "Several RecordIO files to one, with one index.",
+    abstract: "Join RecordIO files into one, with one index.",
     discussion: """
-      Refuses parts that names, ids or the list beside them show to be incomplete,
-      in another order, or packed with other options.
+      Refuses parts if their names, ids or list show that one is missing, that they are
+      out of order, or that they were packed with different options.
       EXAMPLE: imrec merge train.rec train.part000.rec train.part001.rec
       """)
 
@@ -18,7 +18,7 @@ struct MergeCommand: ParsableCommand {
   var parts: [String]
   @Flag(help: "Give the records the ids 0, 1, 2, ... instead of their own.")
   var renumber = false
-  @Flag(help: "Join files that need not be the parts of one, in any order.")
+  @Flag(help: "Join any files in any order, without these checks.")
   var unchecked = false
   @OptionGroup var results: OutputOptions
 

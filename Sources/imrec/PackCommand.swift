@@ -8,22 +8,22 @@ import Terminal
 struct PackCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "pack",
-    abstract: "The images of a list to a RecordIO file.",
+    abstract: "Pack the images of a list into a RecordIO file.",
     discussion: """
-      Writes FILE.rec and FILE.idx, byte for byte as MXNet's im2rec.py.
+      Writes FILE.rec and FILE.idx, byte for byte as MXNet's im2rec.py does.
       EXAMPLE: imrec pack train.lst photos/ --resize 256 --quality 95
       """)
 
-  @Argument(help: "A .lst file: index, label, path, one image a line.")
+  @Argument(help: "A .lst file: index, label, path, one image per line.")
   var list: String
-  @Argument(help: "The folder the paths of the list start from.")
+  @Argument(help: "The folder that the paths in the list are relative to.")
   var root: String
   @Option(
-    name: [.short, .customLong("output")], help: "The .rec file. (default: beside the list, with its name)")
+    name: [.short, .customLong("output")], help: "The .rec file. (default: the list's path with .rec)")
   var output: String?
   @OptionGroup(title: "Packing") var packing: PackingOptions
   @Option(
-    help: ArgumentHelp("Divide the list into so many parts, as dmlc does.", valueName: "count"),
+    help: ArgumentHelp("Divide the list into this many parts, as dmlc does.", valueName: "count"),
     transform: wholeNumber(1...100_000))
   var numParts: Int?
   @Option(
@@ -35,7 +35,7 @@ struct PackCommand: AsyncParsableCommand {
 
   func validate() throws {
     guard (numParts == nil) == (part == nil) else {
-      throw ValidationError("--num-parts and --part go together")
+      throw ValidationError("--num-parts and --part must be given together")
     }
     if let numParts, let part, part >= numParts {
       throw ValidationError("--part counts from 0: the last of \(numParts) parts is \(numParts - 1)")
@@ -62,12 +62,13 @@ struct PackCommand: AsyncParsableCommand {
     }
     display.finish()
     for warning in summary.warnings {
-      let remedy = warning.hasSuffix(PackSummary.droppedLabelWords) ? " (--pack-label stores all)" : ""
+      let remedy =
+        warning.hasSuffix(PackSummary.droppedLabelWords) ? " (--pack-label stores all of them)" : ""
       words.warn(printable(warning) + remedy)
     }
     words.skipped(summary.skipped)
     words.doubtful(summary.doubtful)
-    if summary.resumed > 0 { words.note("\(counted(summary.resumed, "record")) of an earlier run kept") }
+    if summary.resumed > 0 { words.note("\(counted(summary.resumed, "record")) kept from an earlier run") }
     try results.finish(summary, skippedCount: summary.skipped.count) {
       let skipped = summary.skipped.isEmpty ? "" : ", \(summary.skipped.count) skipped"
       let doubtful = summary.doubtful.isEmpty ? "" : ", \(summary.doubtful.count) doubtful"

@@ -7,19 +7,20 @@ import Terminal
 struct PredictCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "predict",
-    abstract: "What a model sees in images.",
+    abstract: "Show the most probable classes of a few images.",
     discussion: """
-      MODEL is a folder or a model.tar.gz with *-symbol.json and *-NNNN.params, or torchvision's .safetensors, or an .onnx.
+      MODEL is a folder or model.tar.gz with *-symbol.json and *-NNNN.params, a .safetensors file of torchvision, or an .onnx file.
       Exits 2 if an image is skipped, 1 if all are.
       EXAMPLE: imrec predict model.tar.gz dog.jpg cat.png --classes classes.txt
       """)
 
-  @Argument(help: "A folder, an archive, or a .safetensors or .onnx file.")
+  @Argument(help: "The model: a folder, an archive, or a .safetensors or .onnx file.")
   var model: String
   @Argument(help: "JPEG or PNG files.")
   var images: [String]
   @Option(
-    help: ArgumentHelp("Classes shown for each image, the likeliest first. (default: 5)", valueName: "count"),
+    help: ArgumentHelp(
+      "Classes shown for each image, the most probable first. (default: 5)", valueName: "count"),
     transform: wholeNumber(1...1_000_000))
   var top = 5
   @OptionGroup(title: "Model") var options: ModelOptions
@@ -50,7 +51,7 @@ struct PredictCommand: ParsableCommand {
     let style = TextStyle()
     var start = 0
     while start < images.count {
-      // Some at a time: memory does not grow with their number.
+      // A batch at a time, so that memory does not grow with the number of images.
       let paths = Array(images[start..<min(images.count, start + classifier.largestBatch)])
       start += paths.count
       for (path, answer) in zip(paths, classify(paths, classifier)) {
@@ -86,7 +87,7 @@ struct PredictCommand: ParsableCommand {
   }
 
   private func best(_ probabilities: [Float], _ classes: [String]?) -> [Guess] {
-    // Equals stand in the order of their labels, as in a sort that keeps the order.
+    // Ties in label order, as a stable sort would leave them.
     let order = probabilities.indices.sorted {
       (probabilities[$1], $0) < (probabilities[$0], $1)
     }

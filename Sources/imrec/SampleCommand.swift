@@ -5,10 +5,10 @@ import Terminal
 struct SampleCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sample",
-    abstract: "Draw a small data set to try everything with.",
+    abstract: "Draw a small data set for trying everything out.",
     discussion: """
-      Class folders as Caltech's: JPEG and PNG, varied sizes, some grey, CMYK, EXIF-turned, progressive; two files
-      are broken on purpose.
+      Class folders like those of Caltech: JPEG and PNG, varied sizes, some grey, CMYK, EXIF-rotated, progressive;
+      two files are broken on purpose.
       EXAMPLE: imrec sample photos --outputs outputs
       """)
 
@@ -19,14 +19,14 @@ struct SampleCommand: ParsableCommand {
     transform: wholeNumber(1...SampleOptions.largestClassCount))
   var classes = SampleOptions.largestClassCount
   @Option(
-    help: ArgumentHelp("About how many pictures in each.", valueName: "count"),
+    help: ArgumentHelp("Approximate number of pictures per class.", valueName: "count"),
     transform: wholeNumber(1...9000))
   var perClass = 80
-  @Option(help: ArgumentHelp("The pictures depend on nothing else.", valueName: "number"))
+  @Option(help: ArgumentHelp("Seed of the random pictures.", valueName: "number"))
   var seed = 1
   @Option(
     help: ArgumentHelp(
-      "Also write first/ and second/ here: what two imagined classifiers say of the pictures.",
+      "Also write first/ and second/ here: the outputs of two simulated classifiers.",
       valueName: "folder"))
   var outputs: String?
   @OptionGroup var output: OutputOptions
@@ -43,9 +43,9 @@ struct SampleCommand: ParsableCommand {
     display.finish()
     if let outputs { try writeImaginedOutputs(to: outputs, options: options) }
     try output.finish(summary, skippedCount: 0) {
-      "\(folder): \(summary.images) pictures of \(summary.classes.count) classes, \(byteText(summary.bytes)); "
+      "\(folder): \(summary.images) pictures in \(summary.classes.count) classes, \(byteText(summary.bytes)); "
         + "broken on purpose: \(summary.broken.joined(separator: ", "))\n"
-        + (outputs.map { "\($0): first/ and second/, the outputs of two imagined classifiers\n" } ?? "")
+        + (outputs.map { "\($0): first/ and second/, the outputs of two simulated classifiers\n" } ?? "")
     }
   }
 }

@@ -12,8 +12,8 @@ struct ScoreCommand: AsyncParsableCommand {
     commandName: "score",
     abstract: "Score the outputs of a batch transform against the truth.",
     discussion: """
-      Exits 2 if an input is invalid or missing or an output unexpected, 3 if a
-      gate fails, 1 if nothing is scored. Nothing is left out silently.
+      Exits 2 if an output is invalid, missing or unexpected, 3 if a gate fails,
+      1 if nothing is scored. Nothing is left out silently.
       Gates: top1, top5, macro_f1, balanced_accuracy, log_loss (at most), ... and
       class:NAME.recall.
       EXAMPLE: imrec score outputs/ --truth val.lst --classes classes.txt \\
@@ -22,37 +22,42 @@ struct ScoreCommand: AsyncParsableCommand {
 
   @Argument(
     help:
-      "A folder of <name>.out files, as batch transform leaves them, or a file: JSON lines, an array, a CSV.")
+      "A folder of <name>.out files, as batch transform writes them, or a file: JSON lines, a JSON array, a CSV."
+  )
   var outputs: String
   @Option(help: "A .lst, a .rec, a folder of class folders, a CSV or JSON lines: paths and labels.")
   var truth: String
   @Option(
     help: ArgumentHelp(
-      "Class names, one a line, in label order. (default: those of the truth)", valueName: "file"))
+      "Class names, one per line, in label order. (default: those of the truth)", valueName: "file"))
   var classes: String?
   @Option(
-    help: ArgumentHelp("The column of the truth that names the image. (default: found)", valueName: "name"))
+    help: ArgumentHelp("The column of the truth that names the image. (default: detected)", valueName: "name")
+  )
   var imageColumn: String?
   @Option(
-    help: ArgumentHelp("The column of the truth that has the label. (default: found)", valueName: "name"))
+    help: ArgumentHelp("The column of the truth that holds the label. (default: detected)", valueName: "name")
+  )
   var labelColumn: String?
   @Option(
-    name: [.short, .customLong("output")], help: ArgumentHelp("Everything, as JSON.", valueName: "score.json")
+    name: [.short, .customLong("output")],
+    help: ArgumentHelp("Write everything as JSON.", valueName: "score.json")
   )
   var output: String?
   @Option(
     help: ArgumentHelp(
-      "Where the images are, a folder (slices by their size, aspect and grey) or a .rec.", valueName: "root"))
+      "The images: a folder (adds slices by size, aspect and greyness) or a .rec.", valueName: "root"))
   var images: String?
   @Option(
     help: ArgumentHelp(
-      "A table of classes and their groups. (default: found by clustering)", valueName: "file"))
+      "A table of classes and their groups. (default: groups from clustering)", valueName: "file"))
   var groups: String?
   @Option(
-    help: ArgumentHelp("Exit 3 if a figure is worse: top1=0.8,class:bathtub.recall=0.5", valueName: "gates"))
+    help: ArgumentHelp(
+      "Exit 3 if a figure is worse than this: top1=0.8,class:bathtub.recall=0.5", valueName: "gates"))
   var failUnder: [String] = []
   @OptionGroup var missing: MissingOptions
-  @Option(help: ArgumentHelp("Of the bootstrap intervals.", valueName: "number"))
+  @Option(help: ArgumentHelp("Seed of the bootstrap intervals.", valueName: "number"))
   var seed: UInt64 = 0
   @OptionGroup var jobs: JobCount
   @OptionGroup(title: "Reports") var reports: ReportOptions
@@ -87,7 +92,7 @@ struct ScoreCommand: AsyncParsableCommand {
     try report(score, run)
   }
 
-  /// A gate that cannot be read is wrong usage, found before any output is.
+  /// Parses the gates before any output is read; a malformed one is wrong usage.
   private func gates(classes: [String]) throws -> [Gate] {
     try parsedGates(failUnder, of: "--fail-under", verb: "score") { (text) throws(ScoringError) in
       try Gate.parse(text, classes: classes)
@@ -106,7 +111,7 @@ struct ScoreCommand: AsyncParsableCommand {
     return details
   }
 
-  /// Writes what was asked for; each file appears when it is whole.
+  /// Writes the requested files; each is renamed into place when it is complete.
   private func write(_ score: Score, _ thumbnails: Thumbnails) throws {
     if let output { try writeStaged(output) { sink in try score.writeJSON(sink) } }
     try reports.write(score, thumbnails, results.words)
@@ -121,7 +126,7 @@ struct ScoreCommand: AsyncParsableCommand {
     let others = run.plan.source.others
     if let first = others.first {
       words.note(
-        "\(counted(others.count, "file")) in \(printable(outputs)) no output by its name: \(printable(shortened(first)))\(others.count > 1 ? ", ..." : "")"
+        "\(counted(others.count, "file")) in \(printable(outputs)) ignored, not named like an output: \(printable(shortened(first)))\(others.count > 1 ? ", ..." : "")"
       )
     }
     for sentence in joinedNames(run) { words.warn(printable(sentence)) }
@@ -137,7 +142,7 @@ struct ScoreCommand: AsyncParsableCommand {
         throw OutputClosed()
       }
     }
-    // Last, where they are seen.
+    // Last, where the user sees them.
     words.failedGates(score.gates) { gate in Gate.losses.contains(gate.gate) ? "at most" : "at least" }
     let advice = ScoreAdvice(score: score, run: run, truth: truth, classList: classes)
     for remedy in advice.remedies { words.warn(remedy) }
@@ -151,31 +156,31 @@ struct ScoreCommand: AsyncParsableCommand {
     }
   }
 
-  /// A sentence for each rule that took different names for the same.
+  /// A sentence for each rule that matched names which differ.
   private func joinedNames(_ run: ScoringRun) -> [String] {
     MatchRule.allCases.compactMap { rule -> String? in
       guard let count = run.ruleCounts[rule], let (output, image) = run.examples[rule] else { return nil }
-      let example = "\(shortened(output, to: 80)) with \(shortened(image, to: 80))"
+      let example = "\(shortened(output, to: 80)) and \(shortened(image, to: 80))"
       let those = counted(count, "output")
       return switch rule {
-      case .stem: "\(those) joined with names that have no suffix, such as \(example)"
-      case .folder: "\(those) joined by putting one folder in front, such as \(example)"
+      case .stem: "\(those) matched to names without a suffix, such as \(example)"
+      case .folder: "\(those) matched by prepending a folder, such as \(example)"
       case .spelling:
-        "\(those) joined with \(count == 1 ? "a name" : "names") of another \(difference(output, image)), such as \(example)"
+        "\(those) matched to \(count == 1 ? "a name that differs" : "names that differ") in \(difference(output, image)), such as \(example)"
       default: nil
       }
     }
   }
 
-  /// How two names differ that are spelt in two ways.
+  /// In what two spellings of a name differ.
   private func difference(_ output: String, _ image: String) -> String {
-    // By String's own equality, which takes all forms of a character for one.
+    // String's equality ignores how Unicode composes a character.
     let parts = zip(output.split(separator: "/").reversed(), image.split(separator: "/").reversed())
-    if parts.allSatisfy({ $0 == $1 }) { return "Unicode form" }
+    if parts.allSatisfy({ $0 == $1 }) { return "Unicode normalization" }
     if output.utf8.contains(UInt8(ascii: "\\")) || image.utf8.contains(UInt8(ascii: "\\")) {
-      return "kind of slashes"
+      return "the direction of slashes"
     }
-    return "case (upper and lower)"
+    return "case"
   }
 
   private func matchText(_ run: ScoringRun) -> String {
@@ -184,12 +189,115 @@ struct ScoreCommand: AsyncParsableCommand {
   }
 
   private func reasonCounts(_ items: [InputProblem]) -> [(String, Int)] {
-    // Sentences that name a file or a byte differ each time: they count together.
+    // Reasons that contain a byte offset would all differ, so they are counted together.
     var counts: [ByteName: Int] = [:]
     for item in items {
-      counts[ByteName(item.reason.hasBytePrefix("byte ") ? "it is no JSON" : item.reason), default: 0] += 1
+      counts[ByteName(item.reason.hasBytePrefix("byte ") ? "not valid JSON" : item.reason), default: 0] += 1
     }
     if counts.count > 20 { return [("for various reasons", items.count)] }
     return counts.sorted { $0.key < $1.key }.map { ($0.key.text, $0.value) }
+  }
+}
+
+/// Advice after a score: what to do if the inputs do not fit each other or a figure suggests a mistake, and the next
+/// step.
+struct ScoreAdvice {
+  let score: Score
+  let run: ScoringRun
+  let truth: String
+  let classList: String?
+
+  /// Sentences, the most important first; empty if the inputs fit.
+  var remedies: [String] {
+    if score.images == 0 { return [noImages] }
+    if let remedy = classCountRemedy { return [remedy] }
+    if let remedy = namesRemedy { return [remedy] }
+    if score.scored == 0 && score.missing.isEmpty {
+      return [
+        "no output can be scored. An output must be JSON such as {\"prediction\": [0.1, 0.9]}, [0.1, 0.9] or "
+          + "{\"predicted_label\": 1}; a file of JSON lines has one output per line"
+      ]
+    }
+    return orderRemedy.map { [$0] } ?? []
+  }
+
+  /// A suggestion for the next command; nil if nothing was scored.
+  func nextStep(output: String?) -> String? {
+    guard score.scored > 0 else { return nil }
+    guard let output else { return "next: -o score.json saves every figure, for imrec compare" }
+    return "next: imrec compare \(printable(output)) OTHER.json shows whether another run is better"
+  }
+
+  private var noImages: String {
+    "\(printable(truth)) names no image: there is nothing to score. "
+      + (isFolder(truth)
+        ? "A folder as truth must hold one folder for each class, with .jpg, .jpeg or .png files in it"
+        : "Each line needs a path and a label: a/1.jpg,3 (CSV) or {\"path\": \"a/1.jpg\", \"label\": 3}")
+  }
+
+  private var classCountRemedy: String? {
+    guard let length = run.plan.rowLength, length != score.classes.count else { return nil }
+    let have =
+      classList.map { "\(printable($0)) names \(score.classes.count)" }
+      ?? "\(printable(truth)) has \(score.classes.count)"
+    return "most outputs have \(length) probabilities, one for each class of the model, but \(have). "
+      + "Name all classes of the model with --classes FILE, one per line, in the order used for training"
+  }
+
+  /// Advice if both outputs and images are left over: example names that show why they do not match.
+  private var namesRemedy: String? {
+    guard !score.missing.isEmpty else { return nil }
+    if run.plan.source.count == 0 {
+      let other = run.plan.source.others.first.map {
+        "; it holds other files, such as \(printable(shortened($0)))"
+      }
+      return "\(printable(run.plan.source.path)) holds no file <name>.out (or <name>.json)\(other ?? "")"
+    }
+    guard !run.unexpected.isEmpty else { return nil }
+    var text =
+      score.scored == 0
+      ? "no output matches an image" : "some outputs and images are left over, and may belong together"
+    text += ". Examples: outputs \(examples(run.unexpected.map(\.path))); "
+    text += "\(run.plan.truth.isNamedByID ? "ids" : "paths") of the truth \(examples(score.missing)). "
+    if run.plan.truth.isNamedByID {
+      text += "A .rec identifies its images only by id; name the .lst it was made from"
+    } else if run.fittingFolders.count > 1 {
+      let folders = run.fittingFolders.map { printable(shortened($0, to: 80)) }
+      text +=
+        "They match files in each of \(shortList(folders)): transform their parent folder, so that the outputs keep the names of these folders"
+    } else if run.unexpected.contains(where: { $0.reason.contains("have this file name") }) {
+      text += "Without folders, the file names are not unique: keep the folders in the names of the outputs"
+    } else {
+      text +=
+        "An output is matched by the path of its image, the end of that path, a unique file name, or an id"
+    }
+    return text
+  }
+
+  private func examples(_ names: [String]) -> String {
+    let shown = names.prefix(2).map { printable(shortened($0, to: 80)) }.joined(separator: ", ")
+    return names.count > 2 ? shown + " and others" : shown
+  }
+
+  /// Advice if the class list seems to be in another order than the model's: then nearly all predictions are wrong, but
+  /// each class is confused with one other class.
+  private var orderRemedy: String? {
+    guard let top1 = score.top1, score.hardLabels == 0 || score.classes.count > 1 else { return nil }
+    let occurring = score.classes.count { $0.support > 0 }
+    guard occurring > 2, score.scored >= 5 * occurring else { return nil }
+    var best = [ConfusionCell?](repeating: nil, count: score.classes.count)
+    for cell in score.confusion where cell.count > best[cell.truth]?.count ?? 0 { best[cell.truth] = cell }
+    let found = best.compactMap { $0 }
+    let share = Double(found.reduce(0) { $0 + $1.count }) / Double(score.scored)
+    guard share > 0.4, top1.value < share / 3, Set(found.map(\.predicted)).count > occurring / 2 else {
+      return nil
+    }
+    let shifts = Set(found.map { $0.predicted - $0.truth })
+    let how =
+      shifts.count == 1 && shifts.first != 0
+      ? "every predicted label is too \((shifts.first ?? 0) > 0 ? "high" : "low") by \(abs(shifts.first ?? 0))"
+      : "--classes and the labels of the truth must be in the order used for training"
+    return
+      "\(decimalText(100 * share, 0)) % of the predictions would be correct if the classes were in another order: \(how)"
   }
 }

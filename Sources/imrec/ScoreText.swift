@@ -3,7 +3,7 @@ import Reporting
 import Scoring
 import Terminal
 
-/// A score as the terminal shows it: the headline, what was counted, the figures, where it goes wrong, the gates.
+/// The terminal text of a score: the headline, the counts, the figures, the worst errors, and the gates.
 struct ScoreText {
   private static let listedCount = 10
   private static let imageCount = 5
@@ -31,7 +31,7 @@ struct ScoreText {
     line(
       style.heading("Top-1 accuracy \(decimalText(100 * top1.value, 1)) %")
         + " (95 % interval \(decimalText(100 * top1.low, 1)) to \(decimalText(100 * top1.high, 1)) %): "
-        + "\(groupedText(right)) of \(groupedText(score.scored)) right\n")
+        + "\(groupedText(right)) of \(groupedText(score.scored)) correct\n")
   }
 
   private mutating func addCounts(_ matched: String) {
@@ -40,16 +40,17 @@ struct ScoreText {
       "\(groupedText(score.images)) = \(groupedText(score.scored)) scored + \(groupedText(score.invalid.count)) invalid + "
         + "\(groupedText(score.missing.count)) missing")
     if !score.unexpected.isEmpty {
-      row("unexpected", "\(counted(score.unexpected.count, "output")) of no image")
+      row("unexpected", "\(counted(score.unexpected.count, "output")) without an image in the truth")
     }
     row("matched by", matched)
     row("classes", classesText())
     if score.unnormalised > 0 {
-      row("unnormalised", "\(counted(score.unnormalised, "output")) whose sum is not 1, scored as they are")
+      row("unnormalised", "\(counted(score.unnormalised, "output")) not summing to 1, scored unchanged")
     }
-    if score.ties > 0 { row("ties", "\(counted(score.ties, "image")), won by the lowest label") }
+    if score.ties > 0 { row("ties", "\(counted(score.ties, "image")), resolved to the lowest label") }
     if score.hardLabels > 0 {
-      row("labels only", "\(counted(score.hardLabels, "output")); what needs probabilities is left out")
+      row(
+        "labels only", "\(counted(score.hardLabels, "output")); figures that need probabilities are left out")
     }
   }
 
@@ -58,7 +59,7 @@ struct ScoreText {
     let unpredicted = score.classes.count { $0.predicted == 0 }
     var text = groupedText(score.classes.count)
     if score.scored == 0 { return text }
-    if absent > 0 { text += ", \(groupedText(absent)) of them without an image" }
+    if absent > 0 { text += ", \(groupedText(absent)) without images" }
     if unpredicted > 0 { text += ", \(groupedText(unpredicted)) never predicted" }
     return text
   }
@@ -78,7 +79,7 @@ struct ScoreText {
     figure(
       "macro F1", score.bootstrap?.macroF1,
       counted(score.classes.count, "class", "classes")
-        + (absent > 0 ? ", \(groupedText(absent)) without images as 0" : ""))
+        + (absent > 0 ? "; the \(groupedText(absent)) without images count as 0" : ""))
     if let value = score.weighted?.f1 { row("weighted F1", percent(value)) }
     if let value = score.kappa { row("kappa", leftPadded(decimalText(value, 3), 7)) }
     if let value = score.mcc { row("MCC", leftPadded(decimalText(value, 3), 7)) }
@@ -97,20 +98,20 @@ struct ScoreText {
     if let value = score.brier { row("Brier", leftPadded(decimalText(value, 3), 7)) }
     let judgement =
       switch score.confidenceVerdict {
-      case .fits: "about right"
-      case .fitsOnAverage: "right on average only"
-      case .tooHigh: "too sure of itself"
-      case .tooLow, nil: "not sure enough"
+      case .fits: "well calibrated"
+      case .fitsOnAverage: "calibrated only on average"
+      case .tooHigh: "overconfident"
+      case .tooLow, nil: "underconfident"
       }
     row(
       "calibration",
-      "ECE \(decimalText(100 * calibration.eceEqualWidth, 1)) %; says \(decimalText(100 * calibration.confidence, 1)) % on average: "
+      "ECE \(decimalText(100 * calibration.eceEqualWidth, 1)) %; mean confidence \(decimalText(100 * calibration.confidence, 1)) %: "
         + judgement)
     if let temperature = calibration.temperature {
       row(
         "temperature",
         "\(decimalText(temperature.value, 2)) fits best: log-loss \(decimalText(temperature.before, 3)) "
-          + "becomes \(decimalText(temperature.after, 3))")
+          + "drops to \(decimalText(temperature.after, 3))")
     }
   }
 
@@ -122,7 +123,7 @@ struct ScoreText {
     let width = (style.width - 42) / 2
     line(
       "\n" + style.heading(padded("Worst classes", width + 2))
-        + style.quiet("   recall     95 % interval   images   most often taken for"))
+        + style.quiet("   recall     95 % interval   images   most often predicted as"))
     for item in worst {
       let most = score.directedPairs.first { $0.truth == item.label }
       let taken = most.map { "\(cell(name($0.predicted), width - 6)) (\($0.count))" } ?? ""
@@ -135,8 +136,8 @@ struct ScoreText {
   private mutating func addPairs() {
     guard !score.pairs.isEmpty else { return }
     line(
-      "\n" + style.heading("Classes taken for each other")
-        + style.quiet("   (of \(counted(score.errors, "error")), in \(counted(score.pairCount, "pair")))"))
+      "\n" + style.heading("Most confused classes")
+        + style.quiet("   (\(counted(score.errors, "error")) in \(counted(score.pairCount, "pair")))"))
     let width = (style.width - 24) / 2
     for pair in score.pairs.prefix(Self.listedCount) {
       line(
@@ -153,8 +154,9 @@ struct ScoreText {
     }
     if let issues = score.labelIssues, issues.count > 0 {
       line("")
-      let most = issues.areMostlyModelErrors(scored: score.scored) ? ", most of them its own mistakes" : ""
-      row("label errors?", "\(counted(issues.count, "image")) whose given class the model doubts\(most)")
+      let most =
+        issues.areMostlyModelErrors(scored: score.scored) ? "; most are probably errors of the model" : ""
+      row("label errors?", "\(counted(issues.count, "image")) whose label may be wrong\(most)")
     }
   }
 
@@ -177,7 +179,7 @@ struct ScoreText {
     let bound = Gate.losses.contains(gate.gate) ? "at most" : "at least"
     return
       "  \(gate.passed ? style.good("passed") : style.bad("FAILED"))   \(cell(gate.gate, style.width - 50)): "
-      + "\(value), \(bound) \(gate.threshold) is asked for"
+      + "\(value), \(bound) \(gate.threshold) is required"
   }
 
   private func name(_ label: Int) -> String {

@@ -9,61 +9,61 @@ import Terminal
 struct ServeCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "serve",
-    abstract: "SageMaker on this machine.",
+    abstract: "Run SageMaker's API locally: jobs, models, endpoints.",
     discussion: """
-      Training, tuning and transform jobs, models and endpoints, by SageMaker's own API; all of it is in one folder.
-      Ctrl-C or SIGTERM: jobs that run leave a checkpoint, and go on with the next start.
+      Training, tuning and transform jobs, models and endpoints, with SageMaker's own API; all data is in one folder.
+      On Ctrl-C or SIGTERM, running jobs write a checkpoint; they continue with the next start.
       EXAMPLE: imrec serve --root sagemaker
       then: export AWS_ENDPOINT_URL=http://127.0.0.1:4566
       """)
 
-  @Option(help: ArgumentHelp("Gets jobs, models and objects.", valueName: "folder"))
+  @Option(help: ArgumentHelp("The folder for jobs, models and objects.", valueName: "folder"))
   var root = "sagemaker"
   @Option(
-    help: ArgumentHelp("(default: 4566; 0: any free one)", valueName: "number"),
+    help: ArgumentHelp("The port to listen on. (default: 4566; 0: any free one)", valueName: "number"),
     transform: wholeNumber(0...65_535))
   var port = 4566
-  @Option(help: ArgumentHelp("The address listened on.", valueName: "name"))
+  @Option(help: ArgumentHelp("The address to listen on.", valueName: "name"))
   var hostname = "127.0.0.1"
   @OptionGroup var clients: ServerOptions
   @Option(
     name: .customLong("max-pixels"),
-    help: ArgumentHelp("Endpoints refuse larger images unread. (default: 25000000)", valueName: "count"),
+    help: ArgumentHelp("Endpoints refuse images with more pixels. (default: 25000000)", valueName: "count"),
     transform: wholeNumber(1...1 << 40))
   var maximumPixelCount = DecodeOptions.service.maximumPixelCount
   @Option(
     help: ArgumentHelp(
-      "Jobs that run at once, with --threads each or their share of the cores; more wait. (default: 1)",
+      "Jobs that run at once, each with --threads or its share of the cores; others wait. (default: 1)",
       valueName: "count"),
     transform: wholeNumber(1...1024))
   var runningJobs = 1
   @OptionGroup var threads: ThreadCount
   @Option(
     help: ArgumentHelp(
-      "The region in ARNs, where a request names none.", valueName: "name"))
+      "The region in ARNs if a request names none.", valueName: "name"))
   var region = "us-east-1"
   @Option(help: ArgumentHelp("The account in ARNs.", valueName: "number"))
   var account = "123456789012"
   @Flag(
     help: ArgumentHelp(
-      "Answer only requests that are signed with the access key; the dashboard is for this machine then."))
+      "Accept only requests signed with the access key; the dashboard is then only for this machine."))
   var requireSignature = false
-  @Option(help: ArgumentHelp("(default: AWS_ACCESS_KEY_ID of the environment)", valueName: "name"))
+  @Option(help: ArgumentHelp("(default: AWS_ACCESS_KEY_ID in the environment)", valueName: "name"))
   var accessKey: String?
   @Option(
     help: ArgumentHelp(
-      "(default: AWS_SECRET_ACCESS_KEY of the environment, where other users do not see it)",
+      "(default: AWS_SECRET_ACCESS_KEY in the environment, where other users cannot see it)",
       valueName: "text"))
   var secretKey: String?
   @Option(
     help: ArgumentHelp(
-      "Jobs and endpoints read and write there, signed with the access key where there is one. (default: in --root)",
+      "The S3 service that jobs and endpoints use; requests are signed if there is an access key. (default: objects in --root)",
       valueName: "url"))
   var s3Endpoint: String?
-  @Flag(name: [.short, .long], help: "No line for each request.")
+  @Flag(name: [.short, .long], help: "Do not log requests.")
   var quiet = false
 
-  /// Of the options, or of the environment; nil: of neither.
+  /// The credential from the options or the environment; nil if neither has a complete one.
   private var credential: Credential? {
     let environment = ProcessInfo.processInfo.environment
     func given(_ option: String?, _ name: String) -> String? {
@@ -73,7 +73,7 @@ struct ServeCommand: AsyncParsableCommand {
     guard let key = given(accessKey, "AWS_ACCESS_KEY_ID"),
       let secret = given(secretKey, "AWS_SECRET_ACCESS_KEY")
     else { return nil }
-    // The token of the environment goes with the key of the environment.
+    // The session token in the environment belongs to the access key in the environment.
     let token = accessKey == nil ? given(nil, "AWS_SESSION_TOKEN") : nil
     return Credential(accessKey: key, secretKey: secret, sessionToken: token)
   }
@@ -89,17 +89,17 @@ struct ServeCommand: AsyncParsableCommand {
     }
   }
 
-  /// What jobs inherit.
+  /// The environment variables that jobs inherit.
   private static let inherited = ["PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH"]
 
   func validate() throws {
     guard account.utf8.count == 12, account.utf8.allSatisfy({ (48...57).contains($0) }) else {
-      throw ValidationError("--account is '\(account)'; twelve digits are expected")
+      throw ValidationError("--account is '\(account)'; 12 digits are expected")
     }
     guard !requireSignature || credential != nil else {
       throw ValidationError(
-        "--require-signature needs --access-key and --secret-key, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the "
-          + "environment")
+        "--require-signature needs --access-key and --secret-key, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in "
+          + "the environment")
     }
     _ = try remoteObjects()
   }

@@ -5,7 +5,7 @@ import Packing
 import Records
 import Terminal
 
-/// What turns an image into a tensor: the options that `tensors` and `bench decode` share.
+/// How an image becomes a tensor: the options that `tensors` and `bench decode` share.
 struct TensorShapeOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp("Channels, height, width. (default: 3,224,224)", valueName: "c,h,w"),
@@ -16,11 +16,11 @@ struct TensorShapeOptions: ParsableArguments {
     transform: wholeNumber(1...65_535))
   var resize: Int?
   @Option(
-    help: ArgumentHelp("Subtracted from each channel (0-255).", valueName: "r,g,b"), transform: decimals)
+    help: ArgumentHelp("Subtract this from each channel (0-255).", valueName: "r,g,b"), transform: decimals)
   var mean: [Float] = [0, 0, 0]
-  @Option(help: ArgumentHelp("Each channel is divided by this.", valueName: "r,g,b"), transform: decimals)
+  @Option(help: ArgumentHelp("Divide each channel by this.", valueName: "r,g,b"), transform: decimals)
   var std: [Float] = [1, 1, 1]
-  @Flag(help: "Scale to the shape without cropping, whatever the aspect.")
+  @Flag(help: "Scale to the shape without cropping; the aspect ratio changes.")
   var squash = false
 
   func preset() throws -> Preset {
@@ -36,10 +36,10 @@ struct TensorShapeOptions: ParsableArguments {
 struct TensorsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tensors",
-    abstract: "Records to NumPy arrays, as ImageRecordIter does.",
+    abstract: "Turn records into NumPy arrays, as ImageRecordIter does.",
     discussion: """
-      Writes X.npy, of shape (N, C, H, W), and X-labels.npy; bit for bit as MXNet's
-      ImageRecordIter at evaluation.
+      Writes X.npy of shape (N, C, H, W) and X-labels.npy, bit for bit as MXNet's
+      ImageRecordIter without augmentation.
       EXAMPLE: imrec tensors val.rec -o val.npy --resize 256 --mean 123.7,116.8,103.9
       """)
 
@@ -52,7 +52,7 @@ struct TensorsCommand: AsyncParsableCommand {
   @OptionGroup(title: "Tensor") var tensor: TensorShapeOptions
   @Option(help: "uint8 keeps the pixels and takes no mean or std.")
   var dtype = TensorType.float32
-  @Flag(help: "Take damaged JPEGs as far as they decode, as MXNet does.")
+  @Flag(help: "Use damaged JPEGs as far as they decode, as MXNet does.")
   var keepDamaged = false
   @OptionGroup(title: "Running") var jobs: JobOptions
   @OptionGroup(title: "Output") var results: OutputOptions
@@ -60,7 +60,7 @@ struct TensorsCommand: AsyncParsableCommand {
   func validate() throws {
     _ = try tensor.preset()
     if dtype == .uint8 && (tensor.mean != [0, 0, 0] || tensor.std != [1, 1, 1]) {
-      throw ValidationError("--dtype uint8 keeps the pixels: --mean and --std do not go with it")
+      throw ValidationError("--dtype uint8 keeps the pixels, so --mean and --std cannot be used with it")
     }
     if hasSameBytes(output, file) { throw ValidationError("the output has the name of the input") }
   }
@@ -82,22 +82,22 @@ struct TensorsCommand: AsyncParsableCommand {
   }
 }
 
-/// Reads so many whole numbers with commas between them.
+/// A parser for `count` whole numbers above 0, separated by commas.
 func numbers(_ count: Int) -> @Sendable (String) throws -> [Int] {
   { text in
     let values = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
     guard values.count == count, !values.contains(where: { ($0 ?? 0) < 1 }) else {
-      throw ValidationError("'\(text)' is not \(count) whole numbers above 0 with commas between them")
+      throw ValidationError("'\(text)' is not \(count) whole numbers above 0, separated by commas")
     }
     return values.compactMap { $0 }
   }
 }
 
-/// Reads one number, or three with commas between them: one stands for all channels.
+/// Parses one number for all channels, or three, separated by commas.
 @Sendable func decimals(_ text: String) throws -> [Float] {
   let values = text.split(separator: ",", omittingEmptySubsequences: false).map { Float($0) }
   guard values.count == 1 || values.count == 3, values.allSatisfy({ $0?.isFinite ?? false }) else {
-    throw ValidationError("'\(text)' is not one number or three with commas between them")
+    throw ValidationError("'\(text)' is not one number or three, separated by commas")
   }
   let found = values.compactMap { $0 }
   return found.count == 1 ? [found[0], found[0], found[0]] : found

@@ -1,20 +1,25 @@
 import ArgumentParser
 import Encodings
 import Files
+import Glibc
 import Hyperparameters
 import Inference
 import Networks
 import Terminal
 import Training
 
+#if MPI
+  import MessagePassing
+#endif
+
 struct TrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "train",
-    abstract: "A ResNet from labelled images.",
+    abstract: "Train a ResNet on labelled images.",
     discussion: """
-      SageMaker's image classification: its hyperparameters, log and model files.
+      SageMaker's image classification, with its hyperparameters, log and model files.
       EXAMPLE: imrec train --train T.rec --validation V.rec --model-dir m --epochs 10
-      Ctrl-C and SIGTERM leave a checkpoint; the same command with --resume goes on.
+      Ctrl-C and SIGTERM write a checkpoint; the same command with --resume continues.
       """)
 
   @OptionGroup(title: "Files") var files: TrainFileOptions
@@ -31,23 +36,26 @@ struct TrainCommand: ParsableCommand {
         input.isEmpty, running.checkpointDir == nil, running.outputDir == nil, !running.overwrite
       else {
         throw ValidationError(
-          "--opt-ml takes everything from its folder: no --train, --validation, --model-dir, --overwrite, and no "
-            + "hyperparameters"
+          "--opt-ml takes everything from its folder: --train, --validation, --model-dir, --overwrite and hyperparameters "
+            + "cannot be used with it"
         )
       }
       return
     }
     if running.resume && running.overwrite {
-      throw ValidationError("--resume goes on with a training, --overwrite replaces it: give one of them")
+      throw ValidationError(
+        "--resume continues a training, --overwrite replaces it: only one of them can be given")
     }
     for (name, value) in [
       ("--train", files.train), ("--validation", files.validation), ("--model-dir", files.modelDir),
     ]
-    where value == nil { throw ValidationError("\(name) is missing (or --opt-ml, a container's folder)") }
-    // What the options alone say is checked before anything is read.
+    where value == nil {
+      throw ValidationError("\(name) is missing (or --opt-ml, the folder of a container)")
+    }
+    // The options are checked on their own before anything is read.
     do {
       let given = try HyperparameterSet(hyperparameters.pairs + own.pairs, isComplete: false)
-      // With a file of them, they contradict each other or not only together.
+      // Whether they contradict each other is only known together with the values in the file, if there is one.
       if input.hyperparameters == nil { try given.check() }
     } catch { throw ValidationError("\(error)") }
   }
@@ -65,13 +73,13 @@ struct TrainCommand: ParsableCommand {
     } catch let stopped as StoppedRun {
       throw stopped
     } catch  where ranks.speaker.map({ $0 != ranks.rank }) ?? false {
-      // Another rank says it.
+      // Another rank reports the error.
       throw error
     } catch let skipped as ExitCode where skipped.rawValue == ExitStatus.someSkipped {
-      // A container is either done or failed; the log names what was skipped.
+      // A container either succeeds or fails; skipped images are in the log.
       return
     } catch {
-      // The file `failure` is of the training that runs there.
+      // The file `failure` belongs to the training that is running in the folder.
       if case .held? = (error as? FileError)?.reason { throw error }
       let failure = Failure(error)
       let words = [failure.sentence, failure.remedy].compactMap(\.self).joined(separator: ". ")
@@ -93,7 +101,7 @@ struct TrainCommand: ParsableCommand {
     do {
       summary = try job.run(tell: screen.take, isStopped: { Task.isCancelled })
     } catch is CancellationError {
-      throw StoppedRun(remedy: "The checkpoint stands: the same command with --resume goes on after it.")
+      throw StoppedRun(remedy: "A checkpoint was written; run the same command with --resume to continue.")
     }
     screen.finish()
     if ranks.isFirst { try tell(summary, request) }
@@ -103,7 +111,8 @@ struct TrainCommand: ParsableCommand {
   private func introduce(_ job: TrainingJob, _ screen: TrainingScreen, _ log: TrainingLog) {
     for warning in job.warnings { output.words.warn(printable(warning)) }
     if !job.renewed.isEmpty {
-      output.words.note("made anew, as the classes are others: \(job.renewed.joined(separator: ", "))")
+      output.words.note(
+        "reinitialized, because the classes differ from the model's: \(job.renewed.joined(separator: ", "))")
     }
     screen.write(log.parameterBlock(job.parameterLines))
   }
@@ -111,7 +120,7 @@ struct TrainCommand: ParsableCommand {
   @inline(never)
   private func tell(_ summary: TrainingSummary, _ request: TrainingRequest) throws {
     try output.finish(summary, skippedCount: summary.skipped.count) {
-      let best = summary.bestValidationAccuracy.map { "\(oneDecimal($0 * 100)) % of the validation right" }
+      let best = summary.bestValidationAccuracy.map { "\(oneDecimal($0 * 100)) % validation accuracy" }
       let epoch = summary.bestEpoch.map { " in epoch \($0)" } ?? ""
       let model = summary.archive ?? summary.model ?? request.modelFolder
       return
@@ -168,7 +177,7 @@ struct TrainCommand: ParsableCommand {
     }
     guard label == nil, input.labelFormat == nil else {
       throw WrongUsage(
-        "--label-attribute and --label-format go with an augmented manifest (.manifest, .jsonl, .json); \(path) is none",
+        "--label-attribute and --label-format need an augmented manifest (.manifest, .jsonl, .json); \(path) is not one",
         verb: "train")
     }
     return suffix == ".lst" ? .list(path, root: root ?? folderName(path)) : .records(path)
@@ -176,49 +185,52 @@ struct TrainCommand: ParsableCommand {
 }
 
 struct TrainFileOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("A .rec, a .lst, or an augmented manifest.", valueName: "file"))
+  @Option(help: ArgumentHelp("The training set: a .rec, a .lst or an augmented manifest.", valueName: "file"))
   var train: String?
-  @Option(help: ArgumentHelp("The same, for the validation.", valueName: "file"))
+  @Option(help: ArgumentHelp("The validation set, likewise.", valueName: "file"))
   var validation: String?
-  @Option(help: ArgumentHelp("Gets the model; it is made where it is not there.", valueName: "folder"))
+  @Option(help: ArgumentHelp("The folder for the model; created if needed.", valueName: "folder"))
   var modelDir: String?
   @Option(
     help: ArgumentHelp(
-      "A training container's folder, with all it needs.", valueName: "folder"))
+      "A training container's folder.", valueName: "folder"))
   var optMl: String?
 }
 
 struct TrainInputOptions: ParsableArguments {
   @Option(
-    help: ArgumentHelp("Where paths of a .lst start. (default: its folder)", valueName: "folder"))
+    help: ArgumentHelp("Base of the paths in a .lst. (default: its folder)", valueName: "folder"))
   var root: String?
   @Option(
     help: ArgumentHelp(
-      "The same, of the validation. (default: --root)", valueName: "folder", visibility: .rare))
+      "The same for the validation set. (default: --root)", valueName: "folder", visibility: .rare))
   var validationRoot: String?
   @Option(
     help: ArgumentHelp(
-      "The label of a manifest. (default: the one with metadata, or the only one)", valueName: "name",
+      "The manifest's attribute with the label. (default: the one with metadata, or the only one)",
+      valueName: "name",
       visibility: .rare))
   var labelAttribute: String?
   @Option(
     help: ArgumentHelp(
-      "The same, of the validation. (default: --label-attribute)", valueName: "name", visibility: .rare))
+      "The same for the validation set. (default: --label-attribute)", valueName: "name", visibility: .rare))
   var validationLabelAttribute: String?
   @Option(
     help: ArgumentHelp(
-      "What a manifest's lists of labels hold: multi-hot, class-id.", valueName: "name", visibility: .rare))
+      "The format of a manifest's lists of labels: multi-hot or class-id.", valueName: "name",
+      visibility: .rare))
   var labelFormat: LabelFormat?
-  @Option(help: ArgumentHelp("Names of the classes, one a line, in label order.", valueName: "file"))
+  @Option(help: ArgumentHelp("Class names, one per line, in label order.", valueName: "file"))
   var classes: String?
   @Option(
     help: ArgumentHelp(
-      "Start from this model, a folder or an archive; other classes get a new last layer.", valueName: "model"
+      "Start from this model (folder or archive); for other classes, its last layer is replaced.",
+      valueName: "model"
     ))
   var model: String?
   @Option(
     help: ArgumentHelp(
-      "A JSON object of hyperparameters, as SageMaker's; options come before it.", valueName: "file",
+      "Hyperparameters as a JSON object, as SageMaker's; options take precedence.", valueName: "file",
       visibility: .rare))
   var hyperparameters: String?
 
@@ -228,39 +240,210 @@ struct TrainInputOptions: ParsableArguments {
   }
 }
 
-/// SageMaker's label-format.
+/// SageMaker's `label-format`.
 enum LabelFormat: String, ExpressibleByArgument {
-  /// A 0 or 1 a class.
+  /// A 0 or 1 for each class.
   case multiHot = "multi-hot"
-  /// The numbers of the classes.
+  /// Class IDs.
   case classID = "class-id"
 }
 
 struct TrainRunOptions: ParsableArguments {
-  @Flag(help: "Go on after the checkpoint, if there is one.")
+  @Flag(help: "Continue from the checkpoint, if there is one.")
   var resume = false
-  @Flag(help: "Replace the training that is in the folders already.")
+  @Flag(help: "Replace a previous training in the same folders.")
   var overwrite = false
   @Option(
     help: ArgumentHelp(
-      "Also a checkpoint after so many batches. (default: after each epoch)", valueName: "batches",
+      "Write a checkpoint after this many batches, too. (default: after each epoch)", valueName: "batches",
       visibility: .rare),
     transform: wholeNumber(1...1_000_000_000))
   var checkpointEvery: Int?
   @Option(
     help: ArgumentHelp(
-      "(default: checkpoints in the model's folder)", valueName: "folder", visibility: .rare))
+      "The folder for the checkpoint. (default: MODEL-DIR/checkpoints)", valueName: "folder",
+      visibility: .rare))
   var checkpointDir: String?
   @Option(
     help: ArgumentHelp(
-      "Gets metrics.jsonl and training.html. (default: the model's folder)", valueName: "folder",
+      "The folder for metrics.jsonl and training.html. (default: MODEL-DIR)", valueName: "folder",
       visibility: .rare))
   var outputDir: String?
   @Flag(
     help: ArgumentHelp(
-      "Learn from damaged images too. (default: take others in their place, and say so)", visibility: .rare))
+      "Train on damaged images, too. (default: use others instead, and warn)", visibility: .rare))
   var keepDamaged = false
-  @Flag(help: "Also make model.tar.gz, as SageMaker leaves it.")
+  @Flag(help: "Also write model.tar.gz, as SageMaker does.")
   var archive = false
   @OptionGroup var threads: ThreadCount
+}
+
+/// Shows a training on stderr: SageMaker's log lines and, on a terminal, a progress bar instead of the lines within an
+/// epoch. The bar shows the time left for the whole training; without a terminal, a line at every tenth does.
+final class TrainingScreen {
+  private let log: TrainingLog
+  private let isQuiet: Bool
+  private let isTerminal = isatty(STDERR_FILENO) == 1
+  private let display: ProgressDisplay
+  private var run = RunClock()
+
+  init(log: TrainingLog, quiet: Bool) {
+    self.log = log
+    isQuiet = quiet
+    display = ProgressDisplay(unit: "images", quiet: quiet)
+  }
+
+  func take(_ event: TrainingEvent) {
+    switch event {
+    case .progress(let epoch, let epochs, let batch, let batchCount, let images, _):
+      let whole = Double(max(1, batchCount)) * Double(max(1, epochs))
+      run.advance(to: Double(epoch * batchCount + batch + 1) / whole, by: 1 / whole)
+      // Without a terminal, a line every 10 % of each epoch would flood the log.
+      guard isTerminal else { return }
+      let (done, total) = ((batch + 1) * images, batchCount * images)
+      display.update(
+        done: done, total: total, skipped: 0, fraction: Double(done) / Double(max(1, total)),
+        label: "epoch \(epoch) of \(epochs)", rest: run.timeLeft().map { "ETA of all epochs \($0)" })
+    case .validating(let epoch, let epochs, let done, let total):
+      guard isTerminal else { return }
+      display.update(
+        done: done, total: total, skipped: 0, fraction: Double(done) / Double(max(1, total)),
+        label: "validation of epoch \(epoch) of \(epochs)",
+        rest: run.timeLeft().map { "ETA of all epochs \($0)" })
+    case .speed where isTerminal: break
+    case .speed, .validated:
+      write(log.lines(event))
+      if !isTerminal, let words = run.news() { write(log.info([words])) }
+    case .warning:
+      display.finish()
+      for line in log.lines(event) { writeToErrorOutput(printable(line) + "\n") }
+    default: write(log.lines(event))
+    }
+  }
+
+  func write(_ lines: [String]) {
+    if isQuiet || lines.isEmpty { return }
+    display.finish()
+    // Escaped between tabs, because the tabs belong to SageMaker's format.
+    for line in lines {
+      writeToErrorOutput(
+        line.split(separator: "\t").map { printable(String($0)) }.joined(separator: "\t") + "\n")
+    }
+  }
+
+  func finish() { display.finish() }
+}
+
+/// The progress of a whole training, and the time left at its average speed, validations included.
+struct RunClock {
+  private let start: ContinuousClock.Instant
+  /// The fraction of all epochs that was done at the start; above 0 for a resumed training.
+  private var firstFraction: Double?
+  private var fraction = 0.0
+  private var toldTenths = -1
+
+  init(start: ContinuousClock.Instant = .now) { self.start = start }
+
+  /// - Parameters:
+  ///   - fraction: the fraction of the training that is done, 0...1.
+  ///   - step: the fraction of the training that one batch makes up.
+  mutating func advance(to fraction: Double, by step: Double) {
+    if firstFraction == nil { firstFraction = fraction - step }
+    self.fraction = fraction
+  }
+
+  /// The time left, such as "1:02:03"; nil before the first batch and at the end.
+  func timeLeft(at time: ContinuousClock.Instant = .now) -> String? {
+    guard let firstFraction, fraction > firstFraction, fraction < 1 else { return nil }
+    return clockText((time - start) / .seconds(1) * (1 - fraction) / (fraction - firstFraction))
+  }
+
+  /// A line about the time left: as soon as it is known, and then once for each further tenth; nil in between.
+  mutating func news(at time: ContinuousClock.Instant = .now) -> String? {
+    guard let left = timeLeft(at: time) else { return nil }
+    let tenths = (1...10).last { Double($0) / 10 <= fraction + 1e-9 } ?? 0
+    guard tenths > toldTenths else { return nil }
+    toldTenths = tenths
+    return "\(rounded(fraction * 100)) % of the training is done; ETA \(left)"
+  }
+}
+
+/// How the program was started: alone, or by `mpirun` as one of several ranks.
+enum RankLaunch {
+  /// Runs `body` as one of several ranks if `mpirun` started this process, otherwise alone. An error of all ranks is
+  /// reported by one of them, and no rank waits for one that has failed.
+  ///
+  /// - Throws: alone, what `body` throws; as one of several ranks, `ExitCode` after the error has been reported.
+  static func run(_ body: (Ranks) throws -> Void) throws {
+    guard let count = number("OMPI_COMM_WORLD_SIZE") ?? number("PMI_SIZE"), count > 1 else {
+      return try body(Ranks())
+    }
+    #if MPI
+      guard number("OMPI_COMM_WORLD_SIZE") != nil, let exchange = OpenMPIExchange(),
+        exchange.rankCount == count
+      else { throw UnusableLaunch(count: count, isBuiltWithMPI: true) }
+      let ranks = Ranks(exchange)
+      do {
+        try body(ranks)
+        exchange.leave()
+      } catch {
+        try end(error, ranks, exchange)
+      }
+    #else
+      throw UnusableLaunch(count: count, isBuiltWithMPI: false)
+    #endif
+  }
+
+  #if MPI
+    private static func end(_ error: any Error, _ ranks: Ranks, _ exchange: OpenMPIExchange) throws -> Never {
+      // Rank 0 is done but skipped some images; the other ranks have succeeded.
+      if let code = error as? ExitCode {
+        exchange.leave()
+        throw code
+      }
+      guard let speaker = ranks.speaker else {
+        // The other ranks do not know of this error, and may be waiting for this one.
+        let status = Imrec.report(error)
+        exchange.abort(status: status)
+        throw ExitCode(status)
+      }
+      let status = speaker == ranks.rank ? Imrec.report(error) : ExitStatus.failed
+      exchange.leave()
+      throw ExitCode(status)
+    }
+  #endif
+
+  /// The default number of threads: the cores that this process may use, divided among the ranks on this machine unless
+  /// the process is already bound to some of the cores.
+  static var threadCount: Int {
+    let cores = Workers.coreCount
+    guard cores >= sysconf(Int32(_SC_NPROCESSORS_ONLN)), let local = number("OMPI_COMM_WORLD_LOCAL_SIZE")
+    else {
+      return cores
+    }
+    return max(1, cores / max(1, local))
+  }
+
+  private static func number(_ variable: String) -> Int? {
+    guard let text = unsafe getenv(variable) else { return nil }
+    return unsafe Int(String(cString: text))
+  }
+}
+
+/// The processes cannot communicate: each would train by itself and overwrite the others' files.
+struct UnusableLaunch: Error {
+  let count: Int
+  let isBuiltWithMPI: Bool
+
+  var sentence: String {
+    "this is one of \(count) processes started to train together, but it "
+      + (isBuiltWithMPI ? "cannot reach the others" : "was built without MPI")
+      + "; each would overwrite the others' model"
+  }
+
+  var remedy: String {
+    isBuiltWithMPI
+      ? "Start it with the mpirun of the Open MPI version that it was built with."
+      : "Build it with: swift build -c release --traits MPI (Debian: install libopenmpi-dev first), or start it without mpirun."
+  }
 }

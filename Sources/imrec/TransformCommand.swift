@@ -8,22 +8,24 @@ import Terminal
 struct TransformCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "transform",
-    abstract: "A model's probabilities for many images.",
+    abstract: "Write a model's probabilities for many images.",
     discussion: """
-      SageMaker's batch transform: writes OUTPUT/<path of the image>.out, of a .rec OUTPUT/<id>.out. The same
-      command goes on where an earlier one stopped: outputs that stand there whole are kept.
+      SageMaker's batch transform: writes OUTPUT/<path of the image>.out or, for a .rec, OUTPUT/<id>.out. Running
+      the command again continues where it stopped: outputs that exist are kept.
       EXAMPLE: imrec transform model.tar.gz photos/ outputs/
       """)
 
-  @Argument(help: "A folder, an archive, or a .safetensors or .onnx file.")
+  @Argument(help: "The model: a folder, an archive, or a .safetensors or .onnx file.")
   var model: String
-  @Argument(help: "A folder, a .lst, a .rec, or a manifest: [{\"prefix\": \"photos/\"}, \"a/1.jpg\", ...].")
+  @Argument(
+    help:
+      "The images: a folder, a .lst, a .rec, or a manifest: [{\"prefix\": \"photos/\"}, \"a/1.jpg\", ...].")
   var input: String
-  @Argument(help: "A folder; it is made where it is not there.")
+  @Argument(help: "The folder for the outputs; created if needed.")
   var outputFolder: String
   @Option(
     help: ArgumentHelp(
-      "The folder that the paths of a .lst start from. (default: its own)", valueName: "folder"))
+      "The folder that the paths in a .lst are relative to. (default: its own)", valueName: "folder"))
   var root: String?
   @Option(
     help: ArgumentHelp(
@@ -36,21 +38,21 @@ struct TransformCommand: AsyncParsableCommand {
   var maxPayload = 6
   @Option(
     help: ArgumentHelp(
-      "Images in the network at once, at most; the next ones are read meanwhile.", valueName: "count"),
+      "The most images per batch; the next ones are read meanwhile.", valueName: "count"),
     transform: wholeNumber(1...10_000))
   var maxConcurrent: Int?
   @Option(
-    help: ArgumentHelp("The same, as other programs call it. (default: 32)", valueName: "count"),
+    help: ArgumentHelp("The same, by the name that other programs use. (default: 32)", valueName: "count"),
     transform: wholeNumber(1...10_000))
   var batch = 32
-  @Flag(help: "Make outputs anew that stand there already.")
+  @Flag(help: "Rewrite outputs that already exist.")
   var overwrite = false
   @OptionGroup(title: "Model") var options: ModelOptions
   @OptionGroup(title: "Output") var output: OutputOptions
 
   func validate() throws {
     if root != nil && !input.hasSuffix(".lst") {
-      throw ValidationError("--root goes with a .lst; \(input) is none")
+      throw ValidationError("--root needs a .lst as input; \(input) is not one")
     }
   }
 
@@ -64,7 +66,7 @@ struct TransformCommand: AsyncParsableCommand {
         source, to: outputFolder, with: classifier, options: transformOptions
       ) { display.update($0) }
     } catch is CancellationError {
-      throw StoppedRun(remedy: "The outputs that stand are whole: the same command goes on after them.")
+      throw StoppedRun(remedy: "All written outputs are complete; run the same command again to continue.")
     }
     display.finish()
     try tell(summary)
@@ -76,9 +78,9 @@ struct TransformCommand: AsyncParsableCommand {
     for kind in summary.passedOver where !kind.areImages { output.words.note(printable(kind.sentence)) }
     output.words.skipped(summary.skipped)
     if summary.repeated > 0 {
-      output.words.note("\(counted(summary.repeated, "input")) named a second time; each has one output")
+      output.words.note("\(counted(summary.repeated, "input")) named more than once; each has one output")
     }
-    if summary.kept > 0 { output.words.note("\(counted(summary.kept, "output")) of an earlier run kept") }
+    if summary.kept > 0 { output.words.note("\(counted(summary.kept, "output")) kept from an earlier run") }
     let doneCount = summary.written + summary.kept
     if doneCount == 0 && summary.skippedCount == 0 { output.words.warn("\(printable(input)) names no image") }
     try output.finish(summary, skippedCount: summary.skippedCount, doneCount: doneCount) {
@@ -108,14 +110,14 @@ struct TransformCommand: AsyncParsableCommand {
     let start = try readStart(of: input, byteCount: 512)
     guard start.first(where: { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }) == UInt8(ascii: "[") else {
       let expected = "a folder, a .lst, a .rec or a manifest, which begins with [{\"prefix\": ...}"
-      let sentence = FileKind(start.span)?.sentence(expected: expected) ?? "\(expected), is expected"
+      let sentence = FileKind(start.span)?.sentence(expected: expected) ?? "\(expected) is expected"
       throw WrongUsage("\(input): \(sentence)", verb: "transform")
     }
     return .manifest(input)
   }
 }
 
-/// A run that a signal ended, and what to do then.
+/// A run that a signal ended, with the way to continue it.
 struct StoppedRun: Error {
   let remedy: String
 }

@@ -6,12 +6,12 @@ import Inference
 import SageMaker
 import Terminal
 
-/// A transform job as the server starts it; not for people.
+/// The process that `imrec serve` starts for a transform job; hidden from the help.
 struct TransformJobCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "transform-job", abstract: "A transform job of imrec serve.", shouldDisplay: false)
 
-  @Argument(help: "What is to be done, as the server writes it.")
+  @Argument(help: "The job's description, written by the server.")
   var description: String
   @OptionGroup var threads: ThreadCount
 
@@ -23,7 +23,7 @@ struct TransformJobCommand: AsyncParsableCommand {
     let words = Words(quiet: false)
     let classifier = try Classifier(model: job.model, options: options) { words.warn(printable($0)) }
     let accepted = MediaTypes.format(accepting: job.accept)
-    // Without an Accept, SageMaker's batch transform gets what is accepted as JSON lines.
+    // Without an Accept header, SageMaker's batch transform writes JSON lines.
     let format = job.accept == nil ? .jsonlines : accepted
     let summary: TransformSummary
     do {
@@ -41,13 +41,13 @@ struct TransformJobCommand: AsyncParsableCommand {
         writeToErrorOutput(printable($0) + "\n")
       }
     } catch is CancellationError {
-      throw StoppedRun(remedy: "A stopped transform job has no output.")
+      throw StoppedRun(remedy: "A stopped transform job leaves no output.")
     }
     if !summary.skipped.isEmpty { throw ExitCode(ExitStatus.someSkipped) }
   }
 }
 
-/// The images of a RecordIO file are images, too.
+/// Whether the content type is that of images; a RecordIO file counts, because its records are images.
 private func isImage(_ contentType: String?) -> Bool {
   MediaTypes.isImage(contentType) || contentType?.hasPrefix("application/x-recordio") ?? false
 }

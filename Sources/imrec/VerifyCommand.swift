@@ -7,18 +7,18 @@ import Terminal
 struct VerifyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify",
-    abstract: "Check a RecordIO file; salvage what is whole.",
+    abstract: "Check a RecordIO file, and salvage its intact records.",
     discussion: """
-      Checks every frame, header and index entry, and decodes every image in full.
-      Exits 2 if anything is bad. Doubtful images may be whole: they are named and count as such.
+      Checks every frame, header and index entry, and decodes every image completely.
+      Exits 2 if anything is bad. Doubtful images are reported, but count as intact.
       EXAMPLE: imrec verify train.rec --salvage train-whole.rec
       """)
 
   @Argument(help: "A .rec file; the .idx beside it is checked too, if there is one.")
   var file: String
-  @Option(help: ArgumentHelp("Write the records that are whole here, with an .idx.", valueName: "out.rec"))
+  @Option(help: ArgumentHelp("Write the intact records here, with an .idx.", valueName: "out.rec"))
   var salvage: String?
-  @Flag(name: .customLong("index"), help: "Write the .idx anew from the records.")
+  @Flag(name: .customLong("index"), help: "Rebuild the .idx from the records.")
   var rebuildsIndex = false
   @Flag(help: "Damaged images that decode in part are doubtful, not bad.")
   var keepDamaged = false
@@ -27,7 +27,7 @@ struct VerifyCommand: AsyncParsableCommand {
 
   func validate() throws {
     if let salvage, hasSameBytes(salvage, file) {
-      throw ValidationError("--salvage needs another name than the file it reads")
+      throw ValidationError("--salvage needs another name than the input")
     }
   }
 
@@ -46,12 +46,12 @@ struct VerifyCommand: AsyncParsableCommand {
 
   private func text(_ result: Verification) -> String {
     var lines = list("bad", result.bad) + list("doubtful", result.doubtful)
-    var last = "\(file): \(counted(result.records, "record")), \(result.ok) whole, \(result.bad.count) bad"
+    var last = "\(file): \(counted(result.records, "record")), \(result.ok) intact, \(result.bad.count) bad"
     if result.records == 0 && !result.bad.isEmpty {
-      last = "\(file): not a RecordIO file: no record begins in it"
+      last = "\(file): not a RecordIO file: it contains no record"
     }
     if !result.doubtful.isEmpty { last += ", \(result.doubtful.count) doubtful" }
-    if result.labelRecords > 0 { last += ", \(result.labelRecords) with labels and no image" }
+    if result.labelRecords > 0 { last += ", \(result.labelRecords) with labels but no image" }
     last +=
       result.indexEntries.map { ", \($0) index entries" }
       ?? (rebuildsIndex ? ", index rebuilt" : ", no index")
@@ -60,12 +60,13 @@ struct VerifyCommand: AsyncParsableCommand {
     if let salvage {
       lines.append(
         result.ok == 0
-          ? "\(salvage): not written, nothing is whole" : "\(salvage): the \(result.ok) whole ones")
+          ? "\(salvage): not written, because no record is intact"
+          : "\(salvage): \(counted(result.ok, "intact record"))")
     }
     return lines.joined(separator: "\n") + "\n"
   }
 
-  /// The first ones one by one, then how many more.
+  /// A line for each of the first items, and one for the number of the others.
   private func list(_ kind: String, _ items: [Verification.Bad]) -> [String] {
     var lines = items.prefix(200).map { item in
       "\(kind): byte \(item.offset)\(item.id.map { ", id \($0)" } ?? ""): \(item.reason)"

@@ -90,7 +90,8 @@ struct BadInputTests {
       let run = imrec.run(
         ["pack", "l.lst", "photos", "--resize", "256", "--quiet"], in: folder, wrapper: gigabyte)
       #expect(
-        run.status == 2 && run.errors.contains("skipped: a/thin.png: with its short edge at 256"), "\(run)")
+        run.status == 2 && run.errors.contains("skipped: a/thin.png: with a short edge of 256 pixels"),
+        "\(run)")
     }
   }
 
@@ -143,7 +144,8 @@ struct BadInputTests {
       #expect(run.status == 2, "\(run)")
       #expect(run.errors.contains("skipped: b: permission to open it is denied"), "\(run)")
       #expect(run.errors.contains("skipped: a/00.jpg: permission to open it is denied"), "\(run)")
-      #expect(run.errors.contains("warning: b: the class folder has no image; it keeps its label"), "\(run)")
+      #expect(
+        run.errors.contains("warning: b: the class folder has no image; the class keeps its label"), "\(run)")
       chmod(folder, 0o555)
       let closed = imrec.run(["list", "photos", "l"], in: folder, wrapper: nobody)
       #expect(closed.status == 1 && closed.errors.contains("permission to write it is denied"), "\(closed)")

@@ -12,7 +12,7 @@ struct BadListTests {
       ("1.5\t0\ta/00.jpg", "the id is \"1.5\""), ("99999999999999999999\t0\ta/00.jpg", "the id is \"9999"),
       ("1\tx\ta/00.jpg", "a label is \"x\""), ("1\tnan\ta/00.jpg", "a label is \"nan\""),
       ("1\t1e39\ta/00.jpg", "32-bit labels cannot hold"), ("1\t\ta/00.jpg", "a label is \"\""),
-      ("0\t0\ta/00.jpg", "id 0 was used by an earlier line"), ("1\t0\tnone.jpg", "there is no such file"),
+      ("0\t0\ta/00.jpg", "an earlier line has the same id 0"), ("1\t0\tnone.jpg", "there is no such file"),
       ("1\t0\ta", "this is a folder, not a file"), ("1\t0\ta/00.jpg/x", "is a file, not a folder"),
       ("1\t0\t" + String(repeating: "n", count: 300) + ".jpg", "longer than the system allows"),
       (String(repeating: "n", count: 100_000), "longer than 65536 bytes"),
@@ -39,7 +39,7 @@ struct BadListTests {
       #expect(run.status == 0, "\(run)")
       for words in [
         "1 path of the list is absolute", "1 path of the list contains '..'", "1 line has several labels",
-        "labels go up to 4, but 3 below it do not occur: 1, 2, 3",
+        "labels go up to 4, but 3 smaller labels do not occur: 1, 2, 3",
       ] { #expect(run.errors.contains("warning: \(words)"), "\(words) in \(run)") }
     }
   }

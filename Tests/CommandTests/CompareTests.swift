@@ -40,7 +40,7 @@ struct CompareTests {
       let failed = imrec.run(arguments + ["macro_f1=0.01,class:2.recall=0.5"], in: folder)
       #expect(
         failed.status == 3
-          && failed.errors.contains("gate failed: class:2.recall is 1.0, a drop of at most 0.5 is asked for"))
+          && failed.errors.contains("gate failed: class:2.recall is 1.0, a drop of at most 0.5 is required"))
       #expect(imrec.run(arguments + ["f1=0.1"], in: folder).status == 64)
     }
   }
@@ -52,7 +52,7 @@ struct CompareTests {
       #expect(
         imrec.run(["score", "out", "--truth", "t.lst", "-o", "b.json", "--quiet"], in: folder).status == 2)
       let run = imrec.run(["compare", "a.json", "b.json", "--json"], in: folder)
-      #expect(run.status == 2 && run.errors.contains("only in A: b/1.jpg: not scored in B, left out"))
+      #expect(run.status == 2 && run.errors.contains("only in A: b/1.jpg: not scored in B; left out"))
       let comparison = try document(run.output)
       #expect(comparison["images"] as? Int == 3 && comparison["missing_in_b"] as? [String] == ["b/1.jpg"])
       let text = imrec.run(["compare", "a.json", "b.json"], in: folder).output
@@ -118,7 +118,7 @@ struct CompareTests {
     try withScores { (folder) throws in
       writeScratchFile("\(folder)/bad.json", text.utf8)
       let run = imrec.run(["compare", "a.json", "bad.json"], in: folder)
-      #expect(run.status == 1 && run.errors.contains("bad.json: it is no score.json"), "\(run)")
+      #expect(run.status == 1 && run.errors.contains("bad.json: not a score.json"), "\(run)")
     }
   }
 
@@ -132,7 +132,7 @@ struct CompareTests {
       #expect(run.status == 2 && run.output.contains("in neither    1 image missing or invalid in both"))
       let differing = imrec.run(["compare", "a.json", "b.json", "--json"], in: folder)
       #expect(differing.status == 2, "\(differing)")
-      #expect(differing.errors.contains("truth differs: a/2.jpg: the runs give it different classes"))
+      #expect(differing.errors.contains("truth differs: a/2.jpg: its true class differs between the runs"))
       #expect(try document(differing.output)["truth_conflicts"] as? [String] == ["a/2.jpg"])
     }
   }
@@ -158,7 +158,7 @@ struct CompareTests {
     try withScores { (folder) throws in
       let before = readScratchBytes("\(folder)/a.json")
       let run = imrec.run(["compare", "a.json", "b.json", "-o", "./a.json"], in: folder)
-      #expect(run.status == 64 && run.errors.contains("give the output a name of its own"))
+      #expect(run.status == 64 && run.errors.contains("choose another name for the output"))
       #expect(readScratchBytes("\(folder)/a.json") == before)
     }
   }

@@ -31,7 +31,7 @@ struct FolderTests {
         for words in [
           "warning: a: 1 .webp file was passed over, e.g. a/x.webp; only JPEG and PNG files are read",
           "warning: a: 1 .bmp file was passed over, e.g. a/y.bmp",
-          "warning: c: 1 .gif file was passed over, and no image is left; the class keeps its label",
+          "warning: c: 1 .gif file was passed over, so the class has no image; it keeps its label",
           "1 .txt file was passed over, e.g. readme.txt",
         ] { #expect(run.errors.contains(words), "\(words) in \(run)") }
         #expect(!run.errors.contains("jfif") && !run.errors.contains("has no image"), "\(run)")
@@ -76,7 +76,7 @@ struct FolderTests {
         #expect(run.errors.contains("warning: photos: ") && run.errors.contains(words), "\(run)")
         let strict = imrec.run(verb + ["--strict"], in: folder)
         #expect(strict.status == 1 && strict.errors.contains(words), "\(strict)")
-        #expect(strict.errors.hasSuffix("Without --strict that is a warning.\n"), "\(strict)")
+        #expect(strict.errors.hasSuffix("Without --strict, this is only a warning.\n"), "\(strict)")
       }
     }
   }
@@ -92,10 +92,10 @@ struct FolderTests {
       #expect(readScratchFile(folder + "/p.lst").split(separator: "\n").count == 3)
       #expect(
         run.lines("warning: ") == [
-          "warning: 1 .jfif file was passed over, e.g. a/2.jfif; im2rec.py lists no file but .jpeg, .jpg or .png, "
-            + "--exts names others",
-          "warning: 1 .webp file was passed over, e.g. a/1.webp; im2rec.py lists no file but .jpeg, .jpg or .png, "
-            + "--exts names others",
+          "warning: 1 .jfif file was passed over, e.g. a/2.jfif; im2rec.py lists only files ending in .jpeg, .jpg or "
+            + ".png; --exts names other extensions",
+          "warning: 1 .webp file was passed over, e.g. a/1.webp; im2rec.py lists only files ending in .jpeg, .jpg or "
+            + ".png; --exts names other extensions",
         ])
     }
   }
@@ -107,9 +107,9 @@ struct FolderTests {
       let run = imrec.run(["extract", "in.rec", "out", "--classes", "names.txt"], in: folder)
       #expect(run.status == 0 && scratchNames(folder + "/out") == ["cat", "dog", "in.lst"], "\(run)")
       for (text, words) in [
-        ("cat\n", "the label 1 has no name: there are 1 class names"),
-        ("cat\ncat\n", "line 2: 'cat' is the name of line 1"),
-        ("", "it names no class"),
+        ("cat\n", "the label 1 has no class name; the 1 names are for"),
+        ("cat\ncat\n", "line 2: 'cat' repeats the name in line 1"),
+        ("", "the file names no class"),
       ] {
         writeScratchFile(folder + "/names.txt", text.utf8)
         let refused = imrec.run(["extract", "in.rec", "other", "--classes", "names.txt"], in: folder)
@@ -145,7 +145,8 @@ struct FolderTests {
         #expect(
           run.status == 1 && run.errors.contains("imrec: c: it is in use by process \(getpid()), since "),
           "\(run)")
-        #expect(run.errors.contains("\n  Wait until it ends, or choose another output"), "\(run)")
+        #expect(
+          run.errors.contains("\n  Wait until the other process ends, or choose another output"), "\(run)")
         #expect(scratchNames(folder) == ["c.imrec.lock", "photos"])
       }
     }

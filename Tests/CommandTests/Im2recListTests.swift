@@ -70,14 +70,15 @@ struct Im2recListTests {
         run.words == [
           """
           im2rec: no image was found directly in \(folder)/r: none of its files ends with .jpeg, .jpg or .png
-            --recursive also looks into the folders below it; --exts names other extensions.
+            --recursive also searches its subfolders; --exts names other extensions.
           """
         ])
       #expect(try filesIn(folder).isEmpty)
       let nowhere = Im2recRun()
       #expect(await nowhere("--list", folder + "/none/p", folder + "/r/a") == 1)
       #expect(
-        nowhere.lines("im2rec: the lists cannot be written: there is no folder \(folder)/none").count == 1)
+        nowhere.lines("im2rec: the lists cannot be written: the folder \(folder)/none does not exist").count
+          == 1)
       let missing = Im2recRun()
       #expect(await missing("--list", folder + "/p", folder + "/nowhere") == 1)
       #expect(missing.words == ["im2rec: \(folder)/nowhere: there is no such file or folder"])

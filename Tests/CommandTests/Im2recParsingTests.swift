@@ -59,8 +59,8 @@ struct Im2recParsingTests {
     "wrong usage is named",
     arguments: [
       ("", "the prefix and the root folder are missing"),
-      ("p", "the root folder is missing: after the prefix 'p' nothing is left"),
-      ("p r x", "these arguments are too many: 'x'; more than a prefix ('p') and a root ('r')"),
+      ("p", "the root folder is missing after the prefix 'p'"),
+      ("p r x", "unexpected arguments: 'x' after the prefix 'p' and the root 'r'"),
       (
         "--exts .a p r",
         "the prefix and the root folder are missing: --exts takes every word after it; write -- before the prefix"
@@ -75,7 +75,7 @@ struct Im2recParsingTests {
       ("--resize --list p r", "--resize needs a value after it"),
       ("--resize -- 3 p r", "--resize needs a value after it"),
       ("--exts --list p r", "--exts needs one or more values after it"),
-      ("p r --exts=", "--exts takes extensions such as .jpg, not an empty word"),
+      ("p r --exts=", "--exts takes extensions such as .jpg, not an empty one"),
       ("--resize 2.5 p r", "--resize takes a whole number, not '2.5'"),
       ("--resize 1__0 p r", "--resize takes a whole number, not '1__0'"),
       ("--resize 99999999999999999999 p r", "--resize takes a whole number, not '99999999999999999999'"),
@@ -86,7 +86,7 @@ struct Im2recParsingTests {
       ("--test-ratio 1.5 p r", "--test-ratio takes a share from 0 to 1, not 1.5"),
       ("--color 2 p r", "--color takes -1, 0 or 1, not 2"),
       ("--encoding jpg p r", "--encoding takes .jpg or .png, not 'jpg'"),
-      ("--list=maybe p r", "--list takes no value, but 'maybe' is given to it"),
+      ("--list=maybe p r", "--list takes no value, but is given 'maybe'"),
     ])
   func wrongUsage(_ line: String, _ sentence: String) {
     #expect(throws: UsageError(sentence)) { try parse(words(line)) }
@@ -125,22 +125,22 @@ struct Im2recParsingTests {
   @Test(
     "what im2rec.py passes over silently is said",
     arguments: [
-      ("--list p r --exts jpg", "--exts jpg is taken as .jpg; im2rec.py finds no file with 'jpg'"),
-      ("--list p r --exts .PNG", "--exts .PNG is taken as .png; im2rec.py finds no file with '.PNG'"),
+      ("--list p r --exts jpg", "--exts jpg is read as .jpg; im2rec.py would find no file with 'jpg'"),
+      ("--list p r --exts .PNG", "--exts .PNG is read as .png; im2rec.py would find no file with '.PNG'"),
       (
         "--list p r --test-ratio 0.2",
-        "--test-ratio does nothing where --train-ratio is 1: everything is in one list"
+        "--test-ratio has no effect if --train-ratio is 1: all images are in one list"
       ),
       (
         "--list p r --train-ratio 0.75 --test-ratio 0.5",
-        "--train-ratio and --test-ratio add up to 1.25: the training list gets what is left"
+        "--train-ratio and --test-ratio add up to 1.25, more than 1: the training list gets what is left"
       ),
       (
         "--pass-through --resize 9 --quality 3 p r",
-        "--pass-through keeps the files as they are: --resize, --quality do nothing"
+        "--resize, --quality have no effect: --pass-through keeps the files unchanged"
       ),
-      ("--quality 101 p r", "--quality 101 is out of range; 100 is taken"),
-      ("--encoding .png --quality 95 p r", "--quality 95 is out of range; 9 is taken"),
+      ("--quality 101 p r", "--quality 101 is out of range; 100 is used"),
+      ("--encoding .png --quality 95 p r", "--quality 95 is out of range; 9 is used"),
     ])
   func warned(_ line: String, _ sentence: String) throws {
     guard case .run(_, let warnings) = try parse(words(line)) else {

@@ -61,8 +61,8 @@ struct InterruptionTests {
       }
       let name = signal == SIGINT ? "SIGINT (Ctrl-C)" : "SIGTERM"
       #expect(
-        run.status == 1 && run.errors.contains("imrec: stopped by \(name); no unfinished file"), "\(run)")
-      #expect(run.errors.contains("--resume goes on"), "\(run)")
+        run.status == 1 && run.errors.contains("imrec: stopped by \(name); no incomplete file"), "\(run)")
+      #expect(run.errors.contains("verbs that have --resume continue from there"), "\(run)")
       #expect(finalFiles(folder).isEmpty)
       let last = imrec.run(converting + ["--quiet", "--resume"], in: folder)
       #expect(last.status == 0 && finalFiles(folder) == whole, "\(last)")

@@ -26,8 +26,8 @@ struct ScoreAdviceTests {
     (
       "folders lost", ["flat/1.jpg.out": "[1,0,0]"], "flat --truth t.lst",
       [
-        "3 images of the truth have this file name", "They fit below each of a/, b/, c/",
-        "so that the outputs keep the names of their folders",
+        "3 images of the truth have this file name", "They match files in each of a/, b/, c/",
+        "so that the outputs keep the names of these folders",
       ]
     ),
     (
@@ -35,11 +35,13 @@ struct ScoreAdviceTests {
       ["empty holds no file <name>.out", "such as notes.txt"]
     ),
     ("a truth of no image", ["empty.csv": "path,label\n"], "out --truth empty.csv", ["nothing to score"]),
-    ("a truth without class folders", ["none/a/x.txt": ""], "out --truth none", ["a folder for each class"]),
+    (
+      "a truth without class folders", ["none/a/x.txt": ""], "out --truth none", ["one folder for each class"]
+    ),
     (
       "outputs that are no JSON",
       ["x/a/1.jpg.out": "a b", "x/a/2.jpg.out": "", "x/b/1.jpg.out": "1 2", "x/c/1.jpg.out": "?"],
-      "x --truth t.lst", ["no output can be scored. An output is JSON such as"]
+      "x --truth t.lst", ["no output can be scored. An output must be JSON such as"]
     ),
   ]
 
@@ -78,7 +80,9 @@ struct ScoreAdviceTests {
       }
       #expect(errors("right.csv").isEmpty)
       #expect(errors("shifted.csv").contains("every predicted label is 1 too low"))
-      #expect(errors("turned.csv").contains("--classes must be in the order of training"))
+      #expect(
+        errors("turned.csv").contains(
+          "--classes and the labels of the truth must be in the order used for training"))
     }
   }
 
@@ -88,9 +92,10 @@ struct ScoreAdviceTests {
       writeScratchFile("\(folder)/out/a/00.jpg.out", "[1,0,0]".utf8)
       let run = imrec.run(["score", "out", "--truth", "in.rec"], in: folder)
       #expect(run.status == 1 && run.errors.contains("ids of the truth 0, 1 and others"), "\(run)")
-      #expect(run.errors.contains("name the .lst it was made of"))
+      #expect(run.errors.contains("name the .lst it was made from"))
       let index = imrec.run(["score", "out", "--truth", "in.idx"], in: folder)
-      #expect(index.status == 1 && index.errors.contains("An index has no labels: name the .rec"), "\(index)")
+      #expect(
+        index.status == 1 && index.errors.contains("An index holds no labels; name the .rec"), "\(index)")
     }
   }
 
@@ -105,7 +110,7 @@ struct ScoreAdviceTests {
       let named = imrec.run(
         ["score", "out", "--truth", "t.csv", "--image-column", "image_id", "--label-column", "breed"],
         in: folder)
-      #expect(named.status == 0 && named.output.contains("3 of 4 right"), "\(named)")
+      #expect(named.status == 0 && named.output.contains("3 of 4 correct"), "\(named)")
       let list = imrec.run(["score", "out", "--truth", "t.lst", "--label-column", "breed"], in: folder)
       #expect(list.status == 1 && list.errors.contains("it has no named columns"), "\(list)")
     }
@@ -117,23 +122,24 @@ struct ScoreAdviceTests {
       for (truth, words) in [
         (
           "A/1.jpg,0\nA/2.JPG,0\nB/1.jpg,1\nc/1.jpg,2\n",
-          "3 outputs joined with names of another case (upper and lower), such as a/1.jpg with A/1.jpg"
+          "3 outputs matched to names that differ in case, such as a/1.jpg and A/1.jpg"
         ),
         (
           "a/1,0\na/2,0\nb/1,1\nc/1,2\n",
-          "4 outputs joined with names that have no suffix, such as a/1.jpg with a/1"
+          "4 outputs matched to names without a suffix, such as a/1.jpg and a/1"
         ),
       ] {
         writeScratchFile("\(folder)/t.csv", ("path,label\n" + truth).utf8)
         let run = imrec.run(["score", "out", "--truth", "t.csv", "-o", "s.json"], in: folder)
         #expect(run.status == 0 && run.errors.contains(words), "\(run)")
-        #expect(readScratchFile("\(folder)/s.json").contains("4 outputs joined") || truth.hasPrefix("A"))
+        #expect(readScratchFile("\(folder)/s.json").contains("4 outputs matched") || truth.hasPrefix("A"))
       }
       writeScratchFile("\(folder)/t.csv", "path,label\nx/e\u{301}.jpg,0\n".utf8)
       writeScratchFile("\(folder)/o/x/\u{E9}.jpg.out", "[1,0,0]".utf8)
       let run = imrec.run(["score", "o", "--truth", "t.csv"], in: folder)
       #expect(
-        run.status == 0 && run.errors.contains("1 output joined with a name of another Unicode form"),
+        run.status == 0
+          && run.errors.contains("1 output matched to a name that differs in Unicode normalization"),
         "\(run)")
     }
   }
@@ -177,7 +183,7 @@ struct ScoreAdviceTests {
       ("out --truth t.lst --fail-under top1=70", "a fraction from 0 to 1 is expected; did you mean 0.7?"),
       ("out --truth t.lst --allow-missing x", "not a whole number from 0"),
       ("out --truth t.lst --fail-under class:horse.recall=0.5", "a name of the class list"),
-      ("out --truth t.lst -o ./t.lst", "-o ./t.lst is an input too"),
+      ("out --truth t.lst -o ./t.lst", "-o ./t.lst is also an input"),
       ("out --truth t.lst --jobs 0", "not a whole number from 1"),
     ])
   func usage(_ arguments: String, _ words: String) throws {

@@ -44,8 +44,8 @@ struct ScoreBadInputTests {
       }
       let text = imrec.run(arguments, in: folder).output
       #expect(text.contains("17 = 1 scored + 15 invalid + 1 missing"))
-      #expect(text.contains("unexpected    1 output of no image"))
-      #expect(text.contains("unnormalised  1 output whose sum is not 1"))
+      #expect(text.contains("unexpected    1 output without an image in the truth"))
+      #expect(text.contains("unnormalised  1 output not summing to 1"))
     }
   }
 
@@ -69,8 +69,8 @@ struct ScoreBadInputTests {
       writeScratchFile("\(folder)/t.csv", "a,0\nb,1\n".utf8)
       let run = imrec.run(["score", "o.jsonl", "--truth", "t.csv"], in: folder)
       #expect(run.status == 0)
-      #expect(run.output.contains("classes       3, 1 of them without an image, 2 never predicted"))
-      #expect(run.output.contains("3 classes, 1 without images as 0"))
+      #expect(run.output.contains("classes       3, 1 without images, 2 never predicted"))
+      #expect(run.output.contains("3 classes; the 1 without images count as 0"))
       writeScratchFile("\(folder)/one.jsonl", "[1]\n[0.5]\n".utf8)
       writeScratchFile("\(folder)/one.csv", "a,0\nb,0\n".utf8)
       let one = try document(

@@ -116,7 +116,7 @@ struct ScoreReportTests {
     try withOddOutputs { (folder) throws in
       let before = readScratchBytes(folder + "/t.lst")
       let run = imrec.run(scoring + options, in: folder)
-      #expect(run.status == 64 && run.errors.contains("give it a name of its own"), "\(run)")
+      #expect(run.status == 64 && run.errors.contains("choose another name"), "\(run)")
       #expect(readScratchBytes(folder + "/t.lst") == before && readScratchBytes(folder + "/s.json") == nil)
     }
   }

@@ -59,7 +59,7 @@ struct ScoreTests {
       }
       #expect(Set(runs).count == 1 && runs[0].count > 1000)
       let text = imrec.run(["score", "out", "--truth", "t.lst"], in: folder).output
-      #expect(text.contains("Top-1 accuracy 75.0 %") && text.contains("3 of 4 right"))
+      #expect(text.contains("Top-1 accuracy 75.0 %") && text.contains("3 of 4 correct"))
       #expect(text.contains("4 = 4 scored + 0 invalid + 0 missing"))
       #expect(!text.contains("\u{1B}"), "no colours where there is no terminal")
     }
@@ -98,8 +98,8 @@ struct ScoreTests {
       let failed = imrec.run(
         arguments + ["top1=0.8,class:boat.recall=1", "--fail-under", "class:apple.recall=0.9"], in: folder)
       #expect(failed.status == 3)
-      #expect(failed.errors.contains("gate failed: top1 is 0.75, at least 0.8 is asked for"))
-      #expect(failed.errors.contains("gate failed: class:apple.recall is 0.5, at least 0.9 is asked for"))
+      #expect(failed.errors.contains("gate failed: top1 is 0.75, at least 0.8 is required"))
+      #expect(failed.errors.contains("gate failed: class:apple.recall is 0.5, at least 0.9 is required"))
       #expect(!failed.errors.contains("boat"))
       #expect(try document(readScratchFile("\(folder)/s.json"))["gates"] as? [Any] != nil)
       let missing = imrec.run(["score", "out", "--truth", "t.lst", "--fail-under", "top1=0.8"], in: folder)

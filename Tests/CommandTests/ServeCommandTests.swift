@@ -104,7 +104,7 @@ struct ServeCommandTests {
     arguments: [
       (["--require-signature"], "AWS_SECRET_ACCESS_KEY"),
       (["--require-signature", "--access-key", "AKID"], "--secret-key"),
-      (["--s3-endpoint", "ftp://host"], "--s3-endpoint"), (["--account", "1"], "twelve digits"),
+      (["--s3-endpoint", "ftp://host"], "--s3-endpoint"), (["--account", "1"], "12 digits"),
       (["--allow-host", "http://trainer.lan"], "without http://"),
       (["--allow-host", "trainer.lan:80"], "without a port"),
       (["--allow-origin", "trainer.lan"], "--allow-origin"),

@@ -46,14 +46,15 @@ struct TrainCommandTests {
         for _ in 0..<3000 where scratchNames(folder + "/a/checkpoints").isEmpty { usleep(5000) }
         kill(pid, SIGTERM)
       }
-      #expect(stopped.status == 1 && stopped.errors.contains("--resume goes on after it"), "\(stopped)")
+      #expect(stopped.status == 1 && stopped.errors.contains("with --resume to continue"), "\(stopped)")
       #expect(train(folder, ["--model-dir", "a", "--epochs", "4", "--resume"]).status == 0)
       #expect(train(folder, ["--model-dir", "b", "--epochs", "4"]).status == 0)
       for name in scratchNames(folder + "/b") where name.hasSuffix(".params") {
         #expect(readScratchBytes(folder + "/a/" + name) == readScratchBytes(folder + "/b/" + name))
       }
       let other = train(folder, ["--model-dir", "a", "--epochs", "4", "--resume", "--momentum", "0.5"])
-      #expect(other.status == 1 && other.errors.contains("a training with momentum 0.9; here it is 0.5"))
+      #expect(
+        other.status == 1 && other.errors.contains("a training with momentum 0.9; in this run it is 0.5"))
     }
   }
 
@@ -65,7 +66,7 @@ struct TrainCommandTests {
       let former = model()
       let again = train(folder, ["--model-dir", "m", "--epochs", "2"])
       #expect(
-        again.status == 1 && again.errors.contains("a former training has left this")
+        again.status == 1 && again.errors.contains("this file of a previous training would be overwritten")
           && again.errors.contains("--overwrite"), "\(again)")
       let elsewhere = train(folder, ["--model-dir", "n", "--output-dir", "m", "--epochs", "1"])
       #expect(elsewhere.status == 1 && elsewhere.errors.contains("m/metrics.jsonl"), "\(elsewhere)")
@@ -87,7 +88,7 @@ struct TrainCommandTests {
         }
         kill(pid, SIGTERM)
       }
-      #expect(first.status == 1 && first.errors.contains("--resume goes on after it"), "\(first)")
+      #expect(first.status == 1 && first.errors.contains("with --resume to continue"), "\(first)")
     }
   }
 

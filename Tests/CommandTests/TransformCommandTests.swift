@@ -159,7 +159,7 @@ struct TransformCommandTests {
         }
         kill(pid, signal)
       }
-      #expect(run.status == 1 && run.errors.contains("the same command goes on"), "\(run)")
+      #expect(run.status == 1 && run.errors.contains("run the same command again to continue"), "\(run)")
       let done = outputs(folder + "/out").keys
       #expect(!done.isEmpty && done.allSatisfy { $0.hasSuffix(".out") })
       let last = imrec.run(command, in: folder)

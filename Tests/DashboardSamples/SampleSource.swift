@@ -96,7 +96,7 @@ public final class SampleSource: DashboardSource {
     guard let row = row(.tuning, name) else { return nil }
     var job = TuningJobView(
       row, strategy: "Bayesian", objective: "validation:accuracy", isMaximized: true)
-    job.facts = [Fact("Jobs at once", "2"), Fact("Jobs at most", "20")]
+    job.facts = [Fact("Parallel jobs", "2"), Fact("Maximum jobs", "20")]
     job.parameters = [
       .init("learning_rate", .range(low: 0.0001, high: 0.1, isLogarithmic: true)),
       .init("mini_batch_size", .range(low: 16, high: 64, isLogarithmic: false)),

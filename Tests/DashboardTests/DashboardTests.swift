@@ -138,7 +138,7 @@ struct DashboardTests {
       let stopped = try await get(port, "/-/training-jobs/DEMO-imageclassification--2026-09-9/report")
       #expect(stopped?.status == 404)
       let sixth = try await get(port, "/-/training-jobs/DEMO-imageclassification--2026-09-15")?.text ?? ""
-      #expect(!sixth.contains("The whole report"))
+      #expect(!sixth.contains("Full report"))
     }
   }
 
@@ -194,7 +194,7 @@ struct DashboardTests {
       let reply = try await post(
         port, "/-/endpoints/demo/try", [("variant", nil, Array("Two".utf8)), ("image", "a.jpg", file)])
       #expect(reply?.status == 200 && reply?.text.contains("class 0") == true)
-      #expect(reply?.text.contains("By the variant Two in") == true)
+      #expect(reply?.text.contains("Answered by the variant Two in") == true)
       #expect(reply?.text.contains("src=\"data:image/jpeg;base64,") == true)
       #expect(fleet.summary(of: "demo")?.variants[1].answered == 1)
       let bad = try await post(port, "/-/endpoints/demo/try", [("image", "a.jpg", Array("GIF89a".utf8))])
@@ -249,8 +249,8 @@ struct DashboardTests {
         #expect(bySending?.status == 200 && bySending?.text.contains("12 images = 12 scored") == true)
         for (parts, words) in [
           ([("path", nil, Array("/no/such".utf8))], "There is no /no/such"),
-          ([], "Neither a path nor a file"),
-          ([("file", "x.lst", Array("rubbish".utf8))], "The truth has no image"),
+          ([], "Give a path, or upload a file."),
+          ([("file", "x.lst", Array("rubbish".utf8))], "The ground truth has no labeled image"),
         ] as [([(String, String?, [UInt8])], String)] {
           let reply = try await post(port, path, parts)
           #expect(reply?.status == 400 && reply?.text.contains(words) == true, "\(String(describing: reply))")

@@ -133,7 +133,7 @@ struct JSONWriterTests {
         json.key("a")
         json.object { json in
           json.key("b")
-          json.number(1)
+          json.number(1.0 as Double)
           json.key("c")
           json.strings(["x", "y"])
         }

@@ -225,9 +225,9 @@ let tuningStates = FuzzTarget(
   seeds: {
     var record = TuningRecord(
       .object([
-        "HyperParameterTuningJobName": .text("t"), "x": .list([.null, .truth(true), .real(0.5), .whole(3)]),
+        "HyperParameterTuningJobName": "t", "x": [.null, true, .number(0.5), 3],
       ]))
-    let plain = try TuningFolder.text(record)
+    let plain = try JSON.text(record, style: TuningFolder.style)
     record.status = .failed
     record.failureReason = "it \u{e9}\n"
     record.endTime = 12.5
@@ -235,7 +235,7 @@ let tuningStates = FuzzTarget(
     let job =
       #"{"number":1,"name":"t-001","tuned":{"learning_rate":"0.1"},"status":"Completed","curve":[0.5,"NaN"],"objective":0.75,"resource":3,"rungs":[0.5],"creationTime":1,"wasStoppedEarly":false}"#
     return [
-      Array(plain.utf8), Array(try TuningFolder.text(record).utf8),
+      Array(plain.utf8), Array(try JSON.text(record, style: TuningFolder.style).utf8),
       Array(
         #"{"request":{},"status":"InProgress","jobs":[\#(job)],"warmStart":\#(parent),"creationTime":1.5,"runtimeSeconds":0}"#
           .utf8),
@@ -247,10 +247,11 @@ let tuningStates = FuzzTarget(
     _ = try scratch.file(input, "tuning/state.json")
     let record: TuningRecord
     do { record = try TuningFolder.read(folder) } catch { return try requireSentence(error) }
-    let text = try require("a record can be written") { try TuningFolder.text(record) }
+    let text = try require("a record can be written") { try JSON.text(record, style: TuningFolder.style) }
     _ = try scratch.file(Array(text.utf8), "tuning/state.json")
     let again = try require("a record that is written is read") { try TuningFolder.read(folder) }
-    try require(try TuningFolder.text(again) == text, "a record that is written is read to the same")
+    try require(
+      try JSON.text(again, style: TuningFolder.style) == text, "a record that is written is read to the same")
     let best = record.best { $0 > $1 }
     try require(best?.score.map(\.isFinite) != false, "the best job has a score")
     try require(

@@ -15,43 +15,52 @@ private func made(_ pairs: [String: String]) throws -> HyperparameterSet {
     arguments: [
       (
         ["checkpoint_frequency": "5", "epochs": "4"],
-        "checkpoint_frequency is 5, but there are only 4 epochs; at most that many is expected"
+        "checkpoint_frequency is 5, but there are only 4 epochs; a value of at most 4 is expected"
       ),
       (
         ["resize": "224"],
-        "resize is 224, and image_shape is 3,224,224; resize has to be larger than both its height and its width"
+        "resize is 224, but image_shape is 3,224,224; resize must be larger than both height and width"
       ),
       (
         ["resize": "230", "image_shape": "3,128,230"],
-        "resize is 230, and image_shape is 3,128,230; resize has to be larger than both its height and its width"
+        "resize is 230, but image_shape is 3,128,230; resize must be larger than both height and width"
       ),
       (
         ["use_pretrained_model": "1", "image_shape": "3,128,128"],
-        "use_pretrained_model is 1, and image_shape is 3,128,128; a pretrained model takes 3,224,224 only"
+        "use_pretrained_model is 1, but image_shape is 3,128,128; a pretrained model needs 3,224,224"
       ),
       (
         ["num_layers": "20"],
-        "num_layers is 20, and image_shape is 3,224,224; for images of more than 28 rows it is one of 18, 34, 50, 101, "
-          + "152, 200"
+        "num_layers is 20, but image_shape is 3,224,224; for images with more than 28 rows it must be one of 18, 34, "
+          + "50, 101, 152, 200"
       ),
       (
         ["image_shape": "1,28,28"],
-        "num_layers is 152, and image_shape is 1,28,28; for images of at most 28 rows it is one of 20, 32, 44, 56, 110"
+        "num_layers is 152, but image_shape is 1,28,28; for images with at most 28 rows it must be one of 20, 32, 44, "
+          + "56, 110"
       ),
-      (["warmup_epochs": "30"], "warmup_epochs is 30, and there are 30 epochs; fewer are expected"),
-      (["label_smoothing": "1"], "label_smoothing is 1, with which nothing is learned; less is expected"),
-      (["ema_decay": "1"], "ema_decay is 1, with which nothing is learned; less is expected"),
+      (
+        ["warmup_epochs": "30"],
+        "warmup_epochs is 30, but there are only 30 epochs; a smaller value is expected"
+      ),
+      (
+        ["label_smoothing": "1"],
+        "label_smoothing is 1, with which a network learns nothing; a value below 1 is expected"
+      ),
+      (
+        ["ema_decay": "1"], "ema_decay is 1, with which a network learns nothing; a value below 1 is expected"
+      ),
       (
         ["mixup_alpha": "0.2", "mini_batch_size": "7"],
-        "mixup_alpha is 0.2, and mini_batch_size is 7; images are mixed in pairs, so an even size is expected"
+        "mixup_alpha is 0.2, but mini_batch_size is 7; mixup needs pairs of images, so an even batch size is expected"
       ),
       (
         ["progressive_start": "128"],
-        "progressive_start needs resize: without it a smaller shape would be a smaller part"
+        "progressive_start needs resize: without it, a smaller shape would crop a smaller part of each image"
       ),
       (
         ["progressive_start": "240", "resize": "256"],
-        "progressive_start is 240, and image_shape is 3,224,224; at most its smaller side is expected"
+        "progressive_start is 240, but image_shape is 3,224,224; a value of at most its smaller side is expected"
       ),
       (["std": "0"], "std contains 0.0, which cannot be a divisor; numbers above 0 are expected"),
     ] as [([String: String], String)])
@@ -93,37 +102,43 @@ private func made(_ pairs: [String: String]) throws -> HyperparameterSet {
   @Test(
     "what has no effect is said, with the reason",
     arguments: [
-      (["beta_1": "0.5"], "beta_1 has no effect: only adam takes it, and the optimizer is sgd"),
+      (["beta_1": "0.5"], "beta_1 has no effect: only adam uses it, but the optimizer is sgd"),
       (
         ["beta_2": "0.5", "optimizer": "nag"],
-        "beta_2 has no effect: only adam takes it, and the optimizer is nag"
+        "beta_2 has no effect: only adam uses it, but the optimizer is nag"
       ),
-      (["gamma": "0.5"], "gamma has no effect: only rmsprop takes it, and the optimizer is sgd"),
-      (["eps": "0.5"], "eps has no effect: only adam and rmsprop take it, and the optimizer is sgd"),
+      (["gamma": "0.5"], "gamma has no effect: only rmsprop uses it, but the optimizer is sgd"),
+      (["eps": "0.5"], "eps has no effect: only adam and rmsprop use it, but the optimizer is sgd"),
       (
         ["momentum": "0.5", "optimizer": "adam"],
-        "momentum has no effect: only sgd and nag take it, and the optimizer is adam"
+        "momentum has no effect: only sgd and nag use it, but the optimizer is adam"
       ),
       (
         ["weight_decay": "0.5", "optimizer": "rmsprop"],
-        "weight_decay has no effect: only sgd and nag take it, and the optimizer is rmsprop"
+        "weight_decay has no effect: only sgd and nag use it, but the optimizer is rmsprop"
       ),
       (["use_weighted_loss": "1"], "use_weighted_loss has no effect: it needs multi_label"),
       (["early_stopping_patience": "2"], "early_stopping_patience has no effect: early_stopping is off"),
       (
         ["early_stopping": "True", "epochs": "10"],
-        "early_stopping has no effect: early_stopping_min_epochs is 10, and there are 10 epochs"
+        "early_stopping has no effect: early_stopping_min_epochs is 10, but there are only 10 epochs"
       ),
-      (["kv_store": "dist_sync"], "kv_store has no effect: there is one host"),
-      (["precision_dtype": "float16"], "precision_dtype has no effect: training is computed in float32"),
+      (["kv_store": "dist_sync"], "kv_store has no effect: there is only one host"),
+      (["precision_dtype": "float16"], "precision_dtype has no effect: training always computes in float32"),
       (["lr_scheduler_factor": "0.5"], "lr_scheduler_factor has no effect: lr_scheduler_step is not given"),
       (
         ["lr_scheduler_step": "10", "lr_schedule": "cosine"],
         "lr_scheduler_step has no effect: lr_schedule is cosine"
       ),
-      (["lr_scheduler_step": "30"], "30 of lr_scheduler_step has no effect: training ends after 30 epochs"),
-      (["top_k": "10"], "top_k says nothing: it is 10, and there are 10 classes"),
-      (["top_k": "3", "multi_label": "1"], "top_k has no effect: multi_label counts each class by itself"),
+      (
+        ["lr_scheduler_step": "30"],
+        "epoch 30 of lr_scheduler_step has no effect: training ends after 30 epochs"
+      ),
+      (["top_k": "10"], "top_k is 10, but there are only 10 classes: top-k accuracy is always 1"),
+      (
+        ["top_k": "3", "multi_label": "1"],
+        "top_k has no effect: with multi_label, each class is a decision of its own"
+      ),
     ] as [([String: String], String)])
   func noEffect(_ pairs: [String: String], _ sentence: String) throws {
     #expect(try made(pairs).warnings().map(\.description) == [sentence])
@@ -134,7 +149,7 @@ private func made(_ pairs: [String: String]) throws -> HyperparameterSet {
     #expect(try made(["kv_store": "dist_sync"]).warnings(hosts: 2) == [])
     #expect(
       try made(["kv_store": "dist_async"]).warnings(hosts: 2).map(\.description)
-        == ["kv_store dist_async has no effect: hosts are kept in step, as by dist_sync"])
+        == ["kv_store dist_async has no effect: hosts always train synchronously, as with dist_sync"])
   }
 
   @Test("progressive images grow to the whole shape, resized in proportion")

@@ -105,7 +105,7 @@ private func made(_ pairs: [(String, String)]) throws -> HyperparameterSet {
           == "The hyperparameter '\(name)' is not known; did you mean '\(nearest)'?")
     }
     #expect(
-      message { _ = try made([("quixotic", "1")]) }.contains("is not known; the known ones are num_classes, ")
+      message { _ = try made([("quixotic", "1")]) }.contains("is not known; known names are num_classes, ")
     )
   }
 
@@ -122,19 +122,19 @@ private func made(_ pairs: [(String, String)]) throws -> HyperparameterSet {
     for (text, expected) in [
       (
         "[1]",
-        "The hyperparameters are no JSON object such as {\"num_classes\": \"10\", \"epochs\": \"5\"}: "
+        "The hyperparameters are not a JSON object such as {\"num_classes\": \"10\", \"epochs\": \"5\"}: "
           + "byte 0: '[' where an object is expected"
       ),
       (
         "{",
-        "The hyperparameters are no JSON object such as {\"num_classes\": \"10\", \"epochs\": \"5\"}: "
+        "The hyperparameters are not a JSON object such as {\"num_classes\": \"10\", \"epochs\": \"5\"}: "
           + "byte 1: the text ends where a key in quotes is expected"
       ),
       (
         #"{"epochs": [1]}"#,
-        "The value of the 'epochs' hyperparameter is neither text nor a number; \"...\" is expected"
+        "The value of the 'epochs' hyperparameter is neither a string nor a number; a string is expected"
       ),
-      (#"{"epochs": "1"}"#, "The hyperparameter 'num_classes' is required, and no value is given for it"),
+      (#"{"epochs": "1"}"#, "The hyperparameter 'num_classes' is required, but no value is given for it"),
     ] {
       #expect(message { _ = try HyperparameterSet(json: Array(text.utf8)) } == expected)
     }

@@ -89,7 +89,7 @@ struct ConvertTests {
           "3 .webp files were passed over, e.g. a/x.webp; only JPEG and PNG files are read"))
       #expect(
         summary.warnings.contains(
-          "c: 1 .webp file was passed over, and no image is left; the class keeps its label"))
+          "c: 1 .webp file was passed over, so the class has no image; it keeps its label"))
       let report = String(decoding: contents(folder + "/x-report.json") ?? [], as: UTF8.self)
       #expect(report.contains("\"passed_over\"") && report.contains("\"example\" : \"b/notes.txt\""))
       options.strict = true

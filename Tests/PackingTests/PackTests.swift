@@ -209,7 +209,7 @@ struct PackTests {
       let kept = try await pack(
         list: folder + "/x.lst", root: folder, output: folder + "/x.rec", options: options)
       #expect(kept.records == 2)
-      #expect(kept.warnings.contains { $0.contains("1 line has the id of an earlier line") })
+      #expect(kept.warnings.contains { $0.contains("1 line repeats the id of an earlier line") })
     }
   }
 
@@ -222,7 +222,7 @@ struct PackTests {
       let summary = try await pack(
         list: folder + "/x.lst", root: folder + "/r", output: folder + "/x.rec", options: PackOptions())
       #expect(summary.records == 3)
-      #expect(summary.warnings.contains("1 path of the list is absolute and does not lie below \(folder)/r"))
+      #expect(summary.warnings.contains("1 path of the list is absolute and outside \(folder)/r"))
       #expect(summary.warnings.contains { $0.contains("'..'") })
       #expect(summary.warnings.contains { $0.contains("labels go up to 3") && $0.contains("1, 2") })
     }
@@ -268,7 +268,7 @@ struct PackTests {
       let summary = try await pack(
         list: folder + "/x.lst", root: folder, output: folder + "/x.rec", options: PackOptions())
       #expect(summary.records == 2 && summary.skipped.isEmpty)
-      #expect(summary.warnings.contains { $0.hasPrefix("the list is InsightFace's") })
+      #expect(summary.warnings.contains { $0.hasPrefix("the list has InsightFace's columns") })
       #expect(try info(folder + "/x.rec").labels == ["0": 1, "1": 1])
     }
   }

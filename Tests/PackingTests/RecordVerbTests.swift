@@ -98,7 +98,7 @@ struct VerifyTests {
       #expect(result.ok == 20)
       #expect(result.bad.count == 2)
       #expect(result.bad.contains { $0.reason.contains("no entry for this record") })
-      #expect(result.bad.contains { $0.reason.contains("no whole record begins") && $0.offset == 2 })
+      #expect(result.bad.contains { $0.reason.contains("no intact record starts here") && $0.offset == 2 })
       var options = VerifyOptions()
       options.rebuildsIndex = true
       let again = try await verify(path, options: options)
@@ -165,7 +165,7 @@ struct ExtractTests {
       let shown = label == 0.5 ? "0.5" : "\(Int(label))"
       #expect(
         error?.description
-          == "\(folder)/x.rec: byte \(offset): the label \(shown) has no name: there are 2 class names, for the labels 0 to 1"
+          == "\(folder)/x.rec: byte \(offset): the label \(shown) has no class name; the 2 names are for the labels 0 to 1"
       )
       #expect(scratchNames(folder + "/out") == [])
       #expect(try extract(folder + "/x.rec", to: folder + "/out").images == 2)
@@ -291,13 +291,14 @@ struct MergeTests {
         refusal([parts[0], parts[2]], in: folder)?.contains("part 1 of \(folder)/x is missing") == true)
       #expect(refusal([parts[1], parts[2]], in: folder)?.contains("part 0 of") == true)
       #expect(
-        refusal([parts[0], parts[2], parts[1]], in: folder)?.contains("given where part 1 should stand")
+        refusal([parts[0], parts[2], parts[1]], in: folder)?.contains(
+          "but part 1 is expected at this position")
           == true)
       #expect(refusal([parts[0], parts[0], parts[1]], in: folder)?.contains("given twice") == true)
       // The last one is missed by the list alone.
       #expect(
         refusal([parts[0], parts[1]], in: folder)?.hasSuffix(
-          "lines of \(folder)/x.lst have no record: is a part missing?")
+          "lines of \(folder)/x.lst have no records: is a part missing?")
           == true)
       #expect(refusal([parts[0]], in: folder) != nil)
       #expect(try merge(parts, into: folder + "/z.rec").records == 24)
@@ -351,7 +352,8 @@ struct MergeTests {
       }
       #expect(
         refusal(encodings, in: folder)?.hasSuffix(
-          "is a JPEG image, each of \(folder)/p1.rec a PNG image: they were packed with other options")
+          "holds a JPEG image, each of \(folder)/p1.rec a PNG image: the files were packed with different options"
+        )
           == true)
     }
   }

@@ -138,7 +138,7 @@ struct EndpointTests {
         await refusal(variant("A"))
           == "Could not find model \"arn:aws:sagemaker:us-east-1:123456789012:model/m\".")
       try await desk.ask("CreateModel", model)
-      #expect(await refusal(variant("A"), variant("A")).contains("VariantName of its own"))
+      #expect(await refusal(variant("A"), variant("A")).contains("unique VariantName"))
       #expect(await refusal(variant("A", 0)).contains("greater than 0"))
       #expect(
         await desk.refusal("CreateEndpoint", ["EndpointName": "e", "EndpointConfigName": "none"])?.message

@@ -87,7 +87,7 @@ struct OperationTests {
         ["StoppingCondition": ["MaxRuntimeInSeconds": 10, "MaxWaitTimeInSeconds": 20]], "MaxWaitTimeInSeconds"
       ),
       (["ResourceConfig": ["InstanceCount": 1]], "InstanceType"),
-      (["InputDataConfig": [channel("..")]], "the name of a folder"),
+      (["InputDataConfig": [channel("..")]], "refers to a folder"),
       (["InputDataConfig": [channel("train", type: "AugmentedManifestFile")]], "AttributeNames"),
       (
         [
@@ -110,7 +110,7 @@ struct OperationTests {
         ["AlgorithmSpecification": ["TrainingInputMode": "File"]],
         "exactly one of TrainingImage and AlgorithmName"
       ),
-      (["OutputDataConfig": ["S3OutputPath": "https://example.com/x"]], "no S3 URI"),
+      (["OutputDataConfig": ["S3OutputPath": "https://example.com/x"]], "not a supported S3 URI"),
     ] as [(JSON, String)])
   func contradictions(_ changes: JSON, _ words: String) async throws {
     try await withScratchFolder { folder in
@@ -189,7 +189,9 @@ struct OperationTests {
       let known = await desk.refusal("CreateNotebookInstance")
       #expect(
         known?.code == .unknownOperation
-          && known?.message.contains("CreateNotebookInstance is an operation of SageMaker") ?? false)
+          && known?.message.contains("imrec does not support SageMaker's operation CreateNotebookInstance")
+            ?? false
+      )
       #expect(await desk.refusal("Nonsense")?.message == "SageMaker has no operation Nonsense.")
     }
   }

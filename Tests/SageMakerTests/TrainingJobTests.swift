@@ -71,13 +71,13 @@ struct TrainingJobTests {
         "mkdir -p $3/output; printf 'ClientError: too few images, exit code: 1' > $3/output/failure; exit 1",
         "ClientError: too few images, exit code: 1"
       ),
-      ("exit 3", "AlgorithmError: the training did not end as it should: it exited with status 3"),
+      ("exit 3", "AlgorithmError: the training failed: it exited with status 3"),
       (
         "echo 'imrec: m.params: the disk is full' >&2; echo '  Make room.' >&2; exit 1",
         "status 1: m.params: the disk is full"
       ),
       ("echo half a line; echo the last one; exit 4", "status 4: the last one"),
-      ("echo later; kill -SEGV $$", "it was ended by signal 11 (Segmentation fault); its log says more."),
+      ("echo later; kill -SEGV $$", "it was ended by signal 11 (Segmentation fault); see its log."),
     ])
   func failing(_ script: String, _ reason: String) async throws {
     try await run(script) { desk, job in
@@ -340,7 +340,7 @@ struct TrainingJobTests {
         let other = try await desk.wait(
           "DescribeTrainingJob", ["TrainingJobName": "b"], "TrainingJobStatus", Desk.ended)
         #expect(
-          other["FailureReason"]?.text?.contains("both deep/a.rec when they are unpacked") ?? false,
+          other["FailureReason"]?.text?.contains("would both be decompressed to deep/a.rec") ?? false,
           "\(other)")
       }
     }

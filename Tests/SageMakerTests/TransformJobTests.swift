@@ -74,7 +74,7 @@ struct TransformJobTests {
     ]
   ]
 
-  @Test("compressed inputs are unpacked under their own names; what is no whole gzip file fails the job")
+  @Test("compressed inputs are unpacked under their own names; an incomplete gzip file fails the job")
   func compressed() async throws {
     let script = "cd input; for name in *; do cp $name ../output/$name.out; done"
     let packed: @Sendable (Desk) throws -> Void = { desk in
@@ -88,7 +88,7 @@ struct TransformJobTests {
     try await run(script, Self.gzipped) { _, job in
       #expect(job["TransformJobStatus"] == "Failed")
       #expect(
-        job["FailureReason"]?.text?.hasPrefix("ClientError: s3://b/in/1.jpg is no whole gzip file: ")
+        job["FailureReason"]?.text?.hasPrefix("ClientError: s3://b/in/1.jpg is not a complete gzip file: ")
           ?? false,
         "\(job)")
     }

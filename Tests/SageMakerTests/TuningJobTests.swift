@@ -303,7 +303,8 @@ struct TuningJobTests {
           "Type": "Maximize", "MetricName": "train:accuracy",
         ]
         #expect(
-          await desk.refusal("CreateHyperParameterTuningJob", changed)?.message.contains("another objective")
+          await desk.refusal("CreateHyperParameterTuningJob", changed)?.message.contains(
+            "a different objective")
             ?? false)
       }
     }

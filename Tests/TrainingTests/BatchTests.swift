@@ -168,7 +168,7 @@ private func withImages(
       let last = try #require(made.filled.faults.last)
       #expect(
         last.description
-          == "\(last.name): \(last.reason); \(images.name(of: order[0])) is taken in its place")
+          == "\(last.name): \(last.reason); \(images.name(of: order[0])) is used instead")
     }
   }
 
@@ -206,7 +206,7 @@ private func withImages(
       let batches = Batches(images, plan: EpochPlan(imageCount: 12, batch: 2, isTraining: true))
       #expect(
         message { _ = try make(batches, preset) }.hasPrefix(
-          "no image in the train channel can be decoded; the first: "))
+          "no image of the train channel can be decoded; the first is "))
     }
     try withImages { images in
       let batches = Batches(images, plan: EpochPlan(imageCount: 12, batch: 2, isTraining: false))

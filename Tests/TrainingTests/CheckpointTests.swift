@@ -34,9 +34,10 @@ import Testing
       try checkpoint.check(["learning_rate": "0.2", "batch": "32"], path: "c")
     }
     #expect(
-      error?.description == "c: this checkpoint is of a training with learning_rate 0.1; here it is 0.2")
+      error?.description
+        == "c: this checkpoint belongs to a training with learning_rate 0.1; in this run it is 0.2")
     let missing = #expect(throws: FitError.self) { try checkpoint.check(["batch": "32"], path: "c") }
-    #expect(missing?.description.hasSuffix("learning_rate 0.1; here it is not set") == true)
+    #expect(missing?.description.hasSuffix("learning_rate 0.1; in this run it is not set") == true)
     try checkpoint.check(checkpoint.identity, path: "c")
   }
 
@@ -62,7 +63,7 @@ import Testing
       try writer.append("arg:fc1_bias", shape: [1], [1].span)
       try writer.publish()
       let error = #expect(throws: FitError.self) { try Checkpoint(path: folder + "/model") }
-      #expect(error?.description == "\(folder)/model: this is no checkpoint of imrec: it has no state")
+      #expect(error?.description == "\(folder)/model: not a valid checkpoint: it holds no training state")
     }
   }
 }

@@ -138,8 +138,8 @@ import Testing
       let error = #expect(throws: FitError.self) { try trial.run() }
       #expect(
         error?.description
-          == "the loss is not a number (NaN) any more: epoch 1, batch 2, learning rate 0.125. The best model so "
-          + "far, of epoch 0, stands; so does the checkpoint \(folder)/checkpoint.")
+          == "the loss became NaN or infinite: epoch 1, batch 2, learning rate 0.125. The best model so "
+          + "far, of epoch 0, is kept; the last checkpoint is \(folder)/checkpoint.")
       let checkpoint = try Checkpoint(path: folder + "/checkpoint")
       #expect(checkpoint.place.epoch == 1 && checkpoint.place.batch == 0)
     }
@@ -156,7 +156,7 @@ import Testing
       let checkpoint = try Checkpoint(path: folder + "/checkpoint")
       #expect(checkpoint.weights.values.allSatisfy { $0.values.allSatisfy(\.isFinite) })
       #expect(checkpoint.place.epoch == 1 && checkpoint.place.batch == 0)
-      #expect(trial.warnings.contains { $0.hasPrefix("the weights hold NaN or infinity") })
+      #expect(trial.warnings.contains { $0.hasPrefix("the weights contain NaN or infinity") })
     }
   }
 

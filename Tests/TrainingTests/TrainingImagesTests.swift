@@ -91,17 +91,17 @@ private func opened(
     arguments: [
       (
         "[1]",
-        "this is no JSON object such as {\"source-ref\": \"photos/1.jpg\", \"class\": 0}: "
+        "not a JSON object such as {\"source-ref\": \"photos/1.jpg\", \"class\": 0}: "
           + "byte 0: '[' where an object is expected"
       ),
-      (#"{"class": 1}"#, "there is no \"source-ref\" with the path of an image"),
-      (#"{"source-ref": "a.png"}"#, "there is no label"),
-      (#"{"source-ref": "a.png", "class": {"a": 1}}"#, "\"class\" is no number and no list of numbers"),
+      (#"{"class": 1}"#, "the attribute \"source-ref\" with the image's path is missing"),
+      (#"{"source-ref": "a.png"}"#, "there is no attribute that could be the label"),
+      (#"{"source-ref": "a.png", "class": {"a": 1}}"#, "\"class\" is neither a number nor a list of numbers"),
       (
         #"{"source-ref": "s3://bucket/a.png", "class": 1}"#,
-        "the image is in s3://, which is not read here; a path or file:// is expected"
+        "s3:// URLs are not supported for images; a path or a file:// URL is expected"
       ),
-      (#"{"source-ref": "file://a.png", "class": 1}"#, "file://a.png is no file:///path"),
+      (#"{"source-ref": "file://a.png", "class": 1}"#, "file://a.png is not a valid file:///path URL"),
     ])
   func badManifest(_ line: String, _ sentence: String) throws {
     withScratchFolder { folder in
@@ -141,7 +141,7 @@ private func opened(
       #expect(error?.lack == .label)
       #expect(
         error?.description
-          == "\(path):\(number): any of the attributes \"id\", \"label\" may be the label, and nothing says which"
+          == "\(path):\(number): the label is ambiguous: it could be any of the attributes \"id\", \"label\""
       )
     }
   }
@@ -166,8 +166,8 @@ private func opened(
       let offset = try 32 + (smallImage(0).count + 3) / 4 * 4
       #expect(
         message { _ = try opened(.records(path)) }
-          == "\(path): byte \(offset): record 101: the label is \(shortest(Double(label))); with num_classes 3 whole "
-          + "numbers from 0 to 2 are expected")
+          == "\(path): byte \(offset): record 101: the label is \(shortest(Double(label))), but num_classes is 3; "
+          + "a whole number from 0 to 2 is expected")
     }
   }
 
@@ -205,14 +205,14 @@ private func opened(
       let path = folder + "/x.rec"
       #expect(
         message { _ = try opened(write([[0, 1]]), multi: true) }
-          == "Mismatch between number of labels in the multi-label data (2) and the num_classes parameter (3). "
-          + "This is so at \(path): byte 0: record 0")
+          == "Mismatch between number of labels in the multi-label data (2) and the num_classes parameter (3): "
+          + "\(path): byte 0: record 0")
       #expect(
         message { _ = try opened(write([[0, 2, 0]]), multi: true) }
-          == "\(path): byte 0: record 0: a label of multi-label data is 2; 0 or 1 is expected")
+          == "\(path): byte 0: record 0: the multi-label data has the label 2; 0 or 1 is expected")
       #expect(
         message { _ = try opened(write([[0, 1, 0]])) }
-          == "\(path): byte 0: record 0: the image has 3 labels, and multi_label is 0; one is expected")
+          == "\(path): byte 0: record 0: the image has 3 labels, but multi_label is 0; one label is expected")
     }
   }
 
@@ -230,11 +230,11 @@ private func opened(
       writeScratchFile(path, whole.dropLast(40))
       #expect(
         message { _ = try opened(.records(path)) }.hasPrefix(
-          "The .rec file was cut short: \(path): byte \(second): the record needs "))
+          "The .rec file is truncated: \(path): byte \(second): the record needs "))
       writeScratchFile(path, [1, 2, 3, 4] + whole)
       #expect(
         message { _ = try opened(.records(path)) }
-          == "Unable to parse record: The Record IO header does not start with the magic number. This is so at "
+          == "Unable to parse record: The Record IO header does not start with the magic number: "
           + "\(path): byte 0: no record starts here: expected the bytes 0a 23 d7 ce, found 01 02 03 04")
       #expect(
         message { _ = try opened(.records(folder + "/y.rec")) }
@@ -252,10 +252,10 @@ private func opened(
           "Invalid lst file in the train channel. \(path):1: 2 of the 3 fields id, label and path, which tabs separate"
         ),
         ("", "Invalid lst file in the train channel. \(path) names no image"),
-        ("1\t0\tno.png\n", "\(path):1: there is no file \(folder)/no.png"),
+        ("1\t0\tno.png\n", "\(path):1: the image \(folder)/no.png does not exist"),
         (
           "1\t0\t1\tno.png\n",
-          "\(path):1: no.png: the image has 2 labels, and multi_label is 0; one is expected"
+          "\(path):1: no.png: the image has 2 labels, but multi_label is 0; one label is expected"
         ),
       ] {
         writeScratchFile(path, text.utf8)
@@ -305,7 +305,7 @@ private func opened(
       values.numTrainingSamples = 5
       #expect(
         try values.check(train: train, validation: nil, batch: 2).map(\.description)
-          == ["num_training_samples is 5, but the train channel has 4 images; the images are counted"])
+          == ["num_training_samples is 5, but the train channel has 4 images; the number of images is used"])
       #expect(
         message { _ = try values.check(train: train, validation: nil, batch: 5) }
           == "The number of input images must be bigger or equal to the mini_batch_size. The train channel has 4 images, "

@@ -146,9 +146,9 @@ struct DefinitionTests {
 
   @Test("that contradicts itself is refused in a sentence")
   func refused() {
-    #expect(refusal { try several(definition("a"), definition("a")) }.contains("DefinitionName of its own"))
+    #expect(refusal { try several(definition("a"), definition("a")) }.contains("unique DefinitionName"))
     #expect(refusal { try several(definition("a"), definition("b", type: "Minimize")) }.contains("same Type"))
-    #expect(refusal { try several(definition("a"), definition("b"), jobs: 1) }.contains("one at least"))
+    #expect(refusal { try several(definition("a"), definition("b"), jobs: 1) }.contains("at least one job"))
     #expect(
       refusal { try several(definition("a"), definition("b", ranges: "")) }.contains("The definition 'b': "))
     #expect(

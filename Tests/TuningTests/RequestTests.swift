@@ -58,11 +58,11 @@ struct RequestTests {
       ),
       (
         #""ContinuousParameterRanges": [{"Name": "learning_rate", "MinValue": "0.1", "MaxValue": "7"}]"#,
-        "The range of 'learning_rate' has the value 7.0"
+        "The range of 'learning_rate' includes 7.0"
       ),
       (
         #""ContinuousParameterRanges": [{"Name": "num_layers", "MinValue": "1", "MaxValue": "7"}]"#,
-        "is in StaticHyperParameters, too"
+        "is also in StaticHyperParameters"
       ),
       (
         #""IntegerParameterRanges": [{"Name": "epochs", "MinValue": "a", "MaxValue": "7"}]"#,
@@ -77,7 +77,7 @@ struct RequestTests {
         #""ContinousParameterRanges": []"#,
         "Unknown parameter in hyperParameterTuningJobConfig.parameterRanges"
       ),
-      (#""AutoParameters": [{"Name": "a", "ValueHint": "b"}]"#, "AutoParameters are not offered"),
+      (#""AutoParameters": [{"Name": "a", "ValueHint": "b"}]"#, "AutoParameters are not supported"),
       (#""ContinuousParameterRanges": {}"#, "a list, [...], is expected"),
     ])
   func ranges(_ row: (ranges: String, words: String)) {
@@ -116,7 +116,7 @@ struct RequestTests {
       ),
       (
         { try request("Hyperband", statics: "\"epochs\": \"9\", \"lr_schedule\": \"cosine\"") },
-        "must be 'step'"
+        "requires lr_schedule 'step'"
       ),
       (
         { try request(config: #""StrategyConfig": {"HyperbandStrategyConfig": {"MaxResource": 3}}"#) },
@@ -151,11 +151,11 @@ struct RequestTests {
         }, "has no group"
       ),
       ({ try request(more: #""TrainingJobDefinitions": []"#) }, "cannot both be given"),
-      ({ try request(more: #""Autotune": {"Mode": "Enabled"}"#) }, "Autotune is not offered"),
-      ({ try TuningRequest(json: Array("[1]".utf8)) }, "no JSON object"),
+      ({ try request(more: #""Autotune": {"Mode": "Enabled"}"#) }, "Autotune is not supported"),
+      ({ try TuningRequest(json: Array("[1]".utf8)) }, "not a JSON object"),
       (
         { try TuningRequest(json: Array("{".utf8)) },
-        "no JSON document, such as {\"HyperParameterTuningJobName\": \"first\", ...}: line 1, byte 1: "
+        "not a JSON document, such as {\"HyperParameterTuningJobName\": \"first\", ...}: line 1, byte 1: "
       ),
       (
         { try TuningRequest(json: Array("{}".utf8)) },
@@ -168,7 +168,7 @@ struct RequestTests {
     }
   }
 
-  @Test("ranges that cannot act are said, with what to write instead")
+  @Test("warns about ranges without effect, with what to write instead")
   func inert() throws {
     let ranges = ["beta_1", "beta_2", "eps", "gamma", "momentum"].map {
       #"{"Name": "\#($0)", "MinValue": "0.1", "MaxValue": "0.9"}"#
@@ -176,7 +176,8 @@ struct RequestTests {
     let all = "\"ContinuousParameterRanges\": [\(ranges.joined(separator: ","))]"
     let sgd = try request(ranges: all).warnings()
     #expect(
-      sgd.count == 4 && sgd.allSatisfy { $0.contains("cannot act: only") && $0.contains("\"optimizer\": ") })
+      sgd.count == 4
+        && sgd.allSatisfy { $0.contains("has no effect: only") && $0.contains("\"optimizer\": ") })
     #expect(sgd[3].contains("gamma") && sgd[3].contains("\"rmsprop\""))
     let adam = try request(ranges: all, statics: "\"optimizer\": \"adam\"").warnings()
     #expect(adam.map { $0.split(separator: " ")[3] } == ["gamma", "momentum"])
@@ -195,7 +196,7 @@ struct RequestTests {
       #""ContinuousParameterRanges": [{"Name": "weight_decay", "MinValue": "1e-6", "MaxValue": "0.999"}]"#
     #expect(try request(ranges: good).warnings().isEmpty)
     #expect(
-      try request("Bayesian", jobs: 3, parallel: 3).warnings().first?.contains("Bayesian is Random here")
+      try request("Bayesian", jobs: 3, parallel: 3).warnings().first?.contains("Bayesian acts like Random")
         == true)
   }
 

@@ -143,7 +143,7 @@ struct TuningRunTests {
     let record = try await tuned(asked, runner, from: former)
     #expect(
       record.status == .completed && record.jobs.map(\.status) == [.stopped] && record.runtimeSeconds >= 120)
-    #expect(record.completionReason == "MaxRuntimeInSeconds is over")
+    #expect(record.completionReason == "MaxRuntimeInSeconds was reached")
   }
 
   @Test("failed jobs are counted, and are no end of it")
@@ -179,7 +179,7 @@ struct TuningRunTests {
     runner.value = { _, _ in .nan }
     #expect(
       try await tuned(try request(strategy, jobs: 2), runner).failureReason?.contains(
-        "No training job has a value") == true)
+        "No training job reported the objective metric") == true)
   }
 
   @Test("smaller is better where that is asked for")

@@ -62,7 +62,7 @@ struct WarmStartTests {
         } catch { return "\(error)" }
       }
       let identical = { (name: String) in warm("IdenticalDataAndAlgorithm", name) }
-      #expect(said { try request(more: identical("none")) }.contains("is not there"))
+      #expect(said { try request(more: identical("none")) }.contains("was not found"))
       #expect(said { try request(more: identical("open")) }.contains("is not finished"))
       #expect(
         said { try request(metric: "train:accuracy", more: identical("parent")) }.contains(
@@ -78,7 +78,8 @@ struct WarmStartTests {
       let data =
         #""InputDataConfig": [{"ChannelName": "train", "DataSource": {"S3DataSource": {"S3Uri": "x"}}}]"#
       #expect(
-        said { try request(definition: data, more: identical("parent")) }.contains("has other input data"))
+        said { try request(definition: data, more: identical("parent")) }.contains("has different input data")
+      )
       #expect(said { try request(definition: data, more: warm("TransferLearning", "parent")) } == "")
       #expect(
         said { try request(more: warm("Lukewarm", "parent")) }.contains(
@@ -108,7 +109,8 @@ struct WarmStartTests {
       writeScratchFile(folder + "/other/state.json", "{\"jobs\": 3}".utf8)
       #expect(
         throws: TuningError(
-          "\(folder)/other/state.json: this is no state of a tuning: byte 0: the key \"request\" is missing")
+          "\(folder)/other/state.json: this is not the state of a tuning: byte 0: the key \"request\" is missing"
+        )
       ) { try other.record() }
     }
   }

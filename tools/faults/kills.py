@@ -47,7 +47,7 @@ def kill_at_random(photos, work, count):
             partial.check(all(whole.get(name) == digest for name, digest in digests(work).items()),
                           sorted(digests(work)))
         last = run(*command, "--resume", cwd=work)
-        kept += "of an earlier run kept" in last.err
+        kept += "kept from an earlier run" in last.err
         left = [path.name for path in pathlib.Path(work).glob("*.partial")]
         resumed.check(last.status == 0 and digests(work) == whole and not left, last, left)
     partial.close()

@@ -42,7 +42,7 @@ def kill_at_random(folder, work, count):
             time.sleep(numbers.uniform(0.05, 0.8 * undisturbed.seconds))
             process.send_signal(numbers.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM]))
             _, err = process.communicate(timeout=60)
-            readable.check(b"no checkpoint of imrec" not in err and b"damaged" not in err, err)
+            readable.check(b"not a valid checkpoint" not in err and b"damaged" not in err, err)
         last = run(*command(folder, "--resume"), cwd=work)
         left = [path.name for path in pathlib.Path(work).rglob("*.partial")]
         ends.check(last.status == 0 and parameters(work) == whole and not left, last, left)

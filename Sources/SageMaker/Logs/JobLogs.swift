@@ -1,27 +1,31 @@
 import Encodings
 import Files
+import Glibc
 
-/// The logs of jobs as CloudWatch Logs gives them out: SageMaker's SDK shows them while it waits for a job.
+/// Job logs through the read operations of CloudWatch Logs. SageMaker's SDK polls them to show a job's log while it waits
+/// for the job.
 ///
-/// A job's log is one stream, `NAME/algo-1-CREATED`, in the group of its kind; each of its lines is an event. CloudWatch's
-/// operations, members and error codes are those of its API of 2014-03-28, as far as they read.
+/// Each job has one log stream, `NAME/algo-1-CREATED`, in the log group of its kind; each line is one event. Operations,
+/// members and error codes are those of API version 2014-03-28.
 public struct JobLogs: Sendable {
   private let api: SageMakerAPI
-  /// Of a log; what is behind them is not given out.
+  /// How much of a log is served, in bytes from its start; later lines are left out.
   private static let longestLog = 64 << 20
-  /// As CloudWatch has it: of one answer.
+  /// CloudWatch's limits for one page of events; it counts 26 bytes of overhead per event.
   private static let mostEvents = 10_000, mostBytes = 1 << 20, bytesBesideEvent = 26
+  /// CloudWatch's limit for one page of log streams.
   private static let mostStreams = 50
 
   public init(_ api: SageMakerAPI) { self.api = api }
 
-  /// Answers one operation.
+  /// Executes one operation.
   ///
   /// - Parameters:
-  ///   - operation: "GetLogEvents"; what X-Amz-Target names after its dot.
-  ///   - body: JSON.
-  /// - Throws: what AWS would answer.
-  /// - Complexity: a page of events costs O(bytes of the log).
+  ///   - operation: the part of X-Amz-Target after the dot, such as "GetLogEvents".
+  ///   - body: the request as JSON; an empty body counts as `{}`.
+  /// - Returns: the response as JSON.
+  /// - Throws: the error that AWS would return.
+  /// - Complexity: GetLogEvents reads and parses the whole log for each page.
   public func respond(
     to operation: String, body: [UInt8], from caller: Caller
   ) async throws(ControlPlaneError) -> [UInt8] {
@@ -33,7 +37,7 @@ public struct JobLogs: Sendable {
     default:
       throw ControlPlaneError(
         .unknownOperation,
-        "imrec does not have CloudWatch Logs' \(operation.prefix(100)): it gives the logs of jobs out, by DescribeLogGroups, "
+        "imrec does not support CloudWatch Logs' operation '\(operation.prefix(100))'; it supports DescribeLogGroups, "
           + "DescribeLogStreams and GetLogEvents.")
     }
   }
@@ -82,7 +86,7 @@ public struct JobLogs: Sendable {
     join(api.folder(of: group.kind, job.name), "log")
   }
 
-  /// Those of one job, or of the newest.
+  /// The log stream of the job that the prefix names, or one page of log streams, newest job first.
   private func streams(_ request: JSON, _ caller: Caller) async throws(ControlPlaneError) -> JSON {
     let group = try group(request)
     let prefix = request["logStreamNamePrefix"]?.text ?? ""
@@ -98,7 +102,7 @@ public struct JobLogs: Sendable {
     var streams: [JSON] = []
     for job in jobs {
       let name = Self.streamName(job)
-      // A job that waits has none yet.
+      // A queued job has no log yet.
       guard name.hasPrefix(prefix), let log = try? InputFile(path(group, job)) else { continue }
       let created = JSON.integer(Self.milliseconds(job.created))
       streams.append([
@@ -140,7 +144,7 @@ public struct JobLogs: Sendable {
     ]
   }
 
-  /// The events that a request asks for: at its token, else at one end of its time.
+  /// The indices of the events on the requested page: from its pagination token, else from one end of its time range.
   private func page(of events: LogEvents, _ request: JSON) throws(ControlPlaneError) -> Range<Int> {
     let first = request["startTime"]?.integer.map { events.index(of: $0) } ?? 0
     let end = max(first, request["endTime"]?.integer.map { events.index(of: $0) } ?? events.times.count)
@@ -167,5 +171,71 @@ public struct JobLogs: Sendable {
       }
     }
     return page
+  }
+}
+
+/// The lines of a job's log, each with its time.
+///
+/// A line that starts with a time stamp, such as `[11/29/2026 07:45:15 INFO 1]` in local time, has that time; any other
+/// line has the time of the line before it. Times never decrease, so that `index(of:)` can use binary search.
+struct LogEvents {
+  private(set) var messages: [String] = []
+  /// The time of each message, in milliseconds since 1970, ascending.
+  private(set) var times: [Int] = []
+
+  /// - Parameters:
+  ///   - start: the time of the lines before the first time stamp, in milliseconds since 1970.
+  ///   - isOver: whether the job has ended. Until then an unterminated last line is left out: it may be incomplete.
+  init(_ log: [UInt8], from start: Int, isOver: Bool) {
+    var lines = log.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    if lines.last?.isEmpty == true || !isOver { lines.removeLast() }
+    var (time, stamp) = (start, ArraySlice<UInt8>())
+    for line in lines {
+      let begin = line.prefix(Self.stampByteCount)
+      if begin != stamp, let seconds = Self.seconds(begin) {
+        time = max(time, seconds * 1000)
+        stamp = begin
+      }
+      messages.append(String(decoding: line, as: UTF8.self))
+      times.append(time)
+    }
+  }
+
+  /// The index of the first event at or after a time; the number of events if there is none.
+  func index(of time: Int) -> Int {
+    var (low, high) = (0, times.count)
+    while low < high {
+      let middle = low + (high - low) / 2
+      if times[middle] < time { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
+  private static let stampByteCount = 20
+
+  /// Parses a time stamp such as `[11/29/2026 07:45:15`, in local time, to seconds since 1970; nil if it is not one.
+  private static func seconds(_ stamp: ArraySlice<UInt8>) -> Int? {
+    let bytes = Array(stamp)
+    guard bytes.count == stampByteCount, bytes[0] == UInt8(ascii: "["), bytes[3] == UInt8(ascii: "/"),
+      bytes[6] == UInt8(ascii: "/"), bytes[11] == UInt8(ascii: " "), bytes[14] == UInt8(ascii: ":"),
+      bytes[17] == UInt8(ascii: ":")
+    else { return nil }
+    func number(_ range: Range<Int>) -> Int32? {
+      var value: Int32 = 0
+      for byte in bytes[range] {
+        guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
+        value = value * 10 + Int32(byte - UInt8(ascii: "0"))
+      }
+      return value
+    }
+    guard let month = number(1..<3), let day = number(4..<6), let year = number(7..<11),
+      let hour = number(12..<14),
+      let minute = number(15..<17), let second = number(18..<20), year >= 1970
+    else { return nil }
+    var parts = unsafe tm()
+    unsafe (parts.tm_year, parts.tm_mon, parts.tm_mday) = (year - 1900, month - 1, day)
+    unsafe (parts.tm_hour, parts.tm_min, parts.tm_sec, parts.tm_isdst) = (hour, minute, second, -1)
+    let seconds = unsafe mktime(&parts)
+    return seconds < 0 ? nil : Int(seconds)
   }
 }

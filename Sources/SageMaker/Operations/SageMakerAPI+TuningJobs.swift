@@ -30,7 +30,7 @@ extension SageMakerAPI {
     let inProgress = try await store.count(.tuningJob, statuses: Resource.unendedStatuses)
     try options.quotas.check(.tuningJob, current: inProgress)
     var job = Resource(name: name, arn: arn, created: call.time, status: "InProgress", request: request)
-    // Its training jobs are of the same region and account.
+    // The ARNs of the tuning job's training jobs have the same region and account.
     job.state["caller"] = ["region": .string(call.caller.region), "account": .string(call.caller.account)]
     try await store.insert(.tuningJob, job, tags: call.tags, taken: ResourceKind.tuningJob.taken(arn))
     engine.submit(new: .init(.tuningJob, name))
@@ -59,7 +59,7 @@ extension SageMakerAPI {
     return answer
   }
 
-  /// The best of a tuning job and its parents.
+  /// The best training job of a tuning job and its parents.
   private func overallBest(
     _ best: Resource, of job: Resource, _ isMaximized: Bool
   ) async throws(ControlPlaneError) -> JSON {
@@ -148,8 +148,9 @@ extension SageMakerAPI {
   }
 }
 
-/// What SageMaker asks of a tuning job beyond the shapes of its members.
+/// SageMaker's rules for a tuning job that shapes cannot express.
 package enum TuningRules {
+  /// The training job definitions of a request, from TrainingJobDefinition or TrainingJobDefinitions.
   package static func definitions(of request: JSON) -> [JSON] {
     request["TrainingJobDefinition"].map { [$0] } ?? request["TrainingJobDefinitions"]?.list ?? []
   }
@@ -160,9 +161,10 @@ package enum TuningRules {
     }
   }
 
-  /// Of several definitions one's own comes first.
+  /// The objective of a training job definition; nil if there is none. With several definitions, a definition's own
+  /// objective takes precedence over the tuning job's; with a single definition it is the other way round.
   ///
-  /// - Parameter name: the definition's; nil: the first one's, which has the same Type as the others.
+  /// - Parameter name: the definition's name; nil means the first definition. All definitions have the same Type.
   package static func objective(of request: JSON, definition name: String? = nil) -> JSON? {
     let definitions = definitions(of: request)
     let common = request["HyperParameterTuningJobConfig"]?["HyperParameterTuningJobObjective"]
@@ -171,7 +173,8 @@ package enum TuningRules {
     return definitions.count > 1 ? own ?? common : common ?? own
   }
 
-  /// The ranges of all definitions, each hyperparameter once.
+  /// The parameter ranges of all definitions. A hyperparameter that several definitions tune appears once, with the first
+  /// range.
   package static func ranges(of request: JSON) -> JSON {
     let common = request["HyperParameterTuningJobConfig"]?["ParameterRanges"]
     var known: Set<String> = []
@@ -187,6 +190,7 @@ package enum TuningRules {
     return all
   }
 
+  /// Whether a larger objective is better.
   package static func isMaximized(_ request: JSON) -> Bool {
     objective(of: request)?["Type"]?.text != "Minimize"
   }
@@ -197,10 +201,10 @@ package enum TuningRules {
     }
     let definitions = definitions(of: request)
     guard objective(of: request) != nil else {
-      throw .invalid("HyperParameterTuningJobObjective must be given.")
+      throw .invalid("HyperParameterTuningJobObjective is missing.")
     }
     guard request["Autotune"] == nil else {
-      throw .invalid("Autotune is not done here: give the ranges of the hyperparameters.")
+      throw .invalid("imrec does not support Autotune; give the ranges of the hyperparameters.")
     }
     let limits = request["HyperParameterTuningJobConfig"]?["ResourceLimits"]
     let (jobs, parallel) = (
@@ -219,7 +223,7 @@ package enum TuningRules {
     }
   }
 
-  /// What the search and the trainer ask: ranges, strategy, hyperparameters, the objective.
+  /// Checks what the search and the trainer require: ranges, strategy, hyperparameters and the objective.
   static func checkSearch(_ request: JSON) throws(ControlPlaneError) {
     do {
       let asked = try TuningRequest(request)
@@ -236,17 +240,19 @@ package enum TuningRules {
       .limitExceeded, "The account-level service limit '\(name)' is \(most), with a request of \(value).")
   }
 
-  /// A warm start goes on with the same objective.
+  /// Checks that the parent of a warm start has a single definition and the same objective.
   static func check(parent: Resource, of request: JSON) throws(ControlPlaneError) {
     guard definitions(of: parent.request).count == 1 else {
       throw .invalid(
-        "The parent hyperparameter tuning job \(parent.name) has several TrainingJobDefinitions, with which a warm start is "
-          + "not offered.")
+        "The parent hyperparameter tuning job \(parent.name) has several TrainingJobDefinitions; a warm start is supported "
+          + "only from a parent with one.")
     }
     guard objective(of: parent.request)?["MetricName"] == objective(of: request)?["MetricName"],
       isMaximized(parent.request) == isMaximized(request)
     else {
-      throw .invalid("The parent hyperparameter tuning job \(parent.name) has another objective metric.")
+      throw .invalid(
+        "The parent hyperparameter tuning job \(parent.name) has a different objective; MetricName and Type must match."
+      )
     }
   }
 }

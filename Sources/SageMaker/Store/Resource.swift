@@ -1,7 +1,7 @@
 public import Encodings
 import GRDB
 
-/// The kinds of things that SageMaker's operations make.
+/// The kinds of resources that SageMaker's operations create.
 public enum ResourceKind: String, CaseIterable, Sendable {
   case trainingJob, tuningJob, model, transformJob, endpointConfig, endpoint
 
@@ -16,7 +16,7 @@ public enum ResourceKind: String, CaseIterable, Sendable {
     }
   }
 
-  /// As its ARNs have it.
+  /// The resource type in ARNs.
   var arnName: String {
     switch self {
     case .trainingJob: "training-job"
@@ -28,7 +28,7 @@ public enum ResourceKind: String, CaseIterable, Sendable {
     }
   }
 
-  /// As AWS's messages call it.
+  /// The name in AWS's messages.
   var words: String {
     switch self {
     case .trainingJob: "training job"
@@ -40,7 +40,7 @@ public enum ResourceKind: String, CaseIterable, Sendable {
     }
   }
 
-  /// The kind, and the name, that an ARN is of.
+  /// The kind and the name in an ARN; nil if it is not the ARN of one of these kinds.
   static func parse(arn: String) -> (kind: ResourceKind, name: String)? {
     guard
       let last = arn.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false).dropFirst(5).first
@@ -51,22 +51,24 @@ public enum ResourceKind: String, CaseIterable, Sendable {
   }
 }
 
-/// One job, model or endpoint as it is kept.
+/// One job, model, endpoint or endpoint configuration, as stored.
 public struct Resource: Sendable {
   public let name: String
   public let arn: String
-  /// Seconds since 1970.
+  /// The time of creation, in seconds since 1970.
   public let created: Double
+  /// The time of the last change, in seconds since 1970.
   public internal(set) var modified: Double
-  /// Empty for what has no states.
+  /// SageMaker's status, such as InProgress; empty for a model or an endpoint configuration.
   public var status: String
-  /// Of a training job: the tuning job it belongs to.
+  /// The name of the tuning job that a training job belongs to; nil for all others.
   public let parent: String?
-  /// Of a tuning job's training job, when it is known.
+  /// The final objective of a tuning job's training job; nil until it is known.
   public var objective: Double?
-  /// What its maker asked for.
+  /// The create request, without its tags.
   public var request: JSON
-  /// What became of it, in the members of its Describe operation; and, with small first letters, what only we know.
+  /// The members that a Describe response has beyond the request. Members whose names start with a lowercase letter are
+  /// imrec's own and are never shown.
   public var state: JSON
 
   public init(
@@ -88,10 +90,12 @@ extension Resource {
   /// The statuses of jobs that have not ended.
   static let unendedStatuses = ["InProgress", "Stopping"]
 
-  /// Of a job: it has not ended.
+  /// Whether a job has not ended: it is InProgress or Stopping.
   package var isInWork: Bool { Self.unendedStatuses.contains(status) }
 
-  /// The row's columns that a list needs; `request` is left empty where it was not asked for.
+  /// Decodes a row of a resource table.
+  ///
+  /// - Parameter hasRequest: whether the row has the column `request`; if not, `request` is empty.
   init(_ row: Row, hasRequest: Bool) throws {
     name = row["name"]
     arn = row["arn"]
@@ -102,5 +106,60 @@ extension Resource {
     objective = row["objective"]
     request = hasRequest ? try JSON(parsing: Array((row["request"] as String).utf8)) : [:]
     state = try JSON(parsing: Array((row["state"] as String).utf8))
+  }
+}
+
+/// The secondary status of a training job and its transitions.
+extension Resource {
+  var secondaryStatus: String { state["SecondaryStatus"]?.text ?? "" }
+
+  /// Ends the current secondary status and starts another.
+  mutating func enter(_ status: String, _ message: String, at time: Double) {
+    var transitions = state["SecondaryStatusTransitions"]?.list ?? []
+    if var last = transitions.popLast() {
+      last["EndTime"] = .number(time)
+      transitions.append(last)
+    }
+    transitions.append([
+      "Status": .string(status), "StartTime": .number(time), "StatusMessage": .string(message),
+    ])
+    state["SecondaryStatus"] = .string(status)
+    state["SecondaryStatusTransitions"] = .list(transitions)
+  }
+
+  /// Sets the final status, and a secondary status that ends when it starts.
+  mutating func finish(_ status: String, secondary: String, _ message: String, at time: Double) {
+    self.status = status
+    enter(secondary, message, at: time)
+    guard var transitions = state["SecondaryStatusTransitions"]?.list, var last = transitions.popLast() else {
+      return
+    }
+    last["EndTime"] = .number(time)
+    state["SecondaryStatusTransitions"] = .list(transitions + [last])
+  }
+}
+
+extension ResourceKind {
+  var isJob: Bool { [.trainingJob, .tuningJob, .transformJob].contains(self) }
+
+  /// The error for a resource that does not exist, in AWS's words.
+  func missing(_ arn: String) -> ControlPlaneError {
+    isJob
+      ? ControlPlaneError(.notFound, "Requested resource not found.")
+      : .invalid("Could not find \(words) \"\(arn)\".")
+  }
+
+  /// The error for a name that is already in use, in AWS's words.
+  func taken(_ arn: String) -> ControlPlaneError {
+    switch self {
+    case .trainingJob, .transformJob, .tuningJob:
+      let name = words.prefix(1).uppercased() + words.dropFirst()
+      return ControlPlaneError(
+        .inUse,
+        "\(name) names must be unique within an AWS account and region, and a \(words) with this name already exists "
+          + "(\(arn))")
+    case .model, .endpoint, .endpointConfig:
+      return .invalid("Cannot create already existing \(words) \"\(arn)\".")
+    }
   }
 }

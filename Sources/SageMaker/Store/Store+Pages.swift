@@ -1,7 +1,7 @@
 import Encodings
 import GRDB
 
-/// What a List operation asks for.
+/// The filters, the order and the page of a List operation. Times are in seconds since 1970; bounds are exclusive.
 struct ListQuery: Sendable, Hashable {
   enum Key: String, Sendable { case name, created, status, objective }
 
@@ -20,17 +20,17 @@ struct ListQuery: Sendable, Hashable {
 
 struct ResourcePage: Sendable {
   var resources: [Resource]
-  /// Nil: this is the last one.
+  /// The pagination token of the next page; nil on the last page.
   var token: String?
 }
 
 extension Store {
-  /// One page of a list, without the requests.
+  /// One page of a list. The resources' requests are left empty.
   ///
-  /// A page begins after the last row of the one before, wherever that now is: what is made or deleted meanwhile neither
-  /// repeats nor hides another row.
+  /// A page starts after the sort key of the previous page's last row, so resources that are created or deleted between two
+  /// pages neither repeat nor hide other rows.
   ///
-  /// - Throws: `.validation` for a token that is not of this query.
+  /// - Throws: `.validation` for a malformed token, or one of a list with other filters or another order.
   func page(_ kind: ResourceKind, _ query: ListQuery) async throws(ControlPlaneError) -> ResourcePage {
     let place = try query.token.map { token throws(ControlPlaneError) in try query.place(token) }
     let (sql, arguments) = query.statement(kind.table, after: place)
@@ -54,7 +54,7 @@ extension Store {
 }
 
 extension ListQuery {
-  /// The columns it is sorted by; each list has one order, so that a page knows where it begins.
+  /// The sort columns. They end with the unique `id`, so the order is total and a token names one position.
   private var columns: [String] {
     switch key {
     case .name: ["name", "id"]
@@ -79,7 +79,7 @@ extension ListQuery {
     add("created < ?", createdBefore)
     add("modified > ?", modifiedAfter)
     add("modified < ?", modifiedBefore)
-    // SageMaker does not list those without one.
+    // SageMaker leaves out the jobs without an objective.
     if key == .objective { conditions.append("objective IS NOT NULL") }
     if let place {
       conditions.append(
@@ -89,7 +89,7 @@ extension ListQuery {
     }
     let order = columns.map { "\($0) \(isAscending ? "ASC" : "DESC")" }.joined(separator: ", ")
     let found = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
-    // The rows are found in an index alone, and only then read.
+    // The subquery needs only an index; only the rows of the page are read from the table.
     let sql = """
       SELECT id, name, arn, created, modified, status, parent, objective, state FROM \(table) WHERE id IN (
         SELECT id FROM \(table) \(found) ORDER BY \(order) LIMIT \(most + 1))
@@ -98,7 +98,8 @@ extension ListQuery {
     return (sql, StatementArguments(arguments))
   }
 
-  /// Where a page ended, and what it was a page of: hexadecimal, as it means nothing to its keeper.
+  /// The pagination token for the rows after a resource: the fingerprint of the query and the sort key, in hexadecimal
+  /// because it is opaque to clients.
   func token(after resource: Resource, id: Int64) -> String {
     let place: [JSON] =
       switch key {
@@ -114,6 +115,7 @@ extension ListQuery {
     }.joined()
   }
 
+  /// Decodes a pagination token to the values of `columns`.
   fileprivate func place(_ token: String) throws(ControlPlaneError) -> [JSON] {
     let digits = Array(token.utf8)
     let bytes = stride(from: 0, to: digits.count - digits.count % 2, by: 2).compactMap {
@@ -122,12 +124,12 @@ extension ListQuery {
     guard bytes.count * 2 == digits.count, let content = try? JSON(parsing: bytes), let parts = content.list,
       parts.count == columns.count + 1, parts[0].text == fingerprint
     else {
-      throw .invalid("Invalid NextToken: it is not of this list with these filters and this order.")
+      throw .invalid("Invalid NextToken: it belongs to a list with other filters or another order.")
     }
     return Array(parts.dropFirst())
   }
 
-  /// The same for the same list, whatever the size of its pages.
+  /// A hash of the filters and the order; the page size does not change it.
   private var fingerprint: String {
     var query = self
     query.token = nil
@@ -138,8 +140,105 @@ extension ListQuery {
       .number(query.modifiedAfter ?? -1), .number(query.modifiedBefore ?? -1), .string(query.status ?? ""),
       .string(query.parent ?? ""), .string(query.key.rawValue), .bool(query.isAscending),
     ])
-    // FNV-1a: a token made by accident is to be seen, not one made by design.
+    // FNV-1a detects a token that is used for the wrong list by accident; it does not stop forgery.
     let hash = text.bytes.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
     return String(hash, radix: 36)
+  }
+}
+
+/// One page of resources of several kinds, newest first.
+package struct NewestPage: Sendable {
+  package var rows: [(kind: ResourceKind, resource: Resource)] = []
+  /// The pagination token of the next page; nil on the last page.
+  package var next: String?
+}
+
+/// A resource's position in the order of all kinds.
+private struct NewestPlace: Comparable {
+  let created: Double
+  /// The index of the kind in `ResourceKind.allCases`. It orders resources that were created at the same time.
+  let rank: Int
+  let id: Int64
+
+  static func < (left: NewestPlace, right: NewestPlace) -> Bool {
+    (left.created, left.rank, left.id) < (right.created, right.rank, right.id)
+  }
+
+  var token: String { "\(created.bitPattern).\(rank).\(id)" }
+
+  init(created: Double, rank: Int, id: Int64) { (self.created, self.rank, self.id) = (created, rank, id) }
+
+  init?(token: String) {
+    let parts = token.split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count == 3, let bits = UInt64(parts[0]), let rank = Int(parts[1]), let id = Int64(parts[2])
+    else { return nil }
+    self.init(created: Double(bitPattern: bits), rank: rank, id: id)
+  }
+
+  /// The SQL condition for the rows of a kind that come after this position.
+  func condition(_ rank: Int) -> (sql: String, arguments: StatementArguments) {
+    if rank == self.rank { return ("WHERE (created, id) < (?, ?)", [created, id]) }
+    return (rank < self.rank ? "WHERE created <= ?" : "WHERE created < ?", [created])
+  }
+}
+
+extension Store {
+  /// One page of the resources of the given kinds, newest first, with their requests.
+  ///
+  /// - Throws: `.validation` for a malformed token.
+  /// - Complexity: reads at most `kinds.count * (most + 1)` rows, each through an index.
+  package func newest(
+    _ kinds: [ResourceKind], most: Int, after token: String? = nil
+  ) async throws(ControlPlaneError) -> NewestPage {
+    let place = token.flatMap { NewestPlace(token: $0) }
+    guard token == nil || place != nil else {
+      throw .invalid("The page token is not valid; start again at the first page.")
+    }
+    return try await read { database in
+      var found: [(place: NewestPlace, kind: ResourceKind, resource: Resource)] = []
+      for (rank, kind) in ResourceKind.allCases.enumerated() where kinds.contains(kind) {
+        let (condition, arguments) = place?.condition(rank) ?? ("", [])
+        let rows = try Row.fetchAll(
+          database,
+          sql:
+            "SELECT * FROM \(kind.table) \(condition) ORDER BY created DESC, id DESC LIMIT \(max(0, most) + 1)",
+          arguments: arguments)
+        for row in rows {
+          found.append(
+            (
+              NewestPlace(created: row["created"], rank: rank, id: row["id"]), kind,
+              try Resource(row, hasRequest: true)
+            ))
+        }
+      }
+      let sorted = found.sorted { $1.place < $0.place }
+      let shown = sorted.prefix(max(0, most))
+      return NewestPage(
+        rows: shown.map { ($0.kind, $0.resource) },
+        next: shown.count < sorted.count ? shown.last?.place.token : nil)
+    }
+  }
+
+  /// At most `most` training jobs of a tuning job, oldest first.
+  package func trainingJobs(of tuning: String, most: Int) async throws(ControlPlaneError) -> [Resource] {
+    try await read { database in
+      try Row.fetchAll(
+        database, sql: "SELECT * FROM training_job WHERE parent = ? ORDER BY created, id LIMIT ?",
+        arguments: [tuning, most]
+      ).map { try Resource($0, hasRequest: true) }
+    }
+  }
+
+  /// Passes a resource to `take` now and after each change, until the resource is deleted, `take` returns false or the task
+  /// is cancelled. Changes that happen while `take` runs are passed on once, as the latest state.
+  ///
+  /// - Parameter take: returns whether to go on.
+  package func follow(
+    _ kind: ResourceKind, _ name: String, _ take: (Resource) async -> Bool
+  ) async throws {
+    let observation = ValueObservation.tracking { try Self.find(kind, name, $0) }
+    for try await resource in observation.values(in: pool, bufferingPolicy: .bufferingNewest(1)) {
+      guard let resource, await take(resource) else { return }
+    }
   }
 }

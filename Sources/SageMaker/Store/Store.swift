@@ -2,23 +2,25 @@ import Encodings
 import Files
 import GRDB
 import Glibc
+import Synchronization
 
-/// All that the control plane knows, in one SQLite file: it stands when the program is killed at any moment.
+/// The control plane's state, in one SQLite database. Every change is a transaction: a crash at any moment loses nothing
+/// that was committed.
 ///
-/// Writes wait for each other, reads for nobody. A file that another program keeps locked, or a full disk, makes an operation
-/// fail with `.unavailable`, and clients ask again; what jobs have reached waits until it can be written (`record`).
+/// Writes are serialized; reads wait for nothing. While another process holds the lock on the database, or the disk is full,
+/// an operation fails with `.unavailable` and its client retries; the progress of jobs is written with retries (`record`).
 public final class Store: Sendable {
   let pool: DatabasePool
   let now: @Sendable () -> Double
   private let patience: LockPatience
-  /// Between two attempts to record what happened.
+  /// The pause between two attempts of `patiently`.
   private static let recordPause = Duration.milliseconds(500)
 
   /// - Parameters:
-  ///   - path: made where it is not there.
-  ///   - lockTime: how long operations wait for another program's lock.
-  ///   - now: seconds since 1970.
-  /// - Throws: where the file is no database, or cannot be written.
+  ///   - path: the database file; it is created if it does not exist.
+  ///   - lockTime: how long an operation waits for another process's lock.
+  ///   - now: returns the current time in seconds since 1970.
+  /// - Throws: if the file is not a database or cannot be written.
   public init(
     _ path: String, lockTime: Duration = .seconds(5), now: @escaping @Sendable () -> Double
   ) throws {
@@ -32,7 +34,7 @@ public final class Store: Sendable {
     try Self.migrator.migrate(pool)
   }
 
-  /// - Throws: where the file cannot be opened, `FileError` with the reason, which SQLite does not tell.
+  /// - Throws: `FileError` if the file cannot be opened, with the reason, which SQLite's own error does not give.
   private static func open(_ path: String, _ configuration: Configuration) throws -> DatabasePool {
     do {
       return try DatabasePool(path: path, configuration: configuration)
@@ -41,7 +43,7 @@ public final class Store: Sendable {
     }
   }
 
-  /// Whether the process may not open as many files as the database and its journals are.
+  /// Whether the process has too few file descriptors left for the database and its journals.
   private static func isOutOfFiles() -> Bool {
     let files = (0..<8).map { _ in unsafe Glibc.open("/dev/null", O_RDONLY | O_CLOEXEC) }
     let code = errno
@@ -62,7 +64,7 @@ public final class Store: Sendable {
     return migrator
   }
 
-  /// Each index holds all that a list filters by, so that only the rows of its page are read from the table.
+  /// Each index covers all columns that a list filters by, so that only the rows of a page are read from the table.
   private static func create(_ table: String, _ database: Database) throws {
     let filtered = "status, created, modified, parent"
     try database.execute(
@@ -81,7 +83,9 @@ public final class Store: Sendable {
 
   // MARK: One resource
 
-  /// - Throws: `.inUse` with the message where the name is taken.
+  /// Inserts a new resource and its tags in one transaction.
+  ///
+  /// - Throws: `taken` if the name is already in use.
   func insert(
     _ kind: ResourceKind, _ resource: Resource, tags: [String: String] = [:], taken: ControlPlaneError
   ) async throws(ControlPlaneError) {
@@ -100,13 +104,14 @@ public final class Store: Sendable {
     }
   }
 
+  /// The resource with a name, including its request; nil if there is none.
   package func find(_ kind: ResourceKind, _ name: String) async throws(ControlPlaneError) -> Resource? {
     try await read { try Self.find(kind, name, $0) }
   }
 
-  /// Changes a resource as one step; nothing is written where the body throws or the resource is as before.
+  /// Changes a resource in one transaction; nothing is written if the body throws.
   ///
-  /// - Returns: the resource as it is then; nil where there is none.
+  /// - Returns: the changed resource; nil if there is none.
   @discardableResult
   func update(
     _ kind: ResourceKind, _ name: String, _ body: @escaping @Sendable (inout Resource) throws -> Void
@@ -128,8 +133,10 @@ public final class Store: Sendable {
     }
   }
 
-  /// - Parameter check: throws where it may not go.
-  /// - Returns: what it was; nil where there was none.
+  /// Deletes a resource and its tags in one transaction.
+  ///
+  /// - Parameter check: throws if the resource must not be deleted.
+  /// - Returns: the deleted resource; nil if there was none.
   @discardableResult
   func delete(
     _ kind: ResourceKind, _ name: String, check: @escaping @Sendable (Resource) throws -> Void = { _ in }
@@ -143,7 +150,9 @@ public final class Store: Sendable {
     }
   }
 
-  /// How many there are of each status.
+  /// The number of resources with each status.
+  ///
+  /// - Parameter parent: counts only the training jobs of this tuning job; nil counts all.
   package func counts(
     _ kind: ResourceKind, parent: String? = nil
   ) async throws(ControlPlaneError) -> [String: Int] {
@@ -156,6 +165,7 @@ public final class Store: Sendable {
     }
   }
 
+  /// The number of resources that have one of the statuses.
   func count(_ kind: ResourceKind, statuses: [String]) async throws(ControlPlaneError) -> Int {
     try await read { database in
       let marks = statuses.map { _ in "?" }.joined(separator: ", ")
@@ -165,7 +175,7 @@ public final class Store: Sendable {
     }
   }
 
-  /// The names of those that have one of the statuses, oldest first.
+  /// The names of the resources that have one of the statuses, oldest first.
   func names(_ kind: ResourceKind, statuses: [String]) async throws(ControlPlaneError) -> [String] {
     try await read { database in
       let marks = statuses.map { _ in "?" }.joined(separator: ", ")
@@ -182,6 +192,7 @@ public final class Store: Sendable {
 
   // MARK: Tags
 
+  /// The tags of a resource, sorted by key.
   func tags(of arn: String) async throws(ControlPlaneError) -> [(key: String, value: String)] {
     try await read { database in
       try Row.fetchAll(
@@ -191,7 +202,9 @@ public final class Store: Sendable {
     }
   }
 
-  /// - Throws: `.limitExceeded` where it would have more than `most`.
+  /// Adds tags in one transaction; a tag with the same key is replaced.
+  ///
+  /// - Throws: `.limitExceeded` if the resource would have more than `most` tags.
   func addTags(_ tags: [String: String], to arn: String, most: Int) async throws(ControlPlaneError) {
     try await write { database in
       try Self.add(tags, to: arn, database)
@@ -218,12 +231,12 @@ public final class Store: Sendable {
     }
   }
 
-  // MARK: What happened
+  // MARK: Recording progress
 
-  /// Changes a resource as `update` does, and tries again while another program keeps the store locked or the disk is full:
-  /// what has happened has happened.
+  /// Changes a resource as `update` does, and retries while another process holds the lock on the database or the disk is
+  /// full: progress that a job has made must not be lost.
   ///
-  /// - Throws: `.unavailable` only where the task is cancelled.
+  /// - Throws: `.unavailable` only if the task is cancelled.
   @discardableResult
   func record(
     _ kind: ResourceKind, _ name: String, _ body: @escaping @Sendable (inout Resource) throws -> Void
@@ -231,8 +244,8 @@ public final class Store: Sendable {
     try await patiently { () throws(ControlPlaneError) in try await update(kind, name, body) }
   }
 
-  /// Does something again and again until it fails by more than a lock or a full disk, or the task is cancelled. Neither tells
-  /// when it is over.
+  /// Runs an operation, and retries it after a pause while it fails with `.unavailable` and the task is not cancelled. It polls
+  /// because nothing signals that a lock was released or that the disk has room again.
   func patiently<Value: Sendable>(
     _ body: () async throws(ControlPlaneError) -> Value
   ) async throws(ControlPlaneError) -> Value {
@@ -253,12 +266,14 @@ public final class Store: Sendable {
 
   // MARK: Access
 
+  /// Runs a read; it does not wait for writes.
   func read<Value: Sendable>(
     _ body: @escaping @Sendable (Database) throws -> Value
   ) async throws(ControlPlaneError) -> Value {
     do { return try await pool.read(body) } catch { throw Self.refusal(error) }
   }
 
+  /// Runs a write transaction; it is rolled back if the body throws.
   func write<Value: Sendable>(
     _ body: @escaping @Sendable (Database) throws -> Value
   ) async throws(ControlPlaneError) -> Value {
@@ -278,16 +293,101 @@ public final class Store: Sendable {
     case let error as DatabaseError:
       switch error.resultCode {
       case .SQLITE_BUSY, .SQLITE_LOCKED:
-        return ControlPlaneError(.unavailable, "another program keeps the store locked; try again")
+        return ControlPlaneError(.unavailable, "another process holds the lock on the database; try again")
       case .SQLITE_CANTOPEN where isOutOfFiles():
         return ControlPlaneError(
-          .unavailable, "the server may open no more files (ulimit -n); try again when it has less to do")
-      case .SQLITE_FULL: return ControlPlaneError(.unavailable, "the disk under the store is full")
+          .unavailable, "the server cannot open more files (ulimit -n); try again when it is less busy")
+      case .SQLITE_FULL: return ControlPlaneError(.unavailable, "the disk that holds the database is full")
       default:
-        return ControlPlaneError(.internalFailure, "the store: \(error.message ?? "\(error.resultCode)")")
+        return ControlPlaneError(
+          .internalFailure, "database error: \(error.message ?? "\(error.resultCode)")")
       }
-    case is CancellationError: return ControlPlaneError(.unavailable, "the service is ending")
-    default: return ControlPlaneError(.internalFailure, "the store: \(error)")
+    case is CancellationError: return ControlPlaneError(.unavailable, "the service is shutting down")
+    default: return ControlPlaneError(.internalFailure, "database error: \(error)")
     }
   }
+}
+
+extension Store {
+  /// TrainingJobStatusCounters and ObjectiveStatusCounters of a tuning job.
+  func tuningCounters(of name: String) async throws(ControlPlaneError) -> (jobs: JSON, objectives: JSON) {
+    let rows = try await read { database in
+      try Row.fetchAll(
+        database,
+        sql: """
+          SELECT status, COUNT(*) AS count, COUNT(objective) AS rated FROM training_job WHERE parent = ?
+          GROUP BY status
+          """, arguments: [name]
+      ).map { (status: $0["status"] as String, count: $0["count"] as Int, rated: $0["rated"] as Int) }
+    }
+    func count(_ statuses: String...) -> Int {
+      rows.filter { statuses.contains($0.status) }.reduce(0) { $0 + $1.count }
+    }
+    let pending = count("InProgress", "Stopping")
+    let rated = rows.filter { !["InProgress", "Stopping"].contains($0.status) }.reduce(0) { $0 + $1.rated }
+    let all = rows.reduce(0) { $0 + $1.count }
+    return (
+      [
+        "Completed": .integer(count("Completed")), "InProgress": .integer(pending), "RetryableError": 0,
+        "NonRetryableError": .integer(count("Failed")), "Stopped": .integer(count("Stopped")),
+      ],
+      [
+        "Succeeded": .integer(rated), "Pending": .integer(pending), "Failed": .integer(all - pending - rated),
+      ]
+    )
+  }
+
+  /// The completed training job with the best objective; the oldest one on a tie; nil if none has an objective.
+  func bestTrainingJob(of name: String, isMaximized: Bool) async throws(ControlPlaneError) -> Resource? {
+    try await read { database in
+      try Row.fetchOne(
+        database,
+        sql: """
+          SELECT * FROM training_job WHERE parent = ? AND status = 'Completed' AND objective IS NOT NULL
+          ORDER BY objective \(isMaximized ? "DESC" : "ASC"), created, id LIMIT 1
+          """, arguments: [name]
+      ).map { try Resource($0, hasRequest: true) }
+    }
+  }
+}
+
+/// Limits how long writes wait for a database lock that another process holds. All queued writes share one limit.
+///
+/// Writes are serialized. If each one waited up to the limit for the same lock, the last would be answered long after its
+/// client had timed out. So once a write has timed out, the writes queued behind it fail without waiting.
+final class LockPatience: Sendable {
+  private struct Wait {
+    var begin: ContinuousClock.Instant
+    var last: ContinuousClock.Instant
+  }
+  private let wait = Mutex<Wait?>(nil)
+  private let longest: Duration
+  /// If no write has met a lock for this long, the next lock counts as a new one.
+  private static let memory = Duration.seconds(1)
+  private static let pause: UInt32 = 5_000  // microseconds
+
+  init(longest: Duration) { self.longest = longest }
+
+  /// Sleeps for one retry interval, unless the limit is reached.
+  ///
+  /// - Returns: whether to retry.
+  func waits() -> Bool {
+    guard goesOn(at: .now) else { return false }
+    usleep(Self.pause)
+    return true
+  }
+
+  /// Whether the wait for the current lock is still within the limit.
+  func goesOn(at now: ContinuousClock.Instant) -> Bool {
+    wait.withLock { wait in
+      var known = wait ?? Wait(begin: now, last: now)
+      if now - known.last > Self.memory { known.begin = now }
+      known.last = now
+      wait = known
+      return now - known.begin < longest
+    }
+  }
+
+  /// Ends the wait: a write has acquired the lock.
+  func end() { wait.withLock { $0 = nil } }
 }

@@ -30,7 +30,7 @@ package struct BatchTransform: Sendable {
     let (input, output) = (job["TransformInput"] ?? [:], job["TransformOutput"] ?? [:])
     guard let model = description["model"]?.text, let folder = description["output"]?.text,
       let split = RecordSplit(rawValue: input["SplitType"]?.text ?? "None")
-    else { throw TransformFault("\(path) is no description of a transform job") }
+    else { throw TransformFault("\(path) is not the description of a transform job") }
     self.model = model
     outputFolder = folder
     inputs = (description["inputs"]?.list ?? []).compactMap { input in

@@ -1,24 +1,28 @@
+import CZlib
 import Encodings
 import Files
 import Foundation
 package import S3
 
-/// Brings objects to where a job's process reads them.
+/// Downloads a job's input objects into its folder.
 package struct Channels {
   let objects: any ObjectSource
 
-  /// What the caller has to mend.
+  /// A fault in the request or its data, which the caller has to correct.
   package struct Fault: Error, CustomStringConvertible {
     package let description: String
   }
 
-  /// One object, and its path below a folder.
+  /// An object, and the path relative to a folder that it is downloaded to.
   package struct Item: Sendable {
     package let object: S3Location
     package let path: String
   }
 
-  /// The objects of a prefix. Paths are the keys after the prefix, or, where it ends within a name, after its last `/`.
+  /// The objects under a prefix. An item's path is its key without the prefix; if the prefix ends within a file name, its key after
+  /// the last `/` of the prefix.
+  ///
+  /// - Throws: `Fault` if there is none.
   func items(prefix uri: String) async throws -> [Item] {
     let place = try S3Location(uri: uri)
     let found = try await listed(place).filter { !$0.isFolder }
@@ -29,21 +33,24 @@ package struct Channels {
     return try found.map { Item(object: $0, path: try Self.safe($0.key(after: start))) }
   }
 
-  /// No object where there is no bucket.
+  /// The objects under a prefix; none if the bucket does not exist.
   private func listed(_ place: S3Location) async throws -> [S3Location] {
     do { return try await objects.list(place) } catch let error where saysMissing(error) {
       return []
     }
   }
 
-  /// - Parameter namer: what names the object.
+  /// Downloads one object.
+  ///
+  /// - Parameter namer: what refers to the object, for the error message, such as "the channel".
+  /// - Throws: `Fault` if the object does not exist.
   func download(_ object: S3Location, to path: String, namedBy namer: String) async throws {
     if try await !isThere(object, downloading: path) {
       throw Fault(description: "there is no object \(object), which \(namer) names")
     }
   }
 
-  // Apart from the function that throws: swiftc 6.3.1 crashes in its optimiser where an async one catches and throws anew.
+  // A separate function: the optimiser of swiftc 6.3.1 crashes on an async function that catches and rethrows.
   private func isThere(_ object: S3Location, downloading path: String) async throws -> Bool {
     do {
       try await objects.download(object, to: path)
@@ -53,20 +60,24 @@ package struct Channels {
     }
   }
 
-  /// The objects that a manifest names: `[{"prefix": "s3://bucket/prefix"}, "relative/path", ...]`.
+  /// The objects that a manifest lists: `[{"prefix": "s3://bucket/prefix"}, "relative/path", ...]`.
   func items(manifest uri: String, in scratch: String) async throws -> [Item] {
     let path = join(scratch, "manifest.json")
     try await download(try S3Location(uri: uri), to: path, namedBy: "the channel")
     return try Self.items(manifest: uri, at: path)
   }
 
-  // Apart from the async function: swiftc 6.3.1 crashes in its optimiser where one of those catches and throws anew.
+  // A separate function: the optimiser of swiftc 6.3.1 crashes on an async function that catches and rethrows.
+  /// The objects that a downloaded manifest lists.
+  ///
+  /// - Parameter path: the local copy of the manifest.
+  /// - Throws: `Fault` if it is malformed; `FileError`.
   @inline(never)
   package static func items(manifest uri: String, at path: String) throws -> [Item] {
     let bytes = try readFile(path, limit: 256 << 20).bytes
     let elements: [JSON]
     do { elements = try JSON(parsing: bytes).list ?? [] } catch {
-      throw Fault(description: "the manifest \(uri) is no JSON: \(error)")
+      throw Fault(description: "the manifest \(uri) is not valid JSON: \(error)")
     }
     guard let prefix = elements.first?["prefix"]?.text else {
       throw Fault(description: "the manifest \(uri) does not begin with {\"prefix\": \"s3://...\"}")
@@ -74,16 +85,18 @@ package struct Channels {
     let place = try S3Location(uri: prefix)
     return try elements.dropFirst().map { element in
       guard let path = element.text else {
-        throw Fault(description: "the manifest \(uri) names an object that is no text: \(element.encoded)")
+        throw Fault(description: "the manifest \(uri) has an entry that is not a string: \(element.encoded)")
       }
       return Item(object: S3Location(bucket: place.bucket, key: place.key + path), path: try safe(path))
     }
   }
 
-  /// - Parameter isGzip: the objects are compressed.
+  /// Downloads objects into a folder, which is created.
+  ///
+  /// - Parameter isGzip: whether the objects are gzip files to decompress.
   func download(_ items: [Item], to folder: String, unpacking isGzip: Bool = false) async throws {
     try makeFolder(folder)
-    // No key has it: it is beside the folder.
+    // Outside the folder, so that no key can collide with it.
     let packed = folder + "~packed"
     for item in items {
       try Task.checkCancellation()
@@ -98,13 +111,13 @@ package struct Channels {
   @inline(never)
   private static func unpack(_ packed: String, to path: String, of object: S3Location) throws {
     do { try unpackGzip(packed, to: path) } catch let fault as GzipFault {
-      throw Fault(description: "\(object) is no whole gzip file: \(fault)")
+      throw Fault(description: "\(object) is not a complete gzip file: \(fault)")
     }
   }
 
-  /// Under the names that they have unpacked: without `.gz`, by which the trainer finds its records.
+  /// The items with their paths after decompression, without `.gz`: the trainer finds its records by name extension.
   ///
-  /// - Throws: where two would have the same one.
+  /// - Throws: `Fault` if two items would have the same path.
   static func unpackedNames(_ items: [Item]) throws(Fault) -> [Item] {
     var taken: Set<ByteName> = []
     var named: [Item] = []
@@ -112,14 +125,14 @@ package struct Channels {
       let isNamed = item.path.hasByteSuffix(".gz") && baseName(item.path) != ".gz"
       let path = isNamed ? String(decoding: item.path.utf8.dropLast(3), as: UTF8.self) : item.path
       guard taken.insert(ByteName(path)).inserted else {
-        throw Fault(description: "\(item.object) and another object are both \(path) when they are unpacked")
+        throw Fault(description: "\(item.object) and another object would both be decompressed to \(path)")
       }
       named.append(Item(object: item.object, path: path))
     }
     return named
   }
 
-  /// An augmented manifest, its images beside it: references become paths.
+  /// Downloads an augmented manifest and the images that it refers to, and replaces each reference by a local path.
   func download(augmentedManifest uri: String, attributes: [String], to folder: String) async throws {
     try makeFolder(join(folder, "objects"))
     let path = join(folder, "manifest")
@@ -130,7 +143,7 @@ package struct Channels {
     for (index, line) in text.split(separator: "\n").enumerated() {
       try Task.checkCancellation()
       guard let entry = try? JSON(parsing: Array(line.utf8)), entry.object != nil else {
-        throw Fault(description: "\(uri): line \(index + 1) is no JSON object")
+        throw Fault(description: "\(uri): line \(index + 1) is not a JSON object")
       }
       var members: JSON = [:]
       for name in attributes {
@@ -139,11 +152,11 @@ package struct Channels {
         }
         members[name] = value
       }
-      // The first is the image's.
+      // The first attribute is the reference to the image.
       guard let name = attributes.first, let reference = members[name]?.text else {
         throw Fault(
           description:
-            "\(uri): line \(index + 1): \(attributes.first ?? "the image") is no text such as s3://bucket/key"
+            "\(uri): line \(index + 1): \(attributes.first ?? "the image") must be a string such as s3://bucket/key"
         )
       }
       let object = try S3Location(uri: reference)
@@ -155,33 +168,145 @@ package struct Channels {
     try writeFile(join(folder, "data.manifest"), lines)
   }
 
-  /// - Throws: for a key that names no file below a folder.
+  /// Checks that a path stays below its folder: no component is empty, `.` or `..`, and there is no NUL byte.
+  ///
+  /// - Throws: `Fault` if it does not.
   static func safe(_ path: String) throws(Fault) -> String {
-    // By bytes, as the file system has it: Swift takes a slash with a mark behind it for another character.
+    // Bytes, as in the file system: to String, a slash with a combining mark after it is a different character.
     let parts = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
     let isSafe = parts.allSatisfy { part in
       !part.isEmpty && !part.elementsEqual(".".utf8) && !part.elementsEqual("..".utf8)
     }
     guard isSafe, !path.utf8.contains(0) else {
-      throw Fault(description: "the key '\(path)' cannot be the name of a file")
+      throw Fault(description: "the key '\(path)' cannot be used as a file path")
     }
     return path
   }
 }
 
 extension S3Location {
-  /// - Throws: `.validation` for what is no `s3://bucket/key`.
+  /// - Throws: `.validation` if the URI does not have the form `s3://bucket/key`.
   init(uri: String) throws(ControlPlaneError) {
     guard uri.hasBytePrefix("s3://"), !uri.utf8.contains(0) else {
-      throw .invalid("\(uri) is no S3 URI that is read here; s3://bucket/key is expected")
+      throw .invalid("\(uri) is not a supported S3 URI; s3://bucket/key is expected")
     }
-    guard let location = S3Location(uri) else { throw .invalid("\(uri) names no bucket") }
+    guard let location = S3Location(uri) else { throw .invalid("\(uri) has no bucket") }
     self = location
   }
 
-  /// The key after its first bytes.
+  /// The key without its first `byteCount` bytes.
   func key(after byteCount: Int) -> String { String(decoding: key.utf8.dropFirst(byteCount), as: UTF8.self) }
 
-  /// Where the name begins that the key ends in, in bytes: after the last `/`.
+  /// The byte offset of the last name in the key: after the last `/`.
   var nameStart: Int { key.utf8.count - (key.utf8.reversed().prefix { $0 != UInt8(ascii: "/") }.count) }
+}
+
+/// Why a file is not a complete gzip file.
+package struct GzipFault: Error, Hashable, Sendable, CustomStringConvertible {
+  package let description: String
+}
+
+/// Decompresses a gzip file, which may have several members, and verifies the CRC and the length of each member.
+///
+/// - Throws: `GzipFault` if the file is damaged, truncated or not gzip; `FileError`; `CancellationError`. The target is then
+///   unchanged.
+/// - Complexity: O(bytes) time; a few hundred KB of memory.
+package func unpackGzip(_ path: String, to target: String) throws {
+  let file = try InputFile(path)
+  guard file.byteCount > 0 else { throw GzipFault(description: "it is empty") }
+  var output = try StagedFile(target)
+  do {
+    try unpack(file, to: &output)
+  } catch {
+    output.discard()
+    throw error
+  }
+  try output.publish(durably: false)
+}
+
+private func unpack(_ file: borrowing InputFile, to output: inout StagedFile) throws {
+  let inflater = try Inflater()
+  var block = [UInt8](repeating: 0, count: 1 << 16)
+  var offset = 0
+  while offset < file.byteCount {
+    try Task.checkCancellation()
+    var span = block.mutableSpan
+    var raw = unsafe span.mutableBytes
+    let count = try file.read(at: offset, into: &raw)
+    guard count > 0 else { throw FileError(.changed, path: file.path) }
+    try inflater.unpack(block[..<count], at: offset) { (bytes: Span<UInt8>) throws in try output.append(bytes)
+    }
+    offset += count
+  }
+  guard !inflater.isWithin else {
+    throw GzipFault(description: "it ends at byte \(offset), within a gzip member")
+  }
+}
+
+/// Owns zlib's stream state, which must not move in memory.
+@safe private final class Inflater {
+  /// Whether the input so far ends within a gzip member.
+  private(set) var isWithin = false
+  private let stream: UnsafeMutablePointer<z_stream>
+
+  init() throws(GzipFault) {
+    unsafe stream = .allocate(capacity: 1)
+    unsafe stream.initialize(to: z_stream())
+    guard unsafe z_begin_gzip(stream) == Z_OK else {
+      unsafe stream.deallocate()
+      throw GzipFault(description: "there is not enough memory to decompress it")
+    }
+  }
+
+  deinit {
+    unsafe inflateEnd(stream)
+    unsafe stream.deallocate()
+  }
+
+  /// Decompresses the next block of the file.
+  ///
+  /// - Parameters:
+  ///   - offset: the offset of the block in the file, for error messages.
+  ///   - take: receives the output, piece by piece.
+  func unpack(_ block: ArraySlice<UInt8>, at offset: Int, take: (Span<UInt8>) throws -> Void) throws {
+    var left = block
+    var unpacked = [UInt8](repeating: 0, count: 1 << 18)
+    var isFull = false
+    // A full output buffer means that zlib may have more output, even without further input.
+    while !left.isEmpty || isFull {
+      let (status, taken, made) = step(left, &unpacked)
+      isFull = made == unpacked.count
+      left = left.dropFirst(taken)
+      if made > 0 { try take(unpacked.span.extracting(first: made)) }
+      switch status {
+      case Z_OK: isWithin = true
+      case Z_STREAM_END:
+        isWithin = false
+        unsafe inflateReset(stream)
+      // No progress: zlib needs the next block.
+      case Z_BUF_ERROR where taken == 0 && made == 0: return
+      case Z_BUF_ERROR: isWithin = true
+      default:
+        let words = unsafe stream.pointee.msg.map { unsafe String(cString: $0) } ?? "zlib error \(status)"
+        throw GzipFault(description: "\(words), near byte \(offset + block.count - left.count)")
+      }
+    }
+  }
+
+  private func step(
+    _ input: ArraySlice<UInt8>, _ unpacked: inout [UInt8]
+  ) -> (status: Int32, taken: Int, made: Int) {
+    unsafe input.withUnsafeBufferPointer { input in
+      unsafe unpacked.withUnsafeMutableBufferPointer { output in
+        unsafe stream.pointee.next_in = UnsafeMutablePointer(mutating: input.baseAddress)
+        unsafe stream.pointee.avail_in = UInt32(clamping: input.count)
+        unsafe stream.pointee.next_out = output.baseAddress
+        unsafe stream.pointee.avail_out = UInt32(clamping: output.count)
+        let status = unsafe inflate(stream, Z_NO_FLUSH)
+        return unsafe (
+          status, input.count - Int(stream.pointee.avail_in), output.count - Int(stream.pointee.avail_out)
+        )
+      }
+    }
+  }
 }

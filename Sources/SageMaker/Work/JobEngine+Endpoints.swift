@@ -1,9 +1,10 @@
-import Encodings
-import S3
+public import Encodings
+public import S3
 import Synchronization
 
-/// Endpoints: the store says what they are to be, the host makes it so.
+/// Reconciliation of endpoints: the store holds the desired state, and the host is brought to it.
 extension JobEngine {
+  /// Brings the host to the state that the store has for an endpoint.
   func bringAbout(endpoint name: String) async {
     guard let endpoint = try? await store.find(.endpoint, name) else { return }
     switch endpoint.status {
@@ -12,11 +13,13 @@ extension JobEngine {
       begun.withLock { _ = $0.remove(name) }
       _ = try? await store.patiently { [store] () throws(ControlPlaneError) in
         try await store.delete(.endpoint, name) { endpoint in
-          guard endpoint.status == "Deleting" else { throw ControlPlaneError(.inUse, "it is wanted again") }
+          guard endpoint.status == "Deleting" else {
+            throw ControlPlaneError(.inUse, "the endpoint is no longer being deleted")
+          }
         }
       }
     case "Creating", "InService", "Updating":
-      // One that the former run of the service had in work is begun anew, once.
+      // The first time after a start of the service, the host does not have the endpoint yet, whatever its status.
       if begun.withLock({ $0.insert(name).inserted }) {
         await start(endpoint)
       } else if endpoint.status == "Updating" {
@@ -31,7 +34,7 @@ extension JobEngine {
       try await endpoints.start(try plan(of: endpoint))
       await settle(endpoint, "InService")
     } catch is CancellationError {
-      // The service ends.
+      // The service is shutting down; the next start tries again.
     } catch {
       await settle(endpoint, "Failed", reason: "\(error)")
     }
@@ -42,9 +45,9 @@ extension JobEngine {
       try await endpoints.update(try plan(of: endpoint))
       await settle(endpoint, "InService")
     } catch is CancellationError {
-      // The service ends.
+      // The service is shutting down; the next start tries again.
     } catch {
-      // As it was before.
+      // Roll back to the previous configuration.
       let reason = "\(error)"
       _ = try? await store.record(.endpoint, endpoint.name) { endpoint in
         guard endpoint.status == "Updating" else { return }
@@ -56,6 +59,7 @@ extension JobEngine {
     }
   }
 
+  /// Records the outcome of a start or an update, unless the endpoint is being deleted.
   private func settle(_ endpoint: Resource, _ status: String, reason: String? = nil) async {
     let time = now()
     _ = try? await store.record(.endpoint, endpoint.name) { endpoint in
@@ -67,6 +71,7 @@ extension JobEngine {
     }
   }
 
+  /// The desired state of an endpoint, from its configuration and the changes to its weights and instance counts.
   private func plan(of endpoint: Resource) throws(ControlPlaneError) -> HostedEndpoint {
     let config = endpoint.state["config"] ?? [:]
     var plan = HostedEndpoint(
@@ -76,7 +81,7 @@ extension JobEngine {
       for variant in config[member]?.list ?? [] {
         let (name, model) = (variant["VariantName"]?.text ?? "", variant["ModelName"]?.text ?? "")
         guard let container = endpoint.state["models"]?[model] else {
-          throw .invalid("The model \(model) of the variant \(name) is not there any more.")
+          throw .invalid("The model \(model) of the variant \(name) does not exist any more.")
         }
         let wanted = endpoint.state["wanted"]?[name]
         plan.variants.append(
@@ -97,7 +102,7 @@ extension JobEngine {
 }
 
 extension Resource {
-  /// The variants as DescribeEndpoint shows them.
+  /// Sets the summaries of the variants that DescribeEndpoint returns.
   fileprivate mutating func showVariants(at time: Double) {
     let config = state["config"] ?? [:]
     for member in ["ProductionVariants", "ShadowProductionVariants"] {
@@ -130,4 +135,52 @@ extension Resource {
     }
     return shown
   }
+}
+
+/// Serves endpoints. The control plane stores their configuration; the host loads the models and answers requests.
+public protocol EndpointHost: Sendable {
+  /// Loads an endpoint's models and returns once it can answer requests. Called for new endpoints and, after a restart, for
+  /// all of them.
+  ///
+  /// - Throws: an error whose description becomes the endpoint's FailureReason.
+  func start(_ endpoint: HostedEndpoint) async throws
+
+  /// Switches an endpoint to other variants without dropping a request.
+  ///
+  /// - Throws: as `start`; the previous variants then still serve.
+  func update(_ endpoint: HostedEndpoint) async throws
+
+  /// Finishes the requests in progress and unloads the models.
+  func stop(_ name: String) async
+}
+
+/// The desired state of an endpoint.
+public struct HostedEndpoint: Hashable, Sendable {
+  /// A production or shadow variant.
+  public struct Variant: Hashable, Sendable {
+    public var name: String
+    public var model: String
+    /// The model's model.tar.gz, or the prefix of its uncompressed files; nil if the model has no data.
+    public var modelData: S3Location?
+    public var environment: [String: String]
+    /// The share of requests that the variant gets, relative to the weights of the others.
+    public var weight: Double
+    public var instanceCount: Int
+    /// Whether this is a shadow variant: it gets copies of requests, and its responses are compared but never returned.
+    public var isShadow: Bool
+  }
+  public var name: String
+  /// The name of the endpoint configuration.
+  public var config: String
+  public var variants: [Variant]
+  /// DataCaptureConfig of the endpoint configuration; nil if it has none.
+  public var dataCapture: JSON?
+}
+
+/// A host that serves nothing, for a control plane without a runtime API: endpoints become InService, but do not answer.
+public struct NoEndpointHost: EndpointHost {
+  public init() {}
+  public func start(_ endpoint: HostedEndpoint) async throws {}
+  public func update(_ endpoint: HostedEndpoint) async throws {}
+  public func stop(_ name: String) async {}
 }

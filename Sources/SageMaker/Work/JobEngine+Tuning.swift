@@ -5,7 +5,7 @@ import Hyperparameters
 import Jobs
 import Tuning
 
-/// Tuning jobs: the search runs here, each of its trainings is a training job like any other.
+/// Tuning jobs: the search runs in this process, and each trial is an ordinary training job in the store.
 extension JobEngine {
   func tune(_ work: Work) async throws {
     guard let job = try await store.find(work.kind, work.name), job.status == "InProgress" else { return }
@@ -46,11 +46,12 @@ extension JobEngine {
     case .failed:
       await keepFigures(work, record)
       await finishFailed(work, record.failureReason ?? "All training jobs failed.")
-    // The service ends.
+    // The service is shutting down; the next start resumes the search.
     case .stopped, .inProgress: break
     }
   }
 
+  /// Records the consumed training time and the time of convergence.
   private func keepFigures(_ work: Work, _ record: TuningRecord) async {
     let seconds = record.jobs.reduce(0.0) { sum, job in
       sum + max(0, (job.endTime ?? 0) - (job.startTime ?? job.endTime ?? 0))
@@ -64,7 +65,7 @@ extension JobEngine {
   }
 }
 
-/// The trainings of a tuning job's definition, as training jobs of the store.
+/// Runs the trials of one training job definition as training jobs in the store.
 private struct TuningTrainings: JobRunner {
   let engine: JobEngine
   let tuning: Resource
@@ -88,7 +89,8 @@ private struct TuningTrainings: JobRunner {
     let engine = engine
     try await engine.followed(watched, reader, work)
     let reached = await value.value
-    // Not cancelled with this task: where the service ends the job has not failed, and is begun again with the next start.
+    // An unstructured task, so that the store can be used after this task is cancelled: a job that a shutdown interrupts has
+    // not failed, and the next start runs it again.
     let ended = try await Task {
       if let reached { try await keep(reached, of: order.name) }
       return try await engine.store.find(.trainingJob, order.name)
@@ -101,7 +103,7 @@ private struct TuningTrainings: JobRunner {
     }
   }
 
-  /// The job's list of metrics has the same figure as its objective.
+  /// Records the objective, and gives the objective metric in FinalMetricDataList the same value.
   private func keep(_ reached: Double, of name: String) async throws {
     let (metric, time) = (metric, engine.now())
     try await engine.store.record(.trainingJob, name) { job in
@@ -123,9 +125,9 @@ private struct TuningTrainings: JobRunner {
     func set(_ new: Double) { value = new }
   }
 
-  /// Makes the training job, or lets one go on that has run before.
+  /// Creates the training job, or sets one that has run before to InProgress again.
   private func prepare(_ order: JobOrder) async throws {
-    // As SageMaker's tuning jobs have it; by it the trainer knows that the data says how many classes there are.
+    // SageMaker's tuning jobs have this hyperparameter; it makes the trainer take the number of classes from the data.
     let own = [HyperparameterSet.tuningMark: metric]
     let hyperparameters = JSON.object(order.hyperparameters.merging(own) { $1 }.mapValues { .string($0) })
     let time = engine.now()
@@ -137,7 +139,7 @@ private struct TuningTrainings: JobRunner {
       job.enter("Starting", "Starting the training job", at: time)
     }
     guard former == nil else { return }
-    // What a deleted one of this name may have left.
+    // A deleted job of the same name may have left files.
     engine.removeFolder(of: .init(.trainingJob, order.name))
     let caller = Caller(
       region: tuning.state["caller"]?["region"]?.text ?? "",
@@ -158,7 +160,7 @@ private struct TuningTrainings: JobRunner {
     }
   }
 
-  /// What CreateTrainingJob would have got.
+  /// The CreateTrainingJob request for a trial.
   private func request(_ name: String, _ hyperparameters: JSON) -> JSON {
     var request = definition.without(
       "DefinitionName", "TuningObjective", "HyperParameterRanges", "StaticHyperParameters",
@@ -170,7 +172,7 @@ private struct TuningTrainings: JobRunner {
         .without("AllocationStrategy", "InstanceConfigs")
     }
     if let uri = definition["CheckpointConfig"]?["S3Uri"]?.text {
-      // Each has its own.
+      // Each training job has its own checkpoints.
       request["CheckpointConfig"]?["S3Uri"] = .string("\(uri)\(uri.hasSuffix("/") ? "" : "/")\(name)")
     }
     return request
@@ -178,8 +180,8 @@ private struct TuningTrainings: JobRunner {
 }
 
 extension JobEngine {
-  /// Runs a training job to its end, while the reader takes what it reports. A cancelled task stops the job in order, and
-  /// so does the reader.
+  /// Runs a training job to its end, while the reader takes the lines that it writes. Cancellation of the task and the
+  /// reader's `.stop` both stop the job gracefully.
   fileprivate func followed(_ path: String, _ reader: ObjectiveReader, _ work: Work) async throws {
     try await followLines(
       of: path,
@@ -187,7 +189,7 @@ extension JobEngine {
         if await reader.take(line) == .stop { _ = try? await self.askToStop(work) }
       },
       during: {
-        // Not cancelled with this task: the job's end is to be written down.
+        // An unstructured task, which is not cancelled with this one: the end of the job must be recorded.
         let job = Task { await self.perform(work) }
         await withTaskCancellationHandler {
           await job.value

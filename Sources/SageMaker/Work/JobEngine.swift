@@ -1,3 +1,4 @@
+import Encodings
 import Files
 import Foundation
 import HTTP
@@ -5,10 +6,11 @@ import Jobs
 import S3
 import Synchronization
 
-/// Turns what the store holds into work: jobs are run, endpoints brought into service.
+/// Runs the jobs that the store holds, and brings endpoints into service.
 ///
-/// A job waits for its turn in one queue; whoever stops it ends the part it is in. When the service ends, its children
-/// end too, and what was in work stays InProgress in the store, for the next start to go on with or to fail.
+/// Training and transform jobs share one job queue. Stopping a job cancels its current phase. When the service shuts
+/// down, it ends its child processes; interrupted jobs stay InProgress in the store, and the next start resumes or fails
+/// them.
 final class JobEngine: Sendable {
   struct Work: Hashable, Sendable {
     let kind: ResourceKind
@@ -19,12 +21,12 @@ final class JobEngine: Sendable {
       self.name = name
     }
   }
-  /// The job was stopped by `stop`.
+  /// The job was stopped by `askToStop`.
   struct Stopped: Error {}
 
   private struct Running {
     var isStopped = false
-    /// Ends the part it is in.
+    /// Cancels the current phase; nil outside a stoppable phase.
     var end: (@Sendable () -> Void)?
   }
 
@@ -34,14 +36,14 @@ final class JobEngine: Sendable {
   let options: ControlPlaneOptions
   let now: @Sendable () -> Double
   let queue: JobQueue
-  /// What the jobs of a tuning share comes down once: the others wait for it.
+  /// Serializes the downloads that the jobs of a tuning job share, so that each object is downloaded once.
   let downloads: JobQueue
-  /// For archives and logs.
+  /// The threads that write archives and read logs.
   let disk = OwnThreads(4)
   private let running = Mutex<[Work: Running]>([:])
-  /// Endpoints that the host has been told of.
+  /// The names of the endpoints that the host has been asked to start.
   let begun = Mutex<Set<String>>([])
-  /// Bounded by the quotas of jobs and endpoints.
+  /// Bounded by the quotas on jobs and endpoints.
   private let submissions: AsyncStream<Work>
   private let submit: AsyncStream<Work>.Continuation
 
@@ -62,13 +64,13 @@ final class JobEngine: Sendable {
 
   func submit(_ work: Work) { submit.yield(work) }
 
-  /// Begins in an empty folder, whatever a deleted one of the same name may have left.
+  /// Submits a new job, with an empty folder: a deleted job of the same name may have left files.
   func submit(new work: Work) {
     removeFolder(of: work)
     submit(work)
   }
 
-  /// Works until the task is cancelled.
+  /// Resumes the previous run's jobs, then runs submitted ones until the task is cancelled.
   func run() async throws {
     for work in try await recover() { submit(work) }
     await withDiscardingTaskGroup { group in
@@ -79,6 +81,7 @@ final class JobEngine: Sendable {
     }
   }
 
+  /// Runs a job to its end, or reconciles an endpoint. Does nothing for a job that is already running.
   func perform(_ work: Work) async {
     if work.kind == .endpoint { return await bringAbout(endpoint: work.name) }
     guard begin(work) else { return }
@@ -93,21 +96,22 @@ final class JobEngine: Sendable {
     end(work)
   }
 
-  /// Writes down what keeps a job from its end.
+  /// Runs the body, and records the job as stopped or failed if the body throws.
   private func run(_ work: Work, _ body: @Sendable () async throws -> Void) async {
     do {
       try await body()
     } catch is Stopped {
       await finishStopped(work)
     } catch is CancellationError {
-      // The service ends; the next start goes on, or begins anew.
+      // The service is shutting down; the next start resumes or restarts the job.
     } catch let error as ControlPlaneError where error.code == .unavailable && Task.isCancelled {
-      // The same.
+      // Also a shutdown: the store rejects writes from a cancelled task.
     } catch {
       await finishFailed(work, failureReason(error))
     }
   }
 
+  /// Marks a job as running; false if it already is.
   private func begin(_ work: Work) -> Bool {
     running.withLock { running in
       guard running[work] == nil else { return false }
@@ -122,10 +126,10 @@ final class JobEngine: Sendable {
 
   func isStopped(_ work: Work) -> Bool { running.withLock { $0[work]?.isStopped ?? false } }
 
-  /// Asks a job to end.
+  /// Sets a job's status to Stopping and stops it.
   ///
-  /// - Parameter check: throws where it may not be asked.
-  /// - Returns: nil where there is none.
+  /// - Parameter check: throws if the job must not be stopped.
+  /// - Returns: the job; nil if there is none.
   @discardableResult
   func askToStop(
     _ work: Work, check: @escaping @Sendable (Resource) throws -> Void = { _ in }
@@ -141,7 +145,7 @@ final class JobEngine: Sendable {
     return job
   }
 
-  /// Ends a job that the store has as Stopping. One that nobody works at is over at once.
+  /// Stops a job whose status is Stopping. A job that is not running is Stopped at once.
   private func stop(_ work: Work) async {
     let (isRunning, end) = running.withLock { running -> (Bool, (@Sendable () -> Void)?) in
       guard running[work] != nil else { return (false, nil) }
@@ -151,9 +155,9 @@ final class JobEngine: Sendable {
     if isRunning { end?() } else { await finishStopped(work) }
   }
 
-  /// Runs a part of a job that `stop` ends by cancelling it.
+  /// Runs a phase of a job that `askToStop` can cancel.
   ///
-  /// - Throws: `Stopped` where it was; what the body throws.
+  /// - Throws: `Stopped` if the job was stopped; otherwise what the body throws.
   func stoppable<Result: Sendable>(
     _ work: Work, _ body: @escaping @Sendable () async throws -> Result
   ) async throws -> Result {
@@ -176,8 +180,8 @@ final class JobEngine: Sendable {
     }
   }
 
-  /// Runs the body when the job's turn has come; until then `stop` ends the waiting, and then only what the body has made
-  /// stoppable.
+  /// Waits in the job queue, then runs the body. `askToStop` cancels the wait; once the body runs, it cancels only the
+  /// phases that the body has made `stoppable`.
   func inTurn(_ work: Work, _ body: @escaping @Sendable () async throws -> Void) async throws {
     try await stoppable(work) { [self] in
       try await queue.run("\(work.kind.arnName)/\(work.name)") { [self] in
@@ -193,6 +197,7 @@ final class JobEngine: Sendable {
 
   // MARK: Folders
 
+  /// The folder of a job's files.
   func folder(of work: Work) -> String {
     let folder =
       switch work.kind {
@@ -203,10 +208,10 @@ final class JobEngine: Sendable {
     return join(join(options.root, folder), work.name)
   }
 
-  /// Where the jobs of a tuning have their channels.
+  /// The folder of the channels that the jobs of a tuning job share.
   func sharedData(ofTuning name: String) -> String { join(folder(of: Work(.tuningJob, name)), "data") }
 
-  /// What a job that has ended does not need any more: the objects that it read.
+  /// Deletes the inputs that an ended job downloaded.
   func removeInputs(of work: Work) {
     let folder = folder(of: work)
     let paths: [String] =
@@ -223,6 +228,132 @@ final class JobEngine: Sendable {
     try? FileManager.default.removeItem(atPath: folder(of: work))
   }
 
-  /// What a job's processes get of the environment.
+  /// The environment of a job's process; `more` overrides the service's own variables.
   func environment(_ more: [String: String]) -> [String: String] { options.environment.merging(more) { $1 } }
+}
+
+/// Recovery: what a start of the service does with the jobs and endpoints of the previous run.
+extension JobEngine {
+  /// How often a job is restarted after the service ended while it ran. A job that crashes the service must not do so
+  /// forever.
+  private static let mostRestarts = 3
+
+  /// Finishes the jobs of the previous run that cannot go on.
+  ///
+  /// - Returns: the jobs and endpoints to work on.
+  func recover() async throws(ControlPlaneError) -> [Work] {
+    var work: [Work] = []
+    for kind in [ResourceKind.tuningJob, .trainingJob, .transformJob] {
+      for name in try await store.names(kind, statuses: ["InProgress"]) {
+        let one = Work(kind, name)
+        if kind == .trainingJob { try await countBrokenOff(one) }
+        if try await mayGoOn(one) { work.append(one) }
+      }
+      for name in try await store.names(kind, statuses: ["Stopping"]) {
+        await finishStopped(Work(kind, name))
+      }
+    }
+    for name in try await store.names(.endpoint, statuses: ["Creating", "Updating", "InService", "Deleting"])
+    {
+      work.append(Work(.endpoint, name))
+    }
+    return work
+  }
+
+  /// Whether the engine should run an interrupted job again. A job that cannot go on is recorded as stopped or failed.
+  private func mayGoOn(_ work: Work) async throws(ControlPlaneError) -> Bool {
+    guard let job = try await store.find(work.kind, work.name) else { return false }
+    if work.kind == .trainingJob, let parent = job.parent {
+      // A tuning job in progress runs its training jobs again itself; otherwise they stop with it.
+      if try await !isInProgress(tuningJob: parent) { await finishStopped(work) }
+      return false
+    }
+    // A tuning job resumes from its own record.
+    guard work.kind != .tuningJob else { return true }
+    guard job.state["isBegun"]?.isTrue ?? false else {
+      // A deleted job of the same name may have left files.
+      removeFolder(of: work)
+      return true
+    }
+    let restarts = (job.state["restarts"]?.integer ?? 0) + 1
+    let hasCheckpoint = work.kind != .trainingJob || hasCheckpoint(work)
+    guard restarts <= Self.mostRestarts, hasCheckpoint else {
+      let reason =
+        hasCheckpoint
+        ? "InternalServerError: the service ended \(restarts) times while the job ran."
+        : "InternalServerError: the service ended while the job ran, and the job had no checkpoint to resume from yet. "
+          + "Create it again under another name."
+      await finishFailed(work, reason)
+      return false
+    }
+    try await store.record(work.kind, work.name) { $0.state["restarts"] = .integer(restarts) }
+    return true
+  }
+
+  /// Adds the duration of an interrupted training, up to the last write to its files, to the job's training time.
+  private func countBrokenOff(_ work: Work) async throws(ControlPlaneError) {
+    let folder = folder(of: work)
+    let results = join(folder, "opt-ml/output/data")
+    let signs =
+      [join(folder, "log")] + Self.files(in: results) + Self.files(in: join(folder, "opt-ml/checkpoints"))
+    let last = signs.compactMap { FileStamp(path: $0)?.modifiedNanoseconds }.max().map { Double($0) / 1e9 }
+    let time = now()
+    try await store.record(work.kind, work.name) { job in
+      guard let since = job.state["trainingSince"]?.number else { return }
+      job.countTraining(min(last ?? since, time) - since)
+    }
+  }
+
+  private func isInProgress(tuningJob name: String) async throws(ControlPlaneError) -> Bool {
+    try await store.find(.tuningJob, name)?.status == "InProgress"
+  }
+
+  private func hasCheckpoint(_ work: Work) -> Bool {
+    !Self.files(in: join(folder(of: work), "opt-ml/checkpoints")).isEmpty
+  }
+
+  // MARK: Final states
+
+  /// Records that a job was stopped, and deletes its inputs.
+  func finishStopped(_ work: Work) async {
+    removeInputs(of: work)
+    let time = now()
+    _ = try? await store.record(work.kind, work.name) { job in
+      guard job.isInWork else { return }
+      switch work.kind {
+      case .trainingJob:
+        job.state["TrainingEndTime"] = .number(time)
+        job.finish("Stopped", secondary: "Stopped", "Training job stopped", at: time)
+      case .transformJob:
+        job.status = "Stopped"
+        job.state["TransformEndTime"] = .number(time)
+      default:
+        job.status = "Stopped"
+        job.state["HyperParameterTuningEndTime"] = .number(time)
+      }
+    }
+  }
+
+  /// Records that a job failed, and deletes its inputs.
+  ///
+  /// - Parameter reason: the FailureReason, truncated to 1,024 characters as in SageMaker.
+  func finishFailed(_ work: Work, _ reason: String) async {
+    removeInputs(of: work)
+    let time = now()
+    _ = try? await store.record(work.kind, work.name) { job in
+      guard job.isInWork else { return }
+      job.state["FailureReason"] = .string(String(reason.prefix(1024)))
+      switch work.kind {
+      case .trainingJob:
+        job.state["TrainingEndTime"] = .number(time)
+        job.finish("Failed", secondary: "Failed", "Training job failed", at: time)
+      case .transformJob:
+        job.status = "Failed"
+        job.state["TransformEndTime"] = .number(time)
+      default:
+        job.status = "Failed"
+        job.state["HyperParameterTuningEndTime"] = .number(time)
+      }
+    }
+  }
 }

@@ -4,14 +4,14 @@ import Hyperparameters
 import Jobs
 import Tuning
 
-/// What a training reached: FinalMetricDataList.
+/// The final metrics of a training: FinalMetricDataList.
 ///
-/// Metrics are those of the model that the training leaves (`EpochRecord.isKept`), as `metrics.jsonl` has them; what
-/// MetricDefinitions define are those of the log's last lines that match.
+/// The trainer's own metrics are those of the saved model (`EpochRecord.isKept`), from `metrics.jsonl`. A metric of
+/// MetricDefinitions is the value in the last line of the log that matches.
 struct TrainingMetrics: Sendable {
   let final: [JSON]
 
-  /// Bytes of the log's end that are looked through, and how long that may take.
+  /// How many bytes of the log's end are searched, and how long that may take.
   private static let longestLog = 1 << 20
   private static let longestSearch = Duration.seconds(10)
 
@@ -31,7 +31,7 @@ struct TrainingMetrics: Sendable {
     ["MetricName": .string(name), "Value": .number(value), "Timestamp": .number(time)]
   }
 
-  /// A list of metrics in which one has this value.
+  /// The list with one metric set to this value.
   static func setting(_ name: String, to value: Double, in list: [JSON], at time: Double) -> [JSON] {
     let others = list.filter { !hasSameBytes($0["MetricName"]?.text ?? "", name) }
     return (others + [metric(name, value, at: time)]).sorted {
@@ -57,7 +57,7 @@ struct TrainingMetrics: Sendable {
     return values
   }
 
-  /// MetricDefinitions of a training job's request.
+  /// The MetricDefinitions of a training job's request.
   static func definitions(of request: JSON) -> [TuningRequest.MetricDefinition] {
     (request["AlgorithmSpecification"]?["MetricDefinitions"]?.list ?? []).compactMap { definition in
       guard let name = definition["Name"]?.text, let pattern = definition["Regex"]?.text else { return nil }

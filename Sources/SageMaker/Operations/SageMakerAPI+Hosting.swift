@@ -1,8 +1,8 @@
-import Encodings
+package import Encodings
 import S3
 
 extension SageMakerAPI {
-  // MARK: Configurations
+  // MARK: Endpoint configurations
 
   func createEndpointConfig(_ call: Call) async throws(ControlPlaneError) -> JSON {
     let name = call.text("EndpointConfigName")
@@ -11,11 +11,11 @@ extension SageMakerAPI {
     for variant in Self.variants(of: call.request) {
       let variantName = variant["VariantName"]?.text ?? ""
       guard !variantName.isEmpty, names.insert(variantName).inserted else {
-        throw .invalid("Each variant needs a VariantName of its own; '\(variantName)' is none.")
+        throw .invalid("Each variant needs a unique VariantName; '\(variantName)' is empty or used twice.")
       }
       guard let model = variant["ModelName"]?.text else {
         throw .invalid(
-          "The variant \(variantName) has no ModelName; inference components are not served here.")
+          "The variant \(variantName) has no ModelName; imrec does not support inference components.")
       }
       guard variant["InstanceType"] != nil || variant["ServerlessConfig"] != nil else {
         throw .invalid("The variant \(variantName) has neither InstanceType nor ServerlessConfig.")
@@ -82,7 +82,7 @@ extension SageMakerAPI {
     return ["EndpointArn": .string(arn)]
   }
 
-  /// The containers of the models a configuration names, as they are now.
+  /// The current containers of the models that a configuration names, by model name.
   private func containers(of config: JSON) async throws(ControlPlaneError) -> JSON {
     var containers: [String: JSON] = [:]
     for variant in Self.variants(of: config) {
@@ -166,7 +166,9 @@ extension SageMakerAPI {
     }
   }
 
-  /// Lets an endpoint go over to another plan.
+  /// Changes an endpoint's configuration and submits the update to the engine.
+  ///
+  /// - Throws: `.validation` unless the endpoint is in service.
   private func change(
     _ call: Call, _ body: @escaping @Sendable (inout Resource) throws -> Void
   ) async throws(ControlPlaneError) -> JSON {
@@ -198,5 +200,61 @@ extension SageMakerAPI {
     }
     if endpoint == nil { throw ResourceKind.endpoint.missing(arn) }
     engine.submit(.init(.endpoint, name))
+  }
+}
+
+extension SageMakerAPI {
+  // MARK: Models
+
+  func createModel(_ call: Call) async throws(ControlPlaneError) -> JSON {
+    let name = call.text("ModelName")
+    guard !name.isEmpty else { throw .invalid("The model has no name.") }
+    let (primary, several) = (call.request["PrimaryContainer"], call.request["Containers"]?.list)
+    guard (primary == nil) != (several?.isEmpty ?? true) else {
+      throw .invalid("You must specify exactly one of PrimaryContainer and Containers.")
+    }
+    guard several.map({ $0.count == 1 }) ?? true else {
+      throw .invalid(
+        "The model has several Containers; imrec does not support inference pipelines. Give one container.")
+    }
+    for container in several ?? [primary ?? [:]] {
+      guard container["Image"] != nil || container["ModelPackageName"] != nil else {
+        throw .invalid("Each container needs an Image (any text) or a ModelPackageName.")
+      }
+      if let uri = Self.modelData(of: container) { _ = try S3Location(uri: uri) }
+    }
+    let arn = call.arn(.model, name)
+    try options.quotas.check(.model, current: try await store.count(.model, statuses: [""]))
+    let model = Resource(
+      name: name, arn: arn, created: call.time, status: "", request: call.request.without("Tags"))
+    try await store.insert(.model, model, tags: call.tags, taken: ResourceKind.model.taken(arn))
+    return ["ModelArn": .string(arn)]
+  }
+
+  func describeModel(_ call: Call) async throws(ControlPlaneError) -> JSON {
+    let model = try await existing(.model, call.text("ModelName"), call)
+    var answer = model.request
+    answer["ModelArn"] = .string(model.arn)
+    answer["CreationTime"] = .number(model.created)
+    return answer
+  }
+
+  func listModels(_ call: Call) async throws(ControlPlaneError) -> JSON {
+    try await list(.model, call, as: "Models", ascending: false) { model in
+      [
+        "ModelName": .string(model.name), "ModelArn": .string(model.arn),
+        "CreationTime": .number(model.created),
+      ]
+    }
+  }
+
+  /// The S3 URI of a container's model data; nil if it has none.
+  package static func modelData(of container: JSON) -> String? {
+    container["ModelDataUrl"]?.text ?? container["ModelDataSource"]?["S3DataSource"]?["S3Uri"]?.text
+  }
+
+  /// The model's container; `createModel` admits exactly one.
+  package static func container(of model: Resource) -> JSON {
+    model.request["PrimaryContainer"] ?? model.request["Containers"]?.list?.first ?? [:]
   }
 }

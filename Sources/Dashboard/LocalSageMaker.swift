@@ -1,3 +1,4 @@
+import Encodings
 import Endpoints
 import Files
 import HTTP
@@ -11,39 +12,43 @@ public import S3
 public import SageMaker
 import ServiceLifecycle
 
-/// SageMaker on this machine: one port for its operations, the endpoints' answers, S3, and the dashboard.
+/// A local SageMaker server: the control plane, the runtime API, S3 and the dashboard on one port.
 public struct LocalSageMaker: Sendable {
+  /// The host name or address to listen on.
   public var hostname = "127.0.0.1"
-  /// Names and addresses, without a port, under which it is reached beside those of the loopback, `hostname` and the
-  /// address that a connection came to; `*`: all.
+  /// Additional host names and addresses, without a port, that clients may use. Those of the loopback interface, `hostname`
+  /// and the address that a connection came to are always allowed; `*` allows all.
   public var allowedHosts: [String] = []
-  /// Other sites, `http://name:port`, whose pages may ask.
+  /// The origins of other sites, such as `http://name:port`, whose pages may send requests.
   public var allowedOrigins: [String] = []
-  /// Connections with a request in work; requests on others are refused, and idle ones give way before.
+  /// The largest number of connections with a request in progress. Idle connections are closed to make room; further
+  /// requests are refused.
   public var connections = 1024
-  /// How much work a picture may make that an endpoint is sent.
+  /// Limits on decoding the images that are sent to an endpoint.
   public var decoding = DecodeOptions.service
-  /// 0: any free one.
+  /// The TCP port; 0 means any free one.
   public var port = 4566
+  /// The account, and the region of requests whose signature does not name one.
   public var caller = Caller()
+  /// Whether only errors are logged.
   public var isQuiet = false
-  /// Who must have signed each request of an API; then only this machine sees the dashboard. Nil: signatures are not
-  /// looked at.
+  /// The credential that must have signed each API request; the dashboard is then served to this machine only. Nil means
+  /// that signatures are not checked.
   public var signer: Credential?
-  /// Where jobs and endpoints read and write; nil: in the object store of this server.
+  /// The remote S3 that jobs and endpoints use; nil means the object store of this server.
   public var remoteObjects: RemoteObjects?
   private let options: ControlPlaneOptions
 
   public init(_ options: ControlPlaneOptions) { self.options = options }
 
-  /// Serves until the task is cancelled; jobs that run are asked to end, and go on with the next start.
+  /// Serves until the task is cancelled. Running jobs are then stopped, and the next start resumes them.
   ///
-  /// What stands in the folder is read, and jobs go on, only when the folder's lock and the port are held: another server
-  /// may be at work with it.
+  /// The folder is read and jobs resume only once the lock on the folder and the port are held: until then another server
+  /// may be using it.
   ///
-  /// - Parameter onStart: gets the port when requests are answered.
-  /// - Throws: where the address or the folder cannot be used; `FileError` with the reason `.held` where another process
-  ///   has the folder.
+  /// - Parameter onStart: called with the port when the server accepts requests.
+  /// - Throws: if the address or the folder cannot be used; `FileError` with the reason `.held` if another process holds the
+  ///   lock on the folder.
   public func run(onStart: @escaping @Sendable (Int) -> Void) async throws {
     try makeFolder(options.root)
     let lock = try OutputLock(folder: options.root)
@@ -51,7 +56,8 @@ public struct LocalSageMaker: Sendable {
     let logger = Logger(label: "imrec") { [isQuiet] _ in LineLog(logLevel: isQuiet ? .error : .info) }
     if lock.isByFileOnly {
       logger.warning(
-        "\(options.root) is on a file system without locks: its file .imrec.lock alone keeps others away")
+        "\(options.root) is on a file system without locks: only the file .imrec.lock keeps other servers out"
+      )
     }
     let (fleets, fleet) = AsyncStream<any Service>.makeStream()
     let (works, work) = AsyncStream<any Service>.makeStream()
@@ -95,7 +101,7 @@ public struct LocalSageMaker: Sendable {
       gate: signer.map { SignatureGate($0, bodies: bodies) })
   }
 
-  /// Objects may be large, as long as they keep coming.
+  /// A body may have any size, because objects can be large, but must arrive at 16 KiB/s or more.
   static var limits: ConnectionLimits {
     var limits = ConnectionLimits()
     limits.maximumBodyByteCount = .max
@@ -113,7 +119,7 @@ public struct LocalSageMaker: Sendable {
   }
 }
 
-/// What answers the requests of the port.
+/// The services behind the port, and which of them answers a request.
 struct Parts: Sendable {
   enum Part: String {
     case control = "control-plane"
@@ -124,11 +130,11 @@ struct Parts: Sendable {
   let s3: S3Service
   let companions: Companions
   let dashboard: DashboardService
-  /// Nil: signatures are not looked at.
+  /// Nil if signatures are not checked.
   let gate: SignatureGate?
 
-  /// A path that is the dashboard's or the runtime's is S3's where the signature says so: `/` lists buckets then, and a
-  /// bucket may be called endpoints.
+  /// The service of a request. A request that is signed for S3 goes to S3 even if its path belongs to the dashboard or the
+  /// runtime API: `/` then lists buckets, and a bucket may be named `endpoints`.
   func part(of request: Request) -> Part {
     if ControlPlaneService.operation(of: request) != nil { return .control }
     if request.claimedScope?.service == "s3" { return .s3 }
@@ -137,6 +143,7 @@ struct Parts: Sendable {
     return DashboardService.serves(request.uri.path) ? .dashboard : .s3
   }
 
+  /// Checks the signature of a request, if there is a gate, and passes it to its service.
   func respond(to request: Request, from client: ClientPresence?) async throws -> Response {
     switch part(of: request) {
     case .control:
@@ -176,7 +183,7 @@ struct Parts: Sendable {
     return await s3.respond(to: request)
   }
 
-  /// A request that reaches none of them, in the form of the one that it is for.
+  /// The response to a request that the server refused, in the format of the service that the request is for.
   static func refusal(_ request: Request, _ status: HTTPResponse.Status, _ sentence: String) -> Response {
     let isBusy = status == .serviceUnavailable
     if AmazonJSON.target(of: request) != nil || RuntimeService.route(request.uri.path) != nil {
@@ -198,7 +205,7 @@ struct Parts: Sendable {
   }
 }
 
-/// A service that comes when the server is ready for it.
+/// Runs the services that a stream delivers: they are made only once the server holds its port.
 private struct LateService: Service {
   private let service: AsyncStream<any Service>
 
@@ -209,11 +216,117 @@ private struct LateService: Service {
   }
 }
 
-/// The jobs, as a service beside the server.
+/// Runs the control plane's jobs as long as the server runs.
 private struct JobService: Service {
   let api: SageMakerAPI
 
   func run() async throws {
     try await cancelWhenGracefulShutdown { try await api.run() }
+  }
+}
+
+/// The other AWS services that SageMaker clients call: CloudWatch Logs for the logs of jobs, STS and IAM for identities.
+///
+/// CloudWatch Logs is read-only (`JobLogs`). STS's GetCallerIdentity and IAM's GetRole return the account of this server. Any
+/// other operation of another service is refused with an error in that service's protocol.
+struct Companions: Sendable {
+  let logs: JobLogs
+  let caller: Caller
+
+  static let logsTarget = "Logs_20140328"
+
+  /// The service of a request, by its X-Amz-Target or its signature's scope; nil if it is SageMaker or S3, or unknown.
+  static func service(of request: Request) -> String? {
+    if AmazonJSON.operation(of: request, service: logsTarget) != nil { return "logs" }
+    guard let scope = request.claimedScope, !["s3", "s3express", "sagemaker"].contains(scope.service) else {
+      return nil
+    }
+    return scope.service
+  }
+
+  func respond(to request: Request, service: String) async -> Response {
+    if let operation = AmazonJSON.operation(of: request, service: Self.logsTarget) {
+      let caller = caller.asking(request)
+      return await AmazonJSON.respond(to: request) { body throws(ControlPlaneError) in
+        try await logs.respond(to: operation, body: body, from: caller)
+      }
+    }
+    let name = String(service.prefix(40))
+    if let target = AmazonJSON.target(of: request) {
+      return await AmazonJSON.respond(to: request) { _ throws(ControlPlaneError) in
+        throw ControlPlaneError(
+          .unknownOperation,
+          "imrec does not support the service \(name) and its operation \(target.prefix(100)).")
+      }
+    }
+    return await respondInXML(to: request, service: name)
+  }
+
+  /// Answers a request in AWS's query protocol: a form in, XML out.
+  private func respondInXML(to request: Request, service: String) async -> Response {
+    let form: [String: String]
+    do throws(ControlPlaneError) {
+      let body = try await AmazonJSON.body(of: request)
+      form = Self.form(String(decoding: body, as: UTF8.self))
+    } catch {
+      return Self.failure(error.code.rawValue, error.message)
+    }
+    switch (service, form["Action"] ?? "") {
+    case ("sts", "GetCallerIdentity"):
+      return Self.answer("GetCallerIdentity", "https://sts.amazonaws.com/doc/2011-06-15/") { xml in
+        xml.element("Arn", "arn:aws:sts::\(caller.account):assumed-role/imrec/local")
+        xml.element("UserId", "LOCAL:local")
+        xml.element("Account", caller.account)
+      }
+    case ("iam", "GetRole"):
+      let role = form["RoleName"] ?? ""
+      return Self.answer("GetRole", "https://iam.amazonaws.com/doc/2010-05-08/") { xml in
+        xml.element("Role") { xml in
+          xml.element("Path", "/")
+          xml.element("RoleName", role)
+          xml.element("RoleId", "LOCALROLE00000001")
+          xml.element("Arn", "arn:aws:iam::\(caller.account):role/\(role)")
+          xml.element("CreateDate", "2020-01-01T00:00:00Z")
+        }
+      }
+    case (_, let action):
+      return Self.failure(
+        "InvalidAction",
+        "imrec does not support \(action.isEmpty ? "this operation" : String(action.prefix(100))) of \(service)."
+      )
+    }
+  }
+
+  private static func form(_ text: String) -> [String: String] {
+    var fields: [String: String] = [:]
+    for field in text.split(separator: "&").prefix(100) {
+      let parts = field.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      fields[String(parts[0])] = parts.count == 2 ? percentDecodedText(parts[1], plusIsSpace: true) : ""
+    }
+    return fields
+  }
+
+  private static func answer(_ action: String, _ space: String, _ body: (inout XMLText) -> Void) -> Response {
+    XMLText.document("\(action)Response", space: space) { xml in
+      xml.element("\(action)Result", body)
+      xml.element("ResponseMetadata") { $0.element("RequestId", "local") }
+    }.response
+  }
+
+  /// An error in AWS's query protocol. It closes the connection, because the body may not have been read.
+  static func failure(_ code: String, _ message: String, _ status: HTTPResponse.Status = .badRequest)
+    -> Response
+  {
+    var response = XMLText.document("ErrorResponse", space: "https://imrec/") { xml in
+      xml.element("Error") { xml in
+        xml.element("Type", "Sender")
+        xml.element("Code", code)
+        xml.element("Message", message)
+      }
+      xml.element("RequestId", "local")
+    }.response
+    response.status = status
+    response.headers[.connection] = "close"
+    return response
   }
 }

@@ -3,11 +3,12 @@ import Files
 import Foundation
 import Glibc
 import HTTP
+import Inference
 import Jobs
 import Models
 import S3
 
-/// Training jobs: a container's folder is laid out, the trainer runs in a process of its own, the model goes up.
+/// Training jobs: lay out the folder of a container, run the trainer as a child process, upload the model.
 extension JobEngine {
   func train(_ work: Work) async throws {
     guard let job = try await store.find(work.kind, work.name), job.status == "InProgress" else { return }
@@ -15,7 +16,7 @@ extension JobEngine {
     let container = join(folder, "opt-ml")
     try await step(work, "Starting", "Preparing the instances for training")
     try await step(work, "Downloading", "Downloading input data") { $0.state["isBegun"] = true }
-    try await stoppable(work) { [self] in try await layOut(container, for: job) }
+    try await stoppable(work) { [self] in try await layOutTraining(container, for: job) }
     let begin = now()
     let former = job.trainedSeconds
     try await step(work, "Training", "Training image download completed. Training in progress.") { job in
@@ -30,18 +31,18 @@ extension JobEngine {
         "TRAINING_JOB_NAME": job.name, "TRAINING_JOB_ARN": job.arn,
       ]) { $1 })
     command.gracePeriod = options.gracePeriod
-    // Of the whole job: what it trained before the service ended, or in an earlier rung, is gone from it.
+    // The limit is for the whole job: subtract the time trained before a restart of the service and in earlier rungs.
     command.timeLimit = .seconds(max(0, Double(TrainingRules.longestRun(of: job)) - former))
     let ready = command
     let ending = try await stoppable(work) { try await Jobs.run(ready) }
     if ending.cause == .stopped, !isStopped(work) {
-      // The service ends. No write: the store takes none from a task that is cancelled.
+      // The service is shutting down. Nothing is recorded: the store rejects writes from a cancelled task.
       throw CancellationError()
     }
-    try await finish(work, job, container, ending)
+    try await finishTraining(work, job, container, ending)
   }
 
-  /// Enters a state, unless somebody is stopping the job.
+  /// Applies a change, and enters a secondary status unless the job is being stopped.
   private func step(
     _ work: Work, _ status: String, _ message: String,
     _ change: @escaping @Sendable (inout Resource) -> Void = { _ in }
@@ -53,9 +54,9 @@ extension JobEngine {
     }
   }
 
-  // MARK: Before
+  // MARK: Inputs
 
-  private func layOut(_ container: String, for job: Resource) async throws {
+  private func layOutTraining(_ container: String, for job: Resource) async throws {
     let config = join(container, "input/config")
     for folder in [
       config, join(container, "model"), join(container, "output/data"), join(container, "checkpoints"),
@@ -83,10 +84,10 @@ extension JobEngine {
     try await fetchCheckpoint(of: job, to: join(container, "checkpoints"))
   }
 
-  /// The channels of a job. Those of a tuning's jobs are one copy, which goes when the tuning ends: twenty jobs do not
-  /// take twenty times the time and the room, and all learn from the same bytes.
+  /// Downloads the channels of a job. The jobs of a tuning job share one copy, which is deleted when the tuning job ends:
+  /// twenty jobs do not take twenty times the time and the disk space, and all train on the same bytes.
   private func layOutData(of job: Resource, at data: String) async throws {
-    // Of a start before: it may be half of it.
+    // A previous start may have left a partial download.
     try? FileManager.default.removeItem(atPath: data)
     guard let tuning = job.parent else { return try await download(job, to: data) }
     let shared = join(
@@ -128,7 +129,8 @@ extension JobEngine {
     try await channels.download(items, to: folder, unpacking: isGzip)
   }
 
-  /// The checkpoint that another job, or an earlier start of this one, has left.
+  /// Downloads the checkpoint that another job, or an earlier start of this one, left at CheckpointConfig's S3Uri. Does
+  /// nothing if the job's folder has a checkpoint.
   private func fetchCheckpoint(of job: Resource, to folder: String) async throws {
     guard let uri = job.request["CheckpointConfig"]?["S3Uri"]?.text, try isEmptyFolder(folder) else { return }
     let place = try S3Location(uri: uri)
@@ -137,9 +139,10 @@ extension JobEngine {
     try await channels.download(try await channels.items(prefix: uri), to: folder)
   }
 
-  // MARK: After
+  // MARK: Outputs
 
-  private func finish(
+  /// Uploads what a training left, and records the job's final status.
+  private func finishTraining(
     _ work: Work, _ job: Resource, _ container: String, _ ending: Ending
   ) async throws {
     let (log, time) = (join(folder(of: work), "log"), now())
@@ -191,13 +194,15 @@ extension JobEngine {
     }
     if ending.isOutOfMemory {
       return
-        "AlgorithmError: OutOfMemory: the training was ended, \(ending.sentence). Use a smaller mini_batch_size or "
+        "AlgorithmError: OutOfMemory: \(ending.sentence). Use a smaller mini_batch_size or "
         + "image_shape."
     }
-    return "AlgorithmError: the training did not end as it should: \(ending.sentence(log: log))"
+    return "AlgorithmError: the training failed: \(ending.sentence(log: log))"
   }
 
-  /// - Returns: where the model is; nil where there is none.
+  /// Uploads the output files and the model.
+  ///
+  /// - Returns: the location of the model; nil if the job left none.
   private func upload(_ job: Resource, _ container: String, folder: String) async throws -> S3Location? {
     let place = try TrainingRules.artifact(of: job)
     let output = S3Location(bucket: place.bucket, key: folderName(place.key))
@@ -219,7 +224,7 @@ extension JobEngine {
     return place
   }
 
-  /// What cannot be uploaded is not lost: it stands in the job's folder.
+  /// Uploads the checkpoint. Errors are ignored, because the checkpoint is still in the job's folder.
   private func uploadCheckpoint(of job: Resource, from folder: String) async {
     guard let uri = job.request["CheckpointConfig"]?["S3Uri"]?.text, let place = try? S3Location(uri: uri)
     else { return }
@@ -228,7 +233,7 @@ extension JobEngine {
     }
   }
 
-  /// Whole files, sorted; no locks, which a killed process leaves behind, and no litter.
+  /// The paths of the complete files in a folder, sorted; without hidden files, such as the locks of a killed process.
   static func files(in folder: String) -> [String] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
     return names.filter { !$0.hasByteSuffix(".partial") && !$0.hasBytePrefix(".") }.sorted {
@@ -239,12 +244,158 @@ extension JobEngine {
 }
 
 extension Resource {
-  /// In all its starts, without the present one.
+  /// The training time of all earlier starts, in seconds.
   fileprivate var trainedSeconds: Double { state["trainedSeconds"]?.number ?? 0 }
 
-  /// The present start is over.
+  /// Adds the training time of a start that has ended.
   mutating func countTraining(_ seconds: Double) {
     state["trainedSeconds"] = .number(trainedSeconds + max(0, seconds))
     state["trainingSince"] = nil
   }
+}
+
+/// Transform jobs: download the inputs and the model, run the transform as a child process, upload the outputs.
+extension JobEngine {
+  func transform(_ work: Work) async throws {
+    guard let job = try await store.find(work.kind, work.name), job.status == "InProgress" else { return }
+    let folder = folder(of: work)
+    let begin = now()
+    try await store.record(work.kind, work.name) { job in
+      job.state["isBegun"] = true
+      job.state["TransformStartTime"] = .number(begin)
+    }
+    let description = join(folder, "job.json")
+    let output = join(folder, "output")
+    try await stoppable(work) { [self] in try await layOutTransform(job, folder, output, description) }
+    var command = Command(
+      options.program, ["transform-job", description, "--threads", "\(options.threads)"], folder: folder,
+      logPath: join(folder, "log"))
+    command.environment = environment(environment(of: job))
+    command.gracePeriod = options.gracePeriod
+    let ready = command
+    let ending = try await stoppable(work) { try await Jobs.run(ready) }
+    if ending.cause == .stopped {
+      // A stopped job uploads no outputs.
+      if isStopped(work) { throw Stopped() } else { throw CancellationError() }
+    }
+    try await finishTransform(work, job, ending, output)
+  }
+
+  private func environment(of job: Resource) -> [String: String] {
+    var variables = (job.state["container"]?["Environment"] ?? [:]).texts
+    variables.merge((job.request["Environment"] ?? [:]).texts) { $1 }
+    variables["SAGEMAKER_BATCH"] = "true"
+    variables["SAGEMAKER_MAX_PAYLOAD_IN_MB"] = job.request["MaxPayloadInMB"].map(\.encoded)
+    variables["SAGEMAKER_MAX_CONCURRENT_TRANSFORMS"] = job.request["MaxConcurrentTransforms"].map(\.encoded)
+    variables["SAGEMAKER_BATCH_STRATEGY"] =
+      job.request["BatchStrategy"]?.text
+      .flatMap { BatchStrategy(rawValue: $0) }?.variable
+    return variables
+  }
+
+  private func layOutTransform(_ job: Resource, _ folder: String, _ output: String, _ description: String)
+    async throws
+  {
+    let input = join(folder, "input")
+    // A previous start may have left files.
+    for old in [input, output] { try? FileManager.default.removeItem(atPath: old) }
+    for new in [input, output] { try makeFolder(new) }
+    guard let uri = SageMakerAPI.modelData(of: job.state["container"] ?? [:]) else {
+      throw Channels.Fault(
+        description: "the model \(job.request["ModelName"]?.text ?? "") has no ModelDataUrl")
+    }
+    let channels = Channels(objects: objects)
+    let place = try S3Location(uri: uri)
+    var model = join(folder, "model.tar.gz")
+    if place.isFolder {
+      model = join(folder, "model")
+      try await channels.download(try await channels.items(prefix: uri), to: model)
+    } else {
+      try await channels.download(place, to: model, namedBy: "the ModelDataUrl")
+    }
+    let source = job.request["TransformInput"]?["DataSource"]?["S3DataSource"] ?? [:]
+    let from = source["S3Uri"]?.text ?? ""
+    let items =
+      source["S3DataType"]?.text == "ManifestFile"
+      ? try await channels.items(manifest: from, in: folder) : try await relative(to: from, channels)
+    try await channels.download(
+      items, to: input, unpacking: job.request["TransformInput"]?["CompressionType"]?.text == "Gzip")
+    try writeFile(
+      description,
+      BatchTransform.describe(
+        job, model: model, inputs: items.map { ($0.path, join(input, $0.path)) }, output: output
+      ).encoded)
+  }
+
+  /// The objects under a prefix. Outputs are named by the key after the last `/` of the prefix, as in SageMaker's local mode.
+  private func relative(to uri: String, _ channels: Channels) async throws -> [Channels.Item] {
+    let place = try S3Location(uri: uri)
+    let items = try await channels.items(prefix: uri)
+    return try items.map { item in
+      Channels.Item(object: item.object, path: try Channels.safe(item.object.key(after: place.nameStart)))
+    }
+  }
+
+  private func finishTransform(_ work: Work, _ job: Resource, _ ending: Jobs.Ending, _ output: String)
+    async throws
+  {
+    var reason: String?
+    switch ending.status {
+    case .exited(0): break
+    // Some inputs failed; the outputs of the others are uploaded.
+    case .exited(2): reason = "ClientError: See job logs for more information"
+    default:
+      reason =
+        ending.isOutOfMemory
+        ? "AlgorithmError: OutOfMemory: \(ending.sentence)."
+        : "AlgorithmError: the transform failed: "
+          + ending.sentence(log: join(folder(of: work), "log"))
+    }
+    if ending.status == .exited(0) || ending.status == .exited(2) {
+      let place = try S3Location(uri: job.request["TransformOutput"]?["S3OutputPath"]?.text ?? "")
+      let names = FileManager.default.enumerator(atPath: output)?.compactMap { $0 as? String } ?? []
+      do {
+        for name in names.sorted(by: { precedes($0, $1) })
+        where name.hasByteSuffix(".out") && !isFolder(join(output, name)) {
+          try await objects.upload(join(output, name), to: place.appending(name))
+        }
+      } catch {
+        reason = failureReason(error, "the outputs could not be uploaded: ")
+      }
+    }
+    removeInputs(of: work)
+    let (end, failure) = (now(), reason)
+    try await store.record(work.kind, work.name) { job in
+      job.state["TransformEndTime"] = .number(end)
+      job.state["FailureReason"] = failure.map { .string($0) }
+      job.status = failure == nil ? "Completed" : "Failed"
+    }
+  }
+}
+
+extension Ending {
+  /// How the process ended and, if it exited by itself, the last error message in its log.
+  ///
+  /// Also says if the disk is almost full, because the last lines of the log may then be missing.
+  func sentence(log path: String) -> String {
+    guard case .exited = status else { return "\(sentence); see its log." }
+    var told = sentence
+    if let room = roomLeft(on: path), room < littleRoom {
+      told += ", and the disk is almost full: \(room) bytes are left"
+    }
+    let words = lastWords(of: path, byteCount: 4096, prefixes: ["imrec: "], otherwiseAny: true)
+    return words.map { "\(told): \($0)" } ?? "\(told); see its log."
+  }
+}
+
+/// A disk with fewer free bytes counts as almost full. Not zero, because the deletion of a partial file after a failed write
+/// frees some space again.
+private let littleRoom = 16 << 20
+
+/// The free bytes on the disk that holds a file; nil if they cannot be determined.
+private func roomLeft(on path: String) -> Int? {
+  var disk = statvfs()
+  guard unsafe statvfs(path, &disk) == 0 else { return nil }
+  let (bytes, isTooLarge) = UInt64(disk.f_bavail).multipliedReportingOverflow(by: UInt64(disk.f_frsize))
+  return isTooLarge ? nil : Int(exactly: bytes)
 }

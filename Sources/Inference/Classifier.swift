@@ -251,7 +251,7 @@ extension Network.Precision {
     guard let name = environment["IMREC_PRECISION"], !name.isEmpty else { return nil }
     guard let precision = Self.offered.first(where: { $0.rawValue == name }) else {
       throw ClassifierError(
-        "IMREC_PRECISION is \(shortened(name, to: 40)); \(Self.offered.map(\.rawValue).joined(separator: " or ")) is expected"
+        "IMREC_PRECISION is '\(printable(String(name.prefix(40))))'; \(Self.offered.map(\.rawValue).joined(separator: " or ")) is expected"
       )
     }
     self = precision

@@ -192,7 +192,7 @@ struct OperationTests {
           && known?.message.contains("imrec does not support SageMaker's operation CreateNotebookInstance")
             ?? false
       )
-      #expect(await desk.refusal("Nonsense")?.message == "SageMaker has no operation Nonsense.")
+      #expect(await desk.refusal("Nonsense")?.message == "SageMaker has no operation 'Nonsense'.")
     }
   }
 

@@ -248,7 +248,7 @@ struct RequestTests {
     let row = #"{"Name": "m", "Regex": "a=(.*)"}"#
     _ = try request(definition: metrics(row))
     for (rows, words) in [
-      ("\(row), \(row)", "has 'm' twice"), (#"{"Name": "other", "Regex": "(?<=a)(b)"}"#, "lookbehinds"),
+      ("\(row), \(row)", "defines 'm' twice"), (#"{"Name": "other", "Regex": "(?<=a)(b)"}"#, "lookbehinds"),
     ] {
       let error = #expect(throws: TuningError.self) { try request(definition: metrics(rows)) }
       #expect(error?.description.contains(words) == true, "\(error as Any)")

@@ -59,8 +59,8 @@ INLINE integers sum_uint8(word_uint8 x, weights_uint8 w, integers sum) {
   sum += NET_PAIRS((bits)(x & 0x00FF00FF), (shorts)(w << 8) >> 8);
   return sum + NET_PAIRS((bits)(x >> 8 & 0x00FF00FF), (shorts)w >> 8);
 #else
-  UNROLLED for (int i = 0; i < 4; i++)
-    sum += (integers)((int32_t)(x >> 8 * i & 0xFF)) * ((integers)(w << (24 - 8 * i)) >> 24);
+  UNROLLED for (int i = 0; i < 4; i++) sum +=
+      (integers)((int32_t)(x >> 8 * i & 0xFF)) * ((integers)(w << (24 - 8 * i)) >> 24);
   return sum;
 #endif
 }

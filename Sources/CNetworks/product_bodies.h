@@ -18,7 +18,7 @@
 // Some of the taps of a product: `from` up to `end`.
 typedef struct NAME(part) {
   size_t from, end;
-  const NAME(word) *weights;
+  const NAME(word) * weights;
   // The numbers of the group's first block; NULL: as in the product.
   const float *_Nullable bias;
   const float *_Nullable scales;
@@ -33,8 +33,7 @@ typedef struct NAME(part) {
 // Positions are `known_step` words apart or, if that is 0, as the product says; if they are as far apart as blocks, a
 // tap has 16 channels.
 INLINE void NAME(tile)(const net_product *p, const NAME(part) * part, int group, int positions, int split,
-                       ptrdiff_t known_step, const NAME(word) * x0, const NAME(word) * x1, ptrdiff_t y0,
-                       ptrdiff_t y1) {
+                       ptrdiff_t known_step, const NAME(word) * x0, const NAME(word) * x1, ptrdiff_t y0, ptrdiff_t y1) {
 #define AT(g, i) (g * p->y_block + (i < split ? y0 + i * net_lanes : y1 + (i - split) * net_lanes))
 #define EACH                                                                                                           \
   UNROLLED for (int g = 0; g < group; g++) UNROLLED for (int i = 0; i < positions; i++)
@@ -241,15 +240,16 @@ FAST NAME(product)(const net_product *given) {
       const NAME(word) *next = w + (end - from) * p->run * group * net_lanes;
       const int is_last = end == p->tap_count && block + group == p->blocks;
       size_t step = (group * net_lanes * sizeof(NAME(word)) + tile_count - 1) / tile_count;
-      NAME(part) part = {.from = from,
-                         .end = end,
-                         .weights = w,
-                         .bias = p->bias ? p->bias + block * net_lanes : NULL,
-                         .scales = p->scales ? p->scales + block * net_lanes : NULL,
-                         .ahead = is_last ? (const char *)p->next : (const char *)next,
-                         .ahead_step = step,
-                         .begins = from == 0,
-                         .ends = end == p->tap_count};
+      NAME(part)
+      part = {.from = from,
+              .end = end,
+              .weights = w,
+              .bias = p->bias ? p->bias + block * net_lanes : NULL,
+              .scales = p->scales ? p->scales + block * net_lanes : NULL,
+              .ahead = is_last ? (const char *)p->next : (const char *)next,
+              .ahead_step = step,
+              .begins = from == 0,
+              .ends = end == p->tap_count};
       NAME(positions)(p, &part, kinds, (ptrdiff_t)block * p->y_block);
       w = next;
     }

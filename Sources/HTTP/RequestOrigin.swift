@@ -37,7 +37,8 @@ package struct RequestOrigin: Sendable {
   package func refusal(of request: HTTPRequest, at address: String?) -> String? {
     guard let authority = request.authority else { return "The request has no Host header." }
     guard isOurs(Self.hostName(authority).lowercased(), address) else {
-      return "This server does not answer to the host name \(shown(authority)); whoever starts it can allow the name."
+      return
+        "This server does not answer to the host name \(shown(authority)); whoever starts it can allow the name."
     }
     if let origin = request.headerFields[.origin] {
       if origins.contains(ByteName(origin.lowercased())) { return nil }

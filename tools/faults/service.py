@@ -78,8 +78,8 @@ class Service:
         self.log = pathlib.Path(f"{self.root}-{self.starts}.log")
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [PROGRAM, "serve", "--root", self.root, "--port", str(self.port), "--running-jobs", "2", "--threads", "1",
-                 *self.options],
+                [PROGRAM, "serve", "--root", self.root, "--port", str(self.port), "--running-jobs", "2",
+                 "--threads", "1", *self.options],
                 stdout=output, stderr=output, env={**os.environ, "SWIFT_BACKTRACE": "enable=no"})
         self.url = local_server.address(self.process, self.log)
         self.port = int(self.url.rsplit(":", 1)[1])

@@ -166,7 +166,7 @@ extension HyperparameterSet {
     let values: [String: JSON]
     do throws(JSONError) { values = try JSON.decode([String: JSON].self, from: json) } catch {
       throw TrainingError(
-        "The hyperparameters are no JSON object such as {\"num_classes\": \"10\", \"epochs\": \"5\"}: \(error)"
+        "The hyperparameters are not a JSON object such as {\"num_classes\": \"10\", \"epochs\": \"5\"}: \(error)"
       )
     }
     var pairs: [(name: String, value: String)] = []

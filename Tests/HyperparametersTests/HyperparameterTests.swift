@@ -88,7 +88,7 @@ private func made(_ pairs: [(String, String)]) throws -> HyperparameterSet {
   func expectations() {
     #expect(HyperparameterSet.names.allSatisfy { HyperparameterSet.expectation(of: $0) != nil })
     #expect(HyperparameterSet.expectation(of: "epochs") == "whole numbers from 1 to 1000000")
-    #expect(HyperparameterSet.expectation(of: "top_k") == "whole numbers from 2 on")
+    #expect(HyperparameterSet.expectation(of: "top_k") == "whole numbers of at least 2")
     #expect(HyperparameterSet.expectation(of: "mixup_alpha") == "numbers from 0 to 4")
     #expect(HyperparameterSet.expectation(of: "optimizer") == "'sgd', 'adam', 'rmsprop', 'nag'")
     #expect(HyperparameterSet.expectation(of: "epoch") == nil)

@@ -105,7 +105,7 @@ struct PackTests {
         ("gif.jpg", "this is a GIF image"),
         ("fifo.jpg", "this is a FIFO"), ("folder.jpg", "this is a folder"),
         ("none.jpg", "there is no such file"),
-        ("tall.png", "it would become 256x102400"),
+        ("tall.png", "it would be 256x102400"),
       ]
       let lines = expected.enumerated().map { "\($0 + 1)\t0\t\($1.0)\n" }.joined()
       writeScratchFile(folder + "/x.lst", "0\t0\tgood.jpg\n\(lines)".utf8)

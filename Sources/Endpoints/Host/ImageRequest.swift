@@ -58,18 +58,18 @@ package struct ImageRequest: Sendable {
     guard MediaTypes.isImage(request.headers[.contentType]) else {
       throw Refusal(
         reason: .client(.unsupportedMediaType),
-        sentence: "content-type \(shown(request.headers[.contentType] ?? "")) is not supported; "
+        sentence: "content-type \(shown(request.headers[.contentType] ?? "")) not supported; "
           + "use one of \(MediaTypes.images.joined(separator: ", "))")
     }
     if let encoding = request.headers[.contentEncoding], encoding.lowercased() != "identity" {
       throw Refusal(
         reason: .client(.unsupportedMediaType),
-        sentence: "content-encoding \(shown(encoding)) is not supported; send the image unencoded")
+        sentence: "content-encoding \(shown(encoding)) not supported; send the image unencoded")
     }
     guard let format = MediaTypes.format(accepting: request.headers[.accept]) else {
       throw Refusal(
         reason: .client(.notAcceptable),
-        sentence: "accept \(shown(request.headers[.accept] ?? "")) is not supported; use application/json, "
+        sentence: "accept \(shown(request.headers[.accept] ?? "")) not supported; use application/json, "
           + "application/json;verbose or application/jsonlines")
     }
     let image = try await receiveBody(request, limit: limit, bodies: bodies)

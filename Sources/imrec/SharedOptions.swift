@@ -322,12 +322,13 @@ struct EngineOptions: ParsableArguments {
   @OptionGroup var threads: ThreadCount
   @Option(
     help: ArgumentHelp(
-      "fast, or reference, which runs operator by operator, for comparisons.", valueName: "name"))
+      "fast, or reference, which runs operator by operator, for comparisons.", valueName: "name",
+      visibility: .rare))
   var engine = Network.Engine.fast
   @Option(
     help: ArgumentHelp(
       "Kernels for this CPU: \(Network.availableKernels.joined(separator: ", ")). (default: the last)",
-      valueName: "name"))
+      valueName: "name", visibility: .rare))
   var kernels: String?
   @Option(
     name: .customLong("precision"),
@@ -392,7 +393,7 @@ struct ServerOptions: ParsableArguments {
         name.utf8.count(where: { $0 == UInt8(ascii: ":") }) != 1
       else {
         throw ValidationError(
-          "--allow-host is '\(name)'; a host name or an address is expected, without http:// and a port")
+          "--allow-host is '\(name)'; a host name or an address is expected, without http:// or a port")
       }
     }
     for site in allowOrigin {

@@ -19,7 +19,7 @@ struct ScoreAdviceTests {
     (
       "names without anything in common", ["other.csv": "q.jpg,0\nr.jpg,1\n"], "out --truth other.csv",
       [
-        "no output belongs to an image", "outputs a/1.jpg.out, a/2.jpg.out and others",
+        "no output matches an image", "outputs a/1.jpg.out, a/2.jpg.out and others",
         "paths of the truth q.jpg, r.jpg.",
       ]
     ),
@@ -79,7 +79,7 @@ struct ScoreAdviceTests {
         imrec.run(["score", "o.jsonl", "--truth", truth, "--quiet"], in: folder).errors
       }
       #expect(errors("right.csv").isEmpty)
-      #expect(errors("shifted.csv").contains("every predicted label is 1 too low"))
+      #expect(errors("shifted.csv").contains("every predicted label is too low by 1"))
       #expect(
         errors("turned.csv").contains(
           "--classes and the labels of the truth must be in the order used for training"))

@@ -106,7 +106,7 @@ struct ServeCommandTests {
       (["--require-signature", "--access-key", "AKID"], "--secret-key"),
       (["--s3-endpoint", "ftp://host"], "--s3-endpoint"), (["--account", "1"], "12 digits"),
       (["--allow-host", "http://trainer.lan"], "without http://"),
-      (["--allow-host", "trainer.lan:80"], "without a port"),
+      (["--allow-host", "trainer.lan:80"], "without http:// or a port"),
       (["--allow-origin", "trainer.lan"], "--allow-origin"),
       (["--allow-origin", "http://trainer.lan/"], "without a path"),
       (["--connections", "0"], "--connections"),

@@ -130,8 +130,8 @@ struct Im2recRecordTests {
       #expect(
         run.words == [
           """
-          im2rec: there is no list: no file in \(folder) starts with \(folder)/p and ends with .lst
-            im2rec --list --recursive \(folder)/p \(folder) makes one.
+          im2rec: no list found: no file in \(folder) starts with \(folder)/p and ends with .lst
+            Make one first: im2rec --list --recursive \(folder)/p \(folder)
           """
         ])
       let nowhere = Im2recRun()

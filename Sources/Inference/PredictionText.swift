@@ -54,6 +54,16 @@ public enum PredictionFormat: String, CaseIterable, Sendable {
 
   private var end: String { self == .json ? "" : "}\n" }
 
+  /// The numbers of the file at `path`, which is whole; nil if it cannot be read.
+  func numbers(_ path: String, count: Int) -> [Float]? {
+    guard let bytes = try? readStart(of: path, byteCount: 18 * count + 32),
+      let start = bytes.firstIndex(of: UInt8(ascii: "[")), let end = bytes.firstIndex(of: UInt8(ascii: "]"))
+    else { return nil }
+    let numbers = bytes[(start + 1)..<end].split(separator: UInt8(ascii: ","))
+      .compactMap { Float(String(decoding: $0.drop { $0 == UInt8(ascii: " ") }, as: UTF8.self)) }
+    return numbers.count == count ? numbers : nil
+  }
+
   /// Whether the file at `path` holds `count` numbers as `text` writes them, with the same class names: it is complete, in
   /// this format, and of a network with as many outputs. The numbers themselves are not read.
   func isWhole(_ path: String, count: Int, classes: [String]?) -> Bool {

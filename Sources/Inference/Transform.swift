@@ -78,14 +78,15 @@ package typealias TransformAnswer = Result<[UInt8], TransformRefusal>
 
 /// Batch transform: writes the probabilities of each image to `<folder>/<the image's path>.out`.
 ///
-/// An interrupted run leaves complete outputs, and the same call continues after them.
+/// An interrupted run leaves complete outputs, and the same call continues after them. The first output that it keeps is
+/// computed anew and compared, so that outputs of another model, or of other settings, are not kept.
 ///
 /// - Parameters:
 ///   - folder: created where it does not exist; nothing is written outside.
 ///   - progress: called after each batch.
 /// - Throws: `FileError` (`.held` where another run writes to the folder), also where the folder of the inputs is moved or
-///   removed meanwhile, or the disk fails; `ScanError`, `ManifestError`; `PackingError` where there is no input;
-///   `CancellationError`, after finished outputs have got their names. A bad image is *not* an error: it has no output, and
+///   removed meanwhile, or the disk fails; `ScanError`, `ManifestError`; `InputError` where there is no input, or the
+///   outputs in the folder are another model's; `CancellationError`, after finished outputs have got their names. A bad image is *not* an error: it has no output, and
 ///   is in `skipped`.
 public func transform(
   _ input: TransformInput, to folder: String, with classifier: Classifier, options: TransformOptions,
@@ -95,7 +96,23 @@ public func transform(
   try Task.checkCancellation()
   let (format, classes, count) = (options.format, classifier.classes, classifier.network.outputCount)
   let outputs = try OutputFolder(folder) { format.isWhole($0, count: count, classes: classes) }
-  let summary = try await transform(inputs, to: outputs, options: options, progress: progress) { images in
+  let isOwn = { (image: [UInt8], name: String) in
+    let path = join(folder, name)
+    guard case .success(let probabilities)? = classifier.classifyHere([image]).first,
+      let former = format.numbers(path, count: count)
+    else { return false }
+    let difference = zip(probabilities, former).map { abs($0 - $1) }.max() ?? 0
+    // Other kernels round otherwise; other weights, pixels or precisions differ by more.
+    guard difference <= 1e-4 else {
+      throw InputError(
+        "\(path) is from another model or other settings: a probability differs by \(difference). "
+          + "Rewrite the outputs, or write to another folder")
+    }
+    return true
+  }
+  let summary = try await transform(
+    inputs, to: outputs, options: options, progress: progress, keepingIf: isOwn
+  ) { images in
     await classifier.classify(images).map { result in
       result.map { format.text($0, classes: classes) }
         .mapError { TransformRefusal(status: 400, message: $0.description) }
@@ -116,16 +133,19 @@ public func transform(
 /// - Parameters:
 ///   - failed: called for each input that has no output, with an HTTP status.
 ///   - progress: called after each batch.
+///   - isOwn: called with an input and the name of its output, which is to be kept, until it returns true: that the model
+///     gave it. It throws if another one did.
 /// - Throws: `FileError` if the machine, the folder of the inputs or the place of the outputs fails;
 ///   `CancellationError`, after complete outputs got their names; what `inputs` throws. An input that cannot be read, or
 ///   of which the model refuses one record, is *not* an error: it has no output, and is in `skipped`.
 package func transform(
   _ inputs: any TransformReader, to outputs: any TransformOutputs, options: TransformOptions,
   failed: @escaping (Skip, _ status: Int) -> Void = { _, _ in }, progress: (Progress) -> Void = { _ in },
+  keepingIf isOwn: @escaping (_ input: [UInt8], _ output: String) throws -> Bool = { _, _ in true },
   model: @escaping TransformModel
 ) async throws -> TransformSummary {
   let start = ContinuousClock.now
-  let run = TransformRun(inputs, outputs, options, failed)
+  let run = TransformRun(inputs, outputs, options, failed, isOwn)
   do {
     var former: TransformRun.Batch?
     var answers: [TransformAnswer] = []
@@ -196,6 +216,9 @@ private final class TransformRun {
   let options: TransformOptions
   var summary = TransformSummary()
   private let failed: (Skip, _ status: Int) -> Void
+  private let isOwn: (_ input: [UInt8], _ output: String) throws -> Bool
+  /// Whether an output that is kept was found to be the model's.
+  private var isConfirmed = false
   /// Whether a batch is one payload of `.multiRecord`.
   private let isPayload: Bool
   private let limit: PayloadLimit
@@ -211,8 +234,10 @@ private final class TransformRun {
 
   init(
     _ inputs: any TransformReader, _ outputs: any TransformOutputs, _ options: TransformOptions,
-    _ failed: @escaping (Skip, _ status: Int) -> Void
+    _ failed: @escaping (Skip, _ status: Int) -> Void,
+    _ isOwn: @escaping (_ input: [UInt8], _ output: String) throws -> Bool
   ) {
+    self.isOwn = isOwn
     self.inputs = inputs
     self.outputs = outputs
     self.options = options
@@ -274,6 +299,7 @@ private final class TransformRun {
         if !seen.insert(OutputKey(image.output)).inserted {
           summary.repeated += 1
         } else if !options.overwrites && outputs.isWhole(image.output) {
+          try confirm(image)
           summary.kept += 1
         } else {
           let input = Input(image)
@@ -289,6 +315,16 @@ private final class TransformRun {
       if summary.inputs % 1024 == 0 { try Task.checkCancellation() }
     }
     return nil
+  }
+
+  private func confirm(_ image: TransformItem.Image) throws {
+    guard !isConfirmed else { return }
+    switch image.content {
+    case .bytes(let bytes): isConfirmed = try isOwn(bytes, image.output)
+    case .file(let path):
+      guard let bytes = try? readFile(path, limit: options.largestPayload).bytes else { return }
+      isConfirmed = try isOwn(bytes, image.output)
+    }
   }
 
   private func open(_ content: TransformItem.Content) throws {

@@ -35,7 +35,7 @@ struct Sums: CustomTestStringConvertible {
   var yRow: Int { columns * 16 + gap }
   var yBlock: Int { rows * yRow + gap }
   /// Odd numbers apart where the input is floats; every word begins at an even number.
-  var tapPlaces: [Int] { (0..<taps).map { $0 * (run + (type == .float32 ? 5 : 6)) } }
+  var tapPlaces: [Int] { (0..<taps).map { $0 * (run + (type == .float32 ? 5 : 8)) } }
   var xCount: Int { (rows - 1) * xRow + (columns - 1) * xStep + (tapPlaces.last ?? 0) + run }
   var yCount: Int { (blocks - 1) * yBlock + (rows - 1) * yRow + columns * 16 }
 

@@ -157,7 +157,7 @@ import Testing
   func exponential() {
     for index in -1100...900 {
       let x = Float(index) / 10
-      #expect(abs(Double(portableExponential(x)) / exp(Double(x)) - 1) < 1e-7 || x < -87, "\(x)")
+      #expect(abs(Double(portableExponential(x)) / exp(Double(x)) - 1) < 1e-7 || x < -87 || x > 88, "\(x)")
     }
     #expect(portableExponential(0) == 1 && portableExponential(.infinity) == .infinity)
     #expect(portableExponential(-.infinity) == 0 && portableExponential(.nan).isNaN)

@@ -79,64 +79,71 @@ import Testing
     #expect((0..<64).allSatisfy { $0 % 4 == 0 || pixels[$0] == 0 })
   }
 
-  private static func trial(_ depth: Int, _ version: ResNet.Version, _ input: [Int], divisor: Int) throws
-    -> (Trial, images: [Float])
-  {
-    let graph = try ResNet(depth: depth, version: version, classCount: 10, inputShape: input).graph
-      .narrowed(by: divisor)
-    var random = SplitMix64(seed: 61)
-    let trial = Trial(graph, Parameters(randomFor: graph, inputVariance: 1.0 / 3, using: &random))
-    return (trial, random.floats(3 * input.reduce(1, *)))
-  }
+  /// A network, images, and what was measured on them, once for all tests: a calibration passes over every activation.
+  private struct Case: Sendable, CustomTestStringConvertible {
+    let trial: Trial, images: [Float]
+    let layers: [String]
+    let quantizations: [Quantization]
+    let testDescription: String
+    static let imageCount = 2
 
-  private static func quantization(
-    _ trial: Trial, _ images: [Float], _ method: Calibration.Method,
-    keeping kept: (Int) -> Bool = { _ in false }
-  ) throws -> Quantization {
-    let calibration = try Calibration(trial.graph, trial.parameters)
-    try calibration.add(images.span, count: 3)
-    let names = calibration.layers.enumerated().filter { kept($0.offset) }.map(\.element)
-    return calibration.quantization(method, keeping: Set(names))
-  }
+    init(_ depth: Int, _ version: ResNet.Version, _ input: [Int], divisor: Int) throws {
+      let graph = try ResNet(depth: depth, version: version, classCount: 10, inputShape: input).graph
+        .narrowed(by: divisor)
+      var random = SplitMix64(seed: 61)
+      trial = Trial(graph, Parameters(randomFor: graph, inputVariance: 1.0 / 3, using: &random))
+      images = random.floats(Self.imageCount * input.reduce(1, *))
+      let calibration = try Calibration(trial.graph, trial.parameters)
+      try calibration.add(images.span, count: Self.imageCount)
+      layers = calibration.layers
+      quantizations = [.maximum, .percentile(0.9999), .leastSquares].map { calibration.quantization($0) }
+      testDescription = "ResNet-\(depth) \(version), \(input)"
+    }
 
-  private static let networks: [(Int, ResNet.Version, [Int], Int)] = [
-    (18, .v1, [3, 64, 64], 1), (18, .v2, [3, 97, 131], 2), (50, .v1, [3, 97, 131], 4),
-    (50, .v2, [4, 33, 47], 4), (20, .v2, [3, 20, 28], 1), (34, .v1, [1, 64, 64], 4),
-    (34, .v2, [5, 40, 33], 8),
-  ]
+    static let all = try? [
+      Case(18, .v1, [3, 48, 48], divisor: 2), Case(18, .v2, [3, 65, 75], divisor: 4),
+      Case(50, .v1, [3, 65, 49], divisor: 4), Case(50, .v2, [4, 33, 47], divisor: 4),
+      Case(20, .v2, [3, 20, 28], divisor: 1), Case(34, .v1, [1, 40, 40], divisor: 4),
+      Case(34, .v2, [5, 40, 33], divisor: 8),
+    ]
+  }
 
   @Test(
     "networks have the same bits with every set of kernels, on any number of threads, whatever comes along",
-    arguments: networks)
-  func sameBits(_ given: (Int, ResNet.Version, [Int], Int)) throws {
-    let (trial, images) = try Self.trial(given.0, given.1, given.2, divisor: given.3)
-    let quantization = try Self.quantization(trial, images, .leastSquares)
-    let each = images.count / 3
+    arguments: 0..<7)
+  func sameBits(_ index: Int) throws {
+    let given = try #require(Case.all)[index]
+    let each = given.images.count / Case.imageCount
     var seen: Set<[UInt32]> = []
     for set in NetworkKernels.available {
-      for (batch, threads) in [(1, 1), (1, 2), (32, 1), (32, 3)] {
+      for (batch, threads) in [(1, 2), (32, 1), (32, 3)] {
         let plan = Trial.Plan(
-          kernels: set.name, batch: batch, threads: threads, precision: .int8, quantization: quantization)
-        let network = try trial.network(plan)
-        let all = network.outputs(images, count: 3).map(\.bitPattern)
-        let last = network.outputs(Array(images[(2 * each)...]), count: 1).map(\.bitPattern)
+          kernels: set.name, batch: batch, threads: threads, precision: .int8,
+          quantization: given.quantizations[2])
+        let network = try given.trial.network(plan)
+        let all = network.outputs(given.images, count: Case.imageCount).map(\.bitPattern)
+        let last = network.outputs(Array(given.images.suffix(each)), count: 1).map(\.bitPattern)
         #expect(Array(all.suffix(last.count)) == last, "\(plan)")
         seen.insert(all)
       }
     }
-    #expect(seen.count == 1)
+    #expect(seen.count == 1, "\(given)")
   }
 
   @Test(
-    "networks give nearly what the reference engine gives, wholly quantized and in part", arguments: networks,
-    [Calibration.Method.maximum, .percentile(0.9999), .leastSquares])
-  func agreement(_ given: (Int, ResNet.Version, [Int], Int), _ method: Calibration.Method) throws {
-    let (probable, images) = try Self.trial(given.0, given.1, given.2, divisor: given.3)
-    let trial = Trial(probable.graph.withoutSoftmax, probable.parameters)
-    for part in 1...3 {
-      let quantization = try Self.quantization(trial, images, method) { part > 1 && $0 % part == 0 }
-      let plan = Trial.Plan(threads: 2, precision: .int8, quantization: quantization)
-      try trial.expectAgreement(images, count: 3, plans: [plan], tolerance: 0.12)
+    "networks give nearly what the reference engine gives, wholly quantized and in part", arguments: 0..<7)
+  func agreement(_ index: Int) throws {
+    let given = try #require(Case.all)[index]
+    let trial = Trial(given.trial.graph.withoutSoftmax, given.trial.parameters)
+    for quantization in given.quantizations {
+      let plans = (1...3).map { part in
+        var some = quantization
+        for (place, name) in given.layers.enumerated() where part > 1 && place % part == 0 {
+          some.inputs[name] = nil
+        }
+        return Trial.Plan(threads: 2, precision: .int8, quantization: some)
+      }
+      try trial.expectAgreement(given.images, count: Case.imageCount, plans: plans, tolerance: 0.12)
     }
   }
 
@@ -144,9 +151,10 @@ import Testing
     "a NaN or infinity in what a layer reads is refused with the layer's name",
     arguments: [Float.nan, .infinity])
   func notFinite(_ special: Float) throws {
-    var (trial, images) = try Self.trial(18, .v1, [3, 64, 64], divisor: 4)
+    let given = try #require(Case.all)[0]
+    var images = given.images
     images[100] = special
-    let calibration = try Calibration(trial.graph, trial.parameters)
+    let calibration = try Calibration(given.trial.graph, given.trial.parameters)
     let error = #expect(throws: ModelError.self) { try calibration.add(images.span, count: 1) }
     #expect(
       error?.description.contains("layer conv0 reads a NaN or infinity") == true,

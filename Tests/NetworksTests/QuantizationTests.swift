@@ -91,12 +91,13 @@ import Testing
       let graph = try ResNet(depth: depth, version: version, classCount: 10, inputShape: input).graph
         .narrowed(by: divisor)
       var random = SplitMix64(seed: 61)
-      trial = Trial(graph, Parameters(randomFor: graph, inputVariance: 1.0 / 3, using: &random))
-      images = random.floats(Self.imageCount * input.reduce(1, *))
+      let trial = Trial(graph, Parameters(randomFor: graph, inputVariance: 1.0 / 3, using: &random))
+      let images = random.floats(Self.imageCount * input.reduce(1, *))
       let calibration = try Calibration(trial.graph, trial.parameters)
       try calibration.add(images.span, count: Self.imageCount)
-      layers = calibration.layers
-      quantizations = [.maximum, .percentile(0.9999), .leastSquares].map { calibration.quantization($0) }
+      let methods: [Calibration.Method] = [.maximum, .percentile(0.9999), .leastSquares]
+      (self.trial, self.images, layers) = (trial, images, calibration.layers)
+      quantizations = methods.map { calibration.quantization($0) }
       testDescription = "ResNet-\(depth) \(version), \(input)"
     }
 

@@ -10,10 +10,6 @@
 #define NET_FMA(a, b, c) __builtin_elementwise_fma(a, b, c)
 #include "lanes.h"
 
-typedef uint32_t word_bfloat16 __attribute__((may_alias));
-typedef bits weights_bfloat16;
-typedef lanes sums_bfloat16;
-INLINE weights_bfloat16 load_words_bfloat16(const word_bfloat16 *w) { return *(const unaligned_bits *)w; }
 INLINE lanes sum_bfloat16(word_bfloat16 x, weights_bfloat16 w, lanes sum) {
   return (lanes)_mm512_dpbf16_ps((__m512)sum, (__m512bh)(bits)(x), (__m512bh)w);
 }
@@ -27,10 +23,6 @@ INLINE lanes sum_bfloat16(word_bfloat16 x, weights_bfloat16 w, lanes sum) {
 #define IS_INTEGER 0
 #include "product_bodies.h"
 
-typedef uint32_t word_uint8 __attribute__((may_alias));
-typedef bits weights_uint8;
-typedef integers sums_uint8;
-INLINE weights_uint8 load_words_uint8(const word_uint8 *w) { return *(const unaligned_bits *)w; }
 INLINE integers sum_uint8(word_uint8 x, weights_uint8 w, integers sum) {
   return (integers)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)(bits)(x), (__m512i)w);
 }

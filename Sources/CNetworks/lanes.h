@@ -72,6 +72,17 @@ INLINE void store_as(int type, void *p, ptrdiff_t at, lanes v) {
   else store_uint8((uint8_t *)p + at, v);
 }
 
+// What product_bodies.h wants to know of bfloat16 and of uint8, but for how their products are summed.
+typedef uint32_t word_bfloat16 __attribute__((may_alias));
+typedef bits weights_bfloat16;
+typedef lanes sums_bfloat16;
+INLINE weights_bfloat16 load_words_bfloat16(const word_bfloat16 *w) { return *(const unaligned_bits *)w; }
+
+typedef uint32_t word_uint8 __attribute__((may_alias));
+typedef bits weights_uint8;
+typedef integers sums_uint8;
+INLINE weights_uint8 load_words_uint8(const word_uint8 *w) { return *(const unaligned_bits *)w; }
+
 // What is known of the input when a tile is compiled: blocked activations; the words between two positions; nothing,
 // for whatever else the first layer may read.
 enum { blocked, near_words, far_words, any_input, input_kinds };

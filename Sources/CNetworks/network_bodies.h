@@ -31,16 +31,12 @@ typedef lanes sums_float32;
 #pragma clang assume_nonnull begin
 
 // The processor has no sums of bfloat16, so the numbers become floats.
-typedef uint32_t word_bfloat16 __attribute__((may_alias));
-typedef bits weights_bfloat16;
-INLINE weights_bfloat16 load_words_bfloat16(const word_bfloat16 *w) { return *(const unaligned_bits *)w; }
 INLINE lanes sum_bfloat16(word_bfloat16 x, weights_bfloat16 w, lanes sum) {
   // The odd number of a pair, then the even one, as the instruction of other sets adds them.
   sum = NET_FMA((lanes)((bits)(x) & 0xFFFF0000), (lanes)(w & 0xFFFF0000), sum);
   return NET_FMA((lanes)((bits)(x) << 16), (lanes)(w << 16), sum);
 }
 #define NAME(x) x##_bfloat16
-typedef lanes sums_bfloat16;
 #define BLOCK_WORDS (net_lanes / 2)
 #define HAS_KNOWN_STEPS 0
 #define HAS_PARTS 0
@@ -49,10 +45,6 @@ typedef lanes sums_bfloat16;
 #include "product_bodies.h"
 #pragma clang assume_nonnull begin
 
-typedef uint32_t word_uint8 __attribute__((may_alias));
-typedef bits weights_uint8;
-typedef integers sums_uint8;
-INLINE weights_uint8 load_words_uint8(const word_uint8 *w) { return *(const unaligned_bits *)w; }
 INLINE integers sum_uint8(word_uint8 x, weights_uint8 w, integers sum) {
 #ifdef NET_PAIRS
   // Products of pairs of 16-bit numbers: the sums of the instruction for bytes would not fit 16 bits.

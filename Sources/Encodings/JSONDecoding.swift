@@ -51,7 +51,7 @@ private struct JSONDecoding: Decoder, SingleValueDecodingContainer {
   }
   let bytes: [UInt8]
   let style: JSONStyle
-  /// Of the value's first byte.
+  /// The offset of the value's first byte.
   let start: Int
   var step = Step.outermost
   var parent: Parent?

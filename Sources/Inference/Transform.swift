@@ -95,7 +95,7 @@ public func transform(
   let inputs = try input.open()
   try Task.checkCancellation()
   let (format, classes, count) = (options.format, classifier.classes, classifier.network.outputCount)
-  let outputs = try OutputFolder(folder) { format.isWhole($0, count: count, classes: classes) }
+  let outputs = try TransformFolder(folder) { format.isWhole($0, count: count, classes: classes) }
   let isOwn = { (image: [UInt8], name: String) in
     let path = join(folder, name)
     guard case .success(let probabilities)? = classifier.classifyHere([image]).first,

@@ -25,7 +25,7 @@ package protocol TransformOutputs: AnyObject {
 ///
 /// Files get their names when they are on the disk, some hundred at a time (`StagedGroup`). The open output is held in
 /// memory.
-final class OutputFolder: TransformOutputs {
+final class TransformFolder: TransformOutputs {
   private let folder: String
   private let isWholeFile: (_ path: String) -> Bool
   private let lock: OutputLock

@@ -19,7 +19,7 @@ struct DirectConvolution: Layer {
   init(
     _ layer: FusedLayer, _ convolution: Convolution, scale filterScale: [Float], bias: [Float],
     values: [Value], _ parameters: Parameters, _ set: NetworkKernels,
-    type: ElementType, means: [Float] = []
+    type: NumberType, means: [Float] = []
   ) throws {
     let ends = ConvolutionEnds(layer, values)
     let layout = WeightLayout(convolution, from: ends.from)

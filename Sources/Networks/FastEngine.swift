@@ -24,7 +24,7 @@ final class FastEngine: Sendable {
   /// - Parameter batch: the number of images of one run to plan for; 1 plans for the shortest time of a single image.
   /// - Throws: `Unplannable`, naming a node; a `ModelError` if a parameter cannot be read; `OutOfMemory`.
   init(
-    _ graph: Graph, _ parameters: Parameters, batch: Int, workers: Workers, precision: ElementType = .float32,
+    _ graph: Graph, _ parameters: Parameters, batch: Int, workers: Workers, precision: NumberType = .float32,
     _ quantization: Quantization? = nil, _ set: NetworkKernels = .best
   ) throws {
     let network = try FusedNetwork(
@@ -52,7 +52,7 @@ final class FastEngine: Sendable {
 
   /// - Parameter budget: bytes that transformed weights may still take; reduced by those of this layer.
   private static func layer(
-    _ layer: FusedLayer, _ values: [Value], _ parameters: Parameters, _ precision: ElementType,
+    _ layer: FusedLayer, _ values: [Value], _ parameters: Parameters, _ precision: NumberType,
     _ quantization: Quantization?, _ set: NetworkKernels, batch: Int, budget: inout Int
   ) throws -> any Layer {
     switch layer.kind {

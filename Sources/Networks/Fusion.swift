@@ -14,7 +14,7 @@ struct FusedNetwork: Sendable {
   ///   - quantization: nil: no value is quantized.
   /// - Throws: `Unplannable`, naming a node; a `ModelError` if a parameter is missing.
   init(
-    _ graph: Graph, _ parameters: Parameters, lanes: Int, storing type: ElementType = .float32,
+    _ graph: Graph, _ parameters: Parameters, lanes: Int, storing type: NumberType = .float32,
     _ quantization: Quantization? = nil
   ) throws {
     var fusion = Fusion(graph, parameters, lanes: lanes)

@@ -1,7 +1,7 @@
 internal import CNetworks
 
 /// How the numbers of a value are stored, or those of a convolution's sums are given.
-enum ElementType: Hashable, Sendable {
+enum NumberType: Hashable, Sendable {
   case float32
   /// The upper half of a float: its exponent, and 8 bits of its fraction.
   case bfloat16
@@ -40,17 +40,17 @@ struct Value: Hashable, Sendable {
   let lanes: Int
   /// Whether it is stored as planes (NCHW, the input of the network) and not in blocks of channels.
   let isPlanar: Bool
-  let type: ElementType
+  let type: NumberType
   /// Blocks of `lanes` channels, of which the last one is filled up with zeros.
   let blocks: Int
 
   /// The same value, stored as numbers of another type.
-  func stored(as type: ElementType) -> Value {
+  func stored(as type: NumberType) -> Value {
     Value(shape: [channels, height, width], lanes: lanes, isPlanar: isPlanar, type: type)
   }
 
   /// - Parameter shape: channels, height, width; or the length of a vector.
-  init(shape: [Int], lanes: Int, isPlanar: Bool = false, type: ElementType = .float32) {
+  init(shape: [Int], lanes: Int, isPlanar: Bool = false, type: NumberType = .float32) {
     channels = shape[0]
     height = shape.count == 3 ? shape[1] : 1
     width = shape.count == 3 ? shape[2] : 1

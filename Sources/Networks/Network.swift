@@ -23,7 +23,7 @@ public final class Network: Sendable {
     /// every processor.
     case int8
 
-    var type: ElementType { self == .fp32 ? .float32 : .bfloat16 }
+    var type: NumberType { self == .fp32 ? .float32 : .bfloat16 }
   }
 
   /// The graph that was planned.

@@ -39,7 +39,7 @@ import Models
   }
 
   /// The sums of numbers of a type.
-  func product(of type: ElementType) -> (UnsafePointer<net_product>) -> Void {
+  func product(of type: NumberType) -> (UnsafePointer<net_product>) -> Void {
     switch type {
     case .float32: unsafe table.product
     case .bfloat16: unsafe table.product_bfloat16
@@ -93,7 +93,7 @@ enum Tuning {
   static let gradientTiles = 64
 
   static func prefersWinograd(
-    _ from: Value, _ to: Value, batch: Int, over type: ElementType, _ set: NetworkKernels
+    _ from: Value, _ to: Value, batch: Int, over type: NumberType, _ set: NetworkKernels
   ) -> Bool {
     // Direct sums of bfloat16 take half the time; the transform's products remain floats.
     if type == .bfloat16, set.hasFastBFloat16 { return from.paddedChannels <= 128 && from.positions > 49 }

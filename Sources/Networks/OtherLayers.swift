@@ -170,7 +170,7 @@ struct DenseLayer: Layer {
   /// In whole blocks.
   private let bias: FloatBuffer
   /// The numbers that are multiplied; for quantized ones, how they are made of the input, and what is made of the sums.
-  private let type: ElementType
+  private let type: NumberType
   private let prologue: Prologue
   private let scales: SumScales?
 

@@ -225,7 +225,7 @@ struct NarrowWeights: Sendable {
   ///   - means: the mean of each channel of that input; empty: unknown.
   /// - Throws: `OutOfMemory`.
   init(
-    _ weights: PackedWeights, _ layout: WeightLayout, _ type: ElementType, pixel: Int, means: [Float] = [],
+    _ weights: PackedWeights, _ layout: WeightLayout, _ type: NumberType, pixel: Int, means: [Float] = [],
     _ set: NetworkKernels
   ) throws(OutOfMemory) {
     let (lanes, outputs, run) = (layout.lanes, layout.outputs, layout.run)
@@ -291,7 +291,7 @@ struct SumScales: Sendable {
   ///   - from: the type of the input; `to`: that of the output; `residual`: that of what is added.
   /// - Throws: `OutOfMemory`.
   init(
-    _ weights: NarrowWeights, bias: [Float], from: ElementType, to: ElementType, residual: ElementType?
+    _ weights: NarrowWeights, bias: [Float], from: NumberType, to: NumberType, residual: NumberType?
   ) throws(OutOfMemory) {
     scales = try FloatBuffer(count: weights.steps.count)
     self.bias = try FloatBuffer(count: weights.steps.count)

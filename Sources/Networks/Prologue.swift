@@ -80,7 +80,7 @@ struct Prologue: Sendable {
   /// The same from the stored numbers of one type to those of another, one of which is quantized.
   ///
   /// - Throws: `OutOfMemory`.
-  func quantizing(_ from: ElementType, to: ElementType) throws(OutOfMemory) -> Prologue {
+  func quantizing(_ from: NumberType, to: NumberType) throws(OutOfMemory) -> Prologue {
     guard let scale, let shift else { return self }
     var changed = self
     let (newScale, newShift) = (try FloatBuffer(count: scale.count), try FloatBuffer(count: shift.count))

@@ -22,7 +22,7 @@ public struct Quantization: Hashable, Sendable {
       self.means = means
     }
 
-    var type: ElementType {
+    var type: NumberType {
       let largest = max(range.upperBound, -range.lowerBound)
       if range.lowerBound >= 0 { return .uint8(step: largest > 0 ? largest / 255 : 1, zero: 0) }
       return .uint8(step: largest / 127, zero: 128)
@@ -40,10 +40,10 @@ extension FusedNetwork {
   /// The type in which each value is stored: a quantized one where every layer that reads it wants just that and the
   /// layer that writes it can; otherwise `type`, which is float32 for the values in `floats`.
   static func types(
-    _ layers: [FusedLayer], valueCount: Int, floats: Set<Int>, storing type: ElementType,
+    _ layers: [FusedLayer], valueCount: Int, floats: Set<Int>, storing type: NumberType,
     _ quantization: Quantization?
-  ) -> [ElementType] {
-    var types = (0..<valueCount).map { floats.contains($0) ? ElementType.float32 : type }
+  ) -> [NumberType] {
+    var types = (0..<valueCount).map { floats.contains($0) ? NumberType.float32 : type }
     guard let quantization else { return types }
     let isConvolution = { (layer: FusedLayer) in
       if case .convolution = layer.kind { quantization.inputs[layer.name] != nil } else { false }
@@ -56,7 +56,7 @@ extension FusedNetwork {
       guard isConvolution(writer) || isMaximum(writer) else { continue }
       let readers = layers.filter { $0.input == writer.output || $0.residual == writer.output }
       let wanted = Set(
-        readers.map { reader -> ElementType in
+        readers.map { reader -> NumberType in
           if reader.input != writer.output { return isConvolution(reader) ? .bfloat16 : .float32 }
           if reader.prologue != nil { return .float32 }
           if isConvolution(reader) { return quantization.inputs[reader.name]?.type ?? .float32 }
@@ -80,7 +80,7 @@ extension FusedNetwork {
 }
 
 /// Measures the ranges of a network's activations on images.
-public final class Calibration {
+public final class Calibrator {
   /// How a range is chosen.
   public enum Method: Hashable, Sendable {
     /// The largest number that was seen.

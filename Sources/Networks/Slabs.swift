@@ -11,7 +11,7 @@ import Models
 struct Slabs: Sendable {
   let from: Value, to: Value
   /// The numbers that the taps read.
-  let type: ElementType
+  let type: NumberType
   /// The distance of each tap from a position, in words of four bytes; each tap has `run` words.
   let taps: [Int]
   /// Output rows for which a slab is the input.
@@ -44,7 +44,7 @@ struct Slabs: Sendable {
   }
 
   /// Numbers of an interleaved pixel: the channels, filled up with zeros if positions would not begin a word otherwise.
-  static func pixel(_ convolution: Convolution, _ from: Value, _ type: ElementType) -> Int {
+  static func pixel(_ convolution: Convolution, _ from: Value, _ type: NumberType) -> Int {
     let word = type.perWord
     return convolution.stride.columns * from.channels % word == 0
       ? from.channels : (from.channels + word - 1) / word * word
@@ -54,7 +54,7 @@ struct Slabs: Sendable {
   /// - Throws: `OutOfMemory`.
   init(
     _ convolution: Convolution, _ from: Value, _ to: Value, _ prologue: Prologue,
-    _ set: NetworkKernels, type: ElementType = .float32
+    _ set: NetworkKernels, type: NumberType = .float32
   ) throws(OutOfMemory) {
     self.from = from
     self.to = to
@@ -108,7 +108,7 @@ struct Slabs: Sendable {
   private static let mostBytes = 1 << 19
 
   private static func geometry(
-    _ convolution: Convolution, _ from: Value, _ to: Value, _ type: ElementType, rows: Int
+    _ convolution: Convolution, _ from: Value, _ to: Value, _ type: NumberType, rows: Int
   ) -> Geometry {
     let (kernel, stride) = (convolution.kernel, convolution.stride)
     // Rows that no tap reads are left out.

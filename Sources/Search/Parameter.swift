@@ -150,7 +150,7 @@ extension Parameter {
   /// Parses a value, such as one of an earlier search. A number may lie outside the bounds.
   /// - Throws: `.unfitValue` where it is no number, or no category of the range. Quotes around a category, which
   ///   SageMaker's Python SDK adds, are *not* an error.
-  public func value(of text: String) throws(SearchError) -> Value {
+  public func value(of text: String) throws(SearchError) -> ParameterValue {
     switch domain {
     case .continuous:
       if let number = Double(text), number.isFinite { return .real(number) }
@@ -170,7 +170,7 @@ extension Parameter {
 
 extension Parameter {
   /// The value at a place of 0...1. Each integer and each category has a cell of that interval.
-  public func value(at unit: Double) -> Value {
+  public func value(at unit: Double) -> ParameterValue {
     switch domain {
     case .continuous: return .real(scale?.value(at: unit) ?? 0)
     case .integer(let range):
@@ -185,7 +185,7 @@ extension Parameter {
   /// The place of a value in 0...1: for a category, the middle of its cell; for a number outside the bounds, a place
   /// outside 0...1.
   /// - Returns: `nil` for a value of another kind, or one that the scale cannot map.
-  public func unit(of value: Value) -> Double? {
+  public func unit(of value: ParameterValue) -> Double? {
     switch (domain, value) {
     case (.continuous, .real(let number)): scale?.unit(of: number)
     case (.continuous, .whole(let number)): scale?.unit(of: Double(number))

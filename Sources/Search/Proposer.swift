@@ -124,7 +124,7 @@ struct Combinations {
   /// - Precondition: 0 <= index < the number of configurations.
   subscript(index: Int) -> Configuration {
     var rest = index
-    var values: [Value] = []
+    var values: [ParameterValue] = []
     for parameter in parameters.reversed() {
       let choices = parameter.valueCount ?? 1
       switch parameter.domain {

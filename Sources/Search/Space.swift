@@ -34,7 +34,7 @@ public struct Space: Hashable, Sendable {
   /// Parses a configuration, such as that of an earlier search's job; names of other parameters are ignored.
   /// - Throws: `.unfitValue`, also where a parameter has no text.
   public func configuration(of texts: [String: String]) throws(SearchError) -> Configuration {
-    var values: [Value] = []
+    var values: [ParameterValue] = []
     for parameter in parameters {
       guard let text = texts[parameter.name] else {
         throw SearchError(.unfitValue("", wanted: "a value"), parameter: parameter.name)
@@ -79,7 +79,7 @@ public struct Space: Hashable, Sendable {
 }
 
 /// A value of one hyperparameter.
-public enum Value: Hashable, Sendable, CustomStringConvertible {
+public enum ParameterValue: Hashable, Sendable, CustomStringConvertible {
   /// The value of a continuous, an integer or a categorical parameter.
   case real(Double)
   case whole(Int)
@@ -98,8 +98,8 @@ public enum Value: Hashable, Sendable, CustomStringConvertible {
 /// A value for each parameter of a space, in the order of `Space.parameters`.
 public struct Configuration: Hashable, Sendable {
   /// One for each parameter.
-  public let values: [Value]
+  public let values: [ParameterValue]
 
   /// - Parameter values: in the order of `Space.parameters`.
-  public init(_ values: [Value]) { self.values = values }
+  public init(_ values: [ParameterValue]) { self.values = values }
 }

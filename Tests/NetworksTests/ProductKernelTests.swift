@@ -24,7 +24,7 @@ struct Sums: CustomTestStringConvertible {
   /// nil: integers; else what one number of the input is instead.
   var special: Float?
   /// The numbers of the input and the weights, and those of the residual and the output.
-  var type = ElementType.float32, output = ElementType.float32
+  var type = NumberType.float32, output = NumberType.float32
   /// What integer sums are multiplied by.
   var scale: Float = 1
 
@@ -122,7 +122,7 @@ struct Sums: CustomTestStringConvertible {
   }
 
   /// Numbers in memory, as those of a type.
-  func stored(_ numbers: [Float], as type: ElementType, _ memory: GuardedMemory) -> UnsafeRawPointer {
+  func stored(_ numbers: [Float], as type: NumberType, _ memory: GuardedMemory) -> UnsafeRawPointer {
     switch type {
     case .float32: UnsafeRawPointer(memory.input(numbers))
     case .bfloat16: UnsafeRawPointer(memory.input(numbers.map(bfloat16)))

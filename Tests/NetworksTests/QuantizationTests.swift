@@ -7,7 +7,7 @@ import Testing
 @testable import Networks
 
 @Suite("Whole numbers") struct QuantizationTests {
-  private static let byte = ElementType.uint8(step: 1, zero: 0)
+  private static let byte = NumberType.uint8(step: 1, zero: 0)
 
   /// Numbers of the whole range, with the ends of it everywhere.
   private func numbers(_ sums: Sums, seed: UInt64) -> Sums.Numbers {
@@ -26,7 +26,7 @@ import Testing
   }
 
   /// What stands for a sum in y.
-  private func stored(_ value: Double, _ type: ElementType) -> Double {
+  private func stored(_ value: Double, _ type: NumberType) -> Double {
     switch type {
     case .float32: value
     case .bfloat16: Double(widened(bfloat16(Float(value))))
@@ -93,7 +93,7 @@ import Testing
       var random = SplitMix64(seed: 61)
       let trial = Trial(graph, Parameters(randomFor: graph, inputVariance: 1.0 / 3, using: &random))
       let images = random.floats(Self.imageCount * input.reduce(1, *))
-      let calibration = try Calibration(trial.graph, trial.parameters)
+      let calibration = try Calibrator(trial.graph, trial.parameters)
       try calibration.add(images.span, count: Self.imageCount)
       let methods: [Calibration.Method] = [.maximum, .percentile(0.9999), .leastSquares]
       (self.trial, self.images, layers) = (trial, images, calibration.layers)
@@ -155,7 +155,7 @@ import Testing
     let given = try #require(Case.all)[0]
     var images = given.images
     images[100] = special
-    let calibration = try Calibration(given.trial.graph, given.trial.parameters)
+    let calibration = try Calibrator(given.trial.graph, given.trial.parameters)
     let error = #expect(throws: ModelError.self) { try calibration.add(images.span, count: 1) }
     #expect(
       error?.description.contains("layer conv0 reads a NaN or infinity") == true,

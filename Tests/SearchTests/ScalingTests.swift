@@ -51,7 +51,7 @@ struct ScalingTests {
   @Test("each integer has the same share of the linear scale, the ends too")
   func integers() throws {
     let parameter = try Parameter(integer: "n", from: 1, to: 5, scaling: .linear)
-    var counts: [Value: Int] = [:]
+    var counts: [ParameterValue: Int] = [:]
     for step in 0..<5000 { counts[parameter.value(at: (Double(step) + 0.5) / 5000), default: 0] += 1 }
     #expect(counts == [.whole(1): 1000, .whole(2): 1000, .whole(3): 1000, .whole(4): 1000, .whole(5): 1000])
     #expect(parameter.value(at: 0) == .whole(1))
@@ -113,8 +113,8 @@ struct ScalingTests {
 
   @Test(
     "a text is the value it was written from, and the quotes of SageMaker's SDK are taken off",
-    arguments: [("1e-06", Value.real(1e-6)), ("0.1", .real(0.1)), ("3", .real(3))])
-  func texts(_ text: String, _ value: Value) throws {
+    arguments: [("1e-06", ParameterValue.real(1e-6)), ("0.1", .real(0.1)), ("3", .real(3))])
+  func texts(_ text: String, _ value: ParameterValue) throws {
     let parameter = try Parameter(continuous: "x", from: 0, to: 1)
     #expect(try parameter.value(of: text) == value)
     #expect(try parameter.value(of: value.description) == value)

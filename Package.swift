@@ -119,7 +119,7 @@ let package = Package(
     // A search over trainings, each a job.
     .target(
       name: "Tuning",
-      dependencies: ["Encodings", "Files", "Hyperparameters", "Jobs", "Models", "Reporting", "Search"],
+      dependencies: ["Encodings", "Files", "Hyperparameters", "Jobs", "Models", "Search"],
       exclude: ["README.md"], swiftSettings: strict),
     // One server of HTTP: guards, limits, bodies, media types, its log and its metrics.
     .target(

@@ -8,6 +8,7 @@ public import Imaging
 import Inference
 import Logging
 import Networks
+import Reporting
 public import S3
 public import SageMaker
 import ServiceLifecycle
@@ -39,7 +40,11 @@ public struct LocalSageMaker: Sendable {
   public var remoteObjects: RemoteObjects?
   private let options: ControlPlaneOptions
 
-  public init(_ options: ControlPlaneOptions) { self.options = options }
+  public init(_ options: ControlPlaneOptions) {
+    var options = options
+    options.tuningPage = { $0.html() }
+    self.options = options
+  }
 
   /// Serves until the task is cancelled. Running jobs are then stopped, and the next start resumes them.
   ///

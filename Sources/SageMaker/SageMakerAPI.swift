@@ -2,6 +2,7 @@ public import Encodings
 import Files
 import Foundation
 import Glibc
+public import Hyperparameters
 public import S3
 
 /// The region and account of a request. Both appear only in ARNs and responses: all callers share the same resources.
@@ -272,6 +273,8 @@ public struct ControlPlaneOptions: Sendable {
   public var environment: [String: String] = [:]
   /// Limits on the number of jobs and other resources.
   public var quotas = Quotas()
+  /// Makes the page about a tuning, which is written into the job's folder; without it, there is none.
+  public var tuningPage: (@Sendable (TuningReport) -> String)?
 
   /// - Parameter root: a relative path is resolved against the current directory now, because jobs run in other directories.
   public init(root: String) { self.root = join(FileManager.default.currentDirectoryPath, root) }

@@ -1,4 +1,4 @@
-import Reporting
+import Hyperparameters
 import Search
 
 /// The searches of a tuning's definitions, which share one budget. They take turns: the next job goes to the definition with

@@ -1,7 +1,7 @@
 package import Encodings
 import Files
 import Glibc
-import Reporting
+public import Hyperparameters
 import Search
 import Synchronization
 
@@ -20,6 +20,7 @@ public final class TuningFolder: Sendable {
   /// Held as long as this object exists.
   private let lock: OutputLock
   private let search: SharedSearch
+  private let page: (@Sendable (TuningReport) -> String)?
   /// The statuses of the jobs in the report that was written last.
   private let shown = Mutex<[JobRecord.Status]>([])
 
@@ -30,10 +31,11 @@ public final class TuningFolder: Sendable {
 
   /// Creates the folder if it does not exist, and locks it for this process.
   ///
+  /// - Parameter page: makes the contents of `tuning.html`; without it, that file is not written.
   /// - Throws: `FileError` with the reason `.held` if another process holds the lock; `SearchError`.
-  public init(_ path: String, _ request: TuningRequest) throws {
+  public init(_ path: String, _ request: TuningRequest, page: (@Sendable (TuningReport) -> String)?) throws {
     try makeFolder(path)
-    (self.path, self.request) = (path, request)
+    (self.path, self.request, self.page) = (path, request, page)
     search = try SharedSearch(request)
     lock = try OutputLock(folder: path)
   }
@@ -89,7 +91,7 @@ public final class TuningFolder: Sendable {
     }
     // An epoch changes little in the report.
     guard isNew else { return }
-    try writeFile(join(path, Self.reportName), search.report(record).html())
+    if let page { try writeFile(join(path, Self.reportName), page(search.report(record))) }
     try linkBest(record)
   }
 

@@ -2,6 +2,8 @@ import ArgumentParser
 import Encodings
 import Files
 import Foundation
+import Hyperparameters
+import Reporting
 import SageMaker
 import Search
 import Terminal
@@ -32,7 +34,7 @@ struct TuneCommand: AsyncParsableCommand {
   func run() async throws {
     let asked = try readRequest()
     let (runner, warnings) = try makeRunner(asked)
-    let folder = try TuningFolder(output, asked)
+    let folder = try TuningFolder(output, asked, page: { $0.html() })
     let record = try start(asked, folder)
     for warning in asked.warnings() + warnings + [folder.lockWarning].compactMap(\.self) {
       options.words.warn(printable(warning))

@@ -28,6 +28,7 @@ struct Desk: Sendable {
     options.gracePeriod = .seconds(5)
     options.quotas = quotas
     options.lockTime = lockTime
+    options.tuningPage = { "\($0.jobs.count) jobs" }
     api = try SageMakerAPI(
       options, objects: objects ?? FolderObjects(folder + "/s3"), endpoints: endpoints, now: now)
   }

@@ -85,6 +85,7 @@ struct TuningJobTests {
       try await desk.working { desk in
         let job = try await tune(desk, Self.request())
         #expect(job["HyperParameterTuningJobStatus"] == "Completed", "\(job)")
+        #expect(readScratchFile(desk.api.folder(of: .tuningJob, "tuning") + "/tuning.html") == "3 jobs")
         #expect(
           job["TrainingJobStatusCounters"]?["Completed"] == 3
             && job["ObjectiveStatusCounters"]?["Succeeded"] == 3)

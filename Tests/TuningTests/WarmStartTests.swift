@@ -18,7 +18,7 @@ struct WarmStartTests {
   private func finish(_ asked: TuningRequest, in folder: String, _ runner: StubRunner = StubRunner())
     async throws -> TuningRecord
   {
-    let place = try TuningFolder("\(folder)/\(asked.name)", asked)
+    let place = try TuningFolder("\(folder)/\(asked.name)", asked, page: { "\($0.status): \($0.jobs.count)" })
     return try await tuned(asked, runner, keep: { try place.keep($0) })
   }
 
@@ -53,7 +53,7 @@ struct WarmStartTests {
       try await finish(try request(jobs: 2, name: "parent"), in: folder)
       var open = TuningRecord(try request(name: "open").json)
       open.jobs = []
-      let place = try TuningFolder(folder + "/open", try request(name: "open"))
+      let place = try TuningFolder(folder + "/open", try request(name: "open"), page: nil)
       try place.keep(open)
       func said(_ asked: () throws -> TuningRequest) -> String {
         do {
@@ -93,17 +93,18 @@ struct WarmStartTests {
     try await withScratchFolder { folder in
       let asked = try request(jobs: 3, name: "parent")
       let record = try await finish(asked, in: folder)
-      let place = try TuningFolder(folder + "/parent", asked)
-      let error = #expect(throws: FileError.self) { try TuningFolder(folder + "/parent", asked) }
+      let place = try TuningFolder(folder + "/parent", asked, page: nil)
+      let error = #expect(throws: FileError.self) { try TuningFolder(folder + "/parent", asked, page: nil) }
       #expect(error?.description.contains("it is in use by process \(getpid()), since") == true)
       // The lock is there for as long as its holder lives.
       let names = withExtendedLifetime(place) { scratchNames(folder + "/parent") }
       #expect(names == [".imrec.lock", "state.json", "tuning.html", "tuning.json"])
+      #expect(readScratchFile(folder + "/parent/tuning.html") == "Completed: 3")
       #expect(try place.record() == record)
       let more = try request(jobs: 5, name: "parent")
       let grown = try await finish(more, in: folder + "/copy")
       #expect(Array(grown.jobs.map(\.name).prefix(3)) == record.jobs.map(\.name), "with more jobs it goes on")
-      let other = try TuningFolder(folder + "/other", try request("Bayesian", name: "parent"))
+      let other = try TuningFolder(folder + "/other", try request("Bayesian", name: "parent"), page: nil)
       writeScratchFile(folder + "/other/state.json", readScratchBytes(folder + "/parent/state.json") ?? [])
       #expect(throws: TuningError.self) { try other.record() }
       writeScratchFile(folder + "/other/state.json", "{\"jobs\": 3}".utf8)

@@ -10,7 +10,7 @@ extension JobEngine {
   func tune(_ work: Work) async throws {
     guard let job = try await store.find(work.kind, work.name), job.status == "InProgress" else { return }
     let request = try TuningRequest(job.request)
-    let folder = try TuningFolder(self.folder(of: work), request)
+    let folder = try TuningFolder(self.folder(of: work), request, page: options.tuningPage)
     var record: TuningRecord
     if let known = try folder.record() {
       record = known

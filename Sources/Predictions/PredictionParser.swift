@@ -134,8 +134,6 @@ struct PredictionParser {
 extension PredictionParser {
   /// What was found in an object so far.
   private struct Findings {
-    /// The bits of the keys seen.
-    var seen: UInt64 = 0
     var content: PredictionContent?
     /// The rank of the key of `content` or `fault`; the highest wins.
     var rank = 0
@@ -155,10 +153,6 @@ extension PredictionParser {
   {
     var findings = Findings()
     try members(bytes, &scanner) { (parser, key, scanner) throws(PredictionFault) in
-      guard findings.seen & key.bit == 0 else {
-        throw PredictionFault(.json(JSONError(.repeatedKey(nameText(parser.word)), offset: scanner.cursor)))
-      }
-      findings.seen |= key.bit
       switch key.role {
       case .name(let rank): try parser.readName(rank: rank, bytes, &scanner)
       case .joinedInput: try parser.readJoinedName(bytes, &scanner)
@@ -217,7 +211,7 @@ extension PredictionParser {
     }
   }
 
-  /// Calls `body` for each member with a known key, with the scanner at its value; skips the others.
+  /// Calls `body` for each member with a known key, with the scanner at its value; skips the others. No key may come twice.
   private mutating func members(
     _ bytes: Span<UInt8>, _ scanner: inout JSONScanner,
     _ body: (inout PredictionParser, PredictionKeys.Key, inout JSONScanner) throws(PredictionFault) -> Void
@@ -225,6 +219,8 @@ extension PredictionParser {
     scanner.cursor += 1
     scanner.skipBlanks(bytes)
     if scanner.skip(UInt8(ascii: "}"), bytes) { return }
+    // Known keys have bits, so that an object without other keys needs no set.
+    var (seen, others) = (UInt64(0), Set<[UInt8]>())
     while true {
       word.removeAll(keepingCapacity: true)
       do throws(JSONError) {
@@ -234,7 +230,12 @@ extension PredictionParser {
       } catch {
         throw PredictionFault(.json(error))
       }
-      if let key = PredictionKeys.known[word] {
+      let key = PredictionKeys.known[word]
+      guard key.map({ seen & $0.bit == 0 }) ?? others.insert(word).inserted else {
+        throw PredictionFault(.json(JSONError(.repeatedKey(nameText(word)), offset: scanner.cursor)))
+      }
+      if let key {
+        seen |= key.bit
         try body(&self, key, &scanner)
       } else {
         try skip(bytes, &scanner)

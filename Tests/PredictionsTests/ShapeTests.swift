@@ -104,6 +104,11 @@ struct ShapeTests {
         #"{"prediction":[1,0,0],"prediction":[0,1,0]}"#,
         #"byte 35: the key "prediction" stands twice in one object"#
       ),
+      (#"{"x":1,"y":2,"\u0078":3,"scores":[1,0,0]}"#, #"byte 22: the key "x" stands twice in one object"#),
+      (
+        #"{"SageMakerInput":{"id":1,"id":2},"prediction":[1,0,0]}"#,
+        #"byte 31: the key "id" stands twice in one object"#
+      ),
       (#"{"a":"\x"}"#, "byte 6: a backslash is followed by none of JSON's escapes"),
       (#"{"a":"\ud800"}"#, "byte 6: half of a surrogate pair is escaped without the other half"),
       (#"{"a":"\udc00\ud800"}"#, "byte 6: half of a surrogate pair is escaped without the other half"),

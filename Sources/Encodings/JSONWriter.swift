@@ -3,6 +3,8 @@ public struct JSONStyle: Sendable {
   enum Layout {
     /// One line without blanks.
     case compact
+    /// One line, a blank after each comma and colon, as Python's json.dumps writes it.
+    case spaced
     /// An element a line, two blanks for each level; an empty container is three lines.
     case pretty
     /// The two outermost levels have an element a line; numbers of an array stand side by side.
@@ -35,6 +37,8 @@ public struct JSONStyle: Sendable {
   public static let value = JSONStyle(escapes: .numeric)
   /// Printable ASCII alone, on one line.
   public static let ascii = JSONStyle(escapes: .ascii)
+  /// What a server answers: printable ASCII alone, on one line with blanks.
+  public static let answer = JSONStyle(layout: .spaced, escapes: .ascii)
   /// A file for people and programs.
   public static let document = JSONStyle(layout: .pretty, sortsKeys: true, trimsNumbers: true)
   /// The same on one line.
@@ -98,8 +102,14 @@ public struct JSONWriter {
     beginElement()
     if style.sortsKeys { open[open.count - 1].members.append((name, bytes.count)) }
     append(string: name)
-    append(style.layout == .pretty ? " : " : ":")
+    append(style.layout == .pretty ? " : " : style.layout == .spaced ? ": " : ":")
     hasKey = true
+  }
+
+  /// Writes a member of the innermost object.
+  public mutating func member(_ name: String, _ value: JSON) {
+    key(name)
+    self.value(value)
   }
 
   public mutating func null() { word("null") }
@@ -139,8 +149,7 @@ public struct JSONWriter {
     case .object(let members):
       object { writer in
         for (key, value) in members.sorted(by: { precedes($0.key, $1.key) }) {
-          writer.key(key)
-          writer.value(value)
+          writer.member(key, value)
         }
       }
     }
@@ -187,9 +196,12 @@ extension JSONWriter {
   /// Writes what separates an element of the innermost container from the one before it.
   private mutating func beginElement() {
     guard let last = open.indices.last else { return }
-    if open[last].isEmpty { open[last].isEmpty = false } else { bytes.append(UInt8(ascii: ",")) }
+    let isFirst = open[last].isEmpty
+    open[last].isEmpty = false
+    if !isFirst { bytes.append(UInt8(ascii: ",")) }
     switch style.layout {
     case .compact: break
+    case .spaced: if !isFirst { bytes.append(UInt8(ascii: " ")) }
     case .pretty: breakLine()
     case .outline where open.count <= 2:
       wantsLine = true

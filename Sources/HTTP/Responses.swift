@@ -1,7 +1,7 @@
-import Encodings
+package import Encodings
 package import HTTPTypes
 package import HummingbirdCore
-import NIOCore
+package import NIOCore
 import Synchronization
 
 extension Response {
@@ -15,7 +15,7 @@ extension Response {
     if closing { headers[.connection] = "close" }
     return Response(
       status: status, headers: headers,
-      body: ResponseBody(byteBuffer: ByteBuffer(string: "{\"error\": \(jsonString(sentence))}\n")))
+      body: ResponseBody(byteBuffer: jsonLine { $0.member("error", .string(sentence)) }))
   }
 
   /// A 503 response that asks the client to retry after one second.
@@ -24,6 +24,13 @@ extension Response {
     response.headers[.retryAfter] = "1"
     return response
   }
+}
+
+/// A JSON object on a line of its own: the body of an answer.
+package func jsonLine(_ members: (inout JSONWriter) -> Void) -> ByteBuffer {
+  var json = JSONWriter(.answer)
+  json.object(members)
+  return ByteBuffer(bytes: json.bytes + [UInt8(ascii: "\n")])
 }
 
 /// Client-supplied text for use in a message: at most 200 characters, non-ASCII and control characters as
@@ -102,18 +109,19 @@ package struct RuntimeError: Error, Sendable, Equatable {
 
   /// The response to send; 429 and 503 ask the client to retry after one second.
   package var response: Response {
-    var json = "{\"Message\": \(jsonString(message))"
-    if let original {
-      json +=
-        ", \"OriginalStatusCode\": \(original.status), \"OriginalMessage\": \(jsonString(original.message)), "
-        + "\"LogStreamArn\": \(jsonString(original.log))"
+    let body = jsonLine { json in
+      json.member("Message", .string(message))
+      if let original {
+        json.member("OriginalStatusCode", .integer(original.status))
+        json.member("OriginalMessage", .string(original.message))
+        json.member("LogStreamArn", .string(original.log))
+      }
     }
     var headers: HTTPFields = [.contentType: "application/json"]
     if let type { headers[.errorType] = type }
     if isClosing { headers[.connection] = "close" }
     if status == .serviceUnavailable || status == .tooManyRequests { headers[.retryAfter] = "1" }
-    return Response(
-      status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(string: json + "}\n")))
+    return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: body))
   }
 }
 

@@ -11,6 +11,8 @@ public enum PredictionFormat: String, CaseIterable, Sendable {
   /// as SageMaker's later classifiers answer to `Accept: application/json;verbose`.
   case verbose
 
+  // `text` and `isWhole` share these pieces: a finished output is told from a part of one without a parser, and nothing
+  // but digits is made for each probability. Hence no JSONWriter here.
   private var opening: String {
     switch self {
     case .json: "["

@@ -126,6 +126,17 @@ struct JSONWriterTests {
     )
   }
 
+  @Test("an answer has blanks after its commas and colons, its members in their order")
+  func answer() {
+    let written = text(.answer) { json in
+      json.object { json in
+        json.member("b", [1, ["c": .number(0.5), "a": "\u{e9}"], []])
+        json.member("a", .null)
+      }
+    }
+    #expect(written == #"{"b": [1, {"a": "\u00e9", "c": 0.5}, []], "a": null}"#)
+  }
+
   @Test("an outline breaks two levels, and keeps numbers of an array side by side")
   func outline() {
     let written = text(.outline) { json in

@@ -187,21 +187,12 @@ struct CaptureRecord: Sendable {
       }
       json.key("eventMetadata")
       json.object { json in
-        json.key("eventId")
-        json.string(eventID)
-        if let customAttributes {
-          json.key("customAttributes")
-          json.strings([customAttributes])
-        }
-        if let inferenceID {
-          json.key("inferenceId")
-          json.string(inferenceID)
-        }
-        json.key("inferenceTime")
-        json.string(time.formatted(.iso8601))
+        json.member("eventId", .string(eventID))
+        if let customAttributes { json.member("customAttributes", [.string(customAttributes)]) }
+        if let inferenceID { json.member("inferenceId", .string(inferenceID)) }
+        json.member("inferenceTime", .string(time.formatted(.iso8601)))
       }
-      json.key("eventVersion")
-      json.string("0")
+      json.member("eventVersion", "0")
     }
     return json.bytes + [UInt8(ascii: "\n")]
   }
@@ -214,14 +205,11 @@ struct CaptureRecord: Sendable {
     let encoding = isType(plan.jsonContentTypes) ? "JSON" : isType(plan.csvContentTypes) ? "CSV" : "BASE64"
     json.key(name)
     json.object { json in
-      json.key("observedContentType")
-      json.string(part.contentType)
-      json.key("mode")
-      json.string(mode)
+      json.member("observedContentType", .string(part.contentType))
+      json.member("mode", .string(mode))
       json.key("data")
       json.string(encoding == "BASE64" ? base64Text(part.data) : String(decoding: part.data, as: UTF8.self))
-      json.key("encoding")
-      json.string(encoding)
+      json.member("encoding", .string(encoding))
     }
   }
 

@@ -1,3 +1,4 @@
+import Encodings
 public import HTTP
 import HTTPTypes
 import HummingbirdCore
@@ -158,13 +159,15 @@ struct HostResponder: Sendable {
   }
 
   private func executionParameters(_ options: HostOptions, isHead: Bool) -> Response {
-    let text =
-      "{\"MaxConcurrentTransforms\": \(options.concurrentTransforms), \"BatchStrategy\": \"SINGLE_RECORD\", "
-      + "\"MaxPayloadInMB\": \(options.maximumPayloadMegabytes)}\n"
+    let text = jsonLine { json in
+      json.member("MaxConcurrentTransforms", .integer(options.concurrentTransforms))
+      json.member("BatchStrategy", "SINGLE_RECORD")
+      json.member("MaxPayloadInMB", .integer(options.maximumPayloadMegabytes))
+    }
     return Response(
       status: .ok,
-      headers: [.contentType: "application/json", .contentLength: "\(text.utf8.count)"],
-      body: isHead ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(string: text)))
+      headers: [.contentType: "application/json", .contentLength: "\(text.readableBytes)"],
+      body: isHead ? ResponseBody() : ResponseBody(byteBuffer: text))
   }
 
   private func notAllowed(_ request: Request, _ allowed: String) -> Response {

@@ -44,7 +44,7 @@ package struct ControlPlaneSource: DashboardSource {
 
   private static func row(_ kind: JobKind, _ job: Resource) -> JobRow {
     var row = JobRow(kind, job.name, status: job.status, created: date(job.created))
-    row.ended = job.state[kind.endMember]?.number.map { date($0) }
+    row.ended = job.state["\(kind.resource.activity)EndTime"]?.number.map { date($0) }
     if kind == .training { row.note = accuracy(job) }
     return row
   }
@@ -212,15 +212,6 @@ extension JobKind {
     case .training: .trainingJob
     case .tuning: .tuningJob
     case .transform: .transformJob
-    }
-  }
-
-  /// The member of `Resource.state` that has the time of the end.
-  fileprivate var endMember: String {
-    switch self {
-    case .training: "TrainingEndTime"
-    case .tuning: "HyperParameterTuningEndTime"
-    case .transform: "TransformEndTime"
     }
   }
 }

@@ -10,7 +10,7 @@
 ///   `CancellationError` when the surrounding task is cancelled.
 package func inOrder<In: Sendable, Out: Sendable>(
   width: Int, window: Int? = nil, next: () throws -> In?,
-  work: @escaping @Sendable (In) throws -> Out,
+  work: @escaping @Sendable (In) async throws -> Out,
   take: (Out) throws -> Void
 ) async throws {
   let window = max(width, window ?? width * 4)
@@ -27,7 +27,7 @@ package func inOrder<In: Sendable, Out: Sendable>(
           break
         }
         let place = started
-        group.addTask { (place, try work(input)) }
+        group.addTask { (place, try await work(input)) }
         started += 1
       }
       guard let (place, output) = try await group.next() else { break }

@@ -187,8 +187,9 @@ public struct StagedFile: ~Copyable {
 
 /// Writes a small file completely or not at all, as `StagedFile` does.
 ///
+/// - Parameter durably: as in `StagedFile.publish`.
 /// - Throws: what `StagedFile` throws.
-public func writeFile(_ path: String, _ text: String) throws(FileError) {
+public func writeFile(_ path: String, _ text: String, durably: Bool = true) throws(FileError) {
   var file = try StagedFile(path)
   do {
     try file.append(text)
@@ -196,7 +197,7 @@ public func writeFile(_ path: String, _ text: String) throws(FileError) {
     file.discard()
     throw error
   }
-  try file.publish()
+  try file.publish(durably: durably)
 }
 
 /// Waits until the entries of the folder that holds `path` are on the disk: otherwise a power failure may undo a

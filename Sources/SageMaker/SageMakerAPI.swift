@@ -128,17 +128,17 @@ public final class SageMakerAPI: Sendable {
     case "DeleteHyperParameterTuningJob": try await deleteTuningJob(call)
     case "ListTrainingJobsForHyperParameterTuningJob": return try await listTrainingJobsOfTuning(call)
     case "CreateModel": return try await createModel(call)
-    case "DescribeModel": return try await describeModel(call)
-    case "ListModels": return try await listModels(call)
-    case "DeleteModel": try await delete(.model, call.text("ModelName"), call)
+    case "DescribeModel": return try await describe(.model, call)
+    case "ListModels": return try await list(.model, call)
+    case "DeleteModel": try await delete(.model, call)
     case "CreateTransformJob": return try await createTransformJob(call)
     case "DescribeTransformJob": return try await describeTransformJob(call)
     case "ListTransformJobs": return try await listTransformJobs(call)
     case "StopTransformJob": try await stop(.transformJob, call.text("TransformJobName"))
     case "CreateEndpointConfig": return try await createEndpointConfig(call)
-    case "DescribeEndpointConfig": return try await describeEndpointConfig(call)
-    case "ListEndpointConfigs": return try await listEndpointConfigs(call)
-    case "DeleteEndpointConfig": try await delete(.endpointConfig, call.text("EndpointConfigName"), call)
+    case "DescribeEndpointConfig": return try await describe(.endpointConfig, call)
+    case "ListEndpointConfigs": return try await list(.endpointConfig, call)
+    case "DeleteEndpointConfig": try await delete(.endpointConfig, call)
     case "CreateEndpoint": return try await createEndpoint(call)
     case "DescribeEndpoint": return try await describeEndpoint(call)
     case "ListEndpoints": return try await listEndpoints(call)
@@ -197,8 +197,44 @@ extension SageMakerAPI {
     throw kind.missing(call.arn(kind, name))
   }
 
-  /// Deletes a resource that has no status: a model or an endpoint configuration.
-  func delete(_ kind: ResourceKind, _ name: String, _ call: Call) async throws(ControlPlaneError) {
+  /// Stores the resource that a Create operation asks for, if the quota leaves room for it.
+  ///
+  /// - Parameter state: what a Describe response has beyond the request, and imrec's own members.
+  /// - Throws: `.limitExceeded`; `.inUse` or `.validation` if the name is taken.
+  func add(
+    _ kind: ResourceKind, _ call: Call, status: String = "", state: JSON = [:]
+  ) async throws(ControlPlaneError) -> JSON {
+    let name = call.text("\(kind.apiName)Name")
+    let arn = call.arn(kind, name)
+    try options.quotas.check(kind, current: try await store.count(kind, statuses: kind.countedStatuses))
+    let resource = Resource(
+      name: name, arn: arn, created: call.time, status: status, request: call.request.without("Tags"),
+      state: state)
+    try await store.insert(kind, resource, tags: call.tags, taken: kind.taken(arn))
+    return ["\(kind.apiName)Arn": .string(arn)]
+  }
+
+  // Models and endpoint configurations have no status, and are what the request said.
+
+  func describe(_ kind: ResourceKind, _ call: Call) async throws(ControlPlaneError) -> JSON {
+    let resource = try await existing(kind, call.text("\(kind.apiName)Name"), call)
+    var answer = resource.request
+    answer["\(kind.apiName)Arn"] = .string(resource.arn)
+    answer["CreationTime"] = .number(resource.created)
+    return answer
+  }
+
+  func list(_ kind: ResourceKind, _ call: Call) async throws(ControlPlaneError) -> JSON {
+    try await list(kind, call, as: "\(kind.apiName)s", ascending: false) { resource in
+      [
+        "\(kind.apiName)Name": .string(resource.name), "\(kind.apiName)Arn": .string(resource.arn),
+        "CreationTime": .number(resource.created),
+      ]
+    }
+  }
+
+  func delete(_ kind: ResourceKind, _ call: Call) async throws(ControlPlaneError) {
+    let name = call.text("\(kind.apiName)Name")
     if try await store.delete(kind, name) == nil { throw kind.missing(call.arn(kind, name)) }
   }
 

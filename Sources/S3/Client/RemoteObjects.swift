@@ -30,6 +30,7 @@ public struct RemoteObjects: ObjectSource {
   }
   let endpoint: RemoteEndpoint
   let options: Options
+  private var width: Int { max(1, options.width) }
 
   /// - Parameters:
   ///   - endpoint: `http://host:port` or `https://host`, without a path.
@@ -75,8 +76,10 @@ public struct RemoteObjects: ObjectSource {
     let match = head.header("etag").map { [("if-match", $0)] } ?? []
     var file = try StagedFile(path)
     do {
-      let ranges = parts(of: count)
-      try await inOrder(ranges) { range in
+      var rest = parts(of: count).makeIterator()
+      try await inOrder(width: width, window: width) {
+        rest.next()
+      } work: { range in
         let call = RemoteCall(
           .get, bucket, key, headers: match + [("range", "bytes=\(range.lowerBound)-\(range.upperBound - 1)")]
         )
@@ -86,7 +89,7 @@ public struct RemoteObjects: ObjectSource {
             .incompleteBody, "\(endpoint.name) sent \(body.count) of \(range.count) bytes of \(location)")
         }
         return body
-      } take: { _, bytes in
+      } take: { bytes in
         try file.append(bytes.span)
       }
     } catch {
@@ -122,15 +125,18 @@ public struct RemoteObjects: ObjectSource {
     async throws
   {
     var list = "<CompleteMultipartUpload>"
-    try await inOrder(Array(parts(of: stamp.byteCount).enumerated())) { (number, range) in
+    var rest = parts(of: stamp.byteCount).enumerated().makeIterator()
+    try await inOrder(width: width, window: width) {
+      rest.next()
+    } work: { (number, range) in
       let bytes = try Self.read(path, range, stamp)
       let query = [("partNumber", "\(number + 1)"), ("uploadId", id)]
       let answer = try await endpoint.exchange(RemoteCall(.put, bucket, key, query: query, body: bytes))
       guard let etag = answer.header("etag") else {
         throw ObjectError(.internalError, "\(endpoint.name) accepted a part without sending its ETag")
       }
-      return etag
-    } take: { number, etag in
+      return (number, etag)
+    } take: { (number, etag) in
       list += "<Part><PartNumber>\(number + 1)</PartNumber><ETag>\(xmlText(etag))</ETag></Part>"
     }
     list += "</CompleteMultipartUpload>"
@@ -158,33 +164,6 @@ public struct RemoteObjects: ObjectSource {
       throw FileError(.changed, path: path)
     }
     return bytes
-  }
-
-  /// Works on up to `width` inputs at once and takes the results in the order of the inputs. The next input
-  /// starts when a result has been taken.
-  private func inOrder<Input: Sendable, Output: Sendable>(
-    _ inputs: [Input], work: @escaping @Sendable (Input) async throws -> Output,
-    take: (Int, Output) throws -> Void
-  ) async throws {
-    try await withThrowingTaskGroup(of: (Int, Output).self) { group in
-      var (started, taken) = (0, 0)
-      var ready: [Int: Output] = [:]
-      func start() {
-        guard started < inputs.count else { return }
-        let (number, input) = (started, inputs[started])
-        group.addTask { (number, try await work(input)) }
-        started += 1
-      }
-      for _ in 0..<max(1, options.width) { start() }
-      while let (number, output) = try await group.next() {
-        ready[number] = output
-        while let output = ready.removeValue(forKey: taken) {
-          try take(taken, output)
-          taken += 1
-          start()
-        }
-      }
-    }
   }
 }
 

@@ -93,14 +93,7 @@ extension ObjectStore {
     do throws(FileError) {
       let folder = "\(uploadsFolder(bucket))/\(upload.id)"
       try makeFolder(folder)
-      var file = try StagedFile(folder + "/about")
-      do throws(FileError) {
-        try file.append(record.text)
-      } catch {
-        file.discard()
-        throw error
-      }
-      try file.publish(durably: durably)
+      try writeFile(folder + "/about", record.text, durably: durably)
     } catch {
       throw ObjectError(error)
     }

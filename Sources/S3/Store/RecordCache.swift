@@ -86,14 +86,7 @@ final class RecordCache: Sendable {
       // After a crash, the prepared record may be that of the current object file, so it must not be
       // overwritten.
       if read(path + ".next") != nil, read(path) == nil { _ = unsafe rename(path + ".next", path) }
-      var file = try StagedFile(path + ".next")
-      do throws(FileError) {
-        try file.append(record.text)
-      } catch {
-        file.discard()
-        throw error
-      }
-      try file.publish(durably: durably)
+      try writeFile(path + ".next", record.text, durably: durably)
     } catch {
       throw ObjectError(error)
     }
@@ -114,14 +107,7 @@ final class RecordCache: Sendable {
     let path = path(bucket, record.key)
     do throws(FileError) {
       try makeFolder(folderName(path))
-      var file = try StagedFile(path)
-      do throws(FileError) {
-        try file.append(record.text)
-      } catch {
-        file.discard()
-        return
-      }
-      try file.publish(durably: false)
+      try writeFile(path, record.text, durably: false)
     } catch {
       // It will be computed again when needed.
     }

@@ -5,8 +5,7 @@ extension SageMakerAPI {
   // MARK: Endpoint configurations
 
   func createEndpointConfig(_ call: Call) async throws(ControlPlaneError) -> JSON {
-    let name = call.text("EndpointConfigName")
-    guard !name.isEmpty else { throw .invalid("The endpoint configuration has no name.") }
+    guard !call.text("EndpointConfigName").isEmpty else { throw .invalid("The endpoint configuration has no name.") }
     var names: Set<String> = []
     for variant in Self.variants(of: call.request) {
       let variantName = variant["VariantName"]?.text ?? ""
@@ -31,30 +30,7 @@ extension SageMakerAPI {
     if let capture = call.request["DataCaptureConfig"]?["DestinationS3Uri"]?.text {
       _ = try S3Location(uri: capture)
     }
-    let arn = call.arn(.endpointConfig, name)
-    try options.quotas.check(.endpointConfig, current: try await store.count(.endpointConfig, statuses: [""]))
-    let config = Resource(
-      name: name, arn: arn, created: call.time, status: "", request: call.request.without("Tags"))
-    try await store.insert(
-      .endpointConfig, config, tags: call.tags, taken: ResourceKind.endpointConfig.taken(arn))
-    return ["EndpointConfigArn": .string(arn)]
-  }
-
-  func describeEndpointConfig(_ call: Call) async throws(ControlPlaneError) -> JSON {
-    let config = try await existing(.endpointConfig, call.text("EndpointConfigName"), call)
-    var answer = config.request
-    answer["EndpointConfigArn"] = .string(config.arn)
-    answer["CreationTime"] = .number(config.created)
-    return answer
-  }
-
-  func listEndpointConfigs(_ call: Call) async throws(ControlPlaneError) -> JSON {
-    try await list(.endpointConfig, call, as: "EndpointConfigs", ascending: false) { config in
-      [
-        "EndpointConfigName": .string(config.name), "EndpointConfigArn": .string(config.arn),
-        "CreationTime": .number(config.created),
-      ]
-    }
+    return try await add(.endpointConfig, call)
   }
 
   static func variants(of config: JSON) -> [JSON] {
@@ -69,17 +45,13 @@ extension SageMakerAPI {
     let name = call.text("EndpointName")
     guard !name.isEmpty else { throw .invalid("The endpoint has no name.") }
     let config = try await existing(.endpointConfig, call.text("EndpointConfigName"), call)
-    let arn = call.arn(.endpoint, name)
-    let statuses = ["Creating", "Updating", "InService", "Failed", "Deleting", "RollingBack"]
-    try options.quotas.check(.endpoint, current: try await store.count(.endpoint, statuses: statuses))
-    var endpoint = Resource(
-      name: name, arn: arn, created: call.time, status: "Creating", request: call.request.without("Tags"))
-    endpoint.state["EndpointConfigName"] = .string(config.name)
-    endpoint.state["config"] = config.request
-    endpoint.state["models"] = try await containers(of: config.request)
-    try await store.insert(.endpoint, endpoint, tags: call.tags, taken: ResourceKind.endpoint.taken(arn))
+    let state: JSON = [
+      "EndpointConfigName": .string(config.name), "config": config.request,
+      "models": try await containers(of: config.request),
+    ]
+    let answer = try await add(.endpoint, call, status: "Creating", state: state)
     engine.submit(.init(.endpoint, name))
-    return ["EndpointArn": .string(arn)]
+    return answer
   }
 
   /// The current containers of the models that a configuration names, by model name.
@@ -207,8 +179,7 @@ extension SageMakerAPI {
   // MARK: Models
 
   func createModel(_ call: Call) async throws(ControlPlaneError) -> JSON {
-    let name = call.text("ModelName")
-    guard !name.isEmpty else { throw .invalid("The model has no name.") }
+    guard !call.text("ModelName").isEmpty else { throw .invalid("The model has no name.") }
     let (primary, several) = (call.request["PrimaryContainer"], call.request["Containers"]?.list)
     guard (primary == nil) != (several?.isEmpty ?? true) else {
       throw .invalid("You must specify exactly one of PrimaryContainer and Containers.")
@@ -223,29 +194,7 @@ extension SageMakerAPI {
       }
       if let uri = Self.modelData(of: container) { _ = try S3Location(uri: uri) }
     }
-    let arn = call.arn(.model, name)
-    try options.quotas.check(.model, current: try await store.count(.model, statuses: [""]))
-    let model = Resource(
-      name: name, arn: arn, created: call.time, status: "", request: call.request.without("Tags"))
-    try await store.insert(.model, model, tags: call.tags, taken: ResourceKind.model.taken(arn))
-    return ["ModelArn": .string(arn)]
-  }
-
-  func describeModel(_ call: Call) async throws(ControlPlaneError) -> JSON {
-    let model = try await existing(.model, call.text("ModelName"), call)
-    var answer = model.request
-    answer["ModelArn"] = .string(model.arn)
-    answer["CreationTime"] = .number(model.created)
-    return answer
-  }
-
-  func listModels(_ call: Call) async throws(ControlPlaneError) -> JSON {
-    try await list(.model, call, as: "Models", ascending: false) { model in
-      [
-        "ModelName": .string(model.name), "ModelArn": .string(model.arn),
-        "CreationTime": .number(model.created),
-      ]
-    }
+    return try await add(.model, call)
   }
 
   /// The S3 URI of a container's model data; nil if it has none.

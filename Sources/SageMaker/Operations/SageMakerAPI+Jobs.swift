@@ -221,17 +221,11 @@ extension SageMakerAPI {
     }
     let uri = call.request["TransformInput"]?["DataSource"]?["S3DataSource"]?["S3Uri"]?.text ?? ""
     try await checkObjects(uri, role: model.request["ExecutionRoleArn"]?.text ?? "", call)
-    let arn = call.arn(.transformJob, name)
-    let inProgress = try await store.count(.transformJob, statuses: Resource.unendedStatuses)
-    try options.quotas.check(.transformJob, current: inProgress)
-    var job = Resource(
-      name: name, arn: arn, created: call.time, status: "InProgress", request: call.request.without("Tags"))
     // A copy, because the model may be deleted while the job is queued.
-    job.state["container"] = Self.container(of: model)
-    try await store.insert(
-      .transformJob, job, tags: call.tags, taken: ResourceKind.transformJob.taken(arn))
+    let state: JSON = ["container": Self.container(of: model)]
+    let answer = try await add(.transformJob, call, status: "InProgress", state: state)
     engine.submit(new: .init(.transformJob, name))
-    return ["TransformJobArn": .string(arn)]
+    return answer
   }
 
   func describeTransformJob(_ call: Call) async throws(ControlPlaneError) -> JSON {

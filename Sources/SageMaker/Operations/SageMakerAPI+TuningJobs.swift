@@ -26,15 +26,11 @@ extension SageMakerAPI {
       }
       try TuningRules.check(parent: parent, of: request)
     }
-    let arn = call.arn(.tuningJob, name)
-    let inProgress = try await store.count(.tuningJob, statuses: Resource.unendedStatuses)
-    try options.quotas.check(.tuningJob, current: inProgress)
-    var job = Resource(name: name, arn: arn, created: call.time, status: "InProgress", request: request)
     // The ARNs of the tuning job's training jobs have the same region and account.
-    job.state["caller"] = ["region": .string(call.caller.region), "account": .string(call.caller.account)]
-    try await store.insert(.tuningJob, job, tags: call.tags, taken: ResourceKind.tuningJob.taken(arn))
+    let caller: JSON = ["region": .string(call.caller.region), "account": .string(call.caller.account)]
+    let answer = try await add(.tuningJob, call, status: "InProgress", state: ["caller": caller])
     engine.submit(new: .init(.tuningJob, name))
-    return ["HyperParameterTuningJobArn": .string(arn)]
+    return answer
   }
 
   func describeTuningJob(_ call: Call) async throws(ControlPlaneError) -> JSON {

@@ -28,6 +28,21 @@ public enum ResourceKind: String, CaseIterable, Sendable {
     }
   }
 
+  /// The name in operations and members: `CreateModel`, `ModelName`, `ModelArn`.
+  var apiName: String {
+    switch self {
+    case .trainingJob: "TrainingJob"
+    case .tuningJob: "HyperParameterTuningJob"
+    case .model: "Model"
+    case .transformJob: "TransformJob"
+    case .endpointConfig: "EndpointConfig"
+    case .endpoint: "Endpoint"
+    }
+  }
+
+  /// What a job does: `TrainingEndTime` is the member of `Resource.state` that has the time of its end.
+  package var activity: String { apiName.hasSuffix("Job") ? String(apiName.dropLast(3)) : apiName }
+
   /// The name in AWS's messages.
   var words: String {
     switch self {
@@ -141,6 +156,15 @@ extension Resource {
 
 extension ResourceKind {
   var isJob: Bool { [.trainingJob, .tuningJob, .transformJob].contains(self) }
+
+  /// The statuses in which a resource counts towards its quota.
+  var countedStatuses: [String] {
+    switch self {
+    case .trainingJob, .tuningJob, .transformJob: Resource.unendedStatuses
+    case .model, .endpointConfig: [""]
+    case .endpoint: ["Creating", "Updating", "InService", "Failed", "Deleting", "RollingBack"]
+    }
+  }
 
   /// The error for a resource that does not exist, in AWS's words.
   func missing(_ arn: String) -> ControlPlaneError {

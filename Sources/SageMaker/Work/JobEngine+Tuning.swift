@@ -31,7 +31,7 @@ extension JobEngine {
   private func finish(_ work: Work, _ record: TuningRecord) async {
     if isStopped(work) {
       await keepFigures(work, record)
-      return await finishStopped(work)
+      return await finish(work, "Stopped")
     }
     switch record.status {
     case .completed:
@@ -45,7 +45,7 @@ extension JobEngine {
       }
     case .failed:
       await keepFigures(work, record)
-      await finishFailed(work, record.failureReason ?? "All training jobs failed.")
+      await finish(work, "Failed", reason: record.failureReason ?? "All training jobs failed.")
     // The service is shutting down; the next start resumes the search.
     case .stopped, .inProgress: break
     }

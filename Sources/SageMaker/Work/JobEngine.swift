@@ -1,10 +1,13 @@
 import Encodings
 import Files
 import Foundation
+import Glibc
 import HTTP
+import Hyperparameters
 import Jobs
 import S3
 import Synchronization
+import Tuning
 
 /// Runs the jobs that the store holds, and brings endpoints into service.
 ///
@@ -101,13 +104,13 @@ final class JobEngine: Sendable {
     do {
       try await body()
     } catch is Stopped {
-      await finishStopped(work)
+      await finish(work, "Stopped")
     } catch is CancellationError {
       // The service is shutting down; the next start resumes or restarts the job.
     } catch let error as ControlPlaneError where error.code == .unavailable && Task.isCancelled {
       // Also a shutdown: the store rejects writes from a cancelled task.
     } catch {
-      await finishFailed(work, failureReason(error))
+      await finish(work, "Failed", reason: failureReason(error))
     }
   }
 
@@ -152,7 +155,7 @@ final class JobEngine: Sendable {
       running[work]?.isStopped = true
       return (true, running[work]?.end)
     }
-    if isRunning { end?() } else { await finishStopped(work) }
+    if isRunning { end?() } else { await finish(work, "Stopped") }
   }
 
   /// Runs a phase of a job that `askToStop` can cancel.
@@ -250,7 +253,7 @@ extension JobEngine {
         if try await mayGoOn(one) { work.append(one) }
       }
       for name in try await store.names(kind, statuses: ["Stopping"]) {
-        await finishStopped(Work(kind, name))
+        await finish(Work(kind, name), "Stopped")
       }
     }
     for name in try await store.names(.endpoint, statuses: ["Creating", "Updating", "InService", "Deleting"])
@@ -265,7 +268,7 @@ extension JobEngine {
     guard let job = try await store.find(work.kind, work.name) else { return false }
     if work.kind == .trainingJob, let parent = job.parent {
       // A tuning job in progress runs its training jobs again itself; otherwise they stop with it.
-      if try await !isInProgress(tuningJob: parent) { await finishStopped(work) }
+      if try await !isInProgress(tuningJob: parent) { await finish(work, "Stopped") }
       return false
     }
     // A tuning job resumes from its own record.
@@ -283,7 +286,7 @@ extension JobEngine {
         ? "InternalServerError: the service ended \(restarts) times while the job ran."
         : "InternalServerError: the service ended while the job ran, and the job had no checkpoint to resume from yet. "
           + "Create it again under another name."
-      await finishFailed(work, reason)
+      await finish(work, "Failed", reason: reason)
       return false
     }
     try await store.record(work.kind, work.name) { $0.state["restarts"] = .integer(restarts) }
@@ -314,46 +317,54 @@ extension JobEngine {
 
   // MARK: Final states
 
-  /// Records that a job was stopped, and deletes its inputs.
-  func finishStopped(_ work: Work) async {
-    removeInputs(of: work)
-    let time = now()
-    _ = try? await store.record(work.kind, work.name) { job in
-      guard job.isInWork else { return }
-      switch work.kind {
-      case .trainingJob:
-        job.state["TrainingEndTime"] = .number(time)
-        job.finish("Stopped", secondary: "Stopped", "Training job stopped", at: time)
-      case .transformJob:
-        job.status = "Stopped"
-        job.state["TransformEndTime"] = .number(time)
-      default:
-        job.status = "Stopped"
-        job.state["HyperParameterTuningEndTime"] = .number(time)
-      }
-    }
-  }
-
-  /// Records that a job failed, and deletes its inputs.
+  /// Records a job's final status, and deletes its inputs.
   ///
-  /// - Parameter reason: the FailureReason, truncated to 1,024 characters as in SageMaker.
-  func finishFailed(_ work: Work, _ reason: String) async {
+  /// - Parameters:
+  ///   - status: Stopped or Failed.
+  ///   - reason: the FailureReason, truncated to 1,024 characters as in SageMaker.
+  func finish(_ work: Work, _ status: String, reason: String? = nil) async {
     removeInputs(of: work)
     let time = now()
     _ = try? await store.record(work.kind, work.name) { job in
       guard job.isInWork else { return }
-      job.state["FailureReason"] = .string(String(reason.prefix(1024)))
-      switch work.kind {
-      case .trainingJob:
-        job.state["TrainingEndTime"] = .number(time)
-        job.finish("Failed", secondary: "Failed", "Training job failed", at: time)
-      case .transformJob:
-        job.status = "Failed"
-        job.state["TransformEndTime"] = .number(time)
-      default:
-        job.status = "Failed"
-        job.state["HyperParameterTuningEndTime"] = .number(time)
+      if let reason { job.state["FailureReason"] = .string(String(reason.prefix(1024))) }
+      job.state["\(work.kind.activity)EndTime"] = .number(time)
+      if work.kind == .trainingJob {
+        job.finish(status, secondary: status, "Training job \(status.lowercased())", at: time)
+      } else {
+        job.status = status
       }
     }
   }
+}
+
+/// Whether an error says that an object or a bucket does not exist.
+func saysMissing(_ error: any Error) -> Bool {
+  guard let error = error as? ObjectError else { return false }
+  return error.code == .noSuchKey || error.code == .noSuchBucket
+}
+
+/// Whether an error is the fault of the job's request, not of the service: a place that does not exist or may not be used, or
+/// a key that cannot be a file's name.
+func isOfCaller(_ error: any Error) -> Bool {
+  switch error {
+  case is Channels.Fault, is TuningError, is TrainingError: return true
+  case let error as ControlPlaneError: return error.code == .validation
+  case let error as ObjectError:
+    switch error.code {
+    case .internalError, .insufficientStorage, .slowDown, .notImplemented: return false
+    default: return true
+    }
+  case let error as FileError:
+    // One key is a folder in another key's path, or a name is too long for the file system.
+    guard case .system(_, let code) = error.reason else { return false }
+    return [ENAMETOOLONG, ENOTDIR, EISDIR, EEXIST].contains(code)
+  default: return false
+  }
+}
+
+/// A failed job's FailureReason: whose fault it is, and the message.
+func failureReason(_ error: any Error, _ words: String = "") -> String {
+  let sentence = (error as? ControlPlaneError)?.message ?? "\(error)"
+  return (isOfCaller(error) ? "ClientError: " : "InternalServerError: ") + words + sentence
 }

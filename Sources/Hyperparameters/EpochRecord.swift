@@ -4,7 +4,7 @@ import Encodings
 public struct EpochRecord: Hashable, Sendable, Codable {
   /// From 0, as in the log.
   public var epoch = 0
-  /// Trained on: whole batches.
+  /// Images trained on: whole batches.
   public var images = 0
   public var trainLoss = 0.0
   public var trainAccuracy = 0.0
@@ -13,14 +13,14 @@ public struct EpochRecord: Hashable, Sendable, Codable {
   public var validationLoss = 0.0
   public var validationAccuracy = 0.0
   public var validationTopAccuracy: Double?
-  /// Of the last batch.
+  /// The rate of the last batch.
   public var learningRate = 0.0
   /// Channels, height, width of the images.
   public var shape: [Int] = []
-  /// Of the training, without the validation.
+  /// The time of the training, without the validation.
   public var seconds = 0.0
   public var imagesPerSecond = 0.0
-  /// Waiting for images that were not made beside the steps, and the parts of the steps.
+  /// The time spent waiting for images, and in each part of the steps.
   public var dataSeconds = 0.0
   public var forwardSeconds = 0.0
   public var backwardSeconds = 0.0

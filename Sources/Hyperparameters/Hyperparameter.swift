@@ -48,52 +48,52 @@ extension HyperparameterSet {
   /// All hyperparameters: SageMaker's in the order of its manual, then the additional ones.
   package static let table: [Hyperparameter] = [
     whole("num_classes", 1...Int.max, { $0.numClasses }, { $0.numClasses = $1 })
-      .rare("Classes.", unset: "as many as are named, else what the labels say"),
+      .rare("Number of classes.", unset: "as many as are named, else what the labels say"),
     whole("num_training_samples", 1...Int.max, { $0.numTrainingSamples }, { $0.numTrainingSamples = $1 })
-      .rare("Training images.", unset: "as many as there are"),
+      .rare("Number of training images.", unset: "as many as there are"),
     choice("augmentation_type", { $0.augmentationType }, { $0.augmentationType = $1 })
       .common(""),
     real("beta_1", { $0.beta1 }, { $0.beta1 = $1 })
-      .rare("adam."),
+      .rare("adam: decay rate of the mean gradient."),
     real("beta_2", { $0.beta2 }, { $0.beta2 = $1 })
-      .rare("adam."),
+      .rare("adam: decay rate of the mean squared gradient."),
     whole("checkpoint_frequency", 1...Int.max, { $0.checkpointFrequency }, { $0.checkpointFrequency = $1 })
-      .rare("Keep the model of every so many epochs.", unit: "epochs", unset: "the best one"),
+      .rare("Store a model after every so many epochs.", unit: "epochs", unset: "the best one"),
     truth("early_stopping", .truth, { $0.earlyStopping }, { $0.earlyStopping = $1 })
-      .rare("Stop when the validation gets no better."),
+      .rare("Stop when the validation no longer improves."),
     whole(
       "early_stopping_min_epochs", 1...Int.max, { $0.earlyStoppingMinEpochs },
       { $0.earlyStoppingMinEpochs = $1 }
     )
-    .rare("But not before.", unit: "epochs"),
+    .rare("Train at least this long before stopping early.", unit: "epochs"),
     whole(
       "early_stopping_patience", 1...Int.max, { $0.earlyStoppingPatience }, { $0.earlyStoppingPatience = $1 }
     )
-    .rare("Epochs without improvement before it stops.", unit: "epochs"),
+    .rare("Epochs without improvement before stopping.", unit: "epochs"),
     real("early_stopping_tolerance", { $0.earlyStoppingTolerance }, { $0.earlyStoppingTolerance = $1 })
-      .rare("A smaller improvement is none."),
+      .rare("A smaller improvement does not count."),
     whole("epochs", 1...1_000_000, { $0.epochs }, { $0.epochs = $1 })
       .common("Passes over the training images."),
     real("eps", { $0.eps }, { $0.eps = $1 })
-      .rare("adam, rmsprop."),
+      .rare("adam, rmsprop: added to the denominator."),
     real("gamma", { $0.gamma }, { $0.gamma = $1 })
-      .rare("rmsprop."),
+      .rare("rmsprop: decay rate of the mean squared gradient."),
     wholes("image_shape", .shape, { $0.imageShape }, { $0.imageShape = $1 })
       .common("Channels, height, width."),
     choice("kv_store", { $0.kvStore }, { $0.kvStore = $1 })
-      .rare("With several hosts:"),
+      .rare("How several hosts share their updates:"),
     real("learning_rate", { $0.learningRate }, { $0.learningRate = $1 })
-      .common(""),
+      .common("Initial learning rate."),
     real("lr_scheduler_factor", { $0.lrSchedulerFactor }, { $0.lrSchedulerFactor = $1 })
-      .rare("What the steps multiply the rate by."),
+      .rare("Factor of the learning rate at each step."),
     wholes("lr_scheduler_step", .epochs, { $0.lrSchedulerStep }, { $0.lrSchedulerStep = $1 })
-      .rare("Multiply the rate by the factor after these: 10,20."),
+      .rare("Epochs after which the factor applies, such as 10,20."),
     whole("mini_batch_size", 1...65_536, { $0.miniBatchSize }, { $0.miniBatchSize = $1 })
-      .common("Images of an update."),
+      .common("Images per update."),
     real("momentum", { $0.momentum }, { $0.momentum = $1 })
-      .rare("sgd, nag."),
+      .rare("sgd, nag: share of the previous step to keep."),
     truth("multi_label", .flag, { $0.multiLabel }, { $0.multiLabel = $1 })
-      .common("Any number of classes an image."),
+      .common("An image may have several classes."),
     Hyperparameter(
       name: "num_layers", kind: .choice((largeDepths + smallDepths).map { "\($0)" }),
       get: { .name("\($0.numLayers)") },
@@ -103,38 +103,38 @@ extension HyperparameterSet {
     choice("optimizer", { $0.optimizer }, { if let value = $1 { $0.optimizer = value } })
       .common(""),
     choice("precision_dtype", { $0.precision }, { if let value = $1 { $0.precision = value } })
-      .rare("float32; float16 is computed as float32."),
+      .rare("float32; float16 is accepted but computed as float32."),
     whole("resize", 1...65_535, { $0.resize }, { $0.resize = $1 })
-      .common("The shorter side before the crop.", unit: "pixels"),
+      .common("Shorter side before cropping.", unit: "pixels"),
     whole("top_k", 2...Int.max, { $0.topK }, { $0.topK = $1 })
-      .rare("Also log how often the class is among so many."),
+      .rare("Also log how often the class is among the top k."),
     truth("use_pretrained_model", .flag, { $0.usePretrainedModel }, { $0.usePretrainedModel = $1 })
-      .rare("Needs a model to start from."),
+      .rare("Start from a trained model, which must be given."),
     truth("use_weighted_loss", .flag, { $0.useWeightedLoss }, { $0.useWeightedLoss = $1 })
-      .rare("A rare class's yes counts more; needs multi-label."),
+      .rare("Weight rare classes more; needs multi-label."),
     real("weight_decay", { $0.weightDecay }, { $0.weightDecay = $1 })
-      .rare("sgd, nag; not of biases and betas."),
+      .rare("sgd, nag: not applied to biases and betas."),
 
     choice("lr_schedule", { $0.lrSchedule }, { if let value = $1 { $0.lrSchedule = value } })
       .common(""),
     whole("warmup_epochs", 0...1_000_000, { $0.warmupEpochs }, { $0.warmupEpochs = $1 })
-      .rare("Epochs in which the rate rises.", unit: "epochs"),
+      .rare("Epochs over which the learning rate rises.", unit: "epochs"),
     real("label_smoothing", { $0.labelSmoothing }, { $0.labelSmoothing = $1 })
-      .rare("Share of each target that goes to all classes."),
+      .rare("Share of each target that is spread over all classes."),
     real("mixup_alpha", within: 0...4, { $0.mixupAlpha }, { $0.mixupAlpha = $1 })
-      .rare("Mix pairs of images; 0: do not."),
+      .rare("Mix pairs of images; 0 turns it off."),
     real("ema_decay", { $0.emaDecay }, { $0.emaDecay = $1 })
-      .rare("Keep a moving average of the weights instead of them; 0: do not."),
+      .rare("Store a moving average of the weights; 0 turns it off."),
     whole("progressive_start", 1...65_535, { $0.progressiveStart }, { $0.progressiveStart = $1 })
-      .rare("Begin with smaller images; needs resize.", unit: "pixels"),
+      .rare("Begin with images of this size; needs resize.", unit: "pixels"),
     whole("seed", 0...Int.max, { $0.seed }, { $0.seed = $1 })
-      .common("Same seed and threads: same weights.", unit: "number"),
+      .common("Same seed and threads, same weights.", unit: "number"),
     numbers("mean", { $0.mean }, { $0.mean = $1 })
-      .rare("Subtracted from 0 to 255."),
+      .rare("Subtracted from each pixel, which is 0 to 255."),
     numbers("std", { $0.std }, { $0.std = $1 })
-      .rare("Divided by."),
+      .rare("What each pixel is then divided by."),
     choice("recipe", { $0.recipe }, { $0.recipe = $1 })
-      .common("Good values for small sets of images on a processor:"),
+      .common("Values that suit small sets of images on a CPU:"),
   ]
 
   /// How many entries at the end of the table are not SageMaker's.

@@ -227,7 +227,7 @@ public struct ImageSource: Sendable {
     let stem = splitExtension(path).stem
     let index =
       FileStamp(path: stem + ".idx") != nil ? try RecordIndex(path: stem + ".idx").entries : try scan(path)
-    // Of repeated ids the first one counts, as everywhere.
+    // The first of repeated ids counts, as everywhere.
     let offsetOfID = Dictionary(index.map { ($0.key, $0.offset) }) { first, _ in first }
     var offsets: [[UInt8]: Int] = [:]
     for (id, offset) in offsetOfID { offsets[Array("\(id)".utf8)] = offset }

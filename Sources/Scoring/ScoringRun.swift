@@ -109,9 +109,9 @@ public struct ScoringRun: Sendable {
 private struct ImageAttributes: Sendable {
   private let truth: Truth
   private let images: String?
-  /// Of each column: whether all its values are numbers.
+  /// Whether all values of a column are numbers, for each column.
   private let isNumeric: [Bool]
-  /// Most headers end before; of those that do not, the whole file is read.
+  /// Most headers end within so many bytes; for the others the whole file is read.
   private static let headerByteCount = 1 << 16
 
   /// - Returns: `nil` where there are no such facts.

@@ -44,7 +44,7 @@ struct BadInputTests {
     }
   }
 
-  @Test("that is cut short or damaged is packed with --keep-damaged; what is no image is not")
+  @Test("that is truncated or damaged is packed with --keep-damaged; a file that is not an image is not")
   func keepingDamaged() throws {
     try withScratchFolder { folder in
       writeScratchFile("\(folder)/photos/a/cut.jpg", try jpeg(64, 48).prefix(900))
@@ -58,7 +58,8 @@ struct BadInputTests {
     }
   }
 
-  @Test("that is doubtful is packed, named in the words, the JSON and the report, and refused with --strict")
+  @Test(
+    "that is suspicious is packed and named in the messages, the JSON and the report; --strict refuses it")
   func doubtful() throws {
     try withScratchFolder { folder in
       for number in 0..<3 { writeScratchFile("\(folder)/photos/a/\(number).jpg", try jpeg(seed: number)) }
@@ -95,7 +96,7 @@ struct BadInputTests {
     }
   }
 
-  @Test("that is no file, or no readable one, is named and does not block")
+  @Test("that is not a regular file, or cannot be read, is named and does not block")
   func specials() throws {
     try withScratchFolder { folder in
       try writeClasses(folder + "/photos", classes: 1, each: 2)

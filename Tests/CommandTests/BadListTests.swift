@@ -29,7 +29,7 @@ struct BadListTests {
     }
   }
 
-  @Test("is read, and what is odd is said")
+  @Test("is read, and anything odd is reported")
   func oddities() throws {
     try withRecords(each: 1) { folder in
       writeScratchFile(folder + "/other.jpg", try jpeg())
@@ -45,7 +45,7 @@ struct BadListTests {
   }
 
   @Test(
-    "that is no list at all is refused",
+    "that is not a list at all is refused",
     arguments: [
       ("", "no line of the list can be used"), ("\n\n", "no line of the list can be used"),
       ("\u{0}\u{1}\u{2}", "no line of the list can be used"), ("GIF89a", "this is a GIF image, not a list"),

@@ -113,7 +113,7 @@ struct CompareTests {
     }
   }
 
-  @Test("refuses what is no score.json", arguments: ["", "{}", "[1,2", "{\"version\":1}", "\u{0}"])
+  @Test("refuses a file that is not a score.json", arguments: ["", "{}", "[1,2", "{\"version\":1}", "\u{0}"])
   func notAScore(_ text: String) throws {
     try withScores { (folder) throws in
       writeScratchFile("\(folder)/bad.json", text.utf8)

@@ -61,7 +61,7 @@ struct DamagedRecordTests {
     }
   }
 
-  @Test("name of a file that is something else is said in one sentence", arguments: verbs)
+  @Test("whose name belongs to another kind of file is reported in one sentence", arguments: verbs)
   func otherKind(_ verb: [String]) throws {
     try withRecords { folder in
       let others: [([UInt8], String)] = [
@@ -92,7 +92,7 @@ struct DamagedRecordTests {
   }
 
   @Test(
-    "index is told from a good one",
+    "index is told apart from a good one",
     arguments: [
       ("", "no entry for this record"), ("0\t4\n", "no intact record starts here"),
       ("x\ty\n", "line 1 is \"x"),

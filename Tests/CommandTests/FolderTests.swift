@@ -16,7 +16,7 @@ struct FolderTests {
     }
   }
 
-  @Test("whose files are passed over has them said once a kind, and status 2 where they are images")
+  @Test("whose files are skipped reports each kind once, and has status 2 if they are images")
   func passedOver() throws {
     let files = [
       "a/0.jpg", "a/1.jpg", "a/x.webp", "a/y.bmp", "b/0.jpg", "b/1.jpg", "b/z.jfif", "b/w.jpe", "c/1.gif",
@@ -44,7 +44,7 @@ struct FolderTests {
     }
   }
 
-  @Test("whose other files are no images has them noted, and status 0")
+  @Test("whose other files are not images mentions them, and has status 0")
   func noImages() throws {
     try with(["a/0.jpg", "b/0.jpg"]) { folder in
       for name in ["a/notes.txt", "b/Thumbs.db", "b/x.xml", "._a"] {
@@ -60,7 +60,7 @@ struct FolderTests {
     }
   }
 
-  @Test("that is one of splits, one level too high or a flat one with a table says so; --strict refuses")
+  @Test("that holds splits, is one level too high, or is flat with a table says so; --strict refuses it")
   func layouts() throws {
     let trees = [
       (["train/cat/1.jpg", "train/dog/2.jpg", "val/cat/3.jpg", "val/dog/4.jpg"], "run it on photos/train"),

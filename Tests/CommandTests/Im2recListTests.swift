@@ -23,7 +23,7 @@ struct Im2recListTests {
   }
 
   @Test(
-    "images are shared out as im2rec.py does",
+    "images are split as im2rec.py splits them",
     arguments: [
       (12, "0.6", "0.2", 1, ["_test 0..<2", "_val 9..<12", "_train 2..<9"], 0),
       (12, "0.7", "0.3", 1, ["_test 0..<3", "_train 3..<11"], 1),
@@ -48,7 +48,7 @@ struct Im2recListTests {
     #expect(leftOut == expectedLeftOut)
   }
 
-  @Test("images that the ratios leave out are counted aloud")
+  @Test("images that the ratios leave out are counted in a message")
   func leftOut() async throws {
     try await withScratchFolder { (folder) async throws in
       for i in 0..<12 { writeScratchFile("\(folder)/r/\(i).jpg", []) }

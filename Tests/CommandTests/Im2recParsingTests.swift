@@ -123,7 +123,7 @@ struct Im2recParsingTests {
   }
 
   @Test(
-    "what im2rec.py passes over silently is said",
+    "what im2rec.py skips silently is reported",
     arguments: [
       ("--list p r --exts jpg", "--exts jpg is read as .jpg; im2rec.py would find no file with 'jpg'"),
       ("--list p r --exts .PNG", "--exts .PNG is read as .png; im2rec.py would find no file with '.PNG'"),
@@ -150,12 +150,14 @@ struct Im2recParsingTests {
     #expect(warnings == [sentence])
   }
 
-  @Test("help is shown wherever it is asked for", arguments: ["-h", "--help", "--he p", "--chunks x -h p r"])
+  @Test(
+    "help is shown wherever the option stands", arguments: ["-h", "--help", "--he p", "--chunks x -h p r"])
   func help(_ line: String) throws {
     #expect(try parse(words(line)) == .help)
   }
 
-  @Test("the version is told wherever it is asked for", arguments: ["--version", "--ver p", "--version p r"])
+  @Test(
+    "the version is shown wherever the option stands", arguments: ["--version", "--ver p", "--version p r"])
   func version(_ line: String) async throws {
     #expect(try parse(words(line)) == .version)
     let im2rec = Im2recRun()

@@ -51,7 +51,7 @@ struct Im2recRecordTests {
   }
 
   @Test(
-    "quality is brought into the encoder's range as OpenCV does",
+    "quality is clamped to the encoder's range, as in OpenCV",
     arguments: [("101", "100"), ("0", "1"), ("-4", "1")])
   func quality(_ given: String, _ taken: String) async throws {
     try await withScratchFolder { (folder) async throws in
@@ -86,7 +86,7 @@ struct Im2recRecordTests {
     }
   }
 
-  @Test("every list that starts with the prefix is packed; one that only happens to is pointed at")
+  @Test("every list of the prefix is packed; one whose name only begins like it is mentioned")
   func severalLists() async throws {
     try await withScratchFolder { (folder) async throws in
       writeScratchFile(folder + "/r/x.jpg", try photo(width: 8, height: 8))

@@ -28,7 +28,8 @@ struct InterruptionTests {
     for name in scratchNames(folder) where name.hasPrefix("c-") { unlink("\(folder)/\(name)") }
   }
 
-  @Test("by kill -9 at random moments has no partial file, and resumed the bytes of an undisturbed one")
+  @Test(
+    "by kill -9 at random moments leaves no partial file, and resumes to the bytes of an uninterrupted run")
   func killing() throws {
     try withReference { folder, whole, microseconds in
       var generator = SplitMix64(seed: 9)
@@ -118,7 +119,7 @@ struct InterruptionTests {
     }
   }
 
-  @Test("is not disturbed by another one with the same output: that one is refused")
+  @Test("is not disturbed by a second one with the same output, which is refused")
   func twoAtOnce() throws {
     try withReference { folder, whole, _ in
       clear(folder)

@@ -86,7 +86,7 @@ struct ScoreBadInputTests {
   }
 
   @Test(
-    "hostile names of classes and files are data: the terminal gets no control or bidirectional character")
+    "hostile names of classes and files are data: no control or bidirectional character reaches the terminal")
   func hostile() throws {
     let names = [
       "</script><img src=x onerror=alert(1)>", "\"quoted\",comma", "=cmd()", "\u{202E}gpj.exe", "a\u{1B}[2Jb",

@@ -100,7 +100,7 @@ struct ServeCommandTests {
   }
 
   @Test(
-    "is wrong used, and says how, with status 64",
+    "reports wrong usage with status 64",
     arguments: [
       (["--require-signature"], "AWS_SECRET_ACCESS_KEY"),
       (["--require-signature", "--access-key", "AKID"], "--secret-key"),

@@ -108,7 +108,7 @@ struct SeveralRanksTests {
   }
 
   @Test(
-    "asked to end one rank has all write one checkpoint; resumed they have the weights of a run that was left alone",
+    "stopping one rank makes all of them write one checkpoint; resumed, they reach the weights of an uninterrupted run",
     .enabled(if: canRunRanks))
   func interrupted() throws {
     try withRecords { (folder) throws in
@@ -133,7 +133,7 @@ struct SeveralRanksTests {
   }
 
   @Test(
-    "what goes wrong on one rank ends all, with its sentence, said once", .enabled(if: canRunRanks),
+    "a failure on one rank ends all of them, and its message is printed once", .enabled(if: canRunRanks),
     arguments: [
       (["--train", "missing.rec"], "missing.rec"),
       (["--momentum", "0.5"], "checkpoint of rank 1 differ from those of rank 0"),
@@ -148,7 +148,7 @@ struct SeveralRanksTests {
     }
   }
 
-  @Test("images that go while it runs end all ranks with one sentence", .enabled(if: canRunRanks))
+  @Test("images that disappear during a run end all ranks with one message", .enabled(if: canRunRanks))
   func vanishing() throws {
     try withRecords { (folder) throws in
       let run = ranks(

@@ -17,7 +17,7 @@ struct TrainCommandTests {
       meanwhile: meanwhile)
   }
 
-  @Test("leaves a model, its figures and a report, and says so in SageMaker's lines")
+  @Test("leaves a model, its metrics and a report, and logs SageMaker's lines")
   func whole() throws {
     try withRecords { (folder) throws in
       writeScratchFile(folder + "/names", "a\nb\n".utf8)
@@ -39,7 +39,8 @@ struct TrainCommandTests {
     }
   }
 
-  @Test("asked to end it writes a checkpoint; resumed it has the weights of a run that was left alone")
+  @Test(
+    "stopped by a signal, it writes a checkpoint; resumed, it reaches the weights of an uninterrupted run")
   func interrupted() throws {
     try withRecords { (folder) throws in
       let stopped = train(folder, ["--model-dir", "a", "--epochs", "4"]) { pid in
@@ -58,7 +59,7 @@ struct TrainCommandTests {
     }
   }
 
-  @Test("a finished model is not replaced unless that is said; nor is one that another training is making")
+  @Test("a finished model is replaced only on request; one that another training is writing is not replaced")
   func used() throws {
     try withRecords { (folder) throws in
       func model() -> [String: [UInt8]] { finalFiles(folder + "/m") }
@@ -92,7 +93,7 @@ struct TrainCommandTests {
     }
   }
 
-  @Test("a line says how far the whole training is and how long it still takes")
+  @Test("a progress line shows how much of the training is done and how long the rest takes")
   func rest() throws {
     try withRecords { (folder) throws in
       let run = train(folder, ["--model-dir", "m", "--epochs", "4"])

@@ -36,7 +36,7 @@ private func metrics(_ folder: String, _ key: String) -> [Substring] {
 @Suite("A training that meets a fault")
 struct TrainFaultTests {
   @Test(
-    "killed in the middle of an epoch it goes on after its last checkpoint, and ends with the bits of one left alone",
+    "killed in the middle of an epoch, it continues from its last checkpoint and ends with the bits of an uninterrupted run",
     arguments: [
       ["--ema-decay", "0.9", "--mixup-alpha", "0.3"], ["--optimizer", "adam", "--progressive-start", "16"],
     ])
@@ -66,7 +66,7 @@ struct TrainFaultTests {
   }
 
   // A checkpoint of this network has 2.3 MB, its parameters 1.1.
-  @Test("where there is no room for a checkpoint it goes on, says so, and leaves its model")
+  @Test("without room for a checkpoint it continues, says so, and leaves its model")
   func noRoomForCheckpoint() throws {
     try withRecords { (folder) throws in
       let run = train(
@@ -81,7 +81,7 @@ struct TrainFaultTests {
   }
 
   @Test(
-    "where there is no room for the model it trains to the end, fails with a sentence, and leaves no part of one"
+    "without room for the model it trains to the end, fails with a message, and leaves no partial model"
   )
   func noRoomForModel() throws {
     try withRecords { (folder) throws in
@@ -95,7 +95,7 @@ struct TrainFaultTests {
     }
   }
 
-  @Test("a loss that is no number ends it with what to change; the model of a former run stands")
+  @Test("a loss of NaN ends it with advice; the model of an earlier run stays")
   func diverged() throws {
     try withRecords { (folder) throws in
       #expect(train(folder, ["--model-dir", "m", "--epochs", "1"]).status == 0)

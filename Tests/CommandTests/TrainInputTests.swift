@@ -101,7 +101,7 @@ struct TrainInputTests {
     }
   }
 
-  @Test("several labels an image are learnt, with a weighted loss of its own")
+  @Test("several labels per image are learned, with the weighted loss")
   func manyLabels() throws {
     try withRecords { (folder) throws in
       let lines = readScratchFile(folder + "/in.lst").split(separator: "\n").enumerated().map {

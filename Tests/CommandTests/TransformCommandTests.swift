@@ -39,7 +39,7 @@ struct TransformCommandTests {
   }
 
   @Test(
-    "every verb that takes a model says what else a file is, in one sentence",
+    "every verb that takes a model names what another kind of file is, in one sentence",
     arguments: [
       ["predict", "page.onnx", "x.jpg"], ["transform", "page.onnx", "photos", "out"], ["host", "page.onnx"],
       ["bench", "infer", "page.onnx"],

@@ -116,7 +116,7 @@ struct TuneCommandTests {
     }
   }
 
-  @Test("killed at any time it takes its trainings with it, and resumed it ends as if it had been left alone")
+  @Test("killed at any time, it takes its trainings with it; resumed, it ends like an uninterrupted run")
   func killed() throws {
     try withRecords { (folder) throws in
       write(folder, parallel: 2, epochs: 3)
@@ -143,7 +143,8 @@ struct TuneCommandTests {
     }
   }
 
-  @Test("asked to end it stops its trainings in order, and goes on with them from their checkpoints")
+  @Test(
+    "stopped by a signal, it stops its trainings gracefully; resumed, they continue from their checkpoints")
   func stopped() throws {
     try withRecords { (folder) throws in
       write(folder, jobs: 2, parallel: 2, epochs: 40)
@@ -205,7 +206,7 @@ struct TuneCommandTests {
   }
 
   // The parameters of this network have 1.1 MB.
-  @Test("where there is no room for a model it has failed and says so, and goes on with room and more jobs")
+  @Test("without room for a model it fails and says so; with room and more jobs it continues")
   func fullDisk() throws {
     try withRecords { (folder) throws in
       write(folder, jobs: 1)

@@ -101,7 +101,7 @@ struct UsageTests {
   }
 
   @Test(
-    "suggests the verb that is spelt nearly so",
+    "suggests the verb with the most similar spelling",
     arguments: [
       ("bogus", "there is no verb 'bogus'; the verbs are convert, list, pack,"),
       ("scor", "did you mean 'score'?"),
@@ -116,7 +116,7 @@ struct UsageTests {
   }
 
   @Test(
-    "is wrong used, and says how and where, with status 64 and nothing on stdout",
+    "reports wrong usage and its place, with status 64 and nothing on stdout",
     arguments: [
       ("score", "<outputs>"), ("score outputs", "--truth"),
       ("score outputs --truth t.csv --seed x", "--seed"),

@@ -78,7 +78,7 @@ struct CompanionTests {
     }
   }
 
-  @Test("what has no log is told so; what is not offered is refused by its name")
+  @Test("a missing log is reported; an operation that is not offered is refused by name")
   func refusals() async throws {
     try await SageMakerServer.with { server in
       let request: JSON = ["logGroupName": .string(Self.training), "logStreamName": "none/algo-1-0"]

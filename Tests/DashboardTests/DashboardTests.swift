@@ -142,7 +142,7 @@ struct DashboardTests {
     }
   }
 
-  @Test("tells a page what happens in a job, line by line, until it ends")
+  @Test("streams a job's events to a page, line by line, until the job ends")
   func liveEvents() async throws {
     try await withDashboard { port, _ in
       let text = try await onThread { () -> String in
@@ -158,7 +158,7 @@ struct DashboardTests {
     }
   }
 
-  @Test("lets the server end while pages hear of changes", .timeLimit(.minutes(1)))
+  @Test("lets the server end while pages are streaming", .timeLimit(.minutes(1)))
   func endingStreams() async throws {
     let fleet = makeFleet(StubLoader([:]))
     let dashboard = DashboardService(SampleSource(isEndless: true), fleet: fleet)
@@ -259,7 +259,7 @@ struct DashboardTests {
     }
   }
 
-  @Test("gives objects out as files to keep, whatever they hold")
+  @Test("serves objects as downloads, whatever they contain")
   func downloads() async throws {
     try await withDashboard { port, _ in
       let reply = try await get(port, "/-/object/demo-bucket?key=a%2Fb%20%22c%22.jpg")
@@ -270,7 +270,7 @@ struct DashboardTests {
     }
   }
 
-  @Test("has style and script as files that may be kept, and a page for what is not there")
+  @Test("serves style and script as cacheable files, and a page for a missing path")
   func files() async throws {
     try await withDashboard { port, _ in
       let text = try await get(port, "/")?.text ?? ""

@@ -18,7 +18,7 @@ private let s3Authorization =
 
 @Suite("All of the local SageMaker on one port")
 struct LocalSageMakerTests {
-  @Test("it answers under the names that it is told of, whatever it listens on")
+  @Test("it answers under the host names that it is configured with, whatever it listens on")
   func hostNames() async throws {
     @Sendable func statuses(_ server: SageMakerServer) async throws -> [Int?] {
       try await onThread {
@@ -108,7 +108,7 @@ struct LocalSageMakerTests {
   }
 
   @Test(
-    "a body that is not framed as HTTP has it is its client's fault, whoever is asked",
+    "a body with invalid HTTP framing is the client's fault, for every service",
     arguments: [
       ("PUT", "/photos/key"), ("POST", "/photos?delete"), ("POST", "/-/endpoints/e/try"),
       ("POST", "/endpoints/e/invocations"),
@@ -129,7 +129,7 @@ struct LocalSageMakerTests {
     }
   }
 
-  @Test("what a killed server was fetching for an endpoint goes with the next start")
+  @Test("the next start removes what a killed server was downloading for an endpoint")
   func fetched() throws {
     try withScratchFolder { folder in
       for name in ["model.tar.gz", "model.tar.gz.7.partial", "model.tar.gz.7.partial.partial"] {
@@ -189,7 +189,7 @@ struct LocalSageMakerTests {
     }
   }
 
-  @Test("a page hears of a job's lines while it runs, and of its end")
+  @Test("a page receives a job's log lines while it runs, and its end")
   func events() async throws {
     let script = """
       echo begun
@@ -238,7 +238,7 @@ struct LocalSageMakerTests {
     }
   }
 
-  @Test("an object larger than a request of the runtime is taken, and one that comes has its time")
+  @Test("an object may be larger than a runtime request, and may take its time to arrive")
   func largeObjects() async throws {
     #expect(LocalSageMaker.limits.bodyBytesPerSecond != nil)
     try await SageMakerServer.with { server in

@@ -79,7 +79,7 @@ struct OperationsTests {
     }
   }
 
-  @Test("count the invocations of each variant by what became of them")
+  @Test("count the invocations of each variant by outcome")
   func invocations() async throws {
     let metrics = PrometheusMetrics()
     let fleet = EndpointFleet(
@@ -99,7 +99,7 @@ struct OperationsTests {
 
 @Suite("A guarded server")
 struct GuardedServerTests {
-  @Test("gives a body more time for the bytes that come, where it is told to, and for nothing else")
+  @Test("extends the deadline of a body for each byte received, if configured to, and for nothing else")
   func slowBodies() async throws {
     for (rate, survives) in [(10, true), (nil, false)] as [(Int?, Bool)] {
       var limits = ConnectionLimits()

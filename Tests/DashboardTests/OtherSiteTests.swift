@@ -86,7 +86,7 @@ struct OtherSiteTests {
     }
   }
 
-  @Test("those that are allowed may ask, and read the answers")
+  @Test("allowed origins may send requests and read the responses")
   func allowed() async throws {
     let site = "http://pages.example:8888"
     try await SageMakerServer.with {

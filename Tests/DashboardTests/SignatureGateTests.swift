@@ -36,7 +36,7 @@ struct SignatureGateTests {
     try await SageMakerServer.with({ $0.signer = credential }, body)
   }
 
-  @Test("let what is signed rightly pass: the control plane, the runtime, S3")
+  @Test("accept correctly signed requests to the control plane, the runtime and S3")
   func right() async throws {
     try await withGuarded { server in
       let list = try await server.ask("POST", "/", try signed(server, .post, "/", body: "{}"), body: "{}")

@@ -24,7 +24,7 @@ struct DigestTests {
     #expect(hexText(pieces.bytes) == expected)
   }
 
-  @Test("a copy goes on by itself, and a digest that was read does, too")
+  @Test("a copy continues independently, and so does a digest that was read")
   func copies() {
     var one = Digest(.sha1)
     one.update(Array("a".utf8).span)

@@ -99,7 +99,7 @@ struct JSONTests {
     #expect(throws: JSONError.self) { try parse(String(repeating: "{\"a\":", count: 100_000)) }
   }
 
-  @Test("a fault says its line, too")
+  @Test("an error knows its line, too")
   func line() {
     let text = Array("{\n  \"a\": 1,\n  \"b\": x\n}\n".utf8)
     let error = #expect(throws: JSONError.self) { try JSON(parsing: text) }
@@ -223,14 +223,14 @@ struct JSONCodingTests {
     parts: [.init(sizeP90: 1, imagesPerSecond: 0.1), .init(imagesPerSecond: 2, isURLSeen: true)],
     counts: ["oneTwo": 1, "a": 2], value: ["b": [1, .null], "a": .number(0.5)])
 
-  @Test("come back in every style", arguments: [JSONStyle.document, .line, .outline, .line.snakeCase])
+  @Test("round-trip in every style", arguments: [JSONStyle.document, .line, .outline, .line.snakeCase])
   func roundTrip(_ style: JSONStyle) throws {
     let bytes = try JSON.encode(sample, style: style)
     #expect(try JSON.decode(Sample.self, from: bytes, style: style) == sample)
     #expect(try JSON.text(sample, style: style) == String(decoding: bytes, as: UTF8.self) + "\n")
   }
 
-  @Test("have their keys in snake case, a dictionary's as they are")
+  @Test("have their keys in snake case, but a dictionary's keys unchanged")
   func snakeCase() throws {
     #expect(
       try JSON.text(sample, style: .line.snakeCase)
@@ -297,7 +297,7 @@ struct JSONCodingTests {
     #expect(try JSON.decode([Int?].self, from: Array("[null, 1]".utf8)) == [nil, 1])
   }
 
-  @Test("a long list goes on its way in pieces")
+  @Test("a long list is written in pieces")
   func pieces() throws {
     var pieces: [[UInt8]] = []
     let numbers = Array(0..<100_000)

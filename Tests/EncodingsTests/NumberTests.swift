@@ -88,7 +88,7 @@ struct NumberTests {
   }
 
   @Test(
-    "known hard ones",
+    "known hard cases",
     arguments: [
       "0", "-0", "0.0", "-0.0e5", "0e999999999999", "1", "9007199254740993", "9007199254740992.5",
       "1.00000000000000011102230246251565404236316680908203125",
@@ -113,7 +113,7 @@ struct NumberTests {
     #expect(disagreements([text, "-" + text.drop { $0 == "-" }]) == [])
   }
 
-  @Test("a thousand digits round right where the last one decides")
+  @Test("a thousand digits round correctly even if the last one decides")
   func manyDigits() {
     let half = "1.00000000000000011102230246251565404236316680908203125"
     #expect(

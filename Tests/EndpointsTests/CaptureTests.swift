@@ -100,7 +100,7 @@ struct CaptureTests {
   }
 
   @Test(
-    "are stored when there are enough of them, when they are old enough, and when their endpoint is deleted")
+    "are stored once there are enough of them, once they are old enough, and when their endpoint is deleted")
   func flushing() async throws {
     let store = ObjectStub()
     var limits = FleetLimits()
@@ -163,7 +163,7 @@ struct CaptureTests {
     #expect(try lines(store.all.flatMap(\.bytes)).count == 3)
   }
 
-  @Test("that cannot be stored are counted, and nothing else suffers")
+  @Test("that cannot be stored are counted, and nothing else fails")
   func failingStore() async throws {
     struct Full: Error {}
     let fleet = makeFleet(StubLoader(["a": StubNetwork()]), store: ObjectStub { throw Full() })

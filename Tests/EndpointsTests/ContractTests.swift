@@ -74,7 +74,7 @@ struct ContractTests {
     }
   }
 
-  @Test("refuses what it cannot take with the status and a reason, and lives on")
+  @Test("refuses invalid requests with a status and a reason, and keeps serving")
   func refusals() async throws {
     var options = HostOptions()
     options.maximumPayloadMegabytes = 1
@@ -126,7 +126,7 @@ struct ContractTests {
     }
   }
 
-  @Test("tells a client that asks first to go on, or that its body is too large")
+  @Test("answers Expect: 100-continue by going on or by refusing a body that is too large")
   func expectations() async throws {
     try await withHost { port, _ in
       let file = try jpeg()

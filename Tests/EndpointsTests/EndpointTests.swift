@@ -42,7 +42,7 @@ struct EndpointTests {
     #expect(throws: EndpointError.self) { try fleet.apply([VariantChange(name: "A", weight: -1)], to: "ep") }
   }
 
-  @Test("loads a model once, however many variants and endpoints have it, and lets it go with the last")
+  @Test("loads a model once for all variants and endpoints that use it, and releases it with the last")
   func sharedModels() async throws {
     let loader = StubLoader(["a": StubNetwork()])
     let fleet = makeFleet(loader)
@@ -128,7 +128,7 @@ struct EndpointTests {
     #expect(fleet.summary(of: "ep")?.state == .inService)
   }
 
-  @Test("waits with a deletion until the requests in work are answered")
+  @Test("delays a deletion until the requests in progress are answered")
   func draining() async throws {
     let gate = Gate()
     gate.open(1)
@@ -175,7 +175,7 @@ struct EndpointTests {
       variants[2].shadow.agreed == variants[2].shadow.compared && variants[2].shadow.largestDifference > 0)
   }
 
-  @Test("drops copies for which there is no room, counts them, and lets production go first")
+  @Test("drops and counts copies for which there is no room, and serves production first")
   func shadowOverload() async throws {
     let gate = Gate()
     var limits = FleetLimits()

@@ -134,7 +134,7 @@ struct LoadTests {
     }
   }
 
-  @Test("connections that send nothing give way, and /ping is answered")
+  @Test("idle connections make room, and /ping is answered")
   func idleConnections() async throws {
     var options = HostOptions()
     options.connections = 2
@@ -203,7 +203,7 @@ struct LoadTests {
     }
   }
 
-  @Test("ends in order: what is in work and what waits is answered, new connections are not taken")
+  @Test("ends gracefully: running and waiting requests are answered, new connections are refused")
   func draining() async throws {
     let gate = Gate()
     var options = HostOptions()

@@ -35,7 +35,7 @@ struct RuntimeTests {
     }
   }
 
-  @Test("gives each answer an id of its own, an error too")
+  @Test("gives each response its own id, errors included")
   func requestIDs() async throws {
     try await served { port, _ in
       let file = try jpeg()
@@ -71,7 +71,7 @@ struct RuntimeTests {
   }
 
   @Test(
-    "passes what the model refuses on as ModelError, with the status and the words",
+    "passes on what the model refuses as ModelError, with its status and message",
     arguments: [
       ("application/x-image", "no image", 400, "unable to evaluate payload provided"),
       ("application/x-image", "", 400, "empty"),

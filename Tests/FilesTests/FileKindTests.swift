@@ -68,7 +68,7 @@ struct FileKindTests {
     (bytes([], "BMW\nAudi\nMercedes\n"), "a text file"), (bytes([], "BM\u{6}........"), "a BMP image"),
   ]
 
-  @Test("a kind is recognized by the first bytes", arguments: kinds)
+  @Test("a file's kind is recognized by its first bytes", arguments: kinds)
   func told(_ start: [UInt8], _ name: String) {
     #expect(fileKind(start.span) == name)
     // Bytes after the first 512 do not matter.
@@ -104,7 +104,7 @@ struct FileKindTests {
     #expect(found <= 1)
   }
 
-  @Test("a kind is a sentence with what was expected, or with what to do")
+  @Test("a kind becomes a sentence with what was expected or what to do")
   func sentences() throws {
     let (html, lfs) = (Self.bytes([], "<html>"), Self.bytes([], "version https://git-lfs"))
     let (found, other) = (FileKind(html.span), FileKind(lfs.span))

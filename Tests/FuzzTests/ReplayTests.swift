@@ -6,7 +6,7 @@ import Testing
 /// A short, seeded replay of what `tools/fuzz/run` does for long.
 @Suite("Bytes from outside", .serialized)
 struct ReplayTests {
-  @Test("never break a promise: sound ones, those that once did, and mutated ones", arguments: targets)
+  @Test("never break a promise: valid inputs, past failures and mutated inputs", arguments: targets)
   func replay(_ target: FuzzTarget) throws {
     let seed: UInt64 = 25
     var random = SplitMix64(seed: seed)
@@ -35,7 +35,7 @@ struct ReplayTests {
     }
   }
 
-  @Test("have a target each, with a name of its own, seeds and words")
+  @Test("each target has a unique name, seeds and words")
   func table() throws {
     #expect(Set(targets.map(\.name)).count == targets.count)
     for target in targets { #expect(try !target.seeds().isEmpty && !target.words.isEmpty, "\(target.name)") }

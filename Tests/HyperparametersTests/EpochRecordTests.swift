@@ -20,7 +20,7 @@ struct EpochRecordTests {
     #expect(EpochRecord.read(Array(text.utf8), limit: 2).map(\.epoch) == [1])
   }
 
-  @Test("with a figure that is not finite has no line")
+  @Test("with a figure that is not finite is not written")
   func infinite() {
     var epoch = EpochRecord()
     epoch.trainLoss = .nan

@@ -70,7 +70,7 @@ private func made(_ pairs: [String: String]) throws -> HyperparameterSet {
   }
 
   @Test(
-    "what goes together is taken, without a warning",
+    "valid combinations are accepted without a warning",
     arguments: [
       [:], ["resize": "225", "num_layers": "18"], ["image_shape": "3,28,28", "num_layers": "110"],
       ["image_shape": "3,29,29", "num_layers": "18"], ["use_pretrained_model": "1", "num_layers": "50"],
@@ -100,7 +100,7 @@ private func made(_ pairs: [String: String]) throws -> HyperparameterSet {
   }
 
   @Test(
-    "what has no effect is said, with the reason",
+    "settings without an effect are reported, with the reason",
     arguments: [
       (["beta_1": "0.5"], "beta_1 has no effect: only adam uses it, but the optimizer is sgd"),
       (

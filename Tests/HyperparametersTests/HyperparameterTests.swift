@@ -140,7 +140,7 @@ private func made(_ pairs: [(String, String)]) throws -> HyperparameterSet {
     }
   }
 
-  @Test("they are told as SageMaker's file has them, changed values too")
+  @Test("they are logged as in SageMaker's file, changed values too")
   func texts() throws {
     var values = try made([("optimizer", "adam"), ("image_shape", "3,64,64"), ("early_stopping", "True")])
     values.epochs = 7

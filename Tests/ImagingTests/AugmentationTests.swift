@@ -102,7 +102,7 @@ private func photo(_ width: Int, _ height: Int, seed: UInt64 = 1) throws -> [UIn
     #expect(try tensor(preset, file, draw) == rows)
   }
 
-  @Test("a warp makes the same of a part of a picture as of the whole")
+  @Test("warping a part of a picture gives the same pixels as warping the whole")
   func parts() throws {
     var generator = SplitMix64(seed: 12)
     for seed in 0..<60 as Range<UInt64> {
@@ -135,7 +135,7 @@ private func photo(_ width: Int, _ height: Int, seed: UInt64 = 1) throws -> [UIn
     #expect(try tensor(Preset(shape: [1, 1, 3]), file, draw) == [0, 0, 0])
   }
 
-  @Test("any draw is done without a trap", arguments: [-1.0, 0, 0.5, 1, 7, .infinity])
+  @Test("any draw is applied without trapping", arguments: [-1.0, 0, 0.5, 1, 7, .infinity])
   func wild(_ place: Double) throws {
     var draw = Augmentation.Draw()
     draw.place = (place, place)

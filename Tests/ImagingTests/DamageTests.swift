@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Damage")
 struct DamageTests {
-  @Test("a cut JPEG is never taken for whole", arguments: variants)
+  @Test("a truncated JPEG is never accepted as complete", arguments: variants)
   func cutJPEG(_ variant: JPEGVariant) throws {
     let pixels = try drawn(width: 72, height: 56)
     let file = try encode(pixels, quality: 75, variant: variant)
@@ -19,7 +19,7 @@ struct DamageTests {
     }
   }
 
-  @Test("a JPEG that lacks its end marker only is whole", arguments: variants.filter { !$0.arithmetic })
+  @Test("a JPEG that lacks only its end marker is complete", arguments: variants.filter { !$0.arithmetic })
   func noEnd(_ variant: JPEGVariant) throws {
     let file = try encode(drawn(width: 72, height: 56), quality: 75, variant: variant)
     let whole = try Picture(file: file)
@@ -29,7 +29,8 @@ struct DamageTests {
   }
 
   @Test(
-    "a cut PNG is never taken for whole", arguments: ["type2-8bit", "type3-4bit-interlaced", "type6-16bit"])
+    "a truncated PNG is never accepted as complete",
+    arguments: ["type2-8bit", "type3-4bit-interlaced", "type6-16bit"])
   func cutPNG(_ kind: String) throws {
     let file = CodecGoldens.picture("\(kind)-9x13.png")
     for cut in 1..<file.count {

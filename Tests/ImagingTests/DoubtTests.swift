@@ -53,7 +53,7 @@ struct DoubtTests {
     }
   }
 
-  @Test("are told apart in a progressive JPEG", arguments: changes)
+  @Test("are distinguished in a progressive JPEG", arguments: changes)
   func progressive(_ change: Change) throws {
     let variant = JPEGVariant(progressive: true, restartInterval: 0)
     let file = try encode(drawn(width: 90, height: 60), quality: 80, variant: variant)
@@ -195,7 +195,7 @@ struct DoubtTests {
       [header, chunk("QUIT", words), chunk("IDAT", stored(rows)), chunk("IEND", [])]),
   ]
 
-  @Test("are told apart in a PNG", arguments: pngs)
+  @Test("are distinguished in a PNG", arguments: pngs)
   func png(_ png: PNGCase) {
     expect(png.verdict, [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a] + png.chunks.joined())
   }

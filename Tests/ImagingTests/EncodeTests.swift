@@ -13,14 +13,14 @@ struct EncodeTests {
     #expect(checksum(bytes) == golden.checksum)
   }
 
-  @Test("a PNG gives the pixels back", arguments: [1, 3, 4], [-3, 0, 1, 6, 9, 95])
+  @Test("a PNG round-trips the pixels", arguments: [1, 3, 4], [-3, 0, 1, 6, 9, 95])
   func roundTrip(_ channels: Int, _ level: Int) throws {
     let pixels = try drawn(width: 53, height: 31, channels: channels)
     let file = try encode(pixels, as: .png(level: level))
     #expect(try Picture(file: file, DecodeOptions(color: .unchanged)) == Picture(pixels))
   }
 
-  @Test("a PNG of 16 bits gives the samples back", arguments: ["type0", "type2", "type6"])
+  @Test("a 16-bit PNG round-trips the samples", arguments: ["type0", "type2", "type6"])
   func roundTrip16(_ kind: String) throws {
     let unchanged = DecodeOptions(color: .unchanged)
     let pixels = try decode(CodecGoldens.picture("\(kind)-16bit-9x13.png").span, unchanged)

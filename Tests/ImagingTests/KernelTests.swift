@@ -221,7 +221,7 @@ private func halves(_ n: Int, _ range: ClosedRange<Int>, _ memory: GuardedMemory
     #expect(wrong.isEmpty)
   }
 
-  @Test("the portable set is there, the best one is the last")
+  @Test("the portable set exists, and the best one comes last")
   func sets() {
     #expect(KernelSet.available.first?.name == "portable")
     #expect(KernelSet.best.name == KernelSet.available.last?.name)

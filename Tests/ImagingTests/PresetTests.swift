@@ -33,7 +33,7 @@ import Testing
   }
 
   @Test(
-    "nonsense is refused with a sentence",
+    "nonsense is refused with a message",
     arguments: [
       (#"{"shape":[224,224]}"#, "the shape has 2 numbers; three are expected: channels,height,width"),
       (#"{"shape":[4,2,2]}"#, "the shape has 4 channels; 3 (colour) or 1 (grey) are expected"),
@@ -74,7 +74,7 @@ import Testing
     }
   }
 
-  @Test("sizes on the way are ImageRecordIter's, and one that does not fit 32 bits is refused")
+  @Test("intermediate sizes are ImageRecordIter's, and one that does not fit in 32 bits is refused")
   func sizes() throws {
     let preset = try Preset(resize: 32, shape: [3, 48, 70])
     // 40 x 3: 426 x 32, then 639 x 48 as rows are too few.
@@ -97,7 +97,7 @@ import Testing
     #expect(steps[0].needed == Window(x: 0, y: 199, width: 1, height: 2))
   }
 
-  @Test("every size has its steps, each within the picture before it", arguments: Filter.allCases)
+  @Test("every size has its steps, each within the previous picture", arguments: Filter.allCases)
   func anySize(_ filter: Filter) throws {
     var generator = SplitMix64(seed: 31)
     // Short and long sides alike.

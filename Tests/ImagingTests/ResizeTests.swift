@@ -121,7 +121,7 @@ private struct Golden: Decodable {
     }
   }
 
-  @Test("the short edge becomes what is asked, the long one is rounded down")
+  @Test("the short edge gets the requested length, the long one is rounded down")
   func shortEdges() throws {
     for (width, height, edge, expected) in [
       (300, 200, 256, [384, 256]), (200, 300, 256, [256, 384]), (5, 7, 3, [3, 4]), (7, 5, 3, [4, 3]),

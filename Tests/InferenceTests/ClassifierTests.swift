@@ -40,7 +40,7 @@ struct ClassifierTests {
     #expect(classifier.classifyHere([]).isEmpty)
   }
 
-  @Test("makes probabilities of scores, and takes those of a softmax as they are")
+  @Test("converts scores to probabilities, and leaves a softmax's output as it is")
   func softmax() throws {
     let image = try jpeg()
     let scores = try makeClassifier(StubNetwork()).classifyHere([image])[0].get()

@@ -12,7 +12,7 @@ import Testing
 struct ClassifyingQueueTests {
   private let later = ContinuousClock.now + .seconds(600)
 
-  @Test("runs together what waits, up to a batch, in order")
+  @Test("batches waiting requests, in order")
   func batching() async throws {
     let gate = Gate()
     let network = StubNetwork { _ in gate.pass() }
@@ -33,7 +33,7 @@ struct ClassifyingQueueTests {
     #expect(queue.statistics.longestLatency > .zero)
   }
 
-  @Test("refuses what is too much, and takes more when there is room again")
+  @Test("refuses requests beyond its capacity, and accepts more once there is room")
   func full() async throws {
     let gate = Gate()
     var limits = ClassifyingQueue.Limits()
@@ -70,7 +70,7 @@ struct ClassifyingQueueTests {
     #expect(network.batches == [1, 2, 1, 2, 1])
   }
 
-  @Test("clients take turns: one that sends many does not stand before the others")
+  @Test("clients take turns: one that sends many does not block the others")
   func turns() {
     var waiting = WaitingImages()
     func add(_ client: String) { waiting.add(.init([], from: client, deadline: later)) }
@@ -87,7 +87,7 @@ struct ClassifyingQueueTests {
     #expect(waiting.count == 0)
   }
 
-  @Test("drops what nobody waits for any more, and what is late, before the network sees it")
+  @Test("drops abandoned and late requests before they reach the network")
   func dropping() async throws {
     let gate = Gate()
     let network = StubNetwork { _ in gate.pass() }
@@ -139,7 +139,7 @@ private func bigPNG() throws -> [UInt8] {
 
 @Suite("Cores that several classifiers share")
 struct CoresTests {
-  @Test("run one network at a time, a batch of each in turn, and spare work last")
+  @Test("run one network at a time, a batch of each in turn, and low-priority work last")
   func turns() async throws {
     let gate = Gate()
     let order = Mutex<[String]>([])

@@ -31,7 +31,7 @@ struct EngineTests {
   private static let sentence =
     "the reference engine runs, which is slower: the fast one cannot run node f"
 
-  @Test("with its reason, where the fast one has no way for the network", arguments: [true, false])
+  @Test("with the reason, where the fast engine cannot run the network", arguments: [true, false])
   func fallback(_ hasConvolution: Bool) throws {
     try withScratchFolder { (folder) throws in
       try writeModel(folder, hasConvolution: hasConvolution)

@@ -21,7 +21,7 @@ struct RecordTests {
     #expect(try JSONPath(path).select(from: value).encoded == selected)
   }
 
-  @Test("a name in quotes is taken as it stands")
+  @Test("a quoted name is taken literally")
   func quotedNames() throws {
     let value = try JSON(parsing: Array(#"{"a b":{"c,d":{"e]f":[1]}},"x":2}"#.utf8))
     #expect(try JSONPath("$['a b']['c,d']['e]f'][0]").select(from: value) == 1)
@@ -32,7 +32,7 @@ struct RecordTests {
   }
 
   @Test(
-    "what is out of range or not there is an error",
+    "an index out of range or a missing member is an error",
     arguments: ["$.a[3]", "$.a[-4]", "$.z", "$.a.b", "$[-9223372036854775808]"])
   func outOfRange(_ path: String) throws {
     let value = try JSON(parsing: Array(#"{"a":[1,2,3]}"#.utf8))
@@ -40,7 +40,7 @@ struct RecordTests {
   }
 
   @Test(
-    "what is no JSONPath is refused",
+    "an invalid JSONPath is refused",
     arguments: ["", "a", "$a", "$.", "$[", "$[x]", "$['a", "$[]", "$[1:2:3]", "$[1:x]"])
   func noPath(_ path: String) {
     #expect(throws: JSONPathError.self) { try JSONPath(path) }

@@ -69,7 +69,8 @@ struct TransformTests {
     }
   }
 
-  @Test("keeps whole outputs, makes anew what is cut, empty, of another format or of another network")
+  @Test(
+    "keeps complete outputs, and rewrites those that are truncated, empty, or of another format or network")
   func resuming() async throws {
     try await withImages { folder, network, classifier in
       let out = folder + "/out"
@@ -294,7 +295,7 @@ struct TransformTests {
     }
   }
 
-  @Test("ends where the folder of the images is moved meanwhile, and with one word for a list that is none")
+  @Test("stops if the image folder is moved meanwhile, and reports a file that is not a list")
   func movedInput() async throws {
     try await withImages { folder, _, classifier in
       var options = TransformOptions()

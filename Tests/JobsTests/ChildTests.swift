@@ -65,7 +65,7 @@ struct ChildTests {
     }
   }
 
-  @Test("hears of signals that this process ignores")
+  @Test("receives signals that this process ignores")
   func signals() async throws {
     try await withScratchFolder { folder in
       let before = signal(SIGTERM, SIG_IGN)
@@ -100,7 +100,7 @@ struct ChildTests {
     }
   }
 
-  @Test("asked to stop ends in its own way")
+  @Test("shuts down in its own way when asked to stop")
   func stop() async throws {
     try await withScratchFolder { folder in
       let command = shell("trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.05; done", in: folder)
@@ -183,7 +183,7 @@ struct ChildTests {
     }
   }
 
-  @Test("many at once all end, each with its own status")
+  @Test("many at once all end, each with its own status code")
   func many() async throws {
     try await withScratchFolder { folder in
       let statuses = try await withThrowingTaskGroup(of: (Int32, Ending.Status).self) { group in

@@ -31,7 +31,7 @@ struct FollowLinesTests {
     _ = text.withCString { write(descriptor, $0, strlen($0)) }
   }
 
-  @Test("come as they are whole, and the last one without an end, too")
+  @Test("arrive once complete, and the last one even without a line end")
   func appended() async throws {
     try await withScratchFolder { folder in
       let (path, lines) = (folder + "/log", Lines())
@@ -82,7 +82,7 @@ struct FollowLinesTests {
     }
   }
 
-  @Test("are cut where they have no end, and none come of what is no file")
+  @Test("are cut where they never end; a path that is not a file gives none")
   func odd() async throws {
     try await withScratchFolder { folder in
       let lines = Lines()

@@ -37,7 +37,7 @@ private final class Log: Sendable {
 
 @Suite("A queue of jobs")
 struct JobQueueTests {
-  @Test("runs so many at once, and the others in the order in which they came")
+  @Test("runs as many at once as allowed, and the others in order of arrival")
   func order() async throws {
     let (log, gate) = (Log(), Gate())
     let queue = JobQueue(width: 2, tell: log.take)

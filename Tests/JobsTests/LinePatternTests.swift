@@ -55,7 +55,7 @@ struct LinePatternTests {
     }
   }
 
-  @Test("are matched in Python's spelling, which Foundation does not know")
+  @Test("are matched in Python's syntax, which Foundation does not support")
   func python() throws {
     #expect(try LinePattern("acc=(?P<value>[0-9.]+)").firstGroup(of: "acc=0.5;") == "0.5")
     #expect(try LinePattern("{acc: (.{,3})}").firstGroup(of: "{acc: 0.5}") == "0.5")
@@ -65,7 +65,7 @@ struct LinePatternTests {
   }
 
   @Test(
-    "take a time that grows with the line only, where backtracking would not end",
+    "take linear time where backtracking would not end",
     arguments: [
       "(a+)+$", "^(a|a)*$", "^(a|aa)+$", "(.*)*x", "(a?){40}a{40}x", "^(([a-z])+.)+[A-Z]([a-z])+$",
       "(.*a){12}x",

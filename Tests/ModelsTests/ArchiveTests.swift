@@ -138,7 +138,7 @@ struct TarBytes {
   }
 
   @Test(
-    "what is no archive is refused, with what it is",
+    "a file that is not an archive is refused with what it is",
     arguments: [
       ([], "this is an empty file; "), (Array("hello".utf8), "this is a text file; "),
       ([0x1F, 0x8B, 8, 0, 0, 0], "this is neither a folder nor a complete tar archive: "),

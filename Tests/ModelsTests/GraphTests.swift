@@ -124,7 +124,7 @@ import Testing
   }
 
   @Test(
-    "what changes nothing is gone",
+    "nodes without an effect are removed",
     arguments: [
       ("_copy", [:]), ("identity", [:]), ("BlockGrad", [:]), ("stop_gradient", [:]),
       ("Cast", ["dtype": "float16"]),

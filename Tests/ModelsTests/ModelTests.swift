@@ -143,7 +143,7 @@ import Testing
     }
   }
 
-  @Test("a file is what its bytes say, whatever its name is")
+  @Test("a file's kind follows from its bytes, whatever its name")
   func contents() throws {
     try withScratchFolder { (folder) throws in
       writeScratchFile(folder + "/weights.onnx", ONNXTests.residual())

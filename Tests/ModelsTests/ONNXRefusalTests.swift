@@ -141,7 +141,7 @@ import Testing
     #expect(found == (sentence.hasSuffix(": nothing") ? "nothing" : sentence))
   }
 
-  @Test("what is no network of one image")
+  @Test("anything but a network for one image")
   func ends() {
     let relu = [Make.node("Relu", ["x"], "y")]
     func refusal(
@@ -201,7 +201,7 @@ import Testing
   }
 
   @Test(
-    "what is no message, with the place",
+    "an invalid message, with the place",
     arguments: [
       ([], "this is an empty file; an ONNX model is expected"),
       ([0x08, 0x08], "byte 2: this is not an ONNX model: there is no graph"),
@@ -227,7 +227,7 @@ import Testing
     #expect(refusal(bytes) == sentence)
   }
 
-  @Test("names and attributes that stand twice, and names too long")
+  @Test("repeated names and attributes, and names that are too long")
   func twice() {
     let array = Make.array("a", [1])
     let relu = Make.node("Relu", ["x"], "y")
@@ -243,7 +243,7 @@ import Testing
       refusal(Self.arrayed(pieces)).hasSuffix(": an array's numbers are in several pieces; one is expected"))
   }
 
-  @Test("a damaged file, or it is a network whose parameters can all be read")
+  @Test("a damaged file, unless all parameters can still be read")
   func mutations() throws {
     var random = SplitMix64(seed: 77)
     let sound = ONNXTests.residual()

@@ -175,7 +175,7 @@ import Testing
     }
   }
 
-  @Test("sizes that the file leaves open are assumed, and said")
+  @Test("sizes that the file leaves open are assumed and reported")
   func openSizes() throws {
     let nodes = [Make.node("Conv", ["x", "w"], "c"), Make.node("GlobalAveragePool", ["c"], "y")]
     let bytes = Make.model(
@@ -234,7 +234,7 @@ import Testing
     ])
   func sameShapes(_ nodes: [[UInt8]]) throws { #expect(try operations(nodes) == Self.flat) }
 
-  @Test("allowzero has one where the shape has a 0")
+  @Test("allowzero has an effect where the shape has a 0")
   func allowZero() {
     let nodes = [
       Self.integers("s", [0, -1]), Make.node("Reshape", ["x", "s"], "y", [("allowzero", .integer(1))]),

@@ -173,14 +173,15 @@ import Testing
   ]
 
   @Test(
-    "what is no file of parameters is refused in one sentence, with the byte", arguments: refusals.indices)
+    "a file that is not a parameter file is refused in one sentence, with the byte",
+    arguments: refusals.indices)
   func refused(_ index: Int) {
     var file = ParameterBytes()
     Self.refusals[index].change(&file)
     #expect(refusal(file.bytes) == Self.refusals[index].sentence)
   }
 
-  @Test("names that are no UTF-8 are refused")
+  @Test("names that are not UTF-8 are refused")
   func notUTF8() {
     var bytes = ParameterBytes().bytes
     bytes[bytes.count - 1] = 0xFF

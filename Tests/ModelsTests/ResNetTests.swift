@@ -53,7 +53,7 @@ import Testing
     #expect(last.shape == [depth < 164 ? 64 : 256, 7, 7])
   }
 
-  @Test("a depth that is not there is refused")
+  @Test("an unknown depth is refused")
   func refused() {
     func message(_ make: () throws -> ResNet) -> String {
       do { return "\(try make())" } catch { return "\(error)" }

@@ -73,13 +73,13 @@ import Testing
     ),
   ]
 
-  @Test("what is no symbol is refused in one sentence", arguments: refusals)
+  @Test("a file that is not a symbol is refused in one sentence", arguments: refusals)
   func refused(_ json: String, _ sentence: String) {
     #expect(refusal(json) == sentence)
   }
 
   @Test(
-    "what is no JSON is refused",
+    "invalid JSON is refused",
     arguments: ["{", "[", "nodes", "{\"nodes\": [}", String(repeating: "[", count: 1 << 20)])
   func notJSON(_ json: String) {
     #expect(refusal(json).hasPrefix("s: byte "), "\(refusal(json))")
@@ -108,7 +108,7 @@ import Testing
         == "s: it has 16777217 bytes; at most 16777216 are expected of a symbol")
   }
 
-  @Test("names cannot speak to a terminal")
+  @Test("names cannot send control characters to a terminal")
   func escapes() {
     let json = #"{"nodes": [{"op": "relu", "name": "\u001b[2J", "inputs": [[9, 0]]}], "heads": []}"#
     #expect(

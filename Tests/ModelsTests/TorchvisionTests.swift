@@ -228,7 +228,7 @@ import Testing
     #expect(refusal(Self.safetensors(shapes)).contains("there is no fc.weight"))
   }
 
-  @Test("what config.json says of Hugging Face's network is believed")
+  @Test("the settings in Hugging Face's config.json are used")
   func config() throws {
     let shapes = Self.huggingFace(Self.small)
     try withScratchFolder { (folder) throws in

@@ -179,7 +179,8 @@ extension FusedLayer {
   }
 
   @Test(
-    "loses no value that is still needed, for any number of images together or in turn", arguments: 0..<40)
+    "never overwrites a value that is still needed, for any number of images at once or in turn",
+    arguments: 0..<40)
   func lifetimes(_ seed: UInt64) throws {
     let network = try network(seed: seed)
     for images in 1...4 {

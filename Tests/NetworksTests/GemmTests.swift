@@ -28,7 +28,7 @@ import Testing
     }
   }
 
-  @Test("of nothing are nothing, or zeros")
+  @Test("of empty matrices are empty, or zero")
   func empty() {
     let nothing: [Float] = []
     var none: [Float] = []
@@ -40,7 +40,7 @@ import Testing
     #expect(zeros == [0, 0])
   }
 
-  @Test("leave the threads to others: OpenBLAS is told to use one")
+  @Test("use one thread of OpenBLAS")
   func threads() {
     var product: [Float] = [0]
     var out = product.mutableSpan

@@ -88,7 +88,7 @@ struct LayerShape: Hashable, CustomTestStringConvertible {
   @Test("for every convolution of the networks for small images", arguments: LayerShape.small)
   func small(_ shape: LayerShape) throws { try shape.expectAgreement() }
 
-  @Test("of which there are as many as the tables of the networks say")
+  @Test("of which there are as many as in the networks' tables")
   func counts() {
     #expect(LayerShape.large.count > 20)
     #expect(LayerShape.small.count > 10)

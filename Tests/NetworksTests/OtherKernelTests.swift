@@ -129,7 +129,7 @@ func isSame(_ one: [Float], _ other: [Float]) -> Bool {
   }
 
   @Test(
-    "know no NaN and nothing below the least finite number in a maximum",
+    "ignore NaN in a maximum, and never go below the lowest finite number",
     arguments: NetworkKernels.singlePrecision)
   func maximumOfNothing(_ set: NetworkKernels) {
     var pool = net_pool(

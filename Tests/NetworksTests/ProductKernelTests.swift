@@ -283,7 +283,7 @@ func firstDifference(_ found: [Float], _ expected: [Double]) -> Int? {
     }
   }
 
-  @Test("let NaN and infinity pass as IEEE arithmetic does", arguments: [Float.nan, .infinity, -.infinity])
+  @Test("propagate NaN and infinity as IEEE arithmetic does", arguments: [Float.nan, .infinity, -.infinity])
   func specials(_ special: Float) {
     for columns in [1, 2, 5, 6, 7, 13, 14, 16] {
       for relu in [false, true] {

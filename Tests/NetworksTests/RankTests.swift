@@ -82,7 +82,7 @@ struct RankTests {
   }
 
   @Test(
-    "do so with every optimizer",
+    "learn the same with every optimizer",
     arguments: [
       Optimizer.nag(momentum: 0.9, weightDecay: 0.01), .adam(beta1: 0.9, beta2: 0.99, epsilon: 1e-2),
       .rmsprop(gamma: 0.9, epsilon: 1e-2),
@@ -139,7 +139,7 @@ struct RankTests {
     }
   }
 
-  @Test("one image after many gives the same as ever, on more threads than it has images")
+  @Test("a single image after a large batch gives the same outputs, on more threads than images")
   func fewerImages() throws {
     let shared = Shared(normalisingImages())
     let (few, many) = (

@@ -51,7 +51,7 @@ import Testing
 
   /// MXNet 1.9.1: mx.nd.Pooling(mx.nd.arange(25).reshape((1, 1, 5, 5)), stride=(2, 2), kernel=..., pad=...,
   /// pool_type=..., pooling_convention='full' or 'valid').
-  @Test("pools a plane to the numbers that MXNet has")
+  @Test("pools a plane to MXNet's sizes")
   func knownPooling() throws {
     let plane = (0..<25).map(Float.init)
     let cases: [(Pooling.Kind, (Int, Int), (Int, Int), Bool, [Float])] = [

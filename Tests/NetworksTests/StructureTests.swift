@@ -199,7 +199,7 @@ extension GraphMaker {
       maker.images(3), count: 3, tolerance: 2e-5, engine: structure.engine)
   }
 
-  @Test("of an output that others read too")
+  @Test("of an output with several readers")
   func outputWithReaders() throws {
     var maker = GraphMaker(seed: 52, input: [3, 6, 6])
     let row = maker.head(maker.stem())
@@ -214,7 +214,7 @@ extension GraphMaker {
       other.images(1), tolerance: 1e-5)
   }
 
-  @Test("of a network that gives back its input")
+  @Test("of a network that returns its input")
   func nothing() throws {
     var maker = GraphMaker(seed: 54, input: [3, 4, 5])
     let images = maker.images(2)

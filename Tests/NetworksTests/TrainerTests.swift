@@ -273,7 +273,7 @@ struct TrainerTests {
     }
   }
 
-  @Test("fewer images than a batch are a batch of their own")
+  @Test("fewer images than a batch form a batch of their own")
   func lastBatch() throws {
     let lesson = Lesson(.preActivation(seed: 9, input: [3, 20, 20], classes: 5), count: 3)
     let (exact, larger) = (try lesson.trainer(), try lesson.trainer(batch: 7))

@@ -225,7 +225,7 @@ private struct Winograd {
     #expect(over == apart)
   }
 
-  @Test("makes NaN of a tile that has one, and of no other", arguments: NetworkKernels.singlePrecision)
+  @Test("turns a tile with a NaN into NaN, and no other", arguments: NetworkKernels.singlePrecision)
   func notANumber(_ set: NetworkKernels) {
     let winograd = Winograd(height: 12, width: 12, channels: 16, filters: 16, relu: true)
     var numbers = winograd.numbers()

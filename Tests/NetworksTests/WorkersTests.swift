@@ -126,7 +126,7 @@ private func state(of thread: Int) -> Character? {
     #expect(found.contains(currentThread()))
   }
 
-  @Test("lose no call of many thousand", arguments: [2, 3])
+  @Test("lose none of many thousand calls", arguments: [2, 3])
   func manyCalls(_ threads: Int) {
     let workers = Workers(count: threads)
     let done = Atomic<Int>(0)
@@ -228,7 +228,7 @@ private func state(of thread: Int) -> Character? {
     #expect(throws: OutOfMemory.self) { try FloatBuffer(count: count) }
   }
 
-  @Test("say what is lacking")
+  @Test("say what is missing")
   func words() {
     #expect(OutOfMemory(byteCount: 5 << 20).description == "could not allocate 5 MiB of memory")
     #expect(OutOfMemory(byteCount: 5 << 20 + 1).description == "could not allocate 6 MiB of memory")

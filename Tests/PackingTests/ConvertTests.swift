@@ -134,7 +134,9 @@ struct ConvertTests {
     }
   }
 
-  @Test("is had by one at a time: another run of the prefix is refused, and the lock is nobody's input")
+  @Test(
+    "is held by one run at a time: a second run of the prefix is refused, and the lock file is never an input"
+  )
   func lock() async throws {
     try await withScratchFolder { folder in
       let set = try makeDataSet(in: folder)

@@ -172,7 +172,7 @@ struct PackTests {
     }
   }
 
-  @Test("packs what is doubtful, names it, and refuses it where strict", arguments: [true, false])
+  @Test("packs suspicious images and names them, or refuses them if strict", arguments: [true, false])
   func doubtful(passThrough: Bool) async throws {
     try await withScratchFolder { folder in
       let whole = try smallImage(1)

@@ -96,7 +96,7 @@ struct ResumeTests {
     }
   }
 
-  @Test("starts afresh where the options or the list are others, and where no run stopped")
+  @Test("starts over if the options or the list differ, or if no run was interrupted")
   func startsAfresh() async throws {
     try await withScratchFolder { folder in
       let set = try makeDataSet(in: folder)

@@ -81,7 +81,7 @@ struct TensorTests {
     }
   }
 
-  @Test("of nothing are an error, and no file is left")
+  @Test("of no records are an error, and no file is left")
   func nothing() async throws {
     try await withScratchFolder { folder in
       var file: [UInt8] = []

@@ -59,7 +59,7 @@ struct BadOutputTests {
     #expect(result.outputCount == result.scored.count + result.invalid.count + result.unexpected.count)
   }
 
-  @Test("files that are none, cannot be read or are too large are named, not waited for")
+  @Test("special, unreadable and oversized files are named and do not block")
   func notFiles() throws {
     try withScratchFolder { folder in
       writeScratchFile("\(folder)/o/good.jpg.out", "[1,0]".utf8)
@@ -118,7 +118,7 @@ struct BadOutputTests {
     #expect(result.scored.mapValues(\.label) == ["a": 0, "b": 5, "c": 2])
   }
 
-  @Test("one class only is a class list like any other")
+  @Test("a single class is a class list like any other")
   func oneClass() throws {
     let result = try judge(outputs: ["a": "[1]", "b": "[0.4]"], truth: [("a", 0), ("b", 0)])
     #expect(result.classes == ["0"] && result.scored.count == 2)

@@ -83,7 +83,7 @@ struct LineTests {
     #expect(labels.scored.mapValues(\.label) == ["a": 1, "b": 0, "c": 1])
   }
 
-  @Test("the one output of a transform of one file of many records is a file of lines")
+  @Test("a transform of one file with many records has one output, a file of lines")
   func oneFolderFile() throws {
     let result = try judge(outputs: ["val.rec": "[1,0]\n[0,1]\n"], truth: [("a", 0), ("b", 1)])
     #expect(result.rules == [.order: 2])

@@ -121,7 +121,7 @@ struct MatchingTests {
   }
 
   @Test(
-    "names that are not Caltech's are not taken for such",
+    "names that do not follow Caltech's scheme are not taken for Caltech's",
     arguments: [
       "000_0001.jpg", "1_0001.jpg", "001-0001.jpg", "001_001.jpg", "001_00011.jpg", "a001_0001.jpg",
       "00a_0001.jpg", "001_000x.jpg",

@@ -59,7 +59,7 @@ struct ShapeTests {
   }
 
   @Test(
-    "what is no prediction is refused with the byte and the reason",
+    "anything but a prediction is refused with the byte and the reason",
     arguments: [
       ("", "byte 0: there is no JSON, the text is empty"),
       (" \n", "byte 0: there is no JSON, the text is empty"),
@@ -132,7 +132,7 @@ struct ShapeTests {
     #expect(parse(Array(text.utf8)).content == expected)
   }
 
-  @Test("bytes that are no UTF-8 are refused, in a string and outside")
+  @Test("bytes that are not UTF-8 are refused, in a string and outside")
   func notUTF8() {
     #expect(
       parse(Array(#"{"a":""#.utf8) + [0x66, 0xFF] + Array(#""}"#.utf8)).content

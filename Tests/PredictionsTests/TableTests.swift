@@ -296,7 +296,7 @@ struct LookalikeTests {
   }
 
   @Test(
-    "are joined where one fits one: other Unicode forms, other case, other slashes",
+    "are joined if the match is unique: other Unicode forms, other case, other slashes",
     arguments: [
       (["a/e\u{301}.jpg", "a/f.jpg"], ["a/\u{E9}.jpg", "a/f.jpg"]), (["A/IMG.JPG"], ["a/img.jpg"]),
       (["a\\b.jpg", "a\\c.jpg"], ["a/b.jpg", "a/c.jpg"]), (["A\\E\u{301}.jpg"], ["a/\u{E9}.jpg"]),
@@ -308,7 +308,7 @@ struct LookalikeTests {
     #expect(result.rules[.spelling] ?? 0 > 0 && result.isReconciled)
   }
 
-  @Test("are told where several fit, and joined with none")
+  @Test("are reported if several match, and joined with none")
   func several() throws {
     let result = try judged(["A.jpg", "a.JPG", "b.jpg"], ["a.jpg", "b.jpg"])
     #expect(result.scored.count == 1 && result.missing == ["a.jpg"])
@@ -340,7 +340,7 @@ struct LookalikeTests {
     #expect(two.scored.isEmpty && two.unexpected.count == 2)
   }
 
-  @Test("classes that look like one of the list are told")
+  @Test("classes that look like one of the list are reported")
   func classes() throws {
     let result = try judge(
       outputs: ["1.jpg": "\"Chat\"", "2.jpg": "\"caf\u{E9}\""], truth: [("1.jpg", 0), ("2.jpg", 1)],

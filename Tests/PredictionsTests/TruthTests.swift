@@ -173,7 +173,7 @@ struct TruthTests {
     #expect(read.rejections == ["g.jpg": #"byte 26: the key "label" stands twice in one object"#])
   }
 
-  @Test("of two keys with metadata none is taken for the label")
+  @Test("neither of two keys with metadata is taken for the label")
   func twoLabels() throws {
     let line = #"{"path":"a.jpg","kind":2,"kind-metadata":{},"age":1,"age-metadata":{}}"#
     let read = try Read("t.jsonl", line.utf8)

@@ -186,7 +186,7 @@ struct FolderScanTests {
     #expect(im2rec.images.count == 8 && im2rec.litterCount == 0)
   }
 
-  @Test("patterns leave out files that are no images too")
+  @Test("patterns also leave out files that are not images")
   func excludedKinds() throws {
     let scan = try scan(
       ["a/1.jpg", "a/2.webp", "b/3.webp", "b/4.jpg"], layout: .classFolders, excluding: ["a/*.webp"])
@@ -281,7 +281,7 @@ struct FolderScanTests {
   }
 
   @Test(
-    "a cancelled task does not walk on",
+    "a cancelled task stops walking",
     arguments: [FolderScan.Layout.classFolders, .im2rec(recursive: true)])
   func cancelled(layout: FolderScan.Layout) async throws {
     await withScratchFolder { root in

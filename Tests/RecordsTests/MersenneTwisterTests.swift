@@ -64,7 +64,7 @@ struct MersenneTwisterTests {
 
   /// The digest is `h = (31 h + x) mod (2^61 - 1)` over the shuffled numbers.
   @Test(
-    "a long shuffle is CPython's to the last place",
+    "a long shuffle is CPython's to the last position",
     arguments: [
       (3_436, 783_236_137_604_641_058), (30_607, 800_631_542_729_191_608),
     ])

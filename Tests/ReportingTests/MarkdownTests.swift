@@ -148,7 +148,7 @@ struct MarkdownTests {
     #expect(text.contains("| 1 | 100.0 % | `cat` | `dog` | 1 | 0 |"))
   }
 
-  @Test("of nothing say that there is nothing")
+  @Test("of no images say that there are none")
   func nothing() {
     let text = Tally(classes: []).score(ScoreOptions()).markdown()
     #expect(text.contains("nothing was scored") && text.contains("0 images: 0 scored"))

@@ -31,7 +31,7 @@ struct PageContentTests {
     ] { #expect(page.contains(words), "\(words)") }
   }
 
-  @Test("of labels without probabilities: only what can be computed, and what was left out")
+  @Test("with labels but no probabilities: what can be computed, and what was left out")
   func hard() throws {
     let score = try plainScore(classes: 5, images: 60, isHard: true)
     let page = try ScoreReport(score).html()

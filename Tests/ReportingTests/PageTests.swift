@@ -55,7 +55,7 @@ struct PageTests {
     }
   }
 
-  @Test("points nowhere but into itself")
+  @Test("links only to itself")
   func noRequest() throws {
     for page in try pages() {
       let reader = PageReader(page)

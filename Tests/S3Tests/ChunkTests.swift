@@ -66,7 +66,7 @@ struct ChunkTests {
   }
 
   @Test(
-    "what is no chunk is refused, and nothing traps",
+    "an invalid chunk is refused, and nothing traps",
     arguments: [
       "", "0", "-1\r\n", "-0\r\n\r\n", "+5\r\nhello", "zz\r\n", "ffffffffffffffffffff\r\n",
       "7fffffffffffffff\r\n",

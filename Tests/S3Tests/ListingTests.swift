@@ -80,7 +80,7 @@ struct ListingTests {
     }
   }
 
-  @Test("a page of none is empty, and no bucket is an error")
+  @Test("a page of zero keys is empty, and a missing bucket is an error")
   func edges() throws {
     try withKeys { store in
       let page = try store.list("photos", ListingQuery(maximumCount: 0))

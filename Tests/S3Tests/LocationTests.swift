@@ -29,7 +29,7 @@ struct LocationTests {
   }
 
   @Test(
-    "what is none is none",
+    "an invalid location is rejected",
     arguments: [
       "", "s3:", "s3://", "s3:///k", "/data", "ftp://b/k", "https://example.com/b/k", "file:///data/a",
       "https://s3.amazonaws.com/", "s3://b/\u{0}", "https://s3.amazonaws.com/b/%zz",

@@ -172,7 +172,7 @@ struct PartTests {
     }
   }
 
-  @Test("base64 goes there and back", arguments: ["", "f", "fo", "foo", "foob", "fooba", "foobar"])
+  @Test("base64 round-trips", arguments: ["", "f", "fo", "foo", "foob", "fooba", "foobar"])
   func base64(_ text: String) {
     let bytes = Array(text.utf8)
     #expect(base64Text(bytes) == Data(bytes).base64EncodedString())

@@ -69,7 +69,7 @@ struct S3Tests {
     }
   }
 
-  @Test("who asks first is told to go on")
+  @Test("Expect: 100-continue is answered")
   func expectation() async throws {
     try await withS3 { port, _, store in
       let statuses = try await onThread { () -> [Int?] in
@@ -87,7 +87,7 @@ struct S3Tests {
   }
 
   @Test(
-    "what is wrong has S3's status and code, and leaves nothing",
+    "an error has S3's status and code, and leaves nothing behind",
     arguments: [
       (
         "PUT", "/photos/k", ["x-amz-content-sha256": String(repeating: "0", count: 64)], 400,
@@ -156,7 +156,7 @@ struct S3Tests {
   }
 
   @Test(
-    "what an operation does not keep of what a client relies on is refused by its name",
+    "a header that an operation cannot honour is refused by name",
     arguments: [
       ("DELETE", "/photos/k", "x-amz-if-match-size"),
       ("DELETE", "/photos/k", "x-amz-if-match-last-modified-time"),
@@ -504,7 +504,7 @@ struct S3Tests {
   }
 
   @Test(
-    "what is no endpoint is refused",
+    "an invalid endpoint is refused",
     arguments: ["", "s3", "ftp://h", "http://", "http://h/path", "http://u@h", "http://h h"])
   func endpoints(_ text: String) {
     #expect(throws: ObjectError.self) { _ = try RemoteObjects(endpoint: text, credential: nil) }

@@ -70,7 +70,7 @@ struct SigningTests {
   }
 
   @Test(
-    "what is no time is none",
+    "an invalid time is rejected",
     arguments: [
       "", "20150830", "20150830T123600", "20150230T000000Z", "20151301T000000Z", "2015083xT123600Z",
       "20150830T240000Z",

@@ -71,7 +71,7 @@ struct StoreTests {
   }
 
   @Test(
-    "keys that are no paths are refused when put, and are nobody's when asked for",
+    "keys that cannot be paths are refused when put, and do not exist when asked for",
     arguments: [
       "/lead", "a//b", "a/./b", "../up", "a/../../up", "..", ".", "a\u{0}b", "//", "/",
       String(repeating: "x", count: 256),
@@ -99,7 +99,7 @@ struct StoreTests {
     }
   }
 
-  @Test("a file cannot be a folder, too, and both stay what they were")
+  @Test("a file cannot also be a folder, and both stay unchanged")
   func conflicts() throws {
     try withStore { store, _ in
       try store.put([1], as: "photos", "a")
@@ -118,7 +118,7 @@ struct StoreTests {
     }
   }
 
-  @Test("links lead nowhere, neither as objects nor as folders, and stay")
+  @Test("symbolic links are never followed, neither as objects nor as folders, and stay")
   func links() throws {
     try withStore { store, root in
       writeScratchFile(root + "/secret", [9])
@@ -283,7 +283,7 @@ struct StoreTests {
     }
   }
 
-  @Test("what a killed process left is removed, and a damaged side file is as none")
+  @Test("leftovers of a killed process are removed, and a damaged record counts as missing")
   func leftovers() throws {
     try withStore { store, root in
       writeScratchFile(root + "/.imrec/staging/left", [1])
@@ -320,7 +320,7 @@ struct StoreTests {
   }
 
   @Test(
-    "what the system refuses is told without the server's paths",
+    "system errors are reported without the server's paths",
     arguments: [ENOSPC, EDQUOT, EMFILE, EFBIG, EIO])
   func paths(_ code: Int32) {
     for reason: FileError.Reason in [

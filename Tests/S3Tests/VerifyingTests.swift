@@ -151,7 +151,7 @@ struct VerifyingTests {
     }
   }
 
-  @Test("the clocks may be 15 minutes apart and no more", arguments: [-901, -900, 900, 901])
+  @Test("clocks may differ by at most 15 minutes", arguments: [-901, -900, 900, 901])
   func skew(_ seconds: Int) throws {
     let request = try goodRequest()
     let found = code { try verify(request, at: signingTime.advanced(bySeconds: seconds)) }
@@ -205,7 +205,7 @@ struct VerifyingTests {
   }
 
   @Test(
-    "strange targets are taken apart without a trap",
+    "strange request targets are parsed without trapping",
     arguments: ["", "?", "/?&&=&=a&b", "/%?%=%zz", "/%e2%82?\u{0}=\u{FFFD}"])
   func strangeTargets(_ target: String) {
     let parts = RequestTarget(target)

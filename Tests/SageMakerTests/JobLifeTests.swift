@@ -40,7 +40,7 @@ struct JobLifeTests {
     }
   }
 
-  @Test("a channel that cannot come down leaves nothing of the others")
+  @Test("a channel that cannot be downloaded leaves nothing of the others")
   func brokenChannel() async throws {
     try await withScratchFolder { folder in
       let desk = try Desk(folder)
@@ -100,7 +100,7 @@ struct JobLifeTests {
     }
   }
 
-  @Test("the time in which the service was not there is no training")
+  @Test("time during which the service was down is not training time")
   func pause() async throws {
     try await withScratchFolder { folder in
       let first = try Desk(folder, script: Self.trainer + "\ntouch $3/begun; exec sleep 60")

@@ -23,7 +23,7 @@ struct OperationTests {
   }
 
   @Test(
-    "what is not there is not found, in the way of each operation",
+    "a missing resource is reported as each operation does",
     arguments: [
       ("DescribeTrainingJob", "TrainingJobName", ControlPlaneError.Code.notFound),
       ("StopTrainingJob", "TrainingJobName", .notFound), ("DeleteTrainingJob", "TrainingJobName", .notFound),
@@ -123,7 +123,7 @@ struct OperationTests {
     }
   }
 
-  @Test("there is room for so many and no more")
+  @Test("quotas are enforced")
   func quotas() async throws {
     try await withScratchFolder { folder in
       var quotas = Quotas()
@@ -182,7 +182,7 @@ struct OperationTests {
     }
   }
 
-  @Test("operations that are not here are named, and those that are nowhere")
+  @Test("operations that are not supported and those that do not exist are named")
   func unknown() async throws {
     try await withScratchFolder { folder in
       let desk = try Desk(folder)
@@ -196,7 +196,7 @@ struct OperationTests {
     }
   }
 
-  @Test("bodies that are no JSON objects are refused", arguments: ["{", "[]", "1", "\u{0}"])
+  @Test("bodies that are not JSON objects are refused", arguments: ["{", "[]", "1", "\u{0}"])
   func bodies(_ text: String) async throws {
     try await withScratchFolder { folder in
       let desk = try Desk(folder)

@@ -117,7 +117,7 @@ struct TrainingJobTests {
     }
   }
 
-  @Test("so many run at once as may; the others wait, and can be stopped while they do")
+  @Test("as many run at once as allowed; the others wait, and can be stopped meanwhile")
   func queue() async throws {
     try await withScratchFolder { folder in
       let desk = try Desk(folder, script: "exec sleep 60")
@@ -228,7 +228,7 @@ struct TrainingJobTests {
   }
 
   @Test(
-    "a metric's pattern that is none or not offered is refused when the job is made, a slow one finds its value"
+    "an invalid or unsupported metric pattern is refused on creation; a slow one still finds its value"
   )
   func patterns() async throws {
     func definitions(_ pattern: String) -> JSON {

@@ -197,7 +197,7 @@ struct TuningJobTests {
     }
   }
 
-  @Test("a range, a hyperparameter or an objective that is none is refused before anything is kept")
+  @Test("an invalid range, hyperparameter or objective is refused before anything is stored")
   func refused() async throws {
     try await withScratchFolder { folder in
       let desk = try Desk(folder)
@@ -381,7 +381,7 @@ struct TuningJobTests {
   }
 
   @Test(
-    "one that was being stopped when the service ended is Stopped with the next start, and its trainings are")
+    "one that was Stopping when the service ended is Stopped by the next start, and so are its trainings")
   func stoppedAtRestart() async throws {
     try await withScratchFolder { folder in
       let first = try Desk(folder, script: "echo state > $3/checkpoints/c; touch $3/begun; exec sleep 60")

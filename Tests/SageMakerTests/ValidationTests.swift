@@ -19,7 +19,7 @@ struct ValidationTests {
     #expect(try Violations.check(request, as: "CreateTrainingJobRequest") == trainingJob("a"))
   }
 
-  @Test("a choice that is none is named with all choices")
+  @Test("an invalid choice is reported with all valid ones")
   func choices() throws {
     let message = try #require(
       refusal(trainingJob("a", ["ResourceConfig": ["InstanceType": "local", "InstanceCount": 1]]))

@@ -125,7 +125,7 @@ struct SampleTests {
       distance < 3 * expected.count, "mean distance of \(Double(distance) / Double(expected.count)) levels")
   }
 
-  @Test("a folder with something in it is left alone; an empty one is taken")
+  @Test("a folder with contents is left alone; an empty one is used")
   func existing() throws {
     try withScratchFolder { folder in
       writeScratchFile(folder + "/full/mine.txt", [])

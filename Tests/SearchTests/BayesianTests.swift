@@ -12,7 +12,7 @@ struct BayesianTests {
     #expect(best(bayesian) > best(random))
   }
 
-  @Test("turned round it minimises")
+  @Test("with the direction reversed it minimises")
   func minimises() throws {
     let plan = try samplePlan(.bayesian, direction: .minimize)
     let history = search(plan, jobs: 18) { -accuracy($1) }

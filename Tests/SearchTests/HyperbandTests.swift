@@ -121,7 +121,7 @@ struct HyperbandTests {
     #expect(hyperband.next(jobs) == .resume(job: 7, resource: 3))
   }
 
-  @Test("jobs that fail and scores that are NaN do not go on, and hold up nobody")
+  @Test("failed jobs and NaN scores are not promoted, and hold up no other job")
   func failures() throws {
     let run = Run(try Hyperband(plan(9, jobs: 9, parallel: 2))) { job, x in job < 4 ? nil : job < 7 ? .nan : x
     }

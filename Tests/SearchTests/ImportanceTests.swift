@@ -18,7 +18,7 @@ struct ImportanceTests {
     return Importance(plan, history)
   }
 
-  @Test("of a sum, each parameter's share is that of its variance")
+  @Test("for a sum, each parameter's share is that of its variance")
   func sum() throws {
     let found = try #require(try importance { x, _, c in 2 * x + Double(c) })
     // Variances 4 / 12 and 1 / 4.
@@ -35,7 +35,7 @@ struct ImportanceTests {
     #expect(zip(found.alone, found.total).allSatisfy { $0 <= $1 })
   }
 
-  @Test("nothing is said of a few jobs, or of jobs that all score the same")
+  @Test("too few jobs, or equal scores, give no importance")
   func nothing() throws {
     #expect(try importance { _, _, _ in 1 } == nil)
     let plan = try samplePlan(.bayesian)

@@ -102,7 +102,7 @@ struct ScalingTests {
     #expect(whole.value(at: 0) == .whole(-limit) && whole.value(at: 1) == .whole(limit))
   }
 
-  @Test("what the scale has no place for has none")
+  @Test("a value that is not on the scale has no position")
   func nowhere() throws {
     let parameter = try Parameter(continuous: "x", from: 1, to: 10, scaling: .logarithmic)
     #expect(parameter.unit(of: .real(0)) == nil)

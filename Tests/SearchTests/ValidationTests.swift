@@ -141,7 +141,7 @@ struct ValidationTests {
         + " MaxNumberOfTrainingJobs, [7]. Provide additional ranges.")
   }
 
-  @Test("texts of an earlier job that are no values are refused")
+  @Test("texts of an earlier job that are not values are refused")
   func texts() throws {
     let space = try Space([Parameter(integer: "n", from: 1, to: 9), Parameter(categorical: "c", ["a", "b"])])
     #expect(

@@ -60,7 +60,7 @@ import Testing
     }
   }
 
-  @Test("without names of classes those of a former run go")
+  @Test("without class names, those of an earlier run are removed")
   func classes() throws {
     try withScratchFolder { (folder) throws in
       writeScratchFile(folder + "/classes.txt", "x\n".utf8)

@@ -99,7 +99,7 @@ private func withImages(
     }
   }
 
-  @Test("a fault ahead is told with its own batch, not before")
+  @Test("an error in a later batch is reported with that batch, not before")
   func faultAhead() throws {
     try withScratchFolder { folder in
       for number in 0..<6 { writeScratchFile("\(folder)/\(number).png", try smallImage(number)) }

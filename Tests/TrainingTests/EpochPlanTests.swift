@@ -24,7 +24,7 @@ import Testing
   }
 
   @Test(
-    "training leaves out what fills no batch, an evaluation nothing",
+    "training leaves out an incomplete batch, an evaluation leaves out nothing",
     arguments: [(84, 5, 16, 17), (80, 5, 16, 16), (3, 5, 0, 1), (0, 5, 0, 0)])
   func counts(_ images: Int, _ batch: Int, _ training: Int, _ evaluation: Int) {
     #expect(EpochPlan(imageCount: images, batch: batch, isTraining: true).batchCount == training)

@@ -129,7 +129,7 @@ import Testing
     }
   }
 
-  @Test("a loss that is no number ends it with the last good checkpoint")
+  @Test("a loss of NaN ends it with the last good checkpoint")
   func diverged() throws {
     try withScratchFolder { (folder) throws in
       let trial = Trial()
@@ -145,7 +145,7 @@ import Testing
     }
   }
 
-  @Test("weights that are no numbers make no checkpoint")
+  @Test("NaN weights are never stored in a checkpoint")
   func infinite() throws {
     try withScratchFolder { (folder) throws in
       let trial = Trial()

@@ -48,7 +48,7 @@ private struct Mishap: Error, Hashable { let rank: Int }
     }
   }
 
-  @Test("a rank alone hears itself, and has nobody to speak for")
+  @Test("a single rank hears only itself")
   func alone() throws {
     let ranks = Ranks()
     #expect(ranks.isFirst && ranks.count == 1 && ranks.gather(3) == [3] && ranks.gather([7]) == [[7]])

@@ -44,7 +44,7 @@ private func opened(
     }
   }
 
-  @Test("a folder that is moved away in the middle is said to be gone, not its images one by one")
+  @Test("a folder that is moved away during a run is reported once, not image by image")
   func movedRoot() throws {
     try withScratchFolder { folder in
       for number in 0..<2 { writeScratchFile("\(folder)/root/a/\(number).png", try smallImage(number)) }
@@ -157,7 +157,7 @@ private func opened(
   }
 
   @Test(
-    "labels that are no class are told, with file, byte and record",
+    "labels that are not classes are reported, with file, byte and record",
     arguments: [3, -1, 0.5, .nan, 1e30] as [Float])
   func badLabel(_ label: Float) throws {
     try withScratchFolder { folder in

@@ -128,7 +128,7 @@ struct DefinitionTests {
     #expect(!"\(shown)".contains("no name"))
   }
 
-  @Test("of one definition is a tuning like any other")
+  @Test("with one definition is a tuning like any other")
   func one() async throws {
     let record = try await tuned(several(definition("a"), jobs: 2))
     #expect(record.jobs.map(\.definition) == [nil, nil])
@@ -144,7 +144,7 @@ struct DefinitionTests {
     } catch { return "\(error)" }
   }
 
-  @Test("that contradicts itself is refused in a sentence")
+  @Test("that contradicts itself is refused with a message")
   func refused() {
     #expect(refusal { try several(definition("a"), definition("a")) }.contains("unique DefinitionName"))
     #expect(refusal { try several(definition("a"), definition("b", type: "Minimize")) }.contains("same Type"))

@@ -17,7 +17,7 @@ private func refusal(_ body: () throws -> TuningRequest) -> String {
 
 @Suite("A request for a tuning")
 struct RequestTests {
-  @Test("that is whole is understood")
+  @Test("that is complete is accepted")
   func whole() throws {
     let asked = try request(
       "Bayesian", jobs: 20, parallel: 4,
@@ -85,7 +85,7 @@ struct RequestTests {
     #expect(said.contains(row.words), "\(said)")
   }
 
-  @Test("of which a limit or a word is wrong is refused, too")
+  @Test("with a wrong limit or word is refused, too")
   func limits() {
     let cases: [(() throws -> TuningRequest, String)] = [
       ({ try request(jobs: 0) }, "Member must have value greater than or equal to 1"),
@@ -187,7 +187,7 @@ struct RequestTests {
     #expect(any.warnings().isEmpty)
   }
 
-  @Test("a weight_decay up to 0.999 on an even scale is said")
+  @Test("a weight_decay of up to 0.999 on a linear scale causes a warning")
   func decay() throws {
     let wide =
       #""ContinuousParameterRanges": [{"Name": "weight_decay", "MinValue": "0.0", "MaxValue": "0.999"}]"#
@@ -200,7 +200,7 @@ struct RequestTests {
         == true)
   }
 
-  @Test("of data elsewhere is refused here, and taken by who knows where it is")
+  @Test("for remote data is refused here, and accepted with a resolver that knows the data")
   func places() throws {
     #expect(try Channel.pathHere("file:///a%20b") == "/a b")
     let channels =

@@ -167,7 +167,7 @@ struct TuningRunTests {
     #expect(asked.description(of: record)["BestTrainingJob"] == nil)
   }
 
-  @Test("an objective that is no number is none, and never the best", arguments: ["Random", "Bayesian"])
+  @Test("an objective of NaN does not count, and is never the best", arguments: ["Random", "Bayesian"])
   func notANumber(_ strategy: String) async throws {
     var runner = StubRunner()
     runner.value = { order, epoch in order.number % 2 == 0 ? .nan : Double(order.number) / 10 }

@@ -72,12 +72,11 @@ struct Canvas {
   mutating func soften(_ share: Float) {
     guard width > 2, height > 2 else { return }
     let old = pixels
+    func three(around i: Int) -> Colour { old[i - 1] + old[i] + old[i + 1] }
     for y in 1..<(height - 1) {
       for x in 1..<(width - 1) {
         let i = y * width + x
-        var sum = old[i - 1] + old[i] + old[i + 1]
-        sum += old[i - width - 1] + old[i - width] + old[i - width + 1]
-        sum += old[i + width - 1] + old[i + width] + old[i + width + 1]
+        let sum = three(around: i) + three(around: i - width) + three(around: i + width)
         pixels[i] = old[i].mixed(with: sum / 9, share)
       }
     }

@@ -62,7 +62,8 @@ struct Outline {
   static func star(points: Int, notch: Double) -> Outline {
     polygon(
       (0..<(2 * points)).map { step in
-        direction(Double(step) / Double(2 * points) - 0.25) * (step % 2 == 0 ? 1 : notch)
+        let turns = Double(step) / Double(2 * points) - 0.25
+        return direction(turns) * (step % 2 == 0 ? 1 : notch)
       })
   }
 

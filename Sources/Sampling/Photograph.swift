@@ -65,7 +65,8 @@ private func pictureSize(
   // Very small and very large pictures are rare. A PNG is kept small, because no quality setting makes it smaller.
   let share = kind.isPNG ? random.real(0...0.35) : (random.real(0...1) + random.real(0...1)) / 2
   let long = Double(sides.lowerBound) + share * span
-  let aspect = random.pick([1, 4.0 / 3, 4.0 / 3, 3.0 / 2, 16.0 / 9]) * random.real(0.96...1.04)
+  let aspects: [Double] = [1, 4.0 / 3, 4.0 / 3, 3.0 / 2, 16.0 / 9]
+  let aspect = random.pick(aspects) * random.real(0.96...1.04)
   // Sides are a few hundred pixels, so the conversion cannot fail.
   let (longer, shorter) = (max(Int(long), 1), max(Int(long / max(aspect, 1)), 1))
   return random.happens(0.6) ? (longer, shorter) : (shorter, longer)

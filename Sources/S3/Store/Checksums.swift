@@ -219,13 +219,11 @@ struct CyclicRedundancy: Sendable {
           let x =
             unsafe sum ^ UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self))
           // In bounds: each index is one byte, and each table has 256 entries.
-          let low =
-            unsafe tables[1792 &+ Int(x & 255)] ^ tables[1536 &+ Int(x >> 8 & 255)]
-            ^ tables[1280 &+ Int(x >> 16 & 255)] ^ tables[1024 &+ Int(x >> 24 & 255)]
-          let high =
-            unsafe tables[768 &+ Int(x >> 32 & 255)] ^ tables[512 &+ Int(x >> 40 & 255)]
-            ^ tables[256 &+ Int(x >> 48 & 255)] ^ tables[Int(x >> 56)]
-          sum = low ^ high
+          func entry(_ table: Int, _ shift: UInt64) -> UInt64 {
+            unsafe tables[table &* 256 &+ Int(x >> shift & 255)]
+          }
+          sum = entry(7, 0) ^ entry(6, 8) ^ entry(5, 16) ^ entry(4, 24)
+          sum ^= entry(3, 32) ^ entry(2, 40) ^ entry(1, 48) ^ entry(0, 56)
           place &+= 8
         }
         while place < bytes.count {

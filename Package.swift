@@ -178,31 +178,40 @@ let package = Package(
       exclude: ["README.md"],
       // Part of the program: an installed binary must find it wherever it stands.
       resources: [.embedInCode("Shapes.json")], swiftSettings: strict),
-    // The pages for people, and the server that puts all services on one port.
+    // The pages for people, from plain values: built beside S3 and SageMaker, not after them.
     .target(
       name: "Dashboard",
       dependencies: [
-        "Encodings", "Endpoints", "Files", "HTTP", "Hyperparameters", "Imaging", "Inference", "Jobs",
-        "Predictions", "Reporting", "S3", "SageMaker", "Scoring", "Networks",
+        "Encodings", "Endpoints", "Files", "HTTP", "Hyperparameters", "Inference", "Predictions",
+        "Reporting", "Scoring",
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
-        .product(name: "Logging", package: "swift-log"),
-        .product(name: "Mustache", package: "swift-mustache"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       exclude: ["README.md"], swiftSettings: strict),
+    // The server that puts all services on one port.
+    .target(
+      name: "Services",
+      dependencies: [
+        "Dashboard", "Encodings", "Endpoints", "Files", "HTTP", "Imaging", "Inference", "Jobs", "Networks",
+        "Reporting", "S3", "SageMaker",
+        .product(name: "HummingbirdCore", package: "hummingbird"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: strict),
     .target(name: "Terminal", dependencies: ["CLinux"], swiftSettings: strict),
     .target(name: "Sampling", dependencies: ["Files", "Imaging"], swiftSettings: strict),
     .executableTarget(
       name: "imrec",
       dependencies: [
-        "Dashboard", "Encodings", "Endpoints", "Files", "HTTP", "Hyperparameters", "Imaging", "Inference",
-        "Models", "Networks",
-        "Packing",
-        "Predictions", "Records", "Reporting", "S3", "SageMaker", "Sampling", "Scoring", "Search",
-        "Terminal", "Training", "Tuning",
+        "Encodings", "Endpoints", "Files", "HTTP", "Hyperparameters", "Imaging", "Inference", "Models",
+        "Networks", "Packing", "Predictions", "Records", "Reporting", "S3", "SageMaker", "Sampling",
+        "Scoring", "Search", "Services", "Terminal", "Training", "Tuning",
         .target(name: "MessagePassing", condition: .when(traits: ["MPI"])), argumentParser,
       ],
       swiftSettings: strict),
@@ -362,8 +371,7 @@ let package = Package(
       name: "DashboardTests",
       dependencies: [
         "Dashboard", "DashboardSamples", "Encodings", "Endpoints", "ServiceTestSupport", "HTTP",
-        "InferenceTestSupport",
-        "S3", "SageMaker", "TestSupport",
+        "InferenceTestSupport", "S3", "SageMaker", "Services", "TestSupport",
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),

@@ -8,7 +8,6 @@ import Hyperparameters
 import NIOCore
 import Predictions
 import Reporting
-import SageMaker
 import Scoring
 import ServiceLifecycle
 import Synchronization

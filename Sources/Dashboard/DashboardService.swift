@@ -8,8 +8,6 @@ package import HummingbirdCore
 import NIOCore
 import NIOHTTP1
 import Reporting
-import S3
-import SageMaker
 import Synchronization
 
 /// The web pages: `/`, and everything else below `/-/`, which is not a valid bucket name.
@@ -90,12 +88,11 @@ package struct DashboardService: Sendable {
     }
   }
 
-  /// The status and the sentence of an error page. Errors of the control plane and the object store keep their status; a
-  /// malformed HTTP body is the client's fault.
+  /// The status and the sentence of an error page. Errors of the services keep their status; a malformed HTTP body
+  /// is the client's fault.
   private static func told(_ error: any Error) -> (HTTPResponse.Status, String) {
     switch error {
-    case let error as ControlPlaneError: (.init(code: error.status), error.message)
-    case let error as ObjectError: (.init(code: error.statusCode), error.message)
+    case let error as any AnsweredError: (.init(code: error.statusCode), error.message)
     case is HTTPParserError:
       (.badRequest, "The request body does not match its Content-Length or Transfer-Encoding.")
     default: (.internalServerError, "\(error)")
@@ -300,9 +297,13 @@ extension DashboardService {
 
   /// The object browser's page for an `s3://` URI; nil if the value is not one.
   static func objectAddress(_ value: String) -> String? {
-    guard value.utf8.starts(with: "s3://".utf8), let place = S3Location(value) else { return nil }
-    let folder = place.key.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(place.key[...$0]) }
-    return address("s3", place.bucket) + Query.text([("prefix", folder)])
+    guard value.utf8.starts(with: "s3://".utf8), !value.utf8.contains(0) else { return nil }
+    let place = value.utf8.dropFirst(5)
+    let slash = place.firstIndex(of: UInt8(ascii: "/")) ?? place.endIndex
+    guard slash > place.startIndex else { return nil }
+    let key = place[slash...].dropFirst()
+    let folder = key.lastIndex(of: UInt8(ascii: "/")).map { String(Substring(key[...$0])) }
+    return address("s3", String(Substring(place[..<slash]))) + Query.text([("prefix", folder)])
   }
 }
 

@@ -26,6 +26,14 @@ extension Response {
   }
 }
 
+/// An error of a service that knows the status of its response.
+package protocol AnsweredError: Error {
+  /// The HTTP status, 400 or more.
+  var statusCode: Int { get }
+  /// A sentence for the client, without the code.
+  var message: String { get }
+}
+
 /// A JSON object on a line of its own: the body of an answer.
 package func jsonLine(_ members: (inout JSONWriter) -> Void) -> ByteBuffer {
   var json = JSONWriter(.answer)

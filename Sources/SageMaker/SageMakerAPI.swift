@@ -380,7 +380,7 @@ public struct ControlPlaneError: Error, Hashable, Sendable, CustomStringConverti
   }
 
   /// The HTTP status of the error response: 400, 500 or 503.
-  public var status: Int {
+  public var statusCode: Int {
     switch code {
     case .unavailable: 503
     case .internalFailure: 500

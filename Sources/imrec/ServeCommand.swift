@@ -1,9 +1,9 @@
 import ArgumentParser
-import Dashboard
 import FoundationEssentials
 import Imaging
 import S3
 import SageMaker
+import Services
 import Terminal
 
 struct ServeCommand: AsyncParsableCommand {

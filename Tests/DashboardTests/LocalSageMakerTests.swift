@@ -6,6 +6,7 @@ import Testing
 @testable import Endpoints
 @testable import S3
 @testable import SageMaker
+@testable import Services
 
 /// Leaves what it was given as the model, a metric, and a line.
 private let trainer = """

@@ -1,7 +1,7 @@
-import Dashboard
 import Endpoints
 import Foundation
 import SageMaker
+import Services
 import TestSupport
 
 /// The local SageMaker in a folder of its own, with a script where the trainer would be.

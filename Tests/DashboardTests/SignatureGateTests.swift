@@ -12,6 +12,7 @@ import Testing
 @testable import Endpoints
 @testable import S3
 @testable import SageMaker
+@testable import Services
 
 private let credential = Credential(accessKey: "AKID", secretKey: "secret")
 

@@ -248,3 +248,5 @@ final class ContinueHandler: ChannelInboundHandler, RemovableChannelHandler {
     context.fireUserInboundEventTriggered(event)
   }
 }
+
+extension ObjectError: AnsweredError {}

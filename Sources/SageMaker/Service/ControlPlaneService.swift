@@ -73,7 +73,7 @@ package enum AmazonJSON {
       }
       return response(.ok, try await answer(try await body(of: request)), id)
     } catch {
-      var response = response(.init(code: error.status), error.body.bytes, id)
+      var response = response(.init(code: error.statusCode), error.body.bytes, id)
       response.headers[.amazonErrorType] = error.code.rawValue
       // The body may not have been read to its end, so the connection cannot be reused.
       if error.code == .serialization { response.headers[.connection] = "close" }
@@ -126,3 +126,5 @@ extension HTTPField.Name {
   fileprivate static let amazonRequestID = name("x-amzn-RequestId")
   fileprivate static let amazonErrorType = name("x-amzn-ErrorType")
 }
+
+extension ControlPlaneError: AnsweredError {}

@@ -1,3 +1,4 @@
+import Dashboard
 import Encodings
 import Endpoints
 import Files

@@ -1,3 +1,4 @@
+package import Dashboard
 import Encodings
 import Files
 import Foundation

@@ -1,3 +1,4 @@
+import Hyperparameters
 import TestSupport
 import Testing
 

@@ -319,7 +319,10 @@ extension RowMetrics.Sources {
   }
 
   fileprivate func temperature() -> Result<Temperature?, SpillError> {
-    fromRows { () throws(SpillError) in try TemperatureFit(rows: rows, columns: columns).best(order: order) }
+    fromRows { () throws(SpillError) in
+      var fit = TemperatureFit(rows: rows, columns: columns)
+      return try fit.best(order: order)
+    }
   }
 
   private func fromRows<Value>(_ make: () throws(SpillError) -> Value) -> Result<Value, SpillError> {

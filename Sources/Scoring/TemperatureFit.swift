@@ -14,13 +14,25 @@ public struct Temperature: Codable, Hashable, Sendable {
 ///
 /// The likelihood is convex in 1/T, so it has one minimum. Its derivatives by 1/T are the cumulants of log p: one pass
 /// over the rows gives its Taylor series, whose minimum is the next 1/T. Samples of the images give the start, so that
-/// one pass over all rows is mostly enough.
+/// one or two passes over all rows are mostly enough. Where the minimum is beyond an end of the range, as with a model
+/// that has learnt next to nothing, the slope at that end says so in one pass.
 struct TemperatureFit {
   private let rows: RowStore
   private let columns: ImageColumns
+  /// How many rows the passes have read, samples included.
+  private(set) var readRowCount = 0
   /// The range of 1/T that is searched.
   private static let bounds = 0.01...100.0
   private static let sampleCounts = [256, 2_048]
+
+  private enum Minimum {
+    /// 1/T, and the mean likelihood there and at T = 1.
+    case found(inverse: Double, value: Double, plain: Double)
+    /// The likelihood rises over the whole range of 1/T.
+    case below
+    /// It falls over the whole range, or is the same everywhere.
+    case none
+  }
 
   init(rows: RowStore, columns: ImageColumns) {
     self.rows = rows
@@ -29,17 +41,23 @@ struct TemperatureFit {
 
   /// - Parameter order: the images in an order that does not depend on how they came.
   /// - Returns: `nil` where there is no minimum within the bounds, as when every image is right.
-  func best(order: [Int32]) throws(SpillError) -> Temperature? {
+  mutating func best(order: [Int32]) throws(SpillError) -> Temperature? {
     guard rows.width > 1, !order.isEmpty else { return nil }
     var start = 1.0
     for count in Self.sampleCounts where order.count > 2 * count {
-      let part = try sample(count, order)
+      var part = try sample(count, order)
       let found = try part.minimum(from: start, within: 1e-2)
-      start = found?.inverse ?? start
+      readRowCount += part.readRowCount
+      switch found {
+      case .found(let inverse, _, _): start = inverse
+      case .below: start = Self.bounds.lowerBound
+      case .none: break
+      }
     }
-    let found = try minimum(from: start, within: 2e-10)
-    guard let found else { return nil }
-    return Temperature(value: 1 / found.inverse, before: found.plain, after: min(found.value, found.plain))
+    guard case .found(let inverse, let value, let plain) = try minimum(from: start, within: 1e-13) else {
+      return nil
+    }
+    return Temperature(value: 1 / inverse, before: plain, after: min(value, plain))
   }
 
   private func sample(_ count: Int, _ order: [Int32]) throws(SpillError) -> TemperatureFit {
@@ -58,32 +76,50 @@ struct TemperatureFit {
   }
 
   /// - Parameter tolerance: the relative error that 1/T may have.
-  /// - Returns: 1/T, and the mean likelihood there and at T = 1; `nil` where there is no minimum within the bounds.
-  private func minimum(
+  private mutating func minimum(
     from start: Double, within tolerance: Double
-  ) throws(SpillError) -> (inverse: Double, value: Double, plain: Double)? {
+  ) throws(SpillError) -> Minimum {
     // Where the true class has the largest value in every row, a lower T is always better.
     let hasWrong = columns.truthScores.indices.contains { columns.truthScores[$0] < columns.confidences[$0] }
-    guard hasWrong else { return nil }
-    var (low, high) = (Self.bounds.lowerBound, Self.bounds.upperBound)
+    guard hasWrong else { return .none }
+    let (lowest, highest) = (Self.bounds.lowerBound, Self.bounds.upperBound)
+    // The minimum is between these; each is an end of the range until the slope at another point is known.
+    var (low, high) = (lowest, highest)
+    // Whether the slope was looked at where the range ends.
+    var (isLowSeen, isHighSeen) = (false, false)
     var inverse = start
     for _ in 0..<200 {
       let here = try LikelihoodSeries(rows: rows, columns: columns, inverse: inverse)
-      if here.slope > 0 { high = inverse } else { low = inverse }
+      readRowCount += rows.rowCount
       // Rows without a difference between the classes have the same likelihood at every T.
-      if here.slope == 0 && here.curvature <= 0 { return nil }
+      if here.slope == 0 && here.curvature <= 0 { return .none }
+      if inverse == lowest {
+        if here.slope >= 0 { return .below }
+        isLowSeen = true
+      } else if inverse == highest {
+        if here.slope <= 0 { return .none }
+        isHighSeen = true
+      }
+      if here.slope > 0 { high = inverse } else { low = inverse }
       let step = here.stepToMinimum
       let next = inverse + step
       if here.error(after: step) <= tolerance * inverse {
-        guard next > Self.bounds.lowerBound * (1 + 1e-6), next < Self.bounds.upperBound * (1 - 1e-6) else {
-          return nil
-        }
-        return (next, here.value(after: step), here.plain)
+        guard next > lowest else { return .below }
+        guard next < highest else { return .none }
+        return .found(inverse: next, value: here.value(after: step), plain: here.plain)
       }
-      inverse = next > low && next < high ? next : (low * high).squareRoot()
-      if high / low < 1 + 1e-12 { return nil }
+      if next > low && next < high {
+        inverse = next
+      } else if here.slope > 0 && low == lowest && !isLowSeen {
+        inverse = lowest
+      } else if here.slope <= 0 && high == highest && !isHighSeen {
+        inverse = highest
+      } else {
+        inverse = (low * high).squareRoot()
+      }
+      if high / low < 1 + 1e-15 { return .none }
     }
-    return nil
+    return .none
   }
 }
 

@@ -11,6 +11,11 @@ def goals(medians):
         ratio = medians["folder/json+numpy"]["seconds"] / medians["folder/imrec"]["seconds"]
         yield "scoring a folder against json and NumPy", "at least 5x", f"{ratio:.2f}x", ratio >= 5
         yield "scoring a folder against json and NumPy, the further goal", "at least 10x", f"{ratio:.2f}x", ratio >= 10
+    for case, what in [("dirichlet/imrec", "scoring a model that has learnt nothing"),
+                       ("dirichlet/imrec-html", "the same, with the HTML report instead of the JSON")]:
+        if case in medians:
+            ratio = medians["dirichlet/json+numpy"]["seconds"] / medians[case]["seconds"]
+            yield f"{what}, against json and NumPy", "at least 5x", f"{ratio:.2f}x", ratio >= 5
     if "lines/imrec" in medians:
         peak = medians["lines/imrec"]["peak_bytes"]
         yield "peak memory of the JSON lines", "under 300 MB", f"{peak / 1e6:.0f} MB", peak < 300e6
@@ -41,6 +46,9 @@ def remarks(facts, medians):
         yield ("- The script (`tools/bench/score_peer.py`) computes top-1, top-5, the confusion matrix, precision, "
                "recall and F1 of each class, and log-loss; imrec computes and writes all of `score.json`. The bench "
                "stops if a figure that both have differs by more than 1e-9.")
+    if "dirichlet/imrec" in medians:
+        yield ("- The probabilities of the stage dirichlet are drawn from Dirichlet(0.05), whatever the label: most are "
+               "tiny, and written with an exponent.")
     if "lines_bytes" in facts:
         yield (f"- The JSON lines take {facts['lines_bytes'] / 1e9:.2f} GB: probabilities of {facts['classes']} "
                "classes with 6 digits, 4,000 different predictions that repeat. Run once.")

@@ -102,8 +102,7 @@ enum Assets {
     for (name, bytes) in [
       ("page", PackageResources.page_mustache), ("site", PackageResources.site_mustache),
       ("block", PackageResources.block_mustache),
-      ("table", PackageResources.table_mustache), ("cell", PackageResources.cell_mustache),
-      ("chart", PackageResources.chart_mustache),
+      ("table", PackageResources.table_mustache), ("chart", PackageResources.chart_mustache),
     ] {
       do {
         templates[name] = try MustacheTemplate(string: String(decoding: bytes, as: UTF8.self))

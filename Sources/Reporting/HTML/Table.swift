@@ -12,8 +12,8 @@ package struct Table {
   let id: String
   let caption: String
   var columns: [Column] = []
-  /// The rows so far.
-  package private(set) var rows: [Node] = []
+  /// The rows so far, as markup.
+  package private(set) var rows: [String] = []
   /// Whether the script offers a search field.
   package var isSearched = false
   /// Whether it is a matrix of counts, with narrow columns whose names are written upwards.
@@ -31,7 +31,9 @@ package struct Table {
   /// Adds a row.
   /// - Parameter id: an anchor for links to the row.
   package mutating func add(_ cells: [Node], id: String? = nil) {
-    rows.append(["rowID": id, "cells": cells])
+    var row = id.map { "<tr id=\"\(PageText().escapeText($0))\">" } ?? "<tr>"
+    for cell in cells { cell.writeCell(to: &row) }
+    rows.append(row + "</tr>\n")
   }
 
   /// The data of the template; `nil` where there are no rows.
@@ -42,9 +44,62 @@ package struct Table {
       "isTall": rows.count > 18 && !isMatrix, "rest": rest,
       "columns": columns.map { column -> Node in
         ["title": column.title, "isNumber": column.isNumber, "hint": column.hint]
-      }, "rows": rows,
+      }, "rows": rows.joined(),
     ]
   }
+}
+
+extension Node {
+  /// Writes the markup of a cell with the names that `Cell` gives.
+  ///
+  /// Cells are not a template: a page has thousands of them, and mustache looks for each of a dozen optional names in
+  /// each cell, which took most of the time of a page.
+  fileprivate func writeCell(to markup: inout String) {
+    let isHead = self["isHead"] as? Bool ?? false
+    if isHead {
+      markup += "<th scope=\"row\">"
+    } else {
+      markup += "<td"
+      if self["isRight"] as? Bool ?? false { markup += " class=\"n\"" }
+      if self["heat"] != nil { markup += " class=\"n h\(text("heat"))\"" }
+      markup += ">"
+    }
+    if let pair = self["pair"] as? Node {
+      markup += "\(pair.link(to: "pairHrefA", "pairA")) <i>\(pair.text("pairWord"))</i> "
+      markup += pair.link(to: "pairHrefB", "pairB")
+    }
+    if self["full"] != nil {
+      markup += "<details class=\"long\"><summary><bdi>\(text("words"))</bdi></summary>"
+      markup += "<bdi>\(text("full"))</bdi></details>"
+    } else {
+      markup += self["href"] == nil ? text("words") : link(to: "href", "words")
+    }
+    if let state = self["state"] as? Node {
+      markup += "<span class=\"state \(state.text("stateStyle"))\">\(state.text("stateWords"))</span>"
+    }
+    if let bar = self["bar"] as? Node {
+      markup += "<svg class=\"bar\" viewBox=\"0 0 100 8\" preserveAspectRatio=\"none\" aria-hidden=\"true\">"
+      markup += "<rect class=\"track\" width=\"100\" height=\"8\"/>"
+      markup += "<rect class=\"span\" x=\"\(bar.text("low"))\" width=\"\(bar.text("span"))\" height=\"8\"/>"
+      markup += "<rect class=\"at\" x=\"\(bar.text("at"))\" width=\"2\" height=\"8\"/></svg>"
+    }
+    if let chips = (self["chips"] as? Node)?["chipList"] as? [Node] {
+      markup += "<span class=\"chips\">"
+      for chip in chips {
+        markup += "<a href=\"\(chip.text("chipHref"))\"><bdi>\(chip.text("chipWords"))</bdi> "
+        markup += "<b>\(chip.text("chipCount"))</b></a> "
+      }
+      markup += "</span>"
+    }
+    markup += isHead ? "</th>\n" : "</td>\n"
+  }
+
+  private func link(to href: String, _ words: String) -> String {
+    "<a href=\"\(text(href))\"><bdi>\(text(words))</bdi></a>"
+  }
+
+  /// The text of a name, escaped; empty where it is absent.
+  private func text(_ name: String) -> String { (self[name] as? String).map(PageText().escapeText) ?? "" }
 }
 
 /// Cells of a table.

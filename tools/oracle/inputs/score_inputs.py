@@ -2,11 +2,12 @@
 """Writes what `imrec score` reads: outputs of a made-up classifier as batch transform leaves them, and their truth.
 
     score_inputs.py OUT [--images 15187] [--classes 257] [--seed 1] [--layout folder|flat|lines] [--digits N]
-                    [--distinct N]
+                    [--distinct N] [--dirichlet A]
 
 OUT gets `outputs/<class>/<name>.jpg.out` (flat: `outputs/<name>.jpg.out`; lines: `outputs.jsonl`), `truth.lst`,
 `truth.csv` and `classes.txt`. The probabilities are float32, printed as Python prints them when they come from MXNet:
-up to 17 digits; with --digits, so many. With --distinct only so many predictions are made up and then used again
+up to 17 digits; with --digits, so many. With --dirichlet 0.05 they are drawn from Dirichlet(0.05, 0.05, ...) whatever the
+label, as a model gives them that is sure of itself and has learnt nothing: most have an exponent. With --distinct only so many predictions are made up and then used again
 for the other images: millions of lines take seconds. The same seed gives the same bytes. Needs NumPy.
 """
 import argparse
@@ -16,12 +17,16 @@ import pathlib
 import numpy
 
 
-def rows(images, classes, seed, block=4096):
-    """Blocks of (labels, probabilities): a softmax of noise with a signal, confusing each class with its neighbours."""
+def rows(images, classes, seed, dirichlet=None, block=4096):
+    """Blocks of (labels, probabilities): a softmax of noise with a signal, confusing each class with its neighbours, or
+    without a signal from a Dirichlet distribution."""
     random = numpy.random.default_rng(seed)
     for start in range(0, images, block):
         count = min(block, images - start)
         labels = numpy.arange(start, start + count) * classes // images
+        if dirichlet is not None:
+            yield labels, random.dirichlet([dirichlet] * classes, count).astype(numpy.float32)
+            continue
         scores = random.standard_normal((count, classes)) * 1.5
         scores[numpy.arange(count), labels] += random.normal(6, 2, count)
         scores[numpy.arange(count), (labels + 1) % classes] += random.normal(3, 2, count)
@@ -50,6 +55,7 @@ def main():
     words.add_argument("--layout", choices=["folder", "flat", "lines"], default="folder")
     words.add_argument("--digits", type=int)
     words.add_argument("--distinct", type=int)
+    words.add_argument("--dirichlet", type=float)
     options = words.parse_args()
 
     out, folders = options.out, names(options.classes)
@@ -78,7 +84,7 @@ def main():
                 (outputs / f"{target}.out").write_text(f'{{"prediction": {prediction}}}')
 
         index = 0
-        for labels, probabilities in rows(distinct, options.classes, options.seed):
+        for labels, probabilities in rows(distinct, options.classes, options.seed, options.dirichlet):
             for label, row in zip(labels.tolist(), probabilities):
                 prediction = text(row, options.digits)
                 put(index, label, prediction)

@@ -216,11 +216,11 @@ let package = Package(
       name: "training-steps", dependencies: ["Models", "Networks", "TrainingCases"],
       path: "tools/oracle/models/training-steps",
       swiftSettings: strict),
-    // What tools/bench/search measures.
+    // The search of imrec tune on functions, for tools/bench/search.
     .executableTarget(
       name: "search-regret", dependencies: ["Search"], path: "tools/bench/search-regret",
       swiftSettings: strict),
-    // A server of S3 alone, for tools/oracle/services/s3.py and tools/bench/objects.
+    // A server of S3 alone, for tools/oracle/services/s3.py.
     .executableTarget(
       name: "serve-objects",
       dependencies: [
@@ -233,7 +233,7 @@ let package = Package(
       name: "augmentations", dependencies: ["Files", "Imaging"], path: "tools/augmentations",
       swiftSettings: strict),
 
-    // Jobs that never were: a dashboard to look at and to measure beside.
+    // Jobs that never were: a dashboard to look at.
     .executableTarget(
       name: "sample-server",
       dependencies: [

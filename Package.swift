@@ -270,7 +270,7 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "Encodings", "Files", "HTTP", "Hyperparameters", "Imaging", "Inference",
+        "Encodings", "Files", "HTTP", "Hyperparameters", "Imaging", "Inference", "Jobs",
         "Models", "Packing",
         "Predictions", "Records", "S3", "SageMaker", "Training", "Tuning",
         .product(name: "HTTPTypes", package: "swift-http-types"),

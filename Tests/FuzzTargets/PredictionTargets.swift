@@ -66,6 +66,9 @@ let predictions = FuzzTarget(
       #"{"path":"a0","label":1}"# + "\n" + #"{"path":"a0","label":2}"# + "\n"
         + #"{"path":"001_0001.jpg","label":2}"#,
       #"{"a":"\ud83d\ude00\b\f\n\r\t\/\\","prediction":[0.1,0.2,0.7]}"#,
+      #"[{"path":"a0","prediction":[0.5,0.25,0.25]},{"path":"a1","label":2}]"#, "[[1,0,0],[0,1,0],[0,0,1]]",
+      "path,cat,dog,x\na0,0.5,0.25,0.25\n\"a1\",1,0,0\r\na2,0,0,1\n", "image;predicted_label\na0;dog\na1;2\n",
+      "id\tprobability_0\tprobability_1\tprobability_2\n0\t0.1\t0.2\t0.7\n",
     ].map { Array($0.utf8) }
   },
   check: { input, scratch in

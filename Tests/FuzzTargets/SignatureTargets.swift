@@ -89,7 +89,7 @@ let chunks = FuzzTarget(
     // What is signed is accepted, what is changed then is not.
     var (sent, rest) = ([[UInt8]](), input[...])
     while !rest.isEmpty {
-      let piece = rest.prefix(Int.random(in: 1...64, using: &choices))
+      let piece = rest.prefix(Int.random(in: 1...max(64, input.count / 4), using: &choices))
       sent.append(Array(piece))
       rest = rest.dropFirst(piece.count)
     }

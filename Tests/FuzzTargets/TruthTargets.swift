@@ -16,8 +16,14 @@ let truths = FuzzTarget(
       "0a,0\nb,1\nc,1.0\nd,x\n",
       "1image\tclass\na b.jpg\t3\nc\t4\n", "20\t1.0\ta/b.jpg\n1\t2\tc.jpg\n1\t0.5\td.jpg\n",
       "3{\"path\":\"a\\u00e9\",\"label\":1}\n{\"source-ref\":\"s3://b/x\",\"k\":0,\"k-metadata\":{}}\n{\"id\":7,\"y\":\"cat\"}\n",
-      "4path,label\na,0\n",
-    ].map { Array($0.utf8) }
+      "4path,label\na,0\n", "0file;species\na.jpg;cat\n\"b;c\";dog\n",
+      "0\u{feff} image , label \n a , cat \n",
+      "0path,label\ra,cat\rb,dog\r", "0path,label\n",
+    ].map { Array($0.utf8) } + [
+      Array("0".utf8) + [0xff, 0xfe]
+        + "path,label\na,cat\n".utf16.flatMap { [UInt8($0 & 0xff), UInt8($0 >> 8)] },
+      Array("0".utf8) + "path,label\r\na,cat\r\n".utf16.flatMap { [UInt8($0 >> 8), UInt8($0 & 0xff)] },
+    ]
   },
   check: { input, scratch in
     let kinds = ["csv", "tsv", "lst", "jsonl", "unknown"]

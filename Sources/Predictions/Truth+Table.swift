@@ -14,7 +14,8 @@ extension Truth {
   ///
   /// The first row is a header if it has known names for both. Else the first field of each row is the path and the
   /// second the label; a first row whose path has no image's suffix is then kept as `undecided`.
-  /// - Throws: `.file`; `.encoding`; what `TableLayout.init` throws; `.openQuote`; `.repeatedClass`; `.tooLarge`.
+  /// - Throws: `.file`; `.encoding`; what `TableLayout.init` throws; `.openQuote`; `.severalLabels`; `.repeatedClass`;
+  ///   `.tooLarge`.
   init(table path: String, classes: ClassList?, columns wanted: TruthColumns) throws(TruthError) {
     self.init(.table, classes: classes)
     let file = try readingTruth(path) { () throws(FileError) in try readFile(path).bytes }
@@ -24,7 +25,7 @@ extension Truth {
       else {
         return
       }
-      try read(text, layout, baseName(path))
+      try read(text, layout, baseName(path), choosesLabel: wanted.label == nil)
       if let row = layout.undecided {
         undecided = Undecided(
           path: row[layout.image],
@@ -35,7 +36,10 @@ extension Truth {
     }
   }
 
-  private mutating func read(_ text: [UInt8], _ layout: TableLayout, _ file: String) throws(TruthError) {
+  /// - Parameter choosesLabel: whether the column of the labels was found by its name, and not named by the caller.
+  private mutating func read(
+    _ text: [UInt8], _ layout: TableLayout, _ file: String, choosesLabel: Bool
+  ) throws(TruthError) {
     var rows = TableReader(text, separator: layout.separator)
     var names = NamedLabels(classes)
     var others: [(name: String, index: Int, values: [String])] = []
@@ -48,6 +52,10 @@ extension Truth {
       try add(row, layout, &others, &names, "\(file) line \(rows.line)")
     }
     columns = others.map { Column(name: $0.name, values: $0.values) }
+    if choosesLabel, let header = layout.header {
+      let rival = columns.first { Self.labelColumns.contains($0.name.lowercased()) && disagrees($0) }
+      if let rival { throw TruthError(.severalLabels(nameText(header[layout.label]), rival.name), path: "") }
+    }
     try resolve(names)
   }
 
@@ -63,6 +71,16 @@ extension Truth {
     try add(row[layout.image], names.add(row[layout.label]), nil, "")
     for index in others.indices {
       others[index].values.append(others[index].index < row.count ? nameText(row[others[index].index]) : "")
+    }
+  }
+
+  /// Whether images of one label have different values in the column. Where they do not, as with the names of classes
+  /// beside their numbers, it does not matter which of the two holds the labels.
+  private func disagrees(_ column: Column) -> Bool {
+    var values: [Int32: String] = [:]
+    return zip(labels, column.values).contains { label, value in
+      guard !value.isEmpty, let former = values.updateValue(value, forKey: label) else { return false }
+      return !hasSameBytes(former, value)
     }
   }
 

@@ -112,6 +112,26 @@ struct TruthTableTests {
     #expect(keyed.scored.count == 6 && keyed.classes == ["cat", "dog", "owl"])
   }
 
+  @Test("with two columns of labels that disagree are refused, unless the caller says which one is meant")
+  func twoLabels() throws {
+    func table(_ other: (Int, String) -> String) -> (String, [UInt8]) {
+      let rows = images.enumerated().map { "\($1.0),\($1.1),\(other($0, $1.1))\n" }.joined()
+      return ("t.csv", Array(("path,class,Category\n" + rows).utf8))
+    }
+    let unlike = table { number, _ in "kind \(number)" }
+    let words = refusal { try judged(truth: unlike) }
+    #expect(
+      words.contains("the columns \"class\" and \"Category\" may both be the labels, and they disagree"))
+    #expect(try judged(truth: unlike, columns: TruthColumns(label: "class")).scored.count == 6)
+    // A coarser grouping, other words for the same classes, and values that are not there.
+    for other: (Int, String) -> String in [
+      { _, name in name == "owl" ? "bird" : "pet" }, { _, name in name.uppercased() },
+      { number, _ in number == 0 ? "x" : "" },
+    ] {
+      #expect(try judged(truth: table(other)).classes == ["cat", "dog", "owl"])
+    }
+  }
+
   @Test(
     "that cannot be read are refused in one sentence",
     arguments: [

@@ -135,7 +135,7 @@ struct TableLayout {
   init?(_ text: [UInt8], suffix: String, _ wanted: TruthColumns) throws(TruthError) {
     var cuts: [(separator: UInt8, row: [[UInt8]])] = []
     var whole: [[UInt8]]?
-    for separator in Self.separators {
+    for separator in TableReader.hint(in: text).map({ [$0.separator] }) ?? Self.separators {
       var rows = TableReader(text, separator: separator)
       guard let row = try rows.next() else { return nil }
       if row.count > 1 { cuts.append((separator, row)) } else { whole = row }
@@ -234,6 +234,19 @@ struct TableReader {
     self.bytes = bytes
     self.separator = separator
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { cursor = 3 }
+    if let hint = Self.hint(in: bytes) { (cursor, nextLine) = (hint.end, 2) }
+  }
+
+  /// What a first line `sep=;` says, which spreadsheets write: the separator, and the first byte behind that line.
+  static func hint(in bytes: [UInt8]) -> (separator: UInt8, end: Int)? {
+    let start = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
+    let line = bytes[start...].prefix(8).prefix { $0 != UInt8(ascii: "\n") }
+    let words = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
+    guard words.count == 5, words.starts(with: Array("sep=".utf8)), line.endIndex < bytes.count,
+      bytes[line.endIndex] == UInt8(ascii: "\n"), let separator = words.last,
+      TableLayout.separators.contains(separator)
+    else { return nil }
+    return (separator, line.endIndex + 1)
   }
 
   /// The fields of the next row; `nil` at the end.

@@ -84,7 +84,9 @@ extension FolderScan {
     let counts = imageCounts
     let used = classes.indices.filter { counts[$0] > 0 }
     let reason: LayoutDoubt.Reason? =
-      if used.count == 1 { doubtOfOneClass(classes[used[0]]) } else { doubt(of: used) }
+      if areImagesAndMarks(classes) { .imagesAndMarks(classes) } else if used.count == 1 {
+        doubtOfOneClass(classes[used[0]])
+      } else { doubt(of: used) }
     return reason.map { LayoutDoubt(reason: $0, root: root) }
   }
 
@@ -113,7 +115,6 @@ extension FolderScan {
 
   private func doubt(of used: [Int]) -> LayoutDoubt.Reason? {
     let names = used.map { classes[$0] }
-    if areImagesAndMarks(names) { return .imagesAndMarks(names) }
     let areParts = isDivision(names)
     guard areParts || (nestedImageCount == images.count && used.count > 1) else { return nil }
     var below = [Set<ByteName>](repeating: [], count: classes.count)
@@ -151,7 +152,7 @@ private func areImagesAndMarks(_ names: [String]) -> Bool {
 private let imageWords: Set<String> = ["image", "images", "img", "imgs", "jpegimages", "photos", "pictures"]
 private let markWords: Set<String> = [
   "mask", "masks", "label", "labels", "annotation", "annotations", "segmentation", "segmentations",
-  "segmentationclass", "segmentationobject", "groundtruth", "gt",
+  "segmentationclass", "segmentationobject", "imagesets", "groundtruth", "gt",
 ]
 
 private let trainingWords: Set<String> = ["train", "training", "trn"]

@@ -38,6 +38,7 @@ struct LayoutDoubtTests {
         ["JPEGImages/1.jpg", "SegmentationClass/1.png", "Segmentation_Object/1.png"],
         .imagesAndMarks(["JPEGImages", "SegmentationClass", "Segmentation_Object"])
       ),
+      (["images/train/1.jpg", "labels/train/1.txt"], .imagesAndMarks(["images", "labels"])),
       (["images/1.jpg", "labels.csv"], .table("labels.csv", only: "images")),
       (["images/1.jpg", "images/labels.tsv"], .table("images/labels.tsv", only: "images")),
       (["images/1.jpg", "images/notes.txt", "empty/x.md"], .oneClass("images")),

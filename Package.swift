@@ -82,7 +82,8 @@ let package = Package(
       exclude: ["README.md"],
       // Part of the program: an installed binary must find them wherever it stands.
       resources: [.embedInCode("HTML/Assets")], swiftSettings: strict),
-    .target(name: "Models", dependencies: ["Encodings", "Files", "CArchive"], swiftSettings: strict),
+    .target(
+      name: "Models", dependencies: ["Encodings", "Files", "CArchive", "CZlib"], swiftSettings: strict),
     .target(
       name: "Networks", dependencies: ["CLinux", "CNetworks", "COpenBLAS", "Models"],
       exclude: ["README.md"], swiftSettings: strict),
@@ -167,7 +168,7 @@ let package = Package(
     .target(
       name: "SageMaker",
       dependencies: [
-        "CZlib", "Encodings", "Endpoints", "Files", "HTTP", "Hyperparameters", "Inference", "Jobs", "Models",
+        "Encodings", "Endpoints", "Files", "HTTP", "Hyperparameters", "Inference", "Jobs", "Models",
         "S3", "Tuning",
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -224,11 +225,11 @@ let package = Package(
       name: "training-steps", dependencies: ["Models", "Networks", "TrainingCases"],
       path: "tools/oracle/models/training-steps",
       swiftSettings: strict),
-    // What tools/bench/search measures.
+    // The search of imrec tune on functions, for tools/bench/search.
     .executableTarget(
       name: "search-regret", dependencies: ["Search"], path: "tools/bench/search-regret",
       swiftSettings: strict),
-    // A server of S3 alone, for tools/oracle/services/s3.py and tools/bench/objects.
+    // A server of S3 alone, for tools/oracle/services/s3.py.
     .executableTarget(
       name: "serve-objects",
       dependencies: [
@@ -241,7 +242,7 @@ let package = Package(
       name: "augmentations", dependencies: ["Files", "Imaging"], path: "tools/augmentations",
       swiftSettings: strict),
 
-    // Jobs that never were: a dashboard to look at and to measure beside.
+    // Jobs that never were: a dashboard to look at.
     .executableTarget(
       name: "sample-server",
       dependencies: [
@@ -278,7 +279,7 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "Encodings", "Files", "HTTP", "Hyperparameters", "Imaging", "Inference",
+        "Encodings", "Files", "HTTP", "Hyperparameters", "Imaging", "Inference", "Jobs",
         "Models", "Packing",
         "Predictions", "Records", "S3", "SageMaker", "Training", "Tuning",
         .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -363,7 +364,7 @@ let package = Package(
     .testTarget(
       name: "SageMakerTests",
       dependencies: [
-        "Encodings", "Files", "Inference", "S3", "SageMaker", "TestSupport",
+        "Encodings", "Files", "Inference", "Models", "S3", "SageMaker", "TestSupport",
         .product(name: "GRDB", package: "GRDB.swift"),
       ],
       swiftSettings: tests),

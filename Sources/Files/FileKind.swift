@@ -306,7 +306,11 @@ private let otherImageSuffixes: Set<String> = [
   ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff", ".heic", ".heif", ".hif", ".avif", ".jp2", ".j2k", ".jpf",
   ".jpx", ".jpm", ".jxl", ".jxr", ".hdp", ".wdp", ".jif", ".jfi", ".pjpeg", ".pjp", ".apng", ".mng", ".jng",
   ".psd", ".ico", ".icns", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".pfm", ".tga", ".exr", ".hdr", ".dds",
-  ".pcx", ".svg", ".qoi", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".dcm",
+  ".pcx", ".svg", ".qoi", ".dcm",
+  // Raw files of cameras.
+  ".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".orf", ".rw2", ".raf", ".pef",
+  ".srw",
+  ".x3f", ".erf", ".kdc", ".dcr", ".mrw", ".3fr", ".rwl", ".iiq", ".raw",
 ]
 
 /// The kind of file that a name suggests: its suffix in lower case, ".webp".

@@ -320,7 +320,7 @@ extension Classifier {
     let damaged = try model.parameters.nonFiniteNames()
     if !damaged.isEmpty {
       warn(
-        "\(path): NaN or infinity among the numbers of \(damaged.count) parameters (\(shortList(damaged, limit: 3))): "
+        "\(path): NaN or infinity among the numbers of \(damaged.count) \(damaged.count == 1 ? "parameter" : "parameters") (\(shortList(damaged, limit: 3))): "
           + "probabilities may mean nothing")
     }
     let cores = options.cores ?? Cores(Workers(count: options.threads))
@@ -363,7 +363,13 @@ extension ClassifierOptions {
 
   /// The names of a model's outputs: the options', or those of its `classes.txt`; nil where it has none.
   public func classes(of model: Model) throws -> [String]? {
-    try classes ?? model.classes.map { try classNames($0, path: model.companionFolder + "/classes.txt") }
+    guard classes == nil, let bytes = model.classes else { return classes }
+    let path = model.companionFolder + "/classes.txt"
+    let (names, count) = (try classNames(bytes, path: path), model.graph.outputCount)
+    guard names.count == count else {
+      throw ClassifierError("\(path): it names \(names.count) classes, the network has \(count) outputs")
+    }
+    return names
   }
 
   /// The preset in `preprocess.json`, or that of the framework that trained the model.

@@ -14,7 +14,8 @@ extension Truth {
   ///
   /// The first row is a header if it has known names for both. Else the first field of each row is the path and the
   /// second the label; a first row whose path has no image's suffix is then kept as `undecided`.
-  /// - Throws: `.file`; `.encoding`; what `TableLayout.init` throws; `.openQuote`; `.repeatedClass`; `.tooLarge`.
+  /// - Throws: `.file`; `.encoding`; what `TableLayout.init` throws; `.openQuote`; `.severalLabels`; `.repeatedClass`;
+  ///   `.tooLarge`.
   init(table path: String, classes: ClassList?, columns wanted: TruthColumns) throws(TruthError) {
     self.init(.table, classes: classes)
     let file = try readingTruth(path) { () throws(FileError) in try readFile(path).bytes }
@@ -24,7 +25,7 @@ extension Truth {
       else {
         return
       }
-      try read(text, layout, baseName(path))
+      try read(text, layout, baseName(path), choosesLabel: wanted.label == nil)
       if let row = layout.undecided {
         undecided = Undecided(
           path: row[layout.image],
@@ -35,7 +36,10 @@ extension Truth {
     }
   }
 
-  private mutating func read(_ text: [UInt8], _ layout: TableLayout, _ file: String) throws(TruthError) {
+  /// - Parameter choosesLabel: whether the column of the labels was found by its name, and not named by the caller.
+  private mutating func read(
+    _ text: [UInt8], _ layout: TableLayout, _ file: String, choosesLabel: Bool
+  ) throws(TruthError) {
     var rows = TableReader(text, separator: layout.separator)
     var names = NamedLabels(classes)
     var others: [(name: String, index: Int, values: [String])] = []
@@ -48,6 +52,10 @@ extension Truth {
       try add(row, layout, &others, &names, "\(file) line \(rows.line)")
     }
     columns = others.map { Column(name: $0.name, values: $0.values) }
+    if choosesLabel, let header = layout.header {
+      let rival = columns.first { Self.labelColumns.contains($0.name.lowercased()) && disagrees($0) }
+      if let rival { throw TruthError(.severalLabels(nameText(header[layout.label]), rival.name), path: "") }
+    }
     try resolve(names)
   }
 
@@ -63,6 +71,16 @@ extension Truth {
     try add(row[layout.image], names.add(row[layout.label]), nil, "")
     for index in others.indices {
       others[index].values.append(others[index].index < row.count ? nameText(row[others[index].index]) : "")
+    }
+  }
+
+  /// Whether images of one label have different values in the column. Where they do not, as with the names of classes
+  /// beside their numbers, it does not matter which of the two holds the labels.
+  private func disagrees(_ column: Column) -> Bool {
+    var values: [Int32: String] = [:]
+    return zip(labels, column.values).contains { label, value in
+      guard !value.isEmpty, let former = values.updateValue(value, forKey: label) else { return false }
+      return !hasSameBytes(former, value)
     }
   }
 
@@ -117,7 +135,7 @@ struct TableLayout {
   init?(_ text: [UInt8], suffix: String, _ wanted: TruthColumns) throws(TruthError) {
     var cuts: [(separator: UInt8, row: [[UInt8]])] = []
     var whole: [[UInt8]]?
-    for separator in Self.separators {
+    for separator in TableReader.hint(in: text).map({ [$0.separator] }) ?? Self.separators {
       var rows = TableReader(text, separator: separator)
       guard let row = try rows.next() else { return nil }
       if row.count > 1 { cuts.append((separator, row)) } else { whole = row }
@@ -216,6 +234,19 @@ struct TableReader {
     self.bytes = bytes
     self.separator = separator
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { cursor = 3 }
+    if let hint = Self.hint(in: bytes) { (cursor, nextLine) = (hint.end, 2) }
+  }
+
+  /// What a first line `sep=;` says, which spreadsheets write: the separator, and the first byte behind that line.
+  static func hint(in bytes: [UInt8]) -> (separator: UInt8, end: Int)? {
+    let start = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
+    let line = bytes[start...].prefix(8).prefix { $0 != UInt8(ascii: "\n") }
+    let words = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
+    guard words.count == 5, words.starts(with: Array("sep=".utf8)), line.endIndex < bytes.count,
+      bytes[line.endIndex] == UInt8(ascii: "\n"), let separator = words.last,
+      TableLayout.separators.contains(separator)
+    else { return nil }
+    return (separator, line.endIndex + 1)
   }
 
   /// The fields of the next row; `nil` at the end.

@@ -24,6 +24,8 @@ public struct TruthError: Error, Hashable, Sendable, CustomStringConvertible {
     case noColumns
     /// Two columns have this name, or it was asked for twice.
     case repeatedColumn(String)
+    /// Two columns with known names of a label, which say different things of the same images.
+    case severalLabels(String, String)
     /// The fields of the first row are neither known names of columns nor an image that has an output.
     case unknownHeader([String])
     /// No separator occurs in the first row, which is this.
@@ -79,6 +81,8 @@ public struct TruthError: Error, Hashable, Sendable, CustomStringConvertible {
         + (known.isEmpty ? "" : "; one of \(shortList(known)) is expected")
     case .noColumns: "it has no named columns to choose from; only tables and JSON lines have them"
     case .repeatedColumn(let name): "the column \"\(name)\" is asked for twice, or is in the header twice"
+    case .severalLabels(let first, let second):
+      "the columns \"\(first)\" and \"\(second)\" may both be the labels, and they disagree"
     case .unknownHeader(let row):
       "its first row is \(Self.quoted(row)): none of these is a known name of a column, and no output belongs to an image named \"\(row.first ?? "")\""
     case .oneColumn(let row):

@@ -108,12 +108,13 @@ func wideEncoding(_ start: [UInt8]) -> WideEncoding? {
   return nil
 }
 
-/// The bytes of a text as UTF-8, without a byte order mark. Text that is not UTF-16 is returned as it is.
+/// The bytes of a text as UTF-8, without a byte order mark. A text that is neither UTF-16 nor UTF-32 is taken for UTF-8.
+/// Where lines end with CR alone, as old spreadsheets write them, they end with LF in what is returned.
 ///
 /// - Throws: `.encoding` for UTF-32, and for UTF-16 that is cut short or has half of a pair.
 func utf8Bytes(of text: [UInt8], path: String) throws(TruthError) -> [UInt8] {
   switch wideEncoding(text) {
-  case nil: return text.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(text.dropFirst(3)) : text
+  case nil: return withLineFeeds(text.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(text.dropFirst(3)) : text)
   case .utf32: throw TruthError(.encoding("UTF-32"), path: path)
   case .utf16(let isBigEndian):
     var units: [UInt16] = []
@@ -126,6 +127,12 @@ func utf8Bytes(of text: [UInt8], path: String) throws(TruthError) -> [UInt8] {
     guard text.count % 2 == 0, let decoded = String(validating: units, as: UTF16.self) else {
       throw TruthError(.encoding("UTF-16 that is cut short or damaged"), path: path)
     }
-    return Array(decoded.utf8)
+    return withLineFeeds(Array(decoded.utf8))
   }
+}
+
+private func withLineFeeds(_ text: [UInt8]) -> [UInt8] {
+  let (feed, carriageReturn) = (UInt8(ascii: "\n"), UInt8(ascii: "\r"))
+  guard text.contains(carriageReturn), !text.contains(feed) else { return text }
+  return text.map { $0 == carriageReturn ? feed : $0 }
 }

@@ -11,6 +11,8 @@ public struct LayoutDoubt: Hashable, Sendable, CustomStringConvertible {
     case sameFoldersBelow([String], foldersBelow: [String])
     /// Each class folder is split into subfolders called train, val, test.
     case partsBelow([String])
+    /// The folders are called images and masks, or alike: one image and what was drawn on it, not two classes.
+    case imagesAndMarks([String])
     /// Only one class has images, and they lie in subfolders of `folder` that look like the classes.
     case classesBelow(folder: String, [String])
     /// Only one class has images, and there is a table that may contain the labels.
@@ -45,6 +47,10 @@ public struct LayoutDoubt: Hashable, Sendable, CustomStringConvertible {
       return
         "the class folders contain folders called \(listed(names)): the images are split anew, not as these folders "
         + "split them; to keep that split, make a list of each and pack it"
+    case .imagesAndMarks(let names):
+      return
+        "the class folders are called \(listed(names)): this looks like images and what was marked on them, not like "
+        + "classes; one label for each image is needed, in folders or in a list"
     case .classesBelow(let folder, let names):
       return
         "there is one class only, and folders that look like the classes further down (\(listed(names))); "
@@ -78,7 +84,9 @@ extension FolderScan {
     let counts = imageCounts
     let used = classes.indices.filter { counts[$0] > 0 }
     let reason: LayoutDoubt.Reason? =
-      if used.count == 1 { doubtOfOneClass(classes[used[0]]) } else { doubt(of: used) }
+      if areImagesAndMarks(classes) { .imagesAndMarks(classes) } else if used.count == 1 {
+        doubtOfOneClass(classes[used[0]])
+      } else { doubt(of: used) }
     return reason.map { LayoutDoubt(reason: $0, root: root) }
   }
 
@@ -133,6 +141,19 @@ private func isDivision(_ names: [String]) -> Bool {
   return words.contains { $0.map(trainingWords.contains) ?? false }
     && words.contains { $0.map(heldOutWords.contains) ?? false } && !words.contains(nil)
 }
+
+/// Whether all names are those of folders of images, or of their masks and labels, with at least one of each.
+private func areImagesAndMarks(_ names: [String]) -> Bool {
+  let folded = names.map { $0.lowercased().filter(\.isLetter) }
+  return folded.allSatisfy { imageWords.contains($0) || markWords.contains($0) }
+    && folded.contains(where: imageWords.contains) && folded.contains(where: markWords.contains)
+}
+
+private let imageWords: Set<String> = ["image", "images", "img", "imgs", "jpegimages", "photos", "pictures"]
+private let markWords: Set<String> = [
+  "mask", "masks", "label", "labels", "annotation", "annotations", "segmentation", "segmentations",
+  "segmentationclass", "segmentationobject", "imagesets", "groundtruth", "gt",
+]
 
 private let trainingWords: Set<String> = ["train", "training", "trn"]
 private let heldOutWords: Set<String> = [

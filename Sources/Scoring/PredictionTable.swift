@@ -57,8 +57,9 @@ extension PredictionTable: Codable {
   }
 
   /// Reads the columns.
-  /// - Throws: what the decoder throws; `DecodingError.dataCorrupted` where the columns differ in length. Labels out of
-  ///   range are *not* an error: see `firstOutside`.
+  /// - Throws: what the decoder throws; `DecodingError.dataCorrupted` where the columns differ in length, a rank is
+  ///   negative, or the paths are not sorted, which `PairedImages` relies on. Labels out of range are *not* an error: see
+  ///   `firstOutside`.
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: CodingKeys.self)
     paths = try container.decode(PathList.self, forKey: .path)
@@ -74,6 +75,14 @@ extension PredictionTable: Codable {
           codingPath: decoder.codingPath,
           debugDescription: "the columns of predictions have \(paths.count) paths, but \(counts) other values"
         ))
+    }
+    guard ranks.allSatisfy({ $0 >= 0 }),
+      paths.indices.dropFirst().allSatisfy({ paths.isBefore($0, $0 - 1) != true })
+    else {
+      throw DecodingError.dataCorrupted(
+        .init(
+          codingPath: decoder.codingPath,
+          debugDescription: "the predictions are not sorted by path, or a rank is negative"))
     }
   }
 

@@ -88,6 +88,7 @@ struct Failure {
       "Name each class of the model once, one per line, in the order used for training."
     case .noColumn, .repeatedColumn:
       "Name the columns with --image-column NAME --label-column NAME, or in the first row: path,label"
+    case .severalLabels: "Say which one is meant with --label-column NAME."
     case .unknownHeader:
       "If the first row names the columns, select two of them with --image-column NAME --label-column NAME; if it is an image, insert the row path,label before it."
     case .manySeparators:

@@ -211,6 +211,7 @@ struct ScoreAdvice {
   var remedies: [String] {
     if score.images == 0 { return [noImages] }
     if let remedy = classCountRemedy { return [remedy] }
+    if run.plan.truth.count == 0 { return [noImages] }
     if let remedy = namesRemedy { return [remedy] }
     if score.scored == 0 && score.missing.isEmpty {
       return [
@@ -229,7 +230,8 @@ struct ScoreAdvice {
   }
 
   private var noImages: String {
-    "\(printable(truth)) names no image: there is nothing to score. "
+    "\(printable(truth)) \(score.images == 0 ? "names no image" : "has no image with a usable label"): there is nothing "
+      + "to score. "
       + (isFolder(truth)
         ? "A folder as truth must hold one folder for each class, with .jpg, .jpeg or .png files in it"
         : "Each line needs a path and a label: a/1.jpg,3 (CSV) or {\"path\": \"a/1.jpg\", \"label\": 3}")

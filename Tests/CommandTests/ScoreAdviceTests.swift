@@ -36,6 +36,11 @@ struct ScoreAdviceTests {
     ),
     ("a truth of no image", ["empty.csv": "path,label\n"], "out --truth empty.csv", ["nothing to score"]),
     (
+      "a list with blanks between its fields", ["blanks.lst": "0 0 a/1.jpg\n1 0 a/2.jpg\n"],
+      "out --truth blanks.lst",
+      ["blanks.lst has no image with a usable label: there is nothing to score", "Each line needs"]
+    ),
+    (
       "a truth without class folders", ["none/a/x.txt": ""], "out --truth none", ["one folder for each class"]
     ),
     (

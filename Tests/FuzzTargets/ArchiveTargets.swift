@@ -80,7 +80,8 @@ private func gzip(_ bytes: [UInt8]) -> [UInt8] {
 let archives = FuzzTarget(
   "archive", replayCount: 200,
   words: [
-    "../", "/", "m-0003.params", "m-symbol.json", "model-shapes.json", "classes.txt", "ustar", "1", "2", "L",
+    "../", "/", "m-0003.params", "m-symbol.json", "model-shapes.json", "classes.txt", "preprocess.json", "._",
+    "ustar", "1", "2", "L",
     "x", "g", "S",
     [0xcc, 0x81], [0x80, 0, 0, 0, 0, 0, 0, 1], "path=../x\n", "30 size=99999999999999999999\n",
     "GNU.sparse.map",
@@ -89,6 +90,9 @@ let archives = FuzzTarget(
     try [
       archive(), archive(folder: "./a/"), gzip(archive()),
       archive(entry("classes.txt", Array("a\nb\n".utf8))),
+      archive(entry("._m-symbol.json", [0, 5, 0x16, 7])),
+      archive(
+        entry("preprocess.json", Array(#"{"resize":2,"shape":[3,2,2],"mean":[1,2,3],"std":[4,5,6]}"#.utf8))),
       archive(entry("../../x", [1])), archive(entry("m-0004.params", [], kind: "2", link: "/etc/passwd")),
       archive(entry("sub/", [], kind: "5")),
       archive(entry("pax", Array("20 path=../../x.jpg\n".utf8), kind: "x")),
@@ -174,8 +178,11 @@ let gzipFiles = FuzzTarget(
       try require(try unpack(Array(input.dropLast())) == nil, "half a file is none")
     }
     let packed = gzip(input)
-    try require(try unpack(packed) == input, "what is packed is unpacked")
-    try require(try unpack(packed + gzip(input)) == input + input, "parts follow each other")
+    // Half of the promises each, chosen by the length, which most mutations change.
+    guard input.count % 2 == 1 else {
+      try require(try unpack(packed) == input, "what is packed is unpacked")
+      return try require(try unpack(packed + packed) == input + input, "parts follow each other")
+    }
     var choices = Choices(input)
     var changed = packed
     let place = Int.random(in: 10..<packed.count, using: &choices)

@@ -74,7 +74,9 @@ let onnxFiles = FuzzTarget(
   ],
   seeds: { [residual, converted] },
   check: { input, scratch in
-    guard let model = try? Model(scratch.file(input, "input.onnx")) else { return }
+    let path = try scratch.file(input, "input.onnx")
+    let model: Model
+    do throws(ModelError) { model = try Model(path) } catch { return try requireSentence(error) }
     for (index, node) in model.graph.nodes.enumerated() {
       try require(node.inputs.allSatisfy { (0..<index).contains($0) }, "inputs come before their node")
       try require(node.shape.reduce(1, *) <= Graph.largestCount, "no output is larger than allowed")

@@ -42,7 +42,13 @@ let parameterFiles = FuzzTarget(
     ]
   },
   check: { input, scratch in
-    guard let parameters = try? Parameters(file: scratch.file(input)) else { return }
+    let path = try scratch.file(input)
+    let parameters: Parameters
+    do throws(ModelError) {
+      parameters = try Parameters(file: path)
+    } catch {
+      return try requireSentence(error)
+    }
     var total = 0
     for name in parameters.names {
       guard let shape = parameters.shape(of: name), let values = try? parameters.values(of: name) else {

@@ -37,9 +37,16 @@ let safetensorsFiles = FuzzTarget(
   ],
   seeds: { [weights("F32", byteCount: 4), weights("BF16", byteCount: 2)] },
   check: { input, scratch in
-    guard let model = try? Model(scratch.file(input, "input.safetensors"), inputShape: [3, 32, 32]) else {
-      return
+    let path = try scratch.file(input, "input.safetensors")
+    let model: Model
+    do throws(ModelError) {
+      model = try Model(path, inputShape: [3, 32, 32])
+    } catch {
+      return try requireSentence(error)
     }
+    try require(
+      Set(model.graph.parameters.map(\.name)).isSuperset(of: model.parameters.names),
+      "no array is read that the network does not use")
     for parameter in model.graph.parameters {
       guard let values = try? model.parameters.values(of: parameter.name) else {
         throw BrokenPromise(description: "every parameter can be read")

@@ -7,7 +7,7 @@ public let targets: [FuzzTarget] = [
   // Outputs and truth.
   predictions, truths,
   // Trainings and tunings.
-  manifests, containers, checkpoints, tuningStates,
+  manifests, containers, checkpoints, epochRecords, tuningRequests, tuningStates, patterns,
   // The local SageMaker.
   requests, paths, recordSplits, gzipFiles, forms,
   // S3.

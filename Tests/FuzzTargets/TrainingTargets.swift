@@ -213,6 +213,80 @@ let checkpoints = FuzzTarget(
       "a checkpoint that is written is read to the same")
   })
 
+// MARK: Epochs
+
+let epochRecords = FuzzTarget(
+  "metrics",
+  words: [
+    "\"epoch\":", "\"shape\":", "-1", "1000000", "9223372036854775807", "1e308", "null", "[]", "NaN", "\n",
+  ],
+  seeds: {
+    var record = EpochRecord()
+    (record.epoch, record.trainLoss, record.shape) = (7, 1.0 / 3, [3, 28, 28])
+    record.validationTopAccuracy = 0.5
+    return [Array("\(try EpochRecord().line())\n\(try record.line())\n{\"epoch\":".utf8)]
+  },
+  check: { input, _ in
+    let read = EpochRecord.read(input)
+    try require(read.count <= input.count { $0 == UInt8(ascii: "\n") } + 1, "a line is one epoch at most")
+    let last = EpochRecord.read(input, limit: 2)
+    try require(last.count <= 2 && Array(read.suffix(last.count)) == last, "the last lines are read")
+    for record in read {
+      try require((0..<1_000_000).contains(record.epoch), "an epoch has a number")
+      _ = (record.isKept(checkpointFrequency: nil), record.isKept(checkpointFrequency: 1))
+      let text = try require("an epoch that was read is written") { try record.line() }
+      try require(
+        EpochRecord.read(Array(text.utf8)) == [record], "an epoch that is written is read to the same")
+    }
+  })
+
+// MARK: The request of a tuning
+
+let tuningRequests = FuzzTarget(
+  "request",
+  words: [
+    "\"Name\":", "\"MinValue\":", "\"MaxValue\":", "\"Values\":", "\"ScalingType\":", "Logarithmic",
+    "ReverseLogarithmic", "Hyperband", "Grid", "Random", "\"1e308\"", "\"-1\"", "9223372036854775807", "0",
+    "null",
+    "[[[[", "{}", "TrainingJobDefinitions", "WarmStartConfig", "MetricDefinitions", "\"RandomSeed\":",
+    "CategoricalParameterRanges", "IntegerParameterRanges", "StrategyConfig", [0xcc, 0x81],
+  ],
+  seeds: {
+    let ranges = #"""
+      {"ContinuousParameterRanges":[{"Name":"learning_rate","MinValue":"0.0001","MaxValue":"0.1","ScalingType":"Auto"}],
+      "IntegerParameterRanges":[{"Name":"mini_batch_size","MinValue":"8","MaxValue":"64","ScalingType":"Logarithmic"}],
+      "CategoricalParameterRanges":[{"Name":"optimizer","Values":["sgd","adam"]}]}
+      """#
+    let channels =
+      #"[{"ChannelName":"train","DataSource":{"S3DataSource":{"S3Uri":"/t.rec"}}},{"ChannelName":"validation","DataSource":{"S3DataSource":{"S3Uri":"/v.rec"}}}]"#
+    let objective = #"{"Type":"Maximize","MetricName":"validation:accuracy"}"#
+    let limits = #"{"MaxNumberOfTrainingJobs":4,"MaxParallelTrainingJobs":2,"MaxRuntimeInSeconds":600}"#
+    return [
+      #"{"HyperParameterTuningJobName":"t","HyperParameterTuningJobConfig":{"Strategy":"Bayesian","RandomSeed":3,"HyperParameterTuningJobObjective":\#(objective),"ResourceLimits":\#(limits),"ParameterRanges":\#(ranges)},"TrainingJobDefinition":{"StaticHyperParameters":{"epochs":"2"},"InputDataConfig":\#(channels),"AlgorithmSpecification":{"MetricDefinitions":[{"Name":"a","Regex":"a=(.*)"}]}}}"#,
+      #"{"HyperParameterTuningJobName":"u","HyperParameterTuningJobConfig":{"Strategy":"Random","ResourceLimits":\#(limits)},"TrainingJobDefinitions":[{"DefinitionName":"a","TuningObjective":\#(objective),"HyperParameterRanges":\#(ranges),"InputDataConfig":\#(channels)}],"WarmStartConfig":{"WarmStartType":"TransferLearning","ParentHyperParameterTuningJobs":[{"HyperParameterTuningJobName":"p"}]}}"#,
+      #"{"HyperParameterTuningJobName":"g","HyperParameterTuningJobConfig":{"Strategy":"Grid","HyperParameterTuningJobObjective":\#(objective),"ResourceLimits":{"MaxParallelTrainingJobs":1},"ParameterRanges":{"CategoricalParameterRanges":[{"Name":"optimizer","Values":["sgd","adam"]}]}},"TrainingJobDefinition":{"InputDataConfig":\#(channels)}}"#,
+    ].map { Array($0.utf8) }
+  },
+  check: { input, _ in
+    let request: TuningRequest
+    do { request = try TuningRequest(json: input) } catch { return try requireSentence(error) }
+    try require(request.parallelJobs > 0 && request.jobs.map { $0 > 0 } != false, "a tuning has jobs")
+    try require(!request.definitions.isEmpty, "a tuning has a definition")
+    let again = try require("a request that is written is read") {
+      try TuningRequest(json: request.json.bytes)
+    }
+    try require(
+      again.json.bytes == request.json.bytes && again.jobs == request.jobs
+        && again.plan.seed == request.plan.seed,
+      "a request that is written is read to the same")
+    for definition in request.definitions {
+      try require(
+        Set(definition.statics.keys).isDisjoint(with: definition.plan.space.parameters.map(\.name)),
+        "what is searched has no fixed value")
+      do { try definition.checkHyperparameters() } catch { try requireSentence(error) }
+    }
+  })
+
 // MARK: The state of a tuning
 
 let tuningStates = FuzzTarget(

@@ -67,6 +67,10 @@ struct TruthTableTests {
     ("UTF-16, big endian", "t.txt", utf16(text("\t"), isBigEndian: true, hasMark: true)),
     ("UTF-16 without a mark", "t.csv", utf16(text(","), isBigEndian: false, hasMark: false)),
     ("UTF-16 without a mark, big endian", "t", utf16(text(";"), isBigEndian: true, hasMark: false)),
+    ("CR alone", "t.csv", Array(text(",").replacing("\n", with: "\r").utf8)),
+    ("CR alone, no header", "t", Array(text(";", header: nil).replacing("\n", with: "\r").utf8)),
+    ("the separator in a line of its own", "t.csv", Array(("sep=;\r\n" + text(";")).utf8)),
+    ("that line behind a mark", "t.tsv", [0xEF, 0xBB, 0xBF] + Array(("sep=|\n" + text("|")).utf8)),
     ("no header", "t.csv", Array(text(",", header: nil).utf8)),
     ("no header, semicolons", "t.csv", Array(text(";", header: nil).utf8)),
     ("names without suffixes", "t.csv", Array(text(",", suffix: "").utf8)),
@@ -110,6 +114,26 @@ struct TruthTableTests {
     let lines = images.map { "{\"path\":\"\($0.0)\",\"label\":7,\"kind\":\"\($0.1)\"}\n" }.joined()
     let keyed = try judged(truth: ("t.jsonl", Array(lines.utf8)), columns: TruthColumns(label: "kind"))
     #expect(keyed.scored.count == 6 && keyed.classes == ["cat", "dog", "owl"])
+  }
+
+  @Test("with two columns of labels that disagree are refused, unless the caller says which one is meant")
+  func twoLabels() throws {
+    func table(_ other: (Int, String) -> String) -> (String, [UInt8]) {
+      let rows = images.enumerated().map { "\($1.0),\($1.1),\(other($0, $1.1))\n" }.joined()
+      return ("t.csv", Array(("path,class,Category\n" + rows).utf8))
+    }
+    let unlike = table { number, _ in "kind \(number)" }
+    let words = refusal { try judged(truth: unlike) }
+    #expect(
+      words.contains("the columns \"class\" and \"Category\" may both be the labels, and they disagree"))
+    #expect(try judged(truth: unlike, columns: TruthColumns(label: "class")).scored.count == 6)
+    // A coarser grouping, other words for the same classes, and values that are not there.
+    for other: (Int, String) -> String in [
+      { _, name in name == "owl" ? "bird" : "pet" }, { _, name in name.uppercased() },
+      { number, _ in number == 0 ? "x" : "" },
+    ] {
+      #expect(try judged(truth: table(other)).classes == ["cat", "dog", "owl"])
+    }
   }
 
   @Test(

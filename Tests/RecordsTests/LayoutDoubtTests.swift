@@ -33,6 +33,12 @@ struct LayoutDoubtTests {
         .classesBelow(folder: "dataset/dataset", ["cat", "dog"])
       ),
       (["dataset/cat/1.jpg", "dataset/dog/deep/1.jpg"], .classesBelow(folder: "dataset", ["cat", "dog"])),
+      (["images/1.jpg", "masks/1.png"], .imagesAndMarks(["images", "masks"])),
+      (
+        ["JPEGImages/1.jpg", "SegmentationClass/1.png", "Segmentation_Object/1.png"],
+        .imagesAndMarks(["JPEGImages", "SegmentationClass", "Segmentation_Object"])
+      ),
+      (["images/train/1.jpg", "labels/train/1.txt"], .imagesAndMarks(["images", "labels"])),
       (["images/1.jpg", "labels.csv"], .table("labels.csv", only: "images")),
       (["images/1.jpg", "images/labels.tsv"], .table("images/labels.tsv", only: "images")),
       (["images/1.jpg", "images/notes.txt", "empty/x.md"], .oneClass("images")),

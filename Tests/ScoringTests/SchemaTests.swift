@@ -14,6 +14,22 @@ struct SchemaTests {
     #expect(text.contains(#""average_precision":null"#))
   }
 
+  @Test("predictions out of order, and negative ranks, are those of a file that was modified")
+  func modifiedPredictions() throws {
+    func table(_ paths: String, rank: Int = 1) throws -> PredictionTable {
+      let columns =
+        #""truth":[0,1],"predicted":[0,1],"rank":[\#(rank),null],"confidence":[0.5,null],"truth_probability":[0.5,null]"#
+      return try JSONDecoder().decode(
+        PredictionTable.self, from: Data("{\"path\":[\(paths)],\(columns)}".utf8))
+    }
+    #expect(try table(#""a","b""#).count == 2)
+    #expect(try table(#""a","a""#).count == 2)
+    for paths in [#""b","a""#, #""\u00e9","e\u0301""#] {
+      #expect(throws: DecodingError.self, "\(paths)") { try table(paths) }
+    }
+    #expect(throws: DecodingError.self) { try table(#""a","b""#, rank: -1) }
+  }
+
   @Test("is what JSONEncoder makes of it, too")
   func equalsFoundation() throws {
     let score = try full()

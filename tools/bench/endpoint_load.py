@@ -7,6 +7,7 @@ connections.
 """
 import asyncio
 import collections
+import contextlib
 import json
 import pathlib
 import resource
@@ -113,7 +114,8 @@ def flood(url, endpoint, path, connections, seconds):
 
 
 def hold(url, idle, slow):
-    """Idle ones send nothing; slow ones a byte of a body now and then. What the server closes is opened again."""
+    """Idle ones send nothing, and may be closed by the server; slow ones send a byte of a body now and then, and are
+    opened again where the server closes them."""
     address = (urllib.parse.urlparse(url).hostname, urllib.parse.urlparse(url).port)
     head = (b"POST /endpoints/demo/invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/jpeg\r\n"
             b"Content-Length: 100000\r\n\r\n")
@@ -121,9 +123,10 @@ def hold(url, idle, slow):
 
     def opened(is_slow):
         connection = socket.create_connection(address, timeout=60)
-        if is_slow:
-            connection.sendall(head)
         connection.setblocking(False)
+        if is_slow:
+            with contextlib.suppress(OSError):  # Closed already: the next byte finds it so.
+                connection.send(head)
         return connection
 
     for index in range(int(idle) + int(slow)):

@@ -1,10 +1,13 @@
 """Runs programs and takes their figures: wall-clock seconds, processor seconds, and the largest resident memory."""
+import contextlib
 import json
 import os
 import pathlib
+import re
 import statistics
 import subprocess
 import sys
+import time
 
 LAUNCHER = pathlib.Path(__file__).with_name("launch.py")
 
@@ -26,6 +29,31 @@ def run(words, scratch, folder=None):
         last = error_path.read_text(errors="replace").strip().splitlines()[-3:]
         raise Failed(f"{' '.join(words)}: it failed: {' / '.join(last)}")
     return {**found, "load_before": load, "out": out_path.read_text(errors="replace")}
+
+
+@contextlib.contextmanager
+def served(imrec, root, *options):
+    """imrec serve with its usual limits on a free port until the block ends: its process and the port."""
+    log = pathlib.Path(f"{root}.log")
+    with log.open("wb") as output:
+        process = subprocess.Popen([imrec, "serve", "--root", root, "--port", "0", "--quiet", *options], stdout=output,
+                                   stderr=output)
+    try:
+        end = time.monotonic() + 60
+        while not (found := re.search(r"http://127\.0\.0\.1:(\d+)", log.read_text(errors="replace"))):
+            if process.poll() is not None or time.monotonic() > end:
+                raise Failed(f"imrec serve does not start: {log.read_text(errors='replace')[-300:]}")
+            time.sleep(0.01)
+        yield process, int(found[1])
+    finally:
+        process.terminate()
+        try:
+            status = process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            status = process.wait()
+        if status != 0:
+            print(f"  imrec serve ended with {status}", file=sys.stderr)
 
 
 class Case:

@@ -33,7 +33,8 @@ def goals(medians, runs):
     yield from ratio("re-encoding against the bare loop", "reencode/imrec-beside-loop", "reencode/bare-loop", 0.95)
     yield from ratio("re-encoding against the bare loop that also writes", "reencode/imrec-beside-loop",
                      "reencode/bare-loop-writing", 0.95)
-    yield from ratio("pass-through against im2rec.py", "pass-through/imrec", "pass-through/im2rec.py", 3)
+    yield from ratio("pass-through by im2rec against im2rec.py", "pass-through/im2rec", "pass-through/im2rec.py", 3)
+    yield from ratio("pass-through by imrec pack against im2rec.py", "pass-through/imrec", "pass-through/im2rec.py", 3)
     yield from ratio("decoding against ImageRecordIter", "decode/imrec", "decode/ImageRecordIter", 3)
     yield from ratio("decoding against ImageRecordIter, the further goal", "decode/imrec", "decode/ImageRecordIter", 4)
     yield from ratio("decoding against ImageRecordIter as MXNet runs it by itself", "decode/imrec",

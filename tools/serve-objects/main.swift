@@ -3,7 +3,7 @@ import Logging
 import S3
 import ServiceLifecycle
 
-// A store behind S3's protocol and nothing else, for tools/oracle/services/s3.py and tools/bench/objects:
+// A store behind S3's protocol and nothing else, for tools/oracle/services/s3.py:
 //   serve-objects ROOT [--port N] [--sign ACCESS_KEY SECRET_KEY] [--quick]
 // The port is printed when requests are answered; --quick does not wait for the disk.
 

@@ -1,7 +1,6 @@
 import Dashboard
-// The dashboard with jobs that never were, and the runtime API with endpoints that answer: what tools/pages looks at and
-// tools/bench/endpoint measures.
-//   sample-server [--port N] [--model MODEL] [--single] [--shadow] [--odd TEXT] [--outputs FOLDER] [--threads N] [--quiet]
+// The dashboard with jobs that never were, and the runtime API with endpoints that answer, for tools/pages.
+//   sample-server [--port N] [--model MODEL] [--shadow] [--odd TEXT] [--outputs FOLDER] [--quiet]
 // On stdout: the port, a line.
 import DashboardSamples
 import Dispatch
@@ -22,20 +21,17 @@ enum SampleServer {
     let logger = Logger(label: "sample-server") { _ in
       LineLog(logLevel: options["quiet"] == nil ? .info : .error)
     }
-    let threads = options["threads"].flatMap { Int($0) } ?? Workers.coreCount
     let fleet = EndpointFleet(
-      cores: Cores(Workers(count: threads)), loader: AnyModel(), store: ObjectFolder(), logger: logger,
+      cores: Cores(Workers(count: Workers.coreCount)), loader: AnyModel(), store: ObjectFolder(),
+      logger: logger,
       metrics: metrics)
     let model = options["model"] ?? "resnet-20"
     var plan = EndpointPlan(
       name: "demo" + (options["odd"] ?? ""), configurationName: "demo-config",
       variants: [
-        VariantPlan(name: "AllTraffic", model: ModelPlan(name: "first", path: model))
+        VariantPlan(name: "AllTraffic", model: ModelPlan(name: "first", path: model)),
+        VariantPlan(name: "Candidate", model: ModelPlan(name: "second", path: model), weight: 0.25),
       ])
-    if options["single"] == nil {
-      plan.variants.append(
-        VariantPlan(name: "Candidate", model: ModelPlan(name: "second", path: model), weight: 0.25))
-    }
     if options["shadow"] != nil {
       plan.shadowVariants = [VariantPlan(name: "Shadow", model: ModelPlan(name: "third", path: model))]
     }
@@ -45,7 +41,6 @@ enum SampleServer {
       SampleSource(odd: options["odd"] ?? "", outputs: options["outputs"]), fleet: fleet)
     var server = GuardedServer(
       hostname: "127.0.0.1", port: options["port"].flatMap { Int($0) } ?? 0, logger: logger)
-    server.connections = 20_000
     server.services = [fleet]
     server.limits.maximumBodyByteCount = 32 << 20
     let responder = Observed(logger: logger, metrics: metrics).responder(

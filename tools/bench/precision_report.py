@@ -59,7 +59,7 @@ def write(out, facts, cases, layers, names):
     runs = {record["name"]: record["runs"] for record in records}
     judged = list(goals(runs))
     kernels = (case.facts["kernels"] for case in cases if "kernels" in getattr(case, "facts", {}))
-    facts = {**facts, "kernels": next(kernels, "unknown")}
+    facts = {**facts, "kernels": next(kernels, "")}
     out.mkdir(parents=True, exist_ok=True)
     raw = {**facts, "cases": records, "goals": [dict(zip(("what", "goal", "found", "met"), goal)) for goal in judged],
            "layers": layers}
@@ -137,14 +137,18 @@ def readme(facts, records, judged, runs, layers):
     lines = [f"# Precisions, {facts['date']}", ""]
     if facts["quick"]:
         lines += ["**A check of the bench with one short run: these are no figures.**", ""]
-    lines += [f"{facts['threads']} threads for every program; imrec's {facts['kernels']} kernels. The programs of a "
+    told = f"; imrec's {facts['kernels']} kernels" if facts["kernels"] else ""
+    lines += [f"{facts['threads']} threads for every program{told}. The programs of a "
               "network and batch ran in turn (A B C A B C ...), after one round that does not count; a figure is the "
-              "median of its runs, a ratio the median of the rounds' ratios.", "", "## Goals", ""]
-    lines += table(["what", "goal", "found", ""],
-                   [(what, goal, found, "met" if met else "**missed**") for what, goal, found, met in judged])
-    lines += ["", "## Images a second", ""]
-    lines += table(["network", "program", "median", "lowest to highest", "runs", "against imrec's fp32",
-                    "imrec in this precision is", "probabilities off by"], speeds(records, runs))
+              "median of its runs, a ratio the median of the rounds' ratios."]
+    if judged:
+        lines += ["", "## Goals", ""]
+        lines += table(["what", "goal", "found", ""],
+                       [(what, goal, found, "met" if met else "**missed**") for what, goal, found, met in judged])
+    if records:
+        lines += ["", "## Images a second", ""]
+        lines += table(["network", "program", "median", "lowest to highest", "runs", "against imrec's fp32",
+                        "imrec in this precision is", "probabilities off by"], speeds(records, runs))
     if layers:
         lines += ["", "## How near to the peak", "", *peaks(facts),
                   "The rates are those of direct convolutions; Winograd's take fewer operations. `layers.md` has every "

@@ -232,6 +232,7 @@ public struct BenchModel: Sendable {
   public let graph: Graph
   /// Its weights.
   public let parameters: Parameters
+  private let ranges: Quantization?
 
   /// - Parameters:
   ///   - name: a model's path; where there is no such file, "resnet-18" or "resnet-50-v1": SageMaker's network of this
@@ -245,19 +246,22 @@ public struct BenchModel: Sendable {
       var generator = Sequence(state: 1)
       // Pixels are not centred: their mean square is that of uniform numbers from 0 to 255.
       parameters = Parameters(randomFor: graph, inputVariance: 255 * 255 / 3, using: &generator)
+      ranges = nil
     } else {
       let model = try Model(name, epoch: epoch, inputShape: inputShape)
       graph = model.graph
       parameters = model.parameters
+      ranges = model.quantization
     }
   }
 
-  /// The ranges of the activations on imagined images, with which int8 runs at the speed of a real calibration; its
-  /// outputs are worth nothing.
+  /// How a quantized model is quantized; of another, the ranges of the activations on imagined images, with which int8
+  /// runs at the speed of a real calibration: its outputs are worth nothing.
   ///
   /// - Throws: as `Calibrator`.
   /// - Complexity: two runs of the network on one thread.
   public func quantization(kernels: String? = nil) throws -> Quantization {
+    if let ranges { return ranges }
     let calibrator = try Calibrator(graph, parameters, kernels: kernels)
     try calibrator.add(imaginedSamples(graph.inputShape.reduce(2, *)).span, count: 2)
     return calibrator.quantization(.leastSquares)

@@ -1,12 +1,12 @@
 import ArgumentParser
 import Encodings
-import FoundationEssentials
 import Hyperparameters
 import Inference
 import Models
 import Networks
 import Packing
 import Records
+import Reporting
 import Terminal
 import Training
 
@@ -124,9 +124,12 @@ struct BenchInferCommand: ParsableCommand {
   /// The one that was asked for, otherwise all that the engine has.
   private func precisions() throws -> [Network.Precision] {
     if engine.engine == .reference { return [.fp32] }
-    let environment = ProcessInfo.processInfo.environment
-    let chosen = try engine.chosenPrecision ?? Network.Precision(environment: environment)
-    return chosen.map { [$0] } ?? Network.Precision.allCases
+    switch try engine.precision() {
+    case nil: return Network.Precision.allCases
+    case .fp32: return [.fp32]
+    case .bf16: return [.bf16]
+    case .int8, .fastest: return [.int8]
+    }
   }
 
   private func text(_ result: InferenceBenchmark) -> String {
@@ -141,7 +144,7 @@ struct BenchInferCommand: ParsableCommand {
           "  " + leftPadded("\(batch.batch)", 5) + "  " + padded(batch.precision, 9)
             + leftPadded(oneDecimal(batch.imagesPerSecond), 10)
             + leftPadded(oneDecimal(batch.bestImagesPerSecond), 8)
-            + (isComparison ? leftPadded(batch.ratio.map { "\(twoDecimals($0))x" } ?? "", 9) : "")
+            + (isComparison ? leftPadded(batch.ratio.map { "\(decimalText($0, 2))x" } ?? "", 9) : "")
             + leftPadded(oneDecimal(batch.latencyP50Ms), 8) + leftPadded(oneDecimal(batch.latencyP99Ms), 8)
             + leftPadded(oneDecimal(batch.gflopPerSecond), 9)
             + leftPadded(rounded(batch.loadSeconds * 1000), 9))
@@ -171,11 +174,6 @@ struct BenchInferCommand: ParsableCommand {
         }.joined() + "  " + printable(layers[index].name)
       }
   }
-}
-
-private func twoDecimals(_ value: Double) -> String {
-  let hundredths = Int64(exactly: (value * 100).rounded()) ?? 0
-  return "\(hundredths / 100).\(hundredths % 100 / 10)\(hundredths % 10)"
 }
 
 private func batchSizes(_ text: String) throws -> [Int] {

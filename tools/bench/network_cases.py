@@ -23,11 +23,14 @@ class Bare(Steady):
 
     def __init__(self, name, words, batch):
         super().__init__(name, [str(word) for word in [*words, "--json", "--quiet"]], batch, self.speed)
-        self.facts = {}
+        self.facts, self.difference = {}, None
 
     def speed(self, result):
         self.facts = json.loads(result["out"])
         return self.facts["images_per_second"]
+
+    def record(self):
+        return {**super().record(), "difference": self.difference}
 
 
 class Loading(Bare):

@@ -158,13 +158,13 @@ def readme(facts, records, judged, runs, layers):
     lines += ["",
               "- 3 x 224 x 224, 1000 classes, pre-activation networks with the same random weights for every program. "
               "`off by`: the largest difference of a probability from MXNet's in single precision, as a part of the "
-              "largest probability, on the pictures with which the peers were calibrated; with random weights it shows "
-              "that the right network ran, not how exact a trained one is.",
+              "largest probability, on four pictures, with which int8 was calibrated, too; with random weights it "
+              "shows that the right network ran, not how exact a trained one is.",
               "- OpenVINO compiled for `latency` (one batch at a time) and for `throughput` (a stream and a request "
               "for each core), with `INFERENCE_PRECISION_HINT` f32 and bf16, its default where the processor "
               "multiplies bf16; int8 by `nncf.quantize` as it comes. ONNX Runtime with all its optimisations; int8 by "
               "`quantize_static`: QDQ, uint8 activations, int8 weights for each channel, without BatchNorms, which is "
-              "faster. ncnn one image at a time. imrec's int8 is calibrated on random images.",
+              "faster. ncnn one image at a time. imrec's int8 by `imrec quantize`.",
               "- Training: steps (forward, backward, update) of sgd with momentum on random images in memory; PyTorch "
               "in channels-last memory, in bf16 by autocast. Each round is a process of its own, which warms up first."]
     if facts["realtime"]:

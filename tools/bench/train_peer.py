@@ -3,14 +3,15 @@
 by.
 
     train_peer.py mxnet|torch --depth 18 --batch 32 [--side 224] [--classes 1000] [--threads 2] [--steps 10]
-                  [--warm-up 3]
+                  [--warm-up 3] [--precision fp32|bf16]
 
 `mxnet`: its Module with the symbol of the image-classification example (v2), oneDNN as it is shipped, sgd with
 momentum. `torch`: the same layers in the same order (v2), in channels-last memory and in the usual one; the better one
-counts. --symbol FILE: MXNet trains this symbol instead, for example one that imrec wrote. --serve: each line of stdin
-is a number of steps; each line of stdout the seconds they took, as infer_peer.py does it. Otherwise one JSON line:
-images a second over the steps after the warm-up, seconds of each, and the largest resident memory of the process in
-bytes, with the framework's own code and the images in it."""
+counts. bf16: torch's autocast, which leaves weights and losses in single precision. --symbol FILE: MXNet trains this
+symbol instead, for example one that imrec wrote. --serve: each line of stdin is a number of steps; each line of stdout
+the seconds they took, as infer_peer.py does it. Otherwise one JSON line: images a second over the steps after the
+warm-up, seconds of each, and the largest resident memory of the process in bytes, with the framework's own code and
+the images in it."""
 import argparse
 import json
 import os
@@ -33,6 +34,7 @@ def parse():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--warm-up", type=int, default=3)
+    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="of torch")
     parser.add_argument("--symbol", type=pathlib.Path)
     parser.add_argument("--layout", choices=["usual", "channels-last"], default="channels-last", help="of torch")
     parser.add_argument("--serve", action="store_true")
@@ -114,11 +116,13 @@ def torch_step(found):
 
     def step():
         optimiser.zero_grad(set_to_none=True)
-        outputs = network(images)
+        with torch.autocast("cpu", torch.bfloat16, enabled=found.precision == "bf16"):
+            outputs = network(images)
+        outputs = outputs.float()
         torch.nn.functional.cross_entropy(outputs, labels).backward()
         optimiser.step()
         return outputs.detach().numpy()
-    return step, {"version": torch.__version__, "layout": found.layout,
+    return step, {"version": torch.__version__, "layout": found.layout, "precision": found.precision,
                   "parameters": sum(value.numel() for value in network.parameters())}
 
 

@@ -1,4 +1,4 @@
-"""What tools/bench/infer measures, a class for each way of running something."""
+"""What tools/bench/infer, precision and train measure, a class for each way of running something."""
 import json
 import re
 import statistics
@@ -23,11 +23,14 @@ class Bare(Steady):
 
     def __init__(self, name, words, batch):
         super().__init__(name, [str(word) for word in [*words, "--json", "--quiet"]], batch, self.speed)
-        self.facts = {}
+        self.facts, self.difference = {}, None
 
     def speed(self, result):
         self.facts = json.loads(result["out"])
         return self.facts["images_per_second"]
+
+    def record(self):
+        return {**super().record(), "difference": self.difference}
 
 
 class Loading(Bare):
@@ -49,21 +52,28 @@ class Transformed(Steady):
 
 
 class Runtime:
-    """A peer in a process that stays (infer_peer.py): a round is so many runs of a batch."""
+    """A peer in a process that stays (infer_peer.py): a round is as many runs of a batch as take about a second."""
 
-    def __init__(self, name, words, batch, count):
-        self.name, self.words, self.images, self.count = name, [str(word) for word in words], batch, count
-        self.runs, self.process = [], None
+    def __init__(self, name, words, batch):
+        self.name, self.words, self.images = name, [str(word) for word in words], batch
+        self.runs, self.process, self.count, self.difference = [], None, 0, None
+
+    def timed(self, count):
+        """The seconds that some runs take together."""
+        self.process.stdin.write(f"{count}\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline())
 
     def once(self, _, keep):
         if self.process is None:
             self.process = subprocess.Popen(self.words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                             stderr=subprocess.DEVNULL, text=True)
-            if self.process.stdout.readline().strip() != "ready":
+            found = re.fullmatch(r"ready (\S+)\n", self.process.stdout.readline())
+            if not found:
                 raise Failed(f"{' '.join(self.words)}: it failed, or its probabilities are not MXNet's")
-        self.process.stdin.write(f"{self.count}\n")
-        self.process.stdin.flush()
-        seconds = float(self.process.stdout.readline())
+            self.difference = float(found.group(1))
+            self.count = max(1, round(2 / self.timed(2)))
+        seconds = self.timed(self.count)
         if keep:
             self.runs.append({"seconds": seconds, "images_per_second": self.count * self.images / seconds})
 
@@ -74,8 +84,23 @@ class Runtime:
             self.process = None
 
     def record(self):
-        return {"name": self.name, "command": self.words, "images": self.images, "runs": self.runs,
+        return {"name": self.name, "command": self.words, "images": self.images, "difference": self.difference,
+                "runs": self.runs,
                 "median": {what: statistics.median(run[what] for run in self.runs) for what in self.runs[0]}}
+
+
+class Trained(Case):
+    """One process that trains some steps and prints its figures as JSON; loading and the first steps are not in
+    them."""
+
+    def __init__(self, name, words, batch):
+        super().__init__(name, [str(word) for word in words], batch, self.speed)
+        self.facts = {}
+
+    def speed(self, result):
+        last = result["out"].strip().splitlines()[-1]
+        self.facts = json.loads(last if last.startswith("{") else result["out"])
+        return self.facts["images_per_second"]
 
 
 class Hosted:

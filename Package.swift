@@ -32,8 +32,8 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
     // The templates of HTML pages.
     .package(url: "https://github.com/hummingbird-project/swift-mustache", exact: "2.1.1"),
-    // The server of HTTP.
-    .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
+    // The server of HTTP: its core alone, and nothing of it that reads configurations.
+    .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
     // Hummingbird's own foundations, where more is asked of a connection than it offers: the types of heads, the log,
     // channels, their handlers of HTTP, services that end in order.
     .package(url: "https://github.com/apple/swift-http-types.git", exact: "1.8.0"),
@@ -126,7 +126,6 @@ let package = Package(
       name: "HTTP",
       dependencies: [
         "Encodings", "Files",
-        .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
@@ -143,7 +142,7 @@ let package = Package(
       name: "Endpoints",
       dependencies: [
         "Encodings", "Files", "HTTP", "Imaging", "Inference", "Networks",
-        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),
@@ -156,12 +155,12 @@ let package = Package(
       name: "S3",
       dependencies: [
         "CCurl", "CLinux", "Encodings", "Files", "HTTP",
-        .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       exclude: ["README.md", "Signatures/README.md"], swiftSettings: strict),
     // SageMaker's operations: requests checked, kept, turned into jobs.
@@ -171,7 +170,7 @@ let package = Package(
         "CZlib", "Encodings", "Endpoints", "Files", "HTTP", "Hyperparameters", "Inference", "Jobs", "Models",
         "S3", "Tuning",
         .product(name: "GRDB", package: "GRDB.swift"),
-        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
@@ -185,7 +184,7 @@ let package = Package(
       dependencies: [
         "Encodings", "Endpoints", "Files", "HTTP", "Hyperparameters", "Imaging", "Inference", "Jobs",
         "Predictions", "Reporting", "S3", "SageMaker", "Scoring", "Networks",
-        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Mustache", package: "swift-mustache"),
@@ -224,8 +223,8 @@ let package = Package(
     .executableTarget(
       name: "serve-objects",
       dependencies: [
-        "S3", .product(name: "Hummingbird", package: "hummingbird"),
-        .product(name: "Logging", package: "swift-log"),
+        "S3", .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       path: "tools/serve-objects", swiftSettings: tests),
     // A picture of what augmentation does, and its half of the comparison with MXNet.
@@ -254,7 +253,7 @@ let package = Package(
       name: "ServiceTestSupport",
       dependencies: [
         "Endpoints", "HTTP", "Inference", "InferenceTestSupport", "S3", "Networks", "TestSupport",
-        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
@@ -347,7 +346,7 @@ let package = Package(
       name: "S3Tests",
       dependencies: [
         "Encodings", "Files", "S3", "ServiceTestSupport", "TestSupport",
-        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -365,7 +364,7 @@ let package = Package(
         "Dashboard", "DashboardSamples", "Encodings", "Endpoints", "ServiceTestSupport", "HTTP",
         "InferenceTestSupport",
         "S3", "SageMaker", "TestSupport",
-        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),

@@ -1,6 +1,7 @@
 import Endpoints
 import HTTP
-import Hummingbird
+import HTTPTypes
+import HummingbirdCore
 import Inference
 import Reporting
 

@@ -3,7 +3,7 @@ import Files
 import FoundationEssentials
 import HTTP
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import Hyperparameters
 import NIOCore
 import Predictions

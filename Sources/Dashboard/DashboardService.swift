@@ -4,7 +4,7 @@ import Files
 import FoundationEssentials
 package import HTTP
 import HTTPTypes
-package import Hummingbird
+package import HummingbirdCore
 import NIOCore
 import NIOHTTP1
 import Reporting

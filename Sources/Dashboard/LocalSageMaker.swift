@@ -3,7 +3,7 @@ import Endpoints
 import Files
 import HTTP
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 public import Imaging
 import Inference
 import Logging

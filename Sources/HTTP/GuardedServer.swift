@@ -1,7 +1,6 @@
 import Glibc
 package import HTTPTypes
-package import Hummingbird
-import HummingbirdCore
+package import HummingbirdCore
 package import Logging
 import NIOCore
 package import ServiceLifecycle
@@ -64,7 +63,7 @@ package struct GuardedServer: Sendable {
     var configuration = ServiceGroupConfiguration(
       services: services.map { .init(service: $0) } + [
         .init(
-          service: application(gate, room, onStart, preparation),
+          service: try service(gate, room, onStart, preparation),
           successTerminationBehavior: .gracefullyShutdownGroup)
       ],
       logger: innerLogger)
@@ -99,31 +98,27 @@ package struct GuardedServer: Sendable {
     }
   }
 
-  private func application(
+  private func service(
     _ gate: AcceptGate, _ room: ConnectionRoom, _ onStart: @escaping @Sendable (Int) -> Void,
     _ preparation: Preparation
-  ) -> some ApplicationProtocol {
+  ) throws -> any Service {
     let (limits, origin, port) = (limits, origin, port)
     let clients = Clients(limit: room.working, most: room.most)
     let connection = HTTP1Channel.Configuration(
       additionalChannelHandlers: [ConnectionGuard(clients, limits, origin)],
       httpDecoderConfiguration: .init(
         maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 64 << 10, maxHeaderFieldCount: 100))
-    return Application(
-      responder: ClientResponder(
-        clients: clients, origin: origin, preparation: preparation, refusal: refusal, logger: logger),
-      server: HTTPServerBuilder { responder in
-        GatedChannel(inner: HTTP1Channel(responder: responder, configuration: connection), gate: gate)
-      },
-      configuration: ApplicationConfiguration(
-        address: .hostname(hostname, port: port), serverName: "imrec", backlog: 1024,
-        availableConnectionsDelegate: AcceptGateDelegate(gate: gate)),
-      onServerRunning: { channel in
+    let responder = ClientResponder(
+      clients: clients, origin: origin, preparation: preparation, refusal: refusal, logger: logger)
+    return try httpService(
+      hostname: hostname, port: port, connections: AcceptGateDelegate(gate: gate), logger: innerLogger,
+      channel: { GatedChannel(inner: HTTP1Channel(responder: $0, configuration: connection), gate: gate) },
+      onStart: { channel in
         gate.serverRuns(at: channel.localAddress)
         // The server already accepts connections; their requests wait for `prepare`.
         if await preparation.run() { onStart(channel.localAddress?.port ?? port) }
       },
-      logger: innerLogger)
+      respond: responder.respond)
   }
 
   /// For messages of the underlying server; errors only.
@@ -174,26 +169,16 @@ private final class Preparation: Sendable {
 }
 
 /// Refuses requests that must not be answered, and passes each other request on with its client.
-private struct ClientResponder: HTTPResponder {
+private struct ClientResponder: Sendable {
   let clients: Clients
   let origin: RequestOrigin
   let preparation: Preparation
   let refusal: @Sendable (Request, HTTPResponse.Status, String) -> Response
   let logger: Logger
 
-  struct Context: RequestContext {
-    var coreContext: CoreRequestContextStorage
-    let channel: any Channel
-
-    init(source: ApplicationRequestContextSource) {
-      coreContext = CoreRequestContextStorage(source: source)
-      channel = source.channel
-    }
-  }
-
-  func respond(to request: Request, context: Context) async throws -> Response {
+  func respond(to request: Request, on channel: any Channel) async throws -> Response {
     let site = origin.allowedSite(of: request.head)
-    var response = try await answer(request, context.channel, isAllowedSite: site != nil)
+    var response = try await answer(request, channel, isAllowedSite: site != nil)
     if let site {
       response.headers[.allowedOrigin] = site
       response.headers[.exposedHeaders] = "*"

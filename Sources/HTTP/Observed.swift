@@ -2,7 +2,7 @@ import Encodings
 import FoundationEssentials
 import Glibc
 import HTTPTypes
-package import Hummingbird
+package import HummingbirdCore
 package import Logging
 import Metrics
 import NIOCore

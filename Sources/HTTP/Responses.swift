@@ -1,6 +1,6 @@
 import Encodings
 package import HTTPTypes
-package import Hummingbird
+package import HummingbirdCore
 import NIOCore
 import Synchronization
 

@@ -1,7 +1,7 @@
 import Encodings
 import Files
 public import Imaging
-import Models
+public import Models
 public import Networks
 import Synchronization
 
@@ -136,6 +136,15 @@ public final class Classifier: Sendable {
     }
   }
 
+  /// The tensors of those images that can be decoded, one behind the other, and for each image its error or nil.
+  func tensors(_ images: [[UInt8]]) -> (numbers: [Float], faults: [ImageError?]) {
+    var tensors = [Float](repeating: 0, count: images.count * preset.count)
+    let faults = decode(images[...], into: &tensors)
+    let count = closeGaps(faults, in: &tensors)
+    tensors.removeLast(tensors.count - count * preset.count)
+    return (tensors, faults)
+  }
+
   /// Decodes all images in parallel, each into its own tensor.
   /// - Returns: for each image, its error or nil.
   private func decode(_ images: ArraySlice<[UInt8]>, into tensors: inout [Float]) -> [ImageError?] {
@@ -229,8 +238,8 @@ public struct ClassifierOptions: Sendable {
   public var engine = Network.Engine.fast
   /// One of `Network.availableKernels`; nil: the best of this processor.
   public var kernels: String?
-  /// The numbers with which the fast engine computes.
-  public var precision = Network.Precision.fp32
+  /// nil: int8 if the model is quantized, otherwise fp32.
+  public var precision: PrecisionChoice?
   /// Threads of the classifier's own cores, where `cores` is nil.
   public var threads = 1
   /// The cores that the classifier shares with others; nil: it has its own, with `threads` threads.
@@ -243,22 +252,57 @@ public struct ClassifierOptions: Sendable {
   public init() {}
 }
 
-extension Network.Precision {
-  /// The precision that the environment variable `IMREC_PRECISION` names; nil if it is not set, or empty.
+/// The precision that a user asks for.
+public enum PrecisionChoice: String, CaseIterable, Sendable {
+  /// As `Network.Precision`; int8 is for quantized models.
+  case fp32, bf16, int8
+  /// int8 if the model is quantized; otherwise bf16 if the processor multiplies such numbers, and fp32 if it does not.
+  case fastest
+
+  /// What the environment variable `IMREC_PRECISION` names; nil if it is not set, or empty.
   ///
   /// - Throws: if it names none.
   public init?(environment: [String: String]) throws(ClassifierError) {
     guard let name = environment["IMREC_PRECISION"], !name.isEmpty else { return nil }
-    guard let precision = Self.offered.first(where: { $0.rawValue == name }) else {
+    guard let choice = Self(rawValue: name) else {
       throw ClassifierError(
-        "IMREC_PRECISION is '\(printable(String(name.prefix(40))))'; \(Self.offered.map(\.rawValue).joined(separator: " or ")) is expected"
-      )
+        "IMREC_PRECISION is '\(printable(String(name.prefix(40))))'; "
+          + "\(Self.allCases.map(\.rawValue).joined(separator: ", ")) are known")
     }
-    self = precision
+    self = choice
   }
 
-  /// Those that need no calibration.
-  public static let offered: [Network.Precision] = [.fp32, .bf16]
+  /// The precision of a model's network.
+  ///
+  /// - Parameters:
+  ///   - choice: nil: int8 if the model is quantized, otherwise fp32.
+  ///   - kernels: one of `Network.availableKernels`; nil: the best.
+  /// - Throws: where int8 is asked for and the model is not quantized.
+  static func precision(
+    _ choice: PrecisionChoice?, of model: Model, engine: Network.Engine, kernels: String?
+  ) throws -> Network.Precision {
+    if engine == .reference {
+      guard choice == nil || choice == .fp32 else {
+        throw ClassifierError(
+          "the reference engine computes in fp32 only; \(choice?.rawValue ?? "") was asked for")
+      }
+      return .fp32
+    }
+    switch choice {
+    case nil: return model.quantization == nil ? .fp32 : .int8
+    case .fp32: return .fp32
+    case .bf16: return .bf16
+    case .int8:
+      guard model.quantization != nil else {
+        throw ClassifierError(
+          "\(model.path): int8 needs a quantized model; this one has no \(Quantization.fileName)")
+      }
+      return .int8
+    case .fastest:
+      if model.quantization != nil { return .int8 }
+      return try Network.hasFastKernels(.bf16, kernels: kernels) ? .bf16 : .fp32
+    }
+  }
 }
 
 extension Classifier {
@@ -282,34 +326,44 @@ extension Classifier {
     let cores = options.cores ?? Cores(Workers(count: options.threads))
     let network = try Network(
       model.graph, model.parameters, engine: options.engine, batch: options.batch, workers: cores.workers,
-      precision: options.precision, kernels: options.kernels)
+      precision: PrecisionChoice.precision(
+        options.precision, of: model, engine: options.engine, kernels: options.kernels),
+      quantization: model.quantization, kernels: options.kernels)
     if let fallback = network.fallback { warn("\(path): \(fallback)") }
     if !network.hasFastKernels {
       warn(
-        "\(options.precision) gains nothing here: the kernels \(network.kernels) have no instructions for it")
+        "\(network.precision) gains nothing here: the kernels \(network.kernels) have no instructions for it")
     }
     try self.init(
-      network: network, preset: try Self.preset(of: model, options),
-      classes: try options.classes
-        ?? model.classes.map { try classNames($0, path: model.companionFolder + "/classes.txt") },
+      network: network, preset: options.preset(of: model), classes: options.classes(of: model),
       cores: cores, decoding: options.decoding)
   }
+}
 
-  private static func preset(of model: Model, _ options: ClassifierOptions) throws -> Preset {
+extension ClassifierOptions {
+  /// How a model's images are prepared: as its `preprocess.json` says, or as the framework does that trained it, unless
+  /// the options say otherwise.
+  ///
+  /// - Throws: `ClassifierError`, with the file.
+  public func preset(of model: Model) throws -> Preset {
     let path = model.preset == nil ? model.path : model.companionFolder + "/preprocess.json"
     do {
-      let (own, tellsShape) = try ownPreset(of: model, path)
-      let mode = options.mode ?? own.mode
+      let (own, tellsShape) = try Self.ownPreset(of: model, path)
+      let mode = mode ?? own.mode
       return try Preset(
-        mode: mode, resize: mode == .crop ? options.resize ?? own.resize : nil,
-        shape: tellsShape && options.imageShape == nil ? own.shape : model.graph.inputShape, mean: own.mean,
-        std: own.std,
-        filter: own.filter)
+        mode: mode, resize: mode == .crop ? resize ?? own.resize : nil,
+        shape: tellsShape && imageShape == nil ? own.shape : model.graph.inputShape, mean: own.mean,
+        std: own.std, filter: own.filter)
     } catch let error as PresetError {
       throw ClassifierError("\(path): \(error)")
     } catch let error as JSONError {
       throw ClassifierError("\(path): \(error)")
     }
+  }
+
+  /// The names of a model's outputs: the options', or those of its `classes.txt`; nil where it has none.
+  public func classes(of model: Model) throws -> [String]? {
+    try classes ?? model.classes.map { try classNames($0, path: model.companionFolder + "/classes.txt") }
   }
 
   /// The preset in `preprocess.json`, or that of the framework that trained the model.

@@ -12,12 +12,13 @@ struct CheckpointFiles {
   let parameters: Parameters
   let parametersPath: String
   let epoch: Int
-  let shapes: SmallFile?
+  let shapes: SmallFile?, quantization: SmallFile?
   let classes: [UInt8]?, preset: [UInt8]?
   /// The names of `.params` files that belong to no symbol.
   let strays: [String]
 
   static let shapesName = "model-shapes.json", classesName = "classes.txt", presetName = "preprocess.json"
+  private static let companionNames = [shapesName, classesName, presetName, Quantization.fileName]
 
   /// The role that a file has by its name.
   enum Role: Hashable {
@@ -25,12 +26,11 @@ struct CheckpointFiles {
     case symbol(stem: ByteName)
     /// `STEM-NNNN.params`
     case parameters(stem: ByteName, epoch: Int)
-    /// One of the three files with a fixed name.
+    /// One of the files with a fixed name.
     case companion
 
     init?(_ name: String) {
-      if [CheckpointFiles.shapesName, CheckpointFiles.classesName, CheckpointFiles.presetName].contains(name)
-      {
+      if CheckpointFiles.companionNames.contains(name) {
         self = .companion
       } else if name.hasByteSuffix("-symbol.json") {
         self = .symbol(stem: ByteName(text(name.utf8.dropLast("-symbol.json".utf8.count))))
@@ -58,6 +58,8 @@ struct CheckpointFiles {
     self.epoch = choice.epoch
     strays = choice.strays
     shapes = names.contains(Self.shapesName) ? try Self.small(Self.shapesName, in: folder) : nil
+    quantization =
+      names.contains(Quantization.fileName) ? try Self.small(Quantization.fileName, in: folder) : nil
     classes = names.contains(Self.classesName) ? try Self.small(Self.classesName, in: folder).bytes : nil
     preset = names.contains(Self.presetName) ? try Self.small(Self.presetName, in: folder).bytes : nil
   }
@@ -87,6 +89,7 @@ struct CheckpointFiles {
     self.epoch = choice.epoch
     strays = choice.strays
     shapes = small(Self.shapesName)
+    quantization = small(Quantization.fileName)
     classes = small(Self.classesName)?.bytes
     preset = small(Self.presetName)?.bytes
   }
@@ -125,6 +128,20 @@ struct CheckpointFiles {
     do {
       return SmallFile(path: path, bytes: try readFile(path, limit: Symbol.largestByteCount).bytes)
     } catch { throw ModelError(error) }
+  }
+}
+
+/// Removes the files of an MXNet model from a folder, the symbol first, and leaves all others.
+///
+/// - Throws: where the folder cannot be read, or a file cannot be removed.
+public func removeModelFiles(in folder: String) throws(ModelError) {
+  let found = try fileNames(in: folder).compactMap { name in CheckpointFiles.Role(name).map { ($0, name) } }
+  let symbols = found.filter { if case .symbol = $0.0 { true } else { false } }
+  for (_, name) in symbols + found.filter({ if case .symbol = $0.0 { false } else { true } }) {
+    let path = join(folder, name)
+    guard unsafe unlink(path) == 0 || errno == ENOENT else {
+      throw ModelError(FileError(.system(call: "remove", code: errno), path: path))
+    }
   }
 }
 

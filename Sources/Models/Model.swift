@@ -4,7 +4,7 @@ import Files
 /// A model as its files describe it: the network, its parameters, and the files beside them.
 ///
 /// A model is a folder, or a `model.tar.gz` as SageMaker makes it, with `*-symbol.json`, `*-NNNN.params` and optionally
-/// `model-shapes.json`, `classes.txt` and `preprocess.json`. Two kinds of single files are read, too, optionally with
+/// `model-shapes.json`, `classes.txt`, `preprocess.json` and `quantization.json`. Two kinds of single files are read, too, optionally with
 /// `classes.txt` and `preprocess.json` beside them: a `.safetensors` file of one of torchvision's ResNets, whose network
 /// follows from the names and shapes of its arrays, and an `.onnx` file of a ResNet. A file's kind follows from its bytes,
 /// not from its name.
@@ -40,6 +40,8 @@ public struct Model: Sendable {
   public let companionFolder: String
   /// Which framework trained the model.
   public let format: Format
+  /// The network as MXNet writes it.
+  public let symbol: Symbol
   /// The network, which `parameters` are checked against.
   public let graph: Graph
   /// Read on demand, from the file or from an unnamed copy of the file in an archive.
@@ -50,6 +52,8 @@ public struct Model: Sendable {
   public let shapeSource: ShapeSource
   /// The bytes of `classes.txt` and `preprocess.json`; nil where there are none.
   public let classes: [UInt8]?, preset: [UInt8]?
+  /// What `quantization.json` says; nil: the model is not quantized.
+  public let quantization: Quantization?
   /// What is odd but does no harm, such as parameters that no node reads; a sentence each.
   public let warnings: [String]
 
@@ -124,6 +128,11 @@ public struct Model: Sendable {
     self.path = path
     companionFolder = path
     format = .mxnet
+    self.symbol = symbol
+    let graph = graph
+    quantization = try files.quantization.map { (file) throws(ModelError) in
+      try Quantization(json: file.bytes, for: graph, label: file.path)
+    }
     parameters = files.parameters
     epoch = files.epoch
     classes = files.classes
@@ -191,7 +200,7 @@ extension Model {
       warnings = names.note.map { ["\(path): \($0)"] } ?? []
       isHuggingFace = names.isHuggingFace
       let network = try TorchvisionResNet(parameters)
-      let symbol = try network.symbol
+      symbol = try network.symbol
       let shape: [Int]
       (shape, shapeSource) = try Self.imageShape(
         [network.channels, nil, nil], asked: inputShape, told: told)
@@ -199,6 +208,7 @@ extension Model {
       try graph.check(parameters)
     } catch { throw ModelError("\(path): \(error)") }
     if isHuggingFace { try Self.checkHuggingFace(companionFolder) }
+    quantization = nil
     self.path = path
     format = .torchvision
     epoch = 0
@@ -217,7 +227,9 @@ extension Model {
       throw ModelError("\(path): \(error)")
     }
     let network = try ONNXNetwork(contents, label: path, inputShape: shape)
-    graph = try Graph(network.symbol, inputShape: shape)
+    symbol = network.symbol
+    quantization = nil
+    graph = try Graph(symbol, inputShape: shape)
     parameters = Parameters(ArrayFile(file, label: path, entries: network.entries))
     do { try graph.check(parameters) } catch { throw ModelError("\(path): \(error)") }
     var warnings: [String] = []

@@ -52,6 +52,15 @@ public final class Network: Sendable {
     case reference(ReferenceEngine)
   }
 
+  /// Whether a set of kernels has instructions for the numbers of a precision.
+  ///
+  /// - Parameter kernels: one of `availableKernels`; nil: the last one.
+  /// - Throws: a `ModelError` if the processor has no such kernels.
+  public static func hasFastKernels(_ precision: Precision, kernels: String? = nil) throws(ModelError) -> Bool
+  {
+    try NetworkKernels.named(kernels).isFast(precision)
+  }
+
   /// The names of the sets of kernels that this processor can run, the plainest first, the fastest last.
   public static let availableKernels = NetworkKernels.available.map(\.name)
 
@@ -82,12 +91,7 @@ public final class Network: Sendable {
           precision == .int8 ? quantization : nil, set)
         (running, self.engine, self.kernels, self.fallback) = (.fast(fast), .fast, set.name, nil)
         self.precision = precision
-        hasFastKernels =
-          switch precision {
-          case .fp32: true
-          case .bf16: set.hasFastBFloat16
-          case .int8: set.hasFastUInt8
-          }
+        hasFastKernels = set.isFast(precision)
         return
       } catch let error as Unplannable {
         fallback =

@@ -1,39 +1,12 @@
 public import Models
 
-/// How a network runs with whole numbers: which layers multiply uint8 activations with int8 weights, and what range the
-/// activations have.
-///
-/// Weights are symmetric, with a step for each filter, after BatchNorm is folded into them. Activations have one step for
-/// each tensor: 0...255 from zero on if none is negative, and otherwise as far on both sides of 128. Sums are 32-bit
-/// integers. What follows a sum is multiplied and added in single precision, unfused, and rounded to nearest even, so that
-/// every set of kernels gives the same bits.
-public struct Quantization: Hashable, Sendable {
-  /// What enters a layer, as images showed it, after the BatchNorm and ReLU that the layer does as it reads.
-  public struct Input: Hashable, Sendable {
-    /// What lies outside is clipped.
-    public var range: ClosedRange<Float>
-    /// The mean of each channel, by which the bias is corrected for the rounding of the weights: Nagel et al.,
-    /// "Data-Free Quantization Through Weight Equalization and Bias Correction", 2019, equation 17. Empty: no correction.
-    public var means: [Float]
-
-    /// - Parameter range: finite.
-    public init(range: ClosedRange<Float>, means: [Float] = []) {
-      self.range = range
-      self.means = means
-    }
-
-    var type: NumberType {
-      let largest = max(range.upperBound, -range.lowerBound)
-      if range.lowerBound >= 0 { return .uint8(step: largest > 0 ? largest / 255 : 1, zero: 0) }
-      return .uint8(step: largest / 127, zero: 128)
-    }
+extension Quantization.Input {
+  /// How the numbers are stored.
+  var type: NumberType {
+    let largest = max(range.upperBound, -range.lowerBound)
+    if range.lowerBound >= 0 { return .uint8(step: largest > 0 ? largest / 255 : 1, zero: 0) }
+    return .uint8(step: largest / 127, zero: 128)
   }
-
-  /// For each convolution and fully connected layer that is quantized, by the name of its node. The others stay in
-  /// bfloat16 and single precision.
-  public var inputs: [String: Input]
-
-  public init(inputs: [String: Input]) { self.inputs = inputs }
 }
 
 /// The weights of a convolution or fully connected layer as int8: symmetric, so that -128 is not used, with a step for

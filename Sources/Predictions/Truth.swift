@@ -1,5 +1,5 @@
 import Encodings
-import Files
+public import Files
 import Records
 
 /// A file, line or image that does not count, and why.
@@ -95,6 +95,14 @@ public struct Truth: Sendable {
 
   /// The true label of image `entry`, 0..<count. It may be beyond the classes that the outputs have.
   public func label(_ entry: Int) -> Int { Int(labels[entry]) }
+
+  /// The label of each image by its path, and by its ID where the format has IDs and no path is that number.
+  public func labelsByName() -> [ByteName: Int] {
+    var found: [ByteName: Int] = [:]
+    for (id, label) in zip(ids, labels) { found[ByteName("\(id)")] = Int(label) }
+    for entry in 0..<count { found[ByteName(path(entry))] = label(entry) }
+    return found
+  }
 
   /// Whether images have no name but their id, as those of a `.rec`.
   public var isNamedByID: Bool { kind == .records }

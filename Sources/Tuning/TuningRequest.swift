@@ -485,8 +485,10 @@ extension TuningRequest {
   /// The values at the two ends of a range, or all values of a categorical one.
   private func ends(_ parameter: Parameter) -> [String] {
     switch parameter.domain {
-    case .continuous(let range): [range.lowerBound, range.upperBound].map { ParameterValue.real($0).description }
-    case .integer(let range): [range.lowerBound, range.upperBound].map { ParameterValue.whole($0).description }
+    case .continuous(let range):
+      [range.lowerBound, range.upperBound].map { ParameterValue.real($0).description }
+    case .integer(let range):
+      [range.lowerBound, range.upperBound].map { ParameterValue.whole($0).description }
     case .categorical(let values): values
     }
   }

@@ -2,9 +2,11 @@ import ArgumentParser
 import Encodings
 import Hyperparameters
 import Inference
+import Models
 import Networks
 import Packing
 import Records
+import Reporting
 import Terminal
 import Training
 
@@ -51,7 +53,11 @@ struct BenchInferCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "infer",
     abstract: "Measure images per second through a network.",
-    discussion: "EXAMPLE: imrec bench infer resnet-50 --batch 1,32")
+    discussion: """
+      Without --precision and $IMREC_PRECISION, fp32, bf16 and int8 take turns.
+      int8 is calibrated on random images: its speed counts, not its outputs.
+      EXAMPLE: imrec bench infer resnet-50 --batch 1,32
+      """)
 
   @Argument(help: "A model as for predict, or a network with random weights: resnet-18, resnet-50-v1.")
   var model: String
@@ -79,18 +85,30 @@ struct BenchInferCommand: ParsableCommand {
 
   func run() throws {
     let workers = Workers(count: engine.threads.count)
-    let (kind, kernels, precision) = (engine.engine, engine.kernels, try engine.precision())
+    let (kind, kernels) = (engine.engine, engine.kernels)
     var options = InferenceBenchmarkOptions()
     options.batches = batch
+    options.precisions = try precisions()
     options.runs = runs
     options.timesLayers = layers
+    let readModel = { try BenchModel(model, epoch: epoch, inputShape: imageShape) }
+    var quantization: Quantization?
+    if options.precisions.contains(.int8) {
+      let model = try readModel()
+      do {
+        quantization = try model.quantization(kernels: kernels)
+      } catch let error as ModelError where options.precisions.count > 1 {
+        options.precisions.removeAll { $0 == .int8 }
+        output.words.warn("int8 is not measured: \(printable("\(error)"))")
+      }
+    }
     let display = ProgressDisplay(unit: "runs", quiet: output.quiet, showsRate: false)
     var fallback: String?
-    let makeNetwork = { batch in
-      let model = try BenchModel(model, epoch: epoch, inputShape: imageShape)
+    let makeNetwork = { batch, precision in
+      let model = try readModel()
       let network = try Network(
         model.graph, model.parameters, engine: kind, batch: batch, workers: workers, precision: precision,
-        kernels: kernels)
+        quantization: quantization, kernels: kernels)
       fallback = network.fallback
       return network
     }
@@ -103,31 +121,58 @@ struct BenchInferCommand: ParsableCommand {
     try output.finish(result, skippedCount: 0) { text(result) }
   }
 
-  private func text(_ result: InferenceBenchmark) -> String {
-    var lines = ["  batch  images/s    best  ms p50  ms p99  GFLOP/s  load ms"]
-    for batch in result.batches {
-      lines.append(
-        "  " + leftPadded("\(batch.batch)", 5) + leftPadded(oneDecimal(batch.imagesPerSecond), 10)
-          + leftPadded(oneDecimal(batch.bestImagesPerSecond), 8)
-          + leftPadded(oneDecimal(batch.latencyP50Ms), 8)
-          + leftPadded(oneDecimal(batch.latencyP99Ms), 8) + leftPadded(oneDecimal(batch.gflopPerSecond), 9)
-          + leftPadded(rounded(batch.loadSeconds * 1000), 9))
+  /// The one that was asked for, otherwise all that the engine has.
+  private func precisions() throws -> [Network.Precision] {
+    if engine.engine == .reference { return [.fp32] }
+    switch try engine.precision() {
+    case nil: return Network.Precision.allCases
+    case .fp32: return [.fp32]
+    case .bf16: return [.bf16]
+    case .int8, .fastest: return [.int8]
     }
-    for batch in result.batches {
-      guard let layers = batch.layers else { continue }
-      lines.append("batch \(batch.batch), layer by layer:")
-      for layer in layers {
+  }
+
+  private func text(_ result: InferenceBenchmark) -> String {
+    let isComparison = !result.otherPrecisions.isEmpty
+    var lines = [
+      "  batch  precision  images/s    best" + (isComparison ? leftPadded("to \(result.precision)", 9) : "")
+        + "  ms p50  ms p99  GFLOP/s  load ms"
+    ]
+    for first in result.batches {
+      for batch in [first] + result.otherPrecisions.filter({ $0.batch == first.batch }) {
         lines.append(
-          "  \(leftPadded(oneDecimal(layer.share * 100), 5)) %  "
-            + "\(leftPadded(oneDecimal(layer.milliseconds), 7)) ms  \(printable(layer.name))")
+          "  " + leftPadded("\(batch.batch)", 5) + "  " + padded(batch.precision, 9)
+            + leftPadded(oneDecimal(batch.imagesPerSecond), 10)
+            + leftPadded(oneDecimal(batch.bestImagesPerSecond), 8)
+            + (isComparison ? leftPadded(batch.ratio.map { "\(decimalText($0, 2))x" } ?? "", 9) : "")
+            + leftPadded(oneDecimal(batch.latencyP50Ms), 8) + leftPadded(oneDecimal(batch.latencyP99Ms), 8)
+            + leftPadded(oneDecimal(batch.gflopPerSecond), 9)
+            + leftPadded(rounded(batch.loadSeconds * 1000), 9))
       }
+    }
+    for first in result.batches {
+      lines += layerLines([first] + result.otherPrecisions.filter { $0.batch == first.batch })
     }
     let shape = result.shape.map { "\($0)" }.joined(separator: "x")
     lines.append(
       "\(shape), \(oneDecimal(result.gflop)) GFLOP an image; \(counted(result.threads, "thread")), "
-        + "\(result.engine) engine, \(result.kernels) kernels, \(result.precision), "
-        + "peak memory \(byteText(result.peakMemoryBytes))")
+        + "\(result.engine) engine, \(result.kernels) kernels, "
+        + (isComparison ? "" : "\(result.precision), ") + "peak memory \(byteText(result.peakMemoryBytes))")
     return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// A column for each precision: networks of one graph have the same layers.
+  private func layerLines(_ measured: [InferenceBenchmark.Batch]) -> [String] {
+    guard let layers = measured.first?.layers, !layers.isEmpty else { return [] }
+    let head = "batch \(measured[0].batch), layer by layer:"
+    return [head, measured.map { leftPadded($0.precision, 19) }.joined()]
+      + layers.indices.map { index in
+        measured.map { batch in
+          guard let layer = batch.layers?[index] else { return "" }
+          return leftPadded(oneDecimal(layer.share * 100), 7) + " %"
+            + leftPadded(oneDecimal(layer.milliseconds), 7) + " ms"
+        }.joined() + "  " + printable(layers[index].name)
+      }
   }
 }
 

@@ -22,7 +22,10 @@ struct Imrec: AsyncParsableCommand {
         ]),
       CommandGroup(
         name: "Model",
-        subcommands: [PredictCommand.self, TransformCommand.self, TrainCommand.self, TuneCommand.self]),
+        subcommands: [
+          PredictCommand.self, TransformCommand.self, TrainCommand.self, TuneCommand.self,
+          QuantizeCommand.self,
+        ]),
       CommandGroup(name: "Score", subcommands: [ScoreCommand.self, CompareCommand.self]),
       CommandGroup(
         name: "Serve", subcommands: [HostCommand.self, ServeCommand.self, TransformJobCommand.self]),

@@ -5,6 +5,7 @@ import FoundationEssentials
 import Glibc
 public import Imaging
 public import Inference
+import Models
 public import Networks
 public import Packing
 import Records
@@ -294,6 +295,14 @@ struct ModelOptions: ParsableArguments {
     transform: wholeNumber(1...1 << 40))
   var maximumPixelCount: Int?
 
+  /// Reads the model without planning its network: the model, how its images are prepared, and its class names.
+  func parts(_ path: String, words: Words) throws -> (Model, Preset, classes: [String]?) {
+    let options = try classifierOptions()
+    let model = try Model(path, epoch: epoch, inputShape: imageShape)
+    for warning in model.warnings { words.warn(printable(warning)) }
+    return (model, try options.preset(of: model), try options.classes(of: model))
+  }
+
   /// Loads the model.
   ///
   /// - Parameter decoding: the decoding limits; `--max-pixels` overrides the pixel limit.
@@ -301,12 +310,7 @@ struct ModelOptions: ParsableArguments {
     _ model: String, batch: Int = 32, words: Words,
     decoding: DecodeOptions = DecodeOptions()
   ) throws -> Classifier {
-    var options = ClassifierOptions()
-    options.mode = preprocess
-    options.resize = resize
-    options.classes = try classes.map { try classNames(readFile($0, limit: 1 << 26).bytes, path: $0) }
-    options.imageShape = imageShape
-    options.epoch = epoch
+    var options = try classifierOptions()
     options.engine = engine.engine
     options.kernels = engine.kernels
     options.precision = try engine.precision()
@@ -314,7 +318,21 @@ struct ModelOptions: ParsableArguments {
     options.batch = batch
     options.decoding = decoding
     if let maximumPixelCount { options.decoding.maximumPixelCount = maximumPixelCount }
-    return try Classifier(model: model, options: options) { words.warn(printable($0)) }
+    let classifier = try Classifier(model: model, options: options) { words.warn(printable($0)) }
+    if let network = classifier.network as? Network, network.precision != .fp32 || options.precision != nil {
+      words.note("the network runs in \(network.precision), \(network.kernels) kernels")
+    }
+    return classifier
+  }
+
+  private func classifierOptions() throws -> ClassifierOptions {
+    var options = ClassifierOptions()
+    options.mode = preprocess
+    options.resize = resize
+    options.classes = try classes.map { try classNames(readFile($0, limit: 1 << 26).bytes, path: $0) }
+    options.imageShape = imageShape
+    options.epoch = epoch
+    return options
   }
 }
 
@@ -333,12 +351,12 @@ struct EngineOptions: ParsableArguments {
   @Option(
     name: .customLong("precision"),
     help: ArgumentHelp(
-      "fp32, or bf16: 16-bit numbers, faster if the CPU can multiply them. (default: $IMREC_PRECISION, or fp32)",
+      "fp32, bf16, int8 (quantized models) or fastest. (default: $IMREC_PRECISION; else int8 if quantized, fp32 if not)",
       valueName: "name"))
-  var chosenPrecision: Network.Precision?
+  var chosenPrecision: PrecisionChoice?
 
-  func precision() throws -> Network.Precision {
-    try chosenPrecision ?? Network.Precision(environment: ProcessInfo.processInfo.environment) ?? .fp32
+  func precision() throws -> PrecisionChoice? {
+    try chosenPrecision ?? PrecisionChoice(environment: ProcessInfo.processInfo.environment)
   }
 
   func validate() throws {
@@ -356,14 +374,7 @@ struct EngineOptions: ParsableArguments {
 
 extension Network.Engine: ExpressibleByArgument {}
 
-extension Network.Precision: ExpressibleByArgument {
-  public init?(argument: String) {
-    guard let precision = Self.offered.first(where: { $0.rawValue == argument }) else { return nil }
-    self = precision
-  }
-
-  public static var allValueStrings: [String] { offered.map(\.rawValue) }
-}
+extension PrecisionChoice: ExpressibleByArgument {}
 
 extension Preset.Mode: ExpressibleByArgument {}
 extension PredictionFormat: ExpressibleByArgument {}

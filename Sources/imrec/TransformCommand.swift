@@ -57,7 +57,7 @@ struct TransformCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let source = try source()
+    let source = try TransformInput(input, root: root, verb: "transform")
     let classifier = try options.load(model, batch: transformOptions.batch, words: output.words)
     let display = ProgressDisplay(unit: "images", quiet: output.quiet)
     let summary: TransformSummary
@@ -99,21 +99,31 @@ struct TransformCommand: AsyncParsableCommand {
     options.overwrites = overwrite
     return options
   }
+}
 
-  private func source() throws -> TransformInput {
-    if isFolder(input) { return .folder(input) }
-    switch splitExtension(input).suffix {
-    case ".lst": return .list(input, root: root ?? folderName(input))
-    case ".rec": return .records(input)
-    default: break
+extension TransformInput {
+  /// A folder, a `.lst`, a `.rec` or a manifest, as the name and the first bytes say.
+  ///
+  /// - Parameters:
+  ///   - root: the folder of a list's paths; nil: the list's own.
+  ///   - verb: for messages.
+  init(_ path: String, root: String?, verb: String) throws {
+    if isFolder(path) {
+      self = .folder(path)
+      return
     }
-    let start = try readStart(of: input, byteCount: 512)
-    guard start.first(where: { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }) == UInt8(ascii: "[") else {
-      let expected = "a folder, a .lst, a .rec or a manifest, which begins with [{\"prefix\": ...}"
-      let sentence = FileKind(start.span)?.sentence(expected: expected) ?? "\(expected) is expected"
-      throw WrongUsage("\(input): \(sentence)", verb: "transform")
+    switch splitExtension(path).suffix {
+    case ".lst": self = .list(path, root: root ?? folderName(path))
+    case ".rec": self = .records(path)
+    default:
+      let start = try readStart(of: path, byteCount: 512)
+      guard start.first(where: { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }) == UInt8(ascii: "[") else {
+        let expected = "a folder, a .lst, a .rec or a manifest, which begins with [{\"prefix\": ...}"
+        let sentence = FileKind(start.span)?.sentence(expected: expected) ?? "\(expected) is expected"
+        throw WrongUsage("\(path): \(sentence)", verb: verb)
+      }
+      self = .manifest(path)
     }
-    return .manifest(input)
   }
 }
 

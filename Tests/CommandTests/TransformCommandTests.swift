@@ -97,6 +97,31 @@ struct TransformCommandTests {
     }
   }
 
+  @Test("bench infer compares all precisions, unless one is chosen by an option or the environment")
+  func precisions() throws {
+    try withScratchFolder { folder in
+      let command = ["bench", "infer", "resnet-20", "--runs", "1", "--batch", "1", "--layers", "--quiet"]
+      let all = imrec.run(command, in: folder)
+      #expect(all.status == 0 && all.errors.isEmpty, "\(all)")
+      let lines = all.output.split(separator: "\n").map(String.init)
+      #expect(lines.allSatisfy { $0.count <= 100 }, "\(all)")
+      #expect(lines[0].contains("  to fp32  "), "\(all)")
+      for (line, name) in zip(lines.dropFirst(), ["fp32", "bf16", "int8"]) {
+        #expect(line.hasPrefix("      1  \(name) ") && line.contains("x  ") == (name != "fp32"), "\(all)")
+      }
+      #expect(lines[5].split(separator: " ") == ["fp32", "bf16", "int8"], "\(all)")
+      #expect(lines.contains { $0.split(separator: "%").count == 4 && $0.hasSuffix(" ms  conv0") }, "\(all)")
+      let environment = imrec.run(command, in: folder, environment: ["IMREC_PRECISION": "bf16"])
+      for run in [imrec.run(command + ["--precision", "bf16"], in: folder), environment] {
+        #expect(run.status == 0 && run.errors.isEmpty && run.output.contains(" kernels, bf16, "), "\(run)")
+        #expect(!run.output.contains("fp32") && !run.output.contains("int8"), "\(run)")
+      }
+      let reference = imrec.run(command + ["--engine", "reference"], in: folder)
+      #expect(reference.status == 0 && reference.output.contains(" kernels, fp32, "), "\(reference)")
+      #expect(!reference.output.contains("bf16"), "\(reference)")
+    }
+  }
+
   @Test(
     "transform gives the same bytes for any number of threads and any batch, also of a list and of records")
   func determinism() throws {

@@ -1,5 +1,5 @@
 import Glibc
-import Hummingbird
+import HummingbirdCore
 import InferenceTestSupport
 import Logging
 import Metrics

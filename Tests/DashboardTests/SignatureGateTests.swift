@@ -2,7 +2,7 @@ import DashboardSamples
 import Encodings
 import HTTP
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import InferenceTestSupport
 import ServiceTestSupport
 import TestSupport

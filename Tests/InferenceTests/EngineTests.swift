@@ -56,9 +56,42 @@ struct EngineTests {
       let model = try BenchModel(folder)
       var options = InferenceBenchmarkOptions()
       (options.batches, options.runs, options.runTime) = ([1], 1, .zero)
+      options.precisions = [.fp32, .bf16]
       let result = try benchmarkInference(
-        { try Network(model.graph, model.parameters, engine: .fast, batch: $0) }, options: options)
+        { try Network(model.graph, model.parameters, engine: .fast, batch: $0, precision: $1) },
+        options: options)
       #expect(result.engine == "reference" && result.kernels == "openblas")
+      #expect(result.batches.count == 1 && result.otherPrecisions.isEmpty)
     }
+  }
+
+  @Test("in all its precisions by a benchmark, each compared with the first, layer by layer")
+  func precisions() throws {
+    let model = try BenchModel("resnet-20")
+    let quantization = try model.quantization()
+    var options = InferenceBenchmarkOptions()
+    (options.batches, options.runs, options.runTime, options.timesLayers) = ([1, 3], 2, .zero, true)
+    options.precisions = Network.Precision.allCases
+    var progress: [[Int]] = []
+    let makeNetwork = {
+      try Network(model.graph, model.parameters, batch: $0, precision: $1, quantization: quantization)
+    }
+    let result = try benchmarkInference(makeNetwork, options: options) { progress.append([$0, $1]) }
+    #expect(progress == (1...12).map { [$0, 12] })
+    #expect(result.precision == "fp32" && result.batches.map(\.precision) == ["fp32", "fp32"])
+    #expect(result.batches.map(\.batch) == [1, 3] && result.batches.allSatisfy { $0.ratio == nil })
+    #expect(result.otherPrecisions.map(\.precision) == ["bf16", "int8", "bf16", "int8"])
+    #expect(result.otherPrecisions.map(\.batch) == [1, 1, 3, 3])
+    for figures in result.otherPrecisions {
+      let first = try #require(result.batches.first { $0.batch == figures.batch })
+      let ratios = zip(figures.runs, first.runs).map { $0 / $1 }
+      #expect(figures.ratio.map { abs($0 * 2 / ratios.reduce(0, +) - 1) < 1e-9 } == true)
+      #expect(figures.layers?.map(\.name) == first.layers?.map(\.name))
+    }
+    let layers = try #require(result.batches[0].layers)
+    #expect(layers.contains { $0.gflopPerSecond == 0 })
+    // Each operation of the graph belongs to one layer.
+    let operations = layers.reduce(0) { $0 + $1.gflopPerSecond * $1.milliseconds * 1e-3 }
+    #expect(abs(operations / result.gflop - 1) < 1e-9)
   }
 }

@@ -1,5 +1,5 @@
 import Dispatch
-import Hummingbird
+import HummingbirdCore
 internal import Logging
 package import S3
 internal import TestSupport
@@ -17,7 +17,7 @@ package func withS3<Result: Sendable>(
     let (ports, source) = AsyncStream<Int>.makeStream()
     var logger = Logger(label: "test")
     logger.logLevel = .critical
-    let application = S3Application.make(S3Service(store, options: options), port: 0, logger: logger) {
+    let application = try S3Application.make(S3Service(store, options: options), port: 0, logger: logger) {
       source.yield($0)
     }
     return try await withThrowingTaskGroup(of: Void.self) { group in

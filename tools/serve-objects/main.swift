@@ -1,7 +1,7 @@
 import Glibc
-import Hummingbird
 import Logging
 import S3
+import ServiceLifecycle
 
 // A store behind S3's protocol and nothing else, for tools/oracle/services/s3.py and tools/bench/objects:
 //   serve-objects ROOT [--port N] [--sign ACCESS_KEY SECRET_KEY] [--quick]
@@ -27,8 +27,10 @@ if root.isEmpty { exit(64) }
 let service = S3Service(try ObjectStore(root: root, durably: durably), options: options)
 var logger = Logger(label: "serve-objects")
 logger.logLevel = .error
-let application = S3Application.make(service, port: port, logger: logger) { port in
+let application = try S3Application.make(service, port: port, logger: logger) { port in
   print(port)
   fflush(nil)
 }
-try await application.runService()
+try await ServiceGroup(
+  configuration: .init(services: [application], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+).run()

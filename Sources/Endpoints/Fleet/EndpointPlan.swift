@@ -1,4 +1,4 @@
-public import Networks
+public import Inference
 
 /// The desired state of an endpoint, as given by CreateEndpoint and its configuration.
 public struct EndpointPlan: Hashable, Sendable {
@@ -45,8 +45,8 @@ public struct ModelPlan: Hashable, Sendable {
   public var path: String
   /// Distinguishes successive contents of the same path: an ETag or a modification time.
   public var version: String
-  /// The numbers with which its network computes.
-  public var precision = Network.Precision.fp32
+  /// nil: the model's own; see `ClassifierOptions`.
+  public var precision: PrecisionChoice?
 
   public init(name: String, path: String, version: String = "") {
     self.name = name
@@ -59,7 +59,7 @@ public struct ModelPlan: Hashable, Sendable {
 
   struct Key: Hashable, Sendable {
     let path: String, version: String
-    let precision: Network.Precision
+    let precision: PrecisionChoice?
   }
 }
 

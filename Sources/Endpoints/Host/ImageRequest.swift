@@ -1,6 +1,6 @@
 package import HTTP
-import HTTPTypes
-package import Hummingbird
+package import HTTPTypes
+package import HummingbirdCore
 package import Inference
 import NIOCore
 import Synchronization

@@ -1,6 +1,6 @@
 public import HTTP
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 public import Inference
 import Logging
 import NIOCore

@@ -2,7 +2,7 @@ import Encodings
 import FoundationEssentials
 package import HTTP
 import HTTPTypes
-package import Hummingbird
+package import HummingbirdCore
 import NIOCore
 
 /// SageMaker's runtime API: `POST /endpoints/NAME/invocations`.

@@ -1,7 +1,7 @@
 import Encodings
 import HTTP
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import NIOCore
 
 /// The framing of a request body, and the digests to compare the body with.

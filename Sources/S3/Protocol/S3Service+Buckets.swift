@@ -1,7 +1,7 @@
 import Encodings
 import HTTP
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import NIOCore
 
 extension S3Service {

@@ -2,7 +2,7 @@ import Encodings
 import Files
 package import HTTP
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 package import NIOCore
 
 extension S3Service {

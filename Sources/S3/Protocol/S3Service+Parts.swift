@@ -1,7 +1,7 @@
 import Encodings
 import HTTP
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 
 extension S3Service {
   func createUpload(_ call: S3Call) async throws -> Response {

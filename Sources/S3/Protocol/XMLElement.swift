@@ -1,6 +1,6 @@
 import Files
 import HTTPTypes
-package import Hummingbird
+package import HummingbirdCore
 import NIOCore
 
 /// An element of an XML document, as far as S3 requests need it: local names, text and children.

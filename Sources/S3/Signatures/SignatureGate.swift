@@ -1,7 +1,7 @@
 import Encodings
 package import HTTP
 package import HTTPTypes
-package import Hummingbird
+package import HummingbirdCore
 import NIOCore
 
 /// Why a request is refused by `SignatureGate`; each service has its own format for the response.

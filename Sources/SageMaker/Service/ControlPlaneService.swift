@@ -3,7 +3,7 @@ import Endpoints
 import Foundation
 import HTTP
 import HTTPTypes
-package import Hummingbird
+package import HummingbirdCore
 import NIOCore
 package import S3
 

@@ -77,9 +77,9 @@ package struct FleetHost: EndpointHost {
     return data
   }
 
-  private static func precision(of variant: HostedEndpoint.Variant) throws -> Network.Precision {
+  private static func precision(of variant: HostedEndpoint.Variant) throws -> PrecisionChoice? {
     do throws(ClassifierError) {
-      return try Network.Precision(environment: variant.environment) ?? .fp32
+      return try PrecisionChoice(environment: variant.environment)
     } catch {
       throw EndpointError(.model, "the model \(variant.model): \(error)")
     }

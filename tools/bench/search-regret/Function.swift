@@ -5,7 +5,7 @@ import Search
 struct Function: Sendable {
   let least: Double
   let parameters: @Sendable () throws(SearchError) -> [Parameter]
-  let value: @Sendable ([Value]) -> Double
+  let value: @Sendable ([ParameterValue]) -> Double
 
   static let all: [String: Function] = ["branin": branin, "hartmann6": hartmann6, "mixed": mixed]
 
@@ -71,7 +71,7 @@ struct Function: Sendable {
   }
 }
 
-extension Value {
+extension ParameterValue {
   /// A number's value; 0 for a word.
   var number: Double {
     switch self {

@@ -10,8 +10,8 @@ extension ONNXGraph {
   /// a runtime may round a number that lies between two steps otherwise, so outputs are alike but not the same.
   ///
   /// - Parameter quantization: nil: all is in single precision.
-  /// - Throws: a `ModelError` if a parameter cannot be read, a name in the quantization is no layer's, or only the
-  ///   reference engine can run the network.
+  /// - Throws: a `ModelError` if a parameter cannot be read, the quantization does not fit the network, or
+  ///   only the reference engine can run the network.
   /// - Complexity: reads and rounds the weights of quantized layers; those of the others are read when the file is written.
   public init(_ graph: Graph, _ parameters: Parameters, fusedWith quantization: Quantization?) throws {
     let network: FusedNetwork
@@ -21,26 +21,13 @@ extension ONNXGraph {
         "node \(error.node): only the reference engine can run this network, and it neither fuses nor quantizes layers"
       )
     }
-    let names = Set(network.layers.filter(\.multiplies).map(\.name))
-    if let stray = quantization?.inputs.keys.filter({ !names.contains($0) }).min() {
-      throw ModelError("the quantization names \(stray), which is no convolution or fully connected layer")
-    }
+    try quantization?.check(graph)
     var emission = FusedEmission(
       graph: ONNXGraph(inputShape: graph.inputShape, name: graph.nodes[0].name), parameters: parameters,
       quantization: quantization, shapes: network.values.map { [$0.channels, $0.height, $0.width] })
     try emission.add(network.layers)
     emission.graph.finish(emission.value(network.output), count: graph.outputCount)
     self = emission.graph
-  }
-}
-
-extension FusedLayer {
-  /// Whether it has weights, and can be quantized.
-  fileprivate var multiplies: Bool {
-    switch kind {
-    case .convolution, .dense: true
-    case .pooling, .affine, .add, .flatten, .softmax, .sigmoid: false
-    }
   }
 }
 

@@ -182,7 +182,7 @@ import Testing
     let other = Quantization(inputs: ["conv9": Quantization.Input(range: 0...1)])
     #expect(
       message { _ = try ONNXGraph(trial.graph, trial.parameters, fusedWith: other) }
-        == "the quantization names conv9, which is no convolution or fully connected layer")
+        == "the network has no convolution or fully connected layer conv9")
     var maker = GraphMaker(seed: 97, input: [3, 8, 8])
     _ = maker.dense(maker.flatten(maker.pooling(0, .maximum)), outputs: 3)
     #expect(

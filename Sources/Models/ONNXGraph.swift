@@ -158,34 +158,17 @@ public struct ONNXGraph: Sendable {
     return Value(name: output, isRow: input.isRow)
   }
 
-  /// Adds a pooling.
-  ///
-  /// - Parameter shape: that of the input for one image: channels, height, width.
-  /// - Throws: where an average counts padding and one of its windows reaches beyond it: runtimes differ there.
-  public mutating func pool(
-    _ input: Value, _ pooling: Pooling, shape: [Int], name: String
-  ) throws(ModelError) -> Value {
+  /// Adds a pooling. A window that reaches beyond the padding is clipped there, as MXNet and ONNX Runtime (1.32) do.
+  public mutating func pool(_ input: Value, _ pooling: Pooling, name: String) -> Value {
     var (operation, attributes) = ("MaxPool", windows(pooling.kernel, pooling.stride, pooling.padding))
-    var countsPadding = false
-    if case .average(let counts) = pooling.kind {
-      (operation, countsPadding) = ("AveragePool", counts)
-      attributes.append(("count_include_pad", .integer(counts ? 1 : 0)))
+    if case .average(let countsPadding) = pooling.kind {
+      operation = "AveragePool"
+      attributes.append(("count_include_pad", .integer(countsPadding ? 1 : 0)))
     }
     guard !pooling.isGlobal else {
       return Value(name: add("Global" + operation, [input.name], name: name), isRow: false)
     }
-    if pooling.roundsUp {
-      attributes.append(("ceil_mode", .integer(1)))
-      let rest = [
-        (shape[1] + 2 * pooling.padding.rows - pooling.kernel.rows) % pooling.stride.rows,
-        (shape[2] + 2 * pooling.padding.columns - pooling.kernel.columns) % pooling.stride.columns,
-      ]
-      guard !countsPadding || rest == [0, 0] else {
-        throw ModelError(
-          "node \(shown(name)) (Pooling): it averages windows that reach beyond the padding, and counts the padding; runtimes "
-            + "of ONNX do not agree on that")
-      }
-    }
+    if pooling.roundsUp { attributes.append(("ceil_mode", .integer(1))) }
     return Value(name: add(operation, [input.name], attributes, name: name), isRow: false)
   }
 
@@ -247,18 +230,18 @@ extension ONNXGraph {
   ///
   /// The numbers of the parameters are read when the file is written.
   ///
-  /// - Throws: where a parameter is missing, or a pooling cannot be told in ONNX.
+  /// - Throws: where a parameter is missing.
   public init(_ graph: Graph, _ parameters: Parameters) throws(ModelError) {
     self.init(inputShape: graph.inputShape, name: graph.nodes[0].name)
     var values = [image]
     for node in graph.nodes.dropFirst() {
-      values.append(try value(of: node, node.inputs.map { values[$0] }, graph, parameters))
+      values.append(try value(of: node, node.inputs.map { values[$0] }, parameters))
     }
     finish(values[graph.output], count: graph.outputCount)
   }
 
   private mutating func value(
-    of node: Graph.Node, _ inputs: [Value], _ graph: Graph, _ parameters: Parameters
+    of node: Graph.Node, _ inputs: [Value], _ parameters: Parameters
   ) throws(ModelError) -> Value {
     let input = inputs.first ?? image
     switch node.operation {
@@ -278,8 +261,7 @@ extension ONNXGraph {
       }
       return normalize(input, arrays, epsilon: norm.epsilon, name: node.name)
     case .relu: return apply(.relu, to: input, name: node.name)
-    case .pooling(let pooling):
-      return try pool(input, pooling, shape: graph.nodes[node.inputs[0]].shape, name: node.name)
+    case .pooling(let pooling): return pool(input, pooling, name: node.name)
     case .add: return sum(inputs[0], inputs[1], name: node.name)
     case .flatten: return flatten(input, name: node.name)
     case .dense(let dense):

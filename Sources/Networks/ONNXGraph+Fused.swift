@@ -24,7 +24,7 @@ extension ONNXGraph {
     try quantization?.check(graph)
     var emission = FusedEmission(
       graph: ONNXGraph(inputShape: graph.inputShape, name: graph.nodes[0].name), parameters: parameters,
-      quantization: quantization, shapes: network.values.map { [$0.channels, $0.height, $0.width] })
+      quantization: quantization, channels: network.values.map(\.channels))
     try emission.add(network.layers)
     emission.graph.finish(emission.value(network.output), count: graph.outputCount)
     self = emission.graph
@@ -36,19 +36,19 @@ private struct FusedEmission {
   var graph: ONNXGraph
   let parameters: Parameters
   let quantization: Quantization?
-  /// Channels, height and width of each of the network's values.
-  let shapes: [[Int]]
+  /// Those of each of the network's values.
+  let channels: [Int]
   /// The network's values that were made, by their index.
   private var values: [Int: ONNXGraph.Value] = [:]
   /// What layers read of a value, made once for all of them.
   private var prologues: [Int: [(affine: Affine, value: ONNXGraph.Value)]] = [:]
   private var rounded: [ONNXGraph.Value: [NumberType: ONNXGraph.Value]] = [:]
 
-  init(graph: ONNXGraph, parameters: Parameters, quantization: Quantization?, shapes: [[Int]]) {
+  init(graph: ONNXGraph, parameters: Parameters, quantization: Quantization?, channels: [Int]) {
     self.graph = graph
     self.parameters = parameters
     self.quantization = quantization
-    self.shapes = shapes
+    self.channels = channels
     values[0] = graph.image
   }
 
@@ -75,20 +75,19 @@ private struct FusedEmission {
     let name = layer.name
     switch layer.kind {
     case .affine, .add: return input
-    case .pooling(let pooling):
-      return try graph.pool(input, pooling, shape: shapes[layer.input], name: name)
+    case .pooling(let pooling): return graph.pool(input, pooling, name: name)
     case .flatten: return graph.flatten(input, name: name)
     case .softmax: return graph.apply(.softmax, to: row(input), name: name)
     case .sigmoid: return graph.apply(.sigmoid, to: row(input), name: name)
     case .convolution(let convolution, let scale, let bias):
       let shape = [
-        convolution.filters, shapes[layer.input][0], convolution.kernel.rows, convolution.kernel.columns,
+        convolution.filters, channels[layer.input], convolution.kernel.rows, convolution.kernel.columns,
       ]
       let given = try factors(layer, input, weight: convolution.weight, shape, scale: scale, bias: bias)
       return graph.convolve(
         given.input, convolution, weight: given.weight, bias: given.bias, name: name)
     case .dense(let dense, let bias):
-      let shape = [dense.outputs, shapes[layer.input][0]]
+      let shape = [dense.outputs, channels[layer.input]]
       let scale = [Float](repeating: 1, count: dense.outputs)
       let given = try factors(layer, row(input), weight: dense.weight, shape, scale: scale, bias: bias)
       return graph.multiply(given.input, weight: given.weight, bias: given.bias, name: name)

@@ -127,25 +127,4 @@ import Testing
       #expect(readScratchBytes(path + ".partial") == nil)
     }
   }
-
-  @Test("an average that runtimes compute in different ways is refused")
-  func averages() {
-    let extent = { (size: Int) in Extent(rows: size, columns: size) }
-    func refusal(_ size: Int, countsPadding: Bool, roundsUp: Bool = true) -> String {
-      let pooling = Pooling(
-        kind: .average(countsPadding: countsPadding), kernel: extent(3), stride: extent(2),
-        padding: extent(1), roundsUp: roundsUp, isGlobal: false)
-      return message {
-        var graph = ONNXGraph(inputShape: [1, size, size], name: "data")
-        _ = try graph.pool(graph.image, pooling, shape: [1, size, size], name: "pool")
-      }
-    }
-    #expect(
-      refusal(8, countsPadding: true)
-        == "node pool (Pooling): it averages windows that reach beyond the padding, and counts the padding; runtimes of "
-        + "ONNX do not agree on that")
-    #expect(refusal(9, countsPadding: true) == "nothing")
-    #expect(refusal(8, countsPadding: false) == "nothing")
-    #expect(refusal(8, countsPadding: true, roundsUp: false) == "nothing")
-  }
 }

@@ -11,7 +11,7 @@ import Testing
     var body = maker.convolution(0, filters: 10, kernel: (3, 5), stride: (1, 2), padding: (0, 2), bias: true)
     body = maker.pooling(maker.relu(body), .maximum, roundsUp: true)
     body = maker.pooling(body, .average(countsPadding: false), stride: (1, 1), roundsUp: true)
-    body = maker.relu(maker.pooling(body, .average(countsPadding: true), stride: (1, 1)))
+    body = maker.relu(maker.pooling(body, .average(countsPadding: true), roundsUp: true))
     let one = maker.convolution(body, filters: 10)
     let two = maker.batchNorm(maker.convolution(body, filters: 10))
     body = maker.relu(maker.add(maker.relu(one), maker.relu(two)))

@@ -36,6 +36,9 @@ extension ONNXNetwork {
       _ = try attributes(node, ["to", "saturate"]).integer("to", default: 1, 1, 10, 11)
       try pass(node, try inputs(node, 1...1)[0])
     case "Constant": try constant(node)
+    case "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul",
+      "ConvInteger", "MatMulInteger":
+      throw fault(node, "this is a quantized ONNX graph; one in single precision is expected")
     default:
       guard isArithmetic(node) else {
         throw fault(node, "this operator is not implemented; those of ResNets are")

@@ -23,22 +23,27 @@ struct DirectConvolution: Layer {
   ) throws {
     let ends = ConvolutionEnds(layer, values)
     let layout = WeightLayout(convolution, from: ends.from)
-    let weights = try PackedWeights(
-      parameters.values(of: convolution.weight), scale: filterScale, layout, .direct, set)
+    let filters = try parameters.values(of: convolution.weight)
     let prologue = try Prologue(layer.prologue, ends.from)
     guard type != .float32 else {
+      let weights = try PackedWeights(filters, scale: filterScale, layout, .direct, set)
       try self.init(
         convolution, ends, weights: weights.buffer, bias: FloatBuffer(bias, count: ends.to.paddedChannels),
         prologue, set)
       return
     }
-    let narrow = try NarrowWeights(
-      weights, layout, type, pixel: Slabs.pixel(convolution, ends.from, type), means: means, set)
-    let scales =
-      type.isQuantized
-      ? try SumScales(
-        narrow, bias: bias, from: type, to: ends.to.type, residual: ends.residual.map { values[$0].type })
-      : nil
+    let pixel = Slabs.pixel(convolution, ends.from, type)
+    let narrow: NarrowWeights
+    var scales: SumScales?
+    if type.isQuantized {
+      let quantized = QuantizedFilters(filters, scale: filterScale, area: layout.area, means: means)
+      narrow = try NarrowWeights(quantized, layout, pixel: pixel, set)
+      scales = try SumScales(
+        quantized, bias: bias, count: ends.to.paddedChannels, from: type, to: ends.to.type,
+        residual: ends.residual.map { values[$0].type })
+    } else {
+      narrow = try NarrowWeights(filters, scale: filterScale, layout, pixel: pixel, set)
+    }
     try self.init(
       ends: ends, set: set, weights: narrow.buffer,
       bias: scales?.bias ?? FloatBuffer(bias, count: ends.to.paddedChannels), scales: scales,

@@ -188,15 +188,18 @@ struct DenseLayer: Layer {
     type = quantized?.type ?? .float32
     let layout = WeightLayout(
       filters: dense.outputs, channels: from.channels, area: 1, isInterleaved: false, lanes: set.lanes)
-    let floats = try PackedWeights(parameters.values(of: dense.weight), layout, .direct, set)
+    let filters = try parameters.values(of: dense.weight)
     guard let quantized else {
-      weights = floats.buffer
+      weights = try PackedWeights(filters, layout, .direct, set).buffer
       self.bias = try FloatBuffer(bias, count: to.size)
       (prologue, scales) = (Prologue(), nil)
       return
     }
-    let narrow = try NarrowWeights(floats, layout, type, pixel: 0, means: quantized.means, set)
-    let scales = try SumScales(narrow, bias: bias, from: type, to: .float32, residual: nil)
+    let rounded = QuantizedFilters(
+      filters, scale: Array(repeating: 1, count: dense.outputs), area: 1, means: quantized.means)
+    let narrow = try NarrowWeights(rounded, layout, pixel: 0, set)
+    let scales = try SumScales(
+      rounded, bias: bias, count: to.size, from: type, to: .float32, residual: nil)
     prologue = try Prologue(.identity(channels: from.channels), from).quantizing(.float32, to: type)
     (weights, self.bias, self.scales) = (narrow.buffer, scales.bias, scales)
   }

@@ -213,68 +213,67 @@ extension WeightLayout {
 /// Weights in direct order as words of smaller numbers: two rows of bfloat16, or four of int8, become one row of words.
 struct NarrowWeights: Sendable {
   let buffer: FloatBuffer
-  /// What one step of an int8 weight is worth, and the sum of all stored weights, for each filter.
-  private(set) var steps: [Float] = [], sums: [Int32] = []
-  /// What the rounding of int8 weights takes from each filter's output on average.
-  private(set) var losses: [Double] = []
 
+  /// Weights as bfloat16, rounded to nearest even.
+  ///
   /// - Parameters:
-  ///   - weights: in direct order.
-  ///   - type: that of the input which they multiply.
-  ///   - pixel: numbers of a pixel of that input, if it is interleaved.
-  ///   - means: the mean of each channel of that input; empty: unknown.
+  ///   - weights: in MXNet's order; each filter is multiplied by its number of `scale`.
+  ///   - pixel: numbers of a pixel of the input, if it is interleaved.
   /// - Throws: `OutOfMemory`.
   init(
-    _ weights: PackedWeights, _ layout: WeightLayout, _ type: NumberType, pixel: Int, means: [Float] = [],
-    _ set: NetworkKernels
+    _ weights: [Float], scale: [Float], _ layout: WeightLayout, pixel: Int, _ set: NetworkKernels
+  ) throws(OutOfMemory) {
+    try unsafe self.init(layout, .bfloat16, pixel: pixel, set) { filter, plain, place in
+      var half: UInt16 = 0
+      unsafe withUnsafePointer(to: weights[plain] * scale[filter]) {
+        unsafe net_round_to_bfloat16(&half, $0, 1)
+      }
+      unsafe place.storeBytes(of: half, as: UInt16.self)
+    }
+  }
+
+  /// - Parameter pixel: numbers of a pixel of the input, if it is interleaved.
+  /// - Throws: `OutOfMemory`.
+  init(
+    _ filters: QuantizedFilters, _ layout: WeightLayout, pixel: Int, _ set: NetworkKernels
+  ) throws(OutOfMemory) {
+    try unsafe self.init(layout, .uint8(step: 1, zero: 0), pixel: pixel, set) { _, plain, place in
+      unsafe place.storeBytes(of: filters.weights[plain], as: Int8.self)
+    }
+  }
+
+  /// - Parameters:
+  ///   - type: that of the input; the weights are as wide.
+  ///   - store: gets the filter, the index of the weight in MXNet's order, and its place.
+  private init(
+    _ layout: WeightLayout, _ type: NumberType, pixel: Int, _ set: NetworkKernels,
+    store: (_ filter: Int, _ plain: Int, _ place: UnsafeMutableRawPointer) -> Void
   ) throws(OutOfMemory) {
     let (lanes, outputs, run) = (layout.lanes, layout.outputs, layout.run)
     let perWord = type.perWord
     let words = ((layout.isInterleaved ? layout.columns * pixel : run) + perWord - 1) / perWord
     let runs = layout.area * layout.width / run * layout.inputs
+    // What is not stored below stays 0.
     buffer = try FloatBuffer(count: outputs * runs * words * lanes)
-    if type.isQuantized {
-      steps = Array(repeating: 0, count: outputs * lanes)
-      sums = Array(repeating: 0, count: outputs * lanes)
-      losses = Array(repeating: 0, count: outputs * lanes)
-    }
     for first in stride(from: 0, to: outputs, by: set.group) {
       let width = min(set.group, outputs - first) * lanes
-      let from = unsafe weights.buffer.start + first * lanes * runs * run
       let to = unsafe UnsafeMutableRawPointer(buffer.start + first * lanes * runs * words)
-      if type.isQuantized {
-        for row in 0..<runs * run {
-          for lane in 0..<width {
-            steps[first * lanes + lane] = unsafe max(
-              steps[first * lanes + lane], abs(from[row * width + lane]))
-          }
-        }
-        // Symmetric: -128 is not used. A filter of zeros has any step.
-        for filter in first * lanes..<first * lanes + width {
-          steps[filter] = steps[filter] > 0 ? steps[filter] / 127 : 1
-        }
-      }
+      let filters = first * lanes..<min(first * lanes + width, layout.filters)
       for row in 0..<runs * run {
-        let (tap, place) = row.quotientAndRemainder(dividingBy: run)
-        let number = layout.isInterleaved ? place / layout.width * pixel + place % layout.width : place
-        let channel =
-          layout.isInterleaved ? place % layout.width : tap / layout.area * layout.width + place
-        let mean = channel < means.count ? Double(means[channel]) : 0
-        for lane in 0..<width {
-          let weight = unsafe from[row * width + lane]
-          let at = ((tap * words + number / perWord) * width + lane) * perWord + number % perWord
-          if type.isQuantized {
-            let filter = first * lanes + lane
-            let rounded = (weight / steps[filter]).rounded(.toNearestOrEven)
-            let quantized = Int8(exactly: min(127, max(-127, rounded))) ?? 0
-            sums[filter] += Int32(quantized)
-            losses[filter] += mean * (Double(weight) - Double(quantized) * Double(steps[filter]))
-            unsafe to.storeBytes(of: quantized, toByteOffset: at, as: Int8.self)
-          } else {
-            var half: UInt16 = 0
-            unsafe withUnsafePointer(to: weight) { unsafe net_round_to_bfloat16(&half, $0, 1) }
-            unsafe to.storeBytes(of: half, toByteOffset: 2 * at, as: UInt16.self)
-          }
+        // A run is a row of the kernel in interleaved pixels, otherwise one tap in a block of channels.
+        let (runIndex, place) = row.quotientAndRemainder(dividingBy: run)
+        let (column, inPixel) = place.quotientAndRemainder(dividingBy: layout.width)
+        let taps = run / layout.width
+        let (block, tap) = (runIndex * taps + column).quotientAndRemainder(dividingBy: layout.area)
+        let channel = block * layout.width + inPixel
+        guard channel < layout.channels else { continue }
+        let number = column * pixel + inPixel
+        for filter in filters {
+          let at =
+            ((runIndex * words + number / perWord) * width + filter - filters.lowerBound) * perWord
+            + number % perWord
+          let plain = (filter * layout.channels + channel) * layout.area + tap
+          unsafe store(filter, plain, to + at * type.byteCount)
         }
       }
     }
@@ -287,21 +286,23 @@ struct SumScales: Sendable {
   let residualScale: Float
 
   /// - Parameters:
-  ///   - bias: a number for each filter; the last block is filled up.
+  ///   - bias: a number for each filter.
+  ///   - count: filters, with those that fill up the last block.
   ///   - from: the type of the input; `to`: that of the output; `residual`: that of what is added.
   /// - Throws: `OutOfMemory`.
   init(
-    _ weights: NarrowWeights, bias: [Float], from: NumberType, to: NumberType, residual: NumberType?
+    _ filters: QuantizedFilters, bias: [Float], count: Int, from: NumberType, to: NumberType,
+    residual: NumberType?
   ) throws(OutOfMemory) {
-    scales = try FloatBuffer(count: weights.steps.count)
-    self.bias = try FloatBuffer(count: weights.steps.count)
+    scales = try FloatBuffer(count: count)
+    self.bias = try FloatBuffer(count: count)
     let (output, added) = (Double(to.step), residual ?? .float32)
     residualScale = Float(Double(added.step) / output)
-    for (filter, step) in weights.steps.enumerated() {
-      let unit = Double(from.step) * Double(step)
-      var start = (filter < bias.count ? Double(bias[filter]) : 0) + weights.losses[filter]
-      start -=
-        Double(from.zero) * unit * Double(weights.sums[filter]) + Double(added.zero) * Double(added.step)
+    for (filter, corrected) in filters.corrected(bias).enumerated() {
+      let unit = filters.unit(filter, reading: from)
+      let zeros =
+        Double(from.zero) * unit * Double(filters.sums[filter]) + Double(added.zero) * Double(added.step)
+      let start = corrected - zeros
       unsafe scales.start[filter] = Float(unit / output)
       unsafe self.bias.start[filter] = Float(start / output + Double(to.zero))
     }

@@ -9,6 +9,54 @@ extension Quantization.Input {
   }
 }
 
+/// The weights of a convolution or fully connected layer as int8: symmetric, so that -128 is not used, with a step for
+/// each filter.
+struct QuantizedFilters: Sendable {
+  /// In MXNet's order: filter, channel, tap.
+  private(set) var weights: [Int8]
+  /// What one step of a weight is worth, and the sum of all weights, for each filter.
+  private(set) var steps: [Float] = [], sums: [Int32] = []
+  /// What the rounding of the weights takes from each filter's output on average.
+  private var losses: [Double] = []
+
+  /// - Parameters:
+  ///   - filters: the weights in MXNet's order, as many for each filter.
+  ///   - scale: what each filter is multiplied by.
+  ///   - area: taps of a channel.
+  ///   - means: the mean of each channel of the input; 0 for those beyond its end.
+  init(_ filters: [Float], scale: [Float], area: Int, means: [Float]) {
+    weights = []
+    weights.reserveCapacity(filters.count)
+    let length = filters.count / max(scale.count, 1)
+    for (filter, factor) in scale.enumerated() {
+      let numbers = filters[filter * length..<(filter + 1) * length]
+      var largest: Float = 0
+      for number in numbers { largest = max(largest, abs(number * factor)) }
+      // A filter of zeros has any step.
+      let step = largest > 0 ? largest / 127 : 1
+      var (sum, loss): (Int32, Double) = (0, 0)
+      for (place, number) in numbers.enumerated() {
+        let weight = number * factor
+        let rounded = (weight / step).rounded(.toNearestOrEven)
+        let quantized = Int8(exactly: min(127, max(-127, rounded))) ?? 0
+        weights.append(quantized)
+        sum += Int32(quantized)
+        let mean = place / area < means.count ? Double(means[place / area]) : 0
+        loss += mean * (Double(weight) - Double(quantized) * Double(step))
+      }
+      steps.append(step)
+      sums.append(sum)
+      losses.append(loss)
+    }
+  }
+
+  /// The bias of each filter, with what the rounding of its weights takes from its output.
+  func corrected(_ bias: [Float]) -> [Double] { zip(bias, losses).map { Double($0) + $1 } }
+
+  /// What one step of a filter's sum is worth if the input is of this type.
+  func unit(_ filter: Int, reading type: NumberType) -> Double { Double(type.step) * Double(steps[filter]) }
+}
+
 extension FusedNetwork {
   /// The type in which each value is stored: a quantized one where every layer that reads it wants just that and the
   /// layer that writes it can; otherwise `type`, which is float32 for the values in `floats`.

@@ -31,6 +31,18 @@ import Testing
         "node y (com.microsoft.Relu): this operator is not implemented; those of ResNets are"
       ),
       (
+        [Make.node("QuantizeLinear", ["x", "b"], "q"), Make.node("DequantizeLinear", ["q", "b"], "y")],
+        "node q (QuantizeLinear): this is a quantized ONNX graph; one in single precision is expected"
+      ),
+      (
+        [Make.node("DequantizeLinear", ["long", "b"], "c"), Make.node("Conv", ["x", "w", "c"], "y")],
+        "node c (DequantizeLinear): this is a quantized ONNX graph; one in single precision is expected"
+      ),
+      (
+        [Make.node("QLinearConv", ["x", "b", "b", "w", "b", "b", "b", "b"], "y")],
+        "node y (QLinearConv): this is a quantized ONNX graph; one in single precision is expected"
+      ),
+      (
         [Make.node("Relu", ["x"], "y", [("alpha", .number(1))])],
         "node y (Relu): the attribute alpha is not known"
       ),

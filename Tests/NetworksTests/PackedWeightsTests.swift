@@ -100,6 +100,79 @@ import Testing
   }
 
   @Test(
+    "as int8 and bfloat16 are words of channels, one for each filter, filled up with zeros",
+    arguments: NetworkKernels.available, Case.all)
+  func narrow(_ set: NetworkKernels, _ given: Case) throws {
+    let (layout, weights) = (given.layout(set), given.weights())
+    let scale = (0..<given.filters).map { Float($0 % 7) / 4 - 0.5 }
+    let filters = QuantizedFilters(weights, scale: scale, area: given.area, means: [])
+    let pixel = (given.channels + 3) / 4 * 4
+    let bytes = try NarrowWeights(filters, layout, pixel: pixel, set).buffer
+    let halves = try NarrowWeights(weights, scale: scale, layout, pixel: pixel, set).buffer
+    #expect(
+      [UInt8](UnsafeRawBufferPointer(start: bytes.start, count: 4 * bytes.count))
+        == words(of: 4, layout, pixel, set) { plain, _ in UInt8(bitPattern: filters.weights[plain]) })
+    #expect(
+      Array(UnsafeRawBufferPointer(start: halves.start, count: 4 * halves.count).bindMemory(to: UInt16.self))
+        == words(of: 2, layout, pixel, set) { plain, filter in bfloat16(weights[plain] * scale[filter]) })
+  }
+
+  /// Direct order as its definition says: group of filters, block of channels, tap, word, filter, number of the word.
+  private func words<Number: FixedWidthInteger>(
+    of count: Int, _ layout: WeightLayout, _ pixel: Int, _ set: NetworkKernels,
+    _ number: (_ plain: Int, _ filter: Int) -> Number
+  ) -> [Number] {
+    var numbers: [Number] = []
+    let inRun = layout.isInterleaved ? pixel : layout.width
+    for first in stride(from: 0, to: layout.outputs, by: set.group) {
+      for block in 0..<layout.inputs {
+        for tap in 0..<layout.area {
+          for word in stride(from: 0, to: inRun, by: count) {
+            for filter in first * set.lanes..<min(first + set.group, layout.outputs) * set.lanes {
+              for place in word..<word + count {
+                let channel = block * layout.width + place
+                let isWeight = filter < layout.filters && channel < layout.channels && place < layout.width
+                numbers.append(
+                  isWeight ? number((filter * layout.channels + channel) * layout.area + tap, filter) : 0)
+              }
+            }
+          }
+        }
+      }
+    }
+    return numbers
+  }
+
+  @Test("are rounded to int8 by a step for each filter, which takes the mean of what is lost")
+  func rounding() {
+    var random = SplitMix64(seed: 82)
+    let (channels, area) = (5, 9)
+    var weights = random.floats(4 * channels * area)
+    for index in 2 * channels * area..<3 * channels * area { weights[index] = 0 }
+    let (scale, means): ([Float], [Float]) = ([1, -0.3, 2, 1e-20], [1, -2, 0.5, 4])
+    let filters = QuantizedFilters(weights, scale: scale, area: area, means: means)
+    let bias: [Float] = [1, 2, 3, 4]
+    let corrected = filters.corrected(bias)
+    for filter in 0..<4 {
+      let range = filter * channels * area..<(filter + 1) * channels * area
+      let own = weights[range].map { $0 * scale[filter] }
+      let largest = own.map(abs).max() ?? 0
+      #expect(filters.steps[filter] == (filter == 2 ? 1 : largest / 127))
+      let whole = filters.weights[range].map(Int32.init)
+      #expect(whole.map(abs).max() == (filter == 2 ? 0 : 127))
+      #expect(filters.sums[filter] == whole.reduce(0, +))
+      var loss = 0.0
+      for (index, (weight, whole)) in zip(own, whole).enumerated() {
+        let error = Double(weight) - Double(whole) * Double(filters.steps[filter])
+        #expect(abs(error) <= Double(filters.steps[filter]) * 0.50001)
+        // The last channel has no mean.
+        if index / area < means.count { loss += error * Double(means[index / area]) }
+      }
+      #expect(abs(corrected[filter] - Double(bias[filter]) - loss) < 1e-12)
+    }
+  }
+
+  @Test(
     "transposed, are those of a convolution with channels and filters exchanged and the taps reversed",
     arguments: NetworkKernels.singlePrecision, Case.all.filter { !$0.isInterleaved })
   func transposed(_ set: NetworkKernels, _ given: Case) throws {

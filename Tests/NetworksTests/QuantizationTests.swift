@@ -95,7 +95,7 @@ import Testing
       let images = random.floats(Self.imageCount * input.reduce(1, *))
       let calibration = try Calibrator(trial.graph, trial.parameters)
       try calibration.add(images.span, count: Self.imageCount)
-      let methods: [Calibration.Method] = [.maximum, .percentile(0.9999), .leastSquares]
+      let methods: [Calibrator.Method] = [.maximum, .percentile(0.9999), .leastSquares]
       (self.trial, self.images, layers) = (trial, images, calibration.layers)
       quantizations = methods.map { calibration.quantization($0) }
       testDescription = "ResNet-\(depth) \(version), \(input)"

@@ -46,6 +46,10 @@ struct QuantizeCommand: ParsableCommand {
   var checkImages = 5000
   @Option(help: ArgumentHelp("Decides which images give the ranges.", valueName: "number"))
   var seed = 100
+  @Option(
+    help: ArgumentHelp(
+      "Also write an ONNX graph in QDQ form, for ONNX Runtime and OpenVINO.", valueName: "file"))
+  var onnx: String?
   @Flag(help: "Replace a model that is in the folder.")
   var overwrite = false
   @OptionGroup(title: "Model") var options: ModelOptions
@@ -66,6 +70,7 @@ struct QuantizeCommand: ParsableCommand {
   func run() throws {
     let words = output.words
     try checkFolder()
+    try checkOutput(onnx, inputs: [model, images, truth], verb: "quantize")
     let images = try TransformInput(images, root: root, verb: "quantize")
     let (model, preset, classes) = try options.parts(model, words: words)
     let labels = try labels(classes)
@@ -93,8 +98,20 @@ struct QuantizeCommand: ParsableCommand {
     try makeFolder(outputFolder)
     if overwrite { try removeModelFiles(in: outputFolder) }
     try result.write(model, preset, classes: classes, to: outputFolder)
+    if let onnx {
+      try ONNXGraph(model.graph, model.parameters, fusedWith: result.quantization).write(
+        onnx, metadata: metadata(preset, classes), version: Imrec.configuration.version)
+      words.note("written: \(printable(onnx))")
+    }
     words.skipped(result.skipped)
     try output.finish(result, skippedCount: result.skipped.count) { text(result) }
+  }
+
+  /// What a reader of the ONNX file needs to know beside the graph.
+  private func metadata(_ preset: Preset, _ classes: [String]?) throws -> [(key: String, value: String)] {
+    var pairs = [(key: "preprocess", value: try JSON.text(preset, style: .line))]
+    if let classes { pairs.append(("classes", try JSON.text(classes, style: .line))) }
+    return pairs
   }
 
   /// Refuses a folder that has files, unless they may be replaced.

@@ -150,7 +150,7 @@ enum RootHelp {
       }
     }
     lines += [
-      "", "'imrec <verb> --help' describes a verb, 'imrec --version' prints the version.",
+      "'imrec <verb> --help' describes a verb, 'imrec --version' prints the version.",
       "Shell completions: imrec --generate-completion-script bash|zsh|fish",
     ]
     return lines.joined(separator: "\n") + "\n"

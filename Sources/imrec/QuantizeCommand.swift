@@ -14,8 +14,9 @@ struct QuantizeCommand: ParsableCommand {
     commandName: "quantize",
     abstract: "Make a model that computes with 8-bit whole numbers.",
     discussion: """
-      The ranges of the numbers come from some of the images; the others show what is lost. With --truth, layers
-      stay in bf16, those that hurt most first, until at most --max-drop points of top-1 are lost.
+      The ranges of the numbers come from some of the images; the others show what
+      is lost. With --truth, layers stay in bf16, those that hurt most first, until
+      at most --max-drop points of top-1 are lost.
       EXAMPLE: imrec quantize model/ small/ --images photos/ --truth photos/
       then: imrec predict small/ dog.jpg
       """)

@@ -42,10 +42,12 @@ struct QuantizeCommand: ParsableCommand {
     transform: wholeNumber(1...100_000))
   var calibrationImages = 300
   @Option(
-    help: ArgumentHelp("The most images that are compared. (default: 5000)", valueName: "count"),
+    help: ArgumentHelp(
+      "The most images that are compared. (default: 5000)", valueName: "count", visibility: .rare),
     transform: wholeNumber(1...10_000_000))
   var checkImages = 5000
-  @Option(help: ArgumentHelp("Decides which images give the ranges.", valueName: "number"))
+  @Option(
+    help: ArgumentHelp("Decides which images give the ranges.", valueName: "number", visibility: .rare))
   var seed = 100
   @Option(
     help: ArgumentHelp(

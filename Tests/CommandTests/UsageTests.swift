@@ -38,7 +38,7 @@ struct UsageTests {
     let lines = run.output.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
     #expect(lines.count <= 24, "\(run)")
     #expect(lines.allSatisfy { $0.count <= 80 }, "\(run)")
-    #expect(verbs.count == 20)
+    #expect(verbs.count == 21)
     for verb in verbs { #expect(run.output.contains(" \(verb[0]) "), "\(verb)") }
     #expect(run.output.contains("EXAMPLE: imrec ") && run.output.contains("EXIT STATUS: 0 "))
   }

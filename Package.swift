@@ -82,7 +82,8 @@ let package = Package(
       exclude: ["README.md"],
       // Part of the program: an installed binary must find them wherever it stands.
       resources: [.embedInCode("HTML/Assets")], swiftSettings: strict),
-    .target(name: "Models", dependencies: ["Encodings", "Files", "CArchive"], swiftSettings: strict),
+    .target(
+      name: "Models", dependencies: ["Encodings", "Files", "CArchive", "CZlib"], swiftSettings: strict),
     .target(
       name: "Networks", dependencies: ["CLinux", "CNetworks", "COpenBLAS", "Models"],
       exclude: ["README.md"], swiftSettings: strict),
@@ -168,7 +169,7 @@ let package = Package(
     .target(
       name: "SageMaker",
       dependencies: [
-        "CZlib", "Encodings", "Endpoints", "Files", "HTTP", "Hyperparameters", "Inference", "Jobs", "Models",
+        "Encodings", "Endpoints", "Files", "HTTP", "Hyperparameters", "Inference", "Jobs", "Models",
         "S3", "Tuning",
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Hummingbird", package: "hummingbird"),
@@ -355,7 +356,7 @@ let package = Package(
     .testTarget(
       name: "SageMakerTests",
       dependencies: [
-        "Encodings", "Files", "Inference", "S3", "SageMaker", "TestSupport",
+        "Encodings", "Files", "Inference", "Models", "S3", "SageMaker", "TestSupport",
         .product(name: "GRDB", package: "GRDB.swift"),
       ],
       swiftSettings: tests),

@@ -44,6 +44,19 @@ struct ModelArchive {
       try unsafe check(status, archive)
       if let entry = unsafe entry { try unsafe take(entry, archive) }
     }
+    try verify()
+  }
+
+  /// Verifies the checksum of a compressed archive. Without it, a changed byte is a changed weight.
+  private func verify() throws(ModelError) {
+    let file = try openFile(path)
+    guard let start = try? readStart(of: path, byteCount: 2), start == [0x1f, 0x8b] else { return }
+    do {
+      // Headers and padding come to what the files have.
+      try verifyGzip(file, limit: limit + (2 * Self.largestEntryCount + 64) << 10)
+    } catch {
+      throw ModelError("\(path): the archive is damaged: \(error)")
+    }
   }
 
   private func check(_ status: Int32, _ archive: OpaquePointer) throws(ModelError) {

@@ -71,6 +71,42 @@ struct TarBytes {
     #expect(try open(Self.model(folder, epochs: [2, 9, 4]).whole, epoch: 4).epoch == 4)
   }
 
+  @Test("a compressed archive that was changed or cut anywhere is refused, not read with other weights")
+  func damaged() throws {
+    let whole = Self.gzip(Self.model().whole)
+    #expect(try open(whole).epoch == 3)
+    #expect(try open(whole + Array("rest".utf8)).epoch == 3)
+    for place in stride(from: 15, to: whole.count, by: 97) + [whole.count - 8, whole.count - 1] {
+      var changed = whole
+      changed[place] ^= 4
+      #expect(!refusal(changed).isEmpty, "byte \(place)")
+    }
+    for byteCount in [whole.count - 1, whole.count - 8, whole.count - 500] {
+      #expect(!refusal(Array(whole.prefix(byteCount))).isEmpty, "\(byteCount) bytes")
+    }
+    var weight = whole
+    weight[15 + 512 + 300] ^= 1
+    #expect(refusal(weight).hasPrefix("the archive is damaged: incorrect data check"))
+    #expect(refusal(Array(whole.dropLast())).hasPrefix("the archive is damaged: it ends at byte"))
+  }
+
+  /// The bytes as a gzip file that stores them (RFC 1951 and 1952).
+  private static func gzip(_ bytes: [UInt8]) -> [UInt8] {
+    func number(_ value: Int, _ byteCount: Int) -> [UInt8] {
+      (0..<byteCount).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+    }
+    var (file, rest): ([UInt8], ArraySlice) = ([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3], bytes[...])
+    repeat {
+      let block = rest.prefix(60_000)
+      rest = rest.dropFirst(block.count)
+      file += [rest.isEmpty ? 1 : 0] + number(block.count, 2) + number(~block.count, 2) + block
+    } while !rest.isEmpty
+    let sum = ~bytes.reduce(UInt32.max) { sum, byte in
+      (0..<8).reduce(sum ^ UInt32(byte)) { sum, _ in sum >> 1 ^ (sum & 1 == 1 ? 0xEDB8_8320 : 0) }
+    }
+    return file + number(Int(sum), 4) + number(bytes.count, 4)
+  }
+
   @Test("a compressed archive made by tar is read", .enabled(if: Program.isInstalled("tar")))
   func compressed() throws {
     try withScratchFolder { (folder) throws in

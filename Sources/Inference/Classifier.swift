@@ -276,7 +276,7 @@ extension Classifier {
     let damaged = try model.parameters.nonFiniteNames()
     if !damaged.isEmpty {
       warn(
-        "\(path): NaN or infinity among the numbers of \(damaged.count) parameters (\(shortList(damaged, limit: 3))): "
+        "\(path): NaN or infinity among the numbers of \(damaged.count) \(damaged.count == 1 ? "parameter" : "parameters") (\(shortList(damaged, limit: 3))): "
           + "probabilities may mean nothing")
     }
     let cores = options.cores ?? Cores(Workers(count: options.threads))
@@ -290,9 +290,18 @@ extension Classifier {
     }
     try self.init(
       network: network, preset: try Self.preset(of: model, options),
-      classes: try options.classes
-        ?? model.classes.map { try classNames($0, path: model.companionFolder + "/classes.txt") },
-      cores: cores, decoding: options.decoding)
+      classes: try options.classes ?? Self.classes(of: model, count: network.outputCount), cores: cores,
+      decoding: options.decoding)
+  }
+
+  private static func classes(of model: Model, count: Int) throws -> [String]? {
+    guard let bytes = model.classes else { return nil }
+    let path = model.companionFolder + "/classes.txt"
+    let names = try classNames(bytes, path: path)
+    guard names.count == count else {
+      throw ClassifierError("\(path): it names \(names.count) classes, the network has \(count) outputs")
+    }
+    return names
   }
 
   private static func preset(of model: Model, _ options: ClassifierOptions) throws -> Preset {

@@ -226,7 +226,8 @@ extension Graph {
     let missing = self.parameters.map(\.name).filter { parameters.shape(of: $0) == nil }
     guard missing.isEmpty else {
       throw ModelError(
-        "\(missing.count) parameters of the network are missing: \(shortList(missing.map(shown)))")
+        "\(missing.count) \(missing.count == 1 ? "parameter" : "parameters") of the network \(missing.count == 1 ? "is" : "are") missing: \(shortList(missing.map(shown)))"
+      )
     }
     for parameter in self.parameters {
       let found = parameters.shape(of: parameter.name) ?? []

@@ -46,6 +46,10 @@ struct PresetChoiceTests {
       writeScratchFile(folder + "/preprocess.json", #"{"resize":0}"#.utf8)
       let error = #expect(throws: ClassifierError.self) { _ = try classifier(folder) }
       #expect(error?.description == "\(folder)/preprocess.json: resize is 0; from 1 to 65535 is expected")
+      writeScratchFile(folder + "/preprocess.json", "{}".utf8)
+      writeScratchFile(folder + "/classes.txt", "a\nb\n".utf8)
+      let other = #expect(throws: ClassifierError.self) { _ = try classifier(folder) }
+      #expect(other?.description == "\(folder)/classes.txt: it names 2 classes, the network has 3 outputs")
     }
   }
 

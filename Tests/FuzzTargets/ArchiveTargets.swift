@@ -178,8 +178,11 @@ let gzipFiles = FuzzTarget(
       try require(try unpack(Array(input.dropLast())) == nil, "half a file is none")
     }
     let packed = gzip(input)
-    try require(try unpack(packed) == input, "what is packed is unpacked")
-    try require(try unpack(packed + gzip(input)) == input + input, "parts follow each other")
+    // Half of the promises each, chosen by the length, which most mutations change.
+    guard input.count % 2 == 1 else {
+      try require(try unpack(packed) == input, "what is packed is unpacked")
+      return try require(try unpack(packed + packed) == input + input, "parts follow each other")
+    }
     var choices = Choices(input)
     var changed = packed
     let place = Int.random(in: 10..<packed.count, using: &choices)

@@ -211,25 +211,25 @@ let signatures = FuzzTarget(
   },
   check: { input, _ in
     guard let given = parsed(input) else { return }
-    for rules in [SigningRules.s3, .general] {
-      _ = RequestVerifier.isSigned(given)
-      try require(
-        refusal(given, Credential(accessKey: "other", secretKey: "s"), rules) != nil,
-        "nobody signs with a key that is not there")
-      try require(refusal(given, stranger, rules) != nil, "nobody signs with another secret")
-      if try refusal(given, credential, rules) == nil { try requireNoChange(given, rules) }
-      var request = given
-      // Who signs has no session, whatever a header says.
-      if let token = HTTPField.Name("x-amz-security-token") { request.headerFields[token] = nil }
-      let signer = RequestSigner(credential, region: "us-east-1", service: "s3", rules: rules)
-      try signer.sign(&request, payload: .empty, at: now)
-      let error = try refusal(request, credential, rules)
-      try require(error == nil, "what is signed is accepted: \(error.map { "\($0)" } ?? "")")
-      try require(
-        refusal(request, credential, rules, at: now.advanced(bySeconds: 901))?.code == .requestTimeTooSkewed,
-        "a request is not accepted later")
-      try requireNoChange(request, rules)
-    }
+    // One of the two, chosen by the length, which most mutations change.
+    let rules = [SigningRules.s3, .general][input.count % 2]
+    _ = RequestVerifier.isSigned(given)
+    try require(
+      refusal(given, Credential(accessKey: "other", secretKey: "s"), rules) != nil,
+      "nobody signs with a key that is not there")
+    try require(refusal(given, stranger, rules) != nil, "nobody signs with another secret")
+    if try refusal(given, credential, rules) == nil { try requireNoChange(given, rules) }
+    var request = given
+    // Who signs has no session, whatever a header says.
+    if let token = HTTPField.Name("x-amz-security-token") { request.headerFields[token] = nil }
+    let signer = RequestSigner(credential, region: "us-east-1", service: "s3", rules: rules)
+    try signer.sign(&request, payload: .empty, at: now)
+    let error = try refusal(request, credential, rules)
+    try require(error == nil, "what is signed is accepted: \(error.map { "\($0)" } ?? "")")
+    try require(
+      refusal(request, credential, rules, at: now.advanced(bySeconds: 901))?.code == .requestTimeTooSkewed,
+      "a request is not accepted later")
+    try requireNoChange(request, rules)
   })
 
 private func requireNoChange(_ request: HTTPRequest, _ rules: SigningRules) throws {

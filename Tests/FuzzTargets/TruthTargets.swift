@@ -29,43 +29,47 @@ let truths = FuzzTarget(
     let kinds = ["csv", "tsv", "lst", "jsonl", "unknown"]
     let path = try scratch.file(
       Array(input.dropFirst()), "input." + kinds[Int((input.first ?? 48) &- 48) % 5])
-    for classes in [nil, try ClassList(["cat", "dog", "e\u{301}"])] {
-      let truth: Truth
-      do throws(TruthError) { truth = try Truth(path, classes: classes) } catch {
-        try requireSentence(error)
-        continue
-      }
-      let classCount = truth.classes?.count
-      let paths = (0..<truth.count).map { truth.path($0) }
-      for entry in 0..<truth.count {
-        try require((0..<(classCount ?? .max)).contains(truth.label(entry)), "a label is that of a class")
-        try require(!paths[entry].isEmpty, "an image has a path")
-      }
-      try require(
-        truth.columns.allSatisfy { $0.values.count == truth.count }, "a column has a value for each image")
-      try require(
-        truth.rejections.allSatisfy { $0.reason.contains(" ") }, "an image is rejected in a sentence")
-      // Bytes that are no UTF-8, and what is escaped, do not come back from text.
-      guard
-        paths.allSatisfy({
-          $0.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x5C && $0 != 0x7F } && !$0.contains("\u{fffd}")
-        })
-      else { continue }
-      try require(Set(paths.map { Array($0.utf8) }).count == paths.count, "a path stands once")
-      var table = "path,label\n"
-      for (entry, path) in paths.enumerated() {
-        let label = truth.classes.map { $0.names[truth.label(entry)] } ?? "\(truth.label(entry))"
-        table +=
-          [path, label].map { "\"\($0.replacing("\"", with: "\"\""))\"" }.joined(separator: ",") + "\n"
-      }
-      let written = try scratch.file(Array(table.utf8), "written.csv")
-      let again = try require("a truth that is written is read") {
-        try Truth(written, classes: truth.classes)
-      }
-      try require(
-        again.count == truth.count
-          && (0..<again.count).allSatisfy {
-            again.path($0).utf8.elementsEqual(paths[$0].utf8) && again.label($0) == truth.label($0)
-          }, "a truth that is written is read to the same")
+    // With a class list or without one, chosen by the length, which most mutations change.
+    let classes = input.count % 2 == 0 ? nil : try ClassList(["cat", "dog", "e\u{301}"])
+    let truth: Truth
+    do throws(TruthError) { truth = try Truth(path, classes: classes) } catch {
+      return try requireSentence(error)
     }
+    let classCount = truth.classes?.count
+    let paths = (0..<truth.count).map { truth.path($0) }
+    for entry in 0..<truth.count {
+      try require((0..<(classCount ?? .max)).contains(truth.label(entry)), "a label is that of a class")
+      try require(!paths[entry].isEmpty, "an image has a path")
+    }
+    try require(
+      truth.columns.allSatisfy { $0.values.count == truth.count }, "a column has a value for each image")
+    try require(
+      truth.rejections.allSatisfy { $0.reason.contains(" ") }, "an image is rejected in a sentence")
+    // Bytes that are no UTF-8, and what is escaped, do not come back from text.
+    guard
+      paths.allSatisfy({
+        $0.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x5C && $0 != 0x7F } && !$0.contains("\u{fffd}")
+      })
+    else { return }
+    try require(Set(paths.map { Array($0.utf8) }).count == paths.count, "a path stands once")
+    var table = "path,label\n"
+    for (entry, path) in paths.enumerated() {
+      let label = truth.classes.map { $0.names[truth.label(entry)] } ?? "\(truth.label(entry))"
+      table +=
+        [path, label].map { quoted($0) }.joined(separator: ",") + "\n"
+    }
+    let written = try scratch.file(Array(table.utf8), "written.csv")
+    let again = try require("a truth that is written is read") {
+      try Truth(written, classes: truth.classes)
+    }
+    try require(
+      again.count == truth.count
+        && (0..<again.count).allSatisfy {
+          again.path($0).utf8.elementsEqual(paths[$0].utf8) && again.label($0) == truth.label($0)
+        }, "a truth that is written is read to the same")
   })
+
+/// As a field of a table. Scalar by scalar: with an accent behind it a quote is another character.
+private func quoted(_ text: String) -> String {
+  "\"" + text.unicodeScalars.map { $0 == "\"" ? "\"\"" : "\($0)" }.joined() + "\""
+}

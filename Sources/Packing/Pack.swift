@@ -1,4 +1,5 @@
 public import Files
+import Glibc
 public import Imaging
 public import Records
 
@@ -67,12 +68,14 @@ func stagePack(
       try run.take(item)
       progress(run.progress)
     }
+    if let hint = run.lookalike(root: root) { summary.warnings.append(hint) }
     guard run.records > 0 else {
       staged.discard()
       throw InputError(
         inspection.entryCount == 1
           ? "the only image could not be packed: \(run.firstSkip)"
-          : "none of the \(inspection.entryCount) images could be packed; the first is \(run.firstSkip)")
+          : "none of the \(inspection.entryCount) images could be packed; the first is \(run.firstSkip)"
+            + (run.lookalike(root: root).map { "; \($0)" } ?? ""))
     }
     try staged.seal()
     summary.records = run.records
@@ -161,6 +164,18 @@ private struct PackRun {
 
   var progress: Progress { Progress(done: done, total: total, skipped: skipped.count) }
   var firstSkip: String { skipped.first.map { "\($0.path): \($0.reason)" } ?? "" }
+
+  /// A sentence about the first of the missing files in whose place one is that looks like it; nil where there is none
+  /// among the first few.
+  func lookalike(root: String) -> String? {
+    let missing = FileError(.system(call: "open", code: ENOENT), path: "").sentence
+    for skip in skipped.lazy.filter({ $0.reason == missing }).prefix(20) {
+      guard let other = Records.lookalike(of: skip.path, root: root) else { continue }
+      return "\(skip.path) is not there, but \(other) is, which differs only in "
+        + (other == skip.path ? "its Unicode normalization" : "case or Unicode normalization")
+    }
+    return nil
+  }
 
   mutating func take(_ item: PackedItem) throws {
     done += item.isEntry ? 1 : 0

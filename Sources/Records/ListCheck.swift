@@ -45,3 +45,29 @@ package func locate(_ path: String, root: String) -> (file: String, path: String
   return FileStamp(path: join(root, slashed)) == nil
     ? (join(root, bare), bare) : (join(root, slashed), slashed)
 }
+
+/// The path that exists below the root and looks like `path`, which does not: its name and those of its folders differ in
+/// case or in Unicode form only, as happens to names that come from a Mac.
+///
+/// - Returns: nil where nothing, or more than one thing, looks like it.
+/// - Complexity: O(entries of the folders on the way).
+package func lookalike(of path: String, root: String) -> String? {
+  var found = ""
+  for part in path.utf8.split(separator: UInt8(ascii: "/")) {
+    guard let name = String(part) else { return nil }
+    let exact = found.isEmpty ? name : join(found, name)
+    if FileStamp(path: join(root, exact)) != nil || isFolder(join(root, exact)) {
+      found = exact
+      continue
+    }
+    guard
+      let listing = try? FolderListing(
+        found.isEmpty ? root : join(root, found), keepsLitter: true, isImageName: { _ in true })
+    else { return nil }
+    // String's equality ignores the Unicode form.
+    let alike = (listing.files + listing.folders).filter { $0.lowercased() == name.lowercased() }
+    guard alike.count == 1, let other = alike.first else { return nil }
+    found = found.isEmpty ? other : join(found, other)
+  }
+  return hasSameBytes(found, path) || found.isEmpty ? nil : found
+}

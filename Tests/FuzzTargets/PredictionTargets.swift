@@ -83,7 +83,8 @@ let predictions = FuzzTarget(
     }
     // A bare array must be JSON for Foundation too, and its numbers those of strtod. (Foundation's own are not always
     // the nearest: it reads 90071992547409930.0 as 90071992547409920.)
-    guard input.count % 2 == 1, !input.contains(UInt8(ascii: "{")), let rows = try judge(path, oneImage),
+    guard input.count % 2 == 1, input.count(where: { $0 == UInt8(ascii: "[") }) == 1,
+      !input.contains(UInt8(ascii: "{")), let rows = try judge(path, oneImage),
       let row = rows.first, row.label == nil, row.row.count == 3
     else {
       return

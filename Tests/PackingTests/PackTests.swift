@@ -247,6 +247,35 @@ struct PackTests {
     }
   }
 
+  @Test("names the file that looks like one that is not there")
+  func lookalikes() async throws {
+    try await withScratchFolder { folder in
+      let root = folder + "/root"
+      let image = try smallImage(1)
+      for name in ["e\u{301}/1.jpg", "B/X.JPG", "c/1.jpg", "c/2.jpg", "c/2.JPG"] {
+        writeScratchFile(root + "/" + name, image)
+      }
+      #expect(
+        lookalike(of: "\u{e9}/1.jpg", root: root).map { Array($0.utf8) } == Array("e\u{301}/1.jpg".utf8))
+      #expect(lookalike(of: "b/x.jpg", root: root) == "B/X.JPG")
+      for none in ["c/1.jpg", "c/3.jpg", "c/2.Jpg", "d/1.jpg", "", "/"] {
+        #expect(lookalike(of: none, root: root) == nil, "\(none)")
+      }
+      writeScratchFile(folder + "/x.lst", Array("0\t0\t\u{e9}/1.jpg\n1\t0\tc/1.jpg\n".utf8))
+      let summary = try await pack(
+        list: folder + "/x.lst", root: root, output: folder + "/x.rec", options: PackOptions())
+      #expect(summary.records == 1 && summary.skipped.count == 1)
+      #expect(
+        summary.warnings.contains { $0.hasSuffix("is, which differs only in its Unicode normalization") })
+      writeScratchFile(folder + "/x.lst", Array("0\t0\tb/x.jpg\n1\t0\tb/X.JPG\n".utf8))
+      let error = await #expect(throws: InputError.self) {
+        try await pack(list: folder + "/x.lst", root: root, output: folder + "/y.rec", options: PackOptions())
+      }
+      #expect(
+        "\(try #require(error))".contains("b/x.jpg is not there, but B/X.JPG is, which differs only in case"))
+    }
+  }
+
   @Test("reads backslashes as slashes where there is no such file, and says so")
   func backslashes() async throws {
     try await withScratchFolder { folder in

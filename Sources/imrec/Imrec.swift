@@ -32,7 +32,7 @@ struct Imrec: AsyncParsableCommand {
   static func main() async {
     let status = await runCancellably { await runOnce() }
     // Without the libraries' handlers: OpenBLAS's waits for its threads, which try for ever to get memory that there is not.
-    unsafe fflush(nil)
+    fflush(nil)
     _exit(status)
   }
 

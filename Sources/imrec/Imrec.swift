@@ -33,7 +33,10 @@ struct Imrec: AsyncParsableCommand {
     ])
 
   static func main() async {
-    Glibc.exit(await runCancellably { await runOnce() })
+    let status = await runCancellably { await runOnce() }
+    // Without the libraries' handlers: OpenBLAS's waits for its threads, which try for ever to get memory that there is not.
+    fflush(nil)
+    _exit(status)
   }
 
   private static func runOnce() async -> Int32 {

@@ -116,7 +116,7 @@ struct Choices: RandomNumberGenerator {
 func pieces(_ bytes: [UInt8], _ choices: inout Choices) -> [ArraySlice<UInt8>] {
   var (pieces, start) = ([ArraySlice<UInt8>](), 0)
   while start < bytes.count {
-    let end = min(bytes.count, start + Int.random(in: 1...9, using: &choices))
+    let end = min(bytes.count, start + Int.random(in: 1...max(9, bytes.count / 16), using: &choices))
     pieces.append(bytes[start..<end])
     start = end
   }

@@ -71,19 +71,19 @@ let chunks = FuzzTarget(
   check: { input, _ in
     var choices = Choices(input)
     let key = try chunkSigning()
-    for hasTrailer in [false, true] {
-      for signing in [nil, key] {
-        let whole = decode([input[...]], signing, hasTrailer: hasTrailer)
-        let parts = decode(pieces(input, &choices), signing, hasTrailer: hasTrailer)
-        try require(
-          whole.error == parts.error && (whole.error != nil || whole == parts),
-          "a body is decoded to the same, however it comes")
-        try require(whole.data.count <= input.count, "data come from the body")
-        if let error = whole.error { try requireSentence(error) }
-        if signing != nil, whole.error == nil {
-          let open = decode([input[...]], nil, hasTrailer: hasTrailer)
-          try require(open == whole, "signatures do not change the data")
-        }
+    // With trailers or without, chosen by the length, which most mutations change.
+    let mayHaveTrailer = input.count % 4 < 2
+    for signing in [nil, key] {
+      let whole = decode([input[...]], signing, hasTrailer: mayHaveTrailer)
+      let parts = decode(pieces(input, &choices), signing, hasTrailer: mayHaveTrailer)
+      try require(
+        whole.error == parts.error && (whole.error != nil || whole == parts),
+        "a body is decoded to the same, however it comes")
+      try require(whole.data.count <= input.count, "data come from the body")
+      if let error = whole.error { try requireSentence(error) }
+      if signing != nil, whole.error == nil {
+        let open = decode([input[...]], nil, hasTrailer: mayHaveTrailer)
+        try require(open == whole, "signatures do not change the data")
       }
     }
     // What is signed is accepted, what is changed then is not.
@@ -102,7 +102,7 @@ let chunks = FuzzTarget(
       decode([body[...]], try chunkSigning(stranger), hasTrailer: hasTrailer).error?.code
         == .signatureDoesNotMatch,
       "a body is not accepted with another secret")
-    for _ in 0..<4 {
+    for _ in 0..<2 {
       var changed = body
       let place = Int.random(in: body.indices, using: &choices)
       changed[place] ^= 1 << UInt8.random(in: 0..<8, using: &choices)
@@ -233,7 +233,9 @@ let signatures = FuzzTarget(
   })
 
 private func requireNoChange(_ request: HTTPRequest, _ rules: SigningRules) throws {
-  for (what, other) in changes(request) {
+  // One change, chosen by the length, which most mutations change.
+  let all = changes(request)
+  for (what, other) in all[((request.path ?? "").utf8.count % all.count)...].prefix(1) {
     // What is signed of a host header is the header.
     if what == "the host", request.headerFields.contains(where: { $0.name.canonicalName == "host" }) {
       continue

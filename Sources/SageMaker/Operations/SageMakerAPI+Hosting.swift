@@ -5,7 +5,9 @@ extension SageMakerAPI {
   // MARK: Endpoint configurations
 
   func createEndpointConfig(_ call: Call) async throws(ControlPlaneError) -> JSON {
-    guard !call.text("EndpointConfigName").isEmpty else { throw .invalid("The endpoint configuration has no name.") }
+    guard !call.text("EndpointConfigName").isEmpty else {
+      throw .invalid("The endpoint configuration has no name.")
+    }
     var names: Set<String> = []
     for variant in Self.variants(of: call.request) {
       let variantName = variant["VariantName"]?.text ?? ""

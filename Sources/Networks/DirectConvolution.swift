@@ -23,25 +23,21 @@ struct DirectConvolution: Layer {
   ) throws {
     let ends = ConvolutionEnds(layer, values)
     let layout = WeightLayout(convolution, from: ends.from)
+    let pixel = Slabs.pixel(convolution, ends.from, type)
     let weights = try PackedWeights(
-      parameters.values(of: convolution.weight), scale: filterScale, layout, .direct, set)
+      parameters.values(of: convolution.weight), scale: filterScale, layout, .direct,
+      type: type.isQuantized ? .float32 : type, pixel: type.isQuantized ? nil : pixel, set)
     let prologue = try Prologue(layer.prologue, ends.from)
-    guard type != .float32 else {
+    guard type.isQuantized else {
       try self.init(
-        convolution, ends, weights: weights.buffer, bias: FloatBuffer(bias, count: ends.to.paddedChannels),
-        prologue, set)
+        convolution, ends, weights, bias: FloatBuffer(bias, count: ends.to.paddedChannels), prologue, set)
       return
     }
-    let narrow = try NarrowWeights(
-      weights, layout, type, pixel: Slabs.pixel(convolution, ends.from, type), means: means, set)
-    let scales =
-      type.isQuantized
-      ? try SumScales(
-        narrow, bias: bias, from: type, to: ends.to.type, residual: ends.residual.map { values[$0].type })
-      : nil
+    let narrow = try QuantizedWeights(weights, layout, type, pixel: pixel, means: means, set)
+    let scales = try SumScales(
+      narrow, bias: bias, from: type, to: ends.to.type, residual: ends.residual.map { values[$0].type })
     try self.init(
-      ends: ends, set: set, weights: narrow.buffer,
-      bias: scales?.bias ?? FloatBuffer(bias, count: ends.to.paddedChannels), scales: scales,
+      ends: ends, set: set, weights: narrow.buffer, bias: scales.bias, scales: scales,
       slabs: Slabs(convolution, ends.from, ends.to, prologue, set, type: type))
   }
 
@@ -57,15 +53,15 @@ struct DirectConvolution: Layer {
     self.slabs = slabs
   }
 
-  /// - Parameter weights: packed in direct order; they may change between runs.
+  /// - Parameter weights: packed in direct order, of the type that is multiplied; they may change between runs.
   /// - Throws: `OutOfMemory`.
   init(
-    _ convolution: Convolution, _ ends: ConvolutionEnds, weights: FloatBuffer, bias: FloatBuffer?,
+    _ convolution: Convolution, _ ends: ConvolutionEnds, _ weights: PackedWeights, bias: FloatBuffer?,
     _ prologue: Prologue, _ set: NetworkKernels
   ) throws(OutOfMemory) {
     try self.init(
-      ends: ends, set: set, weights: weights, bias: bias, scales: nil,
-      slabs: Slabs(convolution, ends.from, ends.to, prologue, set))
+      ends: ends, set: set, weights: weights.buffer, bias: bias, scales: nil,
+      slabs: Slabs(convolution, ends.from, ends.to, prologue, set, type: weights.type))
   }
 
   // MARK: - Running

@@ -195,7 +195,7 @@ struct DenseLayer: Layer {
       (prologue, scales) = (Prologue(), nil)
       return
     }
-    let narrow = try NarrowWeights(floats, layout, type, pixel: 0, means: quantized.means, set)
+    let narrow = try QuantizedWeights(floats, layout, type, pixel: 0, means: quantized.means, set)
     let scales = try SumScales(narrow, bias: bias, from: type, to: .float32, residual: nil)
     prologue = try Prologue(.identity(channels: from.channels), from).quantizing(.float32, to: type)
     (weights, self.bias, self.scales) = (narrow.buffer, scales.bias, scales)

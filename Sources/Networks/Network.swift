@@ -23,6 +23,10 @@ public final class Network: Sendable {
     /// every processor.
     case int8
 
+    /// Whether this processor's kernels have instructions for these numbers; without them bf16 is slower than fp32, and
+    /// as exact.
+    public var isFast: Bool { NetworkKernels.best.isFast(self) }
+
     var type: NumberType { self == .fp32 ? .float32 : .bfloat16 }
   }
 
@@ -82,12 +86,7 @@ public final class Network: Sendable {
           precision == .int8 ? quantization : nil, set)
         (running, self.engine, self.kernels, self.fallback) = (.fast(fast), .fast, set.name, nil)
         self.precision = precision
-        hasFastKernels =
-          switch precision {
-          case .fp32: true
-          case .bf16: set.hasFastBFloat16
-          case .int8: set.hasFastUInt8
-          }
+        hasFastKernels = set.isFast(precision)
         return
       } catch let error as Unplannable {
         fallback =

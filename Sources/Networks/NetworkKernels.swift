@@ -39,6 +39,14 @@ import Models
     return sets
   }
 
+  func isFast(_ precision: Network.Precision) -> Bool {
+    switch precision {
+    case .fp32: true
+    case .bf16: hasFastBFloat16
+    case .int8: hasFastUInt8
+    }
+  }
+
   /// The sums of numbers of a type.
   func product(of type: NumberType) -> (UnsafePointer<net_product>) -> Void {
     switch type {

@@ -270,17 +270,4 @@ extension Int {
       #expect(abs(one - other) < 0.05 * floats[0], "\(one), \(other)")
     }
   }
-
-  @Test("a trainer says whether the processor has instructions for its numbers")
-  func fastKernels() throws {
-    let (graph, parameters, _, _) = Self.lesson()
-    for set in NetworkKernels.available {
-      for precision in [Network.Precision.fp32, .bf16] {
-        let trainer = try Trainer(
-          graph, parameters, batch: 1, optimizer: .sgd(momentum: 0, weightDecay: 0), precision: precision,
-          kernels: set.name)
-        #expect(trainer.hasFastKernels == (precision == .fp32 || set.hasFastBFloat16))
-      }
-    }
-  }
 }

@@ -17,8 +17,6 @@ public final class Trainer: TrainingEngine {
   public let optimizer: Optimizer
   /// The kernels in use: one of `Network.availableKernels`.
   public let kernels: String
-  /// Whether the kernels have instructions for the numbers that are multiplied; without them bf16 is slower than fp32.
-  public let hasFastKernels: Bool
   private let batch: Int
   /// The weight of a positive label in the loss, for each output.
   private let positiveWeights: [Float]
@@ -89,7 +87,6 @@ public final class Trainer: TrainingEngine {
     self.set = set
     self.exchange = exchange
     self.kernels = set.name
-    hasFastKernels = precision == .fp32 || set.hasFastBFloat16
     let plan = try TrainingPlan(graph, lanes: set.lanes)
     self.plan = plan
     let gradients = GradientPlan(plan)

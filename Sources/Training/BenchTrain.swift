@@ -36,7 +36,8 @@ public struct TrainingBenchmark: Encodable, Sendable {
 /// Measures training steps with these hyperparameters, after one warm-up step.
 ///
 /// - Parameters:
-///   - hyperparameters: only those of the network, the batch, the optimizer and the precision matter. `num_classes` defaults to 1000.
+///   - hyperparameters: only those of the network, the batch, the optimizer and the precision matter. `num_classes`
+///     defaults to 1000.
 ///   - runs: measured runs; each lasts one second, or one step if that takes longer.
 ///   - progress: called after each run.
 /// - Throws: `TrainingError` for contradictory hyperparameters; `ModelError`; what the engine throws;

@@ -1,5 +1,5 @@
 // The sums of AVX-512's later extensions, which take the place of those that avx512.c has.
-#include "include/network.h"
+#include "include/backward.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -22,6 +22,8 @@ INLINE lanes sum_bfloat16(word_bfloat16 x, weights_bfloat16 w, lanes sum) {
 #define HAS_PARTS 0
 #define IS_INTEGER 0
 #include "product_bodies.h"
+#define NAME(x) x##_bfloat16
+#include "outer_bodies.h"
 
 INLINE integers sum_uint8(word_uint8 x, weights_uint8 w, integers sum) {
   return (integers)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)(bits)(x), (__m512i)w);
@@ -39,10 +41,14 @@ INLINE integers sum_uint8(word_uint8 x, weights_uint8 w, integers sum) {
 net_product_function *_Nullable net_product_bfloat16_avx512(void) {
   return net_kernels_avx512() && __builtin_cpu_supports("avx512bf16") ? product_bfloat16 : NULL;
 }
+net_outer_function *_Nullable net_outer_bfloat16_avx512(void) {
+  return net_product_bfloat16_avx512() ? outer_bfloat16 : NULL;
+}
 net_product_function *_Nullable net_product_uint8_avx512(void) {
   return net_kernels_avx512() && __builtin_cpu_supports("avx512vnni") ? product_uint8 : NULL;
 }
 #else
 net_product_function *_Nullable net_product_bfloat16_avx512(void) { return NULL; }
+net_outer_function *_Nullable net_outer_bfloat16_avx512(void) { return NULL; }
 net_product_function *_Nullable net_product_uint8_avx512(void) { return NULL; }
 #endif

@@ -6,111 +6,42 @@
 // --- gradients of weights
 // -----------------------------------------------------------------------------------------------
 
-// Numbers of x that are in registers at once, each multiplied with NET_GROUP blocks of dy.
-#if NET_POSITIONS == 14
-#define NET_WIDE 8
-#define NET_ODD 7
-#else
-#define NET_WIDE (NET_POSITIONS > 4 ? 4 : 2)
-#define NET_ODD 1
-#endif
+#define NAME(x) x##_float32
+#pragma clang assume_nonnull end
+#include "outer_bodies.h"
+#pragma clang assume_nonnull begin
 
-// Positions that are summed at once: one block of inputs and NET_GROUP blocks of gradients of them (24 KiB for two
-// blocks) stay in the first-level cache for all the numbers of x.
-#define NET_NEAR 128
+#define NAME(x) x##_bfloat16
+#pragma clang assume_nonnull end
+#include "outer_bodies.h"
+#pragma clang assume_nonnull begin
 
-// Some rows and columns, which begin at `x` and `dy`.
-typedef struct piece {
-  const float *x, *dy;
-  size_t rows, columns;
-  int begins;
-} piece;
-
-INLINE void outer_tile(const net_outer *o, const piece *p, size_t block, int group, size_t from, int width) {
-  lanes sums[NET_GROUP][NET_WIDE];
-  float *out = o->sums + (ptrdiff_t)block * o->sums_block + from * net_lanes;
-#define EACH UNROLLED for (int g = 0; g < group; g++) UNROLLED for (int j = 0; j < width; j++)
-  EACH sums[g][j] = p->begins ? all(0) : load(out + g * o->sums_block + j * net_lanes);
-  for (size_t r = 0; r < p->rows; r++) {
-    const float *x = p->x + (ptrdiff_t)r * o->x_row + from;
-    const float *dy = p->dy + (ptrdiff_t)block * o->dy_block + (ptrdiff_t)r * o->dy_row;
-    _Pragma("clang loop unroll_count(2)") for (size_t c = 0; c < p->columns; c++) {
-      lanes gradients[NET_GROUP];
-      UNROLLED for (int g = 0; g < group; g++) gradients[g] = load(dy + g * o->dy_block);
-      UNROLLED for (int j = 0; j < width; j++) {
-        lanes value = all(x[j]);
-        UNROLLED for (int g = 0; g < group; g++) sums[g][j] = NET_FMA(value, gradients[g], sums[g][j]);
-      }
-      x += o->x_step;
-      dy += net_lanes;
+INLINE void pair_as(void *words, ptrdiff_t words_step, const float *_Nullable low, const float *_Nullable high,
+                    ptrdiff_t step, size_t n, const net_prologue *prologue, int before) {
+  const lanes scale = before ? load(prologue->scale) : all(1), shift = before ? load(prologue->shift) : all(0);
+  for (size_t i = 0; i < n; i++) {
+    bits word = (bits)(0);
+    // Not fused, as where `gather` makes bfloat16: all sets round alike.
+    if (low) {
+      lanes v = load(low + (ptrdiff_t)i * step);
+      if (before) v = v * scale + shift;
+      if (before && prologue->relu) v = rectified(v);
+      word = nearest_bfloat16(v) >> 16;
     }
-  }
-  EACH store(out + g * o->sums_block + j * net_lanes, sums[g][j]);
-#undef EACH
-}
-
-#define OUTER(name, group, width)                                                                                      \
-  FAST name(const net_outer *o, const piece *p, size_t block, size_t from) { outer_tile(o, p, block, group, from, width); }
-OUTER(outer_one_wide, 1, NET_WIDE)
-OUTER(outer_one_odd, 1, NET_ODD)
-OUTER(outer_one_single, 1, 1)
-#if NET_GROUP == 2
-OUTER(outer_two_wide, 2, NET_WIDE)
-OUTER(outer_two_odd, 2, NET_ODD)
-OUTER(outer_two_single, 2, 1)
-#endif
-
-FAST outer_piece(const net_outer *o, const piece *p) {
-  for (size_t block = 0; block < o->blocks; block += NET_GROUP) {
-    const int pair = NET_GROUP == 2 && o->blocks - block >= 2;
-    size_t from = 0;
-    // What 8 does not divide, 7 may: the 21 numbers of a row of 7 RGB pixels.
-    const int odd = o->run % NET_WIDE != 0 && o->run % NET_ODD == 0;
-    while (from < o->run) {
-      size_t left = o->run - from;
-      size_t width = odd ? NET_ODD : left >= NET_WIDE ? NET_WIDE : 1;
-#if NET_GROUP == 2
-      if (pair) {
-        (width == NET_WIDE ? outer_two_wide : width == NET_ODD ? outer_two_odd : outer_two_single)(o, p, block, from);
-        from += width;
-        continue;
-      }
-#else
-      (void)pair;
-#endif
-      (width == NET_WIDE ? outer_one_wide : width == NET_ODD ? outer_one_odd : outer_one_single)(o, p, block, from);
-      from += width;
+    if (high) {
+      lanes v = load(high + (ptrdiff_t)i * step);
+      if (before) v = v * scale + shift;
+      if (before && prologue->relu) v = rectified(v);
+      word |= nearest_bfloat16(v) & 0xFFFF0000;
     }
+    *(unaligned_bits *)((uint32_t *)words + (ptrdiff_t)i * words_step) = word;
   }
 }
 
-FAST outer(const net_outer *given) {
-  net_outer flat = *given;
-  net_outer *o = &flat;
-  // Rows that follow each other without a gap are one row, and images of one row are rows.
-  if (o->x_row == (ptrdiff_t)o->columns * o->x_step && o->dy_row == (ptrdiff_t)(o->columns * net_lanes)) {
-    o->columns *= o->rows;
-    o->rows = 1;
-  }
-  if (o->rows == 1) {
-    o->rows = o->images;
-    o->x_row = o->x_image;
-    o->dy_row = o->dy_image;
-    o->images = 1;
-  }
-  const size_t rows = o->columns < NET_NEAR ? NET_NEAR / o->columns : 1;
-  int begins = o->begins;
-  for (size_t i = 0; i < o->images; i++)
-    for (size_t r = 0; r < o->rows; r += rows)
-      for (size_t c = 0; c < o->columns; c += NET_NEAR) {
-        piece p = {.x = o->x + (ptrdiff_t)i * o->x_image + (ptrdiff_t)r * o->x_row + (ptrdiff_t)c * o->x_step,
-                   .dy = o->dy + (ptrdiff_t)i * o->dy_image + (ptrdiff_t)r * o->dy_row + (ptrdiff_t)(c * net_lanes),
-                   .rows = o->rows - r < rows ? o->rows - r : rows,
-                   .columns = o->columns - c < NET_NEAR ? o->columns - c : NET_NEAR,
-                   .begins = begins};
-        outer_piece(o, &p);
-        begins = 0;
-      }
+FAST pair(void *words, ptrdiff_t words_step, const float *_Nullable low, const float *_Nullable high, ptrdiff_t step,
+          size_t n, const net_prologue *prologue) {
+  if (prologue->scale) pair_as(words, words_step, low, high, step, n, prologue, 1);
+  else pair_as(words, words_step, low, high, step, n, prologue, 0);
 }
 
 INLINE void six_gradients(lanes *out, lanes a, lanes b, lanes c, lanes d) {
@@ -333,7 +264,9 @@ UPDATE(adam)
 UPDATE(rmsprop)
 
 #define NET_BACKWARD_TABLE                                                                                             \
-  {.outer = outer,                                                                                                     \
+  {.outer = outer_float32,                                                                                             \
+   .outer_bfloat16 = outer_bfloat16,                                                                                   \
+   .pair = pair,                                                                                                       \
    .moments = moments,                                                                                                 \
    .norm_sums = norm_sums,                                                                                             \
    .norm_backward = norm_backward,                                                                                     \

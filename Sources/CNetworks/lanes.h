@@ -35,13 +35,15 @@ INLINE lanes load_bfloat16(const uint16_t *p) {
   return (lanes)(__builtin_convertvector(*(const unaligned_halves *)p, bits) << 16);
 }
 
-// To the nearest, ties to even; NaN stays NaN.
-INLINE halves rounded_to_bfloat16(lanes v) {
+// To the nearest, ties to even, in the upper halves; the lower ones are anything. NaN stays NaN.
+INLINE bits nearest_bfloat16(lanes v) {
   const bits b = (bits)v;
   const bits nearest = b + 0x7FFF + ((b >> 16) & 1);
-  return __builtin_convertvector((v == v ? nearest : b | 0x400000) >> 16, halves);
+  return v == v ? nearest : b | 0x400000;
 }
-INLINE void store_bfloat16(uint16_t *p, lanes v) { *(unaligned_halves *)p = rounded_to_bfloat16(v); }
+INLINE void store_bfloat16(uint16_t *p, lanes v) {
+  *(unaligned_halves *)p = __builtin_convertvector(nearest_bfloat16(v) >> 16, halves);
+}
 
 // --- uint8: what is outside its range is the nearest end, and NaN is 0
 // ---------------------------------------------------------------------------------------------------------

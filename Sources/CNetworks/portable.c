@@ -25,10 +25,6 @@ static uint16_t rounded(float x) {
   return (uint16_t)((x == x ? bits + 0x7FFF + (bits >> 16 & 1) : bits | 0x400000) >> 16);
 }
 
-void net_round_to_bfloat16(uint16_t *out, const float *x, size_t n) {
-  for (size_t i = 0; i < n; i++) out[i] = rounded(x[i]);
-}
-
 static void interleave(float *out, const float *x, ptrdiff_t plane, size_t channels, size_t n, const float *scale,
                        const float *shift) {
   if (channels == 3) {

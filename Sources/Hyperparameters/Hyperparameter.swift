@@ -102,7 +102,7 @@ extension HyperparameterSet {
     .common("\(listed(largeDepths)); up to 28 rows \(listed(smallDepths)).", unit: "depth"),
     choice("optimizer", { $0.optimizer }, { if let value = $1 { $0.optimizer = value } })
       .common(""),
-    choice("precision_dtype", { $0.precision }, { if let value = $1 { $0.precision = value } })
+    choice("precision_dtype", { $0.precisionDtype }, { if let value = $1 { $0.precisionDtype = value } })
       .rare("float32; float16 is accepted but computed as float32."),
     whole("resize", 1...65_535, { $0.resize }, { $0.resize = $1 })
       .common("Shorter side before cropping.", unit: "pixels"),
@@ -115,6 +115,8 @@ extension HyperparameterSet {
     real("weight_decay", { $0.weightDecay }, { $0.weightDecay = $1 })
       .rare("sgd, nag: not applied to biases and betas."),
 
+    choice("precision", { $0.precision }, { if let value = $1 { $0.precision = value } })
+      .common("fp32, or bf16: products of 16-bit numbers, faster if the CPU has them."),
     choice("lr_schedule", { $0.lrSchedule }, { if let value = $1 { $0.lrSchedule = value } })
       .common(""),
     whole("warmup_epochs", 0...1_000_000, { $0.warmupEpochs }, { $0.warmupEpochs = $1 })
@@ -138,7 +140,7 @@ extension HyperparameterSet {
   ]
 
   /// How many entries at the end of the table are not SageMaker's.
-  package static let ownCount = 10
+  package static let ownCount = 11
 
   /// SageMaker's depths for images of more than 28 rows.
   static let largeDepths = [18, 34, 50, 101, 152, 200]

@@ -96,7 +96,9 @@ extension HyperparameterSet {
         TrainingWarning(
           "kv_store dist_async has no effect: hosts always train synchronously, as with dist_sync"))
     }
-    warn(["precision_dtype"], unless: precision == .float32, "training always computes in float32")
+    warn(
+      ["precision_dtype"], unless: precisionDtype == .float32,
+      "training computes in float32 unless precision is bf16")
     warn(["top_k"], unless: !multiLabel, "with multi_label, each class is a decision of its own")
     if let topK, topK >= numClasses, numClasses > 0, !multiLabel {
       found.append(
@@ -148,7 +150,8 @@ extension HyperparameterSet {
   /// The lines of SageMaker's log between "---- Parameters ----" and the line of dashes.
   public func parameterLines(hosts: Int = 1) -> [String] {
     var lines = [
-      "num_layers: \(numLayers)", "data type: <class 'numpy.\(precision.rawValue)'>", "epochs: \(epochs)",
+      "num_layers: \(numLayers)", "data type: <class 'numpy.\(precisionDtype.rawValue)'>",
+      "epochs: \(epochs)",
     ]
     if let resize { lines.append("image resize size: \(resize)") }
     lines.append("optimizer: \(optimizer.rawValue)")

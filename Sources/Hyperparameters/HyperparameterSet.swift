@@ -48,8 +48,8 @@ public struct HyperparameterSet: Hashable, Sendable {
   /// The depth of the ResNet.
   public var numLayers = 152
   public var optimizer = OptimizerName.sgd
-  /// Training always computes in float32; float16 only causes a warning.
-  public var precision = Precision.float32
+  /// Only causes a warning if it is float16: `precision` decides.
+  public var precisionDtype = DataType.float32
   /// Pixels to which the shorter side is scaled before the crop; nil: images keep their size.
   public var resize: Int?
   /// Also report top-k accuracy for this k; nil: not reported.
@@ -62,6 +62,8 @@ public struct HyperparameterSet: Hashable, Sendable {
   public var weightDecay = 0.0001
 
   // Hyperparameters that SageMaker's algorithm does not have; all are off by default.
+  /// The numbers that convolutions multiply.
+  public var precision = Precision.fp32
   /// The shape of the learning-rate schedule.
   public var lrSchedule = Schedule.Shape.step
   /// Warm-up: epochs in which the learning rate rises from 0 (`one_cycle`: from a 25th) to `learningRate`.
@@ -87,7 +89,12 @@ public struct HyperparameterSet: Hashable, Sendable {
   public internal(set) var given: Set<String> = []
 
   public enum OptimizerName: String, CaseIterable, Sendable { case sgd, adam, rmsprop, nag }
-  public enum Precision: String, CaseIterable, Sendable { case float32, float16 }
+  public enum DataType: String, CaseIterable, Sendable { case float32, float16 }
+  public enum Precision: String, CaseIterable, Sendable {
+    case fp32
+    /// bfloat16; everything but the products stays in single precision.
+    case bf16
+  }
   public enum KVStore: String, CaseIterable, Sendable {
     case synchronous = "dist_sync"
     case asynchronous = "dist_async"

@@ -25,28 +25,21 @@ struct DirectConvolution: Layer {
     let layout = WeightLayout(convolution, from: ends.from)
     let filters = try parameters.values(of: convolution.weight)
     let prologue = try Prologue(layer.prologue, ends.from)
-    guard type != .float32 else {
-      let weights = try PackedWeights(filters, scale: filterScale, layout, .direct, set)
+    let pixel = Slabs.pixel(convolution, ends.from, type)
+    guard type.isQuantized else {
+      let weights = try PackedWeights(
+        filters, scale: filterScale, layout, .direct, type: type, pixel: pixel, set)
       try self.init(
-        convolution, ends, weights: weights.buffer, bias: FloatBuffer(bias, count: ends.to.paddedChannels),
-        prologue, set)
+        convolution, ends, weights, bias: FloatBuffer(bias, count: ends.to.paddedChannels), prologue, set)
       return
     }
-    let pixel = Slabs.pixel(convolution, ends.from, type)
-    let narrow: NarrowWeights
-    var scales: SumScales?
-    if type.isQuantized {
-      let quantized = QuantizedFilters(filters, scale: filterScale, area: layout.area, means: means)
-      narrow = try NarrowWeights(quantized, layout, pixel: pixel, set)
-      scales = try SumScales(
-        quantized, bias: bias, count: ends.to.paddedChannels, from: type, to: ends.to.type,
-        residual: ends.residual.map { values[$0].type })
-    } else {
-      narrow = try NarrowWeights(filters, scale: filterScale, layout, pixel: pixel, set)
-    }
+    let quantized = QuantizedFilters(filters, scale: filterScale, area: layout.area, means: means)
+    let narrow = try QuantizedWeights(quantized, layout, pixel: pixel, set)
+    let scales = try SumScales(
+      quantized, bias: bias, count: ends.to.paddedChannels, from: type, to: ends.to.type,
+      residual: ends.residual.map { values[$0].type })
     try self.init(
-      ends: ends, set: set, weights: narrow.buffer,
-      bias: scales?.bias ?? FloatBuffer(bias, count: ends.to.paddedChannels), scales: scales,
+      ends: ends, set: set, weights: narrow.buffer, bias: scales.bias, scales: scales,
       slabs: Slabs(convolution, ends.from, ends.to, prologue, set, type: type))
   }
 
@@ -62,15 +55,15 @@ struct DirectConvolution: Layer {
     self.slabs = slabs
   }
 
-  /// - Parameter weights: packed in direct order; they may change between runs.
+  /// - Parameter weights: packed in direct order, of the type that is multiplied; they may change between runs.
   /// - Throws: `OutOfMemory`.
   init(
-    _ convolution: Convolution, _ ends: ConvolutionEnds, weights: FloatBuffer, bias: FloatBuffer?,
+    _ convolution: Convolution, _ ends: ConvolutionEnds, _ weights: PackedWeights, bias: FloatBuffer?,
     _ prologue: Prologue, _ set: NetworkKernels
   ) throws(OutOfMemory) {
     try self.init(
-      ends: ends, set: set, weights: weights, bias: bias, scales: nil,
-      slabs: Slabs(convolution, ends.from, ends.to, prologue, set))
+      ends: ends, set: set, weights: weights.buffer, bias: bias, scales: nil,
+      slabs: Slabs(convolution, ends.from, ends.to, prologue, set, type: weights.type))
   }
 
   // MARK: - Running

@@ -23,6 +23,10 @@ public final class Network: Sendable {
     /// every processor.
     case int8
 
+    /// Whether this processor's kernels have instructions for these numbers; without them bf16 is slower than fp32, and
+    /// as exact.
+    public var isFast: Bool { NetworkKernels.best.isFast(self) }
+
     var type: NumberType { self == .fp32 ? .float32 : .bfloat16 }
   }
 

@@ -5,7 +5,7 @@ import Models
 /// rounding.
 @safe struct NetworkKernels: @unchecked Sendable {  // tables of pure C functions that are never written
   private(set) var table: net_kernels
-  let training: net_training_kernels
+  private(set) var training: net_training_kernels
   /// "portable", "avx2", "avx512", "avx512vnni" or "avx512bf16".
   private(set) var name: String
   /// Whether sums of bfloat16 are faster than those of floats, and those of uint8 faster than both.
@@ -31,6 +31,7 @@ import Models
       sets.append(set)
       if let product = unsafe net_product_bfloat16_avx512() {
         unsafe set.table.product_bfloat16 = product
+        if let outer = unsafe net_outer_bfloat16_avx512() { unsafe set.training.outer_bfloat16 = outer }
         (set.name, set.hasFastBFloat16) = ("avx512bf16", true)
         sets.append(set)
       }

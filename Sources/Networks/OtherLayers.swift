@@ -197,7 +197,7 @@ struct DenseLayer: Layer {
     }
     let rounded = QuantizedFilters(
       filters, scale: Array(repeating: 1, count: dense.outputs), area: 1, means: quantized.means)
-    let narrow = try NarrowWeights(rounded, layout, pixel: 0, set)
+    let narrow = try QuantizedWeights(rounded, layout, pixel: 0, set)
     let scales = try SumScales(
       rounded, bias: bias, count: to.size, from: type, to: .float32, residual: nil)
     prologue = try Prologue(.identity(channels: from.channels), from).quantizing(.float32, to: type)

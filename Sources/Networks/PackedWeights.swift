@@ -13,8 +13,22 @@ struct WeightLayout: Hashable, Sendable {
   let lanes: Int
   /// Taps of a row of the kernel, which interleaved pixels read at once.
   var columns = 1
-  /// Rows of weights, one for each channel, that a tap reads one behind the other.
+  /// Rows of weights, one for each channel, that a tap reads one behind the other, and such taps.
   var run: Int { isInterleaved ? columns * width : width }
+  var taps: Int { isInterleaved ? area / columns : area }
+
+  /// Words of a tap's input.
+  ///
+  /// - Parameter pixel: numbers of a pixel of that input, if it is interleaved.
+  func words(of type: NumberType, pixel: Int) -> Int {
+    ((isInterleaved ? columns * pixel : run) + type.perWord - 1) / type.perWord
+  }
+
+  /// The row of a tap's weights that multiplies a number of its interleaved input; nil if that is beyond the channels.
+  func row(of number: Int, pixel: Int) -> Int? {
+    let (column, channel) = number.quotientAndRemainder(dividingBy: pixel)
+    return column < columns && channel < width ? column * width + channel : nil
+  }
 
   /// Blocks of filters, and blocks of channels.
   var outputs: Int { (filters + lanes - 1) / lanes }
@@ -67,7 +81,8 @@ extension WeightLayout {
   }
 }
 
-/// Weights in the order in which the kernels read them. Every layer that calls `product` has its weights from here.
+/// Weights in the order in which the kernels read them, as floats or, unless they are transformed, as words of two
+/// bfloat16. Every layer that calls `product` has its weights from here.
 @safe struct PackedWeights: @unchecked Sendable {  // each piece of packing writes a place of its own
   /// How a sum reads its weights.
   enum Order: Hashable, Sendable {
@@ -86,38 +101,55 @@ extension WeightLayout {
     case filters(UnsafeBufferPointer<Float>, scale: [Float]?)
   }
   let buffer: FloatBuffer
+  /// float32 or bfloat16.
+  let type: NumberType
   private let layout: WeightLayout
   private let order: Order
+  /// Numbers of an interleaved pixel.
+  private let pixel: Int
   private let isTransposed: Bool
   private let set: NetworkKernels
   /// Blocks that the sum reads and makes; backward, it reads the convolution's filters.
   private let inputs: Int, outputs: Int
+  /// Words of a tap that the sum reads one behind the other.
+  private let words: Int
 
   /// Allocates the memory; `pack` fills it.
   ///
-  /// - Parameter isTransposed: packs for the gradient of the convolution's input, which is not interleaved: channels
-  ///   and filters are exchanged, and the taps are reversed unless the order is `.phases`.
+  /// - Parameters:
+  ///   - isTransposed: packs for the gradient of the convolution's input, which is not interleaved: channels and filters
+  ///     are exchanged, and the taps are reversed unless the order is `.phases`.
+  ///   - type: float32 or bfloat16.
+  ///   - pixel: numbers of a pixel of the input, if it is interleaved: perhaps more than its channels.
   /// - Throws: `OutOfMemory`.
-  init(_ layout: WeightLayout, _ order: Order, isTransposed: Bool, _ set: NetworkKernels) throws(OutOfMemory)
-  {
+  init(
+    _ layout: WeightLayout, _ order: Order, isTransposed: Bool, type: NumberType = .float32,
+    pixel: Int? = nil,
+    _ set: NetworkKernels
+  ) throws(OutOfMemory) {
     self.layout = layout
     self.order = order
     self.isTransposed = isTransposed
+    self.type = type
+    self.pixel = pixel ?? layout.width
     self.set = set
     (inputs, outputs) =
       isTransposed ? (layout.outputs, layout.inputs) : (layout.inputs, layout.outputs)
+    words = layout.words(of: type, pixel: self.pixel)
     buffer = try FloatBuffer(
       count: order == .winograd
-        ? Self.transformedSize(inputs: inputs, outputs: outputs, lanes: layout.lanes) : layout.size)
+        ? Self.transformedSize(inputs: inputs, outputs: outputs, lanes: layout.lanes)
+        : layout.taps * words * inputs * outputs * layout.lanes)
   }
 
   /// Packs weights in MXNet's order, once and for all.
   ///
   /// - Throws: `OutOfMemory`.
   init(
-    _ filters: [Float], scale: [Float]? = nil, _ layout: WeightLayout, _ order: Order, _ set: NetworkKernels
+    _ filters: [Float], scale: [Float]? = nil, _ layout: WeightLayout, _ order: Order,
+    type: NumberType = .float32, pixel: Int? = nil, _ set: NetworkKernels
   ) throws(OutOfMemory) {
-    try self.init(layout, order, isTransposed: false, set)
+    try self.init(layout, order, isTransposed: false, type: type, pixel: pixel, set)
     unsafe filters.withUnsafeBufferPointer { filters in
       for piece in 0..<pieceCount { unsafe pack(piece, from: .filters(filters, scale: scale)) }
     }
@@ -180,85 +212,81 @@ extension WeightLayout {
     _ block: UnsafePointer<Float>, first: Int, group: Int, output: Int, input: Int
   ) {
     let lanes = layout.lanes
-    // Where the group begins in a plane or, per row of `lanes` weights of an output block, in direct order.
-    let groupStart = first * inputs * lanes
     let inGroup = (output - first) * lanes
     switch order {
     case .winograd:
-      let start = unsafe buffer.start + groupStart * lanes + input * lanes * group * lanes + inGroup
+      let start =
+        unsafe buffer.start + first * inputs * lanes * lanes + input * lanes * group * lanes + inGroup
       unsafe set.table.winograd_weights(
         start, block, group, Self.planeStride(inputs: inputs, outputs: outputs, lanes: lanes))
-    case .direct:
-      let rows = layout.area * layout.width
-      let start = unsafe buffer.start + first * inputs * rows * lanes + inGroup
-      for row in 0..<rows {
-        unsafe (start + (input * rows + row) * group * lanes).update(from: block + row * lanes, count: lanes)
-      }
+    case .direct: unsafe place(block, 0..<layout.taps, at: buffer.start, first: first, group, inGroup, input)
     case .phases(let phases):
       var start = unsafe buffer.start
       for taps in phases {
-        let at = unsafe start + groupStart * taps.count * lanes + inGroup
-        for (place, tap) in taps.enumerated() {
-          for row in 0..<lanes {
-            unsafe (at + ((input * taps.count + place) * lanes + row) * group * lanes).update(
-              from: block + (tap * lanes + row) * lanes, count: lanes)
-          }
-        }
-        unsafe start += taps.count * inputs * outputs * lanes * lanes
+        unsafe place(block, taps, at: start, first: first, group, inGroup, input)
+        unsafe start += taps.count * words * inputs * outputs * lanes
       }
     }
+  }
+
+  /// Places some taps of a block one behind the other.
+  private func place(
+    _ block: UnsafePointer<Float>, _ taps: some Collection<Int>, at start: UnsafeMutablePointer<Float>,
+    first: Int, _ group: Int, _ inGroup: Int, _ input: Int
+  ) {
+    let (lanes, step) = (layout.lanes, group * layout.lanes)
+    var to = unsafe start + first * inputs * taps.count * words * lanes + inGroup
+    unsafe to += input * taps.count * words * step
+    for tap in taps {
+      let rows = unsafe block + tap * layout.run * lanes
+      if type == .float32 {
+        for row in 0..<words { unsafe (to + row * step).update(from: rows + row * lanes, count: lanes) }
+      } else if layout.isInterleaved {
+        for word in 0..<words {
+          let (low, high) = (
+            layout.row(of: 2 * word, pixel: pixel), layout.row(of: 2 * word + 1, pixel: pixel)
+          )
+          unsafe pair(
+            low.map { unsafe rows + $0 * lanes }, high.map { unsafe rows + $0 * lanes }, to + word * step,
+            step, 1)
+        }
+      } else {
+        unsafe pair(rows, rows + lanes, to, step, words)
+      }
+      unsafe to += words * step
+    }
+  }
+
+  private func pair(
+    _ low: UnsafePointer<Float>?, _ high: UnsafePointer<Float>?, _ to: UnsafeMutablePointer<Float>,
+    _ step: Int,
+    _ count: Int
+  ) {
+    var nothing = unsafe net_prologue()
+    unsafe set.training.pair(to, step, low, high, 2 * layout.lanes, count, &nothing)
   }
 }
 
-/// Weights in direct order as words of smaller numbers: two rows of bfloat16, or four of int8, become one row of words.
-struct NarrowWeights: Sendable {
+/// Weights in direct order as words of int8: four rows become one row of words.
+struct QuantizedWeights: Sendable {
   let buffer: FloatBuffer
-
-  /// Weights as bfloat16, rounded to nearest even.
-  ///
-  /// - Parameters:
-  ///   - weights: in MXNet's order; each filter is multiplied by its number of `scale`.
-  ///   - pixel: numbers of a pixel of the input, if it is interleaved.
-  /// - Throws: `OutOfMemory`.
-  init(
-    _ weights: [Float], scale: [Float], _ layout: WeightLayout, pixel: Int, _ set: NetworkKernels
-  ) throws(OutOfMemory) {
-    try unsafe self.init(layout, .bfloat16, pixel: pixel, set) { filter, plain, place in
-      var half: UInt16 = 0
-      unsafe withUnsafePointer(to: weights[plain] * scale[filter]) {
-        unsafe net_round_to_bfloat16(&half, $0, 1)
-      }
-      unsafe place.storeBytes(of: half, as: UInt16.self)
-    }
-  }
 
   /// - Parameter pixel: numbers of a pixel of the input, if it is interleaved.
   /// - Throws: `OutOfMemory`.
   init(
     _ filters: QuantizedFilters, _ layout: WeightLayout, pixel: Int, _ set: NetworkKernels
   ) throws(OutOfMemory) {
-    try unsafe self.init(layout, .uint8(step: 1, zero: 0), pixel: pixel, set) { _, plain, place in
-      unsafe place.storeBytes(of: filters.weights[plain], as: Int8.self)
-    }
-  }
-
-  /// - Parameters:
-  ///   - type: that of the input; the weights are as wide.
-  ///   - store: gets the filter, the index of the weight in MXNet's order, and its place.
-  private init(
-    _ layout: WeightLayout, _ type: NumberType, pixel: Int, _ set: NetworkKernels,
-    store: (_ filter: Int, _ plain: Int, _ place: UnsafeMutableRawPointer) -> Void
-  ) throws(OutOfMemory) {
-    let (lanes, outputs, run) = (layout.lanes, layout.outputs, layout.run)
-    let perWord = type.perWord
-    let words = ((layout.isInterleaved ? layout.columns * pixel : run) + perWord - 1) / perWord
-    let runs = layout.area * layout.width / run * layout.inputs
+    let (lanes, outputs, run, type) = (
+      layout.lanes, layout.outputs, layout.run, NumberType.uint8(step: 1, zero: 0)
+    )
+    let (perWord, words) = (type.perWord, layout.words(of: type, pixel: pixel))
+    let runs = layout.taps * layout.inputs
     // What is not stored below stays 0.
     buffer = try FloatBuffer(count: outputs * runs * words * lanes)
     for first in stride(from: 0, to: outputs, by: set.group) {
       let width = min(set.group, outputs - first) * lanes
       let to = unsafe UnsafeMutableRawPointer(buffer.start + first * lanes * runs * words)
-      let filters = first * lanes..<min(first * lanes + width, layout.filters)
+      let group = first * lanes..<min(first * lanes + width, layout.filters)
       for row in 0..<runs * run {
         // A run is a row of the kernel in interleaved pixels, otherwise one tap in a block of channels.
         let (runIndex, place) = row.quotientAndRemainder(dividingBy: run)
@@ -268,12 +296,12 @@ struct NarrowWeights: Sendable {
         let channel = block * layout.width + inPixel
         guard channel < layout.channels else { continue }
         let number = column * pixel + inPixel
-        for filter in filters {
+        for filter in group {
           let at =
-            ((runIndex * words + number / perWord) * width + filter - filters.lowerBound) * perWord
+            ((runIndex * words + number / perWord) * width + filter - group.lowerBound) * perWord
             + number % perWord
           let plain = (filter * layout.channels + channel) * layout.area + tap
-          unsafe store(filter, plain, to + at * type.byteCount)
+          unsafe to.storeBytes(of: filters.weights[plain], toByteOffset: at, as: Int8.self)
         }
       }
     }

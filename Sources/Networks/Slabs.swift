@@ -105,7 +105,7 @@ struct Slabs: Sendable {
   }
 
   /// Bytes of input and output that a product may pass over again and again: half of a second-level cache of 1 MiB.
-  private static let mostBytes = 1 << 19
+  static let mostBytes = 1 << 19
 
   private static func geometry(
     _ convolution: Convolution, _ from: Value, _ to: Value, _ type: NumberType, rows: Int
@@ -256,18 +256,23 @@ struct Slabs: Sendable {
     _ prologue: inout net_prologue
   ) {
     let offset = phase - padding.columns
-    // Input columns are m * stride + offset.
-    let first = min(geometry.phaseWidth, offset >= 0 ? 0 : (-offset + stride.columns - 1) / stride.columns)
-    let end = max(
-      first, min(geometry.phaseWidth, (from.width - offset + stride.columns - 1) / stride.columns))
+    let inside = Self.columns(inside: from.width, from: offset, by: stride.columns, of: geometry.phaseWidth)
     let lanes = from.lanes
-    unsafe clear(out, first * lanes)
-    if end > first {
+    unsafe clear(out, inside.lowerBound * lanes)
+    if !inside.isEmpty {
       unsafe set.table.gather(
-        out + first * lanes * type.byteCount, type.kernelType,
-        line + (first * stride.columns + offset) * lanes * from.type.byteCount, from.type.kernelType,
-        stride.columns * lanes, end - first, &prologue)
+        out + inside.lowerBound * lanes * type.byteCount, type.kernelType,
+        line + (inside.lowerBound * stride.columns + offset) * lanes * from.type.byteCount,
+        from.type.kernelType,
+        stride.columns * lanes, inside.count, &prologue)
     }
-    unsafe clear(out + end * lanes * type.byteCount, (geometry.phaseWidth - end) * lanes)
+    unsafe clear(
+      out + inside.upperBound * lanes * type.byteCount, (geometry.phaseWidth - inside.upperBound) * lanes)
+  }
+
+  /// Which of the input columns m * stride + offset, with m in 0..<count, lie within the image.
+  static func columns(inside width: Int, from offset: Int, by stride: Int, of count: Int) -> Range<Int> {
+    let first = min(count, offset >= 0 ? 0 : (-offset + stride - 1) / stride)
+    return first..<max(first, min(count, (width - offset + stride - 1) / stride))
   }
 }

@@ -26,6 +26,8 @@ public struct TrainingBenchmark: Encodable, Sendable {
   public var batch = 0
   /// The name of the hyperparameter `optimizer`.
   public var optimizer = ""
+  /// The value of the hyperparameter `precision`.
+  public var precision = ""
   public var threads = 0
   /// The peak resident memory of the process so far.
   public var peakMemoryBytes = 0
@@ -34,7 +36,8 @@ public struct TrainingBenchmark: Encodable, Sendable {
 /// Measures training steps with these hyperparameters, after one warm-up step.
 ///
 /// - Parameters:
-///   - hyperparameters: only those of the network, the batch and the optimizer matter. `num_classes` defaults to 1000.
+///   - hyperparameters: only those of the network, the batch, the optimizer and the precision matter. `num_classes`
+///     defaults to 1000.
 ///   - runs: measured runs; each lasts one second, or one step if that takes longer.
 ///   - progress: called after each run.
 /// - Throws: `TrainingError` for contradictory hyperparameters; `ModelError`; what the engine throws;
@@ -54,7 +57,7 @@ public func benchmarkTraining(
   let start = ContinuousClock.now
   let engine = try makeEngine(
     graph, Parameters(initialFor: graph, seed: UInt64(hyperparameters.seed.magnitude)), batch,
-    hyperparameters.mxnetOptimizer, nil, Workers(count: threads))
+    hyperparameters.mxnetOptimizer, nil, Workers(count: threads), hyperparameters.networkPrecision)
   result.loadSeconds = (.now - start) / .seconds(1)
   let data = imagined(batch, graph)
   var outputs = [Float](repeating: 0, count: batch * classes)
@@ -89,6 +92,7 @@ public func benchmarkTraining(
   result.shape = hyperparameters.imageShape
   result.batch = batch
   result.optimizer = hyperparameters.optimizer.rawValue
+  result.precision = hyperparameters.precision.rawValue
   result.threads = threads
   result.peakMemoryBytes = peakMemory()
   return result

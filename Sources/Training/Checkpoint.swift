@@ -95,10 +95,13 @@ public struct Checkpoint: Sendable {
       state: header.state)
   }
 
+  /// What a checkpoint from before there was a choice is of.
+  private static let unsaid = ["precision": HyperparameterSet.Precision.fp32.rawValue]
+
   /// Refuses a checkpoint of a training with another identity.
   func check(_ identity: [String: String], path: String) throws(FitError) {
     for name in Set(identity.keys).union(self.identity.keys).sorted() {
-      let (there, here) = (self.identity[name], identity[name])
+      let (there, here) = (self.identity[name] ?? Self.unsaid[name], identity[name])
       if there != here {
         throw FitError(
           .otherTraining(path: path, name: name, there: there ?? "not set", here: here ?? "not set"))

@@ -55,7 +55,7 @@ extension TrainingJob {
         return try ranks.together {
           try makeEngine(
             graph, parameters, hyperparameters.miniBatchSize, hyperparameters.mxnetOptimizer, positiveWeights,
-            workers)
+            workers, hyperparameters.networkPrecision)
         }
       },
       fill: { [self] epoch, batch, _, images, targets in

@@ -73,7 +73,7 @@ public final class TrainingJob {
       + values.check(
         train: train, validation: validation, batch: values.miniBatchSize * ranks.count,
         names: request.classes ?? []
-      ).map(\.description)
+      ).map(\.description) + [values.precisionWarning].compactMap(\.self)
     let whole = try values.preset()
     try train.checkSizes(whole, workers: workers)
     try validation.checkSizes(whole, workers: workers)
@@ -295,22 +295,37 @@ public struct TrainingRequest: Sendable {
   /// Builds the network to train; see `trainer(with:)`.
   public typealias MakeEngine = (
     _ graph: Graph, _ parameters: Parameters, _ batch: Int, _ optimizer: Optimizer,
-    _ positiveWeights: [Float]?, _ workers: Workers
+    _ positiveWeights: [Float]?, _ workers: Workers, _ precision: Network.Precision
   ) throws -> any TrainingEngine
 
   /// Builds a `Trainer` with the fastest kernels of this machine.
   ///
   /// - Parameter exchange: adds up gradients over the ranks; nil: a single process.
   public static func trainer(with exchange: (any GradientExchange)? = nil) -> MakeEngine {
-    { graph, parameters, batch, optimizer, positiveWeights, workers in
+    { graph, parameters, batch, optimizer, positiveWeights, workers, precision in
       try Trainer(
         graph, parameters, batch: batch, optimizer: optimizer, positiveWeights: positiveWeights,
-        workers: workers, exchange: exchange)
+        workers: workers, precision: precision, exchange: exchange)
     }
   }
 }
 
 extension HyperparameterSet {
+  /// The numbers that the network's convolutions multiply.
+  var networkPrecision: Network.Precision {
+    switch precision {
+    case .fp32: .fp32
+    case .bf16: .bf16
+    }
+  }
+
+  /// A warning if this processor has no instructions for the precision.
+  package var precisionWarning: String? {
+    networkPrecision.isFast
+      ? nil
+      : "precision \(precision.rawValue) gains nothing here: the processor has no instructions for it"
+  }
+
   /// The optimizer that these hyperparameters describe.
   var mxnetOptimizer: Optimizer {
     switch optimizer {

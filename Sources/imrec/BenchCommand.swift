@@ -206,10 +206,11 @@ struct BenchTrainCommand: ParsableCommand {
   }
 
   func run() throws {
+    let values = try HyperparameterSet(hyperparameters.pairs + own.pairs, isComplete: false)
+    if let warning = values.precisionWarning { output.words.warn(warning) }
     let display = ProgressDisplay(unit: "runs", quiet: output.quiet, showsRate: false)
     let result = try benchmarkTraining(
-      HyperparameterSet(hyperparameters.pairs + own.pairs, isComplete: false), runs: runs,
-      threads: threads.count,
+      values, runs: runs, threads: threads.count,
       makeEngine: TrainingRequest.trainer(),
       progress: { done, total in
         display.update(done: done, total: total, skipped: 0, fraction: Double(done) / Double(max(1, total)))
@@ -219,7 +220,7 @@ struct BenchTrainCommand: ParsableCommand {
       "\(oneDecimal(result.imagesPerSecond)) images/s (best \(oneDecimal(result.bestImagesPerSecond))); a step of "
         + "\(counted(result.batch, "image")): \(rounded(result.forwardSeconds * 1000)) ms forward, "
         + "\(rounded(result.backwardSeconds * 1000)) ms backward, \(rounded(result.updateSeconds * 1000)) ms update; "
-        + "\(counted(result.threads, "thread")), peak memory \(byteText(result.peakMemoryBytes))\n"
+        + "\(result.precision), \(counted(result.threads, "thread")), peak memory \(byteText(result.peakMemoryBytes))\n"
     }
   }
 }

@@ -59,6 +59,25 @@ struct TrainCommandTests {
     }
   }
 
+  @Test("with bfloat16 it goes on to the weights of a run that was left alone, and never with other numbers")
+  func precision() throws {
+    try withRecords { (folder) throws in
+      func weights(_ model: String) -> [String: [UInt8]] {
+        finalFiles(folder + "/" + model).filter { $0.key.hasSuffix(".params") }
+      }
+      let half = ["--precision", "bf16"]
+      #expect(train(folder, ["--model-dir", "a", "--epochs", "1"] + half).status == 0)
+      #expect(train(folder, ["--model-dir", "a", "--epochs", "2", "--resume"] + half).status == 0)
+      #expect(train(folder, ["--model-dir", "b", "--epochs", "2"] + half).status == 0)
+      #expect(train(folder, ["--model-dir", "c", "--epochs", "2"]).status == 0)
+      #expect(weights("a") == weights("b") && weights("b") != weights("c"))
+      let other = train(folder, ["--model-dir", "a", "--epochs", "3", "--resume"])
+      #expect(
+        other.status == 1 && other.errors.contains("a training with precision bf16; in this run it is fp32"),
+        "\(other)")
+    }
+  }
+
   @Test("a finished model is replaced only on request; one that another training is writing is not replaced")
   func used() throws {
     try withRecords { (folder) throws in

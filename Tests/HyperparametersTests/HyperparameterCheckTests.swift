@@ -124,7 +124,10 @@ private func made(_ pairs: [String: String]) throws -> HyperparameterSet {
         "early_stopping has no effect: early_stopping_min_epochs is 10, but there are only 10 epochs"
       ),
       (["kv_store": "dist_sync"], "kv_store has no effect: there is only one host"),
-      (["precision_dtype": "float16"], "precision_dtype has no effect: training always computes in float32"),
+      (
+        ["precision_dtype": "float16"],
+        "precision_dtype has no effect: training computes in float32 unless precision is bf16"
+      ),
       (["lr_scheduler_factor": "0.5"], "lr_scheduler_factor has no effect: lr_scheduler_step is not given"),
       (
         ["lr_scheduler_step": "10", "lr_schedule": "cosine"],

@@ -24,14 +24,16 @@ private func made(_ pairs: [(String, String)]) throws -> HyperparameterSet {
     #expect(usual.learningRate == 0.1 && usual.lrSchedulerFactor == 0.1 && usual.lrSchedulerStep == [])
     #expect(usual.miniBatchSize == 32 && usual.momentum == 0.9 && !usual.multiLabel && usual.numLayers == 152)
     #expect(
-      usual.optimizer == .sgd && usual.precision == .float32 && usual.resize == nil && usual.topK == nil)
+      usual.optimizer == .sgd && usual.precisionDtype == .float32 && usual.resize == nil && usual.topK == nil)
     #expect(!usual.usePretrainedModel && !usual.useWeightedLoss && usual.weightDecay == 0.0001)
-    #expect(usual.lrSchedule == .step && usual.warmupEpochs == 0 && usual.labelSmoothing == 0)
+    #expect(
+      usual.precision == .fp32 && usual.lrSchedule == .step && usual.warmupEpochs == 0
+        && usual.labelSmoothing == 0)
     #expect(
       usual.mixupAlpha == 0 && usual.emaDecay == 0 && usual.progressiveStart == nil && usual.recipe == nil)
     // After the two that are required, the manual's order is that of the alphabet.
     #expect(HyperparameterSet.names[2..<29].elementsEqual(HyperparameterSet.names[2..<29].sorted()))
-    #expect(HyperparameterSet.names.count == 39)
+    #expect(HyperparameterSet.names.count == 40)
   }
 
   @Test(
@@ -60,6 +62,7 @@ private func made(_ pairs: [(String, String)]) throws -> HyperparameterSet {
       ("precision_dtype", ["float32", "float16"], ["float64"]), ("resize", ["256"], ["0"]),
       ("top_k", ["2", "5"], ["1"]), ("use_pretrained_model", ["1"], ["yes"]),
       ("use_weighted_loss", ["0"], ["x"]), ("weight_decay", ["0.0001"], ["1.01"]),
+      ("precision", ["fp32", "bf16"], ["int8", "float32", "FP32"]),
       ("lr_schedule", ["step", "cosine", "one_cycle"], ["linear"]), ("warmup_epochs", ["0", "5"], ["-1"]),
       ("label_smoothing", ["0.1"], ["-0.1"]), ("mixup_alpha", ["0.2", "4"], ["5"]),
       ("ema_decay", ["0.999"], ["2"]),

@@ -28,9 +28,6 @@ func widened(_ half: UInt16) -> Float { Float(bitPattern: UInt32(half) << 16) }
   @Test("is rounded to nearest, ties to even, by every kernel", arguments: NetworkKernels.available)
   func rounding(_ set: NetworkKernels) {
     let numbers = Self.numbers + Array(repeating: 0, count: 32 - Self.numbers.count)
-    var halves = [UInt16](repeating: 0, count: 32)
-    net_round_to_bfloat16(&halves, numbers, 32)
-    for index in 0..<32 { #expect(isSame(halves[index], numbers[index]), "\(numbers[index])") }
     var (gathered, wide) = ([UInt16](repeating: 0, count: 32), [Float](repeating: 0, count: 32))
     let (floats, bfloats) = (Int32(net_float32), Int32(net_bfloat16))
     var prologue = net_prologue()
@@ -38,6 +35,12 @@ func widened(_ half: UInt16) -> Float { Float(bitPattern: UInt32(half) << 16) }
     for index in 0..<32 { #expect(isSame(gathered[index], numbers[index]), "\(numbers[index])") }
     set.table.gather(&wide, floats, gathered, bfloats, 16, 2, &prologue)
     for index in 0..<32 { #expect(wide[index] == widened(gathered[index]) || wide[index].isNaN) }
+    var words = [UInt32](repeating: 0, count: 32)
+    set.training.pair(&words, 16, numbers, Array(numbers.reversed()), 16, 2, &prologue)
+    for index in 0..<32 {
+      let (low, high) = (UInt16(words[index] & 0xFFFF), UInt16(words[index] >> 16))
+      #expect(isSame(low, numbers[index]) && isSame(high, numbers[31 - index]), "\(words[index])")
+    }
   }
 
   @Test(

@@ -67,6 +67,95 @@ struct BackwardKernelTests {
   }
 
   @Test(
+    "outer of bfloat16 sums the products of both numbers of each word", arguments: NetworkKernels.available,
+    [
+      Positions(run: 1, blocks: 1), Positions(blocks: 1, columns: 7), Positions(rows: 3, columns: 5, gap: 5),
+      Positions(run: 21, blocks: 4, rows: 2, columns: 9, gap: 5), Positions(blocks: 5, columns: 300),
+      Positions(images: 3, rows: 7, columns: 7), Positions(images: 2, columns: 129, gap: 16),
+    ])
+  func outerOfPairs(set: NetworkKernels, size: Positions) {
+    let (run, blocks, rows, columns) = (size.run, size.blocks, size.rows, size.columns)
+    var random = SplitMix64(seed: UInt64(run * 100 + blocks))
+    let step = run + (size.gap > 0 ? 3 : 0)
+    let (row, dyRow) = (columns * step + size.gap, columns * 16 + size.gap)
+    let (image, dyBlock) = (rows * row + size.gap, rows * dyRow)
+    let dyImage = blocks * dyBlock
+    func words(_ count: Int) -> [[Float]] {
+      (0..<2).map { _ in random.floats(count).map { widened(bfloat16($0)) } }
+    }
+    let (x, dy) = (words(size.images * image + run), words(size.images * dyImage))
+    func packed(_ both: [[Float]]) -> [UInt32] {
+      zip(both[0], both[1]).map { UInt32(bfloat16($0)) | UInt32(bfloat16($1)) << 16 }
+    }
+    for begins in [true, false] {
+      let before = random.floats(blocks * run * 16)
+      var sums = before
+      packed(x).withUnsafeBufferPointer { x in
+        packed(dy).withUnsafeBufferPointer { dy in
+          sums.withUnsafeMutableBufferPointer { sums in
+            var outer = net_outer(
+              x: x.baseAddress!, x_step: step, x_row: row, x_image: image, dy: dy.baseAddress!, dy_row: dyRow,
+              dy_image: dyImage, dy_block: dyBlock, images: size.images, rows: rows, columns: columns,
+              run: run, blocks: blocks, sums: sums.baseAddress!, sums_block: run * 16, begins: begins ? 1 : 0)
+            set.training.outer_bfloat16(&outer)
+          }
+        }
+      }
+      for place in sums.indices {
+        let (block, number, lane) = (place / (run * 16), place / 16 % run, place % 16)
+        var expected = begins ? 0 : Double(before[place])
+        for i in 0..<size.images {
+          for r in 0..<rows {
+            for c in 0..<columns {
+              let from = i * image + r * row + c * step + number
+              let to = i * dyImage + block * dyBlock + r * dyRow + c * 16 + lane
+              for half in 0..<2 { expected += Double(x[half][from]) * Double(dy[half][to]) }
+            }
+          }
+        }
+        #expect(
+          abs(Double(sums[place]) - expected) < 2e-5 * Double(size.images * rows * columns + 1), "\(place)")
+      }
+    }
+  }
+
+  @Test(
+    "words are made of two positions after the prologue, zeros where there is none", arguments: [true, false])
+  func pair(relu: Bool) {
+    var random = SplitMix64(seed: 12)
+    let (low, high, scale, shift) = (
+      random.floats(160), random.floats(160), random.floats(16), random.floats(16)
+    )
+    func after(_ numbers: [Float], _ index: Int) -> UInt32 {
+      let value = numbers[index / 16 * 48 + index % 16] * scale[index % 16] + shift[index % 16]
+      return UInt32(bfloat16(relu ? max(value, 0) : value))
+    }
+    for set in NetworkKernels.available {
+      scale.withUnsafeBufferPointer { scale in
+        shift.withUnsafeBufferPointer { shift in
+          var prologue = net_prologue(
+            scale: scale.baseAddress!, shift: shift.baseAddress!, relu: relu ? 1 : 0)
+          for (hasLow, hasHigh) in [(true, true), (true, false), (false, true), (false, false)] {
+            var words = [UInt32](repeating: 7, count: 96)
+            low.withUnsafeBufferPointer { low in
+              high.withUnsafeBufferPointer { high in
+                set.training.pair(
+                  &words, 32, hasLow ? low.baseAddress : nil, hasHigh ? high.baseAddress : nil, 48, 3,
+                  &prologue)
+              }
+            }
+            for index in 0..<48 {
+              let expected = (hasLow ? after(low, index) : 0) | (hasHigh ? after(high, index) << 16 : 0)
+              #expect(words[index / 16 * 32 + index % 16] == expected, "\(set.name), \(index)")
+            }
+            for index in 0..<96 where index / 16 % 2 == 1 { #expect(words[index] == 7) }
+          }
+        }
+      }
+    }
+  }
+
+  @Test(
     "moments are the mean and the squares about it, far from zero too",
     arguments: NetworkKernels.singlePrecision.map(\.name), [1, 2, 3, 4, 5, 8, 49, 130])
   func moments(name: String, count: Int) throws {

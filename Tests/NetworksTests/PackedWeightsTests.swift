@@ -7,13 +7,16 @@ import Testing
   struct Case: CustomTestStringConvertible, Sendable {
     var filters = 16, channels = 16, area = 9
     var isInterleaved = false
+    /// Taps of a row of the kernel, and numbers of a pixel, if pixels are interleaved.
+    var columns = 1, pixel = 0
     var testDescription: String {
       "\(channels) \(isInterleaved ? "interleaved " : "")channels, \(filters) filters, \(area) taps"
     }
 
     func layout(_ set: NetworkKernels) -> WeightLayout {
       WeightLayout(
-        filters: filters, channels: channels, area: area, isInterleaved: isInterleaved, lanes: set.lanes)
+        filters: filters, channels: channels, area: area, isInterleaved: isInterleaved, lanes: set.lanes,
+        columns: columns)
     }
 
     /// In MXNet's order.
@@ -107,8 +110,10 @@ import Testing
     let scale = (0..<given.filters).map { Float($0 % 7) / 4 - 0.5 }
     let filters = QuantizedFilters(weights, scale: scale, area: given.area, means: [])
     let pixel = (given.channels + 3) / 4 * 4
-    let bytes = try NarrowWeights(filters, layout, pixel: pixel, set).buffer
-    let halves = try NarrowWeights(weights, scale: scale, layout, pixel: pixel, set).buffer
+    let bytes = try QuantizedWeights(filters, layout, pixel: pixel, set).buffer
+    let halves = try PackedWeights(
+      weights, scale: scale, layout, .direct, type: .bfloat16, pixel: pixel, set
+    ).buffer
     #expect(
       [UInt8](UnsafeRawBufferPointer(start: bytes.start, count: 4 * bytes.count))
         == words(of: 4, layout, pixel, set) { plain, _ in UInt8(bitPattern: filters.weights[plain]) })
@@ -192,5 +197,42 @@ import Testing
     swap(&other.filters, &other.channels)
     #expect(
       try numbers(packed.buffer) == numbers(PackedWeights(exchanged, other.layout(set), .direct, set).buffer))
+  }
+
+  @Test(
+    "words of bfloat16 have two rows of weights each, and zeros beyond a row of pixels",
+    arguments: NetworkKernels.available,
+    Case.all.filter { !$0.isInterleaved } + [
+      Case(filters: 33, channels: 3, area: 49, isInterleaved: true, columns: 7, pixel: 3),
+      Case(filters: 16, channels: 3, area: 9, isInterleaved: true, columns: 3, pixel: 4),
+      Case(filters: 20, channels: 1, area: 10, isInterleaved: true, columns: 5, pixel: 2),
+    ])
+  func words(_ set: NetworkKernels, _ given: Case) throws {
+    let (layout, weights) = (given.layout(set), given.weights())
+    let floats = numbers(try PackedWeights(weights, layout, .direct, set).buffer)
+    let packed = try PackedWeights(weights, layout, .direct, type: .bfloat16, pixel: given.pixel, set)
+    let words = numbers(packed.buffer).map(\.bitPattern)
+    var (at, expected) = (0, [UInt32]())
+    for first in stride(from: 0, to: layout.outputs, by: set.group) {
+      let width = min(set.group, layout.outputs - first) * set.lanes
+      for _ in 0..<layout.inputs * layout.taps {
+        // The numbers of one run; those of a pixel beyond the channels, and one beyond the last pixel, are 0.
+        let pixel = given.isInterleaved ? given.pixel : layout.run
+        var run: [[UInt32]] = []
+        for number in 0..<(given.isInterleaved ? given.columns * pixel : pixel) {
+          let row = number / pixel * layout.width + number % pixel
+          run.append(
+            number % pixel < layout.width
+              ? floats[at + row * width..<at + (row + 1) * width].map { UInt32(bfloat16($0)) }
+              : Array(repeating: 0, count: width))
+        }
+        if run.count % 2 == 1 { run.append(Array(repeating: 0, count: width)) }
+        for word in 0..<run.count / 2 {
+          expected += zip(run[2 * word], run[2 * word + 1]).map { $0 | $1 << 16 }
+        }
+        at += layout.run * width
+      }
+    }
+    #expect(words == expected)
   }
 }

@@ -1,3 +1,4 @@
+import Hyperparameters
 import Models
 import TestSupport
 import Testing
@@ -39,6 +40,28 @@ import Testing
     let missing = #expect(throws: FitError.self) { try checkpoint.check(["batch": "32"], path: "c") }
     #expect(missing?.description.hasSuffix("learning_rate 0.1; in this run it is not set") == true)
     try checkpoint.check(checkpoint.identity, path: "c")
+  }
+
+  @Test("one of another precision is refused, and one from before there was a choice is of fp32")
+  func precision() throws {
+    var values = HyperparameterSet()
+    let floats = TrainingJob.identity(values, images: 9, ranks: 1)
+    values.precision = .bf16
+    let halves = TrainingJob.identity(values, images: 9, ranks: 1)
+    var found = checkpoint
+    for (identity, other) in [(floats, halves), (halves, floats)] {
+      found.identity = identity
+      try found.check(identity, path: "c")
+      let error = #expect(throws: FitError.self) { try found.check(other, path: "c") }
+      #expect(
+        error?.description
+          == "c: this checkpoint belongs to a training with precision \(identity["precision"] ?? ""); in this run it is "
+          + "\(other["precision"] ?? "")")
+    }
+    found.identity = floats
+    found.identity["precision"] = nil
+    try found.check(floats, path: "c")
+    #expect(throws: FitError.self) { try found.check(halves, path: "c") }
   }
 
   @Test(

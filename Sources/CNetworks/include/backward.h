@@ -3,21 +3,25 @@
 
 #pragma clang assume_nonnull begin
 
-/// The inner loops of training in single precision, in addition to those of network.h and with its layout and rules:
-/// the gradients of convolutions' weights, BatchNorm and pooling backward, the updates of the optimisers.
+/// The inner loops of training, in addition to those of network.h and with its layout and rules: the gradients of
+/// convolutions' weights, BatchNorm and pooling backward, the updates of the optimisers.
 ///
 /// Weights that are learnt lie in blocks: block of outputs, block of inputs, tap, the 16 inputs of the block, the 16
 /// outputs of the block.
 
 /// Outer products, summed over positions: sums[block][j][lane] = the sum of x[position][j] * dy[block][position][lane].
 /// This is the gradient of the weights of one tap, or of one plane of Winograd's transform.
+///
+/// The name of the function tells whether x and dy are floats or bfloat16. They are counted in words of four bytes: one
+/// float, or the bfloat16 of two positions, of which the earlier one is the lower half; then two positions are one here.
+/// Sums are floats.
 typedef struct net_outer {
-  /// Positions of a row are `x_step` floats apart, rows `x_row`, images `x_image`; each position has `run` numbers, one
-  /// float apart.
-  const float *x;
+  /// Positions of a row are `x_step` words apart, rows `x_row`, images `x_image`; each position has `run` words, one
+  /// behind the other.
+  const void *x;
   ptrdiff_t x_step, x_row, x_image;
-  /// Positions of a row are 16 floats apart.
-  const float *dy;
+  /// Positions of a row are 16 words apart.
+  const void *dy;
   ptrdiff_t dy_row, dy_image, dy_block;
   size_t images, rows, columns, run, blocks;
   /// `run` times 16 numbers for each block, and the floats from one block's numbers to the next one's.
@@ -26,6 +30,8 @@ typedef struct net_outer {
   /// Whether the sums begin at 0 and are not added to what is there.
   int begins;
 } net_outer;
+
+typedef void net_outer_function(const net_outer *o);
 
 /// A BatchNorm and the ReLU after it, for 16 channels.
 typedef struct net_norm {
@@ -50,7 +56,13 @@ typedef struct net_update {
 
 /// What training needs beside `net_kernels`, for one instruction set.
 typedef struct net_training_kernels {
-  void (*outer)(const net_outer *o);
+  net_outer_function *outer;
+  net_outer_function *outer_bfloat16;
+  /// Makes words of two bfloat16, n times 16 of them, which are `words_step` apart: the lower halves are the numbers of
+  /// `low`, the upper ones those of `high`, after the prologue and rounded to nearest, ties to even. The n positions of
+  /// each are `step` floats apart. NULL: zeros.
+  void (*pair)(void *words, ptrdiff_t words_step, const float *_Nullable low, const float *_Nullable high,
+               ptrdiff_t step, size_t n, const net_prologue *prologue);
 
   /// For each channel of n positions, the mean and the sum of squared deviations from it.
   void (*moments)(float *mean, float *squares, const float *x, size_t n);
@@ -94,5 +106,7 @@ const net_training_kernels *net_training_kernels_portable(void);
 /// NULL if the processor or the system lacks the instructions.
 const net_training_kernels *_Nullable net_training_kernels_avx2(void);
 const net_training_kernels *_Nullable net_training_kernels_avx512(void);
+/// `outer_bfloat16` by AVX512-BF16, for the table of AVX-512; NULL if the processor lacks it.
+net_outer_function *_Nullable net_outer_bfloat16_avx512(void);
 
 #pragma clang assume_nonnull end

@@ -137,8 +137,6 @@ typedef struct net_kernels {
 /// zeros beyond the channels.
 void net_interleave(void *out, int out_type, size_t pixel, const float *x, ptrdiff_t plane, size_t channels, size_t n,
                     const float *scale, const float *shift);
-/// Rounds n floats to bfloat16: to the nearest, ties to even; NaN stays NaN.
-void net_round_to_bfloat16(uint16_t *out, const float *x, size_t n);
 
 /// Plain C: the oracle of the others, and the fallback.
 const net_kernels *net_kernels_portable(void);

@@ -22,7 +22,7 @@ struct ConvolutionTraining: TrainingLayer {
   init(
     _ convolution: Convolution, _ layer: TrainingPlan.Layer, _ step: GradientPlan.Step,
     _ view: TrainingPlan.View, _ prologue: Prologue, values: [Value], _ learnt: LearntParameters,
-    _ set: NetworkKernels
+    precision: NumberType, _ set: NetworkKernels
   ) throws {
     let slot = try learnt.slot(convolution.weight)
     self.slot = slot
@@ -35,16 +35,18 @@ struct ConvolutionTraining: TrainingLayer {
     }
 
     let layout = WeightLayout(convolution, from: from)
-    let suits = WinogradConvolution.suits(convolution, from)
-    forwardWeights = try PackedWeights(layout, suits ? .winograd : .direct, isTransposed: false, set)
-    forward = try Self.sum(
+    (forward, forwardWeights) = try Self.sum(
       convolution,
       ConvolutionEnds(from: (view.value, from), to: (layer.output, to), residual: layer.residual),
-      forwardWeights.buffer, prologue, set)
+      layout, isTransposed: false, prologue, precision, set)
     weightGradient =
-      suits
-      ? WinogradWeightGradient(convolution, from, to, prologue, set)
-      : try DirectWeightGradient(convolution, from, to, prologue, set)
+      if WinogradConvolution.suits(convolution, from) {
+        WinogradWeightGradient(convolution, from, to, prologue, set)
+      } else if precision == .bfloat16 {
+        try PairedWeightGradient(convolution, from, to, prologue, set)
+      } else {
+        try DirectWeightGradient(convolution, from, to, prologue, set)
+      }
 
     guard let target = step.inputs[0] else {
       inputGradient = .none
@@ -58,33 +60,39 @@ struct ConvolutionTraining: TrainingLayer {
           rows: convolution.kernel.rows - 1 - convolution.padding.rows,
           columns: convolution.kernel.columns - 1 - convolution.padding.columns),
         weight: convolution.weight, bias: nil)
-      let order: PackedWeights.Order = WinogradConvolution.suits(transposed, to) ? .winograd : .direct
-      let weights = try PackedWeights(layout, order, isTransposed: true, set)
+      let (sum, weights) = try Self.sum(
+        transposed,
+        ConvolutionEnds(
+          from: (step.gradient, to), to: (target.place, from), residual: target.adds ? target.place : nil),
+        layout, isTransposed: true, Prologue(), precision, set)
       inputWeights = weights
-      inputGradient = .convolution(
-        try Self.sum(
-          transposed,
-          ConvolutionEnds(
-            from: (step.gradient, to), to: (target.place, from), residual: target.adds ? target.place : nil),
-          weights.buffer, Prologue(), set))
+      inputGradient = .convolution(sum)
     } else {
       let weights = try PackedWeights(
-        layout, .phases(StridedGradient.taps(convolution)), isTransposed: true, set)
+        layout, .phases(StridedGradient.taps(convolution)), isTransposed: true, type: precision, set)
       inputWeights = weights
       inputGradient = .strided(
         StridedGradient(
-          convolution, from: (step.gradient, to), to: (target.place, from), adds: target.adds,
-          weights: weights.buffer, set))
+          convolution, from: (step.gradient, to), to: (target.place, from), adds: target.adds, weights, set))
     }
   }
 
+  /// A convolution, or the gradient of its input, and its weights, which are still to be packed. A batch has so many
+  /// tiles that Winograd's transform in floats is faster than direct sums of bfloat16, for all channels.
   private static func sum(
-    _ convolution: Convolution, _ ends: ConvolutionEnds, _ weights: FloatBuffer, _ prologue: Prologue,
-    _ set: NetworkKernels
-  ) throws -> any Layer {
-    WinogradConvolution.suits(convolution, ends.from)
-      ? try WinogradConvolution(convolution, ends, weights: weights, bias: nil, prologue, set)
-      : try DirectConvolution(convolution, ends, weights: weights, bias: nil, prologue, set)
+    _ convolution: Convolution, _ ends: ConvolutionEnds, _ layout: WeightLayout, isTransposed: Bool,
+    _ prologue: Prologue, _ precision: NumberType, _ set: NetworkKernels
+  ) throws -> (any Layer, PackedWeights) {
+    if WinogradConvolution.suits(convolution, ends.from) {
+      let weights = try PackedWeights(layout, .winograd, isTransposed: isTransposed, set)
+      return (
+        try WinogradConvolution(convolution, ends, weights: weights.buffer, bias: nil, prologue, set), weights
+      )
+    }
+    let weights = try PackedWeights(
+      layout, .direct, isTransposed: isTransposed, type: precision,
+      pixel: Slabs.pixel(convolution, ends.from, precision), set)
+    return (try DirectConvolution(convolution, ends, weights, bias: nil, prologue, set), weights)
   }
 
   func scratchSize(images: Int) -> Int {

@@ -8,14 +8,13 @@ struct StridedGradient: Sendable {
     /// The first input row and column, how many there are, and the output row and column that the first tap of the
     /// first one reads.
     let firstRow: Int, firstColumn: Int, rows: Int, columns: Int, fromRow: Int, fromColumn: Int
-    /// The distance of each tap in the copied gradient, in floats; block by block.
+    /// The distance of each tap in the copied gradient, in words; block by block.
     let taps: [Int]
-    let tapCount: Int
   }
   private let from: Value, to: Value
   private let input: Int, output: Int
   private let adds: Bool
-  private let weights: FloatBuffer
+  private let weights: PackedWeights
   private let set: NetworkKernels
   private let stride: Extent
   private let phases: [Phase]
@@ -40,9 +39,10 @@ struct StridedGradient: Sendable {
   /// - Parameters:
   ///   - from: the gradient of the convolution's output; `to`: that of its input.
   ///   - adds: whether `to` has something already.
+  ///   - weights: packed in the order of `taps`, of the type that is multiplied.
   init(
     _ convolution: Convolution, from: (index: Int, Value), to: (index: Int, Value), adds: Bool,
-    weights: FloatBuffer, _ set: NetworkKernels
+    _ weights: PackedWeights, _ set: NetworkKernels
   ) {
     (input, self.from) = from
     (output, self.to) = to
@@ -71,21 +71,24 @@ struct StridedGradient: Sendable {
     let columns = before.columns + max(from.1.width, sides.map { $0.1.from + $0.1.count }.max() ?? 0)
     self.rows = rows
     self.columns = columns
-    let lanes = from.1.lanes
+    let blockWords = from.1.lanes / weights.type.perWord
     phases = zip(sides, Self.phaseTaps(convolution)).map { side, taps in
       Phase(
         firstRow: side.0.first, firstColumn: side.1.first, rows: side.0.count, columns: side.1.count,
         fromRow: side.0.from, fromColumn: side.1.from,
         taps: (0..<from.1.blocks).flatMap { block in
           taps.map {
-            (block * rows * columns - $0.row / stride.rows * columns - $0.column / stride.columns) * lanes
+            (block * rows * columns - $0.row / stride.rows * columns - $0.column / stride.columns)
+              * blockWords
           }
-        }, tapCount: taps.count)
+        })
     }
   }
 
-  /// Floats of a row of the copied gradient, and of the whole copy.
-  private var rowSize: Int { columns * from.lanes }
+  private var type: NumberType { weights.type }
+  /// Words of a block of channels, of a row of the copied gradient, and of the whole copy.
+  private var blockWords: Int { from.lanes / type.perWord }
+  private var rowSize: Int { columns * blockWords }
   private var copySize: Int { from.blocks * rows * rowSize }
 
   func scratchSize(images: Int) -> Int {
@@ -96,17 +99,17 @@ struct StridedGradient: Sendable {
     for image in part.images {
       let dx = unsafe part.execution.write(output, image: image)
       unsafe copy(part.execution.read(input, image: image), part.scratch)
-      var weights = unsafe self.weights.start
+      var weights = unsafe self.weights.buffer.start
       for phase in phases {
         unsafe make(phase, weights, part.scratch, dx)
-        unsafe weights += phase.tapCount * from.paddedChannels * to.paddedChannels
+        unsafe weights += phase.taps.count * blockWords * to.paddedChannels
       }
     }
   }
 
   /// Copies the gradient of an image, with zeros around it.
   private func copy(_ dy: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>) {
-    let lanes = from.lanes
+    var nothing = unsafe net_prologue()
     for block in 0..<from.blocks {
       let plane = unsafe out + block * rows * rowSize
       for row in 0..<rows {
@@ -115,11 +118,13 @@ struct StridedGradient: Sendable {
           unsafe to.update(repeating: 0, count: rowSize)
           continue
         }
-        unsafe to.update(repeating: 0, count: before.columns * lanes)
-        unsafe (to + before.columns * lanes).update(
-          from: dy + block * from.blockSize + (row - before.rows) * from.rowSize, count: from.rowSize)
+        unsafe to.update(repeating: 0, count: before.columns * blockWords)
+        unsafe set.table.gather(
+          to + before.columns * blockWords, type.kernelType,
+          dy + block * from.blockSize + (row - before.rows) * from.rowSize, Int32(net_float32), from.lanes,
+          from.width, &nothing)
         let end = before.columns + from.width
-        unsafe (to + end * lanes).update(repeating: 0, count: (columns - end) * lanes)
+        unsafe (to + end * blockWords).update(repeating: 0, count: (columns - end) * blockWords)
       }
     }
   }
@@ -128,22 +133,24 @@ struct StridedGradient: Sendable {
     _ phase: Phase, _ weights: UnsafePointer<Float>, _ scratch: UnsafeMutablePointer<Float>,
     _ dx: UnsafeMutablePointer<Float>
   ) {
-    guard phase.rows > 0, phase.columns > 0, phase.tapCount > 0 || !adds else { return }
+    guard phase.rows > 0, phase.columns > 0, !phase.taps.isEmpty || !adds else { return }
     let products = unsafe scratch + copySize
+    let multiply = unsafe set.product(of: type)
     let lanes = to.lanes
     let size = phase.rows * phase.columns * lanes
-    if phase.tapCount > 0 {
+    if !phase.taps.isEmpty {
       let start = (phase.fromRow + before.rows) * columns + phase.fromColumn + before.columns
       unsafe phase.taps.withUnsafeBufferPointer { taps in
         guard let taps = taps.baseAddress else { return }
         var product = unsafe net_product(
-          x: scratch + start * lanes, x_step: lanes, x_row: rowSize, taps: taps, tap_count: phase.taps.count,
-          run: lanes, weights: weights, next: weights, bias: nil, residual: nil,
+          x: scratch + start * blockWords, x_step: blockWords, x_row: rowSize, taps: taps,
+          tap_count: phase.taps.count, run: blockWords, weights: weights, next: weights, bias: nil,
+          residual: nil,
           residual_type: Int32(net_float32), scales: nil, residual_scale: 1, y: products,
           y_type: Int32(net_float32),
           y_row: phase.columns * lanes, y_block: size, rows: phase.rows, columns: phase.columns,
           blocks: to.blocks, relu: 0)
-        unsafe set.table.product(&product)
+        unsafe multiply(&product)
       }
     } else {
       unsafe products.update(repeating: 0, count: size * to.blocks)

@@ -15,7 +15,7 @@ public final class Trainer: TrainingEngine {
   public var outputCount: Int { graph.outputCount }
   /// How weights follow their gradients.
   public let optimizer: Optimizer
-  /// The kernels in use: "portable", "avx2" or "avx512".
+  /// The kernels in use: one of `Network.availableKernels`.
   public let kernels: String
   private let batch: Int
   /// The weight of a positive label in the loss, for each output.
@@ -57,6 +57,9 @@ public final class Trainer: TrainingEngine {
   ///   - batch: the most images of one step on this rank.
   ///   - positiveWeights: for a network with many labels, the weight in the loss of a positive label of each class,
   ///     where a negative one has weight 1: `pos_weight` of PyTorch's BCEWithLogitsLoss. nil: 1 for all.
+  ///   - precision: fp32, or bf16: inputs and gradients are rounded to bfloat16 where convolutions multiply them, unless
+  ///     Winograd's transform in floats is faster. Sums, weights, the optimiser's state and everything else are in single
+  ///     precision.
   ///   - kernels: one of `Network.availableKernels`; nil: the last one.
   ///   - exchange: sums over the ranks that learn together. A step then learns from the images of all ranks, of which a
   ///     rank may have none. nil: there is one rank.
@@ -66,10 +69,11 @@ public final class Trainer: TrainingEngine {
   ///   packed copies of each convolution's weights.
   public init(
     _ graph: Graph, _ parameters: Parameters, batch: Int, optimizer: Optimizer,
-    positiveWeights: [Float]? = nil,
-    workers: Workers = Workers(), kernels: String? = nil, exchange: (any GradientExchange)? = nil
+    positiveWeights: [Float]? = nil, workers: Workers = Workers(), precision: Network.Precision = .fp32,
+    kernels: String? = nil, exchange: (any GradientExchange)? = nil
   ) throws {
     precondition(batch > 0, "a batch has an image at least")
+    precondition(precision != .int8, "gradients are no whole numbers")
     let outputs = graph.outputCount
     precondition(
       positiveWeights.map { $0.count == outputs && graph.nodes[graph.output].operation == .sigmoid } ?? true,
@@ -113,7 +117,8 @@ public final class Trainer: TrainingEngine {
       case .convolution(let convolution):
         layers.append(
           try ConvolutionTraining(
-            convolution, layer, step, view, prologue(layer.inputs[0]), values: plan.values, learnt, set))
+            convolution, layer, step, view, prologue(layer.inputs[0]), values: plan.values, learnt,
+            precision: precision.type, set))
         if view.value == 0, let norm = normalizations[layer.inputs[0]] {
           let gradient = try ImageShiftGradient(
             convolution, plan.values[0], plan.values[layer.output], gradient: step.gradient, learnt,

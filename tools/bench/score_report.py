@@ -47,8 +47,8 @@ def remarks(facts, medians):
                "recall and F1 of each class, and log-loss; imrec computes and writes all of `score.json`. The bench "
                "stops if a figure that both have differs by more than 1e-9.")
     if "dirichlet/imrec" in medians:
-        yield ("- The probabilities of the stage dirichlet are drawn from Dirichlet(0.05), whatever the label: most are "
-               "tiny, and written with an exponent.")
+        yield ("- The probabilities of the stage dirichlet are drawn from Dirichlet(0.05), whatever the label: most "
+               "are tiny, and written with an exponent.")
     if "lines_bytes" in facts:
         yield (f"- The JSON lines take {facts['lines_bytes'] / 1e9:.2f} GB: probabilities of {facts['classes']} "
                "classes with 6 digits, 4,000 different predictions that repeat. Run once.")

@@ -6,9 +6,10 @@
 
 OUT gets `outputs/<class>/<name>.jpg.out` (flat: `outputs/<name>.jpg.out`; lines: `outputs.jsonl`), `truth.lst`,
 `truth.csv` and `classes.txt`. The probabilities are float32, printed as Python prints them when they come from MXNet:
-up to 17 digits; with --digits, so many. With --dirichlet 0.05 they are drawn from Dirichlet(0.05, 0.05, ...) whatever the
-label, as a model gives them that is sure of itself and has learnt nothing: most have an exponent. With --distinct only so many predictions are made up and then used again
-for the other images: millions of lines take seconds. The same seed gives the same bytes. Needs NumPy.
+up to 17 digits; with --digits, so many. With --dirichlet 0.05 they are drawn from Dirichlet(0.05, 0.05, ...) whatever
+the label, as a model gives them that is sure of itself and has learnt nothing: most have an exponent. With --distinct
+only so many predictions are made up and then used again for the other images: millions of lines take seconds. The same
+seed gives the same bytes. Needs NumPy.
 """
 import argparse
 import json

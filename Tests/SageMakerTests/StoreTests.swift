@@ -129,7 +129,7 @@ struct StoreTests {
       let other = try desk.otherProgram()
       try await other.writeWithoutTransaction { try $0.execute(sql: "BEGIN EXCLUSIVE") }
       let refusal = await desk.refusal("CreateTrainingJob", trainingJob("a"))
-      #expect(refusal?.code == .unavailable && refusal?.status == 503)
+      #expect(refusal?.code == .unavailable && refusal?.statusCode == 503)
       try await other.writeWithoutTransaction { try $0.execute(sql: "ROLLBACK") }
       try await desk.ask("CreateTrainingJob", trainingJob("a"))
     }

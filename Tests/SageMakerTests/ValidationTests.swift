@@ -39,7 +39,7 @@ struct ValidationTests {
         == "2 validation errors detected: Value '\(name)' at 'trainingJobName' failed to satisfy constraint: Member must "
         + "satisfy regular expression pattern: [a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}; Value '\(name)' at 'trainingJobName' "
         + "failed to satisfy constraint: Member must have length less than or equal to 63")
-    #expect(long.code == .validation && long.status == 400)
+    #expect(long.code == .validation && long.statusCode == 400)
     let missing = try #require(refusal(["TrainingJobName": "a"]))
     for member in [
       "roleArn", "outputDataConfig", "algorithmSpecification", "resourceConfig", "stoppingCondition",

@@ -31,7 +31,7 @@ public struct Quantization: Hashable, Sendable {
 }
 
 /// The file `quantization.json` of a model's folder:
-/// `{"version": 1, "layers": [{"name": "conv0", "range": [0, 2.5], "means": [...]}, ...]}`.
+/// `{"layers":[{"means":[...],"name":"conv0","range":[0,2.5]},...],"version":1}`.
 extension Quantization {
   /// The name of the file.
   public static let fileName = "quantization.json"

@@ -116,7 +116,7 @@ extension HyperparameterSet {
       .rare("sgd, nag: not applied to biases and betas."),
 
     choice("precision", { $0.precision }, { if let value = $1 { $0.precision = value } })
-      .common("fp32, or bf16: products of 16-bit numbers, faster if the CPU has them."),
+      .common("fp32, or bf16: 16-bit products."),
     choice("lr_schedule", { $0.lrSchedule }, { if let value = $1 { $0.lrSchedule = value } })
       .common(""),
     whole("warmup_epochs", 0...1_000_000, { $0.warmupEpochs }, { $0.warmupEpochs = $1 })
@@ -136,7 +136,7 @@ extension HyperparameterSet {
     numbers("std", { $0.std }, { $0.std = $1 })
       .rare("What each pixel is then divided by."),
     choice("recipe", { $0.recipe }, { $0.recipe = $1 })
-      .common("Values that suit small sets of images on a CPU:"),
+      .common("For small sets of images:"),
   ]
 
   /// How many entries at the end of the table are not SageMaker's.

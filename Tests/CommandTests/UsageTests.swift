@@ -57,7 +57,7 @@ struct UsageTests {
     // What is left out, the longer help has.
     let remark = "'imrec \(verb.joined(separator: " ")) --help-hidden'"
     let whole = imrec.run(verb + ["--help-hidden"], in: "/", environment: ["COLUMNS": "80"]).output
-    let leavesOut = ["train", "predict", "transform", "host", "infer"].contains(verb.last)
+    let leavesOut = ["train", "predict", "transform", "host", "infer", "quantize"].contains(verb.last)
     #expect(run.output.contains(remark) == leavesOut && !whole.contains("--help-hidden'"))
     for option in Tool.verbs.first(where: { $0.words == verb })?.command.arguments ?? []
     where option.shouldDisplay {

@@ -82,9 +82,9 @@ public struct QuantizedNetwork: Encodable, Sendable {
 
 /// Quantizes a model after its training: takes the ranges of its activations from images, and compares the answers.
 ///
-/// Of three ways to choose the ranges, the one is taken whose answers are nearest to those of fp32 on images that gave
-/// the ranges. Where true classes are known, layers are kept in bf16, those that hurt most first, until at most
-/// `maximumDrop` points of top-1 are lost on images that gave no range.
+/// It tries three ways to choose the ranges, and keeps the one whose answers are nearest to those of fp32 on a sample of
+/// the images that gave the ranges. Where true classes are known, it keeps layers in bf16, the most harmful ones first,
+/// until at most `maximumDrop` points of top-1 are lost on the other images.
 ///
 /// - Parameters:
 ///   - model: not quantized yet.
